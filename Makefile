@@ -1,0 +1,57 @@
+# make demo and make test need a Python 3.11 or later with venv and pip, and nothing else; they never use
+# an environment that happens to be active.
+PYTHON ?= $(shell sh scripts/find-python)
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+PIP := $(RUN) pip --disable-pip-version-check --quiet
+
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test test-all lint format lock clean
+
+help: ## Show this list (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/demo.stamp ## Watch the main job: tokens verified while Regions fail
+	$(VENV)/bin/cognito-mr-auth demo
+
+test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch coverage
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report
+
+test-all: $(VENV)/dev.stamp ## Run the tests on every other Python found, and with the core alone
+	$(VENV)/bin/python scripts/test_all.py
+
+lint: $(VENV)/dev.stamp ## Run ruff, mypy and import-linter
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+lock: ## Refresh the pins in requirements/*.txt from requirements/*.in
+	sh scripts/lock "$(PYTHON)"
+
+clean: ## Remove environments, caches and results
+	rm -rf $(VENV) .venvs .coverage .coverage.* htmlcov dist build
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps lie inside the environment, so they go when it goes.
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
+	$(PIP) install --constraint requirements/dev.txt --editable '.[cli,testing]'
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	$(PIP) install --requirement requirements/dev.txt
+	touch $@

@@ -1,0 +1,241 @@
+"""Runs the tests in every environment but the main one: other Pythons, and the core alone.
+
+usage: python scripts/test_all.py     (`make test-all` calls it, with the main environment's Python)
+
+Each environment lies in .venvs/, is kept between runs, and gets the wheel that users get, not the
+source tree. Ends with a table of what was tested and what was not found. Exit status 1 if any test
+failed, if an environment could not be made, or if COGNITO_MR_AUTH_REQUIRE=all and Python 3.12 or
+3.13 is missing.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+VENVS = PROJECT / ".venvs"
+
+# Minor versions to look for beside the main one. A later one is tested where it is found.
+REQUIRED = ("3.12", "3.13")
+WELCOME = ("3.14",)
+
+# What must not be importable where the core is tested alone.
+BEYOND_THE_CORE = ("boto3", "click", "fastapi", "flask", "jwt", "moto", "rich", "starlette")
+
+# The slowest environment takes a few minutes; one that hangs must not hold up the machine.
+TEST_SECONDS = 1200
+
+_PROBE = """
+import ensurepip, sys, sysconfig, venv
+free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
+print("%d.%d" % sys.version_info[:2] if not free_threaded else "free-threaded")
+"""
+_VERSION = "import platform; print(platform.python_version())"
+_ABSENT = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One set of tests to run: which Python, which pinned packages, with which extras of ours."""
+
+    name: str
+    python: str
+    requirements: str
+    extras: str = ""
+    core_only: bool = False
+
+    @property
+    def executable(self) -> Path:
+        """The Python inside the environment."""
+        return VENVS / self.name / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A row of the table; the counts are None where no tests ran."""
+
+    name: str
+    version: str = "-"
+    passed: int | None = None
+    failed: int | None = None
+    skipped: int | None = None
+    note: str = ""
+    ok: bool = True
+
+
+# --- Finding Pythons
+
+
+def find(minor: str, environ: Mapping[str, str]) -> str | None:
+    """The first Python `3.x` that really runs: on the path, then among pyenv's versions.
+
+    A name on the path may be a shim with nothing behind it, so each candidate is run; a later
+    directory of the path may hold a working one.
+    """
+    return next((path for path in _candidates(minor, environ) if _runs(path, minor)), None)
+
+
+def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[str]:
+    for directory in environ.get("PATH", os.defpath).split(os.pathsep):
+        if found := shutil.which(f"python{minor}", path=directory or os.curdir):
+            yield found
+    pyenv = environ.get("PYENV_ROOT") or os.path.join(environ.get("HOME", ""), ".pyenv")
+    pattern = os.path.join(glob.escape(pyenv), "versions", f"{minor}.*", "bin", f"python{minor}")
+    yield from sorted(glob.glob(pattern), reverse=True)
+
+
+def _runs(path: str, minor: str) -> bool:
+    try:
+        said = _output([path, "-c", _PROBE], timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return said == minor
+
+
+# --- Making and using an environment
+
+
+def build_wheel() -> Path:
+    """Builds the wheel with the main environment's pinned backend; its path."""
+    target = VENVS / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    _call([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, PROJECT])
+    (wheel,) = target.glob("*.whl")
+    return wheel
+
+
+def prepare(environment: Environment, wheel: Path) -> None:
+    """Makes the environment, or brings it up to date where its Python or its pins have changed."""
+    pins = PROJECT / "requirements" / environment.requirements
+    want = hashlib.sha256(environment.python.encode() + pins.read_bytes()).hexdigest()
+    stamp = VENVS / environment.name / "pins.stamp"
+    pip: list[str | Path] = [
+        environment.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--quiet",
+    ]
+    if not stamp.is_file() or stamp.read_text("utf-8") != want:
+        _call([environment.python, "-m", "venv", "--clear", VENVS / environment.name])
+        _call([*pip, "install", "--requirement", pins])
+        stamp.write_text(want, "utf-8")
+    # The pins hold all that the wheel needs; pip says so if they do not.
+    _call([*pip, "install", "--force-reinstall", "--no-deps", wheel])
+    _call([*pip, "install", "--constraint", pins, f"{wheel}{environment.extras}"])
+    _call([*pip, "check"])
+    if environment.core_only and (
+        found := _output([environment.executable, "-c", _ABSENT, *BEYOND_THE_CORE])
+    ):
+        raise RuntimeError(f"not the core alone, found: {found}")
+
+
+def run_tests(environment: Environment) -> Outcome:
+    """Runs pytest in the environment; what came out."""
+    report = VENVS / f"{environment.name}.xml"
+    report.unlink(missing_ok=True)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE", "PYTHON"))}
+    if environment.core_only:
+        environ["COGNITO_MR_AUTH_CORE_ONLY"] = "1"
+    command: list[str | Path] = [
+        environment.executable,
+        "-m",
+        "pytest",
+        "-q",
+        f"--junitxml={report}",
+    ]
+    done = subprocess.run(command, cwd=PROJECT, env=environ, timeout=TEST_SECONDS, check=False)
+    version = _output([environment.executable, "-c", _VERSION])
+    return read_report(environment.name, version, report, done.returncode)
+
+
+def read_report(name: str, version: str, report: Path, status: int) -> Outcome:
+    """The row of a finished run: counts from pytest's JUnit report, verdict from its status."""
+    if not report.is_file():
+        return Outcome(name, version, note=f"pytest ended with status {status}", ok=False)
+    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it just now
+    counts = [
+        [int(s.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")] for s in suites
+    ]
+    total, failures, errors, skipped = (sum(column) for column in zip(*counts, strict=True))
+    failed = failures + errors
+    note = "" if status == 0 else f"pytest ended with status {status}"
+    return Outcome(name, version, total - failed - skipped, failed, skipped, note, ok=status == 0)
+
+
+def _output(command: Sequence[str | Path], timeout: float | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
+    return done.stdout.strip()
+
+
+def _call(command: Sequence[str | Path]) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+# --- All of it
+
+
+def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment], list[Outcome]]:
+    """The environments to test, and a row for each Python that was not found."""
+    current = f"{sys.version_info.major}.{sys.version_info.minor}"
+    everything = "[cli,testing]"
+    environments = [
+        Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True)
+    ]
+    missing = []
+    for minor in (*REQUIRED, *WELCOME):
+        if minor == current:
+            continue  # `make test` has tested it
+        if python := find(minor, environ):
+            environments.append(Environment(minor, python, "dev.txt", everything))
+        else:
+            needed = strict and minor in REQUIRED
+            note = "not found, but required" if needed else "not found"
+            missing.append(Outcome(minor, note=note, ok=not needed))
+    return environments, missing
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The outcomes as aligned text."""
+    rows: list[tuple[str, ...]] = [("environment", "Python", "passed", "failed", "skipped", "")]
+    for o in outcomes:
+        counts = ("-" if n is None else str(n) for n in (o.passed, o.failed, o.skipped))
+        rows.append((o.name, o.version, *counts, o.note))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Tests every environment, one after the other; the exit status."""
+    strict = os.environ.get("COGNITO_MR_AUTH_REQUIRE") == "all"
+    environments, outcomes = plan(os.environ, strict=strict)
+    VENVS.mkdir(exist_ok=True)
+    wheel = build_wheel()
+    # Installing waits for the network, so two at a time; tests watch the clock, so one at a time.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        ready = [(env, pool.submit(prepare, env, wheel)) for env in environments]
+    for environment, prepared in ready:
+        print(f"\n=== {environment.name}: {environment.python}", flush=True)
+        try:
+            prepared.result()
+            outcomes.append(run_tests(environment))
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            outcomes.append(Outcome(environment.name, note=str(error), ok=False))
+    outcomes.sort(key=lambda outcome: outcome.name)
+    print(f"\nTested beside the main environment, from {wheel.name}:\n\n{table(outcomes)}")
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

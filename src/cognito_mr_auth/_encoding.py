@@ -1,0 +1,118 @@
+"""Strict base64url and strict JSON: one reading for each text, or none (DESIGN S2).
+
+Owns how bytes become values, for tokens, JWKS documents and key files alike. Never guesses an
+encoding, never repairs, and raises `Malformed` alone, with a fixed reason and no piece of the input.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import a2b_base64
+from typing import Any, NoReturn
+
+__all__ = ["B64URL", "MAX_DEPTH", "Malformed", "b64url_decode", "json_object"]
+
+# Nesting levels of a document, itself included. Cognito's deepest documented claim is an array of
+# objects (3 levels) and triggers add a few; RFC 8259 section 9 leaves the bound to the reader.
+MAX_DEPTH = 32
+
+B64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+# The last character of a 2- or 3-character group has 4 or 2 bits that no octet uses; only zeros
+# there make the text canonical (RFC 4648 3.5), else several texts would decode to one value.
+_LAST_OF_TWO = frozenset(b"AQgw")
+_LAST_OF_THREE = frozenset(b"AEIMQUYcgkosw048")
+
+
+class Malformed(ValueError):  # noqa: N818 - it never leaves the library
+    """The text is not what the standard allows. The message is fixed and holds no input."""
+
+
+def b64url_decode(text: bytes) -> bytes:
+    """The octets of canonical, unpadded base64url (RFC 7515 section 2, RFC 4648 3.5 and 5).
+
+    Raises:
+        Malformed: for any other character, padding, an impossible length or spare bits set.
+    """
+    if text.translate(None, B64URL):
+        raise Malformed("not base64url")
+    spare = len(text) & 3
+    if spare == 0:
+        padded = text
+    elif spare == 2 and text[-1] in _LAST_OF_TWO:
+        padded = text + b"=="
+    elif spare == 3 and text[-1] in _LAST_OF_THREE:
+        padded = text + b"="
+    else:
+        raise Malformed("not canonical base64url")
+    return a2b_base64(padded.translate(_TO_STANDARD))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # RFC 7515 section 4 and RFC 7519 section 4 let a reader refuse duplicate names; two readers
+    # that pick different ones are how a signed token comes to mean two things.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Malformed("duplicate member")
+    return members
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value - value != 0.0:  # 1e400 reads as infinity without passing parse_constant
+        raise Malformed("number out of range")
+    return value
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise Malformed("NaN or infinity")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+).decode
+
+
+def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The JSON object in `data`: UTF-8 without a mark, unique names, finite numbers (RFC 8259).
+
+    Raises:
+        Malformed: for anything else, lone surrogates and nesting beyond `max_depth` included.
+    """
+    reason: str | None = None
+    value: Any = None
+    try:
+        text = data.decode("utf-8")
+        if data.count(b"{") + data.count(b"[") > max_depth and _too_deep(data, max_depth):
+            reason = "nested too deeply"
+        else:
+            value = _decode(text)
+            if "\\u" in text:  # only an escape can bring a lone surrogate past the UTF-8 decoder
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except Malformed as error:
+        reason = error.args[0]
+    except ValueError:  # JSONDecodeError, UnicodeError, and an int of over 4,300 digits
+        reason = "not JSON in UTF-8"
+    # Raised out here so that no decoder's exception, which holds the text, hangs on the context.
+    if reason is not None:
+        raise Malformed(reason)
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    return value
+
+
+# A string, closed or not: an open one runs to the end, so that no start is ever tried twice (linear).
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NOT_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _too_deep(data: bytes, limit: int) -> bool:
+    """Whether brackets outside strings nest beyond `limit`; broken nesting counts as too deep.
+
+    Each round takes the innermost level away, so the cost is a few passes in C over what is left.
+    """
+    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKET)
+    for _ in range(limit):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return brackets != b""

@@ -1,0 +1,128 @@
+"""A compact JWS, from text to parts, and its RS256 signature (RFC 7515, DESIGN O, S, T3).
+
+Owns what a token must look like before anybody asks what it says. Pure; checks go from cheap to dear,
+and nothing here reads a claim. Each error is built without the decoder's exception, which holds the
+payload.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from ._encoding import B64URL, Malformed, b64url_decode, json_object
+from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
+
+__all__ = ["MAX_TOKEN_CHARS", "Jws", "parse", "verify_signature"]
+
+# Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters
+# (facts/tokens.md 4.8). API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
+MAX_TOKEN_CHARS = 16 * 1024
+MAX_KID_CHARS = 256
+
+# Members that would change what is verified or with which key. None is ever read (T3): RFC 7515
+# 4.1.2 to 4.1.6 (keys), 4.1.11 (crit), RFC 7797 (b64), RFC 7516 4.1 (zip, enc), RFC 7518 4.8.1
+# (p2c), RFC 7519 5.2 (cty: a nested token).
+_FORBIDDEN = frozenset({"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"})
+
+# RFC 8725 3.11; a value without "/" has "application/" before it (RFC 7515 4.1.9).
+_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+
+_PADDING = PKCS1v15()
+_HASH = SHA256()
+
+
+class Jws(NamedTuple):
+    """The parts of a token, none of them verified yet."""
+
+    kid: str
+    payload: dict[str, Any]
+    signed: bytes
+    signature: bytes
+
+
+def parse(token: object) -> Jws:
+    """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
+
+    Raises:
+        TokenMalformed: it is no compact JWS of two JSON objects and a signature.
+        AlgorithmNotAllowed: its `alg` is not "RS256".
+    """
+    header, payload, signed, signature = split(token)
+    kid = _check_header(_json(header, "header"))
+    return Jws(kid, _json(payload, "payload"), signed, _decoded(signature, "signature"))
+
+
+def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
+    """The three segments and the signing input, of a str of the right size and characters."""
+    if not isinstance(token, str):
+        raise TokenMalformed(hint="pass the token as a str")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise TokenMalformed(f"the token is longer than {MAX_TOKEN_CHARS} characters")
+    text = str.encode(token, "utf-8", "replace")
+    # What remains without the base64url alphabet must be the two dots, in one pass of C.
+    if text.translate(None, B64URL) != b"..":
+        _not_compact(text)
+    signed, _, signature = text.rpartition(b".")
+    header, _, payload = signed.partition(b".")
+    return header, payload, signed, signature
+
+
+def _not_compact(text: bytes) -> NoReturn:
+    dots = text.count(b".")
+    if dots == 4:  # RFC 7516 3.1: five parts are a JWE
+        raise TokenMalformed(hint="this is an encrypted token, perhaps a refresh token")
+    if text[:7].lower() == b"bearer ":
+        raise TokenMalformed(hint='pass the token without "Bearer "')
+    raise TokenMalformed
+
+
+def verify_signature(jws: Jws, key: RSAPublicKey) -> None:
+    """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
+
+    Raises:
+        SignatureInvalid: the signature is not this key's.
+    """
+    try:
+        key.verify(jws.signature, jws.signed, _PADDING, _HASH)
+    except InvalidSignature:
+        pass
+    else:
+        return
+    raise SignatureInvalid
+
+
+def _check_header(header: dict[str, Any]) -> str:
+    if header.get("alg") != "RS256":
+        raise AlgorithmNotAllowed
+    if not _FORBIDDEN.isdisjoint(header):
+        raise TokenMalformed("the token's header has a member that is never accepted")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARS:
+        raise TokenMalformed("the token's header has no usable kid")
+    if "typ" in header:
+        kind = header["typ"]
+        if not isinstance(kind, str) or not kind.isascii() or kind.lower() not in _TYPES:
+            raise TokenMalformed("the token's header has a typ other than JWT or at+jwt")
+    return kid
+
+
+def _decoded(segment: bytes, name: str) -> bytes:
+    try:
+        return b64url_decode(segment)
+    except Malformed:
+        pass
+    raise TokenMalformed(f"the token's {name} is not canonical base64url")
+
+
+def _json(segment: bytes, name: str) -> dict[str, Any]:
+    octets = _decoded(segment, name)
+    try:
+        return json_object(octets)
+    except Malformed:
+        pass
+    raise TokenMalformed(f"the token's {name} is not a strict JSON object")

@@ -1,0 +1,225 @@
+"""A JWKS document to keys, and several endpoints' words to one set (DESIGN K1 to K4, S1, T3 to T5).
+
+Owns which public keys may be used at all and which key a `kid` means. Pure: no clock, lock or I/O.
+A document is data from the network: nothing in it is trusted to have a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+from ._encoding import Malformed, b64url_decode, json_object
+from ._snapshot import NO_KEYS, FetchFailed, Instant, Key, Snapshot, Windows, Word, elapsed
+
+__all__ = ["MAX_DOCUMENT_BYTES", "MAX_KEYS", "Document", "assemble", "read_document"]
+
+# Cognito serves two keys in about 0.9 KB, three or four in rotation; Nimbus stops at 50 KiB.
+MAX_DOCUMENT_BYTES = 64 * 1024
+MAX_KEYS = 32
+
+# RFC 7518 3.3 asks for 2048 bits; above 8192 a verification costs what an attacker would like.
+MIN_BITS, MAX_BITS = 2048, 8192
+# FIPS 186-5 5.1 bounds e from below by 2^16; a large e makes verification slow (1.8 ms at 2048 bit).
+MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
+MAX_KID_CHARS = 256
+
+# Members that must not be public (RFC 7518 6.3.2 for RSA, 6.4.1 for symmetric keys).
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+# Public halves whose private halves anyone can download: SHA-256 of the modulus (T4).
+_EMULATOR_KEYS = frozenset(
+    {
+        "60ececf17e149ab77be01dedd94c3fb8a0c33c70d4a78b1c3807b097c7c506be",  # moto
+        "c7136d7ffb62dffefcea2a9334ba1c0dec551884515aa204361e1953606fe3c6",  # cognito-local
+    }
+)
+
+
+class Document(NamedTuple):
+    """What a JWKS document holds: usable keys by kid, what was skipped and why, and its warnings.
+
+    `conflicts` are kids with two usable keys; `exposed` moduli whose private members are in it.
+    """
+
+    keys: Mapping[str, Key]
+    skipped: tuple[tuple[str, int], ...]
+    conflicts: frozenset[str]
+    exposed: frozenset[int]
+
+
+class _Skip(Exception):  # noqa: N818 - a signal inside this module
+    """This member is not a key for us; the reason is a fixed word."""
+
+
+def read_document(
+    raw: bytes,
+    *,
+    allow_emulators: bool = False,
+    known: Callable[[str], Key | None] = NO_KEYS.get,
+) -> Document:
+    """The keys of a JWKS document (RFC 7517 section 5): members we do not understand are skipped.
+
+    `known` gives the key held under a kid, whose object is kept when the material is the same.
+
+    Raises:
+        FetchFailed: when the whole document is unusable (`reason` is "document-...").
+    """
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise FetchFailed("document-too-large")
+    try:
+        members = json_object(raw).get("keys")
+    except Malformed:
+        members = None
+    if not isinstance(members, list):
+        raise FetchFailed("document-not-jwks")
+    if len(members) > MAX_KEYS:
+        raise FetchFailed("document-too-many-keys")
+    keys: dict[str, Key] = {}
+    skipped: dict[str, int] = {}
+    conflicts: set[str] = set()
+    exposed: set[int] = set()
+    for member in members:
+        try:
+            key = _read_member(member, exposed, known, allow_emulators=allow_emulators)
+            if keys.setdefault(key.kid, key).material != key.material:
+                conflicts.add(key.kid)
+        except _Skip as skip:
+            reason = skip.args[0]
+            skipped[reason] = skipped.get(reason, 0) + 1
+    usable = {
+        kid: key
+        for kid, key in keys.items()
+        if kid not in conflicts and key.material[0] not in exposed
+    }
+    return Document(
+        MappingProxyType(usable),
+        tuple(sorted(skipped.items())),
+        frozenset(conflicts),
+        frozenset(exposed),
+    )
+
+
+def _read_member(
+    member: object,
+    exposed: set[int],
+    known: Callable[[str], Key | None],
+    *,
+    allow_emulators: bool,
+) -> Key:
+    if not isinstance(member, dict) or member.get("kty") != "RSA":
+        raise _Skip("not-rsa")
+    modulus, exponent = _number(member.get("n")), _number(member.get("e"))
+    if not _PRIVATE.isdisjoint(member):
+        # Whoever reads this document can sign: the public half is burnt as well (T5).
+        exposed.add(modulus)
+        raise _Skip("private-members")
+    kid = _check_metadata(member)
+    if not MIN_BITS <= modulus.bit_length() <= MAX_BITS or not modulus & 1:
+        raise _Skip("modulus")
+    if not MIN_EXPONENT < exponent < MAX_EXPONENT or not exponent & 1:
+        raise _Skip("exponent")
+    octets = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
+    if not allow_emulators and sha256(octets).hexdigest() in _EMULATOR_KEYS:
+        raise _Skip("emulator-key")
+    material = (modulus, exponent)
+    held = known(kid)
+    if held is not None and held.material == material:
+        return held  # the same object, so that cached tokens stand over a refresh (C2)
+    try:
+        return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
+    except ValueError:  # OpenSSL's own opinion of the numbers
+        raise _Skip("refused-by-openssl") from None
+
+
+def _check_metadata(member: dict[str, Any]) -> str:
+    """The member's `kid`, if `kid`, `use`, `key_ops` and `alg` fit RS256 (RFC 7517 4.2 to 4.5)."""
+    kid = member.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARS:
+        raise _Skip("kid")
+    if member.get("alg", "RS256") != "RS256":
+        raise _Skip("alg")
+    if member.get("use", "sig") != "sig":
+        raise _Skip("use")
+    if "key_ops" in member:
+        operations = member["key_ops"]
+        if not isinstance(operations, list) or "verify" not in operations:
+            raise _Skip("key_ops")
+        if any(operations.count(name) > 1 for name in operations):
+            raise _Skip("key_ops")
+    return kid
+
+
+def _number(text: object) -> int:
+    """A Base64urlUInt: minimal octets, no leading zero (RFC 7518 section 2)."""
+    if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
+        raise _Skip("number")
+    try:
+        octets = b64url_decode(text.encode("ascii"))
+    except Malformed:
+        octets = b""
+    if not octets or octets[0] == 0:
+        raise _Skip("number")
+    return int.from_bytes(octets, "big")
+
+
+def assemble(
+    words: Collection[Word], now: Instant, windows: Windows, fresh_for: float
+) -> Snapshot:
+    """The pool's keys at this moment: the union of the standing words (K1), conflicts settled (K3).
+
+    `fresh_for` is the refresh interval drawn for this snapshot (`refresh_after` +-10 %), in seconds.
+    """
+    standing = sorted(
+        (word for word in words if word.ageless or elapsed(now, word.begun) < windows.max_stale),
+        key=lambda word: elapsed(now, word.begun),
+    )
+    exposed = frozenset().union(*(word.exposed for word in standing))
+    keys: dict[str, Key] = {}
+    owners: dict[str, Word] = {}
+    quarantined: dict[str, tuple[str, ...]] = {}
+    changes: list[float] = []
+    for word in standing:
+        age = elapsed(now, word.begun)
+        if not word.ageless:
+            changes.append(windows.max_stale - age)
+        recent = age < windows.revalidate_after
+        if recent and word.conflicts:
+            quarantined.update((kid, (word.url,)) for kid in word.conflicts)
+            changes.append(windows.revalidate_after - age)
+        for kid, key in word.keys.items():
+            if key.material[0] in exposed:
+                continue
+            if keys.setdefault(kid, key).material != key.material and recent:
+                # Both words are young, for `standing` goes from the newest to the oldest.
+                quarantined[kid] = (*quarantined.get(kid, (owners[kid].url,)), word.url)
+                changes.append(windows.revalidate_after - age)
+            owners.setdefault(kid, word)
+    begun = next((word.begun for word in standing if word.keys), None)
+    usable = {kid: key for kid, key in keys.items() if kid not in quarantined}
+    recheck_in = min(changes, default=float("inf"))
+    ageless = any(word.ageless for word in standing)
+    return Snapshot(
+        made=now,
+        calm_for=_calm(begun, now, fresh_for, recheck_in, ageless=ageless),
+        begun=begun,
+        fresh_for=float("inf") if ageless else fresh_for,
+        keys=MappingProxyType(usable),
+        quarantined=MappingProxyType(quarantined),
+        recheck_in=recheck_in,
+    )
+
+
+def _calm(
+    begun: Instant | None, now: Instant, fresh_for: float, recheck_in: float, *, ageless: bool
+) -> float:
+    """Seconds from now in which a known kid needs no decision; negative when it needs one now."""
+    if ageless:
+        return recheck_in
+    if begun is None:
+        return -1.0
+    return min(fresh_for - elapsed(now, begun), recheck_in)

@@ -1,0 +1,117 @@
+"""The values that a pool's key store is made of: keys, words, snapshots (DESIGN K).
+
+Owns shapes alone. Nothing here changes after it was made, so a reader needs no lock (R8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+__all__ = [
+    "NO_KEYS",
+    "Clock",
+    "Endpoint",
+    "FetchFailed",
+    "Instant",
+    "Key",
+    "Snapshot",
+    "Windows",
+    "Word",
+    "elapsed",
+]
+
+Instant = tuple[float, float]
+"""(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
+
+Clock = Callable[[], Instant]
+"""The one source of time: a callable that gives both readings at once."""
+
+
+def elapsed(now: Instant, then: Instant) -> float:
+    """Seconds from `then` to `now`, the larger of both clocks' readings (R7).
+
+    A wall clock set back hides time, a monotonic one stands still in a frozen sandbox: whichever
+    saw more time pass is believed, so that neither makes a key look younger than it is.
+    """
+    wall = now[0] - then[0]
+    monotonic = now[1] - then[1]
+    return wall if wall > monotonic else monotonic
+
+
+class Endpoint(NamedTuple):
+    """One place that serves the pool's JWKS. `derived` is False where the user named the URL."""
+
+    url: str
+    kind: str
+    region: str
+    derived: bool
+    loopback: bool
+
+
+class Key(NamedTuple):
+    """An RSA public key under its `kid`; `material` is (n, e), which is what makes keys the same."""
+
+    kid: str
+    material: tuple[int, int]
+    public: RSAPublicKey
+
+
+NO_KEYS: Mapping[str, Key] = MappingProxyType({})
+
+
+class Word(NamedTuple):
+    """What one endpoint last said (K1): `begun` is when the request for it began.
+
+    `conflicts` are kids that the document itself gives two keys; `exposed` are moduli whose private
+    members it served (T5). A word with no keys says nothing but its `exposed`. `ageless` marks the
+    seed of an offline pool. `raw` is the document as it came, for the key file.
+    """
+
+    url: str
+    begun: Instant
+    keys: Mapping[str, Key]
+    raw: bytes
+    conflicts: frozenset[str] = frozenset()
+    exposed: frozenset[int] = frozenset()
+    ageless: bool = False
+
+
+class Snapshot(NamedTuple):
+    """The union of the standing words at one moment (K1 to K3), and how long it needs no thought.
+
+    Within `calm_for` seconds of `made`, on both clocks, every known kid may be served as it is.
+    `begun` is the start of the newest word's request, None when no word with keys stands.
+    """
+
+    made: Instant
+    calm_for: float
+    begun: Instant | None
+    fresh_for: float
+    keys: Mapping[str, Key]
+    quarantined: Mapping[str, tuple[str, ...]]
+    recheck_in: float
+
+
+class Windows(NamedTuple):
+    """Ages of a key set, in seconds, at which the answer to "ask again?" changes (DESIGN R)."""
+
+    refresh_after: float
+    revalidate_after: float
+    max_stale: float
+
+
+class FetchFailed(Exception):  # noqa: N818 - it never leaves the library
+    """An endpoint gave no key set. `reason` is a fixed word; `retry_after` is in seconds."""
+
+    def __init__(
+        self, reason: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after

@@ -1,0 +1,318 @@
+"""One Cognito user pool as its users configure it: ID, app clients, issuers, key endpoints.
+
+Owns the derivation of issuers and JWKS URLs (DESIGN "What this is for") and refuses nonsense with a
+ConfigurationError that names the value (S7). Does no I/O; a token never forms a URL (T1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ._partitions import REGION, dns_suffix, partition
+from ._snapshot import Endpoint
+from .errors import ConfigurationError
+from .principal import Issuer
+
+__all__ = ["ANY_CLIENT", "UserPool"]
+
+KINDS: Final = ("updated", "original", "replica")
+"""The kinds of issuer, in the order in which their endpoints are preferred (R2)."""
+
+JWKS_PATH: Final = "/.well-known/jwks.json"
+
+# AWS's own patterns: CreateUserPool `Id` ([\w-]+_[0-9a-zA-Z]+, at most 55), `ClientId` ([\w+]+,
+# at most 128). fullmatch and ASCII: `$` would let a trailing newline in, `\w` an Arabic digit.
+_POOL_ID = re.compile(rf"({REGION.pattern})_[0-9A-Za-z]{{1,45}}", re.ASCII)
+_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
+_HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
+
+
+class _AnyClient:
+    """The type of ANY_CLIENT: a spelled-out opt-out that no environment variable can produce."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ANY_CLIENT"
+
+    def __reduce__(self) -> str:
+        return "ANY_CLIENT"
+
+
+ANY_CLIENT: Final = _AnyClient()
+"""Accept tokens of every app client of the pool. Passed alone, as `client_ids=ANY_CLIENT`."""
+
+
+class UserPool:
+    """A user pool and its replicas: which tokens are its own, and where its keys are served.
+
+    Args:
+        user_pool_id: such as "us-west-2_EXAMPLE"; it begins with the primary Region.
+        client_ids: app client IDs whose tokens are accepted, or ANY_CLIENT.
+        replica_regions: Regions that the pool is replicated to.
+        issuers: the kinds of `iss` accepted, of "original", "replica" and "updated"; all that the
+            pool can have by default. Its endpoints are asked for keys either way (R2).
+        audience: the resource identifier that access tokens must be bound to (RFC 8707).
+        jwks_urls: one URL, or {issuer URL: JWKS URL}: the only endpoints asked; `iss` stays as is.
+            https, or http to loopback.
+        jwks: a seed, the JWKS document as a mapping, str or bytes.
+        key_file: path of the persisted key set.
+        offline: no network, ever; needs `jwks` or `key_file`.
+        dns_suffix: the DNS suffix of the AWS partition where it is not to be derived.
+        insecure_emulator: allow plain http beyond loopback, and emulators' public keys.
+
+    Raises:
+        ConfigurationError: for anything that cannot be right, naming the value.
+
+    Issuers and JWKS URLs: Cognito Developer Guide, "User pool OIDC issuer", `IssuerConfiguration`.
+    """
+
+    __slots__ = (
+        "audience",
+        "client_ids",
+        "endpoints",
+        "insecure_emulator",
+        "issuers",
+        "key_file",
+        "offline",
+        "region",
+        "replica_regions",
+        "seed",
+        "user_pool_id",
+    )
+
+    user_pool_id: str
+    region: str
+    client_ids: frozenset[str] | None
+    replica_regions: tuple[str, ...]
+    issuers: Mapping[str, Issuer]
+    endpoints: tuple[Endpoint, ...]
+    audience: str | None
+    seed: bytes | None
+    key_file: str | None
+    offline: bool
+    insecure_emulator: bool
+
+    def __init__(
+        self,
+        user_pool_id: str,
+        *,
+        client_ids: Collection[str] | _AnyClient,
+        replica_regions: Collection[str] = (),
+        issuers: Collection[str] | None = None,
+        audience: str | None = None,
+        jwks_urls: str | Mapping[str, str] | None = None,
+        jwks: Mapping[str, Any] | str | bytes | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        offline: bool = False,
+        dns_suffix: str | None = None,
+        insecure_emulator: bool = False,
+    ) -> None:
+        region = _region_of(user_pool_id)
+        replicas = _replicas(region, replica_regions)
+        suffix = _suffix(region, dns_suffix)
+        possible = tuple(_possible_issuers(user_pool_id, region, replicas, suffix))
+        seed = _seed(jwks)
+        _check_flag("offline", offline)
+        _check_flag("insecure_emulator", insecure_emulator)
+        if offline and seed is None and key_file is None:
+            raise ConfigurationError("offline=True needs keys: give jwks= or key_file=")
+        values: dict[str, object] = {
+            "user_pool_id": user_pool_id,
+            "region": region,
+            "client_ids": _client_ids(client_ids),
+            "replica_regions": replicas,
+            "issuers": _accepted(possible, issuers),
+            "endpoints": _endpoints(possible, jwks_urls, insecure=insecure_emulator),
+            "audience": _audience(audience),
+            "seed": seed,
+            "key_file": _path(key_file),
+            "offline": offline,
+            "insecure_emulator": insecure_emulator,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a UserPool is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a UserPool is immutable")
+
+    def __repr__(self) -> str:
+        kinds = sorted({issuer.kind for issuer in self.issuers.values()})
+        return f"<UserPool {self.user_pool_id}, issuers: {', '.join(kinds)}>"
+
+
+def _strings(name: str, values: object) -> tuple[str, ...]:
+    """A non-empty collection of distinct strings; a bare str is the classic slip (S7)."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ConfigurationError(f"{name}={values!r}: give a list, such as {name}=[...]")
+    found = tuple(values)
+    for value in found:
+        if value.__class__ is not str:
+            raise ConfigurationError(f"{name} holds {value!r}; every member must be a str")
+    if len(set(found)) != len(found):
+        raise ConfigurationError(f"{name}={list(found)!r} names something twice")
+    return found
+
+
+def _region_of(user_pool_id: object) -> str:
+    match = _POOL_ID.fullmatch(user_pool_id) if isinstance(user_pool_id, str) else None
+    if match is None:
+        raise ConfigurationError(
+            f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'"
+        )
+    return match[1]
+
+
+def _replicas(primary: str, regions: object) -> tuple[str, ...]:
+    found = _strings("replica_regions", regions)
+    for region in found:
+        if not REGION.fullmatch(region):
+            raise ConfigurationError(
+                f"replica_regions holds {region!r}; a Region looks like 'us-east-1'"
+            )
+        if region == primary:
+            raise ConfigurationError(f"replica_regions holds {region!r}, the pool's own Region")
+        if partition(region) != partition(primary):
+            raise ConfigurationError(
+                f"replica_regions holds {region!r}, of another AWS partition than {primary!r}"
+            )
+    return found
+
+
+def _suffix(region: str, given: object) -> str:
+    if given is None:
+        return dns_suffix(region)
+    if not isinstance(given, str) or not _HOST_NAME.fullmatch(given):
+        raise ConfigurationError(f"dns_suffix={given!r}: give a DNS name such as 'amazonaws.com'")
+    return given
+
+
+def _possible_issuers(
+    pool_id: str, region: str, replicas: tuple[str, ...], suffix: str
+) -> Iterable[Issuer]:
+    yield Issuer(f"https://issuer-cognito-idp.{region}.{suffix}/{pool_id}", "updated", region)
+    yield Issuer(f"https://cognito-idp.{region}.{suffix}/{pool_id}", "original", region)
+    for replica in replicas:
+        yield Issuer(f"https://cognito-idp.{replica}.{suffix}/{pool_id}", "replica", replica)
+
+
+def _accepted(possible: tuple[Issuer, ...], kinds: object) -> dict[str, Issuer]:
+    if kinds is None:
+        return {issuer.url: issuer for issuer in possible}
+    wanted = _strings("issuers", kinds)
+    if not wanted:
+        raise ConfigurationError("issuers is empty: no token could be accepted")
+    available = {issuer.kind for issuer in possible}
+    for kind in wanted:
+        if kind not in KINDS:
+            raise ConfigurationError(f"issuers holds {kind!r}; the kinds are {', '.join(KINDS)}")
+        if kind not in available:
+            raise ConfigurationError("issuers holds 'replica', but replica_regions is empty")
+    return {issuer.url: issuer for issuer in possible if issuer.kind in wanted}
+
+
+def _client_ids(given: object) -> frozenset[str] | None:
+    if given is ANY_CLIENT:
+        return None
+    if not isinstance(given, (str, bytes)) and isinstance(given, Iterable):
+        given = tuple(given)
+        if ANY_CLIENT in given:
+            raise ConfigurationError("ANY_CLIENT stands alone: client_ids=ANY_CLIENT")
+    found = _strings("client_ids", given)
+    if not found:
+        raise ConfigurationError("client_ids is empty: name app clients, or say ANY_CLIENT")
+    for client_id in found:
+        if not _CLIENT_ID.fullmatch(client_id):
+            raise ConfigurationError(f"client_ids holds {client_id!r}, which is no app client ID")
+    return frozenset(found)
+
+
+def _audience(given: object) -> str | None:
+    if given is None or (isinstance(given, str) and given and not given.isspace()):
+        return given
+    raise ConfigurationError(f"audience={given!r}: give one resource identifier as a str")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if value is not True and value is not False:
+        raise ConfigurationError(f"{name}={value!r}: give True or False")
+
+
+def _path(given: object) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise ConfigurationError(f"key_file={given!r}: give the path of a file")
+    # Absolute and normal, so that two spellings of one path are seen to be the same (P).
+    return os.path.abspath(os.fspath(given))
+
+
+def _seed(jwks: object) -> bytes | None:
+    if jwks is None or isinstance(jwks, bytes):
+        return jwks
+    if isinstance(jwks, str):
+        return jwks.encode("utf-8", "surrogatepass")  # a lone surrogate is refused when parsed
+    if isinstance(jwks, Mapping):
+        try:
+            return json.dumps(dict(jwks), allow_nan=False).encode("ascii")
+        except (TypeError, ValueError):
+            raise ConfigurationError("jwks cannot be written as JSON") from None
+    raise ConfigurationError(f"jwks is a {type(jwks).__name__}; give the JWKS document as a dict")
+
+
+def _endpoints(
+    possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: bool
+) -> tuple[Endpoint, ...]:
+    if jwks_urls is None:
+        return tuple(
+            Endpoint(issuer.url + JWKS_PATH, issuer.kind, issuer.region, True, False)
+            for issuer in possible
+        )
+    if isinstance(jwks_urls, str):
+        return (_endpoint(jwks_urls, possible[1], insecure=insecure),)
+    if not isinstance(jwks_urls, Mapping) or not jwks_urls:
+        raise ConfigurationError(
+            f"jwks_urls={jwks_urls!r}: give one URL, or a dict of issuer URL to JWKS URL"
+        )
+    by_url = {issuer.url: issuer for issuer in possible}
+    for issuer_url in jwks_urls:
+        if issuer_url not in by_url:
+            raise ConfigurationError(
+                f"jwks_urls names {issuer_url!r}, which is no issuer of this pool: "
+                f"{', '.join(by_url)}"
+            )
+    found = [
+        _endpoint(jwks_urls[issuer.url], issuer, insecure=insecure)
+        for issuer in possible
+        if issuer.url in jwks_urls
+    ]
+    return tuple({endpoint.url: endpoint for endpoint in reversed(found)}.values())[::-1]
+
+
+def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
+    """An endpoint that the user named; its host and scheme are checked, its path is theirs."""
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"jwks_urls holds {url!r}: give an absolute https URL")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigurationError(f"jwks_urls holds {url!r}, which is no URL") from None
+    loopback = _LOOPBACK.fullmatch(host) is not None
+    if parts.username is not None or parts.fragment or not host:
+        raise ConfigurationError(f"jwks_urls holds {url!r}: no user name or fragment belongs there")
+    if parts.scheme != "https" and not (parts.scheme == "http" and (loopback or insecure)):
+        raise ConfigurationError(
+            f"jwks_urls holds {url!r}: https is required beyond loopback "
+            "(insecure_emulator=True allows http, for an emulator in a container)"
+        )
+    return Endpoint(url, issuer.kind, issuer.region, False, loopback)

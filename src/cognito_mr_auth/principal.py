@@ -1,0 +1,167 @@
+"""Who a verified token speaks for: an immutable value, shared by all hits of a cached token.
+
+Owns the shape and its copies. Never checks anything: a Principal is only made from claims that the
+verifier has accepted. Its repr shows pool, issuer kind and token use, and no claim's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+__all__ = ["Issuer", "Principal"]
+
+
+class Issuer(NamedTuple):
+    """One accepted `iss`: its URL, its kind (original, replica, updated) and the host's Region."""
+
+    url: str
+    kind: str
+    region: str
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple([_freeze(item) for item in value])
+    if isinstance(value, dict):
+        return MappingProxyType({name: _freeze(item) for name, item in value.items()})
+    return value
+
+
+def _thaw(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_thaw(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _thaw(item) for name, item in value.items()}
+    return value
+
+
+class Principal:
+    """The user or machine that a verified token of a Cognito user pool speaks for.
+
+    Deeply immutable: arrays are tuples, objects read-only mappings. `copy` and `pickle` work.
+
+    Attributes:
+        subject: `sub`. Unique within a pool; for a machine it equals `client_id`.
+        client_id: the app client: `client_id` of an access token, `aud` of an ID token.
+        username: `username` or `cognito:username`; None for a machine.
+        token_use: "access" or "id".
+        scopes: the members of `scope` (RFC 6749 3.3); empty for ID tokens.
+        groups: `cognito:groups` in the token's order; empty where absent.
+        issuer: the `Issuer` whose URL is the token's `iss`.
+        user_pool_id: such as "us-west-2_EXAMPLE", the same for every issuer of a replicated pool.
+        issued_at: `iat`, seconds since the epoch.
+        expires_at: `exp`, seconds since the epoch.
+        claims: every claim of the payload, as signed.
+    """
+
+    __slots__ = (
+        "claims",
+        "client_id",
+        "expires_at",
+        "groups",
+        "issued_at",
+        "issuer",
+        "scopes",
+        "subject",
+        "token_use",
+        "user_pool_id",
+        "username",
+    )
+
+    subject: str
+    client_id: str
+    username: str | None
+    token_use: str
+    scopes: frozenset[str]
+    groups: tuple[str, ...]
+    issuer: Issuer
+    user_pool_id: str
+    issued_at: float
+    expires_at: float
+    claims: Mapping[str, Any]
+
+    def __init__(self, claims: Mapping[str, Any], *, issuer: Issuer, user_pool_id: str) -> None:
+        """Take claims that a verifier has accepted (floor 3 calls this; users get principals)."""
+        put = object.__setattr__
+        frozen = {
+            name: _freeze(value) if value.__class__ in (list, dict) else value
+            for name, value in claims.items()
+        }
+        is_access = frozen["token_use"] == "access"
+        scope = frozen.get("scope") if is_access else None
+        groups = frozen.get("cognito:groups")
+        username = frozen.get("username" if is_access else "cognito:username")
+        put(self, "claims", MappingProxyType(frozen))
+        put(self, "subject", frozen["sub"])
+        put(self, "token_use", frozen["token_use"])
+        put(self, "client_id", frozen["client_id" if is_access else "aud"])
+        put(self, "username", username if username.__class__ is str else None)
+        # RFC 6749 3.3: single spaces between scopes; empty pieces are nobody's scope.
+        scopes = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
+        put(self, "scopes", scopes)
+        is_list = groups.__class__ is tuple and all(item.__class__ is str for item in groups)
+        put(self, "groups", groups if is_list else ())
+        put(self, "issuer", issuer)
+        put(self, "user_pool_id", user_pool_id)
+        put(self, "issued_at", frozen["iat"])
+        put(self, "expires_at", frozen["exp"])
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether this is an app client on its own (client credentials, facts/tokens.md 4.5)."""
+        return (
+            self.token_use == "access"
+            and self.subject == self.client_id
+            and "username" not in self.claims
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """A fresh, JSON-able copy of everything: lists and dicts, scopes sorted."""
+        return {
+            "subject": self.subject,
+            "client_id": self.client_id,
+            "username": self.username,
+            "token_use": self.token_use,
+            "scopes": sorted(self.scopes),
+            "groups": list(self.groups),
+            "issuer": self.issuer._asdict(),
+            "user_pool_id": self.user_pool_id,
+            "issued_at": self.issued_at,
+            "expires_at": self.expires_at,
+            "is_machine": self.is_machine,
+            "claims": _thaw(self.claims),
+        }
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Principal is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Principal is immutable")
+
+    def __repr__(self) -> str:
+        return (
+            f"<Principal {self.token_use} token of {self.user_pool_id}, {self.issuer.kind} issuer>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Principal):
+            return NotImplemented
+        return self.claims == other.claims and self.issuer == other.issuer
+
+    def __hash__(self) -> int:
+        return hash((self.issuer, self.subject, self.expires_at))
+
+    def __copy__(self) -> Principal:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Principal:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (_thaw(self.claims), tuple(self.issuer), self.user_pool_id))
+
+
+def _rebuild(claims: dict[str, Any], issuer: tuple[str, str, str], user_pool_id: str) -> Principal:
+    return Principal(claims, issuer=Issuer(*issuer), user_pool_id=user_pool_id)

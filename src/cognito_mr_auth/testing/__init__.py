@@ -1,0 +1,31 @@
+"""A user pool for tests: mint every kind of token, serve the keys on loopback, and break things.
+
+This module is the index; nothing here is imported by the library itself.
+
+    pool = FakeUserPool()
+    verifier = pool.offline_verifier()
+    principal = verifier.verify(pool.access_token(groups=["ops"]))
+"""
+
+from __future__ import annotations
+
+from ._clock import FakeClock
+from ._endpoint import FakeEndpoint
+from ._endpoints import FakeEndpoints
+from ._faults import FAULTS
+from ._keys import SigningKey
+from ._malformed import MALFORMED
+from ._mint import REMOVE, TokenOptions
+from ._pool import FakeUserPool
+
+__all__ = [
+    "FAULTS",
+    "MALFORMED",
+    "REMOVE",
+    "FakeClock",
+    "FakeEndpoint",
+    "FakeEndpoints",
+    "FakeUserPool",
+    "SigningKey",
+    "TokenOptions",
+]

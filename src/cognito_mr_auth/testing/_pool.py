@@ -1,0 +1,305 @@
+"""FakeUserPool: a user pool that exists only in the test's process.
+
+Owns the pool's configuration, its keys and what its methods mint. It must never open a socket:
+serving is `_endpoints`' job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
+
+from cognito_mr_auth._partitions import dns_suffix as suffix_of
+
+from ._claims import (
+    MACHINE_SCOPE,
+    SDK_SCOPE,
+    Moment,
+    User,
+    access_claims,
+    id_claims,
+    machine_claims,
+)
+from ._endpoints import FakeEndpoints
+from ._keys import SigningKey, new_kid
+from ._malformed import damaged
+from ._mint import Draft, IssuerKind, Part, Signer, TokenOptions, compact, merged
+
+if TYPE_CHECKING:
+    from cognito_mr_auth import UserPool, Verifier
+
+# Cognito's default for access and ID tokens; they may live 5 minutes to 24 hours.
+DEFAULT_LIFETIME_S = 3600
+
+Clock = Callable[[], float | tuple[float, float]]
+TokenUse = Literal["access", "id", "any"]
+
+
+class _KeyPair(NamedTuple):
+    """Cognito signs access and ID tokens with different keys."""
+
+    access: SigningKey
+    id: SigningKey
+
+
+class FakeUserPool:
+    """A Cognito user pool with three kinds of issuer, to mint tokens for and serve keys from.
+
+    `clock` gives the seconds since the epoch, or a pair that begins with them (FakeClock): it
+    dates the tokens and, if it is not ``time.time``, goes into the verifiers made here.
+    `replica_regions` are its replicas' Regions, `tls` serves https with a throw-away certificate,
+    and `updated_enabled=False` makes the updated endpoint answer 403, as Cognito does for a pool
+    that has not switched its issuer.
+    """
+
+    def __init__(
+        self,
+        user_pool_id: str = "us-west-2_Fake00001",
+        *,
+        replica_regions: Iterable[str] = ("us-east-1",),
+        client_id: str = "1example23456789",
+        clock: Clock = time.time,
+        tls: bool = False,
+        updated_enabled: bool = True,
+        dns_suffix: str | None = None,
+    ) -> None:
+        if isinstance(replica_regions, str):
+            raise TypeError(f"replica_regions= takes a list: [{replica_regions!r}]")
+        self.user_pool_id = user_pool_id
+        self.replica_regions = tuple(replica_regions)
+        self.client_id = client_id
+        self.clock = clock
+        self.tls = tls
+        self.updated_enabled = updated_enabled
+        self.dns_suffix = dns_suffix
+        self._current = _KeyPair(SigningKey(), SigningKey())
+        self._listed: tuple[SigningKey, ...] = self._current
+        # Held for life, withdrawn ones too: a key that died would come back under another kid.
+        self._ever: list[SigningKey] = list(self._current)
+        self._impostors: dict[str, SigningKey] = {}
+        self._endpoints: FakeEndpoints | None = None
+
+    # ---- tokens
+
+    def access_token(
+        self,
+        *,
+        username: str | None = None,
+        subject: str | None = None,
+        scopes: Iterable[str] = (SDK_SCOPE,),
+        groups: Iterable[str] = (),
+        audience: str | None = None,
+        federated: bool | str = False,
+        **options: Unpack[TokenOptions],
+    ) -> str:
+        """A user's access token, with Cognito's default claims.
+
+        `audience` binds it to a resource (RFC 8707), `federated` is True or the identity
+        provider's name. Claims of a pre-token-generation trigger, arrays and objects too, go into
+        ``claims=``.
+        """
+        user = User.named(username, subject, groups, federated)
+        claims = access_claims(self._moment(options), user, scopes, audience)
+        return self._mint(claims, self.access_key, options)
+
+    def id_token(
+        self,
+        *,
+        username: str | None = None,
+        subject: str | None = None,
+        groups: Iterable[str] = (),
+        email: str | None = None,
+        federated: bool | str = False,
+        **options: Unpack[TokenOptions],
+    ) -> str:
+        """A user's ID token; a federated user's has the `identities` array."""
+        user = User.named(username, subject, groups, federated)
+        return self._mint(id_claims(self._moment(options), user, email), self.id_key, options)
+
+    def machine_token(
+        self, *, scopes: Iterable[str] = (MACHINE_SCOPE,), **options: Unpack[TokenOptions]
+    ) -> str:
+        """An access token of the client-credentials grant: no user, and `sub` is the client."""
+        claims = machine_claims(self._moment(options), scopes)
+        return self._mint(claims, self.access_key, options)
+
+    def sign(self, header: Part | None, payload: Part, *, key: SigningKey | None = None) -> str:
+        """Raw control: sign these mappings or octets with RS256, exactly as they are.
+
+        Without a header, the one that Cognito would write; without a key, the pool's access key.
+        """
+        key = key or self.access_key
+        return compact(_header(key) if header is None else header, payload, key)
+
+    def _moment(self, options: TokenOptions) -> Moment:
+        issued_at = options.get("issued_at", int(self._wall()))
+        return Moment(
+            issuer=self.issuer(options.get("issuer", "original"), options.get("region")),
+            client_id=options.get("client_id", self.client_id),
+            issued_at=issued_at,
+            expires_at=issued_at + options.get("expires_in", DEFAULT_LIFETIME_S),
+            not_before=options.get("not_before"),
+        )
+
+    def _mint(self, claims: dict[str, object], key: SigningKey, options: TokenOptions) -> str:
+        signer = self._signer(options.get("signed_by", "pool"), key)
+        draft = Draft(
+            header=merged(_header(signer), options.get("header", {})),
+            payload=merged(claims, options.get("claims", {})),
+            key=signer,
+        )
+        malformed = options.get("malformed")
+        return draft.token() if malformed is None else damaged(draft, malformed)
+
+    def _signer(self, signed_by: SigningKey | Signer, key: SigningKey) -> SigningKey:
+        if isinstance(signed_by, SigningKey):
+            return signed_by
+        if signed_by == "pool":
+            return key
+        if signed_by == "foreign":
+            return self.impostor(key.kid)
+        if signed_by == "unknown":
+            return self.impostor("").under(new_kid())
+        raise ValueError(
+            f'signed_by={signed_by!r} is no SigningKey, "pool", "foreign" or "unknown"'
+        )
+
+    # ---- keys
+
+    @property
+    def access_key(self) -> SigningKey:
+        """The key that signs access tokens now."""
+        return self._current.access
+
+    @property
+    def id_key(self) -> SigningKey:
+        """The key that signs ID tokens now."""
+        return self._current.id
+
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """The keys that the JWKS lists, oldest first."""
+        return self._listed
+
+    def impostor(self, kid: str) -> SigningKey:
+        """A key that the pool does not have, under a kid of your choice: one kid, one such key.
+
+        ``signed_by="foreign"`` signs with it, and an endpoint in the mode "conflict" lists it.
+        """
+        return self._impostors.setdefault(kid, SigningKey(kid))
+
+    def rotate(self) -> None:
+        """Sign with two new keys from now on; the old public keys stay listed."""
+        self._current = _KeyPair(SigningKey(), SigningKey())
+        self._ever += self._current
+        self._listed += self._current
+
+    def withdraw(self, *kids: str) -> None:
+        """Take keys off the JWKS: these kids, or by default all that sign no longer.
+
+        A ValueError if a kid is not listed. A withdrawn key that still signs goes on signing.
+        """
+        listed = {key.kid for key in self._listed}
+        gone = set(kids) or listed - {key.kid for key in self._current}
+        if not gone <= listed:
+            raise ValueError(f"not listed: {', '.join(sorted(gone - listed))}")
+        self._listed = tuple(key for key in self._listed if key.kid not in gone)
+
+    def jwks(self, *, private: bool = False) -> dict[str, Any]:
+        """The document at /.well-known/jwks.json now; `private` leaks the private members."""
+        return {"keys": [key.jwk(private=private) for key in self._listed]}
+
+    # ---- issuers and endpoints
+
+    def issuer(self, kind: IssuerKind = "original", region: str | None = None) -> str:
+        """The issuer URL of one kind; `region` picks a replica (default: the first)."""
+        primary = self.user_pool_id.partition("_")[0]
+        suffix = self.dns_suffix or suffix_of(primary)
+        if kind == "replica":
+            if region is None and self.replica_regions:
+                region = self.replica_regions[0]
+            if region not in self.replica_regions:
+                raise ValueError(f"no replica in {region}: replica_regions={self.replica_regions}")
+        elif kind not in ("original", "updated"):
+            raise ValueError(f'issuer={kind!r} is none of "original", "replica", "updated"')
+        elif region not in (None, primary):
+            raise ValueError(f"the {kind} issuer is in {primary}, not in {region}")
+        host = "issuer-cognito-idp" if kind == "updated" else "cognito-idp"
+        return f"https://{host}.{region or primary}.{suffix}/{self.user_pool_id}"
+
+    def serve(self) -> FakeEndpoints:
+        """The pool's endpoints on loopback, for a ``with`` block or start() and stop()."""
+        if self._serving is not None:
+            raise RuntimeError("already serving: one set of endpoints at a time")
+        self._endpoints = FakeEndpoints(self)
+        return self._endpoints
+
+    @property
+    def _serving(self) -> FakeEndpoints | None:
+        return self._endpoints if self._endpoints and self._endpoints.running else None
+
+    # ---- the real thing, configured for this fake
+
+    def user_pool(self, *, offline: bool | None = None, **overrides: Any) -> UserPool:
+        """A UserPool for this fake: with its endpoints while serving, else offline with its keys.
+
+        `overrides` are UserPool's own arguments (``audience=``, ``issuers=``, ``key_file=`` ...).
+        """
+        from cognito_mr_auth import UserPool
+
+        settings: dict[str, Any] = {
+            "client_ids": [self.client_id],
+            "replica_regions": list(self.replica_regions),
+            "dns_suffix": self.dns_suffix,
+        }
+        endpoints = None if offline else self._serving
+        if endpoints is None:
+            settings |= {"jwks": self.jwks(), "offline": offline is not False}
+        else:
+            settings["jwks_urls"] = endpoints.jwks_urls
+        return UserPool(self.user_pool_id, **(settings | overrides))
+
+    def verifier(
+        self, token_use: TokenUse = "access", *, pool: UserPool | None = None, **options: Any
+    ) -> Verifier:
+        """A Verifier that asks the served endpoints; `options` are Verifier's own arguments.
+
+        `pool` is what `user_pool(...)` returned, where its defaults will not do. A RuntimeError
+        unless serving.
+        """
+        if self._serving is None:
+            raise RuntimeError("not serving: use `with pool.serve():`, or pool.offline_verifier()")
+        if self.tls:
+            options.setdefault("ssl_context", self._serving.ssl_context)
+        return self._verifier(pool or self.user_pool(), token_use, options)
+
+    def offline_verifier(
+        self, token_use: TokenUse = "access", *, pool: UserPool | None = None, **options: Any
+    ) -> Verifier:
+        """A Verifier that holds the pool's keys as they are now and never uses the network."""
+        return self._verifier(pool or self.user_pool(offline=True), token_use, options)
+
+    def _verifier(self, pool: UserPool, token_use: TokenUse, options: dict[str, Any]) -> Verifier:
+        from cognito_mr_auth import Verifier
+
+        if self.clock is not time.time:
+            options.setdefault("clock", self._both_clocks)
+        return Verifier(pool, token_use=token_use, **options)
+
+    def _wall(self) -> float:
+        now = self.clock()
+        return now[0] if isinstance(now, tuple) else now
+
+    def _both_clocks(self) -> tuple[float, float]:
+        """The pool's clock as a Verifier wants it."""
+        now = self.clock()
+        return now if isinstance(now, tuple) else (now, time.monotonic())
+
+    def __repr__(self) -> str:
+        return f"FakeUserPool({self.user_pool_id!r}, replica_regions={self.replica_regions!r})"
+
+
+def _header(key: SigningKey) -> dict[str, object]:
+    """Cognito's header: these two members and no `typ`."""
+    return {"kid": key.kid, "alg": "RS256"}

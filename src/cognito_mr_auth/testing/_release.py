@@ -1,0 +1,54 @@
+"""What lets go of every handler that a fault holds, at once.
+
+Owns an event and the connections that wait for it. It must never close a connection: its handler
+does.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+__all__ = ["Release", "hang_up"]
+
+
+class Release:
+    """Set once, for good: a fault that was healed never holds anybody again."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._held: set[socket.socket] = set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the release came within so many seconds."""
+        return self._event.wait(seconds)
+
+    @contextmanager
+    def holding(self, connection: socket.socket) -> Iterator[None]:
+        """Within the block the release hangs up on this connection, which ends a blocked recv()."""
+        with self._lock:
+            self._held.add(connection)
+            if self._event.is_set():
+                hang_up(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.discard(connection)
+
+    def set(self) -> None:
+        """Let go of all that are held and of all that ever will be."""
+        with self._lock:
+            self._event.set()
+            for connection in self._held:
+                hang_up(connection)
+
+
+def hang_up(connection: socket.socket) -> None:
+    """End a connection that another thread is reading: its recv() returns at once."""
+    with suppress(OSError):
+        # Not SSLSocket.shutdown(), which takes the TLS object away under the reader's feet.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -1,0 +1,1 @@
+"""What the tests share: declared needs, the vectors, the house's rules, running the docs."""

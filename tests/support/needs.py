@@ -1,0 +1,46 @@
+"""Which tests need more than the core and pytest: the one list, and what follows from it.
+
+A file or directory below tests/ that imports an extra, a gate's tool or a real counterpart is named
+here (test_house.py finds the ones forgotten). A single test in a file that otherwise needs the core
+alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tests/conftest.py acts
+on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+
+# Path below tests/ -> the import names that it needs. Of several rows that fit a file, all count.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "cli": ("click", "rich"),
+    "test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
+}
+
+# What every environment of the tests has, the core-only one included (requirements/core-test.txt).
+EVERYWHERE = {"cognito_mr_auth", "cognito_mr_auth_pytest", "support"}
+EVERYWHERE |= {"cachetools", "certifi", "cryptography", "h11", "httpcore", "httpx"}
+EVERYWHERE |= {"_pytest", "hypothesis", "pytest"}
+
+
+def core_only() -> bool:
+    """Whether this run promises to do without anything beyond the core."""
+    return os.environ.get("COGNITO_MR_AUTH_CORE_ONLY") == "1"
+
+
+def needed_by(path: Path, tests: Path = TESTS) -> frozenset[str]:
+    """The import names that the table gives to a file or directory below `tests`."""
+    if not path.is_relative_to(tests):
+        return frozenset()
+    place = path.relative_to(tests)
+    names = {place.as_posix(), *(parent.as_posix() for parent in place.parents)}
+    return frozenset(package for name in names for package in NEEDS.get(name, ()))
+
+
+def absent(packages: Iterable[str]) -> Iterator[str]:
+    """Those of the packages that cannot be imported here, in order."""
+    return (package for package in sorted(packages) if find_spec(package) is None)

@@ -1,0 +1,383 @@
+"""Every gate bites: each passes a small clean tree and refuses the same tree with a fault.
+
+The tools run with this project's own configuration, copied beside the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from support import docs, house, needs
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+CLEAN = '''"""A module that breaks no rule."""
+
+
+def double(n: int) -> int:
+    """Twice n."""
+    return n * 2
+'''
+
+
+def _run(cwd: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: text for name, text in os.environ.items() if "COVERAGE" not in name}
+    return subprocess.run(
+        arguments,
+        cwd=cwd,
+        env=inherited | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _tool(cwd: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # One cache for all the trees: mypy spends its time on the standard library's types.
+    cache = {"MYPY_CACHE_DIR": str(cwd.parent / "mypy-cache")}
+    return _run(cwd, sys.executable, "-m", module, *arguments, **cache)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project with our configuration whose src/ holds one clean module."""
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "script.py").write_text(CLEAN)
+    (tmp_path / "src" / "clean.py").write_text(CLEAN)
+    return tmp_path
+
+
+# --- ruff and mypy
+
+STATIC = [
+    pytest.param("ruff", ["check"], "import os\n", "F401", id="ruff-unused-import"),
+    pytest.param(
+        "ruff", ["check"], "def f(x: int) -> int:\n    return x\n", "D103", id="ruff-docstring"
+    ),
+    pytest.param("ruff", ["check"], "assert CLEAN\n", "S101", id="ruff-assert"),
+    pytest.param(
+        "ruff",
+        ["check"],
+        "try:\n    N = 1\nexcept Exception:\n    N = 2\n",
+        "BLE001",
+        id="ruff-except",
+    ),
+    pytest.param("ruff", ["check"], f"N = {'1 + ' * 60}1\n", "E501", id="ruff-line-length"),
+    pytest.param("ruff", ["format", "--check"], "N = {  'a':1}\n", "reformat", id="ruff-format"),
+    pytest.param("mypy", [], 'N: int = "text"\n', "[assignment]", id="mypy-type"),
+    pytest.param("mypy", [], "def f(x):\n    return x\n", "[no-untyped-def]", id="mypy-strict"),
+    pytest.param("mypy", [], "N = 1  # type: ignore\n", "unused", id="mypy-ignore"),
+]
+
+
+@pytest.mark.parametrize(
+    "tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join
+)
+def test_the_tool_passes_a_clean_tree(tool: Sequence[str], tree: Path) -> None:
+    """Neither ruff nor mypy has anything against a clean module."""
+    done = _tool(tree, *tool)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("module", "arguments", "fault", "said"), STATIC)
+def test_the_tool_bites(
+    module: str, arguments: list[str], fault: str, said: str, tree: Path
+) -> None:
+    """Each of these faults is refused, by name."""
+    (tree / "src" / "faulty.py").write_text(f'"""A module with one fault."""\n\n{fault}')
+    done = _tool(tree, module, *arguments)
+    assert done.returncode != 0
+    assert said in done.stdout
+
+
+# --- import-linter
+
+
+def _floors() -> list[list[str]]:
+    config = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    layers = config["tool"]["importlinter"]["contracts"][0]["layers"]
+    return [[name.strip().strip("()") for name in layer.split("|")] for layer in layers]
+
+
+@pytest.fixture
+def house_of_stubs(tree: Path) -> Path:
+    """A project with our configuration and an empty module for each name in its floors."""
+    package = tree / "src" / "cognito_mr_auth"
+    package.mkdir()
+    for name in ["__init__", *(name for floor in _floors() for name in floor)]:
+        (package / f"{name}.py").write_text("")
+    return tree
+
+
+def _lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+    program = "from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    source = {"PYTHONPATH": str(tree / "src")}
+    return _run(tree, sys.executable, "-c", f"import sys; {program}", **source)
+
+
+IMPORTS = [
+    pytest.param(
+        ["_jws", "_claims"],
+        "from . import verifier",
+        "is not allowed to import cognito_mr_auth.verifier",
+        id="up",
+    ),
+    pytest.param(
+        ["_jws"],
+        "from . import _keys",
+        "is not allowed to import cognito_mr_auth._keys",
+        id="neighbour",
+    ),
+    pytest.param(
+        ["flask"],
+        "from . import fastapi",
+        "is not allowed to import cognito_mr_auth.fastapi",
+        id="adapter",
+    ),
+    pytest.param(["verifier"], "import jwt", "import jwt", id="framework"),
+    pytest.param(["_refresh"], "import time", "import time", id="clock"),
+    pytest.param(["store"], "import httpx", "import httpx", id="network"),
+    pytest.param(["attic"], "", "cognito_mr_auth.attic (Since this contract", id="no-floor"),
+]
+
+
+def test_import_linter_passes_the_house(house_of_stubs: Path) -> None:
+    """Imports that point down break no contract; nor does the one exception."""
+    package = house_of_stubs / "src" / "cognito_mr_auth"
+    (package / "cli.py").write_text("import click\nfrom . import verifier\n")
+    (package / "_settings.py").write_text("from . import verifier\n")
+    (package / "verifier.py").write_text(
+        "from . import _fetch, store\ndef f():\n    from . import _settings\n"
+    )
+    done = _lint_imports(house_of_stubs)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("modules", "fault", "said"), IMPORTS)
+def test_import_linter_bites(
+    modules: list[str], fault: str, said: str, house_of_stubs: Path
+) -> None:
+    """Imports up or sideways, a framework in the core, a module without a floor: all refused."""
+    for module in modules:
+        (house_of_stubs / "src" / "cognito_mr_auth" / f"{module}.py").write_text(f"{fault}\n")
+    done = _lint_imports(house_of_stubs)
+    assert done.returncode == 1
+    assert re.sub(r"\s+", " ", said) in re.sub(r"\s+", " ", done.stdout)
+
+
+# --- coverage
+
+COVERED = [
+    pytest.param("import clean; clean.double(1)", True, id="all-lines"),
+    pytest.param("import clean", False, id="a-line-missed"),
+    pytest.param("pass", False, id="a-file-never-loaded"),
+    pytest.param(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import clean; clean.double(1)'])",
+        True,
+        id="lines-run-by-a-subprocess",
+    ),
+    pytest.param(
+        "import os, clean\npid = os.fork()\n"
+        "if not pid:\n  clean.double(1); os._exit(0)\nos.waitpid(pid, 0)",
+        True,
+        id="lines-run-by-a-forked-child",
+    ),
+    pytest.param(
+        "import clean, threading\n"
+        "t = threading.Thread(target=clean.double, args=[1]); t.start(); t.join()",
+        True,
+        id="lines-run-by-a-thread",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "passes"), COVERED)
+def test_coverage_bites(program: str, passes: bool, tree: Path) -> None:
+    """Coverage passes when every line ran, in whichever process or thread, and fails otherwise."""
+    done = _coverage(tree, program)
+    assert (done.returncode == 0) is passes, done.stdout + done.stderr
+
+
+def test_coverage_asks_for_branches(tree: Path) -> None:
+    """A branch never taken fails the gate though every line ran."""
+    (tree / "src" / "clean.py").write_text(
+        "def double(n):\n    if n:\n        n = n * 2\n    return n\n"
+    )
+    assert _coverage(tree, "import clean; clean.double(1)").returncode == 2
+    assert _coverage(tree, "import clean; clean.double(1); clean.double(0)").returncode == 0
+
+
+def _coverage(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
+    (tree / "program.py").write_text(program)
+    source = {"PYTHONPATH": str(tree / "src")}
+    for data in tree.glob(".coverage*"):
+        data.unlink()
+    for step in (["run", "program.py"], ["combine", "--quiet"]):
+        _run(tree, sys.executable, "-m", "coverage", *step, **source)
+    return _run(tree, sys.executable, "-m", "coverage", "report", **source)
+
+
+# --- The house's own rules
+
+LONG = "def f() -> None:\n" + '    """Long."""\n' + "    print()\n" * 49
+RULES = [
+    pytest.param(house.long_files, {"a": "\n" * 400}, {"a": "\n" * 401}, id="file"),
+    pytest.param(
+        house.long_functions,
+        {"a": LONG.replace("    print()\n", "", 1)},
+        {"a": LONG},
+        id="function",
+    ),
+    pytest.param(house.undocumented, {"a": CLEAN}, {"a": "N = 1\n"}, id="module-docstring"),
+    pytest.param(
+        house.undocumented,
+        {"a": '"""M."""\nclass A:\n    """A."""\n    def _f(self): ...\n'},
+        {"a": '"""M."""\nclass A:\n    """A."""\n    def f(self): ...\n'},
+        id="method-docstring",
+    ),
+    pytest.param(
+        house.type_ignores,
+        {"a": "x = 1  # type: ignore\n" + "\n" * 999},
+        {"a": "x = 1  # type: ignore\n" + "\n" * 998},
+        id="type-ignores",
+    ),
+    pytest.param(
+        house.import_cycles,
+        {"p/__init__": "", "p/a": "from . import b", "p/b": "def f():\n    from . import a"},
+        {"p/__init__": "", "p/a": "from . import b", "p/b": "from .a import f"},
+        id="cycle",
+    ),
+    pytest.param(
+        house.import_cycles,
+        {"p/__init__": "from . import a", "p/a": "import p.b", "p/b": ""},
+        {"p/__init__": "from . import a", "p/a": "import p.b", "p/b": "from p import a"},
+        id="longer-cycle",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "clean", "faulty"), RULES)
+def test_the_rule_bites(
+    rule: Callable[[Path], list[str]],
+    clean: dict[str, str],
+    faulty: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """Each rule of the house passes what is just within it and names what is just beyond."""
+    for name, files in {"clean": clean, "faulty": faulty}.items():
+        for path, text in files.items():
+            target = tmp_path / name / f"{path}.py"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+    assert rule(tmp_path / "clean") == []
+    assert len(rule(tmp_path / "faulty")) == 1
+
+
+TEXTS = [
+    pytest.param("--extra-index-url=x", True, id="index-option"),
+    pytest.param("see https://pypi.example/simple/x", True, id="index-address"),
+    pytest.param("cd /root/x", True, id="root"),
+    pytest.param('path = "/home/me/x"', True, id="home"),
+    pytest.param("in /work/main", True, id="work"),
+    pytest.param("open('/tmp/x')", True, id="temporary"),
+    pytest.param(
+        "https://api.example/work/x, ${DIR}/tmp/x, a/opt, /workshop", False, id="harmless"
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), TEXTS)
+def test_the_text_rule_bites(text: str, found: bool) -> None:
+    """A package index or a path of somebody's machine is found, a path within an address is not."""
+    assert bool(house.foreign_text(text, code=True)) is found
+
+
+DOCUMENTS = [
+    pytest.param("```python\nx = 1\n```\n```python\nassert x == 1\n```\n", 0, id="one-namespace"),
+    pytest.param("```python\nimport asyncio\nawait asyncio.sleep(0)\n```\n", 0, id="await"),
+    pytest.param("<!-- not run -->\n```python\n1 / 0\n```\n", 0, id="not-run"),
+    pytest.param("```sh\nexit 1\n```\n", 0, id="another-language"),
+    pytest.param("Text.\n\n```python\n1 / 0\n```\n", 1, id="a-fault"),
+]
+
+
+@pytest.mark.parametrize(("text", "status"), DOCUMENTS)
+def test_documents_bite(text: str, status: int, tmp_path: Path) -> None:
+    """A document whose code fails fails, and the traceback names its line."""
+    (tmp_path / "DOC.md").write_text(text)
+    done = _run(tmp_path, sys.executable, docs.__file__, "DOC.md")
+    assert done.returncode == status, done.stderr
+    assert ('"DOC.md", line 4' in done.stderr) is bool(status)
+
+
+# --- Skips and declared needs
+
+TESTS_WITH_SKIPS = {
+    "module": "import pytest\npytest.skip('why not', allow_module_level=True)",
+    "importorskip": "import pytest\npytest.importorskip('no_such_module', reason='why not')",
+    "class": "import unittest as u\n@u.skip('why not')\nclass T(u.TestCase):\n  def test_it(_): 1",
+    "mark": "import pytest\n@pytest.mark.skip(reason='why not')\ndef test_it(): pass",
+    "skipif": "import pytest\n@pytest.mark.skipif(True, reason='why not')\ndef test_it(): pass",
+    "call": "import pytest\ndef test_it(): pytest.skip('why not')",
+    "fixture": "import pytest as p\n@p.fixture\ndef f(): p.skip('why not')\ndef test_it(f): 1",
+    "need": "import pytest\n@pytest.mark.needs('no_such_module')\ndef test_it(): pass",
+    "xfail": "import pytest\n@pytest.mark.xfail(reason='why not')\ndef test_it(): 1 / 0",
+}
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A test run of its own that has our conftest.py and nothing else of ours."""
+    for name in ("COGNITO_MR_AUTH_REQUIRE", "COGNITO_MR_AUTH_CORE_ONLY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    shutil.copy(needs.TESTS / "conftest.py", pytester.path)
+    shutil.copytree(needs.TESTS / "support", pytester.path / "support")
+    pytester.makeini("[pytest]\npythonpath = .\nmarkers = needs: as ours")
+    return pytester
+
+
+def test_a_skip_is_a_failure_where_all_is_required(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of skip passes quietly by itself and fails, with its reason, under REQUIRE=all."""
+    inner.makepyfile(**{f"test_{kind}": code for kind, code in TESTS_WITH_SKIPS.items()})
+    count = len(TESTS_WITH_SKIPS)
+    assert inner.runpytest_subprocess().parseoutcomes() == {"skipped": count - 1, "xfailed": 1}
+
+    monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
+    loud = inner.runpytest_subprocess("--continue-on-collection-errors")
+    assert loud.ret != 0
+    assert loud.parseoutcomes() == {"failed": 2, "errors": count - 2}  # as pytest counts set-up
+    for kind in TESTS_WITH_SKIPS:
+        told = f"COGNITO_MR_AUTH_REQUIRE=all allows no skip: test_{kind}.*(why not|no_such_module)"
+        loud.stdout.re_match_lines_random([told])
+
+
+def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module whose need is missing is skipped, not imported; a core-only run leaves it out."""
+    table = inner.path / "support" / "needs.py"
+    table.write_text(table.read_text().replace('"cli": (', '"cli": ("no_such_module", '))
+    inner.mkdir("cli").joinpath("test_cli.py").write_text(
+        "import no_such_module\ndef test_it(): pass"
+    )
+    inner.makepyfile(
+        test_core="import pytest\ndef test_it(): pass\n"
+        "@pytest.mark.needs('no_such_module')\ndef test_more(): 1 / 0"
+    )
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 1, "skipped": 2}
+    monkeypatch.setenv("COGNITO_MR_AUTH_CORE_ONLY", "1")
+    monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 1, "deselected": 1}

@@ -1,0 +1,159 @@
+"""The house stands as DESIGN and STYLE draw it: sizes, imports, documents, index, text."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import docs, house, needs
+
+PROJECT = Path(__file__).resolve().parents[1]
+SRC = PROJECT / "src"
+
+RULES = [
+    house.long_files,
+    house.long_functions,
+    house.undocumented,
+    house.type_ignores,
+    house.import_cycles,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_src_keeps_the_rule(rule: Callable[[Path], list[str]]) -> None:
+    """src/ keeps each rule of the house."""
+    assert rule(SRC) == []
+
+
+# --- The index
+
+
+def test_the_index_is_complete_and_sorted() -> None:
+    """`__all__` lists every public name that the package binds: constants, classes, modules."""
+    package = importlib.import_module("cognito_mr_auth")
+    tree = ast.parse((SRC / "cognito_mr_auth" / "__init__.py").read_text("utf-8"))
+    bound = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and getattr(node, "module", "") != "__future__"
+        for alias in node.names
+    }
+    promised = {"ANY_CLIENT", "Principal", "UserPool", "Verifier", "errors", "events", "policy"}
+    listed = package.__all__
+    assert {name for name in bound if not name.startswith("_")} | promised == set(listed)
+    assert list(listed) == sorted(listed, key=lambda n: (not n.isupper(), n[0].islower(), n))
+    assert [name for name in listed if not hasattr(package, name)] == []
+
+
+# --- What an import costs
+
+# Frameworks must never be loaded; the standard modules cost a tenth to a fifth of the whole each.
+TOO_DEAR = ["asyncio", "click", "fastapi", "flask", "httpx", "jwt", "rich", "starlette"]
+TOO_DEAR += ["concurrent.futures", "dataclasses", "logging", "pathlib"]
+
+IMPORT_ALONE = "import cognito_mr_auth"
+BUILD_A_VERIFIER = """
+from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, policy
+Verifier(UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"]), token_use="access")
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(IMPORT_ALONE, id="import"),
+        pytest.param(BUILD_A_VERIFIER, id="build-a-verifier"),
+    ],
+)
+def test_the_import_is_cheap(code: str) -> None:
+    """Neither the import nor building a verifier loads a framework or dear standard modules."""
+    assert sorted(set(TOO_DEAR) & _modules_after(code)) == []
+
+
+def test_the_plugin_is_harmless_to_strangers() -> None:
+    """The pytest plugin, which every test run of its environment loads, imports nothing of ours."""
+    loaded = _modules_after("import cognito_mr_auth_pytest")
+    assert [name for name in loaded if name.partition(".")[0] == "cognito_mr_auth"] == []
+
+
+def _modules_after(code: str) -> set[str]:
+    # Without coverage, which loads much of the list itself.
+    program = f"{code}\nimport sys, json\nprint(json.dumps(list(sys.modules)))"
+    environment = {name: text for name, text in os.environ.items() if "COVERAGE" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return set(json.loads(done.stdout))
+
+
+# --- Documents
+
+
+def test_there_is_a_readme_with_code() -> None:
+    """The README exists and shows code that runs."""
+    assert list(docs.blocks((PROJECT / "README.md").read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))],
+    ids=lambda path: path.relative_to(PROJECT).as_posix(),
+)
+def test_the_document_tells_the_truth(document: Path, tmp_path: Path) -> None:
+    """Each Python block of the document runs, in order, in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, docs.__file__, document],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- Text
+
+
+def test_no_text_names_an_index_or_this_machine() -> None:
+    """No file of the project names a package index or a directory of somebody's machine."""
+    # CI may run as another user than the one who owns the clone.
+    git = ["git", "-c", f"safe.directory={PROJECT}"]
+    listed = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(listed, cwd=PROJECT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout, or no git")
+    files = [PROJECT / os.fsdecode(name) for name in names.split(b"\0") if name]
+    this = Path(__file__).with_name("test_gates.py"), Path(house.__file__)  # hold them as examples
+    found = {}
+    for path in files:
+        if path.is_file() and path not in this:
+            document = path.suffix == ".md" or path.is_relative_to(PROJECT / "tests")
+            found[path] = house.foreign_text(path.read_text("utf-8"), code=not document)
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+# --- Tests
+
+
+def test_no_need_is_forgotten() -> None:
+    """A test file that imports more than the core when it loads says so in support/needs.py."""
+    ours = {path.stem for path in needs.TESTS.iterdir()}
+    everywhere = needs.EVERYWHERE | ours | sys.stdlib_module_names
+    forgotten = {}
+    for _, path, tree in house.modules(needs.TESTS):
+        beyond = house.top_level_imports(tree) - everywhere - needs.needed_by(path)
+        if beyond:
+            forgotten[path.relative_to(needs.TESTS).as_posix()] = sorted(beyond)
+    assert forgotten == {}

@@ -1,0 +1,192 @@
+"""The set-up keeps its promises: which Python it takes, what it pins, what it tests and reports."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="module")
+def test_all() -> ModuleType:
+    """The script behind `make test-all`, as a module."""
+    path = PROJECT / "scripts" / "test_all.py"
+    spec = importlib.util.spec_from_file_location("test_all_script", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- Which Python
+
+
+def _program(place: Path, text: str) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+    return place
+
+
+SHIM = "echo 'pyenv: command not found' >&2; exit 127"
+OLD = "echo 2.7; exit 1"
+REAL = f'exec {shlex.quote(sys.executable)} "$@"'
+
+# Programs on the path and among pyenv's versions, and where the one to be found is.
+PYTHONS = [
+    pytest.param({"bin/python3.11": REAL}, True, id="first-name"),
+    pytest.param({"bin/python3.11": SHIM, "bin/python3": REAL}, True, id="behind-a-shim"),
+    pytest.param({"bin/python3.11": OLD, "bin/python3.12": REAL}, True, id="behind-an-old-one"),
+    pytest.param({"bin/python3": SHIM, "pyenv/versions/3.11.9/bin/python": REAL}, True, id="pyenv"),
+    pytest.param({"bin/python3.11": SHIM, "bin/python3": SHIM}, False, id="shims-alone"),
+    pytest.param({}, False, id="none"),
+]
+
+
+@pytest.mark.parametrize(("programs", "found"), PYTHONS)
+def test_make_finds_a_python_that_runs(
+    programs: dict[str, str], found: bool, tmp_path: Path
+) -> None:
+    """scripts/find-python names a Python that really runs, or says what to install."""
+    for name, text in programs.items():
+        _program(tmp_path / name, text)
+    environment = {"PATH": f"{tmp_path}/bin", "PYENV_ROOT": f"{tmp_path}/pyenv"}
+    done = subprocess.run(
+        ["/bin/sh", PROJECT / "scripts" / "find-python"],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) is found
+    if found:
+        assert Path(done.stdout.strip()).samefile(sys.executable)
+    else:
+        assert "python3.11-venv" in done.stderr
+
+
+OTHERS = [
+    pytest.param({f"a/python{THIS}": REAL}, f"a/python{THIS}", id="on-the-path"),
+    pytest.param(
+        {f"a/python{THIS}": SHIM, f"b/python{THIS}": REAL}, f"b/python{THIS}", id="behind-a-shim"
+    ),
+    pytest.param(
+        {f"a/python{THIS}": SHIM, f"pyenv/versions/{THIS}.1/bin/python{THIS}": REAL},
+        f"pyenv/versions/{THIS}.1/bin/python{THIS}",
+        id="pyenv",
+    ),
+    pytest.param({f"a/python{THIS}": "echo 3.99"}, None, id="says-another-version"),
+    pytest.param({f"a/python{THIS}": SHIM}, None, id="shim-alone"),
+    pytest.param({}, None, id="none"),
+]
+
+
+@pytest.mark.parametrize(("programs", "found"), OTHERS)
+def test_test_all_finds_pythons_that_run(
+    programs: dict[str, str], found: str | None, tmp_path: Path, test_all: ModuleType
+) -> None:
+    """A name on the path counts only if it runs and is the version that it says."""
+    for name, text in programs.items():
+        _program(tmp_path / name, text)
+    environ = {"PATH": f"{tmp_path}/a:{tmp_path}/b", "PYENV_ROOT": f"{tmp_path}/pyenv"}
+    assert test_all.find(THIS, environ) == (str(tmp_path / found) if found else None)
+
+
+@pytest.mark.parametrize("strict", [True, False], ids=["all-required", "as-found"])
+def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
+    """Without other Pythons the core alone is tested; a required one that is missing can fail."""
+    environments, missing = test_all.plan({"PATH": "", "HOME": ""}, strict=strict)
+    assert [environment.core_only for environment in environments] == [True]
+    assert {row.name: row.ok for row in missing} == {
+        name: not strict or name == "3.14" for name in ("3.12", "3.13", "3.14") if name != THIS
+    }
+
+
+# --- What it reports
+
+REPORTS = [
+    pytest.param('tests="9" failures="1" errors="2" skipped="3"', 1, (3, 3, 3), id="counts"),
+    pytest.param('tests="9" failures="0" errors="0" skipped="0"', 0, (9, 0, 0), id="all-passed"),
+    pytest.param('tests="0" failures="0" errors="0" skipped="0"', 5, (0, 0, 0), id="no-tests"),
+    pytest.param(None, 3, (None, None, None), id="crashed"),
+]
+
+
+@pytest.mark.parametrize(("counts", "status", "row"), REPORTS)
+def test_the_report_is_pytests(
+    counts: str | None,
+    status: int,
+    row: tuple[int | None, ...],
+    tmp_path: Path,
+    test_all: ModuleType,
+) -> None:
+    """The table's numbers are pytest's own; anything but its status 0 fails the run."""
+    report = tmp_path / "report.xml"
+    if counts:
+        report.write_text(f"<testsuites><testsuite {counts}/></testsuites>")
+    outcome = test_all.read_report("3.12", "3.12.1", report, status)
+    assert (outcome.passed, outcome.failed, outcome.skipped) == row
+    assert outcome.ok is (status == 0)
+    assert "3.12.1" in test_all.table([outcome])
+
+
+# --- What it pins
+
+
+@pytest.mark.parametrize("name", ["dev.txt", "core-test.txt"])
+def test_every_requirement_is_pinned(name: str) -> None:
+    """The lists name exact versions and nothing else: no index, no option, no path."""
+    lines = (PROJECT / "requirements" / name).read_text("utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
+
+
+def test_the_lower_bounds_are_what_the_core_only_environment_runs() -> None:
+    """Each lower bound of the core is the version that the core-only environment installs."""
+    text = (PROJECT / "requirements" / "core-test.txt").read_text("utf-8")
+    pins = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    bounds = dict(bound.split(">=") for bound in PYPROJECT["project"]["dependencies"])
+    assert {n: _release(pins[n]) for n in bounds} == {n: _release(v) for n, v in bounds.items()}
+
+
+def _release(version: str) -> list[int]:
+    numbers = [int(part) for part in version.split(".")]
+    return numbers + [0] * (3 - len(numbers))
+
+
+def test_the_changelog_knows_the_version() -> None:
+    """The version that is built has its part in the changelog."""
+    changelog = (PROJECT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## [{PYPROJECT['project']['version']}]" in changelog
+
+
+# --- How it is run
+
+SCRIPTS = [".ci/run", "scripts/find-python", "scripts/lock"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_script_can_be_run(name: str) -> None:
+    """Each script is executable and valid for the shell that its first line names."""
+    path = PROJECT / name
+    shell = path.read_text("utf-8").splitlines()[0].removeprefix("#!").split()
+    done = subprocess.run([*shell, "-n", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.access(path, os.X_OK)
+
+
+def test_ci_requires_all() -> None:
+    """CI runs every target, under the variable that turns skips into failures."""
+    text = (PROJECT / ".ci" / "run").read_text("utf-8")
+    assert text.rstrip().endswith("COGNITO_MR_AUTH_REQUIRE=all make demo test test-all")
