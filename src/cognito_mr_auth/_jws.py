@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from ._encoding import B64URL, Malformed, b64url_decode, json_object
 from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
-__all__ = ["MAX_TOKEN_CHARS", "Jws", "parse", "verify_signature"]
+__all__ = ["MAX_TOKEN_CHARS", "Jws", "open_jws", "parse", "verify_signature"]
 
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters
 # (facts/tokens.md 4.8). API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
@@ -52,9 +52,19 @@ def parse(token: object) -> Jws:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
         AlgorithmNotAllowed: its `alg` is not "RS256".
     """
+    kid, payload, signed, signature = open_jws(token)
+    return Jws(kid, _object(payload, "payload"), signed, signature)
+
+
+def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
+    """The JWS layer alone: kid, payload octets (any content), signing input, signature octets.
+
+    Raises:
+        TokenMalformed, AlgorithmNotAllowed: as `parse` does.
+    """
     header, payload, signed, signature = split(token)
-    kid = _check_header(_json(header, "header"))
-    return Jws(kid, _json(payload, "payload"), signed, _decoded(signature, "signature"))
+    kid = _check_header(_object(_decoded(header, "header"), "header"))
+    return kid, _decoded(payload, "payload"), signed, _decoded(signature, "signature")
 
 
 def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
@@ -119,8 +129,7 @@ def _decoded(segment: bytes, name: str) -> bytes:
     raise TokenMalformed(f"the token's {name} is not canonical base64url")
 
 
-def _json(segment: bytes, name: str) -> dict[str, Any]:
-    octets = _decoded(segment, name)
+def _object(octets: bytes, name: str) -> dict[str, Any]:
     try:
         return json_object(octets)
     except Malformed:

@@ -113,15 +113,16 @@ def _read_member(
 ) -> Key:
     if not isinstance(member, dict) or member.get("kty") != "RSA":
         raise _Skip("not-rsa")
-    modulus, exponent = _number(member.get("n")), _number(member.get("e"))
     if not _PRIVATE.isdisjoint(member):
-        # Whoever reads this document can sign: the public half is burnt as well (T5).
-        exposed.add(modulus)
+        # Whoever reads this document can sign: the public half is burnt as well (T5), however
+        # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
+        exposed.add(int.from_bytes(_octets(member.get("n")), "big"))
         raise _Skip("private-members")
+    modulus, exponent = _number(member.get("n")), _number(member.get("e"))
     kid = _check_metadata(member)
     if not MIN_BITS <= modulus.bit_length() <= MAX_BITS or not modulus & 1:
         raise _Skip("modulus")
-    if not MIN_EXPONENT < exponent < MAX_EXPONENT or not exponent & 1:
+    if not MIN_EXPONENT < exponent < MAX_EXPONENT:
         raise _Skip("exponent")
     octets = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
     if not allow_emulators and sha256(octets).hexdigest() in _EMULATOR_KEYS:
@@ -132,8 +133,8 @@ def _read_member(
         return held  # the same object, so that cached tokens stand over a refresh (C2)
     try:
         return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
-    except ValueError:  # OpenSSL's own opinion of the numbers
-        raise _Skip("refused-by-openssl") from None
+    except ValueError:  # cryptography's own opinion of the numbers: an even exponent, so far
+        raise _Skip("exponent") from None
 
 
 def _check_metadata(member: dict[str, Any]) -> str:
@@ -156,15 +157,22 @@ def _check_metadata(member: dict[str, Any]) -> str:
 
 def _number(text: object) -> int:
     """A Base64urlUInt: minimal octets, no leading zero (RFC 7518 section 2)."""
+    octets = _octets(text)
+    if octets[0] == 0:
+        raise _Skip("number")
+    return int.from_bytes(octets, "big")
+
+
+def _octets(text: object) -> bytes:
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         raise _Skip("number")
     try:
         octets = b64url_decode(text.encode("ascii"))
     except Malformed:
         octets = b""
-    if not octets or octets[0] == 0:
+    if not octets:
         raise _Skip("number")
-    return int.from_bytes(octets, "big")
+    return octets
 
 
 def assemble(

@@ -44,12 +44,11 @@ def elapsed(now: Instant, then: Instant) -> float:
 
 
 class Endpoint(NamedTuple):
-    """One place that serves the pool's JWKS. `derived` is False where the user named the URL."""
+    """One place that serves the pool's JWKS, for the issuer of that kind and Region."""
 
     url: str
     kind: str
     region: str
-    derived: bool
     loopback: bool
 
 

@@ -274,7 +274,7 @@ def _endpoints(
 ) -> tuple[Endpoint, ...]:
     if jwks_urls is None:
         return tuple(
-            Endpoint(issuer.url + JWKS_PATH, issuer.kind, issuer.region, True, False)
+            Endpoint(issuer.url + JWKS_PATH, issuer.kind, issuer.region, loopback=False)
             for issuer in possible
         )
     if isinstance(jwks_urls, str):
@@ -315,4 +315,4 @@ def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
             f"jwks_urls holds {url!r}: https is required beyond loopback "
             "(insecure_emulator=True allows http, for an emulator in a container)"
         )
-    return Endpoint(url, issuer.kind, issuer.region, False, loopback)
+    return Endpoint(url, issuer.kind, issuer.region, loopback)

@@ -1,0 +1,144 @@
+"""One flight: a shared round of requests for a pool's keys, and who still hungers (DESIGN R1, R2).
+
+Owns the bookkeeping of a flight and the decision whom it asks next. Starts no thread and takes no
+lock: the store calls it under its own lock, and hands in every moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ._snapshot import Endpoint, Instant, elapsed
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["Ask", "Flight"]
+
+# Kids remembered as wanted; more than this and the flight just asks everybody.
+MAX_WANTED = 64
+
+PENDING, ANSWERED, FAILED, PARKED, CUT = "pending", "answered", "failed", "parked", "cut"
+
+
+class Ask:
+    """One request to one endpoint. `number` counts the store's requests: who came before whom."""
+
+    __slots__ = ("begun", "endpoint", "number", "state")
+
+    def __init__(self, endpoint: Endpoint, begun: Instant, number: int) -> None:
+        self.endpoint = endpoint
+        self.begun = begun
+        self.number = number
+        self.state = PENDING
+
+
+class Flight:
+    """Requests that share one deadline and one audience.
+
+    `born` is a reading of the pace clock (real seconds, for hedging), `begun` one of the verifier's
+    clock (for the deadline over a freeze). `round` is replaced whenever something has happened:
+    waiters wait for it, then judge for themselves (R3).
+    """
+
+    __slots__ = (
+        "asks",
+        "background",
+        "begun",
+        "born",
+        "everywhere",
+        "hedge",
+        "kicked",
+        "last_launch",
+        "limit",
+        "new_round",
+        "over",
+        "queue",
+        "round",
+        "wanted",
+    )
+
+    def __init__(
+        self,
+        queue: list[Endpoint],
+        *,
+        born: float,
+        begun: Instant,
+        everywhere: bool,
+        background: bool,
+        limit: float,
+        hedge: float,
+        new_round: Callable[[], Future[None]],
+    ) -> None:
+        self.queue = queue
+        self.born = born
+        self.begun = begun
+        self.everywhere = everywhere
+        self.background = background
+        self.limit = limit
+        self.hedge = hedge
+        self.asks: list[Ask] = []
+        self.wanted: set[str] = set()
+        self.kicked = True  # the first request needs no waiting
+        self.last_launch = born
+        self.over = False
+        self.new_round = new_round
+        self.round = new_round()
+
+    def want(self, kid: str) -> None:
+        """A waiter for this kid has joined."""
+        if len(self.wanted) < MAX_WANTED:
+            self.wanted.add(kid)
+
+    @property
+    def answers(self) -> int:
+        """How many endpoints gave a usable key set."""
+        return sum(ask.state == ANSWERED for ask in self.asks)
+
+    @property
+    def pending(self) -> int:
+        """How many requests are still out."""
+        return sum(ask.state == PENDING for ask in self.asks)
+
+    @property
+    def cut(self) -> bool:
+        """Whether a freeze or a jump of the clock made answers worthless: nobody's failure (R6)."""
+        return any(ask.state == CUT for ask in self.asks)
+
+    def hungry(self, keys: Mapping[str, object]) -> bool:
+        """Whether a waiter still lacks what it came for."""
+        return not self.answers or any(kid not in keys for kid in self.wanted)
+
+    def next(self, pace: float, keys: Mapping[str, object]) -> Endpoint | None:
+        """Whom to ask now (R2): all, or one after `hedge` seconds or at once after a miss."""
+        if self.over or not self.queue:
+            return None
+        if not self.everywhere:
+            if not self.hungry(keys):
+                return None
+            if not self.kicked and self.pending and pace - self.last_launch < self.hedge:
+                return None
+        return self.queue[0]
+
+    def launched(self, ask: Ask, pace: float) -> None:
+        """The first of the queue has been asked."""
+        self.queue.pop(0)
+        self.asks.append(ask)
+        self.last_launch = pace
+        self.kicked = False
+
+    def settled(self, keys: Mapping[str, object]) -> bool:
+        """Whether nothing is out and nothing more will be asked."""
+        return not self.pending and (
+            not self.queue or not (self.everywhere or self.hungry(keys))
+        )
+
+    def late(self, now: Instant, pace: float) -> bool:
+        """Whether the deadline has passed, by real time or by the verifier's clock (R7)."""
+        return pace - self.born >= self.limit or elapsed(now, self.begun) >= self.limit
+
+    def turn(self) -> Future[None]:
+        """Start a new round; the caller ends the returned one when it holds no lock."""
+        done, self.round = self.round, self.new_round()
+        return done

@@ -1,0 +1,34 @@
+"""What a forked child drops: its parent's locks, flights, threads and connections (DESIGN F).
+
+Owns the one fork hook of the library. There is no hook before a fork: it would have to take locks,
+and a fork may come at any moment.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+__all__ = ["track"]
+
+
+class _Forgets(Protocol):
+    def forget(self) -> None: ...
+
+
+_tracked: WeakSet[_Forgets] = WeakSet()
+
+
+def track(one: _Forgets) -> None:
+    """Call `one.forget()` in every child that this process forks, as long as `one` lives."""
+    _tracked.add(one)
+
+
+def _in_child() -> None:
+    for one in list(_tracked):
+        one.forget()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alone
+    os.register_at_fork(after_in_child=_in_child)

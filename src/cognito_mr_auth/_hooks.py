@@ -1,0 +1,143 @@
+"""Asking a user's callables: `revoked`, `policy.check` and `on_event` (DESIGN H).
+
+Owns what their answers mean. Anything but True or False is no answer, and what they raise never
+reaches the caller: it could say yes to nobody, and could carry a token. Imports no asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator
+from typing import Any, Protocol
+
+from .errors import RevocationUnavailable, TokenRevoked
+from .events import (
+    EndpointParked,
+    Event,
+    InsecureEmulator,
+    KeyExposed,
+    KeyFileProblem,
+    KeyQuarantined,
+    StateChanged,
+)
+from .policy import Context, Pending, Policy, denial
+from .principal import Principal
+
+__all__ = ["BROKEN", "Hook", "Teller", "ask", "is_async", "require_policy", "settle"]
+
+Hook = Callable[[Principal], Any]
+
+BROKEN = object()
+"""What a hook that raised is taken to have answered."""
+
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
+
+
+def is_async(function: object) -> bool:
+    """Whether calling `function` gives a coroutine (through partials and callable objects)."""
+    while hasattr(function, "func"):
+        function = function.func
+    code = getattr(function, "__code__", None) or getattr(
+        getattr(type(function), "__call__", None), "__code__", None
+    )
+    code = code or getattr(getattr(function, "__func__", None), "__code__", None)
+    return bool(code is not None and code.co_flags & _CO_COROUTINE)
+
+
+def require_policy(require: object) -> None:
+    """A function where a policy belongs would be truthy and never asked (H1)."""
+    if require is not None and not isinstance(require, Policy):
+        raise TypeError(
+            f"require= takes a policy, not {type(require).__name__}: wrap it in policy.check()"
+        )
+
+
+Asked = Generator[Any, Any, object]
+"""Yields an awaitable where the hook gave one; gets its outcome sent back (BROKEN if it raised)."""
+
+
+def ask(hook: Hook, principal: Principal) -> Asked:
+    """The hook's answer, or BROKEN."""
+    try:
+        answer = hook(principal)
+    except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
+        return BROKEN
+    if hasattr(answer, "__await__"):
+        answer = yield answer
+    return answer
+
+
+def settle(
+    principal: Principal, now: float, revoked: Hook | None, require: Policy | None
+) -> Generator[Any, Any, Principal]:
+    """Revocation, then policy: the last two steps of DESIGN O.
+
+    Raises:
+        TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.
+    """
+    if revoked is not None:
+        answer = yield from ask(revoked, principal)
+        if answer is True:
+            raise TokenRevoked
+        if answer is not False:
+            raise RevocationUnavailable
+    if require is not None:
+        answers: dict[int, object] = {}
+        while True:
+            context = Context(principal, now, answers)
+            verdict, leaf = _evaluate(require, context)
+            if leaf is None:
+                break
+            answers[id(leaf)] = yield from ask(leaf.function, principal)
+        if verdict is not True:
+            raise denial(require, context)
+    return principal
+
+
+def _evaluate(require: Policy, context: Context) -> tuple[bool | None, Policy | None]:
+    try:
+        return require.evaluate(context), None
+    except Pending as pending:
+        return None, pending.leaf
+
+
+class OnEvent(Protocol):
+    """A user's hook: called with one frozen event at a time, on any thread."""
+
+    def __call__(self, event: Event, /) -> object: ...
+
+
+# What the standard logger hears of too: changes of state that somebody may have to act on.
+_LOGGED = (
+    EndpointParked,
+    InsecureEmulator,
+    KeyExposed,
+    KeyFileProblem,
+    KeyQuarantined,
+    StateChanged,
+)
+
+
+class Teller:
+    """Hands events to the hook and to the logger; counts what the hook raises."""
+
+    def __init__(self, on_event: OnEvent | None) -> None:
+        self._on_event = on_event
+        self.failures = 0
+
+    def __call__(self, events: Collection[Event]) -> None:
+        for event in events:
+            if isinstance(event, _LOGGED):
+                _log(event)
+            if self._on_event is not None:
+                try:
+                    self._on_event(event)
+                except Exception:  # noqa: BLE001 - H3: counted and swallowed
+                    self.failures += 1
+
+
+def _log(event: Event) -> None:
+    import logging
+
+    healthy = isinstance(event, StateChanged) and event.after in ("fresh", "aged")
+    level = logging.INFO if healthy else logging.WARNING
+    logging.getLogger("cognito_mr_auth").log(level, "%s", event)

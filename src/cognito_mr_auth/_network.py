@@ -1,0 +1,184 @@
+"""Sockets under one deadline, for httpx: DNS, every address, TLS, reading and writing (DESIGN F).
+
+httpx's own timeouts bound each operation, so a peer that drips a byte now and then holds a request
+for ever. Here each operation gets what is left of the whole. Loaded by a fetch only, since it imports
+httpx. Never decides what an answer means.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import httpcore
+import httpx
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Line", "Transport"]
+
+# Cognito's hosts have several addresses; one that drops packets must leave time for the next.
+CONNECT_SECONDS = 0.75
+
+
+class Line:
+    """One fetch's hold on the network: its deadline, and its socket for whoever must hang up."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.socket: socket.socket | None = None
+        self.cut = False
+
+    def left(self, error: type[httpcore.TimeoutException]) -> float:
+        """Seconds until the deadline; raises `error` when there are none."""
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0 or self.cut:
+            raise error("deadline")
+        return seconds
+
+    def hold(self, stream: httpcore.NetworkStream) -> None:
+        """Remember the socket of a stream, and hang up at once if that was asked for meanwhile."""
+        self.socket = stream.get_extra_info("socket")
+        if self.cut:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End every read and write, from another thread."""
+        self.cut = True
+        if self.socket is not None:
+            try:
+                self.socket.shutdown(socket.SHUT_RDWR)
+            except OSError:  # the peer or the fetch itself was quicker
+                pass
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, line: Line) -> None:
+        self._inner = inner
+        self._line = line
+        line.hold(inner)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._line.left(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._line.left(httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = self._line.left(httpcore.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._line)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        addresses = _addresses(host, port)
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for position, address in enumerate(addresses, start=1):
+            left = self._line.left(httpcore.ConnectTimeout)
+            share = left if position == len(addresses) else min(left, CONNECT_SECONDS)
+            try:
+                inner = httpcore.SyncBackend().connect_tcp(
+                    address, port, share, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(inner, self._line)
+        raise failure or httpcore.ConnectError("no address")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Every address of a host, as the resolver orders them, each once."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        found = []
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Transport(httpx.BaseTransport):
+    """An httpx transport for one request on one line. Errors are httpcore's own."""
+
+    def __init__(
+        self, line: Line, make_context: Callable[[], ssl.SSLContext | None], proxy: str | None
+    ) -> None:
+        context = make_context()
+        backend = _Backend(line)
+        if proxy is None:
+            self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
+            return
+        parts = urlsplit(proxy)
+        login = None
+        if parts.username is not None:
+            login = (unquote(parts.username), unquote(parts.password or ""))
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+        self._pool = httpcore.HTTPProxy(
+            f"{parts.scheme}://{host}{port}",
+            proxy_auth=login,
+            ssl_context=context,
+            network_backend=backend,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and give its answer, body unread."""
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Body(answer.stream),
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()

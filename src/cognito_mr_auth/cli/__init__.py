@@ -1,0 +1,18 @@
+"""The command line, extra `[cli]`: demo, verify, inspect, keys fetch.
+
+This module is the index. It must never be imported by the library: only here are click and rich.
+"""
+
+from __future__ import annotations
+
+try:
+    import click  # noqa: F401 - asked for here, where its absence can be explained
+    import rich  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"the command line needs {error.name}: pip install cognito-mr-auth[cli]"
+    ) from error
+
+from ._app import main
+
+__all__ = ["main"]

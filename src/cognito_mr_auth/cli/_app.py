@@ -1,0 +1,45 @@
+"""The root command, and the guard before it.
+
+Owns the list of commands. No argument that looks like a token may get past `Guarded`, since every
+parser behind it repeats what it does not understand, and argument lists are public on a machine.
+"""
+
+from __future__ import annotations
+
+import click
+
+from ._demo import demo
+from ._input import looks_like_token
+from ._inspect import inspect
+from ._keys_fetch import keys
+from ._verify import verify
+
+__all__ = ["main"]
+
+
+class Guarded(click.Group):
+    """A group that refuses tokens on the command line, without repeating them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Look at every argument of every command before anything else does."""
+        if any(looks_like_token(argument) for argument in args):
+            raise click.UsageError(
+                "an argument looks like a token. Other users can read argument lists, and shells "
+                "keep them: give the token on standard input or in a file. "
+                "Treat this token as exposed.",
+                ctx,
+            )
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Guarded, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cognito-mr-auth", prog_name="cognito-mr-auth")
+def main() -> None:
+    """Verify Amazon Cognito tokens of multi-Region user pools, also while a Region is away.
+
+    Exit status: 0 well, 1 refused, 2 wrong usage, 3 keys unavailable.
+    """
+
+
+for _command in (demo, verify, inspect, keys):
+    main.add_command(_command)

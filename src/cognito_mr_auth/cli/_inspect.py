@@ -1,0 +1,55 @@
+"""`cognito-mr-auth inspect`: what a token says, marked as what nobody has verified.
+
+Owns the command alone. It reads as strictly as the verifier does, and must never show the signature:
+what it prints can be shared without sharing a token that works.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Any, Final
+
+import click
+
+from cognito_mr_auth import _jws, errors
+from cognito_mr_auth._encoding import Malformed, b64url_decode, json_object
+
+from ._input import read_token, token_argument
+from ._options import Exit, json_option
+from ._text import echo_json, safe, to_json
+
+__all__ = ["inspect"]
+
+BANNER: Final = "UNVERIFIED: anybody could have written this. Nothing below was checked."
+
+
+@click.command()
+@json_option
+@token_argument
+def inspect(token_file: IO[bytes], as_json: bool) -> None:
+    """Show header and claims of the token in FILE or on standard input, unverified.
+
+    Exit status: 0 shown, 1 no token, 2 wrong usage.
+    """
+    token = read_token(token_file)
+    try:
+        header, payload, _, _ = _jws.split(token)
+        parts = {"header": _part(header, "header"), "claims": _part(payload, "payload")}
+    except errors.TokenRejected as error:
+        click.echo(f"not a token: {safe(str(error))}", err=True)
+        if error.hint:
+            click.echo(f"  hint: {safe(error.hint)}", err=True)
+        raise SystemExit(Exit.REFUSED) from None
+    if as_json:
+        echo_json({"verified": False, **parts})
+        return
+    click.echo(BANNER)
+    for name, value in parts.items():
+        click.echo(f"{name} (unverified)\n{to_json(value)}")
+
+
+def _part(segment: bytes, name: str) -> dict[str, Any]:
+    try:
+        return json_object(b64url_decode(segment))
+    except Malformed as error:
+        reason = str(error)
+    raise errors.TokenMalformed(f"the {name} is unreadable: {reason}")

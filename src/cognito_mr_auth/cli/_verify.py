@@ -1,0 +1,126 @@
+"""`cognito-mr-auth verify`: would this verifier accept this token?
+
+Owns the command alone; every decision is the Verifier's. Claims appear only when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import click
+
+from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors
+from cognito_mr_auth.pool import KINDS
+
+from ._input import read_token, token_argument
+from ._options import Exit, json_option, pool_options, usage_errors
+from ._text import echo_json, safe, to_json
+
+__all__ = ["verify"]
+
+
+@click.command()
+@pool_options
+@click.option(
+    "--client-id",
+    "client_ids",
+    multiple=True,
+    metavar="ID",
+    help="An app client whose tokens are accepted; may be repeated.",
+)
+@click.option("--any-client", is_flag=True, help="Accept every app client of the pool.")
+@click.option(
+    "--token-use",
+    required=True,
+    type=click.Choice(["access", "id", "any"]),
+    help="The kind of token that is accepted.",
+)
+@click.option(
+    "--issuer",
+    "issuers",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="A kind of issuer that is accepted; may be repeated. Default: all that the pool has.",
+)
+@click.option("--audience", help="The resource that an access token must be bound to.")
+@click.option("--key-file", type=click.Path(dir_okay=False), help="The pool's persisted key set.")
+@click.option("--offline", is_flag=True, help="Use the key file alone, never the network.")
+@click.option(
+    "--claims", "with_claims", is_flag=True, help="Print the claims of an accepted token."
+)
+@json_option
+@token_argument
+def verify(
+    token_file: IO[bytes], with_claims: bool, as_json: bool, token_use: str, **settings: Any
+) -> None:
+    """Verify the token in FILE or on standard input.
+
+    Says accepted, or the reason and its hint. Exit status: 0 accepted, 1 refused, 2 wrong usage, 3
+    keys unavailable.
+    """
+    with usage_errors():
+        verifier = Verifier(_pool(**settings), token_use=token_use)
+    with verifier:
+        token = read_token(token_file)
+        try:
+            principal = verifier.verify(token)
+        except errors.AuthError as error:
+            _show_refusal(error, as_json)
+            unavailable = isinstance(error, errors.Unavailable)
+            raise SystemExit(Exit.KEYS_UNAVAILABLE if unavailable else Exit.REFUSED) from None
+    _show_acceptance(principal, as_json, with_claims)
+
+
+def _pool(
+    *,
+    user_pool_id: str,
+    client_ids: Sequence[str],
+    any_client: bool,
+    jwks_url: str | None,
+    issuers: Sequence[str],
+    **settings: Any,
+) -> UserPool:
+    if bool(client_ids) is any_client:
+        raise click.UsageError("name the app clients with --client-id, or say --any-client")
+    return UserPool(
+        user_pool_id,
+        client_ids=ANY_CLIENT if any_client else client_ids,
+        jwks_urls=jwks_url,
+        issuers=issuers or None,
+        **settings,
+    )
+
+
+def _show_acceptance(principal: Principal, as_json: bool, with_claims: bool) -> None:
+    if as_json:
+        whole = principal.to_dict()
+        names = ["user_pool_id", "issuer", "token_use", "is_machine", "issued_at", "expires_at"]
+        names += ["claims"] * with_claims
+        echo_json({"outcome": "accepted"} | {name: whole[name] for name in names})
+        return
+    click.echo("accepted")
+    rows = {
+        "user pool": principal.user_pool_id,
+        "issuer": f"{principal.issuer.kind}, {principal.issuer.url}",
+        "token use": principal.token_use,
+        "expires": datetime.fromtimestamp(principal.expires_at, UTC).isoformat(" ", "seconds"),
+    }
+    for name, value in rows.items():
+        click.echo(f"  {name:<10} {safe(value)}")
+    if with_claims:
+        click.echo(f"claims\n{to_json(principal.to_dict()['claims'])}")
+
+
+def _show_refusal(error: errors.AuthError, as_json: bool) -> None:
+    unavailable = isinstance(error, errors.Unavailable)
+    outcome = "unavailable" if unavailable else "refused"
+    if as_json:
+        names = ["code", "message", "hint", "status", "retryable"]
+        names += ["retry_after"] * unavailable
+        echo_json({"outcome": outcome} | {name: getattr(error, name) for name in names})
+        return
+    click.echo(f"{outcome}: {safe(str(error))} ({error.code})")
+    if error.hint:
+        click.echo(f"  hint: {safe(error.hint)}")

@@ -1,0 +1,372 @@
+"""A compact JWS, from text to parts, and its RS256 signature."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from support.refusals import CANARY, refused
+
+from cognito_mr_auth._jws import (
+    MAX_KID_CHARS,
+    MAX_TOKEN_CHARS,
+    Jws,
+    open_jws,
+    parse,
+    split,
+    verify_signature,
+)
+from cognito_mr_auth._keys import read_document
+from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
+from cognito_mr_auth.testing import REMOVE, SigningKey
+
+HEADER = {"kid": "a-kid", "alg": "RS256"}
+
+
+def segment(part: Any) -> str:
+    """One segment of a token, of octets or of a value's JSON."""
+    octets = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def token(header: Any = HEADER, payload: Any = None, signature: bytes = b"signature!") -> str:
+    """A token with these parts; its payload holds the canary unless another one is given."""
+    payload = {"sub": CANARY} if payload is None else payload
+    return f"{segment(header)}.{segment(payload)}.{segment(signature)}"
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    """The usual header with some members changed, added or removed."""
+    return {name: value for name, value in (HEADER | changes).items() if value is not REMOVE}
+
+
+# --- The parts
+
+
+def test_the_parts_of_a_token() -> None:
+    """Header and payload are read, and the signing input is the very text that was received."""
+    text = token(b' {"alg":"RS256","kid":"a-kid"} ', b'{"sub" : "x"}', b"\0\xff")
+    assert parse(text) == Jws("a-kid", {"sub": "x"}, text.rpartition(".")[0].encode(), b"\0\xff")
+
+
+def test_the_jws_layer_takes_any_payload() -> None:
+    """RFC 7515 says nothing of the payload: octets for one layer, a JSON object for the other."""
+    text = token(payload=b"\xff no JSON")
+    kid, payload, signed, signature = open_jws(text)
+    assert (kid, payload, signature) == ("a-kid", b"\xff no JSON", b"signature!")
+    assert signed == text.rpartition(".")[0].encode()
+    refused(TokenMalformed, parse, text)
+
+
+class Text(str):
+    """A str of a framework's own class."""
+
+    __slots__ = ()
+
+
+def test_a_subclass_of_str_is_a_str() -> None:
+    """Frameworks hand out str subclasses."""
+    assert parse(Text(token())) == parse(token())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(None, id="none"),
+        pytest.param(token().encode(), id="bytes"),
+        pytest.param(bytearray(token().encode()), id="bytearray"),
+        pytest.param([token()], id="list"),
+        pytest.param({"token": token()}, id="dict"),
+        pytest.param(1, id="number"),
+    ],
+)
+def test_only_a_str_is_a_token(value: object) -> None:
+    """Anything but a str is refused with a hint, not decoded."""
+    assert refused(TokenMalformed, parse, value).hint == "pass the token as a str"
+
+
+def test_the_length_is_bounded_exactly() -> None:
+    """16 KiB of characters are read, one more is refused before anything else."""
+    longest = "A" * (MAX_TOKEN_CHARS - 2) + ".."
+    assert len(split(longest)[0]) == MAX_TOKEN_CHARS - 2
+    for beyond in ("A" + longest, "\0" * (MAX_TOKEN_CHARS + 1)):
+        assert "16384 characters" in str(refused(TokenMalformed, parse, beyond))
+
+
+TEXT = token()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("..", id="dots-alone"),
+        pytest.param("this is not a token", id="prose"),
+        pytest.param(TEXT.partition(".")[0], id="one-segment"),
+        pytest.param(TEXT.rpartition(".")[0], id="two-segments"),
+        pytest.param(f"{TEXT}.AAAA", id="four-segments"),
+        pytest.param(f" {TEXT}", id="leading-space"),
+        pytest.param(f"{TEXT} ", id="trailing-space"),
+        pytest.param(f"{TEXT}\n", id="trailing-newline"),
+        pytest.param(f"{TEXT}\0", id="trailing-nul"),
+        pytest.param(f"{TEXT}\t", id="trailing-tab"),
+        pytest.param(TEXT.replace(".", "\u2024"), id="one-dot-leaders"),
+        pytest.param(TEXT[:-1] + "\uff21", id="full-width-letter"),
+        pytest.param(TEXT[:-1] + "\u0661", id="arabic-digit"),
+        pytest.param(TEXT[:-1] + "\u212a", id="kelvin-sign"),
+        pytest.param(TEXT[:-1] + "\ud800", id="lone-surrogate"),
+        pytest.param("\ufeff" + TEXT, id="byte-order-mark"),
+        pytest.param(f"{TEXT}==", id="padded"),
+        pytest.param(TEXT.replace(".", "+.", 1), id="plus"),
+        pytest.param(TEXT.replace(".", "/.", 1), id="slash"),
+        pytest.param(TEXT.replace(".", "%2e"), id="percent-encoded"),
+        pytest.param(json.dumps({"payload": "", "signatures": []}), id="json-serialization"),
+        pytest.param(f'"{TEXT}"', id="quoted"),
+        pytest.param(TEXT.replace(".", ".A", 1), id="impossible-length-of-payload"),
+        pytest.param("A" + TEXT, id="shifted-header"),
+        pytest.param(f"{TEXT[:-1]}", id="impossible-length-or-noncanonical-signature"),
+        pytest.param(TEXT[:-1] + "B", id="noncanonical-signature"),
+    ],
+)
+def test_other_forms_are_malformed(text: str) -> None:
+    """RFC 7515 3.1: three segments of base64url, two dots between them, and nothing around."""
+    refused(TokenMalformed, parse, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        pytest.param(f"Bearer {TEXT}", 'without "Bearer "', id="bearer"),
+        pytest.param(f"bEARER {TEXT}", 'without "Bearer "', id="bearer-in-any-case"),
+        pytest.param(f"{TEXT}.AAAA.AAAA", "encrypted token", id="five-segments"),
+        pytest.param("a.b.c.d", None, id="no-idea"),
+    ],
+)
+def test_a_hint_says_what_was_sent(text: str, hint: str | None) -> None:
+    """The two usual slips, a scheme before the token and a refresh token, are named."""
+    found = refused(TokenMalformed, parse, text).hint
+    assert found is None if hint is None else hint in (found or "")
+
+
+# --- JSON of the segments
+
+NO_OBJECTS = [
+    pytest.param(b"", id="empty"),
+    pytest.param(CANARY.encode(), id="prose"),
+    pytest.param(b"null", id="null"),
+    pytest.param(b'["' + CANARY.encode() + b'"]', id="array"),
+    pytest.param(b'"' + CANARY.encode() + b'"', id="string"),
+    pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+    pytest.param(json.dumps(HEADER).encode("utf-16"), id="utf-16"),
+    pytest.param(b'{"alg":"RS256","kid":"a-kid","x":1,"x":1}', id="duplicate"),
+    pytest.param(b'{"alg":"RS256","kid":"a-kid","x":NaN}', id="nan"),
+    pytest.param(b'{"alg":"RS256","kid":"a-kid","x":1e400}', id="overflow"),
+    pytest.param(rb'{"alg":"RS256","kid":"\ud800"}', id="lone-surrogate"),
+    pytest.param(b'{"alg":"RS256","kid":"a-kid","x":"\xff"}', id="no-utf-8"),
+    pytest.param(
+        b'{"alg":"RS256","kid":"a-kid","x":' + b"[" * 500 + b"]" * 500 + b"}", id="too-deep"
+    ),
+]
+
+
+@pytest.mark.parametrize("octets", NO_OBJECTS)
+def test_the_header_is_a_strict_object(octets: bytes) -> None:
+    """A header that is no strict JSON object is refused."""
+    assert "header" in str(refused(TokenMalformed, parse, token(octets)))
+
+
+@pytest.mark.parametrize("octets", NO_OBJECTS)
+def test_the_payload_is_a_strict_object(octets: bytes) -> None:
+    """A payload that is no strict JSON object is refused."""
+    assert "payload" in str(refused(TokenMalformed, parse, token(payload=octets)))
+
+
+# --- The header
+
+
+@pytest.mark.parametrize(
+    "alg",
+    [
+        REMOVE,
+        None,
+        "",
+        "none",
+        "None",
+        "nOnE",
+        "rs256",
+        "RS256 ",
+        "RS256\0",
+        "HS256",
+        "RS384",
+        "RS512",
+        "PS256",
+        "ES256",
+        "EdDSA",
+        "RSA-OAEP",
+        "dir",
+        True,
+        256,
+        ["RS256"],
+        {"RS256": "RS256"},
+    ],
+    ids=repr,
+)
+def test_rs256_is_the_only_algorithm(alg: object) -> None:
+    """RFC 8725 3.1: the algorithm is ours to choose, whatever else is wrong with the token."""
+    for damage in ({}, {"kid": REMOVE}, {"crit": ["exp"]}, {"typ": 1}):
+        refused(AlgorithmNotAllowed, parse, token(header(alg=alg, **damage)))
+    refused(AlgorithmNotAllowed, parse, token(header(alg=alg), b"no json"))
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        pytest.param(REMOVE, id="absent"),
+        pytest.param(None, id="null"),
+        pytest.param("", id="empty"),
+        pytest.param(1, id="number"),
+        pytest.param(True, id="true"),
+        pytest.param(["a-kid"], id="list"),
+        pytest.param({}, id="object"),
+        pytest.param("k" * (MAX_KID_CHARS + 1), id="too-long"),
+    ],
+)
+def test_kid_is_a_required_string(kid: object) -> None:
+    """Without a `kid` of sensible length there is no key to look for."""
+    assert "kid" in str(refused(TokenMalformed, parse, token(header(kid=kid))))
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        pytest.param("k" * MAX_KID_CHARS, id="longest"),
+        pytest.param("ab+/c=", id="standard-base64"),
+        pytest.param("../../dev/null", id="path"),
+        pytest.param("a' OR 1=1 --", id="sql"),
+        pytest.param("\0", id="nul"),
+        pytest.param("\u00e9\U0001f511", id="unicode"),
+    ],
+)
+def test_kid_is_opaque(kid: str) -> None:
+    """Any text is a `kid`: it is only ever looked up (RFC 7515 4.1.4)."""
+    assert parse(token(header(kid=kid))).kid == kid
+
+
+@pytest.mark.parametrize(
+    "typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "Application/At+Jwt", REMOVE]
+)
+def test_typ_may_say_jwt(typ: object) -> None:
+    """Absent, JWT or at+jwt, in any case and with or without "application/"."""
+    assert parse(token(header(typ=typ))).kid == "a-kid"
+
+
+@pytest.mark.parametrize(
+    "typ",
+    [
+        "",
+        "JWS",
+        "JOSE",
+        "logout+jwt",
+        "dpop+jwt",
+        "secevent+jwt",
+        "JWT ",
+        "text/jwt",
+        "application/application/jwt",
+        "\u212awt",
+        "at+\u017fwt",
+        None,
+        1,
+        ["JWT"],
+        {},
+    ],
+    ids=repr,
+)
+def test_another_typ_is_another_kind_of_token(typ: object) -> None:
+    """RFC 8725 3.11: explicit types keep one kind of JWT from passing as another."""
+    assert "typ" in str(refused(TokenMalformed, parse, token(header(typ=typ))))
+
+
+@pytest.mark.parametrize("value", [None, False, "", [], {"kty": "RSA"}, "https://127.0.0.1:9/"])
+@pytest.mark.parametrize(
+    "name", ["jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"]
+)
+def test_no_member_changes_what_is_verified(name: str, value: object) -> None:
+    """Members that bring a key or change the processing are refused, whatever they hold (T3)."""
+    assert "never accepted" in str(refused(TokenMalformed, parse, token(header(**{name: value}))))
+
+
+def test_unknown_members_are_ignored() -> None:
+    """RFC 7515 section 4: members that are not understood MUST be ignored."""
+    parts = parse(token(header(JKU="https://127.0.0.1:9/", x5t="AAAA", extra=[1])))
+    assert parts.kid == "a-kid"
+
+
+# --- The signature
+
+
+@pytest.fixture(scope="module")
+def signing_key() -> SigningKey:
+    """One key for all rows."""
+    return SigningKey("a-kid")
+
+
+def test_the_signature_is_checked_over_what_was_received(signing_key: SigningKey) -> None:
+    """A signature of the key over the received text passes."""
+    jws = signed(signing_key)
+    assert verify_signature(jws, public(signing_key)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"signature": b""}, id="empty"),
+        pytest.param({"signature": b"\0"}, id="one-octet"),
+        pytest.param({"signature": bytes(256)}, id="zeros"),
+        pytest.param({"signature": b"\xff" * 256}, id="beyond-the-modulus"),
+        pytest.param({"signature": b"\xff" * 10_000}, id="huge"),
+        pytest.param({"signed": b""}, id="another-text"),
+        pytest.param({"signed": b"\0"}, id="nul"),
+    ],
+)
+def test_another_signature_is_invalid(signing_key: SigningKey, change: dict[str, bytes]) -> None:
+    """Octets that the key did not make over this text are refused, of whatever length."""
+    jws = signed(signing_key)._replace(**change)
+    refused(SignatureInvalid, verify_signature, jws, public(signing_key))
+
+
+@pytest.mark.parametrize("where", [0, 1, 128, 255])
+def test_one_flipped_bit_is_enough(signing_key: SigningKey, where: int) -> None:
+    """A signature with one bit changed, shortened or lengthened is refused."""
+    jws = signed(signing_key)
+    octets = bytearray(jws.signature)
+    octets[where] ^= 1
+    for changed in (bytes(octets), jws.signature[:where], b"\0" + jws.signature):
+        refused(
+            SignatureInvalid, verify_signature, jws._replace(signature=changed), public(signing_key)
+        )
+
+
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
+def test_another_algorithm_of_the_key_is_invalid(signing_key: SigningKey, algorithm: Any) -> None:
+    """The same key's signature by another algorithm does not pass as RS256."""
+    jws = signed(signing_key)
+    other = jws._replace(signature=signing_key.sign(jws.signed, algorithm))
+    refused(SignatureInvalid, verify_signature, other, public(signing_key))
+
+
+def test_another_key_is_invalid(signing_key: SigningKey) -> None:
+    """The signature belongs to one key, whatever its kid."""
+    refused(SignatureInvalid, verify_signature, signed(signing_key), public(SigningKey("a-kid")))
+
+
+def signed(key: SigningKey) -> Jws:
+    """A parsed token with the key's signature."""
+    text = token().rpartition(".")[0]
+    return parse(f"{text}.{segment(key.sign(text.encode()))}")
+
+
+def public(key: SigningKey) -> Any:
+    """The public half, as a JWKS document brings it."""
+    return read_document(json.dumps({"keys": [key.jwk()]}).encode()).keys[key.kid].public
