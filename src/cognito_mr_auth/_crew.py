@@ -29,9 +29,7 @@ class Crew:
         self._live: dict[object, int] = {}
         self._total = 0
 
-    def start(
-        self, place: object, name: str, work: Callable[[], None], *, background: bool
-    ) -> str:
+    def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
         """Run `work` on a thread of its own: STARTED, BUSY (this place has two) or FULL (no room).
 
         A process that may start no more threads is full as well.

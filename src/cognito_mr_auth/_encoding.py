@@ -69,9 +69,7 @@ def _no_constant(_name: str) -> NoReturn:
     raise Malformed("NaN or infinity")
 
 
-_decode = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
-).decode
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant).decode
 
 
 def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:

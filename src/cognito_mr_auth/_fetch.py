@@ -184,7 +184,8 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
     """The proxy that HTTPS_PROXY and its kin name for this URL; none for loopback and NO_PROXY."""
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment
+    from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]
 
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -192,7 +193,6 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | N
         return None
     proxies = dict(getproxies_environment() if environment is None else environment)
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    # The stub calls the argument None; it is the mapping that getproxies_environment gives.
-    if not proxy or proxy_bypass_environment(host, proxies):  # type: ignore[arg-type]
+    if not proxy or bypass(host, proxies):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"

@@ -130,9 +130,7 @@ class Flight:
 
     def settled(self, keys: Mapping[str, object]) -> bool:
         """Whether nothing is out and nothing more will be asked."""
-        return not self.pending and (
-            not self.queue or not (self.everywhere or self.hungry(keys))
-        )
+        return not self.pending and (not self.queue or not (self.everywhere or self.hungry(keys)))
 
     def late(self, now: Instant, pace: float) -> bool:
         """Whether the deadline has passed, by real time or by the verifier's clock (R7)."""

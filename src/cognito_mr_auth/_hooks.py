@@ -36,19 +36,17 @@ def is_async(function: object) -> bool:
     """Whether calling `function` gives a coroutine (through partials and callable objects)."""
     while hasattr(function, "func"):
         function = function.func
-    code = getattr(function, "__code__", None) or getattr(
-        getattr(type(function), "__call__", None), "__code__", None
-    )
-    code = code or getattr(getattr(function, "__func__", None), "__code__", None)
+    call = type(function).__call__ if callable(function) else None
+    code = None
+    for candidate in (function, getattr(function, "__func__", None), call):
+        code = code or getattr(candidate, "__code__", None)
     return bool(code is not None and code.co_flags & _CO_COROUTINE)
 
 
 def require_policy(require: object) -> None:
     """A function where a policy belongs would be truthy and never asked (H1)."""
     if require is not None and not isinstance(require, Policy):
-        raise TypeError(
-            f"require= takes a policy, not {type(require).__name__}: wrap it in policy.check()"
-        )
+        raise TypeError(f"require= takes a policy, not {type(require).__name__}: wrap it in policy.check()")
 
 
 Asked = Generator[Any, Any, object]

@@ -10,25 +10,18 @@ import json
 import os
 import stat
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 from ._encoding import Malformed, json_object
+from ._snapshot import Record
 
-__all__ = ["MAX_FILE_BYTES", "KeyFileError", "Record", "read", "write"]
+__all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 
 # Three endpoints with 64 KiB each, and the JSON around them.
 MAX_FILE_BYTES = 256 * 1024
 _FORMAT = 1
 # A document stands in the file as a string, one level deep, whatever it holds itself.
 _DEPTH = 4
-
-
-class Record(NamedTuple):
-    """One endpoint's word: its URL, when the request began (seconds since the epoch), the body."""
-
-    url: str
-    begun: float
-    document: bytes
 
 
 class KeyFileError(Exception):
@@ -99,7 +92,7 @@ def _record(entry: Any) -> Record | None:
     url, begun, document = entry.get("url"), entry.get("begun"), entry.get("jwks")
     if not isinstance(url, str) or not isinstance(document, str):
         return None
-    if begun.__class__ not in (int, float) or not 0 <= begun:
+    if begun.__class__ not in (int, float) or not begun >= 0:
         return None
     return Record(url, float(begun), document.encode("utf-8"))
 

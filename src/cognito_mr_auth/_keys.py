@@ -92,9 +92,7 @@ def read_document(
             reason = skip.args[0]
             skipped[reason] = skipped.get(reason, 0) + 1
     usable = {
-        kid: key
-        for kid, key in keys.items()
-        if kid not in conflicts and key.material[0] not in exposed
+        kid: key for kid, key in keys.items() if kid not in conflicts and key.material[0] not in exposed
     }
     return Document(
         MappingProxyType(usable),
@@ -175,9 +173,7 @@ def _octets(text: object) -> bytes:
     return octets
 
 
-def assemble(
-    words: Collection[Word], now: Instant, windows: Windows, fresh_for: float
-) -> Snapshot:
+def assemble(words: Collection[Word], now: Instant, windows: Windows, fresh_for: float) -> Snapshot:
     """The pool's keys at this moment: the union of the standing words (K1), conflicts settled (K3).
 
     `fresh_for` is the refresh interval drawn for this snapshot (`refresh_after` +-10 %), in seconds.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -50,10 +51,8 @@ class Line:
         """End every read and write, from another thread."""
         self.cut = True
         if self.socket is not None:
-            try:
+            with suppress(OSError):  # the peer or the fetch itself was quicker
                 self.socket.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the peer or the fetch itself was quicker
-                pass
 
 
 class _Stream(httpcore.NetworkStream):

@@ -149,9 +149,7 @@ def order(endpoints: Collection[Endpoint], region: str | None) -> tuple[Endpoint
     return tuple(
         sorted(
             endpoints,
-            key=lambda each: 0
-            if each.region == region and each.kind != "updated"
-            else ranks[each.kind],
+            key=lambda each: 0 if each.region == region and each.kind != "updated" else ranks[each.kind],
         )
     )
 
@@ -168,6 +166,7 @@ def plan(
     """The endpoints that a flight may ask, in order; empty when all must be left alone.
 
     `seek` is a flight for an unknown kid: it asks at least the one whose rest ends first (R6).
+    With `everywhere` it is the user's own `warm`, for which no endpoint rests.
     Parked ones come last, when no other satisfied (K5), and not at all where all are asked.
     """
     rest = {
@@ -178,6 +177,8 @@ def plan(
     parked = {url for url in parked if states[url].parked}
     chosen = [each for each in endpoints if each.url not in parked and not rest[each.url]]
     last = [each for each in endpoints if each.url in parked and not rest[each.url]]
+    if everywhere and seek:  # `warm`: the user asks, so nobody but the parked is left alone
+        chosen = [each for each in endpoints if each.url not in parked]
     if not everywhere or not chosen:
         chosen += last
     if not chosen and seek:

@@ -19,6 +19,7 @@ __all__ = [
     "FetchFailed",
     "Instant",
     "Key",
+    "Record",
     "Snapshot",
     "Windows",
     "Word",
@@ -80,6 +81,14 @@ class Word(NamedTuple):
     ageless: bool = False
 
 
+class Record(NamedTuple):
+    """A word as a key file keeps it: URL, wall time at which its request began, the body."""
+
+    url: str
+    begun: float
+    document: bytes
+
+
 class Snapshot(NamedTuple):
     """The union of the standing words at one moment (K1 to K3), and how long it needs no thought.
 
@@ -107,9 +116,7 @@ class Windows(NamedTuple):
 class FetchFailed(Exception):  # noqa: N818 - it never leaves the library
     """An endpoint gave no key set. `reason` is a fixed word; `retry_after` is in seconds."""
 
-    def __init__(
-        self, reason: str, *, status: int | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status

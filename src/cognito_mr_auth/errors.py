@@ -219,9 +219,7 @@ class Unavailable(AuthError):
     retryable = True
     _default = "the token cannot be checked at the moment"
 
-    def __init__(
-        self, message: str | None = None, *, retry_after: int = 1, hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: int = 1, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
 

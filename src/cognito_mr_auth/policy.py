@@ -71,10 +71,10 @@ class Policy:
         put(self, "_value", value)
         put(self, "_parts", parts)
 
-    def __and__(self, other: Policy) -> Policy:
+    def __and__(self, other: object) -> Policy:
         return Policy("and", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
-    def __or__(self, other: Policy) -> Policy:
+    def __or__(self, other: object) -> Policy:
         return Policy("or", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
     def __invert__(self) -> Policy:
@@ -85,6 +85,9 @@ class Policy:
         raise TypeError("a policy has no truth value: combine policies with & and |")
 
     def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a policy is immutable")
+
+    def __delattr__(self, name: str) -> None:
         raise AttributeError("a policy is immutable")
 
     def __repr__(self) -> str:
@@ -116,6 +119,12 @@ class Policy:
     def function(self) -> CheckFunction:
         """The callable of a `check` leaf."""
         found: CheckFunction = self._value
+        return found
+
+    @property
+    def seconds(self) -> int:
+        """The limit of a `max_age` leaf."""
+        found: int = self._value
         return found
 
     def evaluate(self, context: Context) -> Verdict:
@@ -302,7 +311,7 @@ def denial(policy: Policy, context: Context) -> AuthError:
 
 def _blamed(policy: Policy, granted: frozenset[str]) -> AuthError:
     if "max_age" in granted:
-        seconds = min(leaf._value for leaf in policy.leaves("max_age"))
+        seconds = min(leaf.seconds for leaf in policy.leaves("max_age"))
         return AuthenticationTooOld(max_age=seconds, hint="sign in again, then retry")
     return PolicyDenied(
         scopes=policy.scope_names,

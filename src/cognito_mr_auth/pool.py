@@ -164,11 +164,10 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
 
 
 def _region_of(user_pool_id: object) -> str:
-    match = _POOL_ID.fullmatch(user_pool_id) if isinstance(user_pool_id, str) else None
+    # No subclass: that of an Enum goes into an f-string as "Pools.MAIN".
+    match = _POOL_ID.fullmatch(user_pool_id) if type(user_pool_id) is str else None
     if match is None:
-        raise ConfigurationError(
-            f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'"
-        )
+        raise ConfigurationError(f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'")
     return match[1]
 
 
@@ -176,9 +175,7 @@ def _replicas(primary: str, regions: object) -> tuple[str, ...]:
     found = _strings("replica_regions", regions)
     for region in found:
         if not REGION.fullmatch(region):
-            raise ConfigurationError(
-                f"replica_regions holds {region!r}; a Region looks like 'us-east-1'"
-            )
+            raise ConfigurationError(f"replica_regions holds {region!r}; a Region looks like 'us-east-1'")
         if region == primary:
             raise ConfigurationError(f"replica_regions holds {region!r}, the pool's own Region")
         if partition(region) != partition(primary):
@@ -191,14 +188,12 @@ def _replicas(primary: str, regions: object) -> tuple[str, ...]:
 def _suffix(region: str, given: object) -> str:
     if given is None:
         return dns_suffix(region)
-    if not isinstance(given, str) or not _HOST_NAME.fullmatch(given):
+    if type(given) is not str or not _HOST_NAME.fullmatch(given):
         raise ConfigurationError(f"dns_suffix={given!r}: give a DNS name such as 'amazonaws.com'")
     return given
 
 
-def _possible_issuers(
-    pool_id: str, region: str, replicas: tuple[str, ...], suffix: str
-) -> Iterable[Issuer]:
+def _possible_issuers(pool_id: str, region: str, replicas: tuple[str, ...], suffix: str) -> Iterable[Issuer]:
     yield Issuer(f"https://issuer-cognito-idp.{region}.{suffix}/{pool_id}", "updated", region)
     yield Issuer(f"https://cognito-idp.{region}.{suffix}/{pool_id}", "original", region)
     for replica in replicas:
@@ -250,10 +245,11 @@ def _check_flag(name: str, value: object) -> None:
 def _path(given: object) -> str | None:
     if given is None:
         return None
-    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+    path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+    if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigurationError(f"key_file={given!r}: give the path of a file")
     # Absolute and normal, so that two spellings of one path are seen to be the same (P).
-    return os.path.abspath(os.fspath(given))
+    return os.path.abspath(path)
 
 
 def _seed(jwks: object) -> bytes | None:
@@ -264,14 +260,12 @@ def _seed(jwks: object) -> bytes | None:
     if isinstance(jwks, Mapping):
         try:
             return json.dumps(dict(jwks), allow_nan=False).encode("ascii")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise ConfigurationError("jwks cannot be written as JSON") from None
     raise ConfigurationError(f"jwks is a {type(jwks).__name__}; give the JWKS document as a dict")
 
 
-def _endpoints(
-    possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: bool
-) -> tuple[Endpoint, ...]:
+def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: bool) -> tuple[Endpoint, ...]:
     if jwks_urls is None:
         return tuple(
             Endpoint(issuer.url + JWKS_PATH, issuer.kind, issuer.region, loopback=False)
@@ -287,8 +281,7 @@ def _endpoints(
     for issuer_url in jwks_urls:
         if issuer_url not in by_url:
             raise ConfigurationError(
-                f"jwks_urls names {issuer_url!r}, which is no issuer of this pool: "
-                f"{', '.join(by_url)}"
+                f"jwks_urls names {issuer_url!r}, which is no issuer of this pool: {', '.join(by_url)}"
             )
     found = [
         _endpoint(jwks_urls[issuer.url], issuer, insecure=insecure)
@@ -308,7 +301,9 @@ def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
     except ValueError:
         raise ConfigurationError(f"jwks_urls holds {url!r}, which is no URL") from None
     loopback = _LOOPBACK.fullmatch(host) is not None
-    if parts.username is not None or parts.fragment or not host:
+    if not host:
+        raise ConfigurationError(f"jwks_urls holds {url!r}: give an absolute https URL")
+    if parts.username is not None or parts.fragment:
         raise ConfigurationError(f"jwks_urls holds {url!r}: no user name or fragment belongs there")
     if parts.scheme != "https" and not (parts.scheme == "http" and (loopback or insecure)):
         raise ConfigurationError(

@@ -111,11 +111,7 @@ class Principal:
     @property
     def is_machine(self) -> bool:
         """Whether this is an app client on its own (client credentials, facts/tokens.md 4.5)."""
-        return (
-            self.token_use == "access"
-            and self.subject == self.client_id
-            and "username" not in self.claims
-        )
+        return self.token_use == "access" and self.subject == self.client_id and "username" not in self.claims
 
     def to_dict(self) -> dict[str, Any]:
         """A fresh, JSON-able copy of everything: lists and dicts, scopes sorted."""
@@ -141,9 +137,7 @@ class Principal:
         raise AttributeError("a Principal is immutable")
 
     def __repr__(self) -> str:
-        return (
-            f"<Principal {self.token_use} token of {self.user_pool_id}, {self.issuer.kind} issuer>"
-        )
+        return f"<Principal {self.token_use} token of {self.user_pool_id}, {self.issuer.kind} issuer>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Principal):

@@ -9,27 +9,29 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cachetools import LRUCache
 
 from . import _key_file as key_file
 from ._claims import Expectations, Span, check_claims, check_span
 from ._crew import Crew
+from ._drive import adrive, drive, together
 from ._fetch import Fetcher
 from ._fork import track
-from ._hooks import BROKEN, Hook, OnEvent, Teller, is_async, require_policy, settle
+from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, settle
 from ._jws import Jws, parse, verify_signature
+from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
-from ._snapshot import Clock, Instant, Key, Windows
-from .errors import AuthError, ConfigurationError, IssuerUnknown
+from ._snapshot import Clock, Instant, Key, Record
+from .errors import AuthError, IssuerUnknown
 from .events import Event, InsecureEmulator, KeyFileProblem
 from .policy import Policy
 from .pool import UserPool
 from .principal import Issuer, Principal
-from .store import Gear, KeyStore, Record
+from .store import Gear, KeyStore
 
 if TYPE_CHECKING:
     import ssl
@@ -38,13 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Verifier"]
 
-TOKEN_USES: Final = ("access", "id", "any")
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
-# S4: Cognito's shortest token life is 5 min, so more leeway would double it.
-MAX_LEEWAY = 300.0
-# S7: 7 days; a key set that no endpoint has confirmed for longer is history, not an outage.
-MAX_STALE_LIMIT = 7 * 86400.0
 # How many pools are warmed at a time: three endpoints each fit the crew's 16 threads.
 WARM_TOGETHER = 5
 
@@ -111,18 +108,15 @@ class Verifier:
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
     ) -> None:
-        windows = _windows(refresh_after, revalidate_after, max_stale)
-        _check_options(pools, token_use, leeway, cache_size)
-        for name, hook in (("on_event", on_event), ("revoked", revoked), ("clock", clock)):
-            if hook is not None and not callable(hook):
-                raise ConfigurationError(f"{name}={hook!r} is not callable")
+        check_options(pools, token_use, leeway, cache_size)
+        check_callables(on_event=on_event, revoked=revoked, clock=clock)
         self._clock = clock or _system_clock
         self._revoked = revoked
         self._tell = Teller(on_event)
         self._fetcher = Fetcher(transport, ssl_context)
         self._crew = Crew()
         gear = Gear(
-            windows=windows,
+            windows=windows(refresh_after, revalidate_after, max_stale),
             clock=self._clock,
             fetch=self._fetcher,
             crew=self._crew,
@@ -139,10 +133,6 @@ class Verifier:
         track(self)
 
     def _add(self, pool: UserPool, gear: Gear, token_use: str, leeway: float) -> None:
-        if pool.user_pool_id in self._stores:
-            raise ConfigurationError(
-                f"{pool.user_pool_id!r} is given twice: its issuers would be the same"
-            )
         records, events = _load(pool)
         if pool.insecure_emulator:
             events.append(InsecureEmulator(pool.user_pool_id))
@@ -150,13 +140,11 @@ class Verifier:
         self._stores[pool.user_pool_id] = store
         expected = Expectations(token_use, pool.client_ids, pool.audience, leeway)
         for url, issuer in pool.issuers.items():
-            if url in self._routes:
-                raise ConfigurationError(f"issuer {url!r} belongs to two of the pools")
             self._routes[url] = _Route(issuer, pool, store, expected)
         self._tell(events)
 
     @classmethod
-    def from_env(cls) -> Verifier:
+    def from_env(cls) -> Self:
         """A verifier from environment variables (see `docs/configuration.md`).
 
         Raises:
@@ -164,7 +152,7 @@ class Verifier:
         """
         from . import _settings  # the one upward import of the house (DESIGN)
 
-        return _settings.verifier_from(os.environ)
+        return _settings.verifier_from(cls, os.environ)
 
     # -- verification ---------------------------------------------------------------------------
 
@@ -185,14 +173,16 @@ class Verifier:
                 `require` that is no policy.
         """
         self._refuse_async_hooks(require)
-        return _drive(self._verification(token, require, timeout))
+        done = self._verification(token, require, timeout)
+        return done if isinstance(done, Principal) else drive(done)
 
     async def averify(
         self, token: str, *, require: Policy | None = None, timeout: float = PATIENCE_SECONDS
     ) -> Principal:
-        """Like `verify`, for asyncio: waits without blocking the loop; a cached token never yields."""
+        """Like `verify`, without blocking the loop; a cached token never yields."""
         require_policy(require)
-        return await _adrive(self._verification(token, require, timeout))
+        done = self._verification(token, require, timeout)
+        return done if isinstance(done, Principal) else await adrive(done)
 
     def _refuse_async_hooks(self, require: Policy | None) -> None:
         require_policy(require)
@@ -201,9 +191,7 @@ class Verifier:
         if require is not None and any(is_async(each.function) for each in require.leaves("check")):
             raise TypeError("require= holds a check that is a coroutine function: call averify()")
 
-    def _verification(
-        self, token: object, require: Policy | None, timeout: float
-    ) -> Steps | Principal:
+    def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
         digest = self._digest(token)
@@ -246,23 +234,17 @@ class Verifier:
             )
         return route
 
-    def _accept(
-        self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant
-    ) -> Principal:
+    def _accept(self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
         verify_signature(jws, key.public)
         span = check_claims(jws.payload, route.expected, now[0])
-        principal = Principal(
-            jws.payload, issuer=route.issuer, user_pool_id=route.pool.user_pool_id
-        )
+        principal = Principal(jws.payload, issuer=route.issuer, user_pool_id=route.pool.user_pool_id)
         if digest is not None:
             with self._cache_lock:
                 self._cache[digest] = _Entry(principal, key, route.store, span)
         return principal
 
-    def _finish(
-        self, principal: Principal, now: Instant, require: Policy | None
-    ) -> Principal | Steps:
+    def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
         if require is None and self._revoked is None:
             return principal
         return settle(principal, now[0], self._revoked, require)
@@ -294,25 +276,18 @@ class Verifier:
         Raises:
             KeysUnavailable: when a pool is left without any usable key.
         """
-        _drive(self._warming(timeout))
+        drive(self._warming(timeout))
 
     async def awarm(self, *, timeout: float = FLIGHT_SECONDS) -> None:
         """Like `warm`, for asyncio."""
-        await _adrive(self._warming(timeout))
+        await adrive(self._warming(timeout))
 
     def _warming(self, timeout: float) -> Generator[Any, Any, None]:
         stores = list(self._stores.values())
         failure: AuthError | None = None
         for first in range(0, len(stores), WARM_TOGETHER):
-            flights = [each.warming(timeout) for each in stores[first : first + WARM_TOGETHER]]
-            waits = [_step(each) for each in flights]  # all of them in the air before any wait
-            for steps, wait in zip(flights, waits, strict=True):
-                while wait is not None:
-                    if isinstance(wait, AuthError):
-                        failure, wait = wait, None
-                    else:
-                        yield wait
-                        wait = _step(steps)
+            batch = [each.warming(timeout) for each in stores[first : first + WARM_TOGETHER]]
+            failure = (yield from together(batch)) or failure
         if failure is not None:
             raise failure
 
@@ -357,150 +332,20 @@ class Verifier:
         self._new_cache()
 
 
-def _step(steps: Generator[Any, Any, None]) -> Any:
-    """What a warming flight waits for next, its error, or None when it is done."""
-    try:
-        return next(steps)
-    except StopIteration:
-        return None
-    except AuthError as error:
-        return error.with_traceback(None)
-
-
-def _drive(steps: Generator[Any, Any, Any] | Principal | None) -> Any:
-    """Take the steps on this thread, blocking where they wait."""
-    if not isinstance(steps, Generator):
-        return steps
-    try:
-        sent: object = None
-        while True:
-            wait = steps.send(sent)
-            sent = None
-            if isinstance(wait, tuple):
-                _block(*wait)
-            else:
-                _drop(wait)
-                raise TypeError("a hook gave an awaitable: call averify()")
-    except StopIteration as done:
-        return done.value
-    finally:
-        steps.close()
-
-
-def _block(future: Any, seconds: float) -> None:
-    from concurrent.futures import wait
-
-    wait((future,), seconds)
-
-
-def _drop(awaitable: Any) -> None:
-    close: Callable[[], None] = getattr(awaitable, "close", lambda: None)
-    close()  # a coroutine that is never awaited would warn at its end
-
-
-async def _adrive(steps: Generator[Any, Any, Any] | Principal | None) -> Any:
-    """Take the steps in this task, awaiting where they wait."""
-    if not isinstance(steps, Generator):
-        return steps
-    try:
-        sent: object = None
-        while True:
-            wait = steps.send(sent)
-            sent = await (_pause(*wait) if isinstance(wait, tuple) else _outcome(wait))
-    except StopIteration as done:
-        return done.value
-    finally:
-        steps.close()
-
-
-async def _pause(future: Any, seconds: float) -> None:
-    """Wait for a thread's future without tying its fate to this task or loop."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    woken = loop.create_future()
-
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
-
-    def call(_future: object) -> None:
-        try:
-            loop.call_soon_threadsafe(wake)
-        except RuntimeError:  # the loop has been closed meanwhile: nobody waits there
-            pass
-
-    future.add_done_callback(call)
-    await asyncio.wait((woken,), timeout=seconds)
-
-
-async def _outcome(awaitable: Any) -> object:
-    try:
-        return await awaitable
-    except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
-        return BROKEN
-
-
 def _load(pool: UserPool) -> tuple[list[Record], list[Event]]:
     if pool.key_file is None:
         return [], []
     try:
-        found = key_file.read(pool.key_file, pool.user_pool_id)
+        return key_file.read(pool.key_file, pool.user_pool_id), []
     except key_file.KeyFileError as error:
         problem = KeyFileProblem(pool.user_pool_id, f"read: {error.reason}")
         return [], [] if error.reason == "missing" else [problem]
-    return [Record(*record) for record in found], []
 
 
 def _save(pool: UserPool, words: Collection[Record]) -> Collection[Event]:
     path = pool.key_file or ""
     try:
-        key_file.write(path, pool.user_pool_id, [key_file.Record(*word) for word in words])
+        key_file.write(path, pool.user_pool_id, words)
     except key_file.KeyFileError as error:
         return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
     return ()
-
-
-def _windows(refresh_after: object, revalidate_after: object, max_stale: object) -> Windows:
-    found = [
-        _seconds(name, value)
-        for name, value in (
-            ("refresh_after", refresh_after),
-            ("revalidate_after", revalidate_after),
-            ("max_stale", max_stale),
-        )
-    ]
-    if not 0 < found[0] <= found[1] <= found[2] <= MAX_STALE_LIMIT:
-        raise ConfigurationError(
-            f"refresh_after={refresh_after!r}, revalidate_after={revalidate_after!r}, "
-            f"max_stale={max_stale!r}: they must rise from above 0 to at most 7 days"
-        )
-    return Windows(*found)
-
-
-def _seconds(name: str, value: object) -> float:
-    good = isinstance(value, (int, float)) and value.__class__ is not bool
-    if not good or not 0 <= value < float("inf"):  # type: ignore[operator]
-        raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _check_options(
-    pools: tuple[object, ...], token_use: object, leeway: object, cache_size: object
-) -> None:
-    if not pools:
-        raise ConfigurationError("a Verifier needs at least one UserPool")
-    paths: list[str] = []
-    for pool in pools:
-        if not isinstance(pool, UserPool):
-            raise ConfigurationError(f"Verifier({pool!r}): give UserPool objects")
-        if pool.key_file is not None:
-            paths.append(pool.key_file)
-    if len(set(paths)) != len(paths):
-        raise ConfigurationError("two pools share one key_file; give each its own")
-    if token_use not in TOKEN_USES:
-        raise ConfigurationError(f'token_use={token_use!r}: say "access", "id" or "any"')
-    if _seconds("leeway", leeway) > MAX_LEEWAY:
-        raise ConfigurationError(f"leeway={leeway!r}: at most {MAX_LEEWAY:.0f} seconds")
-    if cache_size.__class__ is not int or cache_size < 0:  # type: ignore[operator]
-        raise ConfigurationError(f"cache_size={cache_size!r}: give a number of tokens, 0 or more")

@@ -6,6 +6,8 @@ parser behind it repeats what it does not understand, and argument lists are pub
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from ._demo import demo
@@ -39,6 +41,9 @@ def main() -> None:
 
     Exit status: 0 well, 1 refused, 2 wrong usage, 3 keys unavailable.
     """
+    # Each command tells what happened in its own words; without a handler, the library's log would
+    # come between them on standard error.
+    logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())
 
 
 for _command in (demo, verify, inspect, keys):

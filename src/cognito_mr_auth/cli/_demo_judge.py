@@ -20,8 +20,8 @@ from ._demo_tokens import Shot
 
 __all__ = ["SETTLE_S", "Call", "World", "fault"]
 
-# An endpoint that has failed is asked again after at most 2 s by a verifier without keys (DESIGN R6),
-# so it can give a key for certain only when it has been well for so long.
+# An endpoint that has failed is asked again after at most 2 s by a verifier without keys (DESIGN
+# R6), so it can give a key for certain only when it has been well for so long.
 SETTLE_S: Final = 2.0
 
 
@@ -34,7 +34,7 @@ class World(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One verification: the token, when it began and ended, and which kids the verifier held then."""
+    """One verification: the token, its begin and end, and the kids that the verifier held then."""
 
     shot: Shot
     began: float

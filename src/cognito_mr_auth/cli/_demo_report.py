@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -127,6 +128,11 @@ class Board:
         """An endpoint gave its keys."""
         with self._lock:
             self._tallies[self._now].answered[kind] += 1
+
+    def have_answered(self, kinds: Iterable[str]) -> bool:
+        """Whether all of these endpoints have given their keys in this phase."""
+        with self._lock:
+            return self._tallies[self._now].answered.keys() >= set(kinds)
 
     def note(self, text: str) -> None:
         """Something that the viewer should see in this phase."""

@@ -66,7 +66,7 @@ def run(plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier) -
 
 
 def _warm_pool() -> FakeUserPool:
-    """A pool with its keys made, and so many in reserve that the rotation does not stop the stream."""
+    """A pool with its keys made, and a reserve, so that the rotation does not stop the stream."""
     spare = [FakeUserPool(), FakeUserPool()]
     for each in spare:
         each.jwks()
@@ -103,20 +103,21 @@ class _Run:
         self._cold: list[_Watched] = []
 
     def report(self) -> Report:
-        """The report so far. What a verifier raised beyond AuthError is a bug, and is raised here."""
-        for call in [call for call in self._calls if call.done()]:
-            call.result()
+        """The report so far. What is no AuthError is a bug, and comes out here."""
+        for call in self._calls:
+            if call.done():
+                call.result()
         return self._board.report(time.monotonic() - self._began)
 
     def play(self, callers: ThreadPoolExecutor, watch: Watch) -> None:
         """Send the stream through every phase."""
         shots = stream(self._pool)
-        end = next_shot = next_cold = next_watch = time.monotonic()
+        next_shot = next_cold = next_watch = time.monotonic()
         for index, phase in enumerate(self._plan.phases):
             self._enter(index, phase, callers)
-            end += phase.seconds
-            while (now := time.monotonic()) < end:
-                self._send(callers, [self._first], next(shots)())
+            while self._goes_on(phase):
+                now = time.monotonic()
+                self._send(callers, [self._first], next(shots))
                 next_shot += 1 / self._plan.rate
                 if now >= next_cold:
                     self._send(callers, self._cold, valid(self._pool))
@@ -126,6 +127,12 @@ class _Run:
                     next_watch = now + WATCH_EVERY_S
                 time.sleep(max(0.0, next_shot - time.monotonic()))
         self._board.enter(len(self._plan.phases))
+
+    def _goes_on(self, phase: Phase) -> bool:
+        beyond = time.monotonic() - self._phase_began - phase.seconds
+        return beyond < 0 or (
+            beyond < phase.longer and not self._board.have_answered(self._kinds.values())
+        )
 
     def _enter(self, index: int, phase: Phase, callers: ThreadPoolExecutor) -> None:
         self._phase_began = time.monotonic()

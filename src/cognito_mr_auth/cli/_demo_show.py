@@ -33,7 +33,7 @@ class Show(Protocol):
     def update(self, report: Report) -> None:
         """Ten times a second."""
 
-    def end(self, plan: Plan, report: Report) -> None:
+    def end(self, report: Report) -> None:
         """When all is over, also on the way out of an exception, with the last report."""
 
 
@@ -61,16 +61,19 @@ def _answered(phase: PhaseReport) -> str:
 class AsJson:
     """One document at the end, nothing before."""
 
+    def __init__(self) -> None:
+        self._settings: dict[str, Any] = {}
+
     def begin(self, plan: Plan) -> None:
-        """Nothing."""
+        """Remember the settings."""
+        self._settings = {"rate": plan.rate, "windows": plan.windows}
 
     def update(self, report: Report) -> None:
         """Nothing."""
 
-    def end(self, plan: Plan, report: Report) -> None:
+    def end(self, report: Report) -> None:
         """The document."""
-        settings: dict[str, Any] = {"rate": plan.rate, "windows": plan.windows}
-        click.echo(json.dumps(settings | report.to_dict(), indent=2))
+        click.echo(json.dumps(self._settings | report.to_dict(), indent=2))
 
 
 class AsLines:
@@ -99,7 +102,7 @@ class AsLines:
             for wrong in phase.wrong:
                 click.echo(f"      WRONG: {wrong}")
 
-    def end(self, plan: Plan, report: Report) -> None:
+    def end(self, report: Report) -> None:
         """The summary."""
         self.update(report)
         click.echo(report.summary)
@@ -121,7 +124,7 @@ class AsTable:
         """The table as it stands."""
         self._live.update(_table(report))
 
-    def end(self, plan: Plan, report: Report) -> None:
+    def end(self, report: Report) -> None:
         """The last table and the summary."""
         self._live.update(_table(report))
         self._live.stop()

@@ -17,15 +17,15 @@ from ._demo_judge import Call
 
 __all__ = ["Subject"]
 
-# Events come after the waiters have been released (DESIGN H3), so a first answer waits for its source.
+# Events come after the waiters were released (DESIGN H3): a first answer waits for its source.
 EVENT_DELAY_S: Final = 0.5
 
 
 class Subject:
     """The demo's verifier (`cold` is None), or one that starts cold under that name.
 
-    `held` are the kids that it holds. `kind_of` gives the kind of endpoint behind a URL, `heard` gets
-    the kind of each endpoint that answered.
+    `held` are the kids that it holds. `kind_of` gives the kind of endpoint behind a URL, and
+    `heard` gets the kind of each endpoint that answered.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ Owns what is minted and in which order. Knows what each token is; never what bec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Any, Final, NamedTuple
 
@@ -65,13 +65,13 @@ def unknown_kid(pool: FakeUserPool) -> Shot:
     return Shot(token, "unknown kid", forged=True, kid="unlisted", listed=False)
 
 
-def stream(pool: FakeUserPool) -> Iterator[Callable[[], Shot]]:
-    """Without end: three valid tokens, two forged ones. Each is minted when it is called for."""
+def stream(pool: FakeUserPool) -> Iterator[Shot]:
+    """Without end: three valid tokens, two forged ones. Each is minted when it is asked for."""
     forged = cycle(FORGED)
     both = cycle([(mint, issuer) for mint, _ in _MINTS for issuer in _ISSUERS])
     while True:
         for _ in range(3):
             mint, issuer = next(both)
-            yield lambda mint=mint, issuer=issuer: valid(pool, mint, issuer)
+            yield valid(pool, mint, issuer)
         for _ in range(2):
-            yield lambda how=next(forged): _forged(pool, how)
+            yield _forged(pool, next(forged))

@@ -1,7 +1,7 @@
 """`cognito-mr-auth inspect`: what a token says, marked as what nobody has verified.
 
-Owns the command alone. It reads as strictly as the verifier does, and must never show the signature:
-what it prints can be shared without sharing a token that works.
+Owns the command alone. It reads as strictly as the verifier does, and must never show the
+signature: what it prints can be shared without sharing a token that works.
 """
 
 from __future__ import annotations

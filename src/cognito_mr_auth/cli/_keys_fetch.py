@@ -19,7 +19,7 @@ from ._text import echo_json, safe
 
 __all__ = ["keys"]
 
-# How long after `warm` the last events may come: they follow the writing of the file (DESIGN H3, P).
+# How long after `warm` the last events may come: they follow the writing of the file (H3, P).
 EVENTS_S: Final = 2.0
 
 

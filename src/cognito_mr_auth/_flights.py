@@ -1,0 +1,278 @@
+"""The flights of one pool: starting them, their requests on threads, and what comes back (R1, F).
+
+Owns the lock of a pool's store, and what happens under it and right after it. Never holds it over I/O,
+a callback or a waiter: whatever a spell under the lock leaves to do goes into a `Batch`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from random import random
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from . import _refresh as rules
+from ._flight import ANSWERED, CUT, FAILED, PARKED, PENDING, Ask, Flight
+from ._holdings import Holdings
+from ._keys import Document
+from ._snapshot import Clock, FetchFailed, Instant, Record, Windows, elapsed
+from .events import Event
+from .pool import UserPool
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["Batch", "Crew", "Fetch", "Flights", "Gear"]
+
+# A flight this late was frozen, not slow: nobody's failure (R6).
+FROZEN_SECONDS = 2 * rules.FLIGHT_SECONDS
+
+
+class Fetch(Protocol):
+    """What fetches: `prepare` on the caller's thread, then a call on a thread of its own."""
+
+    def prepare(self, urls: Iterable[str]) -> None:
+        """Load whatever a fetch of these URLs needs."""
+
+    def __call__(self, url: str, seconds: float) -> bytes:
+        """The document, or FetchFailed."""
+
+
+class Crew(Protocol):
+    """What starts threads: "started", "busy" (two hang at this place) or "full" (no room)."""
+
+    def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
+        """Run `work` on a thread of its own."""
+
+
+def _save_nothing(_pool: UserPool, _records: Collection[Record]) -> Collection[Event]:
+    return ()
+
+
+class Gear(NamedTuple):
+    """What all stores of a verifier share, and every seam to the world."""
+
+    windows: Windows
+    clock: Clock
+    fetch: Fetch
+    crew: Crew
+    emit: Callable[[Collection[Event]], None]
+    region: str | None = None
+    save: Callable[[UserPool, Collection[Record]], Collection[Event]] = _save_nothing
+    dice: Callable[[], float] = random
+    pace: Callable[[], float] = monotonic
+
+
+class Batch:
+    """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
+
+    __slots__ = ("events", "rounds", "save")
+
+    def __init__(self) -> None:
+        self.rounds: list[Future[None]] = []
+        self.events: list[Event] = []
+        self.save = False
+
+
+class Flights:
+    """At most one flight at a time for one pool's holdings."""
+
+    def __init__(self, held: Holdings, gear: Gear) -> None:
+        self._held = held
+        self._gear = gear
+        self.asked = 0  # requests begun so far: who came before whom (R3)
+        self.closed = False
+        self.last_answered = True
+        self.forget()
+
+    def forget(self) -> None:
+        """At birth, and in a forked child: the parent's lock and flight are not ours (F)."""
+        self.lock = threading.Lock()
+        self.current: Flight | None = None
+
+    def prepare(self) -> None:
+        """Imports and certificates, on the caller's thread and without the lock (F)."""
+        self._gear.fetch.prepare(each.url for each in self._held.endpoints)
+
+    def idle(self, now: Instant) -> bool:
+        """Whether a new flight might be begun; without the lock, so only a hint."""
+        flight = self.current
+        return not self.closed and (flight is None or flight.late(now, self._gear.pace()))
+
+    def begin(
+        self, now: Instant, batch: Batch, *, seek: bool, everywhere: bool, background: bool = False
+    ) -> Flight | None:
+        """Under the lock: a new flight, or None when nobody can be asked now."""
+        queue = [] if self.closed else self._held.plan(now, seek=seek, everywhere=everywhere)
+        if not queue:
+            return None
+        flight = Flight(
+            queue,
+            born=self._gear.pace(),
+            begun=now,
+            everywhere=everywhere,
+            background=background,
+            limit=rules.FLIGHT_SECONDS,
+            hedge=rules.HEDGE_SECONDS,
+            new_round=_new_round,
+        )
+        self.current = flight
+        self.advance(flight, now, batch)
+        if background and not flight.asks:  # no room for a single request
+            self.current = None
+        return self.current
+
+    def live(self, now: Instant, batch: Batch) -> Flight | None:
+        """Under the lock: the flight under way; one past its deadline is ended here (R1)."""
+        flight = self.current
+        if flight is None or not flight.late(now, self._gear.pace()):
+            return flight
+        frozen = elapsed(now, flight.begun) >= FROZEN_SECONDS
+        for ask in flight.asks:
+            if ask.state == PENDING and frozen:
+                ask.state = CUT
+            elif ask.state == PENDING:
+                self._failed(ask, FetchFailed("timeout"), rules.FLIGHT_SECONDS, now, batch)
+        self._end(flight, now, batch)
+        return None
+
+    def widen(self, now: Instant, *, warm: bool) -> Flight | None:
+        """A flight to every endpoint: the one under way, extended, or a new one in the background.
+
+        For `warm`, an endpoint is asked even if all of them should be left alone.
+        """
+        self.prepare()
+        batch = Batch()
+        with self.lock:
+            flight = self.live(now, batch)
+            if flight is None:
+                flight = self.begin(now, batch, seek=warm, everywhere=True, background=not warm)
+            else:
+                flight.everywhere = True
+                self.advance(flight, now, batch)
+        self.flush(batch)
+        return flight
+
+    def advance(self, flight: Flight, now: Instant, batch: Batch) -> None:
+        """Under the lock: start the requests that are due; end a flight without hope or need."""
+        keys = self._held.snapshot.keys
+        pace = self._gear.pace()
+        while (endpoint := flight.next(pace, keys)) is not None:
+            ask = Ask(endpoint, now, self.asked + 1)
+            outcome = self._gear.crew.start(
+                (self._held.pool.user_pool_id, endpoint.url),
+                f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
+                _Request(self, flight, ask),
+                background=flight.background,
+            )
+            if outcome == "full":
+                break
+            if outcome == "busy":  # two requests hang there already: this one would hang too
+                flight.queue.pop(0)
+                continue
+            self.asked += 1
+            flight.launched(ask, pace)
+        if flight.settled(keys):
+            self._end(flight, now, batch)
+
+    def _end(self, flight: Flight, now: Instant, batch: Batch) -> None:
+        flight.over = True
+        self.current = None
+        if not flight.cut:
+            self.last_answered = flight.answers > 0
+            if not flight.answers and self._held.phase(now) == rules.STALE:
+                self._held.confirmed = True
+        batch.rounds.append(flight.turn())
+
+    def close(self) -> None:
+        """Start nothing more, store nothing more (K4), and release every waiter."""
+        batch = Batch()
+        with self.lock:
+            self.closed = True
+            flight, self.current = self.current, None
+            if flight is not None:
+                flight.over = True
+                batch.rounds.append(flight.turn())
+        self.flush(batch)
+
+    def fly(self, flight: Flight, ask: Ask) -> None:
+        """One request, on its own thread."""
+        started = self._gear.pace()
+        raw, document = b"", None
+        failure: FetchFailed | None = None
+        try:
+            raw = self._gear.fetch(ask.endpoint.url, flight.limit - (started - flight.born))
+            document = self._held.read(raw, local=ask.endpoint.loopback)
+        except FetchFailed as error:
+            failure = error
+        except BaseException:  # noqa: BLE001 - a user's transport may raise anything here
+            failure = FetchFailed("broken-transport")
+        self._land(flight, ask, raw, document, failure, self._gear.pace() - started)
+
+    def _land(
+        self,
+        flight: Flight,
+        ask: Ask,
+        raw: bytes,
+        document: Document | None,
+        failure: FetchFailed | None,
+        seconds: float,
+    ) -> None:
+        """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
+        batch = Batch()
+        with self.lock:
+            if self.closed or flight.over:
+                return
+            now = self._gear.clock()
+            age = elapsed(now, flight.begun)
+            if age >= FROZEN_SECONDS or (document is not None and age >= flight.limit):
+                ask.state = CUT  # R7: what comes after the deadline is thrown away
+            elif document is not None and self._held.heard(
+                ask.endpoint, ask.begun, raw, document, seconds, now, batch.events
+            ):
+                ask.state = ANSWERED
+                batch.save = self._held.pool.key_file is not None
+            else:
+                failure = failure or FetchFailed("document-no-usable-key", status=200)
+                self._failed(ask, failure, seconds, now, batch)
+            flight.kicked = True
+            batch.rounds.append(flight.turn())
+            self.advance(flight, now, batch)
+        self.flush(batch)
+
+    def _failed(self, ask: Ask, failure: FetchFailed, seconds: float, now: Instant, batch: Batch) -> None:
+        counted = self._held.failed(ask.endpoint, failure, seconds, now, batch.events)
+        ask.state = FAILED if counted else PARKED
+
+    def flush(self, batch: Batch) -> None:
+        """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
+        for done in batch.rounds:
+            done.set_result(None)
+        if batch.save:
+            batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
+        if batch.events:
+            self._gear.emit(batch.events)
+
+
+class _Request:
+    """The work of one thread: a request of a flight."""
+
+    __slots__ = ("_ask", "_flight", "_flights")
+
+    def __init__(self, flights: Flights, flight: Flight, ask: Ask) -> None:
+        self._flights = flights
+        self._flight = flight
+        self._ask = ask
+
+    def __call__(self) -> None:
+        self._flights.fly(self._flight, self._ask)
+
+
+def _new_round() -> Future[None]:
+    from concurrent.futures import Future
+
+    # Running from birth, so that a waiter's cancellation cannot cancel it for the others.
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future

@@ -1,0 +1,471 @@
+"""A JWKS document to keys, and several endpoints' words to one set."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth._keys import (
+    MAX_DOCUMENT_BYTES,
+    MAX_KEYS,
+    MAX_KID_CHARS,
+    Document,
+    assemble,
+    read_document,
+)
+from cognito_mr_auth._snapshot import FetchFailed, Instant, Key, Snapshot, Windows, Word
+from cognito_mr_auth.testing import REMOVE, SigningKey
+
+# Held, since the kit gives the material of a key that is gone to the next one.
+SIGNERS = SigningKey("good"), SigningKey("other")
+GOOD, OTHER = (key.jwk() for key in SIGNERS)
+
+
+def number(value: int, *, octets: int | None = None) -> str:
+    """RFC 7518 section 2 Base64urlUInt; `octets` asks for leading zeros."""
+    size = octets or (value.bit_length() + 7) // 8
+    return base64.urlsafe_b64encode(value.to_bytes(size, "big")).rstrip(b"=").decode()
+
+
+def jwk(**changes: Any) -> dict[str, Any]:
+    """A good key with some members changed, added or removed."""
+    return {name: value for name, value in (GOOD | changes).items() if value is not REMOVE}
+
+
+def read(*members: object, **options: Any) -> Document:
+    """What a document of these members is read as."""
+    return read_document(json.dumps({"keys": list(members)}).encode(), **options)
+
+
+MODULUS = read(GOOD).keys["good"].material[0]
+
+# Public moduli of two emulators, whose private halves everybody has.
+MOTO = (
+    "j1pT3xKbswmMySvCefmiD3mfDaRFpZ9Y3Jl4fF0hMaCRVAt_e0yR7BeueDfqmj_NhVSO0WB5ao5e8V-9RFQOtK8SrqKl3i0"
+    "1-CyWYPICwybaGKhbJJR0S_6cZ8n5kscF1MjpIlsJcCzm-yKgTc3Mxk6KtrLoNgRvMwGLeHUXPkhS9YHfDKRe864iMFOK4"
+    "df69brIYEICG2VLduh0hXYa0i-J3drwm7vxNdX7pVpCDu34qJtYoWq6CXt3Tzfi3YfWp8cFjGNbaDa3WnCd2IXpp0TFsFS"
+    "-cEsw5rJjSl5OllJGeZKBtLeyVTy9PYwnk7MW43WSYeYstbk9NluX4H8Iuw"
+)
+COGNITO_LOCAL = (
+    "2uLO7yh1_6Icfd89V3nNTc_qhfpDN7vEmOYlmJQlc9_RmOns26lg88fXXFntZESwHOm7_homO2Ih6NOtu4P5eskGs8d8VQMO"
+    "QfF4YrP-pawVz-gh1S7eSvzZRDHBT4ItUuoiVP1B9HN_uScKxIqjmitpPqEQB_o2NJv8npCfqUAU-4KmxquGtjdmfctswSZ"
+    "Gdz59M3CAYKDfuvLH9_vV6TRGgbUaUAXWC2WJrbbEXzK3XUDBrmF3Xo-yw8f3SgD3JOPl3HaaWMKL1zGVAsge7gQaGiJBzB"
+    "urg5vwN61uDGGz0QZC1JqcUTl3cZnrx_L8isIR7074SJEuljIZRnCcjQ"
+)
+
+
+# --- One member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        pytest.param(GOOD, id="as-cognito-writes-it"),
+        pytest.param(jwk(use=REMOVE), id="no-use"),
+        pytest.param(jwk(alg=REMOVE), id="no-alg"),
+        pytest.param(jwk(alg=REMOVE, use=REMOVE), id="neither"),
+        pytest.param(jwk(key_ops=["verify"]), id="key-ops"),
+        pytest.param(jwk(key_ops=["sign", "verify"]), id="key-ops-more"),
+        pytest.param(jwk(kid="good", x5t="?", extra={"a": 1}), id="unknown-members"),
+        pytest.param(jwk(n=number(MODULUS | 1 << 2047)), id="2048-bits"),
+        pytest.param(jwk(n=number(1 << 8191 | 1)), id="8192-bits"),
+        pytest.param(jwk(e=number((1 << 16) + 1)), id="smallest-exponent"),
+        pytest.param(jwk(e=number((1 << 32) - 1)), id="largest-exponent"),
+    ],
+)
+def test_a_usable_key_is_read(member: dict[str, Any]) -> None:
+    """RSA of 2048 to 8192 bits; `use`, `key_ops` and `alg` fit or are absent (S1)."""
+    document = read(member)
+    assert list(document.keys) == ["good"]
+    assert document[1:] == ((), frozenset(), frozenset())
+    numbers = document.keys["good"].public.public_numbers()
+    assert document.keys["good"].material == (numbers.n, numbers.e)
+    assert (number(numbers.n), number(numbers.e)) == (member["n"], member["e"])
+
+
+@pytest.mark.parametrize("kid", ["k" * MAX_KID_CHARS, "a+b/c=", "\0", "\U0001f511"])
+def test_any_text_is_a_kid(kid: str) -> None:
+    """A `kid` is only ever compared."""
+    assert list(read(jwk(kid=kid)).keys) == [kid]
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        pytest.param(None, "not-rsa", id="null"),
+        pytest.param("RSA", "not-rsa", id="text"),
+        pytest.param([GOOD], "not-rsa", id="list"),
+        pytest.param({}, "not-rsa", id="empty"),
+        pytest.param(jwk(kty=REMOVE), "not-rsa", id="no-kty"),
+        pytest.param(jwk(kty="rsa"), "not-rsa", id="kty-in-lower-case"),
+        pytest.param(jwk(kty="EC"), "not-rsa", id="kty-ec"),
+        pytest.param({"kty": "oct", "kid": "good", "k": "AAAA"}, "not-rsa", id="symmetric"),
+        pytest.param(jwk(kty=["RSA"]), "not-rsa", id="kty-list"),
+        pytest.param(jwk(n=REMOVE), "number", id="no-n"),
+        pytest.param(jwk(n=""), "number", id="n-empty"),
+        pytest.param(jwk(n=MODULUS), "number", id="n-number"),
+        pytest.param(jwk(n=None), "number", id="n-null"),
+        pytest.param(jwk(n=number(MODULUS, octets=257)), "number", id="n-leading-zero"),
+        pytest.param(jwk(n=GOOD["n"] + "="), "number", id="n-padded"),
+        pytest.param(jwk(n="+" + GOOD["n"][1:]), "number", id="n-standard-alphabet"),
+        pytest.param(jwk(n=GOOD["n"] + "\n"), "number", id="n-newline"),
+        pytest.param(jwk(n=GOOD["n"][:-1] + "\u0661"), "number", id="n-arabic-digit"),
+        pytest.param(jwk(n="A" * 100_00), "number", id="n-endless"),
+        pytest.param(jwk(e=REMOVE), "number", id="no-e"),
+        pytest.param(jwk(e=65537), "number", id="e-number"),
+        pytest.param(jwk(e="AAEAAQ"), "number", id="e-leading-zero"),
+        pytest.param(jwk(e="AQAC"[:-1] + "="), "number", id="e-padded"),
+        pytest.param(jwk(kid=REMOVE), "kid", id="no-kid"),
+        pytest.param(jwk(kid=""), "kid", id="kid-empty"),
+        pytest.param(jwk(kid=1), "kid", id="kid-number"),
+        pytest.param(jwk(kid=None), "kid", id="kid-null"),
+        pytest.param(jwk(kid="k" * (MAX_KID_CHARS + 1)), "kid", id="kid-too-long"),
+        pytest.param(jwk(alg="RS512"), "alg", id="alg-rs512"),
+        pytest.param(jwk(alg="PS256"), "alg", id="alg-ps256"),
+        pytest.param(jwk(alg="HS256"), "alg", id="alg-hs256"),
+        pytest.param(jwk(alg="rs256"), "alg", id="alg-in-lower-case"),
+        pytest.param(jwk(alg=None), "alg", id="alg-null"),
+        pytest.param(jwk(use="enc"), "use", id="use-enc"),
+        pytest.param(jwk(use=""), "use", id="use-empty"),
+        pytest.param(jwk(use=None), "use", id="use-null"),
+        pytest.param(jwk(use=["sig"]), "use", id="use-list"),
+        pytest.param(jwk(key_ops="verify"), "key_ops", id="key-ops-text"),
+        pytest.param(jwk(key_ops=[]), "key_ops", id="key-ops-empty"),
+        pytest.param(jwk(key_ops=None), "key_ops", id="key-ops-null"),
+        pytest.param(jwk(key_ops=["sign"]), "key_ops", id="key-ops-sign"),
+        pytest.param(jwk(key_ops=["encrypt", "decrypt"]), "key_ops", id="key-ops-encrypt"),
+        pytest.param(jwk(key_ops=["verify", "verify"]), "key_ops", id="key-ops-twice"),
+        pytest.param(jwk(key_ops={"verify": 1}), "key_ops", id="key-ops-object"),
+        pytest.param(jwk(n=number(1 << 1023 | 1)), "modulus", id="1024-bits"),
+        pytest.param(jwk(n=number(1 << 2046 | 1)), "modulus", id="2047-bits"),
+        pytest.param(jwk(n=number(1 << 8192 | 1)), "modulus", id="8193-bits"),
+        pytest.param(jwk(n=number(1 << 2047)), "modulus", id="even"),
+        pytest.param(jwk(n=number(1)), "modulus", id="one"),
+        pytest.param(jwk(e=number(1)), "exponent", id="e-1"),
+        pytest.param(jwk(e=number(3)), "exponent", id="e-3"),
+        pytest.param(jwk(e=number(65535)), "exponent", id="e-just-too-small"),
+        pytest.param(jwk(e=number(65536)), "exponent", id="e-is-2-to-16"),
+        pytest.param(jwk(e=number(65538)), "exponent", id="e-even"),
+        pytest.param(jwk(e=number((1 << 32) - 2)), "exponent", id="e-even-and-large"),
+        pytest.param(jwk(e=number((1 << 32) + 1)), "exponent", id="e-too-large"),
+        pytest.param(jwk(e=number(MODULUS)), "exponent", id="e-huge"),
+        pytest.param(jwk(n=MOTO), "emulator-key", id="moto"),
+        pytest.param(jwk(n=MOTO, kid="dummy"), "emulator-key", id="moto-under-its-kid"),
+        pytest.param(jwk(n=COGNITO_LOCAL), "emulator-key", id="cognito-local"),
+        pytest.param(jwk(n=MOTO, e=number(65539)), "emulator-key", id="moto-another-e"),
+        pytest.param(jwk(d="AQAB"), "private-members", id="private"),
+    ],
+)
+def test_an_odd_member_is_skipped_and_counted(member: object, reason: str) -> None:
+    """A member that is unknown, weak or malformed leaves the other ones alone (K4)."""
+    document = read(OTHER, member, member)
+    assert list(document.keys) == ["other"]
+    assert document.skipped == ((reason, 2),)
+
+
+def test_reasons_are_counted_apart() -> None:
+    """The reasons are sorted; nothing of the members is in them."""
+    document = read(None, jwk(use="enc"), GOOD, jwk(kid=""), jwk(use="x"))
+    assert document.skipped == (("kid", 1), ("not-rsa", 1), ("use", 2))
+    assert list(document.keys) == ["good"]
+
+
+@pytest.mark.parametrize("modulus", [MOTO, COGNITO_LOCAL], ids=["moto", "cognito-local"])
+def test_an_emulators_key_is_taken_where_allowed(modulus: str) -> None:
+    """Keys whose private half is public are for loopback and `insecure_emulator` alone (T4)."""
+    assert list(read(jwk(n=modulus), allow_emulators=True).keys) == ["good"]
+
+
+# --- Private members
+
+
+@pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+@pytest.mark.parametrize("value", ["AQAB", "", None, []])
+def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
+    """RFC 7517 9.2: private and symmetric members MUST NOT be exposed: their key is burnt (T5)."""
+    document = read(jwk(**{name: value}), OTHER)
+    assert list(document.keys) == ["other"]
+    assert document.exposed == {MODULUS}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({}, id="as-it-is"),
+        pytest.param({"kid": "elsewhere"}, id="another-kid"),
+        pytest.param({"kid": REMOVE}, id="no-kid"),
+        pytest.param({"e": REMOVE}, id="no-e"),
+        pytest.param({"e": 65537}, id="e-number"),
+        pytest.param({"use": "enc"}, id="for-encryption"),
+        pytest.param({"alg": "PS512"}, id="another-alg"),
+        pytest.param({"n": number(MODULUS, octets=257)}, id="leading-zero"),
+    ],
+)
+@pytest.mark.parametrize("private_first", [True, False])
+def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_first: bool) -> None:
+    """The public twin in the same document is unusable, however the leaking member looks."""
+    leak = jwk(d="AQAB", **change)
+    document = read(*([leak, GOOD] if private_first else [GOOD, leak]), OTHER)
+    assert list(document.keys) == ["other"]
+    assert document.exposed == {MODULUS}
+    assert document.skipped == (("private-members", 1),)
+
+
+def test_a_leak_without_a_modulus_exposes_nothing_known() -> None:
+    """Private members beside an unreadable `n` cannot be tied to a key; they are counted."""
+    assert read(jwk(d="AQAB", n="="), GOOD)[1:] == ((("number", 1),), frozenset(), frozenset())
+
+
+# --- The document
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        pytest.param(b"", "document-not-jwks", id="nothing"),
+        pytest.param(b"<html>", "document-not-jwks", id="html"),
+        pytest.param(b"[]", "document-not-jwks", id="array"),
+        pytest.param(b"{}", "document-not-jwks", id="no-keys"),
+        pytest.param(b'{"keys":null}', "document-not-jwks", id="keys-null"),
+        pytest.param(b'{"keys":{}}', "document-not-jwks", id="keys-object"),
+        pytest.param(b'{"keys":"x"}', "document-not-jwks", id="keys-text"),
+        pytest.param(b'{"KEYS":[]}', "document-not-jwks", id="keys-in-capitals"),
+        pytest.param(b'{"keys":[],"keys":[]}', "document-not-jwks", id="duplicate"),
+        pytest.param(b'\xef\xbb\xbf{"keys":[]}', "document-not-jwks", id="byte-order-mark"),
+        pytest.param('{"keys":[]}'.encode("utf-16"), "document-not-jwks", id="utf-16"),
+        pytest.param(b'{"keys":[NaN]}', "document-not-jwks", id="nan"),
+        pytest.param(b'{"keys":[1e400]}', "document-not-jwks", id="overflow"),
+        pytest.param(rb'{"keys":["\ud800"]}', "document-not-jwks", id="lone-surrogate"),
+        pytest.param(
+            b'{"keys":' + b"[" * 9_999 + b"]" * 9_999 + b"}", "document-not-jwks", id="deep"
+        ),
+        pytest.param(
+            b'{"keys":[]}' + b" " * (MAX_DOCUMENT_BYTES - 10), "document-too-large", id="too-large"
+        ),
+        pytest.param(
+            json.dumps({"keys": [None] * (MAX_KEYS + 1)}).encode(),
+            "document-too-many-keys",
+            id="too-many-keys",
+        ),
+    ],
+)
+def test_an_unusable_document_is_a_failed_fetch(raw: bytes, reason: str) -> None:
+    """HTML with status 200, garbage, giants: the fetch failed, for a reason in fixed words."""
+    with pytest.raises(FetchFailed) as caught:
+        read_document(raw)
+    assert (caught.value.reason, caught.value.status, caught.value.retry_after) == (
+        reason,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"keys":[]}', id="no-keys"),
+        pytest.param(b'{"keys":[]}' + b" " * (MAX_DOCUMENT_BYTES - 11), id="largest"),
+        pytest.param(json.dumps({"keys": [None] * MAX_KEYS}).encode(), id="most-members"),
+    ],
+)
+def test_a_document_may_hold_no_usable_key(raw: bytes) -> None:
+    """The limits are exact; that no key is left is for the fetcher to judge (K4)."""
+    assert not read_document(raw).keys
+
+
+def test_one_kid_with_two_keys_is_a_conflict() -> None:
+    """Neither of two keys under one kid is used; the same key twice is one key."""
+    document = read(GOOD, OTHER | {"kid": "good"}, OTHER)
+    assert (list(document.keys), document.conflicts) == (["other"], {"good"})
+    again = read(GOOD, jwk(use=REMOVE), OTHER)
+    assert (list(again.keys), again.conflicts) == (["good", "other"], frozenset())
+
+
+def test_one_key_may_have_two_kids() -> None:
+    """A kid is a name, and a key may have several."""
+    assert list(read(GOOD, jwk(kid="also")).keys) == ["good", "also"]
+
+
+def test_a_known_key_stays_the_same_object() -> None:
+    """A refresh keeps the object while the material is the same, so cached tokens stand (C2)."""
+    held = read(GOOD, OTHER | {"kid": "turned"}).keys
+    fresh = read(GOOD, GOOD | {"kid": "turned"}, OTHER, known=held.get).keys
+    assert fresh["good"] is held["good"]
+    assert fresh["turned"] is not held["turned"]
+    assert fresh["turned"].material == fresh["good"].material
+
+
+def test_the_keys_cannot_be_changed() -> None:
+    """A document's keys are read-only."""
+    with pytest.raises(TypeError):
+        read(GOOD).keys["good"] = None  # type: ignore[index]
+
+
+# --- The union of words
+
+WINDOWS = Windows(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
+NOW: Instant = (1_800_000_000.0, 5_000.0)
+A, B = read(GOOD, OTHER).keys["good"], read(GOOD, OTHER).keys["other"]
+
+
+def keys(**named: Key) -> MappingProxyType[str, Key]:
+    """Keys under kids, as a word holds them."""
+    return MappingProxyType({kid: key._replace(kid=kid) for kid, key in named.items()})
+
+
+def ago(seconds: float) -> Instant:
+    """The moment that many seconds before NOW, on both clocks."""
+    return (NOW[0] - seconds, NOW[1] - seconds)
+
+
+def word(url: str, age: float, held: Any = None, **more: Any) -> Word:
+    """What an endpoint said that long ago."""
+    return Word(url, ago(age), keys() if held is None else held, b"", **more)
+
+
+def union(*words: Word, fresh_for: float = 900.0) -> Snapshot:
+    """The snapshot of these words, the same in whatever order they come."""
+    snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (words, words[::-1])]
+    assert snapshots[0] == snapshots[1]
+    return snapshots[0]
+
+
+def test_no_word_no_key() -> None:
+    """The empty store: no keys, no age, and a decision is needed."""
+    snapshot = union()
+    assert (dict(snapshot.keys), dict(snapshot.quarantined)) == ({}, {})
+    assert snapshot.begun is None
+    assert snapshot.calm_for < 0
+    assert snapshot.recheck_in == math.inf
+
+
+def test_the_keys_are_the_union_of_the_standing_words() -> None:
+    """A lagging replica takes no new key away, a lost Region no old one (K1, K2)."""
+    snapshot = union(word("lagging", 10, keys(old=A)), word("primary", 20, keys(old=A, new=B)))
+    assert set(snapshot.keys) == {"old", "new"}
+    assert snapshot.begun == ago(10)
+    assert (snapshot.calm_for, snapshot.recheck_in) == (890.0, 86380.0)
+    assert (snapshot.made, snapshot.fresh_for) == (NOW, 900.0)
+
+
+@pytest.mark.parametrize(
+    ("age", "stands"),
+    [
+        pytest.param(-60.0, True, id="from-the-future"),
+        pytest.param(0.0, True, id="new"),
+        pytest.param(86399.75, True, id="just-within"),
+        pytest.param(86400.0, False, id="at-max-stale"),
+        pytest.param(1e6, False, id="long-gone"),
+    ],
+)
+def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
+    """A word older than `max_stale` gives no key."""
+    snapshot = union(word("gone", age, keys(a=A)))
+    assert list(snapshot.keys) == ["a"] * stands
+    assert snapshot.begun == (ago(age) if stands else None)
+
+
+@pytest.mark.parametrize("set_back", [(0, 1e6), (1e6, 0)], ids=["wall", "monotonic"])
+def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
+    """A clock that was set back, or stood still, makes no key look younger (R7)."""
+    stopped = (NOW[0] - 90000.0 + set_back[0], NOW[1] - 90000.0 + set_back[1])
+    assert not union(Word("url", stopped, keys(a=A), b"")).keys
+
+
+def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
+    """A word that only exposes keys does not make the set young."""
+    snapshot = union(word("leak", 5, exposed=frozenset({1})), word("url", 700, keys(a=A)))
+    assert snapshot.begun == ago(700)
+    assert snapshot.calm_for == 200.0
+
+
+@pytest.mark.parametrize(
+    ("ages", "kept", "quarantined"),
+    [
+        pytest.param((10, 20), None, ("first", "second"), id="both-young"),
+        pytest.param((10, 10), None, ("first", "second"), id="same-moment"),
+        pytest.param((10, 3599.5), None, ("first", "second"), id="just-young"),
+        pytest.param((10, 3600), A, (), id="one-at-the-limit"),
+        pytest.param((7200, 7100), B, (), id="both-old-the-second-newer"),
+        pytest.param((90000, 7100), B, (), id="the-first-gone"),
+    ],
+)
+def test_young_words_that_contradict_quarantine_the_kid(
+    ages: tuple[float, float], kept: Key | None, quarantined: tuple[str, ...]
+) -> None:
+    """Two young words with different keys: neither; an older one loses to the newer (K3)."""
+    words = [
+        word("first", ages[0], keys(kid=A, one=A)),
+        word("second", ages[1], keys(kid=B, two=B)),
+    ]
+    snapshot = assemble(words, NOW, WINDOWS, 900.0)
+    found = snapshot.keys.get("kid")
+    assert (found and found.material) == (kept and kept.material)
+    assert snapshot.quarantined.get("kid", ()) == quarantined
+    assert {"one", "two"} - set(snapshot.keys) == ({"one"} if ages[0] >= 86400 else set())
+
+
+def test_all_endpoints_that_contradict_are_named() -> None:
+    """Who agrees with the newest word is not named; the quarantine ends when the oldest ages."""
+    snapshot = union(
+        word("newest", 10, keys(kid=A)),
+        word("agrees", 20, keys(kid=A)),
+        word("differs", 100, keys(kid=B)),
+        word("differs-too", 1000, keys(kid=B)),
+        word("too-old", 4000, keys(kid=B)),
+    )
+    assert dict(snapshot.quarantined) == {"kid": ("newest", "differs", "differs-too")}
+    assert snapshot.recheck_in == 2600.0
+    assert not snapshot.keys
+
+
+def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
+    """Two keys under one kid in one young document: 503 for it, whatever another word says."""
+    torn = word("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
+    snapshot = union(torn, word("url", 20, keys(kid=A)))
+    assert dict(snapshot.quarantined) == {"kid": ("torn",)}
+    assert list(snapshot.keys) == ["fine"]
+    assert snapshot.recheck_in == 3590.0
+    old = torn._replace(begun=ago(3600))
+    assert set(union(old, word("url", 20, keys(kid=A))).keys) == {"fine", "kid"}
+
+
+def test_exposed_keys_are_unusable_from_every_word() -> None:
+    """A leak at one endpoint burns the key at all of them while that word stands (T5)."""
+    leak = word("leak", 4000, keys(b=B), exposed=frozenset({A.material[0]}))
+    fine = word("url", 10, keys(a=A, alias=A, b=B))
+    assert list(union(leak, fine).keys) == ["b"]
+    assert set(union(leak._replace(begun=ago(86400)), fine).keys) == {"a", "alias", "b"}
+
+
+def test_a_burnt_key_contradicts_nobody() -> None:
+    """What is unusable anyway quarantines no kid."""
+    leak = word("leak", 10, exposed=frozenset({A.material[0]}))
+    snapshot = union(leak, word("one", 20, keys(kid=A)), word("two", 30, keys(kid=B)))
+    assert snapshot.keys["kid"].material == B.material
+    assert not snapshot.quarantined
+
+
+def test_an_offline_seed_never_ages() -> None:
+    """With `offline=True` the seed stands for ever and needs no decision."""
+    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True))
+    assert list(snapshot.keys) == ["a"]
+    assert (snapshot.calm_for, snapshot.recheck_in) == (math.inf, math.inf)
+    assert snapshot.fresh_for == math.inf
+
+
+def test_a_key_file_beside_an_offline_seed_is_judged_by_its_age() -> None:
+    """Words that age still change the set when they go."""
+    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True), word("file", 80000, keys(b=B)))
+    assert set(snapshot.keys) == {"a", "b"}
+    assert (snapshot.calm_for, snapshot.recheck_in) == (6400.0, 6400.0)
+
+
+def test_a_set_past_its_refresh_needs_a_decision() -> None:
+    """`calm_for` is negative once the drawn refresh interval has passed."""
+    assert union(word("url", 1000, keys(a=A)), fresh_for=950.0).calm_for == -50.0
