@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ._snapshot import FetchFailed
 
@@ -60,6 +59,9 @@ class Fetcher:
 
         A fork during an import inside a fetch thread would leave the import lock held in the child.
         """
+        import email.utils  # noqa: F401
+        import urllib.request  # noqa: F401
+
         import httpx
 
         from . import _network  # noqa: F401
@@ -184,6 +186,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
     """The proxy that HTTPS_PROXY and its kin name for this URL; none for loopback and NO_PROXY."""
+    from urllib.parse import urlsplit
     from urllib.request import getproxies_environment
     from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]
 

@@ -7,11 +7,11 @@ A document is data from the network: nothing in it is trusted to have a type.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from ._encoding import Malformed, b64url_decode, json_object
 from ._snapshot import NO_KEYS, FetchFailed, Instant, Key, Snapshot, Windows, Word, elapsed
@@ -122,8 +122,7 @@ def _read_member(
         raise _Skip("modulus")
     if not MIN_EXPONENT < exponent < MAX_EXPONENT:
         raise _Skip("exponent")
-    octets = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
-    if not allow_emulators and sha256(octets).hexdigest() in _EMULATOR_KEYS:
+    if not allow_emulators and _digest(modulus) in _EMULATOR_KEYS:
         raise _Skip("emulator-key")
     material = (modulus, exponent)
     held = known(kid)
@@ -133,6 +132,12 @@ def _read_member(
         return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
     except ValueError:  # cryptography's own opinion of the numbers: an even exponent, so far
         raise _Skip("exponent") from None
+
+
+def _digest(modulus: int) -> str:
+    hashing = Hash(SHA256())
+    hashing.update(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big"))
+    return hashing.finalize().hex()
 
 
 def _check_metadata(member: dict[str, Any]) -> str:

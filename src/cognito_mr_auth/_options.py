@@ -41,9 +41,9 @@ def windows(refresh_after: object, revalidate_after: object, max_stale: object) 
 
 def _seconds(name: str, value: object) -> float:
     # bool is an int to Python; infinity and NaN fail the comparison.
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and 0 <= value < float("inf"):
-        return float(value)
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
+    if 0 <= number < float("inf"):
+        return number
     raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more")
 
 

@@ -6,7 +6,7 @@ endpoint of the pool has listed it, and times are in seconds.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, dataclass_transform
 
 __all__ = [
     "BudgetExhausted",
@@ -24,7 +24,61 @@ __all__ = [
 ]
 
 
-class FetchSucceeded(NamedTuple):
+class _Slotted(type):
+    """Gives a class one slot for each field that its body declares."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> Any:
+        body["__slots__"] = tuple(body.get("__annotations__", ()))
+        return super().__new__(mcs, name, bases, body)
+
+
+@dataclass_transform(frozen_default=True)
+class Event(metaclass=_Slotted):
+    """What all events have: they are frozen, compare by value, and show their fields.
+
+    By hand, since a dozen NamedTuples or dataclasses would be a twelfth of this library's import.
+    """
+
+    def __init__(self, *values: object, **named: object) -> None:
+        fields = type(self).fields()
+        given = dict(zip(fields, values, strict=False)) | named
+        if len(given) != len(values) + len(named) or given.keys() != set(fields):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(fields)}")
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def fields(cls) -> tuple[str, ...]:
+        """The names of the event's fields, in order."""
+        found: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event's name and fields, for a structured log."""
+        values = {name: getattr(self, name) for name in self.fields()}
+        return {"event": type(self).__name__, **values}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("an event is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("an event is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Event) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_dict().values()))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), tuple(getattr(self, name) for name in self.fields()))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.fields())
+        return f"{type(self).__name__}({values})"
+
+
+class FetchSucceeded(Event):
     """An endpoint served a usable key set: how long it took and how many keys it held."""
 
     user_pool_id: str
@@ -34,7 +88,7 @@ class FetchSucceeded(NamedTuple):
     skipped: int
 
 
-class FetchFailed(NamedTuple):
+class FetchFailed(Event):
     """An endpoint did not serve a usable key set; it is left alone for `retry_in` seconds.
 
     `reason` is one of a fixed set of words, `status` the HTTP status where there was one.
@@ -48,7 +102,7 @@ class FetchFailed(NamedTuple):
     retry_in: float
 
 
-class EndpointParked(NamedTuple):
+class EndpointParked(Event):
     """The updated issuer answered 403 or 404: not enabled for this pool, asked again in an hour."""
 
     user_pool_id: str
@@ -56,7 +110,7 @@ class EndpointParked(NamedTuple):
     status: int
 
 
-class KeysChanged(NamedTuple):
+class KeysChanged(Event):
     """The pool's usable keys changed: the `kid`s that came and went, sorted."""
 
     user_pool_id: str
@@ -64,7 +118,7 @@ class KeysChanged(NamedTuple):
     removed: tuple[str, ...]
 
 
-class KeysSkipped(NamedTuple):
+class KeysSkipped(Event):
     """Members of one answer were left out: pairs of a reason and how many, sorted."""
 
     user_pool_id: str
@@ -72,7 +126,7 @@ class KeysSkipped(NamedTuple):
     reasons: tuple[tuple[str, int], ...]
 
 
-class KeyQuarantined(NamedTuple):
+class KeyQuarantined(Event):
     """Two recent answers give one `kid` different keys: neither is used (503 for that kid)."""
 
     user_pool_id: str
@@ -80,7 +134,7 @@ class KeyQuarantined(NamedTuple):
     urls: tuple[str, ...]
 
 
-class KeyExposed(NamedTuple):
+class KeyExposed(Event):
     """An endpoint served private members of keys: their public halves are unusable (`moduli` of them)."""
 
     user_pool_id: str
@@ -88,7 +142,7 @@ class KeyExposed(NamedTuple):
     moduli: int
 
 
-class StateChanged(NamedTuple):
+class StateChanged(Event):
     """The age of the pool's key set crossed a limit: empty, fresh, aged, stale, expired."""
 
     user_pool_id: str
@@ -96,35 +150,20 @@ class StateChanged(NamedTuple):
     after: str
 
 
-class BudgetExhausted(NamedTuple):
+class BudgetExhausted(Event):
     """Unknown `kid`s came faster than they may cause fetches; further ones are answered at once."""
 
     user_pool_id: str
 
 
-class KeyFileProblem(NamedTuple):
+class KeyFileProblem(Event):
     """The key file could not be read, was refused, or could not be written (`reason` says which)."""
 
     user_pool_id: str
     reason: str
 
 
-class InsecureEmulator(NamedTuple):
+class InsecureEmulator(Event):
     """`insecure_emulator=True` is on: plain http and emulators' public keys are trusted."""
 
     user_pool_id: str
-
-
-Event = (
-    FetchSucceeded
-    | FetchFailed
-    | EndpointParked
-    | KeysChanged
-    | KeysSkipped
-    | KeyQuarantined
-    | KeyExposed
-    | StateChanged
-    | BudgetExhausted
-    | KeyFileProblem
-    | InsecureEmulator
-)

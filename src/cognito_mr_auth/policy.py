@@ -115,6 +115,13 @@ class Policy:
         for part in self._parts:
             yield from part.leaves(kind)
 
+    def helpful_answers(self, wanted: bool = True) -> Iterator[tuple[int, bool]]:
+        """For each check, by identity, the answer that helps the policy to pass: no under `~`."""
+        if self._kind == "check":
+            yield id(self), wanted
+        for part in self._parts:
+            yield from part.helpful_answers(wanted != (self._kind == "not"))
+
     @property
     def function(self) -> CheckFunction:
         """The callable of a `check` leaf."""
@@ -295,12 +302,14 @@ _BLAME: tuple[frozenset[str], ...] = (
 
 def denial(policy: Policy, context: Context) -> AuthError:
     """The error for a policy that did not pass: what would have helped decides its type."""
-    checks = [id(leaf) for leaf in policy.leaves("check")]
-    # A check that the evaluation never reached is taken as yes: it is not what failed.
-    answers = {**dict.fromkeys(checks, True), **context.answers}
-    broken = [key for key in checks if answers[key] is not True and answers[key] is not False]
-    for guess in (True, False) if broken else ():  # under `~` a failed check helps by saying no
-        guessed = {**answers, **dict.fromkeys(broken, guess)}
+    helpful = dict(policy.helpful_answers())
+    # A check that the evaluation never reached is taken to help: it is not what failed.
+    answers = {**helpful, **context.answers}
+    broken = [key for key in helpful if answers[key] is not True and answers[key] is not False]
+    # One answer to all is tried for a check that stands both with `~` and without.
+    guesses = (helpful, dict.fromkeys(helpful, True), dict.fromkeys(helpful, False))
+    for guess in guesses if broken else ():
+        guessed = {**answers, **{key: guess[key] for key in broken}}
         if policy.evaluate(context._replace(answers=guessed)) is True:
             return CheckUnavailable()
     for granted in _BLAME:

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ._partitions import REGION, dns_suffix, partition
 from ._snapshot import Endpoint
@@ -293,6 +292,8 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
 
 def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
     """An endpoint that the user named; its host and scheme are checked, its path is theirs."""
+    from urllib.parse import urlsplit  # dear, and derived endpoints need none of it
+
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(f"jwks_urls holds {url!r}: give an absolute https URL")
     try:

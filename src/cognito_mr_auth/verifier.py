@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Collection, Generator
-from hashlib import sha256
+from collections.abc import Callable, Collection, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cachetools import LRUCache
@@ -35,6 +34,7 @@ from .store import Gear, KeyStore
 
 if TYPE_CHECKING:
     import ssl
+    from hashlib import _Hash as HASH
 
     import httpx
 
@@ -254,12 +254,20 @@ class Verifier:
     def _new_cache(self) -> None:
         self._cache_lock = threading.Lock()
         self._cache: LRUCache[bytes, _Entry] = LRUCache(max(1, self._cache_size))
+        self._sha256: Callable[[bytes], HASH] | None = None
 
     def _digest(self, token: object) -> bytes | None:
         """The cache's key: never the token itself (C1)."""
         if self._cache_size and isinstance(token, str) and len(token) <= MAX_CACHED_CHARS:
+            sha256 = self._sha256 or self._load_sha256()
             return sha256(str.encode(token, "utf-8", "surrogatepass")).digest()
         return None
+
+    def _load_sha256(self) -> Callable[[bytes], HASH]:
+        from hashlib import sha256  # it loads a second OpenSSL binding: not before it is needed
+
+        self._sha256 = sha256
+        return sha256
 
     def _recall(self, digest: bytes | None) -> _Entry | None:
         if digest is None:

@@ -19,7 +19,7 @@ __all__ = ["demo", "perform"]
 
 # Six phases, of which the last may last four times as long: 29 s, of the 30 s allowed.
 MAX_PHASE_SECONDS = 3.2
-# Below this the windows are shorter than a fetch.
+# Below this a cold start, which takes up to 600 ms, would not end in its phase.
 MIN_PHASE_SECONDS = 0.5
 
 
@@ -29,7 +29,7 @@ MIN_PHASE_SECONDS = 0.5
     type=click.FloatRange(MIN_PHASE_SECONDS, MAX_PHASE_SECONDS),
     default=PHASE_SECONDS,
     show_default=True,
-    help="How long a phase lasts; the windows are scaled with it.",
+    help="How long a phase lasts.",
 )
 @click.option(
     "--rate",

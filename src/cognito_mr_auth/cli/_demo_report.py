@@ -18,6 +18,8 @@ from ._demo_plan import Plan
 
 __all__ = ["Board", "PhaseReport", "Report"]
 
+OUTCOMES: Final = ("accepted", "refused", "unavailable")
+
 State = Literal["waiting", "running", "ended"]
 # Faults told per phase: the first ones say what is wrong, hundreds would hide it.
 MAX_TOLD: Final = 5
@@ -52,16 +54,24 @@ class Report:
     counts: dict[str, int]
 
     @property
+    def complete(self) -> bool:
+        """Whether every phase and every call has ended."""
+        return all(phase.state == "ended" and not phase.open_calls for phase in self.phases)
+
+    @property
     def ok(self) -> bool:
-        """Whether every answer was right, and every phase had one to a valid token."""
-        return not any(phase.wrong for phase in self.phases)
+        """Whether all is over, every answer was right, and every phase accepted a valid token."""
+        return self.complete and not any(phase.wrong for phase in self.phases)
 
     @property
     def summary(self) -> str:
         """One line."""
-        told = ", ".join(f"{name} {count}" for name, count in self.counts.items())
-        verdict = "WELL" if self.ok else "FAILED"
-        return f"{verdict}: {len(self.phases)} phases in {self.seconds:.1f} s: {told}"
+        verdict = "WELL" if self.ok else "FAILED" if self.complete else "BROKEN OFF"
+        told = [f"{verdict} after {self.seconds:.1f} s."]
+        for kind in ("valid", "forged"):
+            counts = ", ".join(f"{self.counts[f'{kind} {each}']} {each}" for each in OUTCOMES)
+            told.append(f"{kind.capitalize()} tokens: {counts}.")
+        return " ".join([*told, f"Wrong answers: {self.counts['wrong']}."])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -115,9 +125,7 @@ class Board:
         with self._lock:
             self._now = index
             for position, tally in enumerate(self._tallies):
-                tally.state = (
-                    "ended" if position < index else "waiting" if position > index else "running"
-                )
+                tally.state = "ended" if position < index else "waiting" if position > index else "running"
 
     def is_now(self, world: World) -> None:
         """The endpoints are so from now on."""
@@ -167,7 +175,7 @@ class Board:
             counts = {
                 f"{kind} {outcome}": total[kind == "forged", outcome]
                 for kind in ("valid", "forged")
-                for outcome in ("accepted", "refused", "unavailable")
+                for outcome in OUTCOMES
             }
             counts["wrong"] = sum(tally.wrong.total() for tally in self._tallies)
             return Report(tuple(map(_told, self._tallies)), seconds, counts)

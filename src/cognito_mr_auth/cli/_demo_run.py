@@ -130,9 +130,7 @@ class _Run:
 
     def _goes_on(self, phase: Phase) -> bool:
         beyond = time.monotonic() - self._phase_began - phase.seconds
-        return beyond < 0 or (
-            beyond < phase.longer and not self._board.have_answered(self._kinds.values())
-        )
+        return beyond < 0 or (beyond < phase.longer and not self._board.have_answered(self._kinds.values()))
 
     def _enter(self, index: int, phase: Phase, callers: ThreadPoolExecutor) -> None:
         self._phase_began = time.monotonic()

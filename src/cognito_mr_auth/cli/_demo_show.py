@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -47,7 +47,7 @@ def choose(out: TextIO, *, as_json: bool) -> Show:
 
 
 def _head(plan: Plan) -> str:
-    windows = ", ".join(f"{name} {value:g} s" for name, value in plan.windows.items())
+    windows = ", ".join(f"{name} {value:.3g} s" for name, value in plan.windows.items())
     return (
         f"One user pool, three endpoints on loopback, {plan.rate:g} tokens a second, "
         f"two of five forged.\nShortened windows: {windows}."
@@ -122,30 +122,29 @@ class AsTable:
 
     def update(self, report: Report) -> None:
         """The table as it stands."""
-        self._live.update(_table(report))
+        self._live.update(_picture(report))
 
     def end(self, report: Report) -> None:
         """The last table and the summary."""
-        self._live.update(_table(report))
+        self._live.update(_picture(report))
         self._live.stop()
-        self._console.print(Text(report.summary, style="bold green" if report.ok else "bold red"))
+        style = "bold green" if report.ok else "bold red"
+        self._console.print(Text(report.summary, style=style), soft_wrap=True)
 
 
-def _table(report: Report) -> Table:
-    table = Table(caption=f"{report.seconds:.1f} s")
-    table.add_column("phase")
+def _picture(report: Report) -> Group:
+    notes: list[Text] = []
+    table = Table()
+    table.add_column("phase", no_wrap=True)
     for title in ("accepted", "refused", "503", "slowest ms"):
         table.add_column(title, justify="right")
-    table.add_column("answered", min_width=11)
-    for phase in report.phases:
-        name = Text(phase.name)
-        for note in phase.notes:
-            name.append(f"\n  {note}", style="cyan")
-        for wrong in phase.wrong:
-            name.append(f"\n  WRONG: {wrong}", style="bold red")
+    table.add_column("answered")
+    for number, phase in enumerate(report.phases, start=1):
+        notes += [Text(f"{number} {note}", style="cyan") for note in phase.notes]
+        notes += [Text(f"{number} WRONG: {wrong}", style="bold red") for wrong in phase.wrong]
         cells = ["", "", "", "", ""]
         if phase.state != "waiting":
             cells = [f"{phase.accepted}", f"{phase.refused}", f"{phase.unavailable}"]
             cells += [f"{phase.slowest_ms:.0f}", _answered(phase)]
-        table.add_row(name, *cells, style=_STYLES[phase.state])
-    return table
+        table.add_row(f"{number} {phase.name}", *cells, style=_STYLES[phase.state])
+    return Group(table, *notes, Text(f"{report.seconds:.1f} s", style="dim"))

@@ -28,9 +28,7 @@ class Subject:
     `heard` gets the kind of each endpoint that answered.
     """
 
-    def __init__(
-        self, cold: str | None, kind_of: Callable[[str], str], heard: Callable[[str], None]
-    ) -> None:
+    def __init__(self, cold: str | None, kind_of: Callable[[str], str], heard: Callable[[str], None]) -> None:
         self.cold = cold
         self.held: frozenset[str] = frozenset()
         self._began = time.monotonic()
@@ -71,9 +69,7 @@ class Subject:
             first = self._answers == 1
         if error is not None:
             taken = (call.ended - call.began) * 1000
-            return (
-                f"{self.cold} verifier, cold: {error.status} in {taken:.0f} ms" if first else None
-            )
+            return f"{self.cold} verifier, cold: {error.status} in {taken:.0f} ms" if first else None
         self._told.wait(EVENT_DELAY_S)
         source = f", keys from {self._source}" if self._source else ""
         if first:

@@ -15,7 +15,8 @@ from cognito_mr_auth._encoding import Malformed, b64url_decode, json_object
 
 from ._input import read_token, token_argument
 from ._options import Exit, json_option
-from ._text import echo_json, safe, to_json
+from ._refusal import show_refusal
+from ._text import echo_json, to_json
 
 __all__ = ["inspect"]
 
@@ -35,9 +36,7 @@ def inspect(token_file: IO[bytes], as_json: bool) -> None:
         header, payload, _, _ = _jws.split(token)
         parts = {"header": _part(header, "header"), "claims": _part(payload, "payload")}
     except errors.TokenRejected as error:
-        click.echo(f"not a token: {safe(str(error))}", err=True)
-        if error.hint:
-            click.echo(f"  hint: {safe(error.hint)}", err=True)
+        show_refusal(error, as_json=as_json)
         raise SystemExit(Exit.REFUSED) from None
     if as_json:
         echo_json({"verified": False, **parts})

@@ -66,8 +66,7 @@ def fetch(
             failure = error
         listener.wait({endpoint.url for endpoint in pool.endpoints})
     answers = {
-        f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url)
-        for endpoint in pool.endpoints
+        f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url) for endpoint in pool.endpoints
     }
     fetched = failure is None and listener.fetched
     written = fetched and not listener.unwritten

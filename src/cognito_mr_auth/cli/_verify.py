@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
@@ -16,9 +16,13 @@ from cognito_mr_auth.pool import KINDS
 
 from ._input import read_token, token_argument
 from ._options import Exit, json_option, pool_options, usage_errors
+from ._refusal import show_refusal
 from ._text import echo_json, safe, to_json
 
 __all__ = ["verify"]
+
+# The whole length of one attempt to get keys: a person would rather wait than ask twice.
+PATIENCE_S: Final = 5.0
 
 
 @click.command()
@@ -47,14 +51,10 @@ __all__ = ["verify"]
 @click.option("--audience", help="The resource that an access token must be bound to.")
 @click.option("--key-file", type=click.Path(dir_okay=False), help="The pool's persisted key set.")
 @click.option("--offline", is_flag=True, help="Use the key file alone, never the network.")
-@click.option(
-    "--claims", "with_claims", is_flag=True, help="Print the claims of an accepted token."
-)
+@click.option("--claims", "with_claims", is_flag=True, help="Print the claims of an accepted token.")
 @json_option
 @token_argument
-def verify(
-    token_file: IO[bytes], with_claims: bool, as_json: bool, token_use: str, **settings: Any
-) -> None:
+def verify(token_file: IO[bytes], with_claims: bool, as_json: bool, token_use: str, **settings: Any) -> None:
     """Verify the token in FILE or on standard input.
 
     Says accepted, or the reason and its hint. Exit status: 0 accepted, 1 refused, 2 wrong usage, 3
@@ -65,9 +65,9 @@ def verify(
     with verifier:
         token = read_token(token_file)
         try:
-            principal = verifier.verify(token)
+            principal = verifier.verify(token, timeout=PATIENCE_S)
         except errors.AuthError as error:
-            _show_refusal(error, as_json)
+            show_refusal(error, as_json=as_json)
             unavailable = isinstance(error, errors.Unavailable)
             raise SystemExit(Exit.KEYS_UNAVAILABLE if unavailable else Exit.REFUSED) from None
     _show_acceptance(principal, as_json, with_claims)
@@ -111,16 +111,3 @@ def _show_acceptance(principal: Principal, as_json: bool, with_claims: bool) -> 
         click.echo(f"  {name:<10} {safe(value)}")
     if with_claims:
         click.echo(f"claims\n{to_json(principal.to_dict()['claims'])}")
-
-
-def _show_refusal(error: errors.AuthError, as_json: bool) -> None:
-    unavailable = isinstance(error, errors.Unavailable)
-    outcome = "unavailable" if unavailable else "refused"
-    if as_json:
-        names = ["code", "message", "hint", "status", "retryable"]
-        names += ["retry_after"] * unavailable
-        echo_json({"outcome": outcome} | {name: getattr(error, name) for name in names})
-        return
-    click.echo(f"{outcome}: {safe(str(error))} ({error.code})")
-    if error.hint:
-        click.echo(f"  hint: {safe(error.hint)}")

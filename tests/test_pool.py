@@ -1,0 +1,398 @@
+"""One user pool as its users configure it: derivations, and refusal of nonsense."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import json
+import os
+import pickle
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import ANY_CLIENT, UserPool
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.principal import Issuer
+
+POOL_ID = "us-west-2_EXAMPLE"
+CLIENT = "1example23456789"
+PATH = "/.well-known/jwks.json"
+
+ORIGINAL = f"https://cognito-idp.us-west-2.amazonaws.com/{POOL_ID}"
+UPDATED = f"https://issuer-cognito-idp.us-west-2.amazonaws.com/{POOL_ID}"
+REPLICA = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL_ID}"
+
+
+def pool(user_pool_id: Any = POOL_ID, **options: Any) -> UserPool:
+    """A pool with one client and one replica unless told otherwise."""
+    return UserPool(user_pool_id, **({"client_ids": [CLIENT], "replica_regions": ["us-east-1"]} | options))
+
+
+# --- Derivation
+
+
+def test_one_pool_has_up_to_three_issuers() -> None:
+    """DESIGN "What this is for": original, replica and updated, of one pool ID."""
+    made = pool()
+    assert dict(made.issuers) == {
+        ORIGINAL: Issuer(ORIGINAL, "original", "us-west-2"),
+        UPDATED: Issuer(UPDATED, "updated", "us-west-2"),
+        REPLICA: Issuer(REPLICA, "replica", "us-east-1"),
+    }
+    assert (made.user_pool_id, made.region) == (POOL_ID, "us-west-2")
+    assert made.replica_regions == ("us-east-1",)
+    assert made.client_ids == {CLIENT}
+
+
+def test_every_issuer_serves_the_keys() -> None:
+    """One endpoint each, the updated one first, none of them loopback."""
+    made = pool()
+    assert [endpoint.url for endpoint in made.endpoints] == [
+        f"{issuer}{PATH}" for issuer in (UPDATED, ORIGINAL, REPLICA)
+    ]
+    assert [(e.kind, e.region, e.loopback) for e in made.endpoints] == [
+        ("updated", "us-west-2", False),
+        ("original", "us-west-2", False),
+        ("replica", "us-east-1", False),
+    ]
+
+
+def test_the_defaults_ask_for_nothing_special() -> None:
+    """No audience, seed, key file or emulator, and the network is allowed."""
+    made = UserPool(POOL_ID, client_ids=[CLIENT])
+    assert (made.audience, made.seed, made.key_file) == (None, None, None)
+    assert (made.offline, made.insecure_emulator, made.replica_regions) == (False, False, ())
+    assert {issuer.kind for issuer in made.issuers.values()} == {"original", "updated"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "accepted"),
+    [
+        ({"original"}, {ORIGINAL}),
+        (["updated", "replica"], {UPDATED, REPLICA}),
+        (("original", "replica", "updated"), {ORIGINAL, REPLICA, UPDATED}),
+        ((kind for kind in ["original"]), {ORIGINAL}),
+    ],
+    ids=["set", "list", "tuple", "generator"],
+)
+def test_the_kinds_accepted_can_be_chosen(kinds: Any, accepted: set[str]) -> None:
+    """Issuers narrow what is accepted; all endpoints are asked all the same (R2)."""
+    made = pool(issuers=kinds)
+    assert set(made.issuers) == accepted
+    assert len(made.endpoints) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix"),
+    [
+        ({"user_pool_id": "cn-north-1_A", "replica_regions": []}, "amazonaws.com.cn"),
+        ({"user_pool_id": "eusc-de-east-1_A", "replica_regions": []}, "amazonaws.eu"),
+        ({"user_pool_id": "us-isob-east-1_A", "replica_regions": []}, "sc2s.sgov.gov"),
+        ({"dns_suffix": "cloud.example"}, "cloud.example"),
+    ],
+    ids=["china", "eu-sovereign", "isolated", "given"],
+)
+def test_the_dns_suffix_is_the_partitions(options: dict[str, Any], suffix: str) -> None:
+    """Derived from the Region, or as given."""
+    for issuer in pool(**options).issuers.values():
+        assert issuer.url.split("/")[2].endswith(f"{issuer.region}.{suffix}")
+
+
+@pytest.mark.parametrize(
+    "pool_id",
+    ["us-west-2_a", "us-gov-west-1_000000000", "ap-southeast-3_" + "x" * 45, "us-east-1_0aZ9"],
+)
+def test_pool_ids_of_every_shape(pool_id: str) -> None:
+    """A Region, an underscore and 1 to 45 letters and digits."""
+    assert pool(pool_id, replica_regions=[]).region == pool_id.partition("_")[0]
+
+
+@pytest.mark.parametrize("given", [[CLIENT, "b+c_D"], {CLIENT, "b+c_D"}, (CLIENT, "b+c_D")])
+def test_client_ids_in_any_collection(given: Any) -> None:
+    """Lists, sets and tuples of client IDs."""
+    assert pool(client_ids=given).client_ids == {CLIENT, "b+c_D"}
+
+
+# --- The spelled-out opt-out
+
+
+def test_any_client_is_said_aloud() -> None:
+    """ANY_CLIENT, alone, stands for every client; it survives copies and pickles as itself."""
+    assert pool(client_ids=ANY_CLIENT).client_ids is None
+    assert repr(ANY_CLIENT) == "ANY_CLIENT"
+    assert copy.deepcopy(ANY_CLIENT) is ANY_CLIENT
+    assert pickle.loads(pickle.dumps(ANY_CLIENT)) is ANY_CLIENT  # noqa: S301
+
+
+# --- Endpoints that the user names
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("https://keys.example/jwks.json", False),
+        ("https://vpce-1.cognito-idp.us-west-2.vpce.amazonaws.com:8443/x?y=z", False),
+        ("https://[2001:db8::1]/jwks", False),
+        ("https://localhost/jwks", True),
+        ("http://localhost:9229/jwks", True),
+        ("http://LOCALHOST:9229/jwks", True),
+        ("http://127.0.0.1:5000/jwks", True),
+        ("http://127.9.9.9/jwks", True),
+        ("http://[::1]:5000/jwks", True),
+        ("HTTP://127.0.0.1/jwks", True),
+    ],
+)
+def test_one_url_is_the_only_endpoint(url: str, *, loopback: bool) -> None:
+    """One URL, https or http to loopback, replaces all endpoints and changes no `iss`."""
+    made = pool(jwks_urls=url)
+    (endpoint,) = made.endpoints
+    assert (endpoint.url, endpoint.kind, endpoint.loopback) == (url, "original", loopback)
+    assert set(made.issuers) == {ORIGINAL, UPDATED, REPLICA}
+
+
+def test_urls_by_issuer_are_the_only_endpoints() -> None:
+    """Kinds and Regions are those of the issuers; an issuer left out has no endpoint."""
+    made = pool(jwks_urls={REPLICA: "https://b.example/", UPDATED: "http://127.0.0.1/"})
+    assert [tuple(endpoint) for endpoint in made.endpoints] == [
+        ("http://127.0.0.1/", "updated", "us-west-2", True),
+        ("https://b.example/", "replica", "us-east-1", False),
+    ]
+
+
+def test_one_url_for_several_issuers_is_one_endpoint() -> None:
+    """It is asked once, and stands for the issuer that is preferred."""
+    url = "https://keys.example/"
+    made = pool(jwks_urls=MappingProxyType({ORIGINAL: url, REPLICA: url, UPDATED: url}))
+    assert [(e.url, e.kind) for e in made.endpoints] == [(url, "updated")]
+
+
+def test_an_emulator_in_a_container_may_be_allowed() -> None:
+    """`insecure_emulator` allows http to any host; that does not make it loopback."""
+    made = pool(jwks_urls="http://moto:5000/jwks", insecure_emulator=True)
+    assert [e.loopback for e in made.endpoints] == [False]
+
+
+# --- Keys that the user brings
+
+DOCUMENT = {"keys": [{"kty": "RSA", "kid": "\u00e9"}]}
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        DOCUMENT,
+        MappingProxyType(DOCUMENT),
+        json.dumps(DOCUMENT),
+        json.dumps(DOCUMENT, ensure_ascii=False),
+        json.dumps(DOCUMENT).encode(),
+    ],
+    ids=["dict", "mapping", "text", "unicode", "bytes"],
+)
+def test_a_seed_in_any_form(jwks: Any) -> None:
+    """A mapping, a str or bytes become the octets of the document."""
+    assert json.loads(pool(jwks=jwks).seed or b"") == DOCUMENT
+
+
+def test_a_seed_with_lone_surrogates_is_left_to_the_reader() -> None:
+    """A str that is no Unicode text becomes octets that no strict reader takes."""
+    with pytest.raises(UnicodeDecodeError):
+        (pool(jwks='{"keys":"\ud800"}').seed or b"").decode()
+
+
+def test_a_key_file_has_one_spelling(tmp_path: Path) -> None:
+    """Paths are made absolute and normal, so that two pools with one file are noticed."""
+    plain = pool(key_file=tmp_path / "keys.json").key_file
+    assert plain == str(tmp_path / "keys.json")
+    assert pool(key_file=f"{tmp_path}/./x/../keys.json").key_file == plain
+    assert pool(key_file="keys.json").key_file == str(Path.cwd() / "keys.json")
+
+
+@pytest.mark.parametrize("keys", [{"jwks": DOCUMENT}, {"key_file": "keys.json"}])
+def test_offline_needs_keys(keys: dict[str, Any]) -> None:
+    """With a seed or a key file, no network is needed."""
+    assert pool(offline=True, **keys).offline
+
+
+# --- Immutability
+
+
+@pytest.mark.parametrize("name", [*sorted(UserPool.__slots__), "extra"])
+def test_a_pool_cannot_be_changed(name: str) -> None:
+    """A verifier relies on what it was given."""
+    made = pool()
+    with pytest.raises(AttributeError):
+        setattr(made, name, "x")
+    with pytest.raises(AttributeError):
+        delattr(made, name)
+
+
+def test_repr_names_pool_and_issuers() -> None:
+    """Enough to tell two pools apart in a log; no client ID."""
+    assert repr(pool()) == f"<UserPool {POOL_ID}, issuers: original, replica, updated>"
+
+
+# --- Nonsense
+
+
+class Named(enum.StrEnum):
+    """Settings as some applications hold them."""
+
+    POOL = POOL_ID
+    SUFFIX = "amazonaws.com"
+
+
+CYCLE: dict[str, Any] = {}
+CYCLE["keys"] = CYCLE
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+class OddPath(os.PathLike[bytes]):
+    """A path in bytes."""
+
+    def __fspath__(self) -> bytes:
+        return b"keys.json"
+
+
+NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+    # Each row: what is wrong, the setting, and what the message must say.
+    ("pool-id-empty", {"user_pool_id": ""}, ("user_pool_id=''", "us-west-2_EXAMPLE")),
+    ("pool-id-none", {"user_pool_id": None}, ("None",)),
+    ("pool-id-bytes", {"user_pool_id": POOL_ID.encode()}, ("b'us-west-2_EXAMPLE'",)),
+    ("pool-id-enum", {"user_pool_id": Named.POOL}, ("Named.POOL",)),
+    ("pool-id-no-region", {"user_pool_id": "EXAMPLE"}, ("'EXAMPLE'",)),
+    ("pool-id-arn", {"user_pool_id": f"arn:aws:x:userpool/{POOL_ID}"}, ("arn:aws",)),
+    ("pool-id-newline", {"user_pool_id": POOL_ID + "\n"}, (r"EXAMPLE\n",)),
+    ("pool-id-space", {"user_pool_id": " " + POOL_ID}, ("' us-west",)),
+    ("pool-id-slash", {"user_pool_id": POOL_ID + "/x"}, ("/x",)),
+    ("pool-id-arabic-digit", {"user_pool_id": "us-west-\u0662_EXAMPLE"}, ("\u0662",)),
+    ("pool-id-arabic-end", {"user_pool_id": "us-west-2_\u0662"}, ("\u0662",)),
+    ("pool-id-upper-region", {"user_pool_id": "US-WEST-2_EXAMPLE"}, ("US-WEST-2",)),
+    ("pool-id-host", {"user_pool_id": "us-west-2.evil.example_A"}, ("evil",)),
+    ("pool-id-too-long", {"user_pool_id": "us-west-2_" + "x" * 46}, ("xxx",)),
+    ("pool-id-two-underscores", {"user_pool_id": "us-west-2_A_B"}, ("A_B",)),
+    ("clients-text", {"client_ids": CLIENT}, (CLIENT, "client_ids=[")),
+    ("clients-bytes", {"client_ids": b"abc"}, ("b'abc'",)),
+    ("clients-none", {"client_ids": None}, ("None",)),
+    ("clients-number", {"client_ids": 7}, ("7",)),
+    ("clients-empty", {"client_ids": []}, ("client_ids is empty", "ANY_CLIENT")),
+    ("clients-empty-text", {"client_ids": [""]}, ("''",)),
+    ("clients-any-among", {"client_ids": [CLIENT, ANY_CLIENT]}, ("client_ids=ANY_CLIENT",)),
+    ("clients-any-in-list", {"client_ids": [ANY_CLIENT]}, ("client_ids=ANY_CLIENT",)),
+    ("clients-any-type", {"client_ids": type(ANY_CLIENT)()}, ("ANY_CLIENT",)),
+    ("clients-star", {"client_ids": ["*"]}, ("'*'",)),
+    ("clients-odd-member", {"client_ids": [CLIENT, 1]}, ("1", "str")),
+    ("clients-none-member", {"client_ids": [None]}, ("None",)),
+    ("clients-list-member", {"client_ids": [[CLIENT]]}, (CLIENT,)),
+    ("clients-enum-member", {"client_ids": [Named.POOL]}, ("Named.POOL",)),
+    ("clients-twice", {"client_ids": ["a", "a"]}, ("twice",)),
+    ("clients-newline", {"client_ids": ["a\n"]}, (r"a\n",)),
+    ("clients-comma", {"client_ids": ["a,b"]}, ("a,b",)),
+    ("clients-arabic-digit", {"client_ids": ["a\u0661"]}, ("\u0661",)),
+    ("clients-too-long", {"client_ids": ["a" * 129]}, ("aaa",)),
+    ("replicas-text", {"replica_regions": "us-east-1"}, ("us-east-1", "replica_regions=[")),
+    ("replicas-none", {"replica_regions": None}, ("None",)),
+    ("replicas-own", {"replica_regions": ["us-west-2"]}, ("us-west-2", "own")),
+    ("replicas-twice", {"replica_regions": ["us-east-1", "us-east-1"]}, ("twice",)),
+    ("replicas-no-region", {"replica_regions": ["virginia"]}, ("virginia", "us-east-1")),
+    ("replicas-newline", {"replica_regions": ["us-east-1\n"]}, (r"us-east-1\n",)),
+    ("replicas-zone", {"replica_regions": ["us-east-1a"]}, ("us-east-1a",)),
+    ("replicas-odd", {"replica_regions": [1]}, ("1",)),
+    ("replicas-partition", {"replica_regions": ["cn-north-1"]}, ("cn-north-1", "partition")),
+    ("replicas-gov", {"replica_regions": ["us-gov-west-1"]}, ("us-gov-west-1",)),
+    ("issuers-text", {"issuers": "original"}, ("original", "issuers=[")),
+    ("issuers-empty", {"issuers": []}, ("issuers is empty",)),
+    ("issuers-unknown", {"issuers": ["Original"]}, ("Original", "updated, original, replica")),
+    ("issuers-url", {"issuers": [ORIGINAL]}, (ORIGINAL,)),
+    ("issuers-twice", {"issuers": ["original", "original"]}, ("twice",)),
+    ("issuers-replica", {"issuers": ["replica"], "replica_regions": []}, ("replica_regions",)),
+    ("issuers-odd", {"issuers": [None]}, ("None",)),
+    ("audience-empty", {"audience": ""}, ("audience=''",)),
+    ("audience-blank", {"audience": " "}, ("' '",)),
+    ("audience-list", {"audience": ["https://a"]}, ("https://a",)),
+    ("audience-bytes", {"audience": b"a"}, ("b'a'",)),
+    ("offline-text", {"offline": "false"}, ("offline='false'", "True or False")),
+    ("offline-one", {"offline": 1}, ("offline=1",)),
+    ("offline-none", {"offline": None}, ("offline=None",)),
+    ("offline-no-keys", {"offline": True}, ("jwks=", "key_file=")),
+    ("emulator-text", {"insecure_emulator": "0"}, ("insecure_emulator='0'",)),
+    ("suffix-empty", {"dns_suffix": ""}, ("dns_suffix=''", "amazonaws.com")),
+    ("suffix-dot", {"dns_suffix": ".amazonaws.com"}, ("'.amazonaws.com'",)),
+    ("suffix-path", {"dns_suffix": "amazonaws.com/x"}, ("/x",)),
+    ("suffix-newline", {"dns_suffix": "amazonaws.com\n"}, (r"\n",)),
+    ("suffix-bytes", {"dns_suffix": b"amazonaws.com"}, ("b'",)),
+    ("suffix-enum", {"dns_suffix": Named.SUFFIX}, ("Named.SUFFIX",)),
+    ("suffix-capitals", {"dns_suffix": "Amazonaws.Com"}, ("Amazonaws",)),
+    ("key-file-empty", {"key_file": ""}, ("key_file=''",)),
+    ("key-file-bytes", {"key_file": b"x"}, ("b'x'",)),
+    ("key-file-odd-path", {"key_file": OddPath()}, ("OddPath",)),
+    ("key-file-nul", {"key_file": "a\0b"}, (r"a\x00b",)),
+    ("key-file-true", {"key_file": True}, ("True",)),
+    ("jwks-list", {"jwks": []}, ("list", "dict")),
+    ("jwks-number", {"jwks": 1}, ("int",)),
+    ("jwks-cycle", {"jwks": CYCLE}, ("JSON",)),
+    ("jwks-deep", {"jwks": {"keys": DEEP}}, ("JSON",)),
+    ("jwks-bytes-inside", {"jwks": {"keys": [b"x"]}}, ("JSON",)),
+    ("jwks-nan", {"jwks": {"keys": [float("nan")]}}, ("JSON",)),
+    ("urls-empty", {"jwks_urls": {}}, ("jwks_urls={}",)),
+    ("urls-list", {"jwks_urls": ["https://a.example/"]}, ("a.example", "one URL, or a dict")),
+    ("urls-bytes", {"jwks_urls": b"https://a.example/"}, ("b'",)),
+    ("urls-no-issuer", {"jwks_urls": {"https://a": "https://a"}}, ("'https://a'", ORIGINAL)),
+    ("urls-slash", {"jwks_urls": {ORIGINAL + "/": "https://a"}}, (ORIGINAL,)),
+    ("urls-none-key", {"jwks_urls": {None: "https://a"}}, ("None",)),
+    ("urls-none-value", {"jwks_urls": {ORIGINAL: None}}, ("None", "https URL")),
+    ("url-empty", {"jwks_urls": ""}, ("''", "absolute https URL")),
+    ("url-relative", {"jwks_urls": "/jwks.json"}, ("'/jwks.json'", "absolute https URL")),
+    ("url-no-scheme", {"jwks_urls": "a.example/jwks"}, ("a.example", "absolute https URL")),
+    ("url-http", {"jwks_urls": "http://a.example/"}, ("a.example", "insecure_emulator")),
+    ("url-http-private", {"jwks_urls": "http://10.0.0.1/"}, ("10.0.0.1",)),
+    ("url-http-like", {"jwks_urls": "http://127.0.0.1.evil.example/"}, ("evil",)),
+    ("url-http-prefix", {"jwks_urls": "http://localhost.evil.example/"}, ("evil",)),
+    ("url-http-suffix", {"jwks_urls": "http://evil.localhost/"}, ("evil",)),
+    ("url-http-user", {"jwks_urls": "http://127.0.0.1@evil.example/"}, ("user name",)),
+    ("url-http-backslash", {"jwks_urls": "http://127.0.0.1\\@evil.example/"}, ("user name",)),
+    ("url-user", {"jwks_urls": "https://u:p@a.example/"}, ("user name",)),
+    ("url-password", {"jwks_urls": "https://:p@a.example/"}, ("user name",)),
+    ("url-fragment", {"jwks_urls": "https://a.example/#x"}, ("fragment",)),
+    ("url-file", {"jwks_urls": "file://localhost/etc/passwd"}, ("https is required",)),
+    ("url-ftp", {"jwks_urls": "ftp://127.0.0.1/"}, ("https is required",)),
+    ("url-space", {"jwks_urls": "https://a.example/ x"}, ("absolute",)),
+    ("url-newline", {"jwks_urls": "https://a.example/\n"}, (r"\n",)),
+    ("url-control", {"jwks_urls": "https://a.example/\x7f"}, (r"\x7f",)),
+    ("url-unicode", {"jwks_urls": "https://\u0430.example/"}, ("\u0430",)),
+    ("url-port", {"jwks_urls": "https://a.example:99999/"}, ("99999", "no URL")),
+    ("url-port-text", {"jwks_urls": "https://a.example:x/"}, ("no URL",)),
+    ("url-bracket", {"jwks_urls": "https://[::1/"}, ("no URL",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [pytest.param(options, told, id=name) for name, options, told in NONSENSE],
+)
+def test_nonsense_fails_and_is_named(options: dict[str, Any], told: tuple[str, ...]) -> None:
+    """S7: a ConfigurationError that names the value and what would be right."""
+    with pytest.raises(ConfigurationError) as caught:
+        pool(**options)
+    for words in told:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["file://127.0.0.1/x", "ftp://127.0.0.1/x", "ws://moto/x"])
+def test_an_emulator_is_still_asked_by_http(name: str) -> None:
+    """`insecure_emulator` allows http, no other scheme."""
+    with pytest.raises(ConfigurationError):
+        pool(jwks_urls=name, insecure_emulator=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"client_ids": ANY_CLIENT, "pool": "x"}])
+def test_what_must_be_chosen_has_no_default(options: dict[str, Any]) -> None:
+    """The app clients have to be said; settings are keyword-only and must exist."""
+    with pytest.raises(TypeError):
+        UserPool(POOL_ID, **options)
+    with pytest.raises(TypeError):
+        UserPool(POOL_ID, [CLIENT])  # type: ignore[misc]

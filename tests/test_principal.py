@@ -1,0 +1,258 @@
+"""Who a verified token speaks for: an immutable value."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_mr_auth.principal import Issuer, Principal
+from cognito_mr_auth.testing import REMOVE
+
+POOL_ID = "us-west-2_EXAMPLE"
+ISSUER = Issuer(f"https://cognito-idp.us-east-1.amazonaws.com/{POOL_ID}", "replica", "us-east-1")
+
+ACCESS: dict[str, Any] = {
+    "sub": "a-subject",
+    "token_use": "access",
+    "client_id": "a-client",
+    "username": "alice",
+    "scope": "orders/read openid",
+    "cognito:groups": ["ops", "admin"],
+    "iat": 1_800_000_000,
+    "exp": 1_800_003_600.5,
+}
+ID: dict[str, Any] = {
+    "sub": "a-subject",
+    "token_use": "id",
+    "aud": "a-client",
+    "cognito:username": "alice",
+    "email": "alice@example.com",
+    "identities": [{"userId": "1", "issuer": None, "deep": [{"er": [1]}]}],
+    "iat": 1_800_000_000,
+    "exp": 1_800_003_600,
+}
+
+
+def principal(claims: dict[str, Any], **changes: Any) -> Principal:
+    """A principal of these claims, some of them changed, added or removed."""
+    merged = {name: value for name, value in (claims | changes).items() if value is not REMOVE}
+    return Principal(merged, issuer=ISSUER, user_pool_id=POOL_ID)
+
+
+# --- The fields
+
+
+def test_an_access_token_speaks_for_its_user() -> None:
+    """Each field comes from the claim of its token use."""
+    who = principal(ACCESS, **{"cognito:username": "not this one", "aud": "nor this"})
+    assert (who.subject, who.username, who.client_id) == ("a-subject", "alice", "a-client")
+    assert (who.token_use, who.is_machine) == ("access", False)
+    assert who.scopes == {"orders/read", "openid"}
+    assert who.groups == ("ops", "admin")
+    assert (who.issued_at, who.expires_at) == (1_800_000_000, 1_800_003_600.5)
+    assert (who.issuer, who.user_pool_id) == (ISSUER, POOL_ID)
+
+
+def test_an_id_token_speaks_for_its_user() -> None:
+    """The client is `aud`, the user `cognito:username`; a claim named `scope` grants nothing."""
+    who = principal(ID, client_id="not this one", username="nor this", scope="orders/read")
+    assert (who.client_id, who.username, who.token_use) == ("a-client", "alice", "id")
+    assert (who.scopes, who.groups, who.is_machine) == (frozenset(), (), False)
+
+
+@pytest.mark.parametrize(
+    ("scope", "scopes"),
+    [
+        (REMOVE, set()),
+        ("", set()),
+        (" ", set()),
+        ("a", {"a"}),
+        ("a  b a", {"a", "b"}),
+        ("a\tb", {"a\tb"}),
+        (["a"], set()),
+        (None, set()),
+        (True, set()),
+        ({"a": 1}, set()),
+    ],
+    ids=repr,
+)
+def test_scopes_are_split_at_spaces_only(scope: object, scopes: set[str]) -> None:
+    """RFC 6749 3.3: a string of values separated by spaces; anything else grants nothing."""
+    assert principal(ACCESS, scope=scope).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    ("claimed", "groups"),
+    [
+        (REMOVE, ()),
+        ([], ()),
+        (["a"], ("a",)),
+        (["b", "a", "b"], ("b", "a", "b")),
+        ("ops", ()),
+        ({"ops": 1}, ()),
+        (["ops", 1], ()),
+        ([["ops"]], ()),
+        (None, ()),
+    ],
+    ids=repr,
+)
+def test_groups_are_an_array_of_strings(claimed: object, groups: tuple[str, ...]) -> None:
+    """An array with one odd member, or no array, names no group."""
+    assert principal(ACCESS, **{"cognito:groups": claimed}).groups == groups
+
+
+@pytest.mark.parametrize(
+    ("changes", "machine"),
+    [
+        ({"sub": "a-client", "username": REMOVE}, True),
+        ({"sub": "a-client", "username": None}, False),
+        ({"sub": "a-client"}, False),
+        ({"username": REMOVE}, False),
+        ({"sub": "a-client", "username": REMOVE, "token_use": "id", "aud": "a-client"}, False),
+    ],
+    ids=["machine", "username-null", "username", "another-subject", "id-token"],
+)
+def test_a_machine_is_its_own_client(changes: dict[str, Any], *, machine: bool) -> None:
+    """Client credentials: `sub` equals `client_id` and nobody is named (facts/tokens.md 4.5)."""
+    assert principal(ACCESS, **changes).is_machine is machine
+
+
+@pytest.mark.parametrize("name", [1, None, ["alice"], {"a": "b"}, True], ids=repr)
+def test_an_odd_username_is_none(name: object) -> None:
+    """`username` is a str or None, never anything else."""
+    assert principal(ACCESS, username=name).username is None
+
+
+# --- Immutability
+
+
+FIELDS = sorted(Principal.__slots__)
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "is_machine", "extra"])
+def test_nothing_can_be_set_or_deleted(name: str) -> None:
+    """One Principal serves all hits of a cached token, so nobody may change it."""
+    who = principal(ACCESS)
+    with pytest.raises(AttributeError):
+        setattr(who, name, "someone else")
+    with pytest.raises(AttributeError):
+        delattr(who, name)
+    assert not hasattr(who, "__dict__")
+
+
+def test_the_claims_are_deeply_read_only() -> None:
+    """Arrays are tuples, objects read-only mappings, at every depth."""
+    claims = principal(ID).claims
+    (identity,) = claims["identities"]
+    for mapping in (claims, identity, identity["deep"][0]):
+        assert type(mapping) is MappingProxyType
+        with pytest.raises(TypeError):
+            mapping["sub"] = "someone else"
+    assert identity["deep"][0]["er"] == (1,)
+
+
+def test_the_claims_are_a_copy() -> None:
+    """Changing what it was made from changes nothing."""
+    source = copy.deepcopy(ID)
+    who = Principal(source, issuer=ISSUER, user_pool_id=POOL_ID)
+    source["sub"] = "someone else"
+    source["identities"][0]["deep"][0]["er"].append(2)
+    assert who == principal(ID)
+    assert who.claims["identities"][0]["deep"][0]["er"] == (1,)
+
+
+# --- Copies
+
+EVERYBODY = [
+    pytest.param(ACCESS, id="access"),
+    pytest.param(ID, id="id"),
+    pytest.param(ACCESS | {"sub": "a-client", "extra": {"a": [[], {}]}}, id="nested"),
+]
+
+
+@pytest.mark.parametrize("claims", EVERYBODY)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_works(claims: dict[str, Any], protocol: int) -> None:
+    """What comes out of a pickle is equal, and as read-only."""
+    who = principal(claims)
+    twin = pickle.loads(pickle.dumps(who, protocol))  # noqa: S301
+    assert twin == who
+    assert hash(twin) == hash(who)
+    assert type(twin.claims) is MappingProxyType
+    assert type(twin.issuer) is Issuer
+    assert [getattr(twin, name) for name in FIELDS] == [getattr(who, name) for name in FIELDS]
+
+
+def test_a_copy_is_the_principal_itself() -> None:
+    """An immutable value needs no copies."""
+    who = principal(ID)
+    assert copy.copy(who) is who
+    assert copy.deepcopy({"who": [who]})["who"][0] is who
+
+
+@pytest.mark.parametrize("claims", EVERYBODY)
+def test_to_dict_is_fresh_and_json_able(claims: dict[str, Any]) -> None:
+    """Every field and `is_machine`, in lists and dicts of its own."""
+    who = principal(claims)
+    told = who.to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert set(told) == {*FIELDS, "is_machine"}
+    assert told["claims"] == claims
+    assert told["scopes"] == sorted(who.scopes)
+    assert told["issuer"] == {"url": ISSUER.url, "kind": "replica", "region": "us-east-1"}
+    told["claims"]["sub"] = "someone else"
+    told["groups"].append("admin")
+    assert who.to_dict() == principal(claims).to_dict() != told
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_any_claim_survives(value: Any) -> None:
+    """Triggers add what they like: it comes back from to_dict() and from a pickle."""
+    who = principal(ACCESS, extra=value)
+    assert who.to_dict()["claims"]["extra"] == value
+    twin = pickle.loads(pickle.dumps(who))  # noqa: S301
+    assert twin.to_dict() == who.to_dict()
+
+
+# --- Identity
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        principal(ACCESS, sub="another"),
+        principal(ACCESS, extra=1),
+        principal(ID),
+        Principal(ACCESS, issuer=ISSUER._replace(kind="original"), user_pool_id=POOL_ID),
+        ACCESS,
+        None,
+    ],
+    ids=["subject", "one-more-claim", "id-token", "issuer", "claims", "none"],
+)
+def test_principals_differ_by_claims_and_issuer(other: object) -> None:
+    """Equal are two of the same claims from the same issuer, and nothing else."""
+    assert principal(ACCESS) != other
+    assert principal(ACCESS) == principal(ACCESS)
+    assert len({principal(ACCESS), principal(ACCESS), principal(ID)}) == 2
+
+
+@pytest.mark.parametrize("claims", [ACCESS, ID], ids=["access", "id"])
+def test_repr_shows_no_claim(claims: dict[str, Any]) -> None:
+    """Pool, issuer kind and token use may be logged; nothing that a claim says."""
+    use = claims["token_use"]
+    for text in (repr(principal(claims)), str(principal(claims)), f"{principal(claims)}"):
+        assert text == f"<Principal {use} token of {POOL_ID}, replica issuer>"
