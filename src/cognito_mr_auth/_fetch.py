@@ -85,6 +85,7 @@ class Fetcher:
             return self._get(url, line, seconds)
         finally:
             self._lines.discard(line)
+            line.let_go()
 
     def _get(self, url: str, line: Line, seconds: float) -> bytes:
         import httpcore

@@ -20,6 +20,10 @@ __all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 # Three endpoints with 64 KiB each, and the JSON around them.
 MAX_FILE_BYTES = 256 * 1024
 _FORMAT = 1
+# 9999-12-31T23:59:59Z, as in _claims: what lies beyond is no time, and need not even fit a float.
+_MAX_TIME = 253402300799
+# A word so much newer than all that was just heard comes from a clock that was wrong.
+_CLOCK_SKEW = 60.0
 # A document stands in the file as a string, one level deep, whatever it holds itself.
 _DEPTH = 4
 
@@ -36,8 +40,8 @@ def read(path: str, user_pool_id: str) -> list[Record]:
     """The records of a key file.
 
     Raises:
-        KeyFileError: "missing", "not-regular", "owner", "writable", "too-large", "malformed" or
-            "other-pool".
+        KeyFileError: "missing", "unreadable", "not-regular", "owner", "writable", "too-large",
+            "malformed" or "other-pool".
     """
     found = _parse(_bytes(path))
     if found is None:
@@ -53,8 +57,10 @@ def _bytes(path: str) -> bytes:
         # O_NONBLOCK: opening a FIFO would wait for a writer; NOFOLLOW is not asked for, since
         # Kubernetes mounts files as links, and the checks below are on what was opened.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         raise KeyFileError("missing") from None
+    except OSError:
+        raise KeyFileError("unreadable") from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -92,7 +98,7 @@ def _record(entry: Any) -> Record | None:
     url, begun, document = entry.get("url"), entry.get("begun"), entry.get("jwks")
     if not isinstance(url, str) or not isinstance(document, str):
         return None
-    if begun.__class__ not in (int, float) or not begun >= 0:
+    if begun.__class__ not in (int, float) or not 0 <= begun <= _MAX_TIME:
         return None
     return Record(url, float(begun), document.encode("utf-8"))
 
@@ -106,9 +112,11 @@ def write(path: str, user_pool_id: str, records: Collection[Record]) -> None:
         KeyFileError: "too-large" or "write".
     """
     newest = {record.url: record for record in records}
+    # Else a word from the future, once written, would outlive every true one.
+    plausible = max((record.begun for record in records), default=0.0) + _CLOCK_SKEW
     try:
         for found in read(path, user_pool_id):
-            if found.url in newest and found.begun > newest[found.url].begun:
+            if found.url in newest and newest[found.url].begun < found.begun <= plausible:
                 newest[found.url] = found
     except KeyFileError:
         pass  # whatever stands there now is replaced

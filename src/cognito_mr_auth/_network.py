@@ -8,6 +8,7 @@ httpx. Never decides what an answer means.
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -27,12 +28,13 @@ CONNECT_SECONDS = 0.75
 
 
 class Line:
-    """One fetch's hold on the network: its deadline, and its socket for whoever must hang up."""
+    """One fetch's hold on the network: its deadline, and its connection for whoever must hang up."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.socket: socket.socket | None = None
         self.cut = False
+        self._lock = threading.Lock()  # so that nobody shuts a descriptor down that was closed meanwhile
+        self._socket: socket.socket | None = None
 
     def left(self, error: type[httpcore.TimeoutException]) -> float:
         """Seconds until the deadline; raises `error` when there are none."""
@@ -41,25 +43,35 @@ class Line:
             raise error("deadline")
         return seconds
 
-    def hold(self, stream: httpcore.NetworkStream) -> None:
-        """Remember the socket of a stream, and hang up at once if that was asked for meanwhile."""
-        self.socket = stream.get_extra_info("socket")
+    def hold(self, connection: socket.socket) -> None:
+        """Remember a connection until `let_go`, and hang up at once if that was asked for meanwhile."""
+        # A duplicate: TLS takes the descriptor from the plain socket before its handshake, so that a
+        # stalled one could not be ended; SSLSocket.shutdown() would take TLS from under its reader.
+        duplicate = connection.dup()
+        with self._lock:
+            self._socket = duplicate
         if self.cut:
             self.hang_up()
 
     def hang_up(self) -> None:
         """End every read and write, from another thread."""
         self.cut = True
-        if self.socket is not None:
-            with suppress(OSError):  # the peer or the fetch itself was quicker
-                self.socket.shutdown(socket.SHUT_RDWR)
+        with self._lock, suppress(OSError):  # the peer was quicker
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """The fetch is over: its connection is nobody's any more."""
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
 
 
 class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, line: Line) -> None:
         self._inner = inner
         self._line = line
-        line.hold(inner)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, self._line.left(httpcore.ReadTimeout))
@@ -107,6 +119,7 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
+                self._line.hold(inner.get_extra_info("socket"))
                 return _Stream(inner, self._line)
         raise failure or httpcore.ConnectError("no address")
 

@@ -18,6 +18,8 @@ TOKEN_USES: Final = ("access", "id", "any")
 MAX_LEEWAY = 300.0
 # S7: a key set that no endpoint has confirmed for a week is history, not an outage.
 MAX_STALE_LIMIT = 7 * 86400.0
+# Thirty million years: beyond it, an int might not fit a float.
+MAX_SECONDS = 1e15
 
 
 def windows(refresh_after: object, revalidate_after: object, max_stale: object) -> Windows:
@@ -41,9 +43,8 @@ def windows(refresh_after: object, revalidate_after: object, max_stale: object) 
 
 def _seconds(name: str, value: object) -> float:
     # bool is an int to Python; infinity and NaN fail the comparison.
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
-    if 0 <= number < float("inf"):
-        return number
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_SECONDS:
+        return float(value)
     raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more")
 
 

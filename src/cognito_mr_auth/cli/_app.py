@@ -35,7 +35,6 @@ class Guarded(click.Group):
 
 
 @click.group(cls=Guarded, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="cognito-mr-auth", prog_name="cognito-mr-auth")
 def main() -> None:
     """Verify Amazon Cognito tokens of multi-Region user pools, also while a Region is away.
 

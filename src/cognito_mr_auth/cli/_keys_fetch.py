@@ -7,12 +7,14 @@ no endpoint served just now.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 import click
 
 from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, errors, events
+from cognito_mr_auth._key_file import KeyFileError, read
 
 from ._options import Exit, json_option, pool_options, usage_errors
 from ._text import echo_json, safe
@@ -48,6 +50,7 @@ def fetch(
 
     Exit status: 0 written, 2 wrong usage (a file that cannot be written too), 3 no usable key.
     """
+    began = time.time()
     listener = _Listener()
     with usage_errors():
         pool = UserPool(
@@ -68,8 +71,8 @@ def fetch(
     answers = {
         f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url) for endpoint in pool.endpoints
     }
-    fetched = failure is None and listener.fetched
-    written = fetched and not listener.unwritten
+    fetched = failure is None and bool(listener.fetched)
+    written = fetched and not listener.fetched.isdisjoint(_on_disk(key_file, user_pool_id, began))
     hint = "" if failure is None else failure.hint or ""
     _show(answers, listener.remarks, key_file if written else None, hint, as_json)
     if not fetched:
@@ -84,8 +87,7 @@ class _Listener:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._said: dict[str, str] = {}
-        self.fetched = False
-        self.unwritten = False
+        self.fetched: set[str] = set()
         self.remarks: list[str] = []
 
     def __call__(self, event: events.Event) -> None:
@@ -96,7 +98,7 @@ class _Listener:
     def _take(self, event: events.Event) -> None:
         match event:
             case events.FetchSucceeded():
-                self.fetched = True
+                self.fetched.add(event.url)
                 ms = event.seconds * 1000
                 self._said[event.url] = f"{event.keys} keys in {ms:.0f} ms"
             case events.FetchFailed():
@@ -112,7 +114,6 @@ class _Listener:
             case events.KeyExposed():
                 self.remarks.append(f"{event.url} serves private members: rotate the pool's keys")
             case events.KeyFileProblem():
-                self.unwritten = self.unwritten or event.reason.startswith("write")
                 self.remarks.append(f"key file: {event.reason}")
             case _:
                 pass  # changes of state follow from the above
@@ -124,6 +125,15 @@ class _Listener:
 
     def said(self, url: str) -> str:
         return self._said.get(url, "no answer in time")
+
+
+def _on_disk(path: str, user_pool_id: str, since: float) -> set[str]:
+    """The URLs whose word in the file is of a request that began after `since`, in wall seconds."""
+    try:
+        records = read(path, user_pool_id)
+    except KeyFileError:
+        return set()
+    return {record.url for record in records if record.begun >= since}
 
 
 def _show(
@@ -138,6 +148,6 @@ def _show(
     for remark in remarks:
         click.echo(f"note: {safe(remark)}")
     if key_file is None:
-        click.echo(f"nothing written{': ' if hint else ''}{safe(hint)}")
+        click.echo(f"nothing written to {safe(path)}{': ' if hint else ''}{safe(hint)}")
     else:
         click.echo(f"written: {safe(key_file)} (mode 0600: readable for its owner alone)")

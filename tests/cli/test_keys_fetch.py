@@ -1,0 +1,153 @@
+"""`keys fetch`: a key file that a verifier can start from, or a plain no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cognito_mr_auth import events
+from cognito_mr_auth.cli import main
+from cognito_mr_auth.cli._keys_fetch import _Listener
+from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
+
+
+@pytest.fixture
+def pool() -> FakeUserPool:
+    """A pool of its own, since key files differ."""
+    return FakeUserPool()
+
+
+@pytest.fixture
+def endpoints(pool: FakeUserPool) -> Iterator[FakeEndpoints]:
+    """Its endpoints on loopback."""
+    with pool.serve() as endpoints:
+        yield endpoints
+
+
+def _fetch(pool: FakeUserPool, url: str, path: Path, *options: str) -> Result:
+    arguments = ["--user-pool-id", pool.user_pool_id, "--jwks-url", url, "--key-file", str(path)]
+    return CliRunner().invoke(main, ["keys", "fetch", *arguments, *options])
+
+
+def test_it_writes_a_file_that_verifies(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
+    """The file is private to its owner, and an offline verifier accepts the pool's tokens with it."""
+    path = tmp_path / "keys.json"
+    done = _fetch(pool, endpoints.original.url, path)
+    assert done.exit_code == 0, done.output
+    assert "original us-west-2: 2 keys in" in done.output
+    assert path.stat().st_mode & 0o777 == 0o600
+    baked = pool.user_pool(offline=True, jwks=None, key_file=path, jwks_urls=endpoints.original.url)
+    with pool.offline_verifier("any", pool=baked) as verifier:
+        assert verifier.verify(pool.access_token())
+        assert verifier.verify(pool.id_token())
+
+
+def test_json(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
+    """A program gets one document."""
+    path = tmp_path / "keys.json"
+    told = json.loads(_fetch(pool, endpoints.original.url, path, "--json").output)
+    assert told["written"] == str(path)
+    assert told["endpoints"]["original us-west-2"].startswith("2 keys")
+    assert (told["remarks"], told["hint"]) == ([], None)
+
+
+# mode of failure -> what is told of it
+FAILURES = {
+    "500": "status, status 500",
+    "refuse": "connect",
+    "empty_keys": "failed: ",
+    "html": "failed: ",
+    "private_key": "private members",
+}
+
+
+@pytest.mark.parametrize(("mode", "told"), FAILURES.items(), ids=list(FAILURES))
+def test_without_keys_nothing_is_written(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, mode: str, told: str
+) -> None:
+    """An endpoint that gives no usable key: exit status 3, and no file."""
+    endpoints.original.fail(mode)
+    done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")
+    assert done.exit_code == 3
+    assert told in done.output
+    assert "nothing written" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_keys_are_not_reported_as_new(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path
+) -> None:
+    """A file that is there already does not turn a failed fetch into a success."""
+    path = tmp_path / "keys.json"
+    assert _fetch(pool, endpoints.original.url, path).exit_code == 0
+    before = path.read_bytes()
+    endpoints.original.fail(503)
+    done = _fetch(pool, endpoints.original.url, path)
+    assert done.exit_code == 3
+    assert "nothing written" in done.output
+    assert path.read_bytes() == before
+
+
+def test_odd_members_are_told(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
+    """A member that is left out is worth a note, and no failure."""
+    endpoints.original.fail("odd_member")
+    done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")
+    assert done.exit_code == 0
+    assert "members that are not used: 1 " in done.output
+
+
+def test_a_file_that_cannot_be_written(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
+    """Keys were had but the path is wrong: exit status 2."""
+    done = _fetch(pool, endpoints.original.url, tmp_path / "no" / "keys.json")
+    assert done.exit_code == 2
+    assert "nothing written" in done.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--user-pool-id", "pool"], id="pool-id"),
+        pytest.param(["--jwks-url", "http://keys.example/"], id="http"),
+    ],
+)
+def test_wrong_usage(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, options: list[str]
+) -> None:
+    """What cannot be right is exit status 2."""
+    done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json", *options)
+    assert done.exit_code == 2
+
+
+EVENTS = [
+    (events.FetchSucceeded("p", "u", 0.25, 2, 0), "2 keys in 250 ms", True, []),
+    (events.FetchFailed("p", "u", "timeout", 5.0, None, 1.0), "failed: timeout", False, []),
+    (events.FetchFailed("p", "u", "status", 0.1, 500, 1.0), "failed: status, status 500", False, []),
+    (events.EndpointParked("p", "u", 403), "not enabled (status 403)", False, []),
+    (
+        events.KeyQuarantined("p", "kid", ("u", "v")),
+        "no answer in time",
+        False,
+        ["endpoints contradict each other on key kid"],
+    ),
+    (
+        events.KeyFileProblem("p", "read: writable"),
+        "no answer in time",
+        False,
+        ["key file: read: writable"],
+    ),
+    (events.StateChanged("p", "empty", "fresh"), "no answer in time", False, []),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "fetched", "remarks"), EVENTS, ids=[type(row[0]).__name__ for row in EVENTS]
+)
+def test_what_an_event_means(event: events.Event, said: str, fetched: bool, remarks: list[str]) -> None:
+    """What an endpoint said, in words."""
+    listener = _Listener()
+    listener(event)
+    assert (listener.said("u"), bool(listener.fetched), listener.remarks) == (said, fetched, remarks)

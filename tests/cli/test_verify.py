@@ -1,0 +1,159 @@
+"""`verify`: the Verifier's answer as words, JSON and an exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cognito_mr_auth.cli import main
+from cognito_mr_auth.cli._text import safe
+from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
+
+POOL_ID = "us-west-2_Fake00001"
+
+
+@pytest.fixture(scope="module")
+def pool() -> FakeUserPool:
+    """A pool with one replica."""
+    return FakeUserPool(POOL_ID)
+
+
+@pytest.fixture(scope="module")
+def endpoints(pool: FakeUserPool) -> Iterator[FakeEndpoints]:
+    """Its endpoints on loopback."""
+    with pool.serve() as endpoints:
+        yield endpoints
+
+
+@pytest.fixture
+def settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> list[str]:
+    """What `verify` needs to know of the pool."""
+    url = endpoints.original.url
+    return ["--user-pool-id", POOL_ID, "--jwks-url", url, "--replica-region", "us-east-1"]
+
+
+def _verify(settings: list[str], token: str, *options: str, use: str = "access") -> Result:
+    arguments = ["verify", *settings, "--token-use", use, *options]
+    return CliRunner().invoke(main, arguments, input=token)
+
+
+def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> None:
+    """Pool, issuer, use and expiry are told; no claim that says who it is."""
+    token = pool.access_token(issuer="replica", subject="somebody-special")
+    done = _verify(settings, token, "--client-id", pool.client_id)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[0] == "accepted"
+    assert f"user pool  {POOL_ID}" in done.output
+    assert "issuer     replica, https://cognito-idp.us-east-1" in done.output
+    assert "+00:00" in done.output
+    assert "somebody-special" not in done.output
+
+
+def test_claims_are_shown_on_request(pool: FakeUserPool, settings: list[str]) -> None:
+    """With --claims all of them, escaped."""
+    token = pool.access_token(claims={"x": "\x1b[2J"})
+    plain = _verify(settings, token, "--any-client", "--claims").output
+    assert '"x": "\\u001b[2J"' in plain
+    bare = json.loads(_verify(settings, token, "--any-client", "--json").output)
+    full = json.loads(_verify(settings, token, "--any-client", "--json", "--claims").output)
+    assert bare["outcome"] == full["outcome"] == "accepted"
+    assert "claims" not in bare
+    assert full["claims"]["x"] == "\x1b[2J"
+    assert full["issuer"]["kind"] == "original"
+
+
+def test_a_file_will_do(pool: FakeUserPool, settings: list[str], tmp_path: Path) -> None:
+    """The token may stand in a file, with the line end that an editor adds."""
+    (tmp_path / "token").write_text(pool.id_token() + "\n")
+    done = _verify(settings, "", "--any-client", str(tmp_path / "token"), use="any")
+    assert done.exit_code == 0, done.output
+
+
+def test_only_the_named_issuers_and_clients_pass(pool: FakeUserPool, settings: list[str]) -> None:
+    """--issuer and --client-id may be repeated, and what they do not name is refused."""
+    only = ["--issuer", "updated", "--issuer", "replica", "--client-id", "x", "--client-id"]
+    for issuer, status in {"updated": 0, "replica": 0, "original": 1}.items():
+        token = pool.access_token(issuer=issuer)  # type: ignore[arg-type]
+        assert _verify(settings, token, *only, pool.client_id).exit_code == status
+    assert _verify(settings, pool.access_token(), "--client-id", "x").exit_code == 1
+
+
+def test_a_bound_token_needs_its_audience(pool: FakeUserPool, settings: list[str]) -> None:
+    """--audience is the resource that the token must be bound to."""
+    options = ["--any-client", "--audience", "https://api.example"]
+    token = pool.access_token(audience="https://api.example")
+    assert _verify(settings, token, *options).exit_code == 0
+    assert _verify(settings, pool.access_token(), *options).exit_code == 1
+
+
+def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: list[str]) -> None:
+    """In words, and as JSON with code, status and hint."""
+    token = pool.id_token()
+    done = _verify(settings, token, "--any-client")
+    assert done.exit_code == 1
+    assert done.output.startswith("refused: ")
+    assert "  hint: " in done.output
+    told = json.loads(_verify(settings, token, "--any-client", "--json").output)
+    assert (told["outcome"], told["status"], told["retryable"]) == ("refused", 401, False)
+    assert "access token" in told["hint"]
+    assert "retry_after" not in told
+
+
+def test_a_reason_without_a_hint(pool: FakeUserPool, settings: list[str]) -> None:
+    """Then there is no line for it."""
+    done = _verify(settings, pool.access_token(signed_by="foreign"), "--any-client")
+    assert done.exit_code == 1
+    assert "signature_invalid" in done.output
+    assert "hint" not in done.output
+
+
+def test_an_outage_has_its_own_exit_status(pool: FakeUserPool, settings: list[str]) -> None:
+    """Without keys the token is neither accepted nor refused."""
+    dead = [*settings, "--jwks-url", "http://127.0.0.1:9/jwks.json", "--any-client"]
+    done = _verify(dead, pool.access_token())
+    assert done.exit_code == 3
+    assert done.output.startswith("unavailable: ")
+    told = json.loads(_verify(dead, pool.access_token(), "--json").output)
+    assert (told["outcome"], told["status"]) == ("unavailable", 503)
+    assert told["retry_after"] >= 1
+
+
+def test_a_key_file_serves_offline(pool: FakeUserPool, settings: list[str], tmp_path: Path) -> None:
+    """Keys that were fetched once verify without any network."""
+    path = str(tmp_path / "keys.json")
+    fetched = CliRunner().invoke(main, ["keys", "fetch", *settings, "--key-file", path])
+    assert fetched.exit_code == 0, fetched.output
+    options = ["--key-file", path, "--offline", "--any-client"]
+    assert _verify(settings, pool.access_token(), *options).exit_code == 0
+    assert _verify(settings, pool.access_token(signed_by="unknown"), *options).exit_code == 1
+
+
+USAGE = [
+    pytest.param([], "--client-id", id="no-client"),
+    pytest.param(["--any-client", "--client-id", "x"], "--any-client", id="both"),
+    pytest.param(["--any-client", "--offline"], "offline", id="offline-without-keys"),
+    pytest.param(["--any-client", "--user-pool-id", "pool"], "'pool'", id="pool-id"),
+    pytest.param(["--any-client", "--replica-region", "moon"], "'moon'", id="region"),
+    pytest.param(["--any-client", "--jwks-url", "http://keys.example/"], "https", id="http"),
+    pytest.param(["--any-client", "--issuer", "other"], "updated", id="issuer-kind"),
+    pytest.param(["--any-client", "--token-use", "refresh"], "access", id="token-use"),
+    pytest.param(["--any-client", "/no/such/file"], "/no/such/file", id="no-such-file"),
+    pytest.param(["--client-id", "\x1b[2J"], "\\x1b", id="control-characters"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), USAGE)
+def test_wrong_usage(settings: list[str], options: list[str], told: str) -> None:
+    """What cannot be right is exit status 2, and the message names it."""
+    done = _verify(settings, "a.b.c", *options)
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+def test_text_is_made_safe() -> None:
+    """Controls and invisible marks become escapes; letters of any script stay."""
+    assert safe("é漢\x1b\x9b\u202e\u2028\n\x7f") == "é漢\\x1b\\x9b\\u202e\\u2028\\n\\x7f"

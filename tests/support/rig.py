@@ -1,0 +1,217 @@
+"""A pool's key store with every seam in the test's hand: clocks, threads, network, draws, hooks.
+
+Owns no promise. Whole scenarios run on the test's own thread: a request is "out" until the test lands it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Generator, Iterable
+from typing import Any
+
+from cognito_mr_auth import UserPool
+from cognito_mr_auth._flights import Gear
+from cognito_mr_auth._snapshot import Endpoint, FetchFailed, Key, Record, Windows
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.events import Event
+from cognito_mr_auth.store import KeyStore, Wait
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
+
+WINDOWS = Windows(900.0, 3600.0, 86400.0)
+DOWN = FetchFailed("connect")
+
+Answer = bytes | BaseException | Callable[[], bytes]
+
+
+class Crew:
+    """Threads that do not run: `out` holds their work until the test takes it."""
+
+    def __init__(self) -> None:
+        self.out: list[tuple[str, Callable[[], None]]] = []
+        self.asked: list[str] = []
+        self.background: list[bool] = []
+        self.refuse: dict[str, str] = {}
+        self.full = False
+        self.full_for_background = False
+
+    def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
+        url: str = place[1]
+        if self.full or (background and self.full_for_background):
+            return "full"
+        if url in self.refuse:
+            return self.refuse[url]
+        self.asked.append(url)
+        self.background.append(background)
+        self.out.append((url, work))
+        return "started"
+
+
+class Fetch:
+    """A network of a few answers, by URL."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.prepared: list[tuple[str, ...]] = []
+        self.seconds: list[float] = []
+
+    def prepare(self, urls: Iterable[str]) -> None:
+        self.prepared.append(tuple(urls))
+
+    def __call__(self, url: str, seconds: float) -> bytes:
+        self.seconds.append(seconds)
+        answer = self.answers[url]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer if isinstance(answer, bytes) else answer()
+
+
+class Caller:
+    """One caller in `resolve` or `warming`, which takes a step whenever the test says so."""
+
+    def __init__(self, steps: Generator[Wait, None, Any]) -> None:
+        self.steps = steps
+        self.wait: Wait | None = None
+        self.outcome: Any = None
+        self.step()
+
+    def step(self) -> Any:
+        """Judge again, as after a wake-up; gives the key, the error, or None while waiting."""
+        try:
+            self.wait = next(self.steps)
+        except StopIteration as done:
+            self.wait, self.outcome = None, done.value
+        except AuthError as error:
+            self.wait, self.outcome = None, error
+        return self.outcome
+
+    @property
+    def waiting(self) -> bool:
+        return self.wait is not None
+
+    @property
+    def woken(self) -> bool:
+        """Whether what this caller waits for has happened."""
+        return self.wait is not None and self.wait[0].done()
+
+    @property
+    def seconds(self) -> float:
+        """How long this caller would wait at most."""
+        assert self.wait is not None
+        return self.wait[1]
+
+
+class Rig:
+    """A FakeUserPool (its endpoints: updated, original, replica) and a KeyStore for it."""
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        records: Collection[Record] = (),
+        windows: Windows = WINDOWS,
+        fake: FakeUserPool | None = None,
+        **pool: Any,
+    ) -> None:
+        self.fake = fake or FakeUserPool()
+        self.clock = FakeClock()
+        self.now_pace = 50.0
+        self.crew, self.fetch = Crew(), Fetch()
+        self.events: list[Event] = []
+        self.saved: list[list[Record]] = []
+        self.log: list[str] = []
+        self.save_events: list[Event] = []
+        pool = {"client_ids": ["client1"], "replica_regions": ["us-east-1"]} | pool
+        self.pool = UserPool(self.fake.user_pool_id, **pool)
+        gear = Gear(
+            windows=windows,
+            clock=self.clock,
+            fetch=self.fetch,
+            crew=self.crew,
+            emit=self._emit,
+            region=region,
+            save=self._save,
+            dice=lambda: 0.5,
+            pace=lambda: self.now_pace,
+        )
+        self.gear = gear
+        self.store = KeyStore(self.pool, gear, records)
+        self.flights, self.held = self.store._flights, self.store._held
+        by_kind = {each.kind: each for each in self.pool.endpoints}
+        self.updated: Endpoint = by_kind["updated"]
+        self.original: Endpoint = by_kind["original"]
+        self.replica: Endpoint | None = by_kind.get("replica")
+
+    def _emit(self, events: Collection[Event]) -> None:
+        self._unlocked("emit")
+        self.events.extend(events)
+
+    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+        self._unlocked("save")
+        assert pool is self.pool
+        self.saved.append(list(records))
+        return self.save_events
+
+    def _unlocked(self, what: str) -> None:
+        free = self.flights.lock.acquire(blocking=False)
+        if free:
+            self.flights.lock.release()
+        self.log.append(what if free else f"{what} under the lock")
+
+    # ---- time
+
+    def later(self, seconds: float) -> None:
+        """Time passes for everybody."""
+        self.clock.advance(seconds)
+        self.now_pace += seconds
+
+    # ---- callers
+
+    def call(self, kid: str, *, patience: float = 2.0, plausible: bool = True) -> Caller:
+        return Caller(self.store.resolve(kid, lambda: plausible, patience))
+
+    def warm(self, patience: float = 2.0) -> Caller:
+        return Caller(self.store.warming(patience))
+
+    # ---- endpoints
+
+    def jwks(self) -> bytes:
+        return json.dumps(self.fake.jwks()).encode()
+
+    @property
+    def kid(self) -> str:
+        """The kid of the key that signs access tokens now."""
+        return self.fake.access_key.kid
+
+    def out(self) -> list[str]:
+        """The kinds of the endpoints whose requests are out, in the order of asking."""
+        kinds = {each.url: each.kind for each in self.pool.endpoints}
+        return [kinds[url] for url, _ in self.crew.out]
+
+    def land(self, kind: str, answer: Answer | None = None) -> None:
+        """The oldest request that is out to that endpoint comes back (default: today's JWKS)."""
+        url = next(each.url for each in self.pool.endpoints if each.kind == kind)
+        self.fetch.answers[url] = self.jwks() if answer is None else answer
+        index = next(at for at, (where, _) in enumerate(self.crew.out) if where == url)
+        _, work = self.crew.out.pop(index)
+        work()
+
+    def fill(self) -> Key:
+        """The pool gets its keys by one ordinary flight; all three endpoints have answered."""
+        caller = self.warm()
+        for kind in self.out():
+            self.land(kind)
+        assert not caller.waiting or caller.step() is None
+        self.events.clear()
+        self.log.clear()
+        self.crew.asked.clear()
+        self.crew.background.clear()
+        key = self.key()
+        assert key is not None
+        return key
+
+    def key(self, kid: str | None = None) -> Key | None:
+        return self.store.key_now(kid or self.kid, self.clock())
+
+    def told(self, kind: type[Event]) -> list[Any]:
+        """The events of one type, so far."""
+        return [event for event in self.events if isinstance(event, kind)]

@@ -1,0 +1,301 @@
+"""Crowds, forks, cancellations, clocks and freezes: no hang and no wrong answer (shows 4 and 9).
+
+Real threads, event loops and processes over real loopback endpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cognito_mr_auth import Verifier
+from cognito_mr_auth.errors import AuthError, KeysUnavailable
+from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
+
+HOUR = 3600.0
+THREADS, TASKS, LOOPS = 50, 500, 3
+# A child that says nothing for this long hangs; a fork and a verification take milliseconds.
+CHILD_SECONDS = 20.0
+
+Place = tuple[FakeUserPool, FakeEndpoints, FakeClock]
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A pool, its endpoints on loopback, and the clock of both the pool and its verifiers."""
+    clock = FakeClock()
+    pool = FakeUserPool(clock=clock)
+    with pool.serve() as endpoints:
+        yield pool, endpoints, clock
+
+
+def outcome(call: Callable[[], object]) -> str:
+    """The error's code, or "accepted"."""
+    try:
+        call()
+    except AuthError as error:
+        return error.code
+    return "accepted"
+
+
+async def aoutcome(call: Awaitable[object]) -> str:
+    """The error's code, or "accepted"."""
+    try:
+        await call
+    except AuthError as error:
+        return error.code
+    return "accepted"
+
+
+def crowd(verifier: Verifier, tokens: list[str]) -> tuple[list[str], float]:
+    """50 threads and 500 tasks on three loops, all released at once; outcomes and the slowest."""
+    gate = threading.Event()
+    slowest = [0.0]
+
+    def timed(call: Callable[[], str]) -> str:
+        started = time.monotonic()
+        found = call()
+        slowest[0] = max(slowest[0], time.monotonic() - started)
+        return found
+
+    def one(number: int) -> list[str]:
+        gate.wait(10)
+        token = tokens[number % len(tokens)]
+        return [timed(lambda: outcome(lambda: verifier.verify(token)))]
+
+    def loop(number: int) -> list[str]:
+        async def all_tasks() -> list[str]:
+            share = range(number, TASKS, LOOPS)
+            calls = (aoutcome(verifier.averify(tokens[n % len(tokens)])) for n in share)
+            return list(await asyncio.gather(*calls))
+
+        gate.wait(10)
+        started = time.monotonic()
+        found = asyncio.run(all_tasks())
+        slowest[0] = max(slowest[0], time.monotonic() - started)
+        return found
+
+    with ThreadPoolExecutor(THREADS + LOOPS) as executor:
+        jobs = [executor.submit(one, n) for n in range(THREADS)]
+        jobs += [executor.submit(loop, n) for n in range(LOOPS)]
+        gate.set()
+        found = [result for job in jobs for result in job.result(30)]
+    assert len(found) == THREADS + TASKS
+    return found, slowest[0]
+
+
+def fetch_threads() -> list[str]:
+    """The names of the library's threads that are alive."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
+
+
+def test_a_crowd_on_an_empty_store_makes_one_flight(place: Place) -> None:
+    """50 threads and 500 tasks on three loops at once: one request, all accepted (show 4)."""
+    pool, endpoints, _ = place
+    with pool.verifier() as verifier:
+        tokens = [pool.access_token(issuer=kind) for kind in ("original", "replica", "updated")]
+        found, _slowest = crowd(verifier, tokens)
+        assert set(found) == {"accepted"}
+        # One flight: the hedge may have asked a second endpoint on a slow machine, never the same.
+        assert max(each.requests for each in endpoints) == 1
+
+
+def test_a_crowd_on_an_expired_set_is_answered_in_time_with_few_threads(place: Place) -> None:
+    """All endpoints hang, keys expired: all return within 2.2 s, two threads an endpoint (show 4)."""
+    pool, endpoints, clock = place
+    with pool.verifier(cache_size=0) as verifier:
+        verifier.warm()
+        clock.advance(25 * HOUR)
+        endpoints.fail("hang")
+        most = [0]
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.02):
+                most[0] = max(most[0], len(fetch_threads()))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        found, slowest = crowd(verifier, [pool.access_token()])
+        done.set()
+        watcher.join()
+        assert set(found) == {"keys_unavailable"}
+        assert slowest < 2.2
+        assert 1 <= most[0] <= 2 * len(endpoints)
+        assert all(each.requests <= 2 for each in endpoints)
+
+
+def test_no_thread_is_left_after_close(place: Place) -> None:
+    """close() hangs up running fetches; their threads end (F)."""
+    pool, endpoints, _ = place
+    endpoints.fail("hang")
+    verifier = pool.verifier()
+    with pytest.raises(KeysUnavailable):
+        verifier.verify(pool.access_token(), timeout=0.3)
+    threads = [each for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
+    assert threads
+    verifier.close()
+    for each in threads:
+        each.join(2)
+    assert not fetch_threads()
+
+
+def test_a_cancelled_waiter_does_not_cancel_the_flight(place: Place) -> None:
+    """The task that began the fetch is cancelled; the other one still gets its answer (show 9)."""
+    pool, endpoints, _ = place
+    endpoints.fail("slow", delay=0.5)
+
+    async def main() -> str:
+        with pool.verifier() as verifier:
+            first = asyncio.create_task(verifier.averify(pool.access_token()))
+            assert await asyncio.to_thread(endpoints.updated.asked, 1)
+            second = asyncio.create_task(verifier.averify(pool.access_token()))
+            await asyncio.sleep(0)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            return (await second).token_use
+
+    assert asyncio.run(main()) == "access"
+
+
+def test_a_flight_outlives_its_waiters_and_its_answer_counts(place: Place) -> None:
+    """The only waiter gives up; what arrives later is kept (R1)."""
+    pool, endpoints, _ = place
+    arrived = threading.Event()
+    endpoints.fail("slow", delay=0.6)
+    with pool.verifier(on_event=lambda event: arrived.set()) as verifier:
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(pool.access_token(), timeout=0.1)
+        assert arrived.wait(5)
+        endpoints.fail("refuse")
+        assert verifier.verify(pool.access_token()).subject
+
+
+@pytest.mark.parametrize("loops", [2, 3])
+def test_asyncio_run_again_and_again(place: Place, loops: int) -> None:
+    """A verifier outlives the event loops that use it (FI-59)."""
+    pool, _, clock = place
+    with pool.verifier(cache_size=0) as verifier:
+        for _ in range(loops):
+            assert asyncio.run(verifier.averify(pool.access_token())).subject
+            clock.advance(23 * HOUR)
+
+
+JUMPS = {"an hour ahead": HOUR, "an hour back": -HOUR}
+
+
+@pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
+def test_a_clock_that_jumps_changes_no_verdict_but_times(place: Place, jump: float) -> None:
+    """The wall clock jumps while keys are fresh, and in mid-flight (R7, show 9)."""
+    pool, endpoints, clock = place
+    with pool.verifier(cache_size=0) as verifier:
+        endpoints.updated.fail("slow", delay=0.4)
+        token = pool.access_token(expires_in=4 * HOUR, issued_at=clock.wall - 2 * HOUR)
+        forged = pool.access_token(signed_by="foreign", expires_in=4 * HOUR, issued_at=clock.wall - 2 * HOUR)
+        with ThreadPoolExecutor(1) as executor:
+            job = executor.submit(lambda: outcome(lambda: verifier.verify(token)))
+            assert endpoints.updated.asked(1)
+            clock.jump_wall(jump)
+            assert job.result(10) == "accepted"
+        endpoints.heal()
+        for _ in range(3):
+            clock.jump_wall(jump)
+            assert outcome(lambda: verifier.verify(token)) in ("accepted", "token_expired")
+            clock.jump_wall(-jump)
+            assert outcome(lambda: verifier.verify(token)) == "accepted"
+            assert outcome(lambda: verifier.verify(forged)) == "signature_invalid"
+
+
+def test_a_freeze_in_mid_flight_is_nobodys_failure(place: Place) -> None:
+    """Lambda freezes the process for six hours while a fetch is out (R6, R7, show 9)."""
+    pool, endpoints, clock = place
+    endpoints.fail("slow", delay=0.3)
+    with pool.verifier(cache_size=0) as verifier:
+        token = pool.access_token(expires_in=24 * HOUR)
+        with ThreadPoolExecutor(1) as executor:
+            job = executor.submit(lambda: outcome(lambda: verifier.verify(token)))
+            assert endpoints.updated.asked(1)
+            clock.freeze(6 * HOUR)
+            assert job.result(10) == "accepted"
+        health = verifier.health()["pools"][pool.user_pool_id]
+        assert [each["failures"] for each in health["endpoints"]] == [0, 0, 0]
+
+
+def in_child(work: Callable[[], object]) -> object:
+    """What `work` gives in a forked child, or None if it hangs or dies."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.write(writable, json.dumps(work()).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writable)
+    try:
+        ready, _, _ = select.select([readable], [], [], CHILD_SECONDS)
+        data = os.read(readable, 65536) if ready else b""
+    finally:
+        os.close(readable)
+        if not data:
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return json.loads(data) if data else None
+
+
+FORK_POINTS = 10
+
+
+@pytest.mark.parametrize("point", range(FORK_POINTS))
+def test_a_fork_at_any_point_of_the_first_fetch(place: Place, point: int) -> None:
+    """The child neither waits for its parent's flight nor inherits its locks (F, show 9)."""
+    pool, endpoints, _ = place
+    endpoints.updated.fail("slow", delay=0.3)
+    with pool.verifier() as verifier, ThreadPoolExecutor(1) as executor:
+        token, other = pool.access_token(), pool.access_token(signed_by="foreign")
+        gate = threading.Event()
+
+        def parent() -> str:
+            gate.wait(5)
+            return outcome(lambda: verifier.verify(token))
+
+        job = executor.submit(parent)
+        gate.set()
+        # From before the first request to after the answer, 40 ms apart.
+        time.sleep(point * 0.04)
+        found = in_child(
+            lambda: [
+                outcome(lambda: verifier.verify(token)),
+                outcome(lambda: verifier.verify(other)),
+                asyncio.run(aoutcome(verifier.averify(token))),
+            ]
+        )
+        assert found == ["accepted", "signature_invalid", "accepted"]
+        assert job.result(10) == "accepted"
+
+
+def test_a_child_of_a_warm_parent_serves_at_once_and_refreshes_itself(place: Place) -> None:
+    """After gunicorn's preload, inherited keys are served, the child's own flight renews them (FI-55)."""
+    pool, endpoints, clock = place
+    with pool.verifier(cache_size=0) as verifier:
+        verifier.warm()
+        before = endpoints.requests
+
+        def child() -> list[str]:
+            first = outcome(lambda: verifier.verify(pool.access_token()))
+            clock.advance(23 * HOUR)
+            return [first, outcome(lambda: verifier.verify(pool.access_token()))]
+
+        assert in_child(child) == ["accepted", "accepted"]
+        assert endpoints.requests > before

@@ -1,0 +1,599 @@
+"""One JWKS URL to its document: what is accepted, what is refused, and never later than asked for."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_mr_auth import _network
+from cognito_mr_auth._fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, Fetcher, proxy_for, retry_after
+from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
+
+URL = "http://127.0.0.1/jwks.json"
+PATIENT = 10.0
+"""Seconds that no test here takes; a fetch that takes them has failed to hear what it should."""
+
+
+@pytest.fixture(scope="module")
+def pool() -> FakeUserPool:
+    """A pool without replicas: two endpoints are enough here."""
+    return FakeUserPool(replica_regions=[])
+
+
+@pytest.fixture
+def endpoints(pool: FakeUserPool) -> Iterator[FakeEndpoints]:
+    """Its endpoints over plain HTTP."""
+    with pool.serve() as serving:
+        yield serving
+
+
+@pytest.fixture
+def secure() -> Iterator[FakeEndpoints]:
+    """Another pool's endpoints over TLS."""
+    with FakeUserPool(replica_regions=[], tls=True).serve() as serving:
+        yield serving
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A socket whose connections nobody answers but the test."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENT)
+        yield server
+
+
+def failure(call: Callable[..., Any], *values: Any) -> FetchFailed:
+    """What the call ends with, once it is seen to carry nothing that it should not."""
+    with pytest.raises(FetchFailed) as caught:
+        call(*values)
+    assert caught.value.__context__ is None
+    return caught.value
+
+
+class Running:
+    """A fetch on a thread of its own."""
+
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        self.outcome: bytes | FetchFailed | None = None
+        self._fetch = fetch
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._fetch()
+        except FetchFailed as error:
+            self.outcome = error
+
+    def end(self) -> bytes | FetchFailed | None:
+        """The outcome, which must come soon."""
+        self._thread.join(2.0)
+        assert not self._thread.is_alive()
+        return self.outcome
+
+
+# --- What comes back
+
+
+def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUserPool) -> None:
+    """A 200 answer's octets are handed over, and the connection is closed."""
+    body = Fetcher()(endpoints.original.url, PATIENT)
+    assert pool.access_key.kid.encode() in body
+    assert endpoints.original.connections == endpoints.original.requests == 1
+
+
+def test_what_a_request_says(listener: socket.socket) -> None:
+    """Identity encoding is asked for, and no credential or cookie goes out."""
+    running = Running(lambda: Fetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", PATIENT))
+    connection, _ = listener.accept()
+    with connection:
+        request = connection.recv(65536).decode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Encoding: Identity\r\n\r\n{}")
+    assert running.end() == b"{}"
+    line, *fields = request.lower().split("\r\n")
+    assert line == "get /k http/1.1"
+    headers = dict(field.split(": ", 1) for field in fields if field)
+    assert headers["accept-encoding"] == "identity"
+    assert {"authorization", "cookie", "proxy-authorization"}.isdisjoint(headers)
+
+
+ACCEPTED = {"html", "empty", "custom", "empty_keys", "old_keys", "private_key", "odd_member", "conflict"}
+"""Modes whose answer is a whole 200: what it says is for _keys to judge."""
+
+REASONS: dict[str, tuple[str, int | None]] = {
+    "refuse": ("connect", None),
+    "stall": ("timeout", None),
+    "hang": ("timeout", None),
+    "slow": ("timeout", None),
+    "drip": ("timeout", None),
+    "drip_headers": ("timeout", None),
+    "reset": ("reset", None),
+    "403": ("status", 403),
+    "404": ("status", 404),
+    "429": ("status", 429),
+    "500": ("status", 500),
+    "503": ("status", 503),
+    "redirect": ("redirect", 302),
+    "garbage": ("protocol", None),
+    "truncated": ("protocol", None),
+    "huge": ("body-too-large", 200),
+    "gzip": ("encoding", 200),
+}
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
+    """Whatever an endpoint does, the fetch ends with a fixed word and within its deadline."""
+    endpoints.original.fail(mode)
+    begun = time.monotonic()
+    if mode in ACCEPTED:
+        assert isinstance(Fetcher()(endpoints.original.url, 0.6), bytes)
+    else:
+        error = failure(Fetcher(), endpoints.original.url, 0.6)
+        assert (error.reason, error.status) == REASONS[mode]
+    assert time.monotonic() - begun < 0.6 + 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        pytest.param({"mode": "reset", "mid_body": True}, "reset", id="reset-in-the-body"),
+        pytest.param({"mode": "redirect", "status": 301}, "redirect", id="permanent-redirect"),
+        pytest.param({"mode": "redirect", "status": 307}, "redirect", id="temporary-redirect"),
+        pytest.param({"mode": "custom", "status": 204}, "status", id="no-content"),
+        pytest.param({"mode": "custom", "status": 206, "body": b"{}"}, "status", id="partial-content"),
+        pytest.param({"mode": "huge", "size": MAX_BODY_BYTES + 1}, "body-too-large", id="one-octet-too-many"),
+        pytest.param({"mode": "custom", "headers": {"Content-Encoding": "br"}}, "encoding", id="brotli"),
+        pytest.param(
+            {"mode": "custom", "headers": {"Content-Encoding": "identity, gzip"}}, "encoding", id="two-encodings"
+        ),
+    ],
+)
+def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: FakeEndpoints) -> None:
+    """Nothing but a whole, plain, small 200 is an answer."""
+    endpoints.original.fail(**options)
+    assert failure(Fetcher(), endpoints.original.url, PATIENT).reason == reason
+
+
+def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
+    """64 KiB are allowed."""
+    endpoints.original.fail("huge", size=MAX_BODY_BYTES)
+    assert len(Fetcher()(endpoints.original.url, PATIENT)) == MAX_BODY_BYTES
+
+
+def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
+    """The target would serve good keys; nobody asks it."""
+    endpoints.original.fail("redirect", location=endpoints.updated.url)
+    assert failure(Fetcher(), endpoints.original.url, PATIENT).reason == "redirect"
+    assert (endpoints.original.requests, endpoints.updated.requests) == (1, 0)
+
+
+def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
+    """Retry-After comes with the failure."""
+    endpoints.original.fail(503, retry_after=7)
+    assert failure(Fetcher(), endpoints.original.url, PATIENT).retry_after == 7
+    endpoints.original.fail(503)
+    assert failure(Fetcher(), endpoints.original.url, PATIENT).retry_after is None
+
+
+# --- TLS
+
+
+def test_tls(secure: FakeEndpoints) -> None:
+    """With a context that trusts the endpoint's authority its answer is read."""
+    fetcher = Fetcher(ssl_context=secure.ssl_context)
+    fetcher.prepare([secure.original.url])
+    assert fetcher(secure.original.url, PATIENT).startswith(b"{")
+
+
+@pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "unprepared"])
+def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None:
+    """By default an unknown authority is not trusted, and the reason says so."""
+    fetcher = Fetcher()
+    fetcher.prepare([secure.original.url] if prepared else ["http://127.0.0.1/"])
+    assert failure(fetcher, secure.original.url, PATIENT).reason == "tls"
+    assert secure.original.requests == 0
+
+
+def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
+    """Host names are checked: the certificate does not speak for 127.0.0.2."""
+    url = secure.original.url.replace("127.0.0.1", "127.0.0.2")
+    with socket.create_server(("127.0.0.2", 0)) as server, _pump(server, secure.original.port):
+        url = url.replace(str(secure.original.port), str(server.getsockname()[1]))
+        assert failure(Fetcher(ssl_context=secure.ssl_context), url, PATIENT).reason == "tls"
+
+
+def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
+    """A peer that is silent instead of shaking hands costs no more than the deadline."""
+    secure.original.fail("stall")
+    begun = time.monotonic()
+    error = failure(Fetcher(ssl_context=secure.ssl_context), secure.original.url, 0.3)
+    assert (error.reason, time.monotonic() - begun < 0.8) == ("timeout", True)
+
+
+# --- Names and addresses
+
+
+def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
+    """A host with several addresses, of which one may listen, is reached."""
+    url = endpoints.original.url.replace("127.0.0.1", "localhost")
+    assert Fetcher()(url, PATIENT).startswith(b"{")
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".invalid", "nothing.invalid"], ids=["label-too-long", "no-such-name"])
+def test_a_name_without_address(host: str) -> None:
+    """A name that does not resolve is a failure to connect."""
+    assert failure(Fetcher(), f"http://{host}/", PATIENT).reason == "connect"
+
+
+def test_addresses_come_once() -> None:
+    """The resolver's order is kept, and no address is tried twice."""
+    found = _network._addresses("localhost", 80)
+    assert len(set(found)) == len(found) >= 1
+    assert _network._addresses("127.0.0.1", 80) == ["127.0.0.1"]
+    assert _network._addresses("a" * 64, 80) == []
+
+
+# --- A transport of the user's
+
+
+def answering(*values: Any, **named: Any) -> httpx.MockTransport:
+    """A transport that gives this response."""
+    return httpx.MockTransport(lambda _request: httpx.Response(*values, **named))
+
+
+def raising(error: Exception) -> httpx.MockTransport:
+    """A transport that fails so."""
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return httpx.MockTransport(handler)
+
+
+class _Streamed(httpx.SyncByteStream):
+    """A body in pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces
+
+
+def test_a_transport_replaces_the_network() -> None:
+    """What it answers is the answer, and it stays open for the next fetch."""
+    fetcher = Fetcher(answering(200, stream=_Streamed(b"{", b"}")))
+    assert [fetcher("https://cognito-idp.us-west-2.amazonaws.com/x", PATIENT) for _ in range(2)] == [b"{}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(httpx.ReadTimeout("secret"), "timeout", id="timeout"),
+        pytest.param(httpx.PoolTimeout("secret"), "timeout", id="pool-timeout"),
+        pytest.param(httpx.ConnectError("secret"), "connect", id="connect"),
+        pytest.param(httpx.ReadError("secret"), "protocol", id="read-error"),
+        pytest.param(httpx.InvalidURL("secret"), "protocol", id="invalid-url"),
+        pytest.param(httpx.StreamClosed(), "protocol", id="stream"),
+        pytest.param(httpcore.ReadTimeout("secret"), "timeout", id="core-timeout"),
+        pytest.param(httpcore.ConnectError("secret"), "connect", id="core-connect"),
+        pytest.param(httpcore.ReadError("secret"), "reset", id="core-read"),
+        pytest.param(httpcore.RemoteProtocolError("secret"), "protocol", id="core-protocol"),
+        pytest.param(httpcore.ProxyError("secret"), "protocol", id="core-proxy"),
+        pytest.param(httpcore.UnsupportedProtocol("secret"), "protocol", id="core-scheme"),
+        pytest.param(OSError("secret"), "reset", id="os-error"),
+        pytest.param(ConnectionResetError("secret"), "reset", id="connection-reset"),
+    ],
+)
+def test_what_a_transport_may_raise(error: Exception, reason: str) -> None:
+    """Each kind of failure has its word, and the error says no more than that."""
+    found = failure(Fetcher(raising(error)), URL, PATIENT)
+    assert (found.reason, str(found), found.status) == (reason, reason, None)
+
+
+def test_tls_is_recognised_behind_other_errors() -> None:
+    """Transports wrap an SSLError in their own; the reason is still "tls"."""
+    error = httpx.ConnectError("wrapped")
+    error.__cause__ = httpcore.ConnectError("wrapped")
+    error.__cause__.__context__ = ssl.SSLCertVerificationError("secret")
+    assert failure(Fetcher(raising(error)), URL, PATIENT).reason == "tls"
+
+
+def test_a_broken_transport_is_the_callers_to_see() -> None:
+    """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
+    with pytest.raises(ValueError, match="a bug"):
+        Fetcher(raising(ValueError("a bug")))(URL, PATIENT)
+
+
+def test_a_transport_that_knows_no_deadline() -> None:
+    """What a transport delivers after the deadline is thrown away."""
+    fetcher = Fetcher(answering(200, stream=_Streamed(b"{}")))
+    assert failure(fetcher, URL, -1.0).reason == "timeout"
+
+
+# --- Hanging up
+
+
+def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
+    """After close() nothing is asked."""
+    fetcher = Fetcher()
+    fetcher.close()
+    assert failure(fetcher, endpoints.original.url, PATIENT).reason == "closed"
+    assert endpoints.original.connections == 0
+
+
+@pytest.mark.parametrize("mode", ["hang", "drip", "drip_headers"])
+def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
+    """A running fetch ends at once, whatever it was waiting for."""
+    endpoints.original.fail(mode)
+    fetcher = Fetcher()
+    running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
+    assert endpoints.original.asked()
+    fetcher.close()
+    assert isinstance(running.end(), FetchFailed)
+
+
+def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
+    """So does one over TLS."""
+    secure.original.fail("hang")
+    fetcher = Fetcher(ssl_context=secure.ssl_context)
+    running = Running(lambda: fetcher(secure.original.url, PATIENT))
+    assert secure.original.asked()
+    fetcher.close()
+    assert isinstance(running.end(), FetchFailed)
+
+
+def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
+    """TLS takes the socket over before it shakes hands; it is hung up all the same."""
+    fetcher = Fetcher(ssl_context=ssl.create_default_context())
+    running = Running(lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", PATIENT))
+    connection, _ = listener.accept()
+    with connection:
+        assert connection.recv(1) == b"\x16"  # its ClientHello: the handshake has begun
+        fetcher.close()
+        assert isinstance(running.end(), FetchFailed)
+
+
+def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
+    """The fetch lets its connection go; closing afterwards has nothing to hang up."""
+    fetcher = Fetcher()
+    fetcher(endpoints.original.url, PATIENT)
+    assert fetcher._lines == set()
+    fetcher.close()
+    fetcher.close()
+
+
+def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
+    """After a fork the parent's connections are not the child's to end."""
+    endpoints.original.fail("slow")
+    fetcher = Fetcher()
+    running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
+    assert endpoints.original.asked()
+    fetcher.forget()
+    fetcher.close()
+    endpoints.original.heal()
+    assert isinstance(running.end(), bytes)
+
+
+def test_a_connection_made_too_late_is_hung_up() -> None:
+    """Whoever asks to hang up while the connection is being made is heard once it stands."""
+    line = _network.Line(time.monotonic() + PATIENT)
+    line.hang_up()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        line.hold(ours)
+        assert theirs.recv(1) == b""
+        with pytest.raises(httpcore.ReadTimeout):
+            line.left(httpcore.ReadTimeout)
+        line.let_go()
+        line.let_go()
+        line.hang_up()
+
+
+def test_a_peer_that_left_first() -> None:
+    """Hanging up a connection that is no longer one is no error."""
+    line = _network.Line(time.monotonic() + PATIENT)
+    with socket.socket() as unconnected:
+        line.hold(unconnected)
+        line.hang_up()
+        line.let_go()
+
+
+# --- Retry-After
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param(None, None, id="absent"),
+        pytest.param("", None, id="empty"),
+        pytest.param("0", 0, id="zero"),
+        pytest.param("7", 7, id="seconds"),
+        pytest.param("60", 60, id="a-minute"),
+        pytest.param("61", 60, id="more-than-a-minute"),
+        pytest.param("1000000000", 60, id="thirty-years"),
+        pytest.param("9" * 5000, 60, id="more-digits-than-python-reads"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("1e9", None, id="exponent"),
+        pytest.param("1000000000.0", None, id="fraction"),
+        pytest.param("soon", None, id="word"),
+        pytest.param("٣", None, id="arabic-digit"),
+        pytest.param("²", None, id="superscript"),
+        pytest.param("inf", None, id="infinity"),
+        pytest.param("Tue, 14 Nov 2023 22:13:50 GMT", 30, id="date"),
+        pytest.param("Tue, 14 Nov 2023 22:13:20 GMT", 0, id="date-now"),
+        pytest.param("Tue, 14 Nov 2023 22:00:00 GMT", 0, id="date-past"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", 60, id="date-far-away"),
+        pytest.param("Tue, 99 Nov 2023 22:13:50 GMT", None, id="no-such-day"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", None, id="before-all-time"),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    """Seconds and dates are understood (RFC 9110 10.2.3), up to a minute; nonsense says nothing."""
+    found = retry_after(value, 1_700_000_000.0)
+    assert found in (0, None) if value and "0001" in value else found == seconds
+
+
+@given(st.text(st.characters(codec="latin-1")) | st.text("0123456789 :,-+GMTonueJanFebc()\"\\;."))
+def test_no_header_breaks_retry_after(value: str) -> None:
+    """Whatever a server sends is a wait of 0 to 60 seconds or nothing."""
+    found = retry_after(value, 1_700_000_000.0)
+    assert found is None or 0 <= found <= MAX_RETRY_AFTER
+
+
+# --- Proxies
+
+COGNITO = "https://cognito-idp.us-west-2.amazonaws.com/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "proxy"),
+    [
+        pytest.param(COGNITO, {}, None, id="none"),
+        pytest.param(COGNITO, {"https": "http://p:3128"}, "http://p:3128", id="https-proxy"),
+        pytest.param(COGNITO, {"https": "p:3128"}, "http://p:3128", id="no-scheme"),
+        pytest.param(COGNITO, {"https": "https://u:w@p"}, "https://u:w@p", id="tls-and-login"),
+        pytest.param(COGNITO, {"http": "http://p:3128"}, None, id="another-schemes"),
+        pytest.param(COGNITO, {"all": "http://p:3128"}, "http://p:3128", id="all-proxy"),
+        pytest.param(COGNITO, {"all": "http://a", "https": "http://s"}, "http://s", id="own-before-all"),
+        pytest.param(COGNITO, {"https": ""}, None, id="empty"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "*"}, None, id="no-proxy-at-all"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "amazonaws.com"}, None, id="no-proxy-suffix"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "a.test, .amazonaws.com"}, None, id="no-proxy-list"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "aws.com"}, "http://p", id="no-proxy-is-no-substring"),
+        pytest.param("http://vpce.test/x", {"http": "http://p"}, "http://p", id="plain-http"),
+        pytest.param("https://localhost/x", {"https": "http://p"}, None, id="localhost"),
+        pytest.param("https://127.0.0.1:8443/x", {"https": "http://p"}, None, id="127.0.0.1"),
+        pytest.param("https://127.9.9.9/x", {"https": "http://p"}, None, id="all-of-127"),
+        pytest.param("https://[::1]:8443/x", {"https": "http://p"}, None, id="ipv6-loopback"),
+        pytest.param("https:///x", {"https": "http://p"}, "http://p", id="no-host"),
+    ],
+)
+def test_proxy_for(url: str, environment: dict[str, str], proxy: str | None) -> None:
+    """The proxy of the URL's scheme, but for NO_PROXY and for loopback, which is never proxied."""
+    assert proxy_for(url, environment) == proxy
+
+
+def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a mapping the environment variables count."""
+    for name in ("https_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://p.test:3128")
+    assert proxy_for(COGNITO) == "http://p.test:3128"
+    monkeypatch.setenv("NO_PROXY", "amazonaws.com")
+    assert proxy_for(COGNITO) is None
+
+
+def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
+    """A proxy that does not even exist is not asked for a loopback URL."""
+    fetcher = Fetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
+    assert fetcher(endpoints.original.url, PATIENT).startswith(b"{")
+
+
+def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
+    """A URL beyond loopback goes to the proxy that the environment names."""
+    proxy = f"127.0.0.1:{listener.getsockname()[1]}"
+    running = Running(lambda: Fetcher(environment={"https": proxy})(COGNITO, PATIENT))
+    connection, _ = listener.accept()
+    with connection:
+        assert connection.recv(65536).startswith(b"CONNECT cognito-idp.us-west-2.amazonaws.com:443 ")
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        outcome = running.end()
+    assert isinstance(outcome, FetchFailed)
+    assert outcome.reason == "protocol"
+
+
+def _carry(one: socket.socket, other: socket.socket) -> None:
+    """Octets both ways, until either side ends."""
+    with selectors.DefaultSelector() as selector, suppress(OSError):
+        selector.register(one, selectors.EVENT_READ, other)
+        selector.register(other, selectors.EVENT_READ, one)
+        while True:
+            for key, _ in selector.select():
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if not data:
+                    return
+                key.data.sendall(data)
+
+
+@contextmanager
+def _pump(server: socket.socket, port: int, heads: list[bytes] | None = None) -> Iterator[None]:
+    """Carry one connection on to a port of ours; as a CONNECT proxy if its request is to be kept."""
+
+    def serve() -> None:
+        with server.accept()[0] as client, socket.create_connection(("127.0.0.1", port)) as target:
+            if heads is not None:
+                heads.append(client.recv(65536))
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            _carry(client, target)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("family", "address", "login", "header"),
+    [
+        pytest.param(socket.AF_INET, "127.0.0.1", "", None, id="plain"),
+        pytest.param(socket.AF_INET, "127.0.0.1", "user:p%40ss@", b"dXNlcjpwQHNz", id="login"),
+        pytest.param(socket.AF_INET, "127.0.0.1", "user@", b"dXNlcjo=", id="no-password"),
+    ],
+)
+def test_through_a_proxy(
+    family: socket.AddressFamily, address: str, login: str, header: bytes | None, secure: FakeEndpoints
+) -> None:
+    """A CONNECT proxy carries TLS to the endpoint, and gets the login that its URL holds."""
+    heads: list[bytes] = []
+    with (
+        socket.create_server((address, 0), family=family) as server,
+        _pump(server, secure.original.port, heads),
+    ):
+        line = _network.Line(time.monotonic() + PATIENT)
+        proxy = f"http://{login}{address}:{server.getsockname()[1]}"
+        transport = _network.Transport(line, lambda: secure.ssl_context, proxy)
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            assert client.get(secure.original.url).status_code == 200
+        line.let_go()
+    assert heads[0].startswith(f"CONNECT 127.0.0.1:{secure.original.port} ".encode())
+    sent = [part.split(b" ")[-1] for part in heads[0].split(b"\r\n") if b"roxy-" in part]
+    assert sent == ([] if header is None else [header])
+
+
+@pytest.mark.parametrize(
+    ("proxy", "origin"),
+    [
+        pytest.param("http://p.test", b"http://p.test", id="no-port"),
+        pytest.param("https://p.test:8443", b"https://p.test:8443", id="tls"),
+        pytest.param("http://[::1]:3128", b"http://[::1]:3128", id="ipv6"),
+        pytest.param("http://u:w@p.test:3128/path", b"http://p.test:3128", id="login-and-path"),
+    ],
+)
+def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
+    """Scheme, host and port are taken from the URL; the login is not part of the address."""
+    transport = _network.Transport(_network.Line(0.0), lambda: ssl.create_default_context(), proxy)
+    url = httpx.URL(origin.decode())
+    found: Any = transport._pool
+    assert found._proxy_url.scheme.decode() == url.scheme
+    assert (found._proxy_url.host.decode(), found._proxy_url.port) == (
+        f"[{url.host}]" if ":" in url.host else url.host,
+        url.port,
+    )
+    transport.close()
