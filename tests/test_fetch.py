@@ -439,13 +439,12 @@ def test_a_peer_that_left_first() -> None:
         pytest.param("Tue, 14 Nov 2023 22:00:00 GMT", 0, id="date-past"),
         pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", 60, id="date-far-away"),
         pytest.param("Tue, 99 Nov 2023 22:13:50 GMT", None, id="no-such-day"),
-        pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", None, id="before-all-time"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", 0, id="before-all-time"),
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     """Seconds and dates are understood (RFC 9110 10.2.3), up to a minute; nonsense says nothing."""
-    found = retry_after(value, 1_700_000_000.0)
-    assert found in (0, None) if value and "0001" in value else found == seconds
+    assert retry_after(value, 1_700_000_000.0) == seconds
 
 
 @given(st.text(st.characters(codec="latin-1")) | st.text("0123456789 :,-+GMTonueJanFebc()\"\\;."))
@@ -590,10 +589,6 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     """Scheme, host and port are taken from the URL; the login is not part of the address."""
     transport = _network.Transport(_network.Line(0.0), lambda: ssl.create_default_context(), proxy)
     url = httpx.URL(origin.decode())
-    found: Any = transport._pool
-    assert found._proxy_url.scheme.decode() == url.scheme
-    assert (found._proxy_url.host.decode(), found._proxy_url.port) == (
-        f"[{url.host}]" if ":" in url.host else url.host,
-        url.port,
-    )
+    found = transport._pool._proxy_url  # type: ignore[union-attr]
+    assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)
     transport.close()

@@ -132,14 +132,13 @@ def test_rfc_7515_a2(vectors_dir: Path) -> None:
     vector = load(vectors_dir / "rfc7515" / "a2_rs256.json")
     key = document(vector["jwk"] | {"kid": "given"}).keys["given"].public
     assert "kid" in str(refused(TokenMalformed, open_jws, vector["jws"]))
-    signed, _, text = vector["jws"].rpartition(".")
-    # Its other parts are read by way of a header that we do take.
+    # Its other parts are read behind a header that names one.
+    signed, _, _ = vector["jws"].rpartition(".")
     headed = parse("eyJhbGciOiJSUzI1NiIsImtpZCI6ImdpdmVuIn0." + vector["jws"].partition(".")[2])
     assert headed.payload == vector["payload"]
-    real = headed._replace(signed=signed.encode())
-    verify_signature(real, key)
+    assert headed.kid == "given"
+    verify_signature(headed._replace(signed=signed.encode()), key)
     refused(SignatureInvalid, verify_signature, headed, key)
-    assert text
 
 
 def test_rfc_7520_4_1(vectors_dir: Path) -> None:
@@ -153,27 +152,19 @@ def test_rfc_7520_4_1(vectors_dir: Path) -> None:
     refused(KeyUnknown, check_jws, token, document())
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("4_2.rsa-pss_signature", AlgorithmNotAllowed),
-        ("4_3.ecdsa_signature", AlgorithmNotAllowed),
-        ("4_4.hmac-sha2_integrity_protection", AlgorithmNotAllowed),
-        ("4_5.signature_with_detached_content", TokenMalformed),
-        ("4_6.protecting_specific_header_fields", TokenMalformed),
-        ("4_7.protecting_content_only", TokenMalformed),
-        ("4_8.multiple_signatures", TokenMalformed),
-    ],
-)
-def test_the_other_signatures_of_rfc_7520(vectors_dir: Path, name: str, kind: type[TokenRejected]) -> None:
-    """Other algorithms, and the JSON serializations, are refused."""
-    output = load(vectors_dir / "rfc7520" / "jws" / f"{name}.json")["output"]
-    for form, value in output.items():
-        if form == "compact":
-            assert verdict(open_jws, value) == "AlgorithmNotAllowed"
-        else:
-            refused(TokenMalformed, open_jws, json.dumps(value))
-    assert output.keys() & ({"compact"} if kind is AlgorithmNotAllowed else {"json", "json_flat"})
+def test_the_other_signatures_of_rfc_7520(vectors_dir: Path) -> None:
+    """RFC 7520 4.2 to 4.8: other algorithms and the JSON serializations are refused."""
+    forms: Counter[str] = Counter()
+    for path in (vectors_dir / "rfc7520" / "jws").glob("*.json"):
+        output = load(path)["output"]
+        if path.name.startswith("4_1"):
+            del output["compact"]
+        for form, value in output.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            refused(AlgorithmNotAllowed if form == "compact" else TokenMalformed, open_jws, text)
+            forms[form] += 1
+    assert forms["compact"] == 4
+    assert forms.total() - forms["compact"] >= 8
 
 
 def test_the_keys_of_rfc_7520(vectors_dir: Path) -> None:

@@ -93,7 +93,8 @@ class Flights:
 
     def prepare(self) -> None:
         """Imports and certificates, on the caller's thread and without the lock (F)."""
-        self._gear.fetch.prepare(each.url for each in self._held.endpoints)
+        if self._held.endpoints:
+            self._gear.fetch.prepare(each.url for each in self._held.endpoints)
 
     def idle(self, now: Instant) -> bool:
         """Whether a new flight might be begun; without the lock, so only a hint."""
@@ -159,7 +160,9 @@ class Flights:
         keys = self._held.snapshot.keys
         pace = self._gear.pace()
         while (endpoint := flight.next(pace, keys)) is not None:
-            ask = Ask(endpoint, now, self.asked + 1)
+            # Counted before it starts, so that who comes meanwhile does not take it for a later one.
+            self.asked += 1
+            ask = Ask(endpoint, now, self.asked)
             outcome = self._gear.crew.start(
                 (self._held.pool.user_pool_id, endpoint.url),
                 f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
@@ -167,11 +170,11 @@ class Flights:
                 background=flight.background,
             )
             if outcome == "full":
+                flight.last_launch = pace  # waiters look again after `hedge`, not all the time
                 break
             if outcome == "busy":  # two requests hang there already: this one would hang too
                 flight.queue.pop(0)
                 continue
-            self.asked += 1
             flight.launched(ask, pace)
         if flight.settled(keys):
             self._end(flight, now, batch)
@@ -222,7 +225,7 @@ class Flights:
         """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
         batch = Batch()
         with self.lock:
-            if self.closed or flight.over:
+            if self.closed or flight is not self.current:  # over, or from before a fork (K4)
                 return
             now = self._gear.clock()
             age = elapsed(now, flight.begun)
@@ -238,7 +241,8 @@ class Flights:
                 self._failed(ask, failure, seconds, now, batch)
             flight.kicked = True
             batch.rounds.append(flight.turn())
-            self.advance(flight, now, batch)
+            if self.live(now, batch) is flight:  # else whatever it asked now would be in vain
+                self.advance(flight, now, batch)
         self.flush(batch)
 
     def _failed(self, ask: Ask, failure: FetchFailed, seconds: float, now: Instant, batch: Batch) -> None:

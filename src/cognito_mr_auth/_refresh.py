@@ -175,10 +175,13 @@ def plan(
     }
     parked = {each.url for each in endpoints if resting(states[each.url], now, urgent=False) > 0}
     parked = {url for url in parked if states[url].parked}
-    chosen = [each for each in endpoints if each.url not in parked and not rest[each.url]]
+    awake = [each for each in endpoints if each.url not in parked]
+    chosen = [each for each in awake if not rest[each.url]]
     last = [each for each in endpoints if each.url in parked and not rest[each.url]]
     if everywhere and seek:  # `warm`: the user asks, so nobody but the parked is left alone
-        chosen = [each for each in endpoints if each.url not in parked]
+        chosen = awake
+    elif seek and not chosen:  # a parked one is no substitute: it has no answer to give
+        chosen = sorted(awake, key=lambda each: rest[each.url])[:1]
     if not everywhere or not chosen:
         chosen += last
     if not chosen and seek:

@@ -171,6 +171,9 @@ class KeyStore:
         """A new flight for a caller without one, if the one it waited for leaves any hope."""
         if visit.flight is not None:
             verdict = self._verdict(step, visit, visit.flight, now)
+            if verdict is not None and step == rules.CONFIRM:  # cut too often: as good as failed
+                self._held.confirmed = True
+                return None
             if verdict is not None:
                 return verdict
         seek = step == rules.SEEK
@@ -186,7 +189,8 @@ class KeyStore:
         if step == rules.CONFIRM:  # nobody can be asked now: that is a failed flight (R)
             self._held.confirmed = True
             return None
-        return KeyUnknown() if seek else self._held.unavailable(now)
+        # A seeker whom nobody can be asked for is refused only where there is nobody to ask (E).
+        return KeyUnknown() if seek and not self._held.endpoints else self._held.unavailable(now)
 
     def _verdict(self, step: str, visit: _Visit, ended: Flight, now: Instant) -> AuthError | None:
         """What an ended flight means for this caller (R3); None where it may take another."""
@@ -197,8 +201,6 @@ class KeyStore:
         if step == rules.SEEK and any(ask.state == ANSWERED for ask in later):
             return KeyUnknown()
         if visit.followed or len(later) == len(ended.asks):
-            if step == rules.SEEK and ended.answers:
-                return KeyUnknown()
             return self._held.unavailable(now)
         visit.followed = True
         return None
@@ -221,6 +223,7 @@ class KeyStore:
         if visit.flight is not flight:
             visit.flight = flight
             flight.want(kid)
+            flight.background = False  # somebody waits now: it may use the places of the foreground
         ending = flight.round
         self._flights.advance(flight, now, batch)
         if flight.over:  # its round is in the batch: the wait ends at once
@@ -228,7 +231,8 @@ class KeyStore:
         pace = self._gear.pace()
         wake = flight.limit - (pace - flight.born)
         if flight.queue:
-            wake = min(wake, flight.hedge - (pace - flight.last_launch))
+            due = flight.hedge - (pace - flight.last_launch)
+            wake = min(wake, due if due > 0 else flight.hedge)  # overdue: there was no thread for it
         if step == rules.CONFIRM:
             patience = rules.PATIENCE_SECONDS - (pace - flight.born)
             if patience <= 0 and not flight.answers:

@@ -112,6 +112,7 @@ class Verifier:
         check_callables(on_event=on_event, revoked=revoked, clock=clock)
         self._clock = clock or _system_clock
         self._revoked = revoked
+        self._revoked_is_async = revoked is not None and is_async(revoked)
         self._tell = Teller(on_event)
         self._fetcher = Fetcher(transport, ssl_context)
         self._crew = Crew()
@@ -186,7 +187,7 @@ class Verifier:
 
     def _refuse_async_hooks(self, require: Policy | None) -> None:
         require_policy(require)
-        if self._revoked is not None and is_async(self._revoked):
+        if self._revoked_is_async:
             raise TypeError("revoked= is a coroutine function: call averify()")
         if require is not None and any(is_async(each.function) for each in require.leaves("check")):
             raise TypeError("require= holds a check that is a coroutine function: call averify()")

@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_written(pool: FakeUserPool, endpoints: FakeEndpoi
     """Keys were had but the path is wrong: exit status 2."""
     done = _fetch(pool, endpoints.original.url, tmp_path / "no" / "keys.json")
     assert done.exit_code == 2
-    assert "nothing written" in done.output
+    assert "nothing written: the key file cannot be written" in done.output
 
 
 @pytest.mark.parametrize(

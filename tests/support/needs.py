@@ -18,7 +18,9 @@ TESTS = Path(__file__).resolve().parent.parent
 # Path below tests/ -> the import names that it needs. Of several rows that fit a file, all count.
 NEEDS: dict[str, tuple[str, ...]] = {
     "cli": ("click", "rich"),
+    "real": ("boto3", "botocore", "moto"),
     "test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
+    "test_oracle_pyjwt.py": ("jwt",),
 }
 
 # What every environment of the tests has, the core-only one included (requirements/core-test.txt).

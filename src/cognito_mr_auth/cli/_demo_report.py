@@ -133,19 +133,14 @@ class Board:
             self._worlds.append(world)
 
     def answered(self, kind: str) -> None:
-        """An endpoint gave its keys."""
+        """An endpoint gave its keys; what comes after the last phase is counted there."""
         with self._lock:
-            self._tallies[self._now].answered[kind] += 1
+            self._tallies[min(self._now, len(self._tallies) - 1)].answered[kind] += 1
 
     def have_answered(self, kinds: Iterable[str]) -> bool:
         """Whether all of these endpoints have given their keys in this phase."""
         with self._lock:
             return self._tallies[self._now].answered.keys() >= set(kinds)
-
-    def note(self, text: str) -> None:
-        """Something that the viewer should see in this phase."""
-        with self._lock:
-            self._tallies[self._now].notes.append(text)
 
     def opened(self) -> int:
         """A call is about to begin: the phase that it belongs to."""
@@ -153,13 +148,14 @@ class Board:
             self._tallies[self._now].open_calls += 1
             return self._now
 
-    def closed(self, index: int, call: Call, error: errors.AuthError | None) -> None:
-        """The call has ended: accepted, or refused with this error."""
+    def closed(self, index: int, call: Call, error: errors.AuthError | None, note: str | None = None) -> None:
+        """The call has ended: accepted, or refused with this error; `note` is worth seeing."""
         unavailable = isinstance(error, errors.Unavailable)
         outcome = "accepted" if error is None else "unavailable" if unavailable else "refused"
         with self._lock:
             tally = self._tallies[index]
             tally.open_calls -= 1
+            tally.notes += [] if note is None else [note]
             tally.outcomes[call.shot.forged, outcome] += 1
             tally.slowest = max(tally.slowest, call.ended - call.began)
             wrong = fault(call, error, self._worlds)

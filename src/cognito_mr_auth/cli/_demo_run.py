@@ -177,10 +177,7 @@ class _Run:
         except errors.AuthError as refusal:
             error = refusal
         call = Call(shot, began, time.monotonic(), held)
-        self._board.closed(index, call, error)
-        remark = watched.subject.remark(call, error, self._phase_began)
-        if remark is not None:
-            self._board.note(remark)
+        self._board.closed(index, call, error, watched.subject.remark(call, error, self._phase_began))
 
 
 def _ignore(_kind: str) -> None:

@@ -73,7 +73,9 @@ def fetch(
     }
     fetched = failure is None and bool(listener.fetched)
     written = fetched and not listener.fetched.isdisjoint(_on_disk(key_file, user_pool_id, began))
-    hint = "" if failure is None else failure.hint or ""
+    hint = "the key file cannot be written" if fetched and not written else ""
+    if failure is not None and failure.hint:
+        hint = failure.hint
     _show(answers, listener.remarks, key_file if written else None, hint, as_json)
     if not fetched:
         raise SystemExit(Exit.KEYS_UNAVAILABLE)
@@ -148,6 +150,6 @@ def _show(
     for remark in remarks:
         click.echo(f"note: {safe(remark)}")
     if key_file is None:
-        click.echo(f"nothing written to {safe(path)}{': ' if hint else ''}{safe(hint)}")
+        click.echo(f"nothing written{': ' if hint else ''}{safe(hint)}")
     else:
         click.echo(f"written: {safe(key_file)} (mode 0600: readable for its owner alone)")

@@ -1,0 +1,425 @@
+"""The demo: what it plays, that it succeeds on the real thing, and that it can fail."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from cognito_mr_auth import errors, events
+from cognito_mr_auth.cli import main
+from cognito_mr_auth.cli._demo import MAX_PHASE_SECONDS, perform
+from cognito_mr_auth.cli._demo_judge import Call, World
+from cognito_mr_auth.cli._demo_plan import KINDS, Phase, Plan, story
+from cognito_mr_auth.cli._demo_report import Board, Report
+from cognito_mr_auth.cli._demo_run import MakeVerifier, real_verifier
+from cognito_mr_auth.cli._demo_show import AsJson, AsLines, AsTable, choose
+from cognito_mr_auth.cli._demo_subject import Subject
+from cognito_mr_auth.cli._demo_tokens import FORGED, Shot, stream
+from cognito_mr_auth.testing import FakeUserPool
+
+SHORT = Plan((Phase("one", 0.2), Phase("two", 0.2, cold="second")), rate=50.0)
+
+
+class Recorder:
+    """A show that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.plans: list[Plan] = []
+        self.reports: list[Report] = []
+
+    def begin(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def update(self, report: Report) -> None:
+        self.reports.append(report)
+
+    def end(self, report: Report) -> None:
+        self.reports.append(report)
+
+
+# --- What is played
+
+
+def test_the_story_is_the_issues() -> None:
+    """Six phases in order, each with its faults, in at most 30 s."""
+    plan = story()
+    assert [sorted(phase.faults) for phase in plan.phases] == [
+        [],
+        ["original", "updated"],
+        ["original", "updated"],
+        ["original", "updated"],
+        ["original", "replica", "updated"],
+        [],
+    ]
+    assert [phase.cold for phase in plan.phases] == [None, None, "second", None, "third", None]
+    assert [phase.rotate for phase in plan.phases] == [False, False, False, True, False, False]
+    for seconds in (plan, story(MAX_PHASE_SECONDS)):
+        assert sum(phase.seconds + phase.longer for phase in seconds.phases) < 29.5
+
+
+def test_unknown_kids_leave_room_for_the_rotation() -> None:
+    """Forged kids before the rotation spend less than the two flights that R4 allows at once."""
+    before = [phase for phase in story().phases[:4] if phase.unknown_kid]
+    assert len(before) <= 1
+
+
+def test_the_stream_has_every_token() -> None:
+    """Valid tokens of every issuer and kind, and every way of forging, each what it says it is."""
+    pool = FakeUserPool()
+    shots = list(islice(stream(pool), 50))
+    told = {shot.what for shot in shots if not shot.forged}
+    assert len(told) == 9
+    assert all(any(kind in what for what in told) for kind in KINDS)
+    assert {shot.what for shot in shots if shot.forged} == set(FORGED)
+    assert sum(shot.forged for shot in shots) == 20
+    with pool.offline_verifier("any") as verifier:
+        for shot in shots:
+            if shot.forged:
+                with pytest.raises(errors.TokenRejected):
+                    verifier.verify(shot.token)
+            else:
+                assert verifier.verify(shot.token)
+
+
+# --- The real thing
+
+
+def test_it_succeeds_on_the_real_verifier() -> None:
+    """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need."""
+    show = Recorder()
+    assert perform(story(0.4), show) == 0, show.reports[-1]
+    last = show.reports[-1]
+    assert last.counts["valid refused"] == last.counts["forged accepted"] == 0
+    assert last.counts["valid accepted"] > 50
+    assert last.counts["forged refused"] > 30
+    assert last.counts["valid unavailable"] >= 1
+    assert [phase.unavailable for phase in last.phases[:4]] == [0, 0, 0, 0]
+    notes = " ".join(note for phase in last.phases for note in phase.notes)
+    for told in ("second verifier, cold: first token", "new keys accepted", "third verifier, cold"):
+        assert told in notes
+    assert set(last.phases[0].answered) == set(KINDS)
+    assert last.phases[4].answered == {}
+    assert len(show.reports) > 10
+    assert last.seconds < 10
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+def test_the_command(terminal: bool) -> None:
+    """A live table on a terminal, else plain lines, whatever the environment says of colours."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "wb") as tty:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "cognito_mr_auth.cli", "demo", "--phase-seconds", "0.5"],
+            stdin=subprocess.DEVNULL,
+            stdout=tty if terminal else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"FORCE_COLOR": "1", "TERM": "xterm"},
+        )
+        tty.close()
+        output = _until_closed(screen) if terminal else running.communicate()[0]
+        assert running.stderr is not None
+        assert running.wait(30) == 0, output.decode()
+        running.communicate()
+    assert b"WELL after" in output
+    assert (b"\x1b" in output) is terminal
+    assert (b"[6/6] recovery" in output) is not terminal
+
+
+def _until_closed(screen: Any) -> bytes:
+    """What a terminal shows until its last writer is gone, which Linux tells by EIO."""
+    pieces = []
+    while True:
+        try:
+            pieces.append(screen.read(65536))
+        except OSError:
+            break
+        if not pieces[-1]:
+            break
+    return b"".join(pieces)
+
+
+def test_json() -> None:
+    """One document, with the windows, the phases and the verdict."""
+    done = CliRunner().invoke(main, ["demo", "--phase-seconds", "0.5", "--rate", "20", "--json"])
+    document = json.loads(done.output)
+    assert (done.exit_code, document["ok"]) == (0, True), document
+    assert document["windows"]["max_stale"] == 60
+    assert [phase["name"] for phase in document["phases"]] == [each.name for each in story().phases]
+    assert document["summary"].startswith("WELL after")
+
+
+# --- It can fail
+
+
+class Stub:
+    """A verifier that always answers the same."""
+
+    def __init__(self, answer: Callable[[], None]) -> None:
+        self._answer = answer
+        self.closed = False
+
+    def verify(self, token: str) -> object:
+        return self._answer()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _raises(error: Exception) -> Callable[[], None]:
+    def answer() -> None:
+        raise error
+
+    return answer
+
+
+STUBS = [
+    pytest.param(lambda: None, "forged token accepted: alg none", id="accepts-all"),
+    pytest.param(_raises(errors.TokenExpired()), "valid token refused", id="refuses-all"),
+    pytest.param(_raises(errors.KeysUnavailable()), "503 though the key", id="503-always"),
+]
+
+
+@pytest.mark.parametrize(("answer", "told"), STUBS)
+def test_a_wrong_verifier_fails(answer: Callable[[], None], told: str) -> None:
+    """A verifier that gives wrong answers ends in exit status 1, and the faults are told."""
+    show = Recorder()
+    stubs: list[Stub] = []
+
+    def make(_pool: FakeUserPool, _plan: Plan, _on_event: Callable[[events.Event], None]) -> Stub:
+        stubs.append(Stub(answer))
+        return stubs[-1]
+
+    assert perform(SHORT, show, make) == 1
+    assert any(wrong.startswith(told) for wrong in show.reports[-1].phases[0].wrong)
+    assert show.reports[-1].summary.startswith("FAILED")
+    assert len(stubs) == 2
+    assert all(stub.closed for stub in stubs)
+
+
+def test_a_bug_is_not_hidden() -> None:
+    """What is no AuthError comes out, after everything was closed, and nothing claims success."""
+    show = Recorder()
+    make: MakeVerifier = lambda *_: Stub(_raises(ZeroDivisionError()))  # noqa: E731
+    with pytest.raises(ZeroDivisionError):
+        perform(SHORT, show, make)
+    assert show.reports[-1].summary.startswith("BROKEN OFF")
+
+
+def test_a_silent_phase_fails() -> None:
+    """A phase without a single accepted token is no success, although nothing was wrong."""
+    plan = Plan((Phase("all down", 0.3, dict.fromkeys(KINDS, "refuse")),), rate=20.0)
+    show = Recorder()
+    assert perform(plan, show, real_verifier) == 1
+    assert show.reports[-1].phases[0].wrong == ("no valid token accepted",)
+
+
+# --- What is counted
+
+
+def _call(shot: Shot, seconds: float = 0.1) -> Call:
+    return Call(shot, 1.0, 1.0 + seconds, frozenset())
+
+
+VALID = Shot("", "valid", forged=False, kid="a")
+
+
+def test_a_call_belongs_to_the_phase_that_it_began_in() -> None:
+    """A phase is told as over only when its last call has ended."""
+    board = Board(SHORT)
+    board.is_now(World(0.0, frozenset(KINDS), frozenset("a")))
+    board.enter(0)
+    index = board.opened()
+    board.enter(1)
+    assert [phase.open_calls for phase in board.report(0.0).phases] == [1, 0]
+    board.closed(index, _call(VALID, 0.25), None)
+    first, second = board.report(0.0).phases
+    assert (first.state, first.accepted, first.slowest_ms, first.wrong) == ("ended", 1, 250.0, ())
+    assert (second.state, second.accepted) == ("running", 0)
+
+
+def test_many_faults_are_told_in_few_lines() -> None:
+    """The same fault is counted, and of many different ones the first five are told."""
+    board = Board(SHORT)
+    board.enter(0)
+    for what in ["a", "a", "b", "c", "d", "e", "f", "g"]:
+        board.closed(board.opened(), _call(Shot("", what, forged=True, kid=None)), None)
+    wrong = board.report(0.0).phases[0].wrong
+    assert wrong[0] == "forged token accepted: a (2 times)"
+    assert len(wrong) == 6
+    assert wrong[-1] == "and 2 more"
+
+
+def test_who_has_answered() -> None:
+    """Counted per phase."""
+    board = Board(SHORT)
+    board.enter(0)
+    board.answered("replica")
+    assert board.have_answered(["replica"])
+    board.enter(1)
+    assert not board.have_answered(["replica"])
+    board.enter(2)
+    board.answered("updated")  # an answer that comes when all is over
+    assert board.report(0.0).phases[1].answered == {"updated": 1}
+
+
+# --- What is remarked
+
+UNAVAILABLE = errors.KeysUnavailable()
+
+
+def _subject(cold: str | None) -> Subject:
+    return Subject(cold, lambda url: url, lambda _kind: None)
+
+
+def test_a_subject_follows_events() -> None:
+    """Which kids a verifier holds follows from its events."""
+    heard: list[str] = []
+    subject = Subject(None, {"u": "updated"}.__getitem__, heard.append)
+    subject.on_event(events.KeysChanged("p", ("a", "b"), ()))
+    subject.on_event(events.KeysChanged("p", ("c",), ("a",)))
+    subject.on_event(events.FetchSucceeded("p", "u", 0.1, 2, 0))
+    subject.on_event(events.StateChanged("p", "empty", "fresh"))
+    assert subject.held == {"b", "c"}
+    assert heard == ["updated"]
+
+
+def test_a_cold_start_is_remarked_once() -> None:
+    """The first token, with its source."""
+    subject = _subject("second")
+    subject.on_event(events.FetchSucceeded("p", "replica", 0.1, 2, 0))
+    told = subject.remark(_call(VALID), None, 0.0)
+    assert told is not None
+    assert told.startswith("second verifier, cold: first token after ")
+    assert told.endswith("keys from replica")
+    assert subject.remark(_call(VALID), None, 0.0) is None
+
+
+def test_a_cold_start_in_an_outage_is_remarked_twice() -> None:
+    """The first 503, and the first token; the ones between are only counted."""
+    subject = _subject("third")
+    assert subject.remark(_call(VALID), UNAVAILABLE, 0.0) == "third verifier, cold: 503 in 100 ms"
+    assert subject.remark(_call(VALID), UNAVAILABLE, 0.0) is None
+    told = subject.remark(_call(VALID), None, 0.5)
+    assert told == "third verifier: first token 0.6 s into this phase"
+
+
+def test_a_new_key_is_remarked_once() -> None:
+    """The first token that was accepted after a rotation."""
+    subject = _subject(None)
+    assert subject.remark(_call(VALID), None, 0.0) is None
+    subject.awaits(frozenset("a"))
+    told = subject.remark(_call(VALID), None, 0.9)
+    assert told == "first token of the new keys accepted after 200 ms"
+    assert subject.remark(_call(VALID), None, 0.0) is None
+
+
+# --- How it is shown
+
+
+def _finished() -> Report:
+    board = Board(SHORT)
+    board.is_now(World(0.0, frozenset(KINDS), frozenset("a")))
+    board.enter(0)
+    board.answered("replica")
+    board.closed(board.opened(), _call(VALID), None, "a note")
+    board.enter(1)
+    board.closed(board.opened(), _call(Shot("", "[red]x", forged=True, kid=None)), None)
+    board.enter(2)
+    return board.report(1.5)
+
+
+def _half() -> Report:
+    board = Board(SHORT)
+    board.enter(0)
+    return board.report(0.5)
+
+
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings, a line per phase once it is over, its notes and faults, one summary."""
+    show = AsLines()
+    show.begin(SHORT)
+    show.update(_half())
+    assert "[1/2]" not in capsys.readouterr().out
+    show.update(_finished())
+    show.end(_finished())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "[1/2] one: 1 accepted, 0 refused, 0 unavailable (503), slowest 100 ms, answered: replica 1"
+    )
+    assert lines[1].strip() == "a note"
+    assert lines[2].endswith("answered: nobody")
+    assert lines[3].strip() == "WRONG: forged token accepted: [red]x"
+    assert lines[4].strip() == "WRONG: no valid token accepted"
+    assert lines[5:] == [_finished().summary]
+
+
+def test_the_table() -> None:
+    """Drawn while it runs; notes and faults are text, whatever they hold."""
+    screen = io.StringIO()
+    show = AsTable(Console(file=screen, force_terminal=True, width=100, color_system=None))
+    show.begin(SHORT)
+    show.update(_half())
+    show.end(_finished())
+    shown = screen.getvalue()
+    assert "max_stale 60 s" in shown
+    assert "1 a note" in shown
+    assert "2 WRONG: forged token accepted: [red]x" in shown
+    assert _finished().summary in shown
+
+
+def test_json_comes_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing before the end."""
+    show = AsJson()
+    show.begin(SHORT)
+    show.update(_half())
+    assert capsys.readouterr().out == ""
+    show.end(_finished())
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False
+    assert document["rate"] == 50.0
+    assert set(document["phases"][0]) == {
+        "name",
+        "accepted",
+        "refused",
+        "unavailable",
+        "slowest_ms",
+        "answered",
+        "notes",
+        "wrong",
+    }
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "term", "as_json", "expected"),
+    [
+        pytest.param(Terminal(), "xterm", False, AsTable, id="terminal"),
+        pytest.param(Terminal(), "dumb", False, AsLines, id="dumb-terminal"),
+        pytest.param(io.StringIO(), "xterm", False, AsLines, id="pipe"),
+        pytest.param(Terminal(), "xterm", True, AsJson, id="json"),
+    ],
+)
+def test_the_show_fits_the_output(
+    out: io.StringIO, term: str, as_json: bool, expected: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table needs a terminal that can draw it; FORCE_COLOR makes no terminal of a pipe."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert isinstance(choose(out, as_json=as_json), expected)

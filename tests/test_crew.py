@@ -1,0 +1,136 @@
+"""The threads that fetch: how many may live, what they are called, and that none is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cognito_mr_auth._crew import (
+    BUSY,
+    FULL,
+    MAX_BACKGROUND,
+    MAX_PER_ENDPOINT,
+    MAX_THREADS,
+    STARTED,
+    Crew,
+)
+
+NAME = "cognito-mr-auth test"
+
+
+class Held:
+    """A crew whose work waits for the test's word."""
+
+    def __init__(self) -> None:
+        self.crew = Crew()
+        self.release = threading.Event()
+
+    def start(self, place: object, *, background: bool = False, work: Callable[[], None] | None = None) -> str:
+        """Start waiting work at this place."""
+        return self.crew.start(place, f"{NAME} {place}", work or self._wait, background=background)
+
+    def _wait(self) -> None:
+        self.release.wait(10.0)
+
+
+def threads() -> list[threading.Thread]:
+    """Those that the crews of these tests have started and that still live."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith(NAME)]
+
+
+@contextmanager
+def ending(held: Held) -> Iterator[Held]:
+    """Let everybody go at the end, and wait for them."""
+    try:
+        yield held
+    finally:
+        held.release.set()
+        for thread in threads():
+            thread.join(10.0)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    """A crew whose threads are gone after the test."""
+    with ending(Held()) as one:
+        yield one
+
+
+def test_a_thread_is_named_and_a_daemon(held: Held) -> None:
+    """Who looks at a process sees what the thread is for, and no exit waits for it."""
+    assert held.start("here") == STARTED
+    [thread] = threads()
+    assert (thread.name, thread.daemon) == (f"{NAME} here", True)
+
+
+def test_two_at_one_place(held: Held) -> None:
+    """A place has two threads at most; others have theirs."""
+    assert [held.start("here") for _ in range(MAX_PER_ENDPOINT)] == [STARTED] * MAX_PER_ENDPOINT
+    assert [held.start("here"), held.start("here", background=True)] == [BUSY, BUSY]
+    assert held.start("there") == STARTED
+
+
+@pytest.mark.parametrize(
+    ("background", "limit"),
+    [pytest.param(False, MAX_THREADS, id="foreground"), pytest.param(True, MAX_BACKGROUND, id="background")],
+)
+def test_so_many_in_all(background: bool, limit: int, held: Held) -> None:
+    """All places together have room for so many."""
+    outcomes = [held.start(place, background=background) for place in range(limit + 1)]
+    assert outcomes == [STARTED] * limit + [FULL]
+    assert len(threads()) == limit
+
+
+def test_foreground_never_queues_behind_background(held: Held) -> None:
+    """Background work leaves half of the places; foreground work takes from its half too."""
+    assert {held.start(place, background=True) for place in range(MAX_BACKGROUND)} == {STARTED}
+    assert held.start("late", background=True) == FULL
+    rest = [held.start(f"front {place}") for place in range(MAX_THREADS - MAX_BACKGROUND + 1)]
+    assert rest == [STARTED] * (MAX_THREADS - MAX_BACKGROUND) + [FULL]
+
+
+@pytest.mark.parametrize("error", [None, SystemExit], ids=["returns", "raises"])
+def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None) -> None:
+    """However the work ends, its place is free afterwards, and nothing is kept."""
+    held = Held()
+
+    def work() -> None:
+        if error is not None:
+            raise error
+
+    for _ in range(3):
+        with ending(held):
+            assert [held.start("here", work=work) for _ in range(MAX_PER_ENDPOINT)] == [STARTED] * 2
+    assert (threads(), held.crew._total, held.crew._live) == ([], 0, {})
+
+
+def test_a_process_that_may_start_no_more_threads() -> None:
+    """It is full; nothing is counted, and when threads can be had again they are."""
+    with ending(Held()) as held:
+        before = threading.stack_size(1 << 46)  # no machine has so much, so the start fails
+        try:
+            assert held.start("here") == FULL
+        finally:
+            threading.stack_size(before)
+        assert (held.crew._total, held.crew._live) == (0, {})
+        assert held.start("here") == STARTED
+
+
+def test_a_forked_child_has_no_threads(held: Held) -> None:
+    """After forget() every place is free, also with the lock held, and old threads count nowhere."""
+    assert [held.start("here") for _ in range(2)] == [STARTED] * 2
+    old = threads()
+    held.crew._lock.acquire()  # as another thread of the parent may have done
+    held.crew.forget()
+    assert [held.start("here") for _ in range(3)] == [STARTED, STARTED, BUSY]
+    young = [thread for thread in threads() if thread not in old]
+    held.release.set()
+    for thread in old:
+        thread.join(10.0)
+    for thread in young:
+        thread.join(10.0)
+    assert (held.crew._total, held.crew._live) == (0, {})

@@ -1,0 +1,118 @@
+"""A forked child: it drops what is its parent's, and verifies at once."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from cognito_mr_auth import Verifier, _fork
+from cognito_mr_auth.testing import FakeUserPool
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+CHILD_SECONDS = 10.0
+
+
+def in_child(work: Callable[[], object]) -> str:
+    """What a forked child says that the work gave; its traceback if it raised."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = str(work())
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent's test shall see it
+            said = traceback.format_exc()
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        ready, _, _ = select.select([pipe], [], [], CHILD_SECONDS)
+        if not ready:
+            os.kill(child, 9)
+        said = pipe.read().decode()
+    os.waitpid(child, 0)
+    return said if ready else "hangs"
+
+
+class Tracked:
+    """Counts how often it was told to forget."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def test_a_child_forgets() -> None:
+    """Each tracked object forgets once in the child, twice in a grandchild, never in the parent."""
+    one, other = Tracked(), Tracked()
+    for each in (one, other, one):
+        _fork.track(each)
+    assert in_child(lambda: (one.forgotten, other.forgotten)) == "(1, 1)"
+    assert in_child(lambda: in_child(lambda: one.forgotten)) == "2"
+    assert (one.forgotten, other.forgotten) == (0, 0)
+
+
+def test_tracking_keeps_nothing_alive() -> None:
+    """An object that is gone is not told, nor remembered."""
+    gone = Tracked()
+    _fork.track(gone)
+    before = len(_fork._tracked)
+    del gone
+    gc.collect()
+    assert len(_fork._tracked) < before
+
+
+@pytest.fixture
+def pool() -> FakeUserPool:
+    """A pool with one endpoint of each kind."""
+    return FakeUserPool()
+
+
+def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
+    """Whatever another thread of the parent held while it forked, the child verifies."""
+    token = pool.access_token(username="bob")
+    with pool.serve(), pool.verifier() as verifier:
+        verifier.verify(token)
+        [store] = verifier._stores.values()
+        with verifier._cache_lock, store._flights.lock, verifier._crew._lock:
+            assert in_child(lambda: verifier.verify(token).username) == "bob"
+        assert verifier.verify(token).username == "bob"
+
+
+def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
+    """A parent's flight under way is no flight of the child's, which begins its own."""
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        endpoints.fail("slow", times=1)
+        with pytest.raises(Exception, match="unavailable"):
+            verifier.verify(pool.access_token(), timeout=0.0)
+        assert verifier._fetcher._lines
+        said = in_child(lambda: (verifier.verify(pool.access_token()).username, verifier.health()["healthy"]))
+        assert said == "('alice', True)"
+
+
+def test_the_parent_goes_on_after_a_child_has_closed(pool: FakeUserPool) -> None:
+    """The child hangs up no connection of the parent's: the fetch that was under way succeeds."""
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        endpoints.fail("slow")
+        with pytest.raises(Exception, match="unavailable"):
+            verifier.verify(pool.access_token(), timeout=0.0)
+        assert endpoints.updated.asked() or endpoints.original.asked()
+        assert in_child(verifier.close) == "None"
+        endpoints.heal()
+        assert verifier.verify(pool.access_token()).username == "alice"
+
+
+def test_a_cache_of_the_childs_own(pool: FakeUserPool) -> None:
+    """A verifier that was collected leaves the fork hook nothing to do."""
+    verifier: Verifier | None = pool.offline_verifier()
+    assert verifier is not None
+    verifier.verify(pool.access_token())
+    assert in_child(lambda: len(verifier._cache)) == "0"
+    assert len(verifier._cache) == 1

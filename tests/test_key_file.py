@@ -1,0 +1,282 @@
+"""A pool's words on disk: written whole or not at all, and read only from a file that is safe."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_mr_auth import _key_file
+from cognito_mr_auth._key_file import MAX_FILE_BYTES, KeyFileError
+from cognito_mr_auth._snapshot import Record
+
+POOL_ID = "us-west-2_EXAMPLE"
+ONE = Record("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"kid":"\xc3\xa9"}]}')
+OTHER = Record("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }')
+
+
+def write(path: Path, *records: Record) -> None:
+    """Write for the pool of these tests."""
+    _key_file.write(str(path), POOL_ID, records)
+
+
+def read(path: Path) -> list[Record]:
+    """Read for the pool of these tests."""
+    return _key_file.read(str(path), POOL_ID)
+
+
+def refusal(call: Callable[..., Any], *values: Any) -> str:
+    """The word with which the call refuses."""
+    with pytest.raises(KeyFileError) as caught:
+        call(*values)
+    assert str(caught.value) == caught.value.reason
+    return caught.value.reason
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a key file may be."""
+    return tmp_path / "keys.json"
+
+
+# --- Writing
+
+
+def test_what_is_written_is_read(path: Path) -> None:
+    """URLs, times and octets come back as they were."""
+    write(path, ONE, OTHER)
+    assert read(path) == [ONE, OTHER]
+
+
+def test_the_format(path: Path) -> None:
+    """The file is JSON that a person can read: pool ID, and per endpoint URL, time and document."""
+    write(path, ONE)
+    assert json.loads(path.read_text("utf-8")) == {
+        "format": 1,
+        "user_pool_id": POOL_ID,
+        "endpoints": [{"url": ONE.url, "begun": ONE.begun, "jwks": ONE.document.decode()}],
+    }
+
+
+def test_the_mode_is_0600_whatever_the_umask(path: Path) -> None:
+    """Nobody else can write it, nor read it, whatever the file before it allowed."""
+    path.touch(0o644)
+    before = os.umask(0)
+    try:
+        write(path, ONE)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_readers_never_see_half_a_file(path: Path) -> None:
+    """While one thread writes again and again, every reading finds a whole file."""
+    write(path, ONE)
+    done = threading.Event()
+
+    def writer() -> None:
+        for number in range(30):
+            write(path, ONE._replace(begun=ONE.begun + number, document=b"x" * 40_000))
+        done.set()
+
+    thread = threading.Thread(target=writer)
+    thread.start()
+    while not done.is_set():
+        assert [record.url for record in read(path)] == [ONE.url]
+    thread.join()
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_reader_keeps_the_file_that_it_opened(path: Path) -> None:
+    """The file is replaced, not overwritten."""
+    write(path, ONE)
+    with path.open("rb") as file:
+        write(path, OTHER)
+        assert json.load(file)["endpoints"][0]["url"] == ONE.url
+
+
+def test_a_link_is_replaced_not_followed(path: Path, tmp_path: Path) -> None:
+    """Whoever lays a link where the file belongs does not choose what is overwritten."""
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    path.symlink_to(victim)
+    write(path, ONE)
+    assert (victim.read_text(), path.is_symlink(), read(path)) == ("untouched", False, [ONE])
+
+
+def test_a_link_is_read(path: Path, tmp_path: Path) -> None:
+    """Kubernetes mounts files as links."""
+    write(tmp_path / "real", ONE)
+    path.symlink_to("real")
+    assert read(path) == [ONE]
+
+
+NEWER, OLDER = ONE.begun + 1, ONE.begun - 1
+
+
+@pytest.mark.parametrize(
+    ("held", "written", "result"),
+    [
+        pytest.param([ONE], [ONE._replace(begun=OLDER)], [ONE], id="newer-is-kept"),
+        pytest.param([ONE], [ONE._replace(begun=NEWER)], [ONE._replace(begun=NEWER)], id="older-is-replaced"),
+        pytest.param(
+            [ONE], [ONE._replace(document=b"new")], [ONE._replace(document=b"new")], id="of-equals-the-own"
+        ),
+        pytest.param(
+            [ONE._replace(begun=NEWER), OTHER._replace(begun=NEWER)],
+            [ONE, OTHER],
+            [ONE._replace(begun=NEWER), OTHER],
+            id="each-by-itself",
+        ),
+        pytest.param([OTHER], [ONE], [ONE], id="others-urls-are-dropped"),
+        pytest.param(
+            [ONE._replace(begun=ONE.begun + 3600)], [ONE], [ONE], id="from-the-future-is-replaced"
+        ),
+        pytest.param([ONE], [], [], id="nothing"),
+    ],
+)
+def test_the_newer_word_wins(
+    held: list[Record], written: list[Record], result: list[Record], path: Path
+) -> None:
+    """What another process has written meanwhile is kept where it is newer, and can be true."""
+    write(path, *held)
+    write(path, *written)
+    assert read(path) == result
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"junk", b'{"format":1,"user_pool_id":"us-west-2_OTHER","endpoints":[]}']
+)
+def test_what_is_no_key_file_is_replaced(content: bytes, path: Path) -> None:
+    """Whatever stood there does not keep the keys from being kept."""
+    path.write_bytes(content)
+    write(path, ONE)
+    assert read(path) == [ONE]
+
+
+def test_what_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
+    """A failed write is one word, the file before it stays, and no temporary file is left."""
+    assert refusal(write, tmp_path / "missing" / "keys.json", ONE) == "write"
+    (tmp_path / "folder").mkdir()
+    assert refusal(write, tmp_path / "folder", ONE) == "write"
+    write(path, ONE)
+    assert refusal(write, path, OTHER._replace(document=b"x" * MAX_FILE_BYTES)) == "too-large"
+    assert read(path) == [ONE]
+    assert sorted(os.listdir(tmp_path)) == ["folder", "keys.json"]
+
+
+# --- Refusing to read
+
+
+def _mode(mode: int) -> Callable[[Path], None]:
+    def lay(path: Path) -> None:
+        write(path, ONE)
+        path.chmod(mode)
+
+    return lay
+
+
+def _text(value: object) -> Callable[[Path], None]:
+    def lay(path: Path) -> None:
+        path.write_text(value if isinstance(value, str) else json.dumps(value))
+        path.chmod(0o600)
+
+    return lay
+
+
+def _whole(**changes: object) -> dict[str, object]:
+    return {"format": 1, "user_pool_id": POOL_ID, "endpoints": []} | changes
+
+
+def _entry(**changes: object) -> Callable[[Path], None]:
+    entry = {"url": ONE.url, "begun": 5, "jwks": "{}"} | changes
+    return _text(_whole(endpoints=[entry]))
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(path))  # the whole path may be too long for an address
+
+
+@pytest.mark.parametrize(
+    ("lay", "reason"),
+    [
+        pytest.param(lambda path: None, "missing", id="missing"),
+        pytest.param(lambda path: path.symlink_to("nowhere"), "missing", id="dangling-link"),
+        pytest.param(lambda path: path.symlink_to(path.name), "unreadable", id="link-to-itself"),
+        pytest.param(_socket, "unreadable", id="socket"),
+        pytest.param(lambda path: os.mkfifo(path, 0o600), "not-regular", id="fifo"),
+        pytest.param(lambda path: path.mkdir(0o700), "not-regular", id="directory"),
+        pytest.param(lambda path: path.symlink_to("/dev/null"), "not-regular", id="device"),
+        pytest.param(_mode(0o620), "writable", id="group-writable"),
+        pytest.param(_mode(0o602), "writable", id="world-writable"),
+        pytest.param(_mode(0o666), "writable", id="all-writable"),
+        pytest.param(_text(" " * (MAX_FILE_BYTES + 1)), "too-large", id="too-large"),
+        pytest.param(_text(""), "malformed", id="empty"),
+        pytest.param(_text("[]"), "malformed", id="array"),
+        pytest.param(_text('{"format":1,"format":1}'), "malformed", id="duplicate-member"),
+        pytest.param(_text("[" * 100_000), "malformed", id="deep"),
+        pytest.param(_text({}), "malformed", id="no-members"),
+        pytest.param(_text(_whole(format=2)), "malformed", id="another-format"),
+        pytest.param(_text(_whole(endpoints={})), "malformed", id="endpoints-no-list"),
+        pytest.param(_text(_whole(endpoints=["x"])), "malformed", id="entry-no-object"),
+        pytest.param(_text(_whole(user_pool_id="us-west-2_OTHER")), "other-pool", id="other-pool"),
+        pytest.param(_text(_whole(user_pool_id=None)), "other-pool", id="no-pool"),
+        pytest.param(_entry(url=None), "malformed", id="no-url"),
+        pytest.param(_entry(jwks={}), "malformed", id="document-no-text"),
+        pytest.param(_entry(begun=None), "malformed", id="no-begun"),
+        pytest.param(_entry(begun="5"), "malformed", id="begun-text"),
+        pytest.param(_entry(begun=True), "malformed", id="begun-bool"),
+        pytest.param(_entry(begun=-1), "malformed", id="begun-negative"),
+        pytest.param(_entry(begun=float("nan")), "malformed", id="begun-nan"),
+        pytest.param(_entry(begun=float("inf")), "malformed", id="begun-infinite"),
+        pytest.param(_entry(begun=1e300), "malformed", id="begun-far-away"),
+        pytest.param(_entry(begun=10**400), "malformed", id="begun-beyond-a-float"),
+    ],
+)
+def test_what_is_not_read(
+    lay: Callable[[Path], None], reason: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unsafe or nonsensical file is refused at once, with a word that says why."""
+    monkeypatch.chdir(path.parent)
+    lay(path)
+    assert refusal(read, path) == reason
+
+
+def test_one_bad_entry_spoils_the_file(path: Path) -> None:
+    """We write no bad entry, so whoever did may have written the others too."""
+    good = {"url": ONE.url, "begun": 5, "jwks": "{}"}
+    _text(_whole(endpoints=[good, good | {"begun": "5"}]))(path)
+    assert refusal(read, path) == "malformed"
+
+
+def test_only_our_own_files_and_roots(path: Path) -> None:
+    """The owner is this process's user or root."""
+    write(path, ONE)
+    if os.geteuid() != 0:
+        assert refusal(_key_file.read, "/etc/hostname", POOL_ID) == "malformed"  # root's: read, no key file
+        return
+    os.chown(path, 12345, -1)
+    assert refusal(read, path) == "owner"
+    os.chown(path, 0, 12345)
+    assert read(path) == [ONE]
+
+
+def test_a_file_that_grows_while_it_is_read() -> None:
+    """What is too large by the time of reading is no key file."""
+    assert _key_file._parse(b" " * (MAX_FILE_BYTES + 1)) is None
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_no_octets_break_the_reader(data: bytes) -> None:
+    """Whatever the file holds is refused or read; nothing else happens."""
+    assert _key_file._parse(data) is None
