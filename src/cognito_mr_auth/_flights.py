@@ -151,6 +151,7 @@ class Flights:
                 flight = self.begin(now, batch, seek=warm, everywhere=True, background=not warm)
             else:
                 flight.everywhere = True
+                flight.background = flight.background and not warm
                 self.advance(flight, now, batch)
         self.flush(batch)
         return flight

@@ -12,6 +12,7 @@ from typing import Any
 from . import _refresh as rules
 from ._keys import Document, assemble, read_document
 from ._snapshot import (
+    NO_KEYS,
     Endpoint,
     FetchFailed,
     Instant,
@@ -64,6 +65,8 @@ class Holdings:
         self.confirmed = False  # a flight has failed since the set went stale (R)
         self._dice = dice
         self._words: dict[str, Word] = {}
+        self._burnt: dict[str, Word] = {}  # of documents that were no words, but exposed keys (T5)
+        self._ever = False  # whether the pool has had a key at all
         self.snapshot: Snapshot = assemble((), now, windows, 0.0)
         self._load(records, now)
         self.snapshot = self._assembled(now)
@@ -84,9 +87,11 @@ class Holdings:
             except FetchFailed:
                 continue
             begun = (now[0] - age, now[1] - age)
-            self._words[record.url] = _word(record.url, begun, document, record.document)
-        if self.pool.seed is not None and not any(word.keys for word in self._words.values()):
+            if document.keys:
+                self._words[record.url] = _word(record.url, begun, document, record.document)
+        if self.pool.seed is not None and not self._words:
             self._words[""] = self._seed(self.pool.seed, now)
+        self._ever = bool(self._words)
 
     def _seed(self, raw: bytes, now: Instant) -> Word:
         local = all(each.loopback for each in self.pool.endpoints)
@@ -111,11 +116,12 @@ class Holdings:
 
     def _assembled(self, now: Instant) -> Snapshot:
         fresh_for = rules.drawn(self.windows.refresh_after, self._dice())
-        return assemble(self._words.values(), now, self.windows, fresh_for)
+        words = (*self._words.values(), *self._burnt.values())
+        return assemble(words, now, self.windows, fresh_for)
 
     def phase(self, now: Instant) -> str:
         """The age of the set in words: empty, fresh, aged, stale or expired."""
-        return rules.phase(self.snapshot, now, self.windows, ever=bool(self._words))
+        return rules.phase(self.snapshot, now, self.windows, ever=self._ever)
 
     def usable(self, now: Instant) -> bool:
         """Whether any key may be served at all."""
@@ -169,14 +175,14 @@ class Holdings:
             skipped = sum(count for _, count in document.skipped)
             events.append(FetchSucceeded(pool_id, url, seconds, len(document.keys), skipped))
             self.states[url] = rules.EndpointState()
-            self.confirmed = False
+            self.confirmed, self._ever = False, True
             if held is None or held.begun[1] <= begun[1]:  # K4: by the request's start
                 self._words[url] = _word(url, begun, document, raw)
+                self._burnt.pop(url, None)
             self._words.pop("", None)  # the first real word ends the seed (P)
         elif document.exposed:
             # No word (K4), but what was exposed stays exposed while the endpoint says so (T5).
-            held = held or Word(url, begun, {}, b"")
-            self._words[url] = held._replace(exposed=held.exposed | document.exposed)
+            self._burnt[url] = Word(url, begun, NO_KEYS, b"", exposed=document.exposed)
         self.publish(now, events)
         return bool(document.keys)
 
@@ -190,7 +196,7 @@ class Holdings:
     ) -> bool:
         """Take a failure: back-off (R6), or parking (K5), for which it gives False."""
         pool_id, url, status = self.pool.user_pool_id, endpoint.url, failure.status
-        if endpoint.kind == "updated" and status in (403, 404) and url not in self._words:
+        if endpoint.kind == "updated" and status in (403, 404) and not self._speaks(url, now):
             self.states[url] = rules.EndpointState(0, now, rules.PARKED_SECONDS, True, "not enabled")
             events.append(EndpointParked(pool_id, url, status or 0))
             return False
@@ -200,6 +206,11 @@ class Holdings:
         self.states[url] = rules.EndpointState(failures, now, rest, False, reason)
         events.append(FetchFailedEvent(pool_id, url, failure.reason, seconds, status, rest))
         return True
+
+    def _speaks(self, url: str, now: Instant) -> bool:
+        """Whether a word of that endpoint stands (K1)."""
+        word = self._words.get(url)
+        return word is not None and elapsed(now, word.begun) < self.windows.max_stale
 
     def plan(self, now: Instant, *, seek: bool, everywhere: bool) -> list[Endpoint]:
         """The endpoints that may be asked now, in order (see `_refresh.plan`)."""

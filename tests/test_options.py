@@ -1,0 +1,160 @@
+"""A verifier's settings: nonsense fails in the constructor and names the value (S7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import UserPool, Verifier
+from cognito_mr_auth._options import MAX_STALE_LIMIT, TOKEN_USES, check_callables, check_options, windows
+from cognito_mr_auth._snapshot import Windows
+from cognito_mr_auth.errors import ConfigurationError
+
+POOL = UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"])
+SAME = UserPool("us-west-2_EXAMPLE", client_ids=["2example23456789"])
+KEPT, ALSO_KEPT, KEPT_APART = (
+    UserPool(f"us-west-2_{name}", client_ids=["1example23456789"], key_file=path)
+    for name, path in [("ONE", "keys.json"), ("TWO", "./keys.json"), ("THREE", "other.json")]
+)
+
+NO_SECONDS = [
+    pytest.param("900", id="text"),
+    pytest.param(None, id="none"),
+    pytest.param(True, id="bool"),
+    pytest.param(-1, id="negative"),
+    pytest.param(-0.001, id="just-negative"),
+    pytest.param(float("nan"), id="nan"),
+    pytest.param(float("inf"), id="infinity"),
+    pytest.param(1e300, id="huge"),
+    pytest.param(10**400, id="beyond-a-float"),
+    pytest.param([5], id="list"),
+    pytest.param(5j, id="complex"),
+]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((900, 3600, 86400), id="defaults"),
+        pytest.param((0.5, 0.5, 0.5), id="all-one"),
+        pytest.param((1, 2, MAX_STALE_LIMIT), id="a-week"),
+    ],
+)
+def test_windows(values: tuple[float, float, float]) -> None:
+    """Rising ages within a week are taken, as floats."""
+    found = windows(*values)
+    assert found == Windows(*values)
+    assert {type(value) for value in found} == {float}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((0, 3600, 86400), id="zero"),
+        pytest.param((3601, 3600, 86400), id="refresh-after-revalidate"),
+        pytest.param((900, 86401, 86400), id="revalidate-after-stale"),
+        pytest.param((900, 3600, MAX_STALE_LIMIT + 1), id="more-than-a-week"),
+    ],
+)
+def test_windows_must_rise(values: tuple[float, float, float]) -> None:
+    """The refusal names the three values and what would be right."""
+    with pytest.raises(ConfigurationError, match="from above 0 to at most 7 days") as caught:
+        windows(*values)
+    assert all(repr(value) in str(caught.value) for value in values)
+
+
+@pytest.mark.parametrize("place", range(3), ids=Windows._fields)
+@pytest.mark.parametrize("value", NO_SECONDS)
+def test_no_window(place: int, value: Any) -> None:
+    """What is no number of seconds is refused by its name."""
+    values = [900, 3600, 86400]
+    values[place] = value
+    with pytest.raises(ConfigurationError) as caught:
+        windows(*values)
+    assert f"{Windows._fields[place]}={value!r}" in str(caught.value)
+
+
+def test_callables() -> None:
+    """Hooks that can be called, and absent ones, are taken; others are refused by name."""
+    check_callables(on_event=print, revoked=None, clock=lambda: (0.0, 0.0))
+    with pytest.raises(ConfigurationError, match=r"revoked='yes' is not callable"):
+        check_callables(on_event=None, revoked="yes")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"token_use": use} for use in TOKEN_USES),
+        {"leeway": 0},
+        {"leeway": 300},
+        {"cache_size": 0},
+        {"cache_size": 10**6},
+        {"pools": (POOL, KEPT, KEPT_APART)},
+    ],
+    ids=str,
+)
+def test_good_options(change: dict[str, Any]) -> None:
+    """The limits themselves are allowed, and pools without a key file share nothing."""
+    check_options(**{"pools": (POOL,), "token_use": "access", "leeway": 5, "cache_size": 1024} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param({"pools": ()}, "at least one UserPool", id="no-pool"),
+        pytest.param({"pools": ("us-west-2_EXAMPLE",)}, "'us-west-2_EXAMPLE'", id="pool-id"),
+        pytest.param({"pools": (UserPool,)}, "UserPool objects", id="class"),
+        pytest.param({"pools": (POOL, SAME)}, "'us-west-2_EXAMPLE' is given twice", id="same-pool"),
+        pytest.param({"pools": (KEPT, POOL, ALSO_KEPT)}, "keys.json", id="same-key-file"),
+        pytest.param({"token_use": "refresh"}, "token_use='refresh'", id="token-use"),
+        pytest.param({"token_use": "ACCESS"}, "token_use='ACCESS'", id="token-use-case"),
+        pytest.param({"token_use": None}, "token_use=None", id="token-use-none"),
+        pytest.param({"token_use": ["access"]}, "token_use=['access']", id="token-use-list"),
+        pytest.param({"leeway": 300.5}, "leeway=300.5: at most 300 seconds", id="leeway-too-large"),
+        pytest.param({"cache_size": -1}, "cache_size=-1", id="cache-negative"),
+        pytest.param({"cache_size": 10.0}, "cache_size=10.0", id="cache-float"),
+        pytest.param({"cache_size": True}, "cache_size=True", id="cache-bool"),
+        pytest.param({"cache_size": None}, "cache_size=None", id="cache-none"),
+    ],
+)
+def test_bad_options(change: dict[str, Any], says: str) -> None:
+    """The refusal names the setting and its value."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_options(**{"pools": (POOL,), "token_use": "access", "leeway": 5, "cache_size": 1024} | change)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("value", NO_SECONDS)
+def test_no_leeway(value: Any) -> None:
+    """What is no number of seconds is no leeway."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_options((POOL,), "access", value, 0)
+    assert f"leeway={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"token_use": "both"},
+        {"leeway": -1},
+        {"cache_size": -1},
+        {"refresh_after": 0},
+        {"revalidate_after": 1},
+        {"max_stale": 8 * 86400},
+        {"on_event": "print"},
+        {"revoked": True},
+        {"clock": 5},
+    ],
+    ids=str,
+)
+def test_the_constructor_asks(options: dict[str, Any]) -> None:
+    """Every setting of a Verifier goes through these checks."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        Verifier(POOL, **{"token_use": "access"} | options)
+
+
+def test_the_token_use_has_no_default() -> None:
+    """What must be chosen is chosen by the caller."""
+    with pytest.raises(TypeError, match="token_use"):
+        Verifier(POOL)  # type: ignore[call-arg]
