@@ -189,9 +189,7 @@ def test_who_and_what_are_required_strings(use: str, name: str, value: object) -
         pytest.param(claims("id"), ACCESS, "token_use", id="id-for-access"),
         pytest.param(claims(), ID, "token_use", id="access-for-id"),
         pytest.param(claims(client_id=CANARY), ACCESS, "client_id", id="client"),
-        pytest.param(
-            claims(client_id=CLIENT.upper()), ACCESS, "client_id", id="client-in-capitals"
-        ),
+        pytest.param(claims(client_id=CLIENT.upper()), ACCESS, "client_id", id="client-in-capitals"),
         pytest.param(claims(client_id=CLIENT + "\n"), ACCESS, "client_id", id="client-newline"),
         pytest.param(claims(client_id=CANARY, aud=CLIENT), ACCESS, "client_id", id="aud-no-client"),
         pytest.param(claims("id", aud=CANARY), ID, "aud", id="id-client"),

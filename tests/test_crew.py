@@ -28,7 +28,9 @@ class Held:
         self.crew = Crew()
         self.release = threading.Event()
 
-    def start(self, place: object, *, background: bool = False, work: Callable[[], None] | None = None) -> str:
+    def start(
+        self, place: object, *, background: bool = False, work: Callable[[], None] | None = None
+    ) -> str:
         """Start waiting work at this place."""
         return self.crew.start(place, f"{NAME} {place}", work or self._wait, background=background)
 
@@ -93,7 +95,8 @@ def test_foreground_never_queues_behind_background(held: Held) -> None:
     assert rest == [STARTED] * (MAX_THREADS - MAX_BACKGROUND) + [FULL]
 
 
-@pytest.mark.parametrize("error", [None, SystemExit], ids=["returns", "raises"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [None, ValueError], ids=["returns", "raises"])
 def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None) -> None:
     """However the work ends, its place is free afterwards, and nothing is kept."""
     held = Held()

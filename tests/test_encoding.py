@@ -90,12 +90,8 @@ def nested(levels: int, *, opening: bytes = b"[", closing: bytes = b"]") -> byte
         pytest.param(b'{"a":{"a":1}}', {"a": {"a": 1}}, id="same-name-elsewhere"),
         pytest.param(b'{"a":1,"A":2}', {"a": 1, "A": 2}, id="names-differ-in-case"),
         pytest.param(b'{"a":"' + b"[{" * 40 + b'"}', {"a": "[{" * 40}, id="brackets-in-a-string"),
-        pytest.param(
-            b'{"a":"\\"' + b"[" * 40 + b'\\\\"}', {"a": '"' + "[" * 40 + "\\"}, id="quotes-in-it"
-        ),
-        pytest.param(
-            b'{"a":[' + b",".join([b"{}"] * 40) + b"]}", {"a": [{}] * 40}, id="wide-not-deep"
-        ),
+        pytest.param(b'{"a":"\\"' + b"[" * 40 + b'\\\\"}', {"a": '"' + "[" * 40 + "\\"}, id="quotes-in-it"),
+        pytest.param(b'{"a":[' + b",".join([b"{}"] * 40) + b"]}", {"a": [{}] * 40}, id="wide-not-deep"),
     ],
 )
 def test_strict_json_is_read(data: bytes, value: dict[str, object]) -> None:

@@ -158,7 +158,9 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
         pytest.param({"mode": "huge", "size": MAX_BODY_BYTES + 1}, "body-too-large", id="one-octet-too-many"),
         pytest.param({"mode": "custom", "headers": {"Content-Encoding": "br"}}, "encoding", id="brotli"),
         pytest.param(
-            {"mode": "custom", "headers": {"Content-Encoding": "identity, gzip"}}, "encoding", id="two-encodings"
+            {"mode": "custom", "headers": {"Content-Encoding": "identity, gzip"}},
+            "encoding",
+            id="two-encodings",
         ),
     ],
 )
@@ -233,7 +235,9 @@ def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
     assert Fetcher()(url, PATIENT).startswith(b"{")
 
 
-@pytest.mark.parametrize("host", ["a" * 64 + ".invalid", "nothing.invalid"], ids=["label-too-long", "no-such-name"])
+@pytest.mark.parametrize(
+    "host", ["a" * 64 + ".invalid", "nothing.invalid"], ids=["label-too-long", "no-such-name"]
+)
 def test_a_name_without_address(host: str) -> None:
     """A name that does not resolve is a failure to connect."""
     assert failure(Fetcher(), f"http://{host}/", PATIENT).reason == "connect"
@@ -277,7 +281,7 @@ class _Streamed(httpx.SyncByteStream):
 def test_a_transport_replaces_the_network() -> None:
     """What it answers is the answer, and it stays open for the next fetch."""
     fetcher = Fetcher(answering(200, stream=_Streamed(b"{", b"}")))
-    assert [fetcher("https://cognito-idp.us-west-2.amazonaws.com/x", PATIENT) for _ in range(2)] == [b"{}"] * 2
+    assert [fetcher(COGNITO, PATIENT) for _ in range(2)] == [b"{}"] * 2
 
 
 @pytest.mark.parametrize(
@@ -471,9 +475,9 @@ COGNITO = "https://cognito-idp.us-west-2.amazonaws.com/x"
         pytest.param(COGNITO, {"all": "http://a", "https": "http://s"}, "http://s", id="own-before-all"),
         pytest.param(COGNITO, {"https": ""}, None, id="empty"),
         pytest.param(COGNITO, {"https": "http://p", "no": "*"}, None, id="no-proxy-at-all"),
-        pytest.param(COGNITO, {"https": "http://p", "no": "amazonaws.com"}, None, id="no-proxy-suffix"),
-        pytest.param(COGNITO, {"https": "http://p", "no": "a.test, .amazonaws.com"}, None, id="no-proxy-list"),
-        pytest.param(COGNITO, {"https": "http://p", "no": "aws.com"}, "http://p", id="no-proxy-is-no-substring"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "amazonaws.com"}, None, id="no-suffix"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "a.b, .amazonaws.com"}, None, id="no-list"),
+        pytest.param(COGNITO, {"https": "http://p", "no": "aws.com"}, "http://p", id="no-substring"),
         pytest.param("http://vpce.test/x", {"http": "http://p"}, "http://p", id="plain-http"),
         pytest.param("https://localhost/x", {"https": "http://p"}, None, id="localhost"),
         pytest.param("https://127.0.0.1:8443/x", {"https": "http://p"}, None, id="127.0.0.1"),
@@ -587,7 +591,7 @@ def test_through_a_proxy(
 )
 def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     """Scheme, host and port are taken from the URL; the login is not part of the address."""
-    transport = _network.Transport(_network.Line(0.0), lambda: ssl.create_default_context(), proxy)
+    transport = _network.Transport(_network.Line(0.0), ssl.create_default_context, proxy)
     url = httpx.URL(origin.decode())
     found = transport._pool._proxy_url  # type: ignore[union-attr]
     assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)

@@ -110,7 +110,7 @@ def test_the_parent_goes_on_after_a_child_has_closed(pool: FakeUserPool) -> None
 
 
 def test_a_cache_of_the_childs_own(pool: FakeUserPool) -> None:
-    """A verifier that was collected leaves the fork hook nothing to do."""
+    """The child begins with an empty cache and a new lock; the parent keeps what it has."""
     verifier: Verifier | None = pool.offline_verifier()
     assert verifier is not None
     verifier.verify(pool.access_token())

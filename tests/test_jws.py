@@ -165,9 +165,7 @@ NO_OBJECTS = [
     pytest.param(b'{"alg":"RS256","kid":"a-kid","x":1e400}', id="overflow"),
     pytest.param(rb'{"alg":"RS256","kid":"\ud800"}', id="lone-surrogate"),
     pytest.param(b'{"alg":"RS256","kid":"a-kid","x":"\xff"}', id="no-utf-8"),
-    pytest.param(
-        b'{"alg":"RS256","kid":"a-kid","x":' + b"[" * 500 + b"]" * 500 + b"}", id="too-deep"
-    ),
+    pytest.param(b'{"alg":"RS256","kid":"a-kid","x":' + b"[" * 500 + b"]" * 500 + b"}", id="too-deep"),
 ]
 
 
@@ -289,9 +287,7 @@ def test_another_typ_is_another_kind_of_token(typ: object) -> None:
 
 
 @pytest.mark.parametrize("value", [None, False, "", [], {"kty": "RSA"}, "https://127.0.0.1:9/"])
-@pytest.mark.parametrize(
-    "name", ["jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"]
-)
+@pytest.mark.parametrize("name", ["jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"])
 def test_no_member_changes_what_is_verified(name: str, value: object) -> None:
     """Members that bring a key or change the processing are refused, whatever they hold (T3)."""
     assert "never accepted" in str(refused(TokenMalformed, parse, token(header(**{name: value}))))
@@ -343,9 +339,7 @@ def test_one_flipped_bit_is_enough(signing_key: SigningKey, where: int) -> None:
     octets = bytearray(jws.signature)
     octets[where] ^= 1
     for changed in (bytes(octets), jws.signature[:where], b"\0" + jws.signature):
-        refused(
-            SignatureInvalid, verify_signature, jws._replace(signature=changed), public(signing_key)
-        )
+        refused(SignatureInvalid, verify_signature, jws._replace(signature=changed), public(signing_key))
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])

@@ -241,12 +241,8 @@ def test_a_leak_without_a_modulus_exposes_nothing_known() -> None:
         pytest.param(b'{"keys":[NaN]}', "document-not-jwks", id="nan"),
         pytest.param(b'{"keys":[1e400]}', "document-not-jwks", id="overflow"),
         pytest.param(rb'{"keys":["\ud800"]}', "document-not-jwks", id="lone-surrogate"),
-        pytest.param(
-            b'{"keys":' + b"[" * 9_999 + b"]" * 9_999 + b"}", "document-not-jwks", id="deep"
-        ),
-        pytest.param(
-            b'{"keys":[]}' + b" " * (MAX_DOCUMENT_BYTES - 10), "document-too-large", id="too-large"
-        ),
+        pytest.param(b'{"keys":' + b"[" * 9_999 + b"]" * 9_999 + b"}", "document-not-jwks", id="deep"),
+        pytest.param(b'{"keys":[]}' + b" " * (MAX_DOCUMENT_BYTES - 10), "document-too-large", id="too-large"),
         pytest.param(
             json.dumps({"keys": [None] * (MAX_KEYS + 1)}).encode(),
             "document-too-many-keys",

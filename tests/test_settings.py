@@ -32,7 +32,10 @@ def made(**changes: str | None) -> Verifier:
         pytest.param({"CLIENT_IDS": " a1 ,b2 "}, "client_ids", {"a1", "b2"}, id="clients"),
         pytest.param({"CLIENT_IDS": "ANY_CLIENT"}, "client_ids", None, id="any-client"),
         pytest.param(
-            {"REPLICA_REGIONS": "us-east-1, eu-west-1"}, "replica_regions", ("us-east-1", "eu-west-1"), id="replicas"
+            {"REPLICA_REGIONS": "us-east-1, eu-west-1"},
+            "replica_regions",
+            ("us-east-1", "eu-west-1"),
+            id="replicas",
         ),
         pytest.param({}, "replica_regions", (), id="no-replicas"),
         pytest.param({}, "audience", None, id="no-audience"),
@@ -54,7 +57,7 @@ def test_the_token_use(use: str) -> None:
     verifier = made(TOKEN_USE=use)
     assert {route.expected.token_use for route in verifier._routes.values()} == {use}
     assert {route.expected.token_use for route in made()._routes.values()} == {"access"}
-    assert {issuer for issuer in verifier._routes} == {pool.issuer("original"), pool.issuer("updated")}
+    assert set(verifier._routes) == {pool.issuer("original"), pool.issuer("updated")}
 
 
 def test_the_issuers() -> None:

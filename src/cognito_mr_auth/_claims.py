@@ -89,6 +89,8 @@ def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) 
             claim="token_use",
             hint=f"this is {sent}; send the {wanted} token",
         )
+    if "jti" in claims and claims["jti"].__class__ is not str:
+        _refuse("jti", "must be a string")  # RFC 7519 4.1.7
     client_claim = "client_id" if use == "access" else "aud"
     client = _text(claims, client_claim)
     if expected.client_ids is not None and client not in expected.client_ids:

@@ -72,13 +72,9 @@ async def _pause(future: Any, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
-
-    def call(_future: object) -> None:
+    def call(_future: object) -> None:  # once, and nobody else ends or cancels `woken`
         try:
-            loop.call_soon_threadsafe(wake)
+            loop.call_soon_threadsafe(woken.set_result, None)
         except RuntimeError:  # the loop has been closed meanwhile: nobody waits there
             return
 

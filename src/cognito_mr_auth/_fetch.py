@@ -59,6 +59,8 @@ class Fetcher:
 
         A fork during an import inside a fetch thread would leave the import lock held in the child.
         """
+        if self._prepared:
+            return
         import email.utils  # noqa: F401
         import urllib.request  # noqa: F401
 
@@ -68,6 +70,7 @@ class Fetcher:
 
         if self._ssl_context is None and any(url.startswith("https:") for url in urls):
             self._ssl_context = httpx.create_ssl_context()
+            self._prepared = True
 
     def __call__(self, url: str, seconds: float) -> bytes:
         """The body of a 200 answer.
@@ -158,7 +161,7 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
 
 def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     size = 0
-    for piece in answer.iter_raw():
+    for piece in answer.iter_bytes():
         size += len(piece)
         if size > MAX_BODY_BYTES:
             raise FetchFailed("body-too-large", status=200)

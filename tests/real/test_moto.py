@@ -162,8 +162,8 @@ def test_another_pool_is_refused(signed_in: SignedIn) -> None:
 
 def elsewhere(signed_in: SignedIn) -> httpx.MockTransport:
     """A network on which any URL serves moto's document."""
-    document = download(signed_in)
-    return httpx.MockTransport(lambda _: httpx.Response(200, json=document))
+    octets = json.dumps(download(signed_in)).encode()
+    return httpx.MockTransport(lambda _: httpx.Response(200, content=iter([octets])))
 
 
 @pytest.mark.parametrize("token_use", ["access", "id"])

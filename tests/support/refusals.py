@@ -15,9 +15,7 @@ CANARY = "c4n4ryInTheToken"
 Refusal = TypeVar("Refusal", bound=AuthError)
 
 
-def refused(
-    kind: type[Refusal], function: Callable[..., Any], *values: Any, **named: Any
-) -> Refusal:
+def refused(kind: type[Refusal], function: Callable[..., Any], *values: Any, **named: Any) -> Refusal:
     """The error of exactly this class that the call ends with, once it has been searched."""
     with pytest.raises(kind) as caught:
         function(*values, **named)

@@ -138,7 +138,7 @@ class Rig:
         self.flights, self.held = self.store._flights, self.store._held
         by_kind = {each.kind: each for each in self.pool.endpoints}
         self.updated: Endpoint = by_kind["updated"]
-        self.original: Endpoint = by_kind["original"]
+        self.original: Endpoint | None = by_kind.get("original")
         self.replica: Endpoint | None = by_kind.get("replica")
 
     def _emit(self, events: Collection[Event]) -> None:

@@ -20,10 +20,10 @@ PHASE_SECONDS: Final = 2.2
 # Enough for smooth counts, and a tenth of what one core can mint and verify.
 TOKENS_PER_SECOND: Final = 40.0
 # A real verifier's windows are 15 min, 1 h and 24 h. The set is to be renewed several times in a
-# phase, and to outlive the outage by far. The second window is beyond the 2 s that a caller waits,
-# as in real life: else the set would be stale before the first attempt to renew it is over.
+# phase, and to outlive the outage by far. The second window is beyond the 5 s of a flight, as in
+# real life: else the set would be stale before an attempt to renew it from a dead Region is over.
 REFRESH_AFTER_S: Final = 0.5
-REVALIDATE_AFTER_S: Final = 3.0
+REVALIDATE_AFTER_S: Final = 6.0
 MAX_STALE_S: Final = 60.0
 
 # The primary Region's endpoints accept requests and never answer: the worst way to fail, since a

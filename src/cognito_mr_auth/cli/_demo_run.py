@@ -7,7 +7,7 @@ the `watch` that it was given.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Final, NamedTuple, Protocol
@@ -98,6 +98,7 @@ class _Run:
         self._kinds: dict[str, str] = {endpoint.url: endpoint.kind for endpoint in endpoints}
         self._calls: list[Future[None]] = []
         self._began = self._phase_began = time.monotonic()
+        self._modes: Mapping[str, str] = {}
         self._well = frozenset(self._kinds.values())
         self._first = self._start(None)
         self._cold: list[_Watched] = []
@@ -139,7 +140,10 @@ class _Run:
         self._world(self._well & well)  # while it changes, only what is well before and after
         for endpoint in self._endpoints:
             mode = phase.faults.get(endpoint.kind)
+            if mode == self._modes.get(endpoint.kind):
+                continue  # to fail anew would let go of the requests that hang there
             endpoint.heal() if mode is None else endpoint.fail(mode)
+        self._modes = phase.faults
         if phase.rotate:
             self._pool.rotate()
             new = frozenset({self._pool.access_key.kid, self._pool.id_key.kid})

@@ -1,0 +1,283 @@
+"""Taking steps: on a thread that blocks, or in a task that awaits, with the same outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth._drive import adrive, drive, together
+from cognito_mr_auth._hooks import BROKEN
+from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
+
+LONG = 30.0
+"""Seconds that no test here waits."""
+
+Take = Callable[[Generator[Any, Any, Any]], Any]
+
+
+def ended() -> Future[None]:
+    """A future that is over."""
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
+def waiting(*waits: tuple[Future[None], float], result: object = "done") -> Generator[Any, Any, Any]:
+    """Steps that wait for each, then give the result."""
+    for wait in waits:
+        assert (yield wait) is None
+    return result
+
+
+BOTH = pytest.mark.parametrize(
+    "take", [drive, lambda steps: asyncio.run(adrive(steps))], ids=["drive", "adrive"]
+)
+
+
+@BOTH
+def test_steps_without_a_wait(take: Take) -> None:
+    """Their result is the result."""
+    assert take(waiting()) == "done"
+
+
+@BOTH
+def test_a_future_that_is_over(take: Take) -> None:
+    """It is not waited for."""
+    assert take(waiting((ended(), LONG), (ended(), LONG))) == "done"
+
+
+@BOTH
+def test_a_future_that_ends_meanwhile(take: Take) -> None:
+    """Its end, on any thread, ends the wait."""
+    future: Future[None] = Future()
+    threading.Timer(0.02, future.set_result, [None]).start()
+    assert take(waiting((future, LONG))) == "done"
+
+
+@BOTH
+def test_a_future_that_does_not_end(take: Take) -> None:
+    """The wait ends when its seconds are over, and the future is left as it was."""
+    future: Future[None] = Future()
+    assert take(waiting((future, 0.01))) == "done"
+    assert not future.done()
+    future.set_result(None)  # nobody waits there any more
+
+
+@BOTH
+def test_an_error_of_the_steps(take: Take) -> None:
+    """It is the caller's, as it was raised."""
+
+    def steps() -> Generator[Any, Any, None]:
+        yield ended(), LONG
+        raise KeyUnknown
+
+    with pytest.raises(KeyUnknown):
+        take(steps())
+
+
+@BOTH
+def test_the_steps_are_closed(take: Take) -> None:
+    """Whatever ends the wait, the steps can clean up."""
+    cleaned = []
+
+    def steps() -> Generator[Any, Any, None]:
+        try:
+            yield "neither a wait", "nor an awaitable", "but a tuple of three"
+        finally:
+            cleaned.append(True)
+
+    with pytest.raises(TypeError):
+        take(steps())
+    assert cleaned == [True]
+
+
+# --- Awaitables
+
+
+def asking(awaitable: Any) -> Generator[Any, Any, object]:
+    """Steps whose result is what the awaitable gave."""
+    answer: object = yield awaitable
+    return answer
+
+
+async def _answer(value: object) -> object:
+    await asyncio.sleep(0)
+    return value
+
+
+async def _raise() -> object:
+    raise ValueError("a bug")
+
+
+class _Awaitable:
+    """An awaitable that is no coroutine."""
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        yield from asyncio.sleep(0).__await__()
+        return True
+
+
+@pytest.mark.parametrize(
+    ("make", "answer"),
+    [
+        pytest.param(lambda: _answer(True), True, id="true"),
+        pytest.param(lambda: _answer(None), None, id="none"),
+        pytest.param(_Awaitable, True, id="no-coroutine"),
+        pytest.param(_raise, BROKEN, id="raises"),
+    ],
+)
+def test_an_awaitable_is_awaited(make: Callable[[], Awaitable[object]], answer: object) -> None:
+    """Its outcome is sent back; what it raises is no answer, and reaches nobody."""
+    assert asyncio.run(adrive(asking(make()))) is answer
+
+
+@pytest.mark.parametrize("make", [lambda: _answer(True), _Awaitable], ids=["coroutine", "other"])
+def test_a_thread_awaits_nothing(make: Callable[[], Awaitable[object]]) -> None:
+    """Drive refuses, and leaves no coroutine that warns that it was never awaited."""
+    with pytest.raises(TypeError, match=r"call averify\(\)"):
+        drive(asking(make()))
+
+
+def test_cancellation_passes_through_an_awaitable() -> None:
+    """A cancelled caller is cancelled, and no hook's failure."""
+
+    async def main() -> None:
+        task = asyncio.create_task(adrive(asking(asyncio.Event().wait())))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+# --- Tasks, loops, cancellation
+
+
+def test_a_cancelled_waiter_leaves_the_future_alone() -> None:
+    """Others go on waiting for it, and its end afterwards disturbs nobody."""
+    future: Future[None] = Future()
+
+    async def main() -> object:
+        first = asyncio.create_task(adrive(waiting((future, LONG))))
+        second = asyncio.create_task(adrive(waiting((future, LONG), result="second")))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert not future.done()
+        future.set_result(None)
+        return await second
+
+    assert asyncio.run(main()) == "second"
+
+
+def test_a_future_that_ends_after_the_wait() -> None:
+    """Its late wake-up disturbs nobody, and the next wait for it ends at once."""
+    future: Future[None] = Future()
+
+    async def main() -> None:
+        await adrive(waiting((future, 0.0)))
+        future.set_result(None)
+        await asyncio.sleep(0)  # the late call comes here
+        await adrive(waiting((future, LONG), (future, LONG)))
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_was_closed_meanwhile() -> None:
+    """The end of a flight finds nobody, and says nothing."""
+    future: Future[None] = Future()
+    asyncio.run(adrive(waiting((future, 0.01))))
+    future.set_result(None)
+    assert future.exception() is None
+
+
+def test_the_late_wake_up_of_a_cancelled_waiter() -> None:
+    """A waiter that was cancelled between the end and its wake-up is not woken."""
+    future: Future[None] = Future()
+
+    async def main() -> None:
+        task = asyncio.create_task(adrive(waiting((future, LONG))))
+        await asyncio.sleep(0)
+        future.add_done_callback(lambda _future: task.cancel())
+        future.set_result(None)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_several_loops_wait_for_one_future() -> None:
+    """Tasks of different loops, and a thread, share a flight."""
+    future: Future[None] = Future()
+    ready = threading.Barrier(4)
+    results: list[object] = []
+
+    def steps() -> Generator[Any, Any, object]:
+        ready.wait(10.0)
+        return (yield from waiting((future, LONG)))
+
+    takers: list[Take] = [drive, *[lambda steps: asyncio.run(adrive(steps))] * 2]
+    threads = [
+        threading.Thread(target=lambda take=take: results.append(take(steps()))) for take in takers
+    ]
+    for thread in threads:
+        thread.start()
+    ready.wait(10.0)
+    future.set_result(None)
+    for thread in threads:
+        thread.join(10.0)
+    assert results == ["done"] * 3
+
+
+# --- Several at once
+
+
+def member(
+    log: list[str], name: str, waits: int, error: AuthError | None = None
+) -> Generator[Any, Any, None]:
+    """Steps that log when they begin and end."""
+    log.append(f"{name} begins")
+    for _ in range(waits):
+        yield ended(), LONG
+    log.append(f"{name} ends")
+    if error is not None:
+        raise error
+
+
+@BOTH
+def test_together(take: Take) -> None:
+    """All begin before the first wait, and all end."""
+    log: list[str] = []
+    assert take(together([member(log, "a", 2), member(log, "b", 0), member(log, "c", 1)])) is None
+    assert log == ["a begins", "b begins", "b ends", "c begins", "a ends", "c ends"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        pytest.param(None, KeyUnknown(), KeyUnknown, id="last"),
+        pytest.param(KeyUnknown(), None, KeyUnknown, id="first"),
+        pytest.param(KeyUnknown(), KeysUnavailable(), KeysUnavailable, id="both"),
+    ],
+)
+@pytest.mark.parametrize("waits", [0, 2])
+def test_an_error_keeps_nobody_from_ending(
+    first: AuthError | None, second: AuthError | None, kind: type[AuthError], waits: int
+) -> None:
+    """The last error is given when all are done."""
+    log: list[str] = []
+    found = drive(together([member(log, "a", waits, first), member(log, "b", waits, second)]))
+    assert (type(found), {"a ends", "b ends"} <= set(log)) == (kind, True)
+
+
+def test_together_nobody() -> None:
+    """Nobody is done at once."""
+    assert drive(together([])) is None

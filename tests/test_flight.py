@@ -1,0 +1,105 @@
+"""One flight's bookkeeping: whom it asks next, when it is settled, when it is late."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth._flight import ANSWERED, CUT, FAILED, MAX_WANTED, Ask, Flight
+from cognito_mr_auth._snapshot import Endpoint
+
+QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab"]
+
+
+def flight(*, everywhere: bool = False) -> Flight:
+    """A flight for the kid "k", born at 10 by pace and at (100, 100) by the clock."""
+    made = Flight(
+        list(QUEUE),
+        born=10.0,
+        begun=(100.0, 100.0),
+        everywhere=everywhere,
+        background=False,
+        limit=5.0,
+        hedge=0.2,
+        new_round=Future,
+    )
+    made.want("k")
+    return made
+
+
+def ask(made: Flight, pace: float = 10.0) -> Ask:
+    """The first of the queue is asked."""
+    one = Ask(made.queue[0], (100.0, 100.0), len(made.asks) + 1)
+    made.launched(one, pace)
+    return one
+
+
+def test_one_after_the_other() -> None:
+    """R2: the first at once, the next after the hedge."""
+    made = flight()
+    assert made.next(10.0, {}) is QUEUE[0]
+    ask(made)
+    assert made.next(10.1, {}) is None
+    assert made.next(10.25, {}) is QUEUE[1]
+
+
+@pytest.mark.parametrize(("state", "keys", "more"), [(FAILED, {}, True), (ANSWERED, {"k": 1}, False)])
+def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool) -> None:
+    """R2: on with the queue after a failure or a miss; the wanted key ends the flight."""
+    made = flight()
+    ask(made).state = state
+    assert (made.next(10.0, keys) is not None) is more
+    assert made.settled(keys) is not more
+    assert made.answers == (state == ANSWERED)
+
+
+def test_everywhere() -> None:
+    """R2: all at once, wanted or not; settled when none is out."""
+    made = flight(everywhere=True)
+    first, second = ask(made), ask(made)
+    first.state = ANSWERED
+    assert not made.settled({"k": 1})
+    assert made.pending == 1
+    second.state = CUT
+    assert made.settled({"k": 1})
+    assert made.cut
+    assert made.next(99.0, {}) is None
+
+
+def test_a_flight_that_is_over_asks_nobody() -> None:
+    """K4: nothing is begun after the end."""
+    made = flight()
+    made.over = True
+    assert made.next(99.0, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "pace", "late"),
+    [
+        ((100.0, 100.0), 14.9, False),
+        ((100.0, 100.0), 15.0, True),
+        ((105.0, 100.0), 10.0, True),
+        ((0.0, 105.0), 10.0, True),
+    ],
+)
+def test_late(now: tuple[float, float], pace: float, late: bool) -> None:
+    """R7: the deadline passes by whichever clock saw it pass."""
+    assert flight().late(now, pace) is late
+
+
+def test_wanted_is_bounded() -> None:
+    """A crowd of forged kids costs no memory."""
+    made = flight()
+    for number in range(2 * MAX_WANTED):
+        made.want(str(number))
+    assert len(made.wanted) == MAX_WANTED
+
+
+def test_a_turn() -> None:
+    """R3: each happening ends one round and begins the next."""
+    made = flight()
+    first = made.round
+    assert made.turn() is first
+    assert made.round is not first

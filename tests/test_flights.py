@@ -1,0 +1,120 @@
+"""Requests on threads and what comes back: order of effects, odd transports, the lock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.rig import DOWN, Rig
+
+from cognito_mr_auth import events
+from cognito_mr_auth._flights import Gear, _save_nothing
+from cognito_mr_auth._snapshot import FetchFailed
+
+
+def test_waiters_first_then_the_file_then_the_hooks(tmp_path: Path) -> None:
+    """H3, P: waiters are released before the file is written and events are told, without the lock."""
+    rig = Rig(key_file=tmp_path / "keys.json")
+    rig.save_events = [events.KeyFileProblem(rig.pool.user_pool_id, "full")]
+    caller = rig.call(rig.kid)
+    assert caller.wait is not None
+    caller.wait[0].add_done_callback(lambda _: rig._unlocked("waiter"))
+    rig.land("updated")
+    assert rig.log == ["waiter", "save", "emit"]
+    assert rig.events[-1] == rig.save_events[0]
+    assert [record.url for record in rig.saved[0]] == [rig.updated.url]
+
+
+def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> None:
+    """P: the file is written after an answer only."""
+    rig = Rig()
+    rig.fill()
+    assert rig.saved == []
+    rig = Rig(key_file=tmp_path / "keys.json")
+    rig.call(rig.kid)
+    rig.land("updated", DOWN)
+    assert rig.saved == []
+    assert _save_nothing(rig.pool, []) == ()
+    assert Gear._field_defaults["save"] is _save_nothing
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (RuntimeError("a user's transport"), "broken-transport"),
+        (SystemExit(), "broken-transport"),
+        (FetchFailed("connect"), "connect"),
+        (b"<html>", "document-not-jwks"),
+        (b'{"keys":[]}', "document-no-usable-key"),
+    ],
+)
+def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: str) -> None:
+    """K4, R6: whatever is no key set is a failure with a fixed word."""
+    rig = Rig()
+    rig.call(rig.kid)
+    rig.land("updated", answer)
+    assert [each.reason for each in rig.told(events.FetchFailed)] == [reason]
+    assert rig.held.states[rig.updated.url].failures == 1
+
+
+def test_each_request_has_what_is_left_of_the_flight() -> None:
+    """R1: a flight has 5 s from its first request."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    rig.later(0.5)
+    caller.step()
+    rig.land("original", DOWN)
+    rig.land("updated")
+    assert rig.fetch.seconds == pytest.approx([4.5, 4.5])
+
+
+def test_a_waiter_cannot_cancel_the_round() -> None:
+    """Sync and async: a cancelled waiter never cancels a flight."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    assert caller.wait is not None
+    assert not caller.wait[0].cancel()
+
+
+def test_an_offline_pool_loads_no_client() -> None:
+    """F: nothing is prepared where nobody is ever asked."""
+    fake = Rig().fake
+    rig = Rig(fake=fake, jwks=fake.jwks(), offline=True)
+    rig.warm()
+    rig.call("unknown")
+    assert rig.fetch.prepared == []
+
+
+def test_a_frozen_flight_asks_nobody_more() -> None:
+    """R7: after a freeze the rest of the queue would be asked in vain, so the flight ends."""
+    rig = Rig()
+    rig.call(rig.kid)
+    rig.clock.freeze(3600)
+    rig.land("updated")
+    assert rig.flights.current is None
+    assert len(rig.crew.asked) == 1
+    assert rig.key() is None
+
+
+def test_the_last_flight_without_an_answer_is_remembered() -> None:
+    """R4: what is beyond the budget is answered by what the last flight found."""
+    rig = Rig()
+    assert rig.flights.last_answered
+    rig.call(rig.kid)
+    for kind in ("updated", "original", "replica"):
+        rig.land(kind, DOWN)
+    assert not rig.flights.last_answered
+
+
+def test_an_older_answer_is_an_answer_but_no_news() -> None:
+    """K4: by the request's start; an answer of an older request never replaces a newer one."""
+    rig = Rig()
+    old = json.dumps(rig.fake.jwks()).encode()
+    rig.fake.rotate()
+    rig.fill()
+    before = rig.held.records()
+    now = rig.clock()
+    document = rig.held.read(old, local=False)
+    assert rig.held.heard(rig.updated, (now[0] - 9, now[1] - 9), old, document, 0.1, now, [])
+    assert rig.held.records() == before

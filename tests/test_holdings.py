@@ -1,0 +1,238 @@
+"""What a pool holds: words from files, seeds and endpoints, and how each endpoint has been doing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from support.rig import Rig
+
+from cognito_mr_auth import events
+from cognito_mr_auth._snapshot import Endpoint, FetchFailed, Record
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.testing import FakeUserPool
+
+FAKE = FakeUserPool()
+RAW = json.dumps(FAKE.jwks()).encode()
+EXPOSING = json.dumps(FAKE.jwks(private=True)).encode()
+URL, OTHER = (each.url for each in Rig(fake=FAKE).pool.endpoints[:2])
+WALL = Rig(fake=FAKE).clock.wall
+BOTH = {FAKE.access_key.kid, FAKE.id_key.kid}
+
+
+def hear(rig: Rig, endpoint: Endpoint, raw: bytes, *, age: float = 0.0) -> tuple[bool, list[Any]]:
+    """An answer to a request begun `age` seconds ago."""
+    now, told = rig.clock(), []
+    document = rig.held.read(raw, local=False)
+    begun = (now[0] - age, now[1] - age)
+    return rig.held.heard(endpoint, begun, raw, document, 0.1, now, told), told
+
+
+def kinds(told: list[Any]) -> list[str]:
+    """The names of the events, in order."""
+    return [type(event).__name__ for event in told]
+
+
+@pytest.mark.parametrize(
+    ("record", "state"),
+    [
+        pytest.param(Record(URL, WALL - 5, RAW), "fresh", id="young"),
+        pytest.param(Record(URL, WALL - 7200, RAW), "stale", id="two hours"),
+        pytest.param(Record(URL, WALL + 59, RAW), "fresh", id="a clock a little ahead"),
+        pytest.param(Record(URL, WALL + 61, RAW), "empty", id="from the future"),
+        pytest.param(Record(URL, WALL - 86400, RAW), "empty", id="max_stale"),
+        pytest.param(Record("https://else.example", WALL, RAW), "empty", id="another pool's"),
+        pytest.param(Record(URL, WALL, b"{"), "empty", id="no document"),
+        pytest.param(Record(URL, WALL, b'{"keys":[]}'), "empty", id="no key"),
+    ],
+)
+def test_records_of_a_key_file(record: Record, state: str) -> None:
+    """P: words of this pool's endpoints that are not too old; they pass the filters of a fetch."""
+    rig = Rig(fake=FAKE, records=[record])
+    assert rig.held.state == state
+    assert rig.held.records() == ([record] if state != "empty" else [])
+
+
+def test_a_seed_yields_to_a_word_of_the_file() -> None:
+    """P: the seed is used only where no word is usable, and is never saved."""
+    other = FakeUserPool().jwks()
+    assert set(Rig(fake=FAKE, jwks=other, records=[Record(URL, WALL, RAW)]).held.snapshot.keys) == BOTH
+    seeded = Rig(fake=FAKE, jwks=other)
+    assert seeded.held.state == "stale"
+    assert seeded.held.records() == []
+    _, told = hear(seeded, seeded.updated, RAW)
+    assert set(seeded.held.snapshot.keys) == BOTH
+    assert kinds(told) == ["FetchSucceeded", "KeysChanged", "StateChanged"]
+
+
+@pytest.mark.parametrize(
+    ("jwks", "says"),
+    [
+        ("{", "document-not-jwks"),
+        ({"keys": []}, "it is empty"),
+        ({"keys": [{"kty": "EC"}]}, "not-rsa"),
+    ],
+)
+def test_a_seed_without_a_key_is_a_configuration_error(jwks: Any, says: str) -> None:
+    """S7: nonsense fails in the constructor, and says why."""
+    with pytest.raises(ConfigurationError, match=says):
+        Rig(fake=FAKE, jwks=jwks)
+
+
+def test_an_answer_tells_what_it_skipped() -> None:
+    """K4: members left out are counted and told."""
+    rig = Rig(fake=FAKE)
+    raw = json.dumps({"keys": [*FAKE.jwks()["keys"], {"kty": "EC"}]}).encode()
+    heard, told = hear(rig, rig.updated, raw)
+    assert heard
+    assert kinds(told) == ["KeysSkipped", "FetchSucceeded", "KeysChanged", "StateChanged"]
+    assert told[1].skipped == 1
+    assert (told[3].before, told[3].after) == ("empty", "fresh")
+
+
+def test_an_older_answer_never_replaces_a_newer() -> None:
+    """K4: by the start of the request."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, RAW)
+    heard, told = hear(rig, rig.updated, json.dumps(FakeUserPool().jwks()).encode(), age=1)
+    assert heard
+    assert kinds(told) == ["FetchSucceeded"]
+    assert set(rig.held.snapshot.keys) == BOTH
+
+
+def test_no_key_is_no_word() -> None:
+    """K4: a document with no usable key takes nothing away."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, RAW)
+    heard, told = hear(rig, rig.updated, b'{"keys":[]}')
+    assert not heard
+    assert told == []
+    assert set(rig.held.snapshot.keys) == BOTH
+
+
+def test_exposed_keys_are_unusable_while_an_endpoint_says_so() -> None:
+    """T5: whichever endpoint serves the private members, the public halves are burnt."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, RAW)
+    heard, told = hear(rig, rig.held.endpoints[1], EXPOSING)
+    assert not heard
+    assert kinds(told) == ["KeysSkipped", "KeyExposed", "KeysChanged"]
+    assert told[1].moduli == 2
+    assert not rig.held.snapshot.keys
+    hear(rig, rig.held.endpoints[1], RAW)
+    assert set(rig.held.snapshot.keys) == BOTH
+
+
+def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> None:
+    """T5, K1: the warning has the age of the answer that gave it, not of the endpoint's last keys."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, RAW)
+    for _ in range(25):
+        rig.later(3600)
+        hear(rig, rig.updated, EXPOSING)
+    hear(rig, rig.held.endpoints[1], RAW)
+    assert not rig.held.snapshot.keys
+
+
+def test_a_pool_that_only_heard_of_exposed_keys_is_empty() -> None:
+    """Contract: "empty" never had keys; a warning is none."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, EXPOSING)
+    assert rig.held.state == "empty"
+    assert rig.held.records() == []
+
+
+def test_time_alone_changes_the_set() -> None:
+    """K1: a word older than `max_stale` no longer stands, and `lapse` tells."""
+    rig = Rig(fake=FAKE)
+    hear(rig, rig.updated, RAW)
+    told: list[Any] = []
+    rig.later(100)
+    rig.held.lapse(rig.clock(), told)
+    assert told == []
+    rig.later(86400)
+    rig.held.lapse(rig.clock(), told)
+    assert kinds(told) == ["KeysChanged", "StateChanged"]
+    assert set(told[0].removed) == BOTH
+    assert not rig.held.usable(rig.clock())
+
+
+def fail(rig: Rig, endpoint: Endpoint, **options: Any) -> tuple[bool, list[Any]]:
+    """A failure of that endpoint, and what it told."""
+    told: list[Any] = []
+    counted = rig.held.failed(endpoint, FetchFailed("status", **options), 0.1, rig.clock(), told)
+    return counted, told
+
+
+def test_failures_back_off_and_a_success_clears_them() -> None:
+    """R6: the n-th failure in a row rests longer; one success clears it."""
+    rig = Rig(fake=FAKE)
+    rest = []
+    for _ in range(3):
+        counted, told = fail(rig, rig.updated, status=500)
+        assert counted
+        rest.append(told[0].retry_in)
+    assert rest == [1.5, 3.0, 6.0]
+    assert rig.held.states[URL].last_error == "status 500"
+    hear(rig, rig.updated, RAW)
+    assert rig.held.states[URL].failures == 0
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize(
+    ("index", "word_age", "parked"),
+    [(0, None, True), (0, 10, False), (0, 86400, True), (1, None, False)],
+    ids=["never spoke", "has a word", "its word is too old", "the original"],
+)
+def test_parking(status: int, index: int, word_age: float | None, parked: bool) -> None:
+    """K5: 403 or 404 of the updated URL, while it holds no word, is "not enabled" for an hour."""
+    rig = Rig(fake=FAKE)
+    endpoint = rig.held.endpoints[index]
+    if word_age is not None:
+        hear(rig, endpoint, RAW)
+        rig.later(word_age)
+    counted, told = fail(rig, endpoint, status=status)
+    assert counted is not parked
+    assert kinds(told) == ["EndpointParked" if parked else "FetchFailed"]
+    health = rig.held.health(rig.clock())["endpoints"][index]
+    assert health["parked"] is parked
+    assert health["retry_in"] == (3600 if parked else 1.5)
+    assert health["failures"] == (0 if parked else 1)
+
+
+def test_the_hint_of_an_outage() -> None:
+    """E: the error says what each endpoint did, or which setting to look at."""
+    rig = Rig(fake=FAKE)
+    fail(rig, rig.updated, status=403)
+    fail(rig, rig.held.endpoints[1], retry_after=30)
+    error = rig.held.unavailable(rig.clock())
+    assert error.hint is not None
+    assert "updated issuer in us-west-2: not enabled" in error.hint
+    assert "original issuer in us-west-2: status" in error.hint
+    assert "replica issuer in us-east-1: no answer" in error.hint
+    assert error.retry_after == 1
+    issuer = URL.removesuffix("/.well-known/jwks.json")
+    alone = Rig(fake=FAKE, jwks_urls={issuer: URL})
+    fail(alone, alone.updated, status=403)
+    assert "IssuerConfiguration" in (alone.held.unavailable(alone.clock()).hint or "")
+    offline = Rig(fake=FAKE, key_file="keys.json", offline=True)
+    assert "offline" in (offline.held.unavailable(offline.clock()).hint or "")
+
+
+def test_health_is_honest_and_json_able() -> None:
+    """Stale is never reported as healthy."""
+    rig = Rig(fake=FAKE)
+    assert rig.held.health(rig.clock())["state"] == "empty"
+    hear(rig, rig.updated, RAW, age=2)
+    seen = []
+    for _ in range(4):
+        health = json.loads(json.dumps(rig.held.health(rig.clock())))
+        seen.append((health["state"], health["healthy"], health["age"]))
+        rig.later(1800 if len(seen) < 3 else 86400)
+    assert seen[:3] == [("fresh", True, 2.0), ("aged", True, 1802.0), ("stale", False, 3602.0)]
+    health = rig.held.health(rig.clock())
+    assert (health["state"], health["keys"], health["quarantined"]) == ("expired", 2, 0)
+    assert health["endpoints"][1]["age"] is None
+    assert health["endpoints"][0]["url"] == URL
+    assert rig.told(events.StateChanged) == []

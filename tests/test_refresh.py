@@ -1,0 +1,191 @@
+"""When to ask the endpoints, and which: DESIGN R as the table that it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.rig import WINDOWS
+
+from cognito_mr_auth import _refresh as rules
+from cognito_mr_auth._refresh import Budget, EndpointState
+from cognito_mr_auth._snapshot import NO_KEYS, Endpoint, Instant, Snapshot
+
+NOW: Instant = (10_000.0, 500.0)
+UPDATED = Endpoint("u", "updated", "us-west-2", loopback=False)
+ORIGINAL = Endpoint("o", "original", "us-west-2", loopback=False)
+REPLICA = Endpoint("r", "replica", "us-east-1", loopback=False)
+ALL = (UPDATED, ORIGINAL, REPLICA)
+WELL = EndpointState()
+
+
+def snapshot(age: float | None, fresh_for: float = 900.0) -> Snapshot:
+    """A set of that age at NOW."""
+    begun = None if age is None else (NOW[0] - age, NOW[1] - age)
+    return Snapshot(NOW, 0.0, begun, fresh_for, NO_KEYS, {}, float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("age", "confirmed", "known", "unknown"),
+    [
+        ("fresh", False, "serve", "seek"),
+        ("fresh", True, "serve", "seek"),
+        ("aged", False, "serve-and-ask", "seek"),
+        ("aged", True, "serve-and-ask", "seek"),
+        ("stale", False, "confirm", "seek"),
+        ("stale", True, "serve-and-ask", "seek"),
+        ("expired", False, "wait", "wait"),
+        ("expired", True, "wait", "wait"),
+        ("empty", False, "wait", "wait"),
+        ("empty", True, "wait", "wait"),
+    ],
+)
+def test_the_table(age: str, confirmed: bool, known: str, unknown: str) -> None:
+    """DESIGN R, row by row."""
+    assert rules.decide(age, known=True, confirmed=confirmed) == known
+    assert rules.decide(age, known=False, confirmed=confirmed) == unknown
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh_for", "ever", "expected"),
+    [
+        (None, 900.0, False, "empty"),
+        (None, 900.0, True, "expired"),
+        (0.0, 900.0, True, "fresh"),
+        (899.0, 900.0, True, "fresh"),
+        (900.0, 900.0, True, "aged"),
+        (3599.0, 900.0, True, "aged"),
+        (3600.0, 900.0, True, "stale"),
+        (86399.0, 900.0, True, "stale"),
+        (86400.0, 900.0, True, "expired"),
+        (1e9, float("inf"), True, "fresh"),
+        (-100.0, 900.0, True, "fresh"),
+    ],
+)
+def test_phases(age: float | None, fresh_for: float, ever: bool, expected: str) -> None:
+    """Each limit belongs to the older phase; the seed of an offline pool never ages."""
+    assert rules.phase(snapshot(age, fresh_for), NOW, WINDOWS, ever=ever) == expected
+
+
+@pytest.mark.parametrize(("dice", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
+def test_drawn(dice: float, expected: float) -> None:
+    """R: the refresh age is drawn within 10 %."""
+    assert rules.drawn(900.0, dice) == pytest.approx(expected)
+
+
+@given(steps=st.lists(st.floats(0, 30), max_size=80), width=st.integers(1, 80))
+def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
+    """R4: "at most 2 + T/5 unknown-kid flights in any T seconds"."""
+    budget, now, taken = Budget(2.0, (0.0, 0.0)), 0.0, []
+    for step in steps:
+        now += step
+        left = budget.take((now, now))
+        if left is not None:
+            budget = left
+            taken.append(now)
+    for first, last in zip(taken, taken[width:], strict=False):
+        assert width + 1 <= 2 + (last - first) / 5 + 1e-6
+
+
+def test_the_budget_refills() -> None:
+    """R4, R7: two at once, one more after 5 s by whichever clock saw them pass."""
+    budget = Budget(2.0, NOW).take(NOW)
+    assert budget is not None
+    budget = budget.take(NOW)
+    assert budget is not None
+    assert budget.take((NOW[0] + 4.9, NOW[1] + 4.9)) is None
+    assert budget.take((NOW[0] + 5, NOW[1])) is not None
+    assert budget.take((NOW[0] - 100, NOW[1] + 5)) is not None
+
+
+@pytest.mark.parametrize(
+    ("failures", "dice", "asked_for", "expected"),
+    [
+        (1, 0.0, None, 1.0),
+        (1, 1.0, None, 2.0),
+        (3, 0.5, None, 6.0),
+        (6, 1.0, None, 60.0),
+        (10_000, 1.0, None, 60.0),
+        (1, 0.5, 30.0, 30.0),
+        (6, 1.0, 5.0, 60.0),
+        (1, 0.5, 9999.0, 60.0),
+        (1, 1.0, 0.0, 2.0),
+    ],
+)
+def test_back_off(failures: int, dice: float, asked_for: float | None, expected: float) -> None:
+    """R6: uniform(1/2, 1) x min(60, 2^n) s; Retry-After honoured up to 60 s."""
+    assert rules.back_off(failures, dice, asked_for) == expected
+
+
+@pytest.mark.parametrize(
+    ("rest", "passed", "urgent", "expected"),
+    [
+        (0.0, 0.0, False, 0.0),
+        (30.0, 0.0, False, 30.0),
+        (30.0, 10.0, False, 20.0),
+        (30.0, 31.0, False, 0.0),
+        (30.0, 0.0, True, 2.0),
+        (30.0, 2.0, True, 0.0),
+        (1.0, 0.0, True, 1.0),
+    ],
+)
+def test_resting(rest: float, passed: float, urgent: bool, expected: float) -> None:
+    """R6: capped at 2 s while the pool has no usable key."""
+    state = EndpointState(1, (NOW[0] - passed, NOW[1] - passed), rest)
+    assert rules.resting(state, NOW, urgent=urgent) == expected
+
+
+@pytest.mark.parametrize(
+    ("rests", "expected"), [([], 60), ([0.0], 1), ([0.0, 60.0], 1), ([60.0], 2), ([1.5], 2)]
+)
+def test_retry_after(rests: list[float], expected: int) -> None:
+    """Whole seconds, 1 to 60, until the first endpoint may be asked for a pool without keys."""
+    states = [EndpointState(1, NOW, rest) for rest in rests]
+    assert rules.retry_after(states, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [(None, "uor"), ("us-west-2", "our"), ("us-east-1", "ruo"), ("eu-west-1", "uor")],
+)
+def test_order(region: str | None, expected: str) -> None:
+    """R2: the one in this Region, then updated, original, replica."""
+    assert "".join(each.url for each in rules.order((REPLICA, ORIGINAL, UPDATED), region)) == expected
+
+
+def rests(seconds: float, passed: float = 0.0, *, parked: bool = False) -> EndpointState:
+    """An endpoint that has been left alone for `passed` of `seconds`."""
+    return EndpointState(1, (NOW[0] - passed, NOW[1] - passed), seconds, parked)
+
+
+FRESHLY_PARKED, PARKED = rests(3600, 1, parked=True), rests(3600, 3, parked=True)
+
+
+@pytest.mark.parametrize(
+    ("states", "urgent", "seek", "everywhere", "expected"),
+    [
+        pytest.param((WELL, WELL, WELL), False, False, False, "uor", id="all well"),
+        pytest.param((WELL, rests(30), WELL), False, False, False, "ur", id="one rests"),
+        pytest.param((rests(30), rests(20), rests(9)), False, False, False, "", id="all rest"),
+        pytest.param((rests(30), rests(20), rests(9)), False, True, False, "r", id="R6: the first to wake"),
+        pytest.param((rests(30, 3), rests(20), rests(9)), True, False, False, "u", id="urgent: 2 s"),
+        pytest.param((PARKED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
+        pytest.param((FRESHLY_PARKED, WELL, WELL), False, False, False, "or", id="just parked"),
+        pytest.param((rests(3600, 3600, parked=True), WELL, WELL), False, False, False, "uor", id="an hour"),
+        pytest.param((PARKED, WELL, WELL), False, False, True, "or", id="everywhere but parked"),
+        pytest.param((PARKED, rests(9), rests(9)), False, False, True, "u", id="nobody but parked"),
+        pytest.param(
+            (PARKED, rests(9), rests(8)), False, True, False, "ru", id="R6: parked is no substitute"
+        ),
+        pytest.param((PARKED, rests(9), rests(9)), False, True, True, "or", id="warm: nobody rests"),
+        pytest.param((FRESHLY_PARKED,) * 3, True, True, True, "u", id="all just parked"),
+        pytest.param((FRESHLY_PARKED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
+    ],
+)
+def test_plan(
+    states: tuple[EndpointState, ...], urgent: bool, seek: bool, everywhere: bool, expected: str
+) -> None:
+    """R2, R6, K5: whom a flight may ask, in order."""
+    by_url = dict(zip("uor", states, strict=True))
+    chosen = rules.plan(ALL, by_url, NOW, urgent=urgent, seek=seek, everywhere=everywhere)
+    assert "".join(each.url for each in chosen) == expected

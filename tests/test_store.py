@@ -1,0 +1,723 @@
+"""One caller's way through the table of DESIGN R, step by step on the test's own thread."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.rig import DOWN, WINDOWS, Caller, Rig
+
+from cognito_mr_auth import events
+from cognito_mr_auth._refresh import MAX_SEEKERS
+from cognito_mr_auth._snapshot import FetchFailed, Record
+from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
+
+HOUR = 3600.0
+URL = "https://keys.example/jwks.json"
+
+
+def fail_all(rig: Rig) -> None:
+    """Every request that is out fails, and those that follow it."""
+    while rig.out():
+        rig.land(rig.out()[0], DOWN)
+
+
+def stale(rig: Rig) -> None:
+    """A set that is just stale."""
+    rig.fill()
+    rig.later(HOUR + 1)
+
+
+def conflict(rig: Rig) -> str:
+    """Two endpoints contradict each other on one kid."""
+    kid = rig.kid
+    rig.fake.impostor(kid)
+    forged = json.dumps({"keys": [rig.fake.impostor(kid).jwk()]}).encode()
+    caller = rig.warm()
+    rig.land("updated")
+    rig.land("original", forged)
+    rig.land("replica", DOWN)
+    caller.step()
+    rig.crew.asked.clear()
+    return kid
+
+
+# --- The table
+
+
+@pytest.mark.parametrize(
+    ("age", "served", "asked"),
+    [
+        (0.0, True, 0),
+        (899.0, True, 0),
+        (901.0, True, 3),
+        (3599.0, True, 3),
+        (3601.0, False, 0),
+        (86399.0, False, 0),
+        (86401.0, False, 0),
+    ],
+)
+def test_a_known_kid_without_waiting(age: float, served: bool, asked: int) -> None:
+    """R, R8: fresh is served, aged is served and asks everybody in the background, more must wait."""
+    rig = Rig()
+    key = rig.fill()
+    rig.later(age)
+    assert rig.key() is (key if served else None)
+    assert len(rig.crew.asked) == asked
+    assert rig.crew.background == [True] * asked
+    rig.key()
+    assert len(rig.crew.asked) == asked  # one flight at a time
+
+
+def test_states_are_told_once() -> None:
+    """H3: each limit that the age of the set crosses is one StateChanged."""
+    rig = Rig()
+    rig.fill()
+    for seconds in (901.0, 2700.0, 82800.0):
+        rig.later(seconds)
+        rig.key()
+        rig.key()
+    changes = [(each.before, each.after) for each in rig.told(events.StateChanged)]
+    assert changes == [("fresh", "aged"), ("aged", "stale"), ("stale", "expired")]
+
+
+def test_an_aged_set_leaves_resting_endpoints_alone() -> None:
+    """R6: the background flight that failed is not repeated while every endpoint rests."""
+    rig = Rig()
+    rig.fill()
+    rig.later(901)
+    rig.key()
+    fail_all(rig)
+    rig.key()
+    assert rig.out() == []
+    rig.later(2)
+    rig.key()
+    assert rig.out() == ["updated", "original", "replica"]
+
+
+def test_a_cold_start_waits_and_is_served() -> None:
+    """R: without a set a caller waits, and is served by the first answer."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    assert caller.waiting
+    assert rig.out() == ["updated"]
+    rig.land("updated")
+    assert caller.woken
+    assert caller.step().kid == rig.kid
+    assert rig.fetch.prepared
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
+    """R: empty or expired, and nobody answers: KeysUnavailable, and again at once while all rest."""
+    rig = Rig()
+    if expired:
+        rig.fill()
+        rig.later(86401)
+    caller = rig.call(rig.kid)
+    fail_all(rig)
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert "connect" in caller.outcome.hint
+    assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
+    assert rig.out() == []
+
+
+def test_patience_ends_with_503() -> None:
+    """R1: a caller waits `timeout` at most; the flight outlives it and its answer counts."""
+    rig = Rig()
+    caller = rig.call(rig.kid, patience=1.0)
+    rig.later(1.0)
+    assert isinstance(caller.step(), KeysUnavailable)
+    rig.land("updated")
+    assert rig.key() is not None
+
+
+# --- R2: hedging
+
+
+def test_the_next_endpoint_after_200_ms() -> None:
+    """R2: the next endpoint is asked after 200 ms of silence, and no sooner."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    assert caller.seconds == pytest.approx(0.2)
+    rig.later(0.15)
+    caller.step()
+    assert rig.out() == ["updated"]
+    assert caller.seconds == pytest.approx(0.05)
+    rig.later(0.06)
+    caller.step()
+    assert rig.out() == ["updated", "original"]
+    rig.later(0.2)
+    caller.step()
+    assert rig.out() == ["updated", "original", "replica"]
+    assert caller.seconds == pytest.approx(1.59)  # nobody left to ask: until patience ends
+
+
+def test_the_next_endpoint_at_once_on_an_error() -> None:
+    """R2: an error does not wait for the hedge."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    rig.land("updated", DOWN)
+    assert rig.out() == ["original"]
+    rig.land("original")
+    assert caller.step().kid == rig.kid
+    assert rig.out() == []
+
+
+def test_the_next_endpoint_at_once_on_an_answer_without_the_kid() -> None:
+    """R2, K1: a lagging endpoint's answer is published, and the next is asked at once."""
+    rig = Rig()
+    old = rig.jwks()
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated", old)
+    assert rig.out() == ["original"]
+    assert caller.step() is None
+    rig.land("original")
+    assert caller.step().kid == rig.kid
+
+
+def test_the_own_region_first() -> None:
+    """R2: the endpoint in AWS_REGION is asked first."""
+    rig = Rig(region="us-east-1")
+    rig.call(rig.kid)
+    assert rig.out() == ["replica"]
+
+
+# --- R3: unknown kids
+
+
+def seek(rig: Rig) -> Caller:
+    """A caller with an unknown kid, on a fresh set."""
+    rig.fill()
+    rig.later(10)
+    return rig.call("unknown")
+
+
+def test_an_unknown_kid_is_401_when_everybody_has_answered() -> None:
+    """R3: 401 only after every endpoint asked has answered or failed."""
+    rig = Rig()
+    caller = seek(rig)
+    rig.land("updated")
+    assert caller.step() is None
+    rig.land("original", DOWN)
+    assert caller.step() is None
+    rig.land("replica")
+    assert isinstance(caller.step(), KeyUnknown)
+    assert rig.store._seekers == 0
+
+
+def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
+    """R3: no endpoint answered, so nobody knows: 503."""
+    rig = Rig()
+    caller = seek(rig)
+    fail_all(rig)
+    assert isinstance(caller.step(), KeysUnavailable)
+
+
+def test_a_rotation_is_found() -> None:
+    """R3: a key rotated in is found by one flight."""
+    rig = Rig()
+    rig.fill()
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid
+
+
+def test_an_older_flight_is_no_proof() -> None:
+    """R3: a caller that joined an older flight takes one follow-up, whose answer settles it."""
+    rig = Rig()
+    first = seek(rig)
+    for _ in range(2):
+        rig.later(0.2)
+        first.step()
+    assert rig.out() == ["updated", "original", "replica"]
+    second = rig.call("unknown")
+    for kind in rig.out():
+        rig.land(kind)
+    assert isinstance(first.step(), KeyUnknown)
+    assert second.step() is None
+    assert rig.out() == ["updated"]
+    for _ in range(3):
+        rig.land(rig.out()[0])
+    assert isinstance(second.step(), KeyUnknown)
+    assert rig.crew.out == []
+
+
+def test_one_follow_up_only() -> None:
+    """R3: the follow-up failed as well: 503, no third flight."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    joined = rig.call(rig.kid)
+    rig.land("updated", DOWN)
+    rig.land("original", DOWN)
+    rig.land("replica", DOWN)
+    assert isinstance(caller.step(), KeysUnavailable)
+    rig.later(1.9)
+    assert joined.step() is None
+    fail_all(rig)
+    assert isinstance(joined.step(), KeysUnavailable)
+
+
+def test_requests_after_the_caller_came_are_proof() -> None:
+    """R3: in a joined flight, one answer to a request begun after the caller came is enough."""
+    rig = Rig()
+    first = seek(rig)
+    second = rig.call("unknown")
+    for _ in range(3):
+        rig.land(rig.out()[0])
+    assert isinstance(second.step(), KeyUnknown)
+    assert isinstance(first.step(), KeyUnknown)
+
+
+# --- R4, R5: what is refused at once
+
+
+def test_the_budget() -> None:
+    """R4: two flights, then 401 at once with one event; 5 s later one more."""
+    rig = Rig()
+    rig.fill()
+    for _ in range(2):
+        caller = rig.call("unknown")
+        for _ in range(3):
+            rig.land(rig.out()[0])
+        assert isinstance(caller.step(), KeyUnknown)
+    for _ in range(3):
+        assert isinstance(rig.call("unknown").outcome, KeyUnknown)
+    assert len(rig.crew.asked) == 6
+    assert len(rig.told(events.BudgetExhausted)) == 1
+    rig.later(5)
+    assert rig.call("unknown").waiting
+    fail_all(rig)
+    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)  # the last flight got no answer
+    assert len(rig.told(events.BudgetExhausted)) == 2
+
+
+def test_32_seekers() -> None:
+    """R4: the 33rd caller that waits for an unknown kid is answered at once; leaving makes room."""
+    rig = Rig()
+    rig.fill()
+    waiting = [rig.call(f"unknown {number}") for number in range(MAX_SEEKERS)]
+    assert all(caller.waiting for caller in waiting)
+    assert isinstance(rig.call("one more").outcome, KeyUnknown)
+    assert len(rig.told(events.BudgetExhausted)) == 1
+    waiting[0].steps.close()
+    assert rig.call("one more").waiting
+
+
+def test_an_implausible_token_spends_nothing() -> None:
+    """R5: a token that could not pass anyway is KeyUnknown, and nobody is asked."""
+    rig = Rig()
+    rig.fill()
+    assert isinstance(rig.call("unknown", plausible=False).outcome, KeyUnknown)
+    assert rig.crew.asked == []
+
+
+def test_the_endpoint_whose_rest_ends_first() -> None:
+    """R6: while all rest, a flight for an unknown kid asks the one whose back-off ends first."""
+    rig = Rig()
+    rig.fill()
+    caller = rig.call("unknown")
+    rig.land("updated", FetchFailed("status", status=503, retry_after=50))
+    rig.land("original", FetchFailed("status", status=503, retry_after=30))
+    rig.land("replica", FetchFailed("status", status=503, retry_after=40))
+    assert isinstance(caller.step(), KeysUnavailable)
+    rig.later(10)
+    caller = rig.call("unknown")
+    assert rig.out() == ["original"]
+    rig.land("original")
+    assert isinstance(caller.step(), KeyUnknown)
+
+
+# --- Stale
+
+
+def test_stale_waits_once_then_serves() -> None:
+    """R: one shared flight; when it has failed, everybody is served at once, with a retry behind."""
+    rig = Rig()
+    stale(rig)
+    first, second = rig.call(rig.kid), rig.call(rig.kid)
+    assert first.waiting
+    assert second.waiting
+    fail_all(rig)
+    assert first.step().kid == rig.kid
+    assert second.step().kid == rig.kid
+    rig.later(3)
+    assert rig.key() is not None
+    assert rig.out() == ["updated", "original", "replica"]
+    rig.land("updated")
+    rig.later(HOUR + 1)
+    assert rig.key() is None  # a success has ended the confirmation
+
+
+def test_stale_is_served_after_two_seconds_of_silence() -> None:
+    """R: silence as long as a caller waits is a failure for those who come later."""
+    rig = Rig()
+    stale(rig)
+    patient = rig.call(rig.kid, patience=4.0)
+    early = rig.call(rig.kid, patience=4.0)
+    rig.later(2.0)
+    assert patient.step() is None
+    assert patient.seconds == 0.001
+    assert patient.woken
+    assert early.woken
+    assert patient.step().kid == rig.kid
+    assert early.step().kid == rig.kid
+
+
+def test_stale_is_served_when_patience_ends() -> None:
+    """R: a caller with less patience gets the stale key, which nobody contradicts."""
+    rig = Rig()
+    stale(rig)
+    caller = rig.call(rig.kid, patience=0.5)
+    rig.later(0.6)
+    assert caller.step().kid == rig.kid
+
+
+def test_stale_with_everybody_resting() -> None:
+    """R: nobody may be asked now, which is as good as a flight that failed."""
+    rig = Rig()
+    rig.fill()
+    rig.later(HOUR - 1)
+    rig.key()
+    for kind in rig.out():
+        rig.land(kind, FetchFailed("status", status=503, retry_after=60))
+    rig.later(2)
+    assert rig.call(rig.kid).outcome.kid == rig.kid
+
+
+# --- R7: clocks and freezes
+
+
+def test_an_answer_after_the_deadline_is_thrown_away() -> None:
+    """R7: what comes after 5 s is not stored."""
+    rig = Rig()
+    rig.call(rig.kid)
+    rig.later(5.5)
+    rig.land("updated")
+    assert rig.key() is None
+    assert rig.out() == []  # the flight is over: nobody else is asked in it
+
+
+def test_a_failure_after_the_deadline_is_a_failure() -> None:
+    """R6: slow is not frozen; the endpoint rests."""
+    rig = Rig()
+    rig.call(rig.kid)
+    rig.later(5.5)
+    rig.land("updated", DOWN)
+    assert rig.held.states[rig.updated.url].failures == 1
+
+
+def test_a_flight_past_its_deadline_is_a_timeout() -> None:
+    """R1: the next caller ends it, and what is out counts as failed; what comes then is dropped."""
+    rig = Rig()
+    rig.call(rig.kid)
+    rig.later(5.0)
+    caller = rig.call(rig.kid)
+    assert [each.reason for each in rig.told(events.FetchFailed)] == ["timeout"]
+    assert rig.out() == ["updated", "original"]
+    rig.land("updated")
+    assert rig.key() is None
+    rig.land("original")
+    assert caller.step().kid == rig.kid
+
+
+@pytest.mark.parametrize("landed_first", [False, True])
+def test_a_freeze_is_no_failure(landed_first: bool) -> None:
+    """R6, R7: an hour in mid-flight is nobody's failure; the caller starts again, three times."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    for _ in range(3):
+        rig.clock.freeze(HOUR)
+        if landed_first:
+            rig.land(rig.out()[0], DOWN)
+        assert caller.step() is None
+        assert rig.held.states[rig.updated.url].failures == 0
+        assert caller.waiting
+    rig.clock.freeze(HOUR)
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert rig.told(events.FetchFailed) == []
+
+
+def test_freezes_do_not_take_a_stale_key_away() -> None:
+    """R: a caller on a stale set whose flights were all cut short is served, not refused."""
+    rig = Rig()
+    stale(rig)
+    caller = rig.call(rig.kid)
+    for _ in range(4):
+        assert caller.waiting
+        rig.clock.freeze(20)
+        caller.step()
+    assert caller.outcome.kid == rig.kid
+
+
+# --- K3: contradictions
+
+
+def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
+    """K3: 503, no budget spent, the endpoints asked at most once a minute."""
+    rig = Rig()
+    kid = conflict(rig)
+    assert [each.kid for each in rig.told(events.KeyQuarantined)] == [kid]
+    budget = rig.store._budget
+    assert isinstance(rig.call(kid).outcome, KeysUnavailable)
+    assert rig.out() == ["updated", "original"]  # the replica rests
+    rig.later(0.1)
+    assert isinstance(rig.call(kid).outcome, KeysUnavailable)
+    fail_all(rig)
+    rig.later(59)
+    assert isinstance(rig.call(kid).outcome, KeysUnavailable)
+    assert rig.out() == []
+    rig.later(1)
+    rig.call(kid)
+    assert len(rig.out()) == 3
+    assert rig.store._budget == budget
+    rig.fake.withdraw()
+    for _ in range(3):
+        rig.land(rig.out()[0])
+    assert rig.key(kid) is not None
+
+
+def test_an_old_contradiction_ends_by_itself() -> None:
+    """K3: older than `revalidate_after`, the newer word has the kid."""
+    rig = Rig()
+    kid = rig.kid
+    rig.warm()
+    rig.land("original", json.dumps({"keys": [rig.fake.impostor(kid).jwk()]}).encode())
+    rig.land("replica", DOWN)
+    rig.land("updated", DOWN)
+    rig.later(1800)
+    rig.warm()
+    rig.land("updated")
+    rig.land("original", DOWN)
+    rig.land("replica", DOWN)
+    assert rig.key(kid) is None
+    rig.later(1801)
+    assert rig.key(kid) is not None
+    assert rig.store.health(rig.clock())["quarantined"] == 0
+
+
+# --- K5, offline, crew
+
+
+def test_all_parked_names_the_setting() -> None:
+    """K5: a pool that only has the updated endpoint, which answers 403: the hint says what to do."""
+    rig = Rig(jwks_urls={"https://issuer-cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001": URL})
+    caller = rig.call(rig.kid)
+    rig.land("updated", FetchFailed("status", status=403))
+    assert "IssuerConfiguration" in caller.step().hint
+
+
+def test_offline_asks_nobody() -> None:
+    """P: an offline pool serves its seed for ever, and refuses an unknown kid."""
+    fake = Rig().fake
+    rig = Rig(fake=fake, jwks=fake.jwks(), offline=True)
+    rig.later(10 * 86400)
+    assert rig.key() is not None
+    assert isinstance(rig.call("unknown").outcome, KeyUnknown)
+    assert rig.warm().outcome is None
+
+
+def test_the_background_waits_for_room() -> None:
+    """F: with no room for background work nothing is begun, and the key is served."""
+    rig = Rig()
+    rig.fill()
+    rig.later(901)
+    rig.crew.full_for_background = True
+    assert rig.key() is not None
+    assert rig.flights.current is None
+    rig.crew.full_for_background = False
+    rig.key()
+    assert len(rig.out()) == 3
+
+
+def test_a_full_crew_is_asked_again_in_200_ms() -> None:
+    """F: a foreground flight without a thread looks again after the hedge, and does not spin."""
+    rig = Rig()
+    rig.crew.full = True
+    caller = rig.call(rig.kid)
+    assert caller.seconds == pytest.approx(0.2)
+    rig.later(0.2)
+    caller.step()
+    assert caller.seconds == pytest.approx(0.2)
+    rig.crew.full = False
+    rig.later(0.2)
+    caller.step()
+    assert rig.out() == ["updated"]
+
+
+@pytest.mark.parametrize("kid", ["unknown", "known"])
+def test_hanging_endpoints_are_an_outage(kid: str) -> None:
+    """R3, E: two requests hang at every endpoint: an unknown kid is 503, a stale one is served."""
+    rig = Rig()
+    stale(rig)
+    rig.crew.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    if kid == "unknown":
+        assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
+    else:
+        assert rig.call(rig.kid).outcome.kid == rig.kid
+
+
+def test_a_flight_that_ends_while_it_is_joined() -> None:
+    """R1: the last endpoints turn out to hang: the joining caller's wait has ended already."""
+    rig = Rig()
+    rig.crew.full = True
+    rig.call(rig.kid)
+    rig.crew.full = False
+    rig.crew.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    caller = rig.call(rig.kid)
+    assert caller.seconds == 0.001
+    assert caller.woken
+    assert isinstance(caller.step(), KeysUnavailable)
+
+
+def test_a_foreground_caller_lifts_a_background_flight() -> None:
+    """F: who waits does not queue behind background work."""
+    rig = Rig()
+    rig.fill()
+    rig.later(901)
+    rig.key()
+    rig.call("unknown")
+    assert rig.flights.current is not None
+    assert not rig.flights.current.background
+
+
+def test_a_snapshot_that_changed_meanwhile_is_judged_again() -> None:
+    """R3: a set published between the judgement and the lock sends the caller back to judge."""
+    rig = Rig()
+    rig.fill()
+    stranger = rig.held.snapshot
+
+    def plausible() -> bool:
+        with rig.flights.lock:
+            rig.held.publish(rig.clock(), [])
+        return True
+
+    caller = Caller(rig.store.resolve("unknown", plausible, 2.0))
+    assert rig.held.snapshot is not stranger
+    assert caller.waiting
+
+
+# --- Warm
+
+
+def test_warming_asks_everybody_and_waits_for_all() -> None:
+    """R2: `warm` asks every endpoint at once, and ends when all have answered or failed."""
+    rig = Rig()
+    caller = rig.warm()
+    assert rig.out() == ["updated", "original", "replica"]
+    assert caller.seconds == pytest.approx(0.2)
+    rig.land("original")
+    caller.step()
+    assert caller.waiting
+    fail_all(rig)
+    assert caller.step() is None
+    assert not caller.waiting
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_warming_has_patience(answered: bool) -> None:
+    """It waits `patience` at most, and fails only for a pool left with no usable key."""
+    rig = Rig()
+    caller = rig.warm(1.0)
+    if answered:
+        rig.land("original")
+    rig.later(1.0)
+    caller.step()
+    assert not caller.waiting
+    assert isinstance(caller.outcome, KeysUnavailable) is not answered
+
+
+def test_warming_asks_the_resting_and_widens_the_flight_under_way() -> None:
+    """R2: the user asks, so nobody rests; a flight under way is widened to everybody."""
+    rig = Rig()
+    rig.warm()
+    fail_all(rig)
+    rig.later(0.5)
+    rig.warm()
+    assert len(rig.out()) == 3
+    fail_all(rig)
+    rig.later(HOUR)
+    rig.call(rig.kid)
+    assert len(rig.out()) == 1
+    rig.warm()
+    assert len(rig.out()) == 3
+
+
+def test_warming_past_the_flights_deadline() -> None:
+    """R1: the flight has 5 s; a longer wait ends with it."""
+    rig = Rig()
+    caller = rig.warm(10.0)
+    rig.later(5.0)
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert len(rig.told(events.FetchFailed)) == 3
+
+
+def test_warming_a_flight_that_another_caller_ended() -> None:
+    """R1: the flight was ended by somebody else, and another is under way: this wait is over."""
+    rig = Rig()
+    caller = rig.warm(10.0)
+    rig.later(5.0)
+    rig.later(60.0)
+    rig.call(rig.kid)
+    assert isinstance(caller.step(), KeysUnavailable)
+
+
+# --- The end, forks, files
+
+
+def test_close_releases_waiters_and_stores_nothing() -> None:
+    """K4: after close() waiters are woken and refused, and an answer is not stored."""
+    rig = Rig()
+    caller, joined = rig.call(rig.kid), rig.call(rig.kid)
+    rig.store.close()
+    assert caller.woken
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert isinstance(joined.step(), KeysUnavailable)
+    rig.land("updated")
+    assert rig.key() is None
+    assert rig.saved == []
+    assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
+
+
+def test_close_without_a_flight_keeps_what_is_held() -> None:
+    """K4: nothing more is asked; a known key is still known, an unknown one is nobody's fault."""
+    rig = Rig()
+    key = rig.fill()
+    rig.store.close()
+    assert rig.key() is key
+    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
+    rig.later(901)
+    assert rig.key() is key
+    assert rig.crew.asked == []
+
+
+def test_a_forked_child_drops_the_flight() -> None:
+    """F, K4: the child has a lock of its own, no flight, and stores nothing from before the fork."""
+    rig = Rig()
+    lock = rig.flights.lock
+    lock.acquire()
+    rig.store.forget()
+    assert rig.flights.lock is not lock
+    rig.call(rig.kid)
+    rig.store.forget()
+    rig.land("updated")
+    assert rig.key() is None
+    caller = rig.call(rig.kid)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid
+
+
+def test_a_key_file_starts_a_process() -> None:
+    """P: a record of ten hours is a stale set; of a day, none."""
+    fake = Rig().fake
+    raw = json.dumps(fake.jwks()).encode()
+    wall = Rig().clock.wall
+    url = Rig().original.url
+    rig = Rig(fake=fake, records=[Record(url, wall - 10 * HOUR, raw)])
+    assert rig.store.health(rig.clock())["state"] == "stale"
+    caller = rig.call(rig.kid)
+    fail_all(rig)
+    assert caller.step().kid == rig.kid
+    assert WINDOWS.max_stale == 24 * HOUR
