@@ -225,9 +225,7 @@ def test_several_loops_wait_for_one_future() -> None:
         return (yield from waiting((future, LONG)))
 
     takers: list[Take] = [drive, *[lambda steps: asyncio.run(adrive(steps))] * 2]
-    threads = [
-        threading.Thread(target=lambda take=take: results.append(take(steps()))) for take in takers
-    ]
+    threads = [threading.Thread(target=lambda take=take: results.append(take(steps()))) for take in takers]
     for thread in threads:
         thread.start()
     ready.wait(10.0)

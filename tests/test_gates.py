@@ -62,9 +62,7 @@ def tree(tmp_path: Path) -> Path:
 
 STATIC = [
     pytest.param("ruff", ["check"], "import os\n", "F401", id="ruff-unused-import"),
-    pytest.param(
-        "ruff", ["check"], "def f(x: int) -> int:\n    return x\n", "D103", id="ruff-docstring"
-    ),
+    pytest.param("ruff", ["check"], "def f(x: int) -> int:\n    return x\n", "D103", id="ruff-docstring"),
     pytest.param("ruff", ["check"], "assert CLEAN\n", "S101", id="ruff-assert"),
     pytest.param(
         "ruff",
@@ -81,9 +79,7 @@ STATIC = [
 ]
 
 
-@pytest.mark.parametrize(
-    "tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join
-)
+@pytest.mark.parametrize("tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join)
 def test_the_tool_passes_a_clean_tree(tool: Sequence[str], tree: Path) -> None:
     """Neither ruff nor mypy has anything against a clean module."""
     done = _tool(tree, *tool)
@@ -91,9 +87,7 @@ def test_the_tool_passes_a_clean_tree(tool: Sequence[str], tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "arguments", "fault", "said"), STATIC)
-def test_the_tool_bites(
-    module: str, arguments: list[str], fault: str, said: str, tree: Path
-) -> None:
+def test_the_tool_bites(module: str, arguments: list[str], fault: str, said: str, tree: Path) -> None:
     """Each of these faults is refused, by name."""
     (tree / "src" / "faulty.py").write_text(f'"""A module with one fault."""\n\n{fault}')
     done = _tool(tree, module, *arguments)
@@ -165,9 +159,7 @@ def test_import_linter_passes_the_house(house_of_stubs: Path) -> None:
 
 
 @pytest.mark.parametrize(("modules", "fault", "said"), IMPORTS)
-def test_import_linter_bites(
-    modules: list[str], fault: str, said: str, house_of_stubs: Path
-) -> None:
+def test_import_linter_bites(modules: list[str], fault: str, said: str, house_of_stubs: Path) -> None:
     """Imports up or sideways, a framework in the core, a module without a floor: all refused."""
     for module in modules:
         (house_of_stubs / "src" / "cognito_mr_auth" / f"{module}.py").write_text(f"{fault}\n")
@@ -183,20 +175,17 @@ COVERED = [
     pytest.param("import clean", False, id="a-line-missed"),
     pytest.param("pass", False, id="a-file-never-loaded"),
     pytest.param(
-        "import subprocess, sys\n"
-        "subprocess.run([sys.executable, '-c', 'import clean; clean.double(1)'])",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import clean; clean.double(1)'])",
         True,
         id="lines-run-by-a-subprocess",
     ),
     pytest.param(
-        "import os, clean\npid = os.fork()\n"
-        "if not pid:\n  clean.double(1); os._exit(0)\nos.waitpid(pid, 0)",
+        "import os, clean\npid = os.fork()\nif not pid:\n  clean.double(1); os._exit(0)\nos.waitpid(pid, 0)",
         True,
         id="lines-run-by-a-forked-child",
     ),
     pytest.param(
-        "import clean, threading\n"
-        "t = threading.Thread(target=clean.double, args=[1]); t.start(); t.join()",
+        "import clean, threading\nt = threading.Thread(target=clean.double, args=[1]); t.start(); t.join()",
         True,
         id="lines-run-by-a-thread",
     ),
@@ -212,9 +201,7 @@ def test_coverage_bites(program: str, passes: bool, tree: Path) -> None:
 
 def test_coverage_asks_for_branches(tree: Path) -> None:
     """A branch never taken fails the gate though every line ran."""
-    (tree / "src" / "clean.py").write_text(
-        "def double(n):\n    if n:\n        n = n * 2\n    return n\n"
-    )
+    (tree / "src" / "clean.py").write_text("def double(n):\n    if n:\n        n = n * 2\n    return n\n")
     assert _coverage(tree, "import clean; clean.double(1)").returncode == 2
     assert _coverage(tree, "import clean; clean.double(1); clean.double(0)").returncode == 0
 
@@ -292,9 +279,7 @@ TEXTS = [
     pytest.param('path = "/home/me/x"', True, id="home"),
     pytest.param("in /work/main", True, id="work"),
     pytest.param("open('/tmp/x')", True, id="temporary"),
-    pytest.param(
-        "https://api.example/work/x, ${DIR}/tmp/x, a/opt, /workshop", False, id="harmless"
-    ),
+    pytest.param("https://api.example/work/x, ${DIR}/tmp/x, a/opt, /workshop", False, id="harmless"),
 ]
 
 
@@ -370,9 +355,7 @@ def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.Mon
     """A module whose need is missing is skipped, not imported; a core-only run leaves it out."""
     table = inner.path / "support" / "needs.py"
     table.write_text(table.read_text().replace('"cli": (', '"cli": ("no_such_module", '))
-    inner.mkdir("cli").joinpath("test_cli.py").write_text(
-        "import no_such_module\ndef test_it(): pass"
-    )
+    inner.mkdir("cli").joinpath("test_cli.py").write_text("import no_such_module\ndef test_it(): pass")
     inner.makepyfile(
         test_core="import pytest\ndef test_it(): pass\n"
         "@pytest.mark.needs('no_such_module')\ndef test_more(): 1 / 0"

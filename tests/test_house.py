@@ -42,8 +42,7 @@ def test_the_index_is_complete_and_sorted() -> None:
     bound = {
         alias.asname or alias.name
         for node in tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and getattr(node, "module", "") != "__future__"
+        if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__"
         for alias in node.names
     }
     promised = {"ANY_CLIENT", "Principal", "UserPool", "Verifier", "errors", "events", "policy"}
@@ -88,9 +87,7 @@ def _modules_after(code: str) -> set[str]:
     # Without coverage, which loads much of the list itself.
     program = f"{code}\nimport sys, json\nprint(json.dumps(list(sys.modules)))"
     environment = {name: text for name, text in os.environ.items() if "COVERAGE" not in name}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return set(json.loads(done.stdout))
 

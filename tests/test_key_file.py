@@ -26,7 +26,7 @@ OTHER = Record("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }
 
 def write(path: Path, *records: Record) -> None:
     """Write for the pool of these tests."""
-    _key_file.write(str(path), POOL_ID, records)
+    _key_file.write(str(path), POOL_ID, records, (ONE.url, OTHER.url))
 
 
 def read(path: Path) -> list[Record]:
@@ -121,6 +121,7 @@ def test_a_link_is_read(path: Path, tmp_path: Path) -> None:
 
 
 NEWER, OLDER = ONE.begun + 1, ONE.begun - 1
+STRANGER = ONE._replace(url="https://elsewhere.example/jwks.json")
 
 
 @pytest.mark.parametrize(
@@ -137,10 +138,14 @@ NEWER, OLDER = ONE.begun + 1, ONE.begun - 1
             [ONE._replace(begun=NEWER), OTHER],
             id="each-by-itself",
         ),
-        pytest.param([OTHER], [ONE], [ONE], id="others-urls-are-dropped"),
         pytest.param(
-            [ONE._replace(begun=ONE.begun + 3600)], [ONE], [ONE], id="from-the-future-is-replaced"
+            [OTHER._replace(begun=OLDER)],
+            [ONE],
+            [ONE, OTHER._replace(begun=OLDER)],
+            id="an-endpoint-that-we-did-not-reach",
         ),
+        pytest.param([STRANGER], [ONE], [ONE], id="no-endpoint-of-the-pool"),
+        pytest.param([ONE._replace(begun=ONE.begun + 3600)], [ONE], [ONE], id="from-the-future-is-replaced"),
         pytest.param([ONE], [], [], id="nothing"),
     ],
 )

@@ -58,9 +58,7 @@ PYTHONS = [
 
 
 @pytest.mark.parametrize(("programs", "found"), PYTHONS)
-def test_make_finds_a_python_that_runs(
-    programs: dict[str, str], found: bool, tmp_path: Path
-) -> None:
+def test_make_finds_a_python_that_runs(programs: dict[str, str], found: bool, tmp_path: Path) -> None:
     """scripts/find-python names a Python that really runs, or says what to install."""
     for name, text in programs.items():
         _program(tmp_path / name, text)
@@ -78,9 +76,7 @@ def test_make_finds_a_python_that_runs(
 
 OTHERS = [
     pytest.param({f"a/python{THIS}": REAL}, f"a/python{THIS}", id="on-the-path"),
-    pytest.param(
-        {f"a/python{THIS}": SHIM, f"b/python{THIS}": REAL}, f"b/python{THIS}", id="behind-a-shim"
-    ),
+    pytest.param({f"a/python{THIS}": SHIM, f"b/python{THIS}": REAL}, f"b/python{THIS}", id="behind-a-shim"),
     pytest.param(
         {f"a/python{THIS}": SHIM, f"pyenv/versions/{THIS}.1/bin/python{THIS}": REAL},
         f"pyenv/versions/{THIS}.1/bin/python{THIS}",

@@ -53,24 +53,24 @@ class Fetcher:
         self._environment = environment
         self._lines: set[Line] = set()
         self._closed = False
+        self._imported = False
 
     def prepare(self, urls: Iterable[str]) -> None:
         """Import what a fetch needs and load certificates, on the caller's thread.
 
         A fork during an import inside a fetch thread would leave the import lock held in the child.
         """
-        if self._prepared:
-            return
-        import email.utils  # noqa: F401
-        import urllib.request  # noqa: F401
+        if not self._imported:
+            import email.utils  # noqa: F401
+            import urllib.request  # noqa: F401
 
-        import httpx
+            from . import _network  # noqa: F401
 
-        from . import _network  # noqa: F401
-
+            self._imported = True
         if self._ssl_context is None and any(url.startswith("https:") for url in urls):
+            import httpx
+
             self._ssl_context = httpx.create_ssl_context()
-            self._prepared = True
 
     def __call__(self, url: str, seconds: float) -> bytes:
         """The body of a 200 answer.
@@ -123,7 +123,11 @@ class Fetcher:
     def _line_transport(self, url: str, line: Line) -> httpx.BaseTransport:
         from ._network import Transport
 
-        return Transport(line, lambda: self._ssl_context, proxy_for(url, self._environment))
+        try:
+            return Transport(line, self._ssl_context, proxy_for(url, self._environment))
+        except ValueError:  # a proxy variable that is no http or https URL
+            pass
+        raise FetchFailed("proxy")
 
     def close(self) -> None:
         """Hang up every connection that is still open, so that their threads end now."""

@@ -67,12 +67,11 @@ class Gear(NamedTuple):
 class Batch:
     """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
 
-    __slots__ = ("events", "rounds", "save")
+    __slots__ = ("events", "rounds")
 
     def __init__(self) -> None:
         self.rounds: list[Future[None]] = []
         self.events: list[Event] = []
-        self.save = False
 
 
 class Flights:
@@ -90,6 +89,8 @@ class Flights:
         """At birth, and in a forked child: the parent's lock and flight are not ours (F)."""
         self.lock = threading.Lock()
         self.current: Flight | None = None
+        self._unsaved = self._saving = False
+        self.saved: Future[None] | None = None  # ends when the key file holds all that was heard
 
     def prepare(self) -> None:
         """Imports and certificates, on the caller's thread and without the lock (F)."""
@@ -230,13 +231,17 @@ class Flights:
                 return
             now = self._gear.clock()
             age = elapsed(now, flight.begun)
-            if age >= FROZEN_SECONDS or (document is not None and age >= flight.limit):
-                ask.state = CUT  # R7: what comes after the deadline is thrown away
+            if document is not None and age >= flight.limit:  # R7: too late is thrown away
+                document, failure = None, FetchFailed("timeout")
+            if age >= FROZEN_SECONDS:
+                ask.state = CUT
             elif document is not None and self._held.heard(
                 ask.endpoint, ask.begun, raw, document, seconds, now, batch.events
             ):
                 ask.state = ANSWERED
-                batch.save = self._held.pool.key_file is not None
+                if self._held.pool.key_file is not None:
+                    self._unsaved = True
+                    self.saved = self.saved or _new_round()
             else:
                 failure = failure or FetchFailed("document-no-usable-key", status=200)
                 self._failed(ask, failure, seconds, now, batch)
@@ -254,10 +259,32 @@ class Flights:
         """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
         for done in batch.rounds:
             done.set_result(None)
-        if batch.save:
-            batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
+        self._save(batch)
         if batch.events:
             self._gear.emit(batch.events)
+
+    def _save(self, batch: Batch) -> None:
+        """Write the key file: one thread at a time, again while something newer has come (P)."""
+        while self._unsaved and self._claim():
+            batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
+            done = self._saved_all()
+            if done is not None:
+                done.set_result(None)
+
+    def _saved_all(self) -> Future[None] | None:
+        with self.lock:
+            self._saving = False
+            if self._unsaved:
+                return None
+            done, self.saved = self.saved, None
+            return done
+
+    def _claim(self) -> bool:
+        with self.lock:
+            if self._saving or not self._unsaved:
+                return False
+            self._saving, self._unsaved = True, False
+            return True
 
 
 class _Request:

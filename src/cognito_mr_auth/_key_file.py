@@ -103,8 +103,10 @@ def _record(entry: Any) -> Record | None:
     return Record(url, float(begun), document.encode("utf-8"))
 
 
-def write(path: str, user_pool_id: str, records: Collection[Record]) -> None:
+def write(path: str, user_pool_id: str, records: Collection[Record], urls: Collection[str]) -> None:
     """Write the records, keeping newer ones that another process has written meanwhile.
+
+    `urls` are the pool's endpoints: what stands there of another one is not kept.
 
     The file appears whole or not at all: a temporary file of mode 0600, fsync, rename.
 
@@ -116,7 +118,9 @@ def write(path: str, user_pool_id: str, records: Collection[Record]) -> None:
     plausible = max((record.begun for record in records), default=0.0) + _CLOCK_SKEW
     try:
         for found in read(path, user_pool_id):
-            if found.url in newest and newest[found.url].begun < found.begun <= plausible:
+            ours = newest.get(found.url)
+            newer = ours is None or ours.begun < found.begun
+            if found.url in urls and newer and found.begun <= plausible:
                 newest[found.url] = found
     except KeyFileError:
         pass  # whatever stands there now is replaced

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -147,15 +147,14 @@ class _Body(httpx.SyncByteStream):
 class Transport(httpx.BaseTransport):
     """An httpx transport for one request on one line. Errors are httpcore's own."""
 
-    def __init__(
-        self, line: Line, make_context: Callable[[], ssl.SSLContext | None], proxy: str | None
-    ) -> None:
-        context = make_context()
+    def __init__(self, line: Line, context: ssl.SSLContext | None, proxy: str | None) -> None:
         backend = _Backend(line)
         if proxy is None:
             self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
             return
         parts = urlsplit(proxy)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError("a proxy of a kind that is not spoken here")
         login = None
         if parts.username is not None:
             login = (unquote(parts.username), unquote(parts.password or ""))

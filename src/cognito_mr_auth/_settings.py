@@ -30,8 +30,18 @@ __all__ = ["PREFIX", "verifier_from"]
 
 PREFIX = "COGNITO_"
 
-_LISTS = {"REPLICA_REGIONS": "replica_regions", "ISSUERS": "issuers"}
-_TEXTS = {"AUDIENCE": "audience", "KEY_FILE": "key_file", "JWKS_URLS": "jwks_urls"}
+# Variable -> the option that it sets, and whether it is a list.
+_LISTS = {"CLIENT_IDS": "client_ids", "REPLICA_REGIONS": "replica_regions", "ISSUERS": "issuers"}
+_TEXTS = {
+    "USER_POOL_ID": "user_pool_id",
+    "TOKEN_USE": "token_use",
+    "AUDIENCE": "audience",
+    "KEY_FILE": "key_file",
+    "JWKS_URLS": "jwks_urls",
+}
+_REQUIRED = frozenset({"USER_POOL_ID", "CLIENT_IDS"})
+# The one way to say ANY_CLIENT here: spelled out, and alone.
+_ANY_CLIENT = "ANY_CLIENT"
 
 
 def verifier_from(kind: type[V], environment: Mapping[str, str]) -> V:
@@ -40,23 +50,29 @@ def verifier_from(kind: type[V], environment: Mapping[str, str]) -> V:
     Raises:
         ConfigurationError: naming the variable that is missing or wrong.
     """
-    options: dict[str, Any] = {}
-    for name, option in _LISTS.items():
-        if PREFIX + name in environment:
-            options[option] = _list(environment, name)
-    for name, option in _TEXTS.items():
-        if PREFIX + name in environment:
-            options[option] = _text(environment, name)
-    clients = _list(environment, "CLIENT_IDS")
-    options["client_ids"] = ANY_CLIENT if clients == ["ANY_CLIENT"] else clients
-    use = _text(environment, "TOKEN_USE") if PREFIX + "TOKEN_USE" in environment else "access"
-    pool_id = _text(environment, "USER_POOL_ID")
+    options: dict[str, Any] = {"token_use": "access"}
+    for name, option in {**_LISTS, **_TEXTS}.items():
+        if PREFIX + name in environment or name in _REQUIRED:
+            options[option] = (_list if name in _LISTS else _text)(environment, name)
+    if options["client_ids"] == [_ANY_CLIENT]:
+        options["client_ids"] = ANY_CLIENT
+    elif _ANY_CLIENT in options["client_ids"]:
+        raise ConfigurationError(f"{PREFIX}CLIENT_IDS: ANY_CLIENT stands alone")
+    use = options.pop("token_use")
+    problem = ""
     try:
-        pool = UserPool(pool_id, **options)
+        pool = UserPool(options.pop("user_pool_id"), **options)
         _loopback_only(pool, options)
         return kind(pool, token_use=use)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{PREFIX}* variables: {error}") from None
+        problem = str(error)
+    raise ConfigurationError(f"{_variable(problem)}: {problem}")
+
+
+def _variable(problem: str) -> str:
+    """The variable whose option a message begins with."""
+    named = (PREFIX + name for name, option in {**_LISTS, **_TEXTS}.items() if problem.startswith(option))
+    return next(named, f"{PREFIX}* variables")
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:
@@ -78,4 +94,4 @@ def _list(environment: Mapping[str, str], name: str) -> list[str]:
 def _loopback_only(pool: UserPool, options: Mapping[str, Any]) -> None:
     # Whoever can set a variable must not choose whose keys are trusted.
     if "jwks_urls" in options and not all(each.loopback for each in pool.endpoints):
-        raise ConfigurationError("jwks_urls may only point to loopback here")
+        raise ConfigurationError("jwks_urls may only point to loopback from a variable")

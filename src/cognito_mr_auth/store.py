@@ -127,7 +127,7 @@ class KeyStore:
         finally:
             if visit.seeking:
                 with self._flights.lock:
-                    self._seekers -= 1
+                    self._seekers = max(0, self._seekers - 1)  # a forked child began at 0
 
     def _look_before_seeking(
         self,
@@ -261,6 +261,11 @@ class KeyStore:
                 if self._flights.live(now, batch) is flight:
                     self._flights.advance(flight, now, batch)
             self._flights.flush(batch)
+        while (saved := self._flights.saved) is not None:  # a key file that is baked must be whole
+            left = until - self._gear.pace()
+            if left <= 0:
+                break
+            yield saved, left
         now = self._gear.clock()
         if not self._held.usable(now):
             raise self._held.unavailable(now)

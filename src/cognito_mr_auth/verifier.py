@@ -354,7 +354,8 @@ def _load(pool: UserPool) -> tuple[list[Record], list[Event]]:
 def _save(pool: UserPool, words: Collection[Record]) -> Collection[Event]:
     path = pool.key_file or ""
     try:
-        key_file.write(path, pool.user_pool_id, words)
+        urls = [endpoint.url for endpoint in pool.endpoints]
+        key_file.write(path, pool.user_pool_id, words, urls)
     except key_file.KeyFileError as error:
         return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
     return ()

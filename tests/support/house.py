@@ -164,9 +164,7 @@ def _reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
 
 # --- Project text
 
-_INDEX = (
-    r"--(?:extra-)?index-url|--find-links|files\.pythonhosted\.org|https?://[^\s\"'`]*/simple\b"
-)
+_INDEX = r"--(?:extra-)?index-url|--find-links|files\.pythonhosted\.org|https?://[^\s\"'`]*/simple\b"
 _NOT_INSIDE_A_PATH = r"(?<![\w.~$}/:-])"
 _SOMEBODYS = rf"{_NOT_INSIDE_A_PATH}/(?:root|work|home/\w+|Users/\w+)\b"
 # A Lambda function's writable directory and its layers: documents and tests may name them.
