@@ -164,9 +164,7 @@ def read_report(name: str, version: str, report: Path, status: int) -> Outcome:
     if not report.is_file():
         return Outcome(name, version, note=f"pytest ended with status {status}", ok=False)
     suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it just now
-    counts = [
-        [int(s.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")] for s in suites
-    ]
+    counts = [[int(s.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")] for s in suites]
     total, failures, errors, skipped = (sum(column) for column in zip(*counts, strict=True))
     failed = failures + errors
     note = "" if status == 0 else f"pytest ended with status {status}"
@@ -189,9 +187,7 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
     """The environments to test, and a row for each Python that was not found."""
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
     everything = "[cli,testing]"
-    environments = [
-        Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True)
-    ]
+    environments = [Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True)]
     missing = []
     for minor in (*REQUIRED, *WELCOME):
         if minor == current:

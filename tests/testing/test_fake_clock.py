@@ -18,9 +18,7 @@ MOVES: list[tuple[str, Callable[[FakeClock], None], tuple[float, float]]] = [
 
 
 @pytest.mark.parametrize(("move", "now"), [row[1:] for row in MOVES], ids=[row[0] for row in MOVES])
-def test_each_move_changes_what_it_names(
-    move: Callable[[FakeClock], None], now: tuple[float, float]
-) -> None:
+def test_each_move_changes_what_it_names(move: Callable[[FakeClock], None], now: tuple[float, float]) -> None:
     """A move changes exactly the clocks that it names, and a call returns the pair."""
     clock = FakeClock(wall=100, monotonic=10)
     move(clock)

@@ -650,9 +650,7 @@ def test_the_certificate_is_for_loopback(secure: FakeEndpoints, host: str, trust
 
 
 @pytest.mark.parametrize("let_go", [heal, stop])
-def test_a_handshake_can_stall(
-    secure: FakeEndpoints, let_go: Callable[[FakeEndpoint], None]
-) -> None:
+def test_a_handshake_can_stall(secure: FakeEndpoints, let_go: Callable[[FakeEndpoint], None]) -> None:
     """The mode accepts and does not even shake hands; others are not held up by it."""
     endpoint = secure.original
     endpoint.fail("stall", times=1)

@@ -37,9 +37,7 @@ def verifier(pool: FakeUserPool) -> Iterator[Verifier]:
 
 @pytest.mark.parametrize("issuer", ["original", "replica", "updated"])
 @pytest.mark.parametrize("mint", ["access_token", "id_token", "machine_token"])
-def test_every_kind_is_accepted(
-    pool: FakeUserPool, verifier: Verifier, mint: str, issuer: Any
-) -> None:
+def test_every_kind_is_accepted(pool: FakeUserPool, verifier: Verifier, mint: str, issuer: Any) -> None:
     """Each kind of token, from each kind of issuer: the derivations of both sides agree."""
     principal = verifier.verify(getattr(pool, mint)(issuer=issuer))
     assert principal.issuer.kind == issuer
@@ -47,9 +45,7 @@ def test_every_kind_is_accepted(
     assert principal.is_machine == (mint == "machine_token")
 
 
-@pytest.mark.parametrize(
-    "pool_id", ["cn-north-1_A", "eusc-de-east-1_A", "us-gov-west-1_A", "eu-west-1_A"]
-)
+@pytest.mark.parametrize("pool_id", ["cn-north-1_A", "eusc-de-east-1_A", "us-gov-west-1_A", "eu-west-1_A"])
 def test_issuers_agree_in_every_partition(pool_id: str) -> None:
     """The fake derives the very issuers that UserPool accepts."""
     pool = FakeUserPool(pool_id, replica_regions=())
@@ -69,9 +65,7 @@ REFUSED: list[tuple[str, Callable[[FakeUserPool], str], type[errors.TokenRejecte
 ]
 
 
-@pytest.mark.parametrize(
-    ("mint", "error"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
-)
+@pytest.mark.parametrize(("mint", "error"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_is_wrong_is_refused(
     pool: FakeUserPool,
     verifier: Verifier,
@@ -84,9 +78,7 @@ def test_what_is_wrong_is_refused(
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_every_malformed_token_is_refused(
-    pool: FakeUserPool, verifier: Verifier, name: str
-) -> None:
+def test_every_malformed_token_is_refused(pool: FakeUserPool, verifier: Verifier, name: str) -> None:
     """No row of MALFORMED is accepted, in an access or an ID token."""
     for mint in (pool.access_token, pool.id_token):
         with pytest.raises(errors.TokenRejected):

@@ -189,9 +189,7 @@ OPTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"federated": "Okta", "username": "okta_7"},
         {
             "cognito:username": "okta_7",
-            "identities": [
-                {**IDENTITY, "userId": "7", "providerName": "Okta", "providerType": "Okta"}
-            ],
+            "identities": [{**IDENTITY, "userId": "7", "providerName": "Okta", "providerType": "Okta"}],
         },
     ),
     ("federated access", "access_token", {"federated": True}, {"username": "google_100001"}),
@@ -220,9 +218,7 @@ def test_an_option_changes_its_claims(
 
 def test_remove_takes_claims_and_header_members_out(pool: FakeUserPool) -> None:
     """REMOVE deletes; other values in header= are laid over Cognito's header."""
-    token = pool.access_token(
-        claims={"exp": REMOVE, "absent": REMOVE}, header={"alg": REMOVE, "typ": "JWT"}
-    )
+    token = pool.access_token(claims={"exp": REMOVE, "absent": REMOVE}, header={"alg": REMOVE, "typ": "JWT"})
     assert set(claims(token)) == {*ACCESS, *USER_UUIDS} - {"exp"}
     assert header(token) == {"kid": pool.access_key.kid, "typ": "JWT"}
     assert repr(REMOVE) == "REMOVE"

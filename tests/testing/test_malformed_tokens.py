@@ -118,9 +118,7 @@ def strict_object(data: bytes, part: str) -> dict[str, Any]:
 
     try:
         text = data.decode()
-        found = json.loads(
-            text, object_pairs_hook=members, parse_float=finite, parse_constant=finite
-        )
+        found = json.loads(text, object_pairs_hook=members, parse_float=finite, parse_constant=finite)
         json.dumps(found, ensure_ascii=False).encode()
     except ValueError:
         found = None
@@ -209,12 +207,8 @@ def test_the_signature_is_right_where_it_is_not_the_point(pool: FakeUserPool, na
     check(f"{head}.{body}", signature, pool)
 
 
-@pytest.mark.parametrize(
-    ("name", "algorithm"), [("rs384", "RS384"), ("rs512", "RS512"), ("ps256", "PS256")]
-)
-def test_other_rsa_algorithms_are_used_honestly(
-    pool: FakeUserPool, name: str, algorithm: str
-) -> None:
+@pytest.mark.parametrize(("name", "algorithm"), [("rs384", "RS384"), ("rs512", "RS512"), ("ps256", "PS256")])
+def test_other_rsa_algorithms_are_used_honestly(pool: FakeUserPool, name: str, algorithm: str) -> None:
     """The signature is valid under the algorithm that the header announces."""
     head, body, tail = pool.access_token(malformed=name).split(".")
     assert strict_object(octets(head, "header"), "header")["alg"] == algorithm

@@ -112,9 +112,7 @@ class FakeEndpoint:
         `delay` seconds pass before the failure (or until heal()); only `times` requests fail, from
         the `after`-th from now. `options` are the mode's own. A ValueError names the modes.
         """
-        fault = new_fault(
-            self._source, str(mode), delay=delay, after=after, times=times, options=options
-        )
+        fault = new_fault(self._source, str(mode), delay=delay, after=after, times=times, options=options)
         with self._control:
             self._switch(fault)
 
@@ -197,9 +195,7 @@ class FakeEndpoint:
         connection.setblocking(True)
         if self._tls:
             # The handshake is the handler's: a client that stalls in it must not stop the others.
-            connection = self._tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._connections += 1
         handler = threading.Thread(
             target=self._handle, args=(connection,), name=f"{self._name} handler", daemon=True

@@ -138,9 +138,7 @@ def _status(status: int) -> Callable[..., Action]:
     return prepare
 
 
-def _too_many(
-    source: KeySource, *, retry_after: int | str | None = DEFAULT_RETRY_AFTER_S
-) -> Action:
+def _too_many(source: KeySource, *, retry_after: int | str | None = DEFAULT_RETRY_AFTER_S) -> Action:
     return _status(429)(source, retry_after=retry_after)
 
 

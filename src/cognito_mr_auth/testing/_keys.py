@@ -70,9 +70,7 @@ class _Lease:
         with self._lock:
             if self._private_key is None:
                 self._private_key = RESERVE.take()
-                self._finalizer = weakref.finalize(
-                    self, RESERVE.give_back, os.getpid(), self._private_key
-                )
+                self._finalizer = weakref.finalize(self, RESERVE.give_back, os.getpid(), self._private_key)
                 self._finalizer.atexit = False
             return self._private_key
 
@@ -138,9 +136,7 @@ class SigningKey:
         return (
             self._lease.private_key()
             .public_key()
-            .public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
 
     def private_pem(self) -> bytes:
