@@ -11,10 +11,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.crowd import outcome
 
 from cognito_mr_auth import Principal, Verifier, events
 from cognito_mr_auth.errors import (
@@ -201,6 +203,26 @@ def test_a_lagging_replica_cannot_take_a_key_away() -> None:
         clock.advance(50 * 60)
         assert verifier.verify(new).subject
         assert verifier.verify(old).subject
+
+
+@both
+def test_a_rotation_gets_in_while_a_region_hangs(run: Run) -> None:
+    """The primary holds the flight; the replica is asked again for who came later (R3)."""
+    with serving() as (pool, endpoints, _), pool.verifier() as verifier:
+        verifier.warm()
+        endpoints.updated.fail("hang")
+        endpoints.original.fail("hang")
+        replica = endpoints.replicas["us-east-1"]
+        with ThreadPoolExecutor(1) as executor:
+            forged = pool.access_token(signed_by="unknown")
+            job = executor.submit(lambda: outcome(lambda: verifier.verify(forged)))
+            assert replica.asked(2)  # by `warm`, and for the forged kid
+            landed_at = time.monotonic()
+            pool.rotate()
+            assert run(verifier, pool.access_token()).subject
+            assert time.monotonic() - landed_at < 1.0
+            assert job.result(10) != "accepted"
+        assert replica.requests == 3
 
 
 def test_a_flood_of_forged_kids_buys_little_and_a_rotation_still_gets_in() -> None:

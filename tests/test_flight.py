@@ -31,7 +31,7 @@ def flight(*, everywhere: bool = False) -> Flight:
 
 def ask(made: Flight, pace: float = 10.0) -> Ask:
     """The first of the queue is asked."""
-    one = Ask(made.queue[0], (100.0, 100.0), len(made.asks) + 1)
+    one = Ask(made.queue[0], (100.0, 100.0), len(made.asks) + 1, made)
     made.launched(one, pace)
     return one
 

@@ -23,14 +23,18 @@ PENDING, ANSWERED, FAILED, PARKED, CUT = "pending", "answered", "failed", "parke
 
 
 class Ask:
-    """One request to one endpoint. `number` counts the store's requests: who came before whom."""
+    """One request to one endpoint, under the deadline of the flight that began it.
 
-    __slots__ = ("begun", "endpoint", "number", "state")
+    `number` counts the store's requests: who came before whom.
+    """
 
-    def __init__(self, endpoint: Endpoint, begun: Instant, number: int) -> None:
+    __slots__ = ("begun", "endpoint", "flight", "number", "state")
+
+    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, flight: Flight) -> None:
         self.endpoint = endpoint
         self.begun = begun
         self.number = number
+        self.flight = flight
         self.state = PENDING
 
 
@@ -105,6 +109,15 @@ class Flight:
     def cut(self) -> bool:
         """Whether a freeze or a jump of the clock made answers worthless: nobody's failure (R6)."""
         return any(ask.state == CUT for ask in self.asks)
+
+    @property
+    def stuck(self) -> frozenset[str]:
+        """The URLs that are still silent."""
+        return frozenset(ask.endpoint.url for ask in self.asks if ask.state == PENDING)
+
+    def idle(self, pace: float) -> float:
+        """Seconds until the silent ones have had their `hedge`; 0 when they have."""
+        return max(0.0, self.hedge - (pace - self.last_launch))
 
     def hungry(self, keys: Mapping[str, object]) -> bool:
         """Whether a waiter still lacks what it came for."""

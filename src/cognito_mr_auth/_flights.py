@@ -16,7 +16,7 @@ from . import _refresh as rules
 from ._flight import ANSWERED, CUT, FAILED, PARKED, PENDING, Ask, Flight
 from ._holdings import Holdings
 from ._keys import Document
-from ._snapshot import Clock, FetchFailed, Instant, Record, Windows, elapsed
+from ._snapshot import Clock, Endpoint, FetchFailed, Instant, Record, Windows, elapsed
 from .events import Event
 from .pool import UserPool
 
@@ -109,7 +109,15 @@ class Flights:
         queue = [] if self.closed else self._held.plan(now, seek=seek, everywhere=everywhere)
         if not queue:
             return None
-        flight = Flight(
+        flight = self._flight(queue, now, everywhere=everywhere, background=background)
+        self.current = flight
+        self.advance(flight, now, batch)
+        if background and not flight.asks:  # no room for a single request
+            self.current = None
+        return self.current
+
+    def _flight(self, queue: list[Endpoint], now: Instant, *, everywhere: bool, background: bool) -> Flight:
+        return Flight(
             queue,
             born=self._gear.pace(),
             begun=now,
@@ -119,11 +127,19 @@ class Flights:
             hedge=rules.HEDGE_SECONDS,
             new_round=_new_round,
         )
+
+    def follow(self, old: Flight, queue: list[Endpoint], now: Instant, batch: Batch) -> None:
+        """Under the lock: a flight that takes over what `old` still waits for, and asks others anew.
+
+        Else one endpoint that hangs would keep all others from being asked for its five seconds.
+        """
+        flight = self._flight(queue, now, everywhere=False, background=False)
+        flight.asks = list(old.asks)
+        flight.wanted = set(old.wanted)
+        old.over = True
+        batch.rounds.append(old.turn())
         self.current = flight
         self.advance(flight, now, batch)
-        if background and not flight.asks:  # no room for a single request
-            self.current = None
-        return self.current
 
     def live(self, now: Instant, batch: Batch) -> Flight | None:
         """Under the lock: the flight under way; one past its deadline is ended here (R1)."""
@@ -164,11 +180,11 @@ class Flights:
         while (endpoint := flight.next(pace, keys)) is not None:
             # Counted before it starts, so that who comes meanwhile does not take it for a later one.
             self.asked += 1
-            ask = Ask(endpoint, now, self.asked)
+            ask = Ask(endpoint, now, self.asked, flight)
             outcome = self._gear.crew.start(
                 (self._held.pool.user_pool_id, endpoint.url),
                 f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
-                _Request(self, flight, ask),
+                _Request(self, ask),
                 background=flight.background,
             )
             if outcome == "full":
@@ -201,8 +217,9 @@ class Flights:
                 batch.rounds.append(flight.turn())
         self.flush(batch)
 
-    def fly(self, flight: Flight, ask: Ask) -> None:
+    def fly(self, ask: Ask) -> None:
         """One request, on its own thread."""
+        flight = ask.flight
         started = self._gear.pace()
         raw, document = b"", None
         failure: FetchFailed | None = None
@@ -213,11 +230,10 @@ class Flights:
             failure = error
         except BaseException:  # noqa: BLE001 - a user's transport may raise anything here
             failure = FetchFailed("broken-transport")
-        self._land(flight, ask, raw, document, failure, self._gear.pace() - started)
+        self._land(ask, raw, document, failure, self._gear.pace() - started)
 
     def _land(
         self,
-        flight: Flight,
         ask: Ask,
         raw: bytes,
         document: Document | None,
@@ -227,11 +243,12 @@ class Flights:
         """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
         batch = Batch()
         with self.lock:
-            if self.closed or flight is not self.current:  # over, or from before a fork (K4)
-                return
+            flight = self.current
+            if self.closed or flight is None or ask not in flight.asks:
+                return  # too late, or from before a fork (K4)
             now = self._gear.clock()
-            age = elapsed(now, flight.begun)
-            if document is not None and age >= flight.limit:  # R7: too late is thrown away
+            age = elapsed(now, ask.flight.begun)
+            if document is not None and age >= ask.flight.limit:  # R7: too late is thrown away
                 document, failure = None, FetchFailed("timeout")
             if age >= FROZEN_SECONDS:
                 ask.state = CUT
@@ -290,15 +307,14 @@ class Flights:
 class _Request:
     """The work of one thread: a request of a flight."""
 
-    __slots__ = ("_ask", "_flight", "_flights")
+    __slots__ = ("_ask", "_flights")
 
-    def __init__(self, flights: Flights, flight: Flight, ask: Ask) -> None:
+    def __init__(self, flights: Flights, ask: Ask) -> None:
         self._flights = flights
-        self._flight = flight
         self._ask = ask
 
     def __call__(self) -> None:
-        self._flights.fly(self._flight, self._ask)
+        self._flights.fly(self._ask)
 
 
 def _new_round() -> Future[None]:

@@ -163,6 +163,8 @@ class KeyStore:
                     if not isinstance(begun, Flight):
                         return begun
                     flight = begun
+                elif self._may_follow(step, visit, flight):
+                    flight = self._follow(step, visit, flight, now, batch)
                 return self._join(flight, step, kid, visit, now, batch)
         finally:
             self._flights.flush(batch)
@@ -191,6 +193,28 @@ class KeyStore:
             return None
         # A seeker whom nobody can be asked for is refused only where there is nobody to ask (E).
         return KeyUnknown() if seek and not self._held.endpoints else self._held.unavailable(now)
+
+    def _may_follow(self, step: str, visit: _Visit, flight: Flight) -> bool:
+        """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""
+        if step == rules.CONFIRM or visit.followed or flight.queue:
+            return False
+        if step == rules.SEEK and not flight.answers:
+            return False
+        answered = (ask.number > visit.came for ask in flight.asks if ask.state == ANSWERED)
+        return not any(answered) and not flight.idle(self._gear.pace())
+
+    def _follow(self, step: str, visit: _Visit, flight: Flight, now: Instant, batch: Batch) -> Flight:
+        """The caller's one follow-up, without waiting for the hanging ones to give up (R3, R4)."""
+        stuck = flight.stuck
+        plan = self._held.plan(now, seek=False, everywhere=False)
+        queue = [each for each in plan if each.url not in stuck]
+        budget = self._budget.take(now) if step == rules.SEEK else self._budget
+        if not queue or budget is None:
+            return flight
+        self._budget = budget
+        visit.followed = True
+        self._flights.follow(flight, queue, now, batch)
+        return self._flights.current or flight
 
     def _verdict(self, step: str, visit: _Visit, ended: Flight, now: Instant) -> AuthError | None:
         """What an ended flight means for this caller (R3); None where it may take another."""
@@ -233,6 +257,8 @@ class KeyStore:
         if flight.queue:
             due = flight.hedge - (pace - flight.last_launch)
             wake = min(wake, due if due > 0 else flight.hedge)  # overdue: there was no thread for it
+        elif flight.pending < len(flight.asks) and not visit.followed:
+            wake = min(wake, flight.idle(pace) or flight.hedge)  # a follow-up may become possible
         if step == rules.CONFIRM:
             patience = rules.PATIENCE_SECONDS - (pace - flight.born)
             if patience <= 0 and not flight.answers:
