@@ -97,10 +97,19 @@ class Flights:
         if self._held.endpoints:
             self._gear.fetch.prepare(each.url for each in self._held.endpoints)
 
-    def idle(self, now: Instant) -> bool:
-        """Whether a new flight might be begun; without the lock, so only a hint."""
-        flight = self.current
-        return not self.closed and (flight is None or flight.late(now, self._gear.pace()))
+    def others(self, now: Instant) -> list[Endpoint]:
+        """Whom the background may ask now: nobody while a flight has more than hanging ones to offer.
+
+        Without the lock only a hint.
+        """
+        flight, pace = self.current, self._gear.pace()
+        plan = [] if self.closed else self._held.plan(now, seek=False, everywhere=True)
+        if flight is None or flight.late(now, pace):
+            return plan
+        if flight.queue or flight.idle(pace):
+            return []
+        stuck = flight.stuck
+        return [each for each in plan if each.url not in stuck]
 
     def begin(
         self, now: Instant, batch: Batch, *, seek: bool, everywhere: bool, background: bool = False
@@ -128,13 +137,16 @@ class Flights:
             new_round=_new_round,
         )
 
-    def follow(self, old: Flight, queue: list[Endpoint], now: Instant, batch: Batch) -> None:
+    def follow(
+        self, old: Flight, queue: list[Endpoint], now: Instant, batch: Batch, *, background: bool
+    ) -> None:
         """Under the lock: a flight that takes over what `old` still waits for, and asks others anew.
 
         Else one endpoint that hangs would keep all others from being asked for its five seconds.
         """
-        flight = self._flight(queue, now, everywhere=False, background=False)
-        flight.asks = list(old.asks)
+        flight = self._flight(queue, now, everywhere=background, background=background)
+        # Older generations are left behind, or one that hangs for good would make the list grow.
+        flight.asks = [ask for ask in old.asks if ask.state == PENDING or ask.flight is old]
         flight.wanted = set(old.wanted)
         old.over = True
         batch.rounds.append(old.turn())
@@ -142,33 +154,43 @@ class Flights:
         self.advance(flight, now, batch)
 
     def live(self, now: Instant, batch: Batch) -> Flight | None:
-        """Under the lock: the flight under way; one past its deadline is ended here (R1)."""
-        flight = self.current
-        if flight is None or not flight.late(now, self._gear.pace()):
-            return flight
-        frozen = elapsed(now, flight.begun) >= FROZEN_SECONDS
+        """Under the lock: the flight under way; what is past its deadline is ended here (R1)."""
+        flight, pace = self.current, self._gear.pace()
+        if flight is None:
+            return None
         for ask in flight.asks:
-            if ask.state == PENDING and frozen:
-                ask.state = CUT
-            elif ask.state == PENDING:
-                self._failed(ask, FetchFailed("timeout"), rules.FLIGHT_SECONDS, now, batch)
+            if ask.state == PENDING and ask.flight.late(now, pace):
+                if elapsed(now, ask.flight.begun) >= FROZEN_SECONDS:
+                    ask.state = CUT
+                else:
+                    self._failed(ask, FetchFailed("timeout"), rules.FLIGHT_SECONDS, now, batch)
+        if not flight.late(now, pace):
+            return flight
         self._end(flight, now, batch)
         return None
 
-    def widen(self, now: Instant, *, warm: bool) -> Flight | None:
-        """A flight to every endpoint: the one under way, extended, or a new one in the background.
-
-        For `warm`, an endpoint is asked even if all of them should be left alone.
-        """
+    def ask_around(self, now: Instant) -> None:
+        """Ask every endpoint in the background, unless that is under way or would be in vain."""
         self.prepare()
         batch = Batch()
         with self.lock:
             flight = self.live(now, batch)
             if flight is None:
-                flight = self.begin(now, batch, seek=warm, everywhere=True, background=not warm)
+                self.begin(now, batch, seek=False, everywhere=True, background=True)
+            elif queue := self.others(now):
+                self.follow(flight, queue, now, batch, background=True)
+        self.flush(batch)
+
+    def warm(self, now: Instant) -> Flight | None:
+        """A flight to every endpoint that is not parked: the one under way, widened, or a new one."""
+        self.prepare()
+        batch = Batch()
+        with self.lock:
+            flight = self.live(now, batch)
+            if flight is None:
+                flight = self.begin(now, batch, seek=True, everywhere=True)
             else:
-                flight.everywhere = True
-                flight.background = flight.background and not warm
+                flight.everywhere, flight.background = True, False
                 self.advance(flight, now, batch)
         self.flush(batch)
         return flight

@@ -89,8 +89,8 @@ class KeyStore:
 
     def _ask_around(self, now: Instant) -> None:
         """Ask every endpoint in the background, unless that is under way or would be in vain."""
-        if self._flights.idle(now) and self._held.plan(now, seek=False, everywhere=True):
-            self._flights.widen(now, warm=False)
+        if self._flights.others(now):
+            self._flights.ask_around(now)
 
     def resolve(self, kid: str, plausible: Callable[[], bool], patience: float) -> Generator[Wait, None, Key]:
         """The key, waiting at most `patience` seconds for it (R1, R3 to R5).
@@ -196,7 +196,7 @@ class KeyStore:
 
     def _may_follow(self, step: str, visit: _Visit, flight: Flight) -> bool:
         """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""
-        if step == rules.CONFIRM or visit.followed or flight.queue:
+        if visit.followed or flight.queue:
             return False
         if step == rules.SEEK and not flight.answers:
             return False
@@ -213,7 +213,7 @@ class KeyStore:
             return flight
         self._budget = budget
         visit.followed = True
-        self._flights.follow(flight, queue, now, batch)
+        self._flights.follow(flight, queue, now, batch, background=False)
         return self._flights.current or flight
 
     def _verdict(self, step: str, visit: _Visit, ended: Flight, now: Instant) -> AuthError | None:
@@ -275,7 +275,7 @@ class KeyStore:
             KeysUnavailable: when the pool is left without a usable key.
         """
         until = self._gear.pace() + patience
-        flight = self._flights.widen(self._gear.clock(), warm=True)
+        flight = self._flights.warm(self._gear.clock())
         while flight is not None and not flight.over:
             left = until - self._gear.pace()
             if left <= 0:

@@ -1,0 +1,121 @@
+"""Follow-ups (R3): one endpoint that hangs must not keep the others from being asked again.
+
+Scenarios on one thread (support.rig); test_failover.py has the same over real sockets.
+"""
+
+from __future__ import annotations
+
+import pytest
+from support.rig import DOWN, Rig
+
+from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
+
+
+def hanging(rig: Rig) -> None:
+    """A forged kid's flight: the replica has answered, the primary's two endpoints hang."""
+    rig.later(30.0)
+    rig.call("forged")
+    for _ in range(2):
+        rig.later(0.2)
+        rig.call("forged")
+    rig.land("replica")
+    assert rig.out() == ["updated", "original"]
+
+
+def test_who_comes_later_has_the_healthy_ones_asked_again() -> None:
+    """The replica answered before this caller came: it is asked anew, and the new key is found."""
+    rig = Rig()
+    rig.fill()
+    hanging(rig)
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    assert rig.out() == ["updated", "original"]  # silent for less than 200 ms: they may still answer
+    assert caller.seconds == pytest.approx(0.2)
+    rig.later(0.2)
+    assert caller.step() is None
+    assert rig.out() == ["updated", "original", "replica"]
+    rig.land("replica")
+    assert caller.woken
+    assert caller.step().kid == rig.kid
+
+
+def test_a_follow_up_is_taken_once_and_what_hangs_still_counts() -> None:
+    """R3: the new answer lacks the kid, the hanging ones may have it: 503 only when patience ends."""
+    rig = Rig()
+    rig.fill()
+    hanging(rig)
+    caller = rig.call("unknown")
+    rig.later(0.2)
+    caller.step()
+    rig.land("replica")
+    for _ in range(3):
+        rig.later(0.3)
+        caller.step()
+        assert rig.out() == ["updated", "original"]
+    rig.land("updated", DOWN)
+    rig.land("original", DOWN)
+    assert isinstance(caller.step(), KeyUnknown)
+
+
+def test_a_follow_up_costs_budget() -> None:
+    """R4: without budget the caller waits for the flight under way, and asks nobody."""
+    rig = Rig()
+    rig.fill()
+    hanging(rig)
+    first = rig.call("unknown-1")
+    rig.later(0.2)
+    first.step()
+    rig.land("replica")
+    second = rig.call("unknown-2")
+    rig.later(0.2)
+    second.step()
+    assert rig.out() == ["updated", "original"]
+    rig.later(2.0)
+    assert isinstance(second.step(), KeysUnavailable)
+
+
+def test_the_background_does_not_wait_for_what_hangs_either() -> None:
+    """Aged again while a request hangs: the healthy endpoints are asked, the hanging one is not."""
+    rig = Rig()
+    rig.fill()
+    rig.later(1000.0)
+    assert rig.key() is not None  # aged: every endpoint is asked
+    assert len(rig.out()) == 3
+    rig.land("original")
+    rig.land("replica")
+    rig.held.snapshot = rig.held.snapshot._replace(calm_for=-1.0, fresh_for=0.05)
+    rig.later(0.1)
+    assert rig.key() is not None
+    assert rig.out() == ["updated"]  # the hanging one still has its 200 ms
+    rig.later(0.15)
+    assert rig.key() is not None
+    assert rig.out() == ["updated", "original", "replica"]
+
+
+def test_what_hangs_keeps_its_own_deadline() -> None:
+    """R1: a request that a follow-up took over still ends 5 s after its own flight began."""
+    rig = Rig()
+    rig.fill()
+    hanging(rig)
+    caller = rig.call("unknown", patience=10.0)
+    rig.later(4.0)
+    caller.step()  # the follow-up
+    assert rig.out() == ["updated", "original", "replica"]
+    rig.later(1.0)
+    caller.step()
+    health = {each["kind"]: each["last_error"] for each in rig.store.health(rig.clock())["endpoints"]}
+    assert health == {"updated": "timeout", "original": "timeout", "replica": None}
+    rig.land("replica")
+    assert isinstance(caller.step(), KeyUnknown)
+
+
+def test_the_background_asks_nobody_who_hangs() -> None:
+    """Everything hangs: no follow-up, whoever asks."""
+    rig = Rig()
+    rig.fill()
+    rig.later(1000.0)
+    rig.key()
+    rig.later(1.0)
+    rig.key()
+    rig.flights.ask_around(rig.clock())
+    assert sorted(rig.out()) == ["original", "replica", "updated"]
