@@ -596,3 +596,13 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     found = transport._pool._proxy_url  # type: ignore[union-attr]
     assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)
     transport.close()
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://proxy.example:1080", "http://proxy.example:port", "ftp://proxy.example"]
+)
+def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> None:
+    """A slip in a proxy variable is told apart from an outage, and nothing is sent (F)."""
+    with pytest.raises(FetchFailed) as failure:
+        Fetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
+    assert failure.value.reason == "proxy"

@@ -5,10 +5,15 @@ Scenarios on one thread (support.rig); test_failover.py has the same over real s
 
 from __future__ import annotations
 
-import pytest
-from support.rig import DOWN, Rig
+from collections.abc import Collection
 
+import pytest
+from support.rig import DOWN, Caller, Rig
+
+from cognito_mr_auth import UserPool
+from cognito_mr_auth._snapshot import Record
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
+from cognito_mr_auth.events import Event
 
 
 def hanging(rig: Rig) -> None:
@@ -119,3 +124,51 @@ def test_the_background_asks_nobody_who_hangs() -> None:
     rig.key()
     rig.flights.ask_around(rig.clock())
     assert sorted(rig.out()) == ["original", "replica", "updated"]
+
+
+class Baking(Rig):
+    """A rig whose key file takes `slow` seconds to write, while somebody warms."""
+
+    slow = 0.0
+    caller: Caller | None = None
+
+    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+        self.later(self.slow)
+        if self.caller is not None and self.caller.waiting:
+            self.caller.step()
+            self.log.append("still waiting" if self.caller.waiting else "gone")
+        return super()._save(pool, records)
+
+
+@pytest.mark.parametrize(("slow", "last"), [(0.0, "still waiting"), (0.9, "gone")], ids=["quick", "slow"])
+def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
+    """P: a process that only warms, to bake a file, ends with the file written; within its patience."""
+    rig = Baking(key_file="keys.json")
+    rig.slow = slow
+    rig.caller = rig.warm()
+    for kind in list(rig.out()):
+        rig.land(kind)
+    judged = [entry for entry in rig.log if entry in ("still waiting", "gone")]
+    assert judged[-1] == last
+    rig.caller.step()
+    assert not rig.caller.waiting
+    assert len(rig.saved[-1]) == 3
+
+
+class Overtaken(Rig):
+    """A rig in which the replica's answer comes while the first one is being saved."""
+
+    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+        if "replica" in self.out():
+            self.land("replica")
+        return super()._save(pool, records)
+
+
+def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
+    """P: what comes while the file is being written is written next, by the same thread."""
+    rig = Overtaken(key_file="keys.json")
+    rig.warm()
+    rig.land("updated")
+    assert [len(records) for records in rig.saved] == [1, 2]
+    rig.land("original")
+    assert len(rig.saved[-1]) == 3

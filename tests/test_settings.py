@@ -161,3 +161,10 @@ def test_a_subclass_makes_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     assert type(Own.from_env()) is Own
+
+
+def test_any_client_stands_alone() -> None:
+    """ANY_CLIENT among client IDs is nonsense, not a client of that name."""
+    variables = {"COGNITO_USER_POOL_ID": "us-west-2_EXAMPLE", "COGNITO_CLIENT_IDS": "abc,ANY_CLIENT"}
+    with pytest.raises(ConfigurationError, match=r"^COGNITO_CLIENT_IDS: ANY_CLIENT stands alone"):
+        verifier_from(Verifier, variables)
