@@ -11,7 +11,7 @@ import pytest
 from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._snapshot import Record
+from cognito_mr_auth._snapshot import Record, Windows
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 from cognito_mr_auth.events import Event
 
@@ -95,6 +95,21 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
     rig.later(0.15)
     assert rig.key() is not None
     assert rig.out() == ["updated", "original", "replica"]
+
+
+def test_a_stale_set_is_confirmed_by_whoever_answers() -> None:
+    """With short windows the set goes stale while one endpoint hangs: the others renew it (R)."""
+    rig = Rig(windows=Windows(1.0, 2.0, 86400.0))
+    rig.fill()
+    rig.later(1.5)
+    assert rig.key() is not None  # aged: every endpoint is asked
+    rig.land("original")
+    rig.land("replica")
+    rig.later(2.5)
+    caller = rig.call(rig.kid)
+    assert rig.out() == ["updated", "original"]
+    rig.land("original")
+    assert caller.step().kid == rig.kid
 
 
 def test_what_hangs_keeps_its_own_deadline() -> None:

@@ -121,7 +121,9 @@ class Flight:
 
     def hungry(self, keys: Mapping[str, object]) -> bool:
         """Whether a waiter still lacks what it came for."""
-        return not self.answers or any(kid not in keys for kid in self.wanted)
+        # Answers of a flight that this one follows up are what its waiters were not content with.
+        answered = any(ask.state == ANSWERED and ask.flight is self for ask in self.asks)
+        return not answered or any(kid not in keys for kid in self.wanted)
 
     def next(self, pace: float, keys: Mapping[str, object]) -> Endpoint | None:
         """Whom to ask now (R2): all, or one after `hedge` seconds or at once after a miss."""
