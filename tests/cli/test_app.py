@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -52,17 +51,6 @@ def test_it_runs_as_a_module() -> None:
     done = _python("-m", "cognito_mr_auth.cli", "inspect", stdin=FakeUserPool().access_token())
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("UNVERIFIED")
-
-
-def test_the_module_is_the_command() -> None:
-    """The same in this process, with an exit status."""
-    before, sys.argv = sys.argv, ["cognito-mr-auth", "--help"]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_module("cognito_mr_auth.cli", run_name="__main__")
-    finally:
-        sys.argv = before
-    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize(
