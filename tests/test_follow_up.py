@@ -187,3 +187,20 @@ def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
     assert [len(records) for records in rig.saved] == [1, 2]
     rig.land("original")
     assert len(rig.saved[-1]) == 3
+
+
+def test_no_caller_writes_the_file() -> None:
+    """P: a request that comes between an answer and its saving does not wait for a disk."""
+    rig = Rig(key_file="keys.json")
+    saved_at_wake: list[int] = []
+
+    def woken(_round: object) -> None:
+        rig.call("unknown")
+        saved_at_wake.append(len(rig.saved))
+
+    caller = rig.warm()
+    assert caller.wait is not None
+    caller.wait[0].add_done_callback(woken)
+    rig.land("updated")
+    assert saved_at_wake == [0]
+    assert len(rig.saved) == 1

@@ -67,11 +67,12 @@ class Gear(NamedTuple):
 class Batch:
     """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
 
-    __slots__ = ("events", "rounds")
+    __slots__ = ("events", "rounds", "save")
 
     def __init__(self) -> None:
         self.rounds: list[Future[None]] = []
         self.events: list[Event] = []
+        self.save = False  # set by a fetch thread alone: no caller may wait for a disk (P)
 
 
 class Flights:
@@ -279,7 +280,7 @@ class Flights:
             ):
                 ask.state = ANSWERED
                 if self._held.pool.key_file is not None:
-                    self._unsaved = True
+                    self._unsaved = batch.save = True
                     self.saved = self.saved or _new_round()
             else:
                 failure = failure or FetchFailed("document-no-usable-key", status=200)
@@ -298,13 +299,14 @@ class Flights:
         """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
         for done in batch.rounds:
             done.set_result(None)
-        self._save(batch)
+        if batch.save:
+            self._save(batch)
         if batch.events:
             self._gear.emit(batch.events)
 
     def _save(self, batch: Batch) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
-        while self._unsaved and self._claim():
+        while self._claim():
             batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
             done = self._saved_all()
             if done is not None:

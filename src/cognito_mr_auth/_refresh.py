@@ -173,8 +173,7 @@ def plan(
         each.url: resting(states[each.url], now, urgent=urgent or states[each.url].parked)
         for each in endpoints
     }
-    parked = {each.url for each in endpoints if resting(states[each.url], now, urgent=False) > 0}
-    parked = {url for url in parked if states[url].parked}
+    parked = {url for url in rest if states[url].parked and resting(states[url], now, urgent=False)}
     awake = [each for each in endpoints if each.url not in parked]
     chosen = [each for each in awake if not rest[each.url]]
     last = [each for each in endpoints if each.url in parked and not rest[each.url]]
