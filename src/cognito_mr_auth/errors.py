@@ -8,6 +8,7 @@
     │  └─ TokenExpired  TokenNotYetValid  ClaimRejected  TokenRevoked
     ├─ AuthenticationTooOld  401  insufficient_user_authentication
     ├─ PolicyDenied          403  insufficient_scope
+    │  └─ OriginDenied       403  a cookie from a foreign origin: no error code
     └─ Unavailable           503  KeysUnavailable  RevocationUnavailable  CheckUnavailable
     ConfigurationError            a ValueError, only from constructors
 
@@ -30,6 +31,7 @@ __all__ = [
     "IssuerUnknown",
     "KeyUnknown",
     "KeysUnavailable",
+    "OriginDenied",
     "PolicyDenied",
     "RequestMalformed",
     "RevocationUnavailable",
@@ -193,7 +195,7 @@ class PolicyDenied(AuthError):
     """A good token that may not do this. `scopes` is filled only where scopes were what failed."""
 
     code = "policy_denied"
-    challenge = "insufficient_scope"
+    challenge: ClassVar[str | None] = "insufficient_scope"
     status = 403
     _default = "the token does not permit this request"
 
@@ -206,6 +208,17 @@ class PolicyDenied(AuthError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.scopes = scopes
+
+
+class OriginDenied(PolicyDenied):
+    """A cookie came with a request that another site may have caused (RFC 6750 5.3, CSRF).
+
+    No error code: a token with more scopes would not help.
+    """
+
+    code = "origin_denied"
+    challenge = None
+    _default = "the token's cookie is not taken from this origin"
 
 
 class Unavailable(AuthError):

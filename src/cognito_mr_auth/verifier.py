@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cachetools import LRUCache
 
-from . import _key_file as key_file
+from . import _saved as saved
 from ._claims import Expectations, Span, check_claims, check_span
 from ._crew import Crew
 from ._drive import adrive, drive, together
@@ -24,9 +24,9 @@ from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, settle
 from ._jws import Jws, parse, verify_signature
 from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
-from ._snapshot import Clock, Instant, Key, Record
-from .errors import AuthError, IssuerUnknown
-from .events import Event, InsecureEmulator, KeyFileProblem
+from ._snapshot import Clock, Instant, Key
+from .errors import AuthError, ConfigurationError, IssuerUnknown
+from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
 from .principal import Issuer, Principal
@@ -123,7 +123,7 @@ class Verifier:
             crew=self._crew,
             emit=self._tell,
             region=os.environ.get("AWS_REGION"),
-            save=_save,
+            save=saved.save,
         )
         self._cache_size = cache_size
         self._routes: dict[object, _Route] = {}
@@ -134,7 +134,7 @@ class Verifier:
         track(self)
 
     def _add(self, pool: UserPool, gear: Gear, token_use: str, leeway: float) -> None:
-        records, events = _load(pool)
+        records, events = saved.load(pool)
         if pool.insecure_emulator:
             events.append(InsecureEmulator(pool.user_pool_id))
         store = KeyStore(pool, gear, records)
@@ -210,6 +210,16 @@ class Verifier:
     def _waiting(
         self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: float
     ) -> Steps:
+        key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
+        now = self._clock()
+        done = self._finish(self._accept(jws, route, key, digest, now), now, require)
+        if isinstance(done, Principal):
+            return done
+        return (yield from done)
+
+    def _plausible(self, jws: Jws, route: _Route) -> Callable[[], bool]:
+        """Whether the token could pass if its key were known (R5), asked when that matters."""
+
         def plausible() -> bool:
             try:
                 check_claims(jws.payload, route.expected, self._clock()[0])
@@ -217,12 +227,7 @@ class Verifier:
                 return False
             return True
 
-        key = yield from route.store.resolve(jws.kid, plausible, timeout)
-        now = self._clock()
-        done = self._finish(self._accept(jws, route, key, digest, now), now, require)
-        if isinstance(done, Principal):
-            return done
-        return (yield from done)
+        return plausible
 
     def _route(self, jws: Jws) -> _Route:
         issuer = jws.payload.get("iss")
@@ -249,6 +254,55 @@ class Verifier:
         if require is None and self._revoked is None:
             return principal
         return settle(principal, now[0], self._revoked, require)
+
+    # -- for adapters ---------------------------------------------------------------------------
+
+    def permit(self, principal: Principal, require: Policy) -> Principal:
+        """The principal, if the policy lets it pass: for a route's policy after `verify`.
+
+        Raises:
+            PolicyDenied, AuthenticationTooOld, CheckUnavailable: as `verify` does.
+            TypeError: for a check that is a coroutine function, or a `require` that is no policy.
+        """
+        require_policy(require)
+        return drive(settle(principal, self._clock()[0], None, require))
+
+    async def apermit(self, principal: Principal, require: Policy) -> Principal:
+        """Like `permit`, for asyncio."""
+        require_policy(require)
+        return await adrive(settle(principal, self._clock()[0], None, require))
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Every `iss` that is accepted, in the order of the pools."""
+        return tuple(str(url) for url in self._routes)
+
+    def seconds_left(self, principal: Principal) -> float:
+        """Seconds until the principal's token expires, on this verifier's clock; negative after."""
+        return principal.expires_at - self._clock()[0]
+
+    def signing_key(self, token: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
+        """The key that a token names, of the pool whose issuer it names. Verifies nothing.
+
+        Raises:
+            TokenRejected: malformed, of an unknown issuer, or naming a key that the pool has not.
+            KeysUnavailable: the keys cannot be had.
+        """
+        jws = parse(token)
+        route = self._route(jws)
+        return drive(route.store.resolve(jws.kid, self._plausible(jws, route), timeout))
+
+    def signing_key_named(self, kid: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
+        """The key of the only pool by its `kid`.
+
+        Raises:
+            ConfigurationError: with several pools, since a kid belongs to a pool (T2).
+            KeyUnknown, KeysUnavailable: as `signing_key` does.
+        """
+        if len(self._stores) > 1:
+            raise ConfigurationError("a kid names no key where there are several user pools")
+        [store] = self._stores.values()
+        return drive(store.resolve(kid, lambda: True, timeout))
 
     # -- the verified-token cache ---------------------------------------------------------------
 
@@ -339,23 +393,3 @@ class Verifier:
         for store in self._stores.values():
             store.forget()
         self._new_cache()
-
-
-def _load(pool: UserPool) -> tuple[list[Record], list[Event]]:
-    if pool.key_file is None:
-        return [], []
-    try:
-        return key_file.read(pool.key_file, pool.user_pool_id), []
-    except key_file.KeyFileError as error:
-        problem = KeyFileProblem(pool.user_pool_id, f"read: {error.reason}")
-        return [], [] if error.reason == "missing" else [problem]
-
-
-def _save(pool: UserPool, words: Collection[Record]) -> Collection[Event]:
-    path = pool.key_file or ""
-    try:
-        urls = [endpoint.url for endpoint in pool.endpoints]
-        key_file.write(path, pool.user_pool_id, words, urls)
-    except key_file.KeyFileError as error:
-        return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
-    return ()

@@ -1,0 +1,86 @@
+"""An open WebSocket ends when its token does (asyncio).
+
+Owns the race between the application and the token's last second. Close code 1008 (RFC 6455 7.4.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+__all__ = ["until_expiry"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+POLICY_VIOLATION = 1008
+REASON = "the token has expired"
+
+
+async def until_expiry(
+    app: App, scope: MutableMapping[str, Any], receive: Receive, send: Send, seconds: float
+) -> None:
+    """Run the application; after `seconds` close its socket, and tell it that the client is gone."""
+    ending = _Ending(receive, send)
+    timer = asyncio.get_running_loop().call_later(max(0.0, seconds), ending.begin)
+    try:
+        await app(scope, ending.receive, ending.send)
+    finally:
+        timer.cancel()
+        await ending.stop()
+
+
+class _Ending:
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._expired = asyncio.get_running_loop().create_future()
+        self._reading: asyncio.Future[Message] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._accepted = False
+        self._closed = False
+
+    def begin(self) -> None:
+        """The token has expired just now."""
+        self._expired.set_result(None)
+        if self._accepted and not self._closed:
+            self._closed = True
+            self._closing = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": REASON})
+
+    async def receive(self) -> Message:
+        """The next message, or a disconnect from the moment of expiry on."""
+        if self._reading is None and not self._expired.done():
+            self._reading = asyncio.ensure_future(self._receive())
+        if self._reading is not None:
+            # Not cancelled with us, so that no message is lost between two calls.
+            await asyncio.wait((self._reading, self._expired), return_when=asyncio.FIRST_COMPLETED)
+            if not self._expired.done():
+                message, self._reading = self._reading, None
+                return message.result()
+        return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": REASON}
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; after expiry an accept becomes a refusal, and the rest finds nobody."""
+        if self._expired.done():
+            if message["type"] == "websocket.accept" and not self._closed:
+                self._closed = True
+                await self._close()
+                return
+            # What servers raise when the client is gone (ASGI, "send" of a closed connection).
+            raise OSError(REASON)
+        self._accepted = self._accepted or message["type"] == "websocket.accept"
+        self._closed = self._closed or message["type"] == "websocket.close"
+        await self._send(message)
+
+    async def stop(self) -> None:
+        """Leave no task behind."""
+        left = [task for task in (self._reading, self._closing) if task is not None]
+        if self._reading is not None:
+            self._reading.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

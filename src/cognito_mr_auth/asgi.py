@@ -1,0 +1,85 @@
+"""Authentication for any ASGI application, without a third-party import (ASGI 3.0).
+
+    app = CognitoAuthMiddleware(app, verifier=verifier, exclude=["/health"])
+
+Owns which connections may pass: `lifespan`, and what the guard lets through. The principal stands in
+`scope["cognito_mr_auth.principal"]`.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from . import _scope as asgi
+from ._bearer import PRINCIPAL
+from ._guard import Guard, Options
+from ._scope import App, Receive, Scope, Send
+from .errors import AuthError
+from .principal import Principal
+from .verifier import Verifier
+
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of"]
+
+
+def principal_of(scope: Scope) -> Principal | None:
+    """Who sent this request; None where one without a token was let through.
+
+    Raises:
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    if PRINCIPAL not in scope:
+        raise LookupError("no principal in the scope: mount CognitoAuthMiddleware around the application")
+    found: Principal | None = scope[PRINCIPAL]
+    return found
+
+
+class CognitoAuthMiddleware:
+    """Lets HTTP requests and WebSockets through to `app` that carry a token the verifier accepts.
+
+    Args:
+        app: an ASGI 3 application.
+        verifier: what tokens are verified with.
+        subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
+        close_at_expiry: close open WebSockets when their token expires (close code 1008).
+        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
+            resource_scopes, resource_name, resource_metadata, timeout.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`; WebSockets
+    the same before the handshake where the server can say it, else close code 1008.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *,
+        subprotocol: str | None = None,
+        close_at_expiry: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        self._app = app
+        self._guard = Guard(verifier, subprotocol=subprotocol, close_at_expiry=close_at_expiry, **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        inbound = asgi.inbound(scope)
+        document = self._guard.document(inbound)
+        if document is not None:
+            await asgi.respond(scope, send, document)
+            return
+        try:
+            principal = await self._guard.averify(inbound)
+        except AuthError as error:
+            await asgi.deny(scope, receive, send, self._guard.refusal(error))
+            return
+        scope = {**scope, PRINCIPAL: principal}
+        if scope["type"] == "websocket":
+            await asgi.open_socket(self._app, scope, receive, send, self._guard, principal)
+        else:
+            await self._app(scope, receive, send)

@@ -1,0 +1,74 @@
+"""Authentication for any WSGI application, without a third-party import (PEP 3333).
+
+    application = CognitoAuthMiddleware(application, verifier=verifier, exclude=["/health"])
+
+Owns nothing but the hand-over: the principal stands in `environ["cognito_mr_auth.principal"]`. Mounts
+around Flask, Django and a bare application alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Unpack
+
+from ._bearer import PRINCIPAL, Answer
+from ._environ import inbound, status_line
+from ._guard import Guard, Options
+from .errors import AuthError
+from .principal import Principal
+from .verifier import Verifier
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of"]
+
+
+def principal_of(environ: Mapping[str, Any]) -> Principal | None:
+    """Who sent this request; None where one without a token was let through.
+
+    Raises:
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    if PRINCIPAL not in environ:
+        raise LookupError("no principal in the environ: mount CognitoAuthMiddleware around the application")
+    found: Principal | None = environ[PRINCIPAL]
+    return found
+
+
+class CognitoAuthMiddleware:
+    """Lets requests through to `app` that carry a token the verifier accepts.
+
+    Args:
+        app: a WSGI application.
+        verifier: what tokens are verified with; its hooks must not be coroutine functions.
+        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
+            resource_scopes, resource_name, resource_metadata, timeout.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(self, app: WSGIApplication, verifier: Verifier, **options: Unpack[Options]) -> None:
+        self._app = app
+        self._guard = Guard(verifier, **options)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        request = inbound(environ)
+        answer = self._guard.document(request)
+        if answer is None:
+            try:
+                environ[PRINCIPAL] = self._guard.verify(request)
+            except AuthError as error:
+                answer = self._guard.refusal(error)
+        if answer is None:
+            return self._app(environ, start_response)
+        return _respond(answer, request.method, start_response)
+
+
+def _respond(answer: Answer, method: str, start_response: Callable[..., object]) -> list[bytes]:
+    start_response(status_line(answer), list(answer.headers))
+    return [] if method == "HEAD" else [answer.body]  # RFC 9110 9.3.2; not every server cuts it off

@@ -1,0 +1,61 @@
+"""One way to put a request to every adapter: a driver per adapter, so that one table fits all.
+
+A driver module has `build(verifier, require=None, **options)`, which gives a function from `Ask` to
+`Reply`. The application behind the guard answers every path and method with 200 and, as JSON, the
+principal's subject or null. `WEBSOCKET` says that its requests are WebSocket handshakes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from cognito_mr_auth import Verifier
+
+# Driver -> what it imports beyond the core (tests carry these as `needs` marks).
+NEEDS: dict[str, tuple[str, ...]] = {
+    "asgi": (),
+    "asgi_websocket": (),
+    "wsgi": (),
+}
+
+
+class Ask(NamedTuple):
+    """One request as it stands on the wire: header names as sent, values in latin-1, duplicates kept.
+
+    `raw_path` is the path as sent where it differs from `path`.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    method: str = "GET"
+    path: str = "/"
+    raw_path: str | None = None
+
+
+class Reply(NamedTuple):
+    """What the client hears. `reached`: the application ran; a WebSocket that opens has status 200.
+
+    `headers` have lower-case names; the body of a WebSocket that opened is what the app said first.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    reached: bool
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+Asker = Callable[[Ask], Reply]
+Build = Callable[..., Asker]
+
+
+def build(driver: str, verifier: Verifier, **options: Any) -> Asker:
+    """The asker of one driver, by name."""
+    made: Asker = import_module(f"support.drivers.{driver}").build(verifier, **options)
+    return made
