@@ -40,6 +40,7 @@ TREE: dict[str, tuple[str, int, str | None, bool, str]] = {
         "authentication_too_old",
     ),
     "PolicyDenied": ("AuthError", 403, "insufficient_scope", False, "policy_denied"),
+    "OriginDenied": ("PolicyDenied", 403, None, False, "origin_denied"),
     "Unavailable": ("AuthError", 503, None, True, "unavailable"),
     "KeysUnavailable": ("Unavailable", 503, None, True, "keys_unavailable"),
     "RevocationUnavailable": ("Unavailable", 503, None, True, "revocation_unavailable"),

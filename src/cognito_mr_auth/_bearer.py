@@ -188,4 +188,8 @@ def _challenge(error: AuthError, realm: str, resource_metadata: str | None) -> s
         parameters.append(("max_age", str(max_age)))
     if resource_metadata is not None:
         parameters.append(("resource_metadata", resource_metadata))
-    return "Bearer " + ", ".join(f'{name}="{_UNSPEAKABLE.sub("?", value)}"' for name, value in parameters)
+    return "Bearer " + ", ".join(f'{name}="{_speakable(value)}"' for name, value in parameters)
+
+
+def _speakable(text: str) -> str:
+    return _UNSPEAKABLE.sub("?", text.replace('"', "'"))

@@ -1,111 +1,153 @@
-"""Every adapter gives every request the same status, challenge and body (issue "Web adapters", 1)."""
+"""Every adapter gives every request the same status, challenge and body (RFC 6750)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import pytest
-from support.drivers import NEEDS, Ask, Asker, Reply, build
+from support.drivers import NEEDS, Ask, Reply, build
 
-from cognito_mr_auth import Verifier, policy
+from cognito_mr_auth import Verifier, errors, policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 T0 = 1_790_000_000.0
-APP = "https://app.example.com"
 
-DRIVERS = [
-    pytest.param(name, marks=[pytest.mark.needs(*needs)] if needs else [], id=name)
-    for name, needs in NEEDS.items()
-]
+Headers = tuple[tuple[str, str], ...]
+
+
+def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset()) -> pytest.MarkDecorator:
+    """Run the test with every driver, or with those for WebSockets, or for HTTP, alone."""
+    rows = []
+    for name, needed in NEEDS.items():
+        if name in but or (websocket is not None and name.endswith("websocket") is not websocket):
+            continue
+        rows.append(pytest.param(name, marks=[pytest.mark.needs(*needed)] if needed else [], id=name))
+    return pytest.mark.parametrize("driver", rows)
+
+
+# A route that names its guard or policy is opened by no exclusion and no optional mode.
+EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "starlette_backend"})
 
 
 class World(NamedTuple):
     """A pool at a fixed time, and an offline verifier of its access tokens."""
 
     pool: FakeUserPool
-    clock: FakeClock
     verifier: Verifier
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
     """One pool and verifier for every row: rows change neither."""
-    clock = FakeClock(wall=T0)
-    pool = FakeUserPool(clock=clock)
-    return World(pool, clock, pool.offline_verifier())
+    pool = FakeUserPool(clock=FakeClock(wall=T0))
+    return World(pool, pool.offline_verifier())
 
 
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
+def _bearer(token: str) -> Headers:
     return (("Authorization", f"Bearer {token}"),)
-
-
-# --- The outcome table: what goes wrong -> status, challenge, body
-
-
-class Outcome(NamedTuple):
-    status: int
-    challenge: str | None
-    detail: str | None
-
-
-MISSING = Outcome(401, 'Bearer realm="api"', "no access token was sent")
-SCOPES_HINT = (
-    "the token lacks a scope; users who sign in through the SDK get only aws.cognito.signin.user.admin "
-    "unless a pre-token-generation trigger adds scopes"
-)
 
 
 def _error(code: str, description: str, more: str = "") -> str:
     return f'Bearer realm="api", error="{code}", error_description="{description}"{more}'
 
 
-OUTCOMES: dict[str, tuple[Callable[[FakeUserPool], Any], Any, Outcome]] = {
-    "good": (lambda pool: bearer(pool.access_token()), None, Outcome(200, None, None)),
-    "no token": (lambda pool: (), None, MISSING),
-    "forged": (
-        lambda pool: bearer(pool.access_token(signed_by="foreign")),
-        None,
-        Outcome(
-            401,
-            _error("invalid_token", "the token's signature is invalid"),
-            "the token's signature is invalid",
+def test_every_adapter_has_a_driver() -> None:
+    """The list of drivers is what lies in the directory, so that none is left out of the tables."""
+    directory = import_module("support.drivers").__path__[0]
+    from pathlib import Path
+
+    found = {path.stem for path in Path(directory).glob("[!_]*.py")} - {"client"}
+    assert found == set(NEEDS)
+
+
+# --- What goes wrong -> status, challenge, detail
+
+
+class Outcome(NamedTuple):
+    """What the client is to hear."""
+
+    status: int
+    challenge: str | None = None
+    detail: str | None = None
+
+
+class Row(NamedTuple):
+    """A token, the policy that it meets, and the outcome."""
+
+    token: Callable[[FakeUserPool], str]
+    outcome: Outcome
+    require: policy.Policy | None = None
+
+
+OK = Outcome(200)
+MISSING = Outcome(401, 'Bearer realm="api"', "no access token was sent")
+DENIED = "the token does not permit this request"
+SCOPES_HINT = (
+    "the token lacks a scope; users who sign in through the SDK get only aws.cognito.signin.user.admin "
+    "unless a pre-token-generation trigger adds scopes"
+)
+
+
+def _token(**options: Any) -> Callable[[FakeUserPool], str]:
+    return lambda pool: pool.access_token(**options)
+
+
+def _refused(description: str, hint: str = "") -> Outcome:
+    return Outcome(401, _error("invalid_token", description), description + (f": {hint}" if hint else ""))
+
+
+def _denied(more: str = "", hint: str = "") -> Outcome:
+    return Outcome(403, _error("insufficient_scope", DENIED, more), DENIED + (f": {hint}" if hint else ""))
+
+
+OUTCOMES = {
+    "good": Row(_token(), OK),
+    "good, of the replica": Row(_token(issuer="replica"), OK),
+    "good, of the updated issuer": Row(_token(issuer="updated"), OK),
+    "a machine's": Row(lambda pool: pool.machine_token(), OK),
+    "garbage": Row(lambda pool: "garbage", _refused("the token is malformed")),
+    "forged": Row(_token(signed_by="foreign"), _refused("the token's signature is invalid")),
+    "expired": Row(
+        _token(expires_in=-60), _refused("the token has expired", "get a new one with the refresh token")
+    ),
+    "wrong client": Row(
+        _token(client_id="2another3456789"),
+        _refused(
+            "the token's client_id is none of the configured app clients",
+            "the token is for another app client of the user pool",
         ),
     ),
-    "expired": (
-        lambda pool: bearer(pool.access_token(expires_in=-60)),
-        None,
-        Outcome(
-            401,
-            _error("invalid_token", "the token has expired"),
-            "the token has expired: get a new one with the refresh token",
+    "ID token": Row(
+        lambda pool: pool.id_token(),
+        _refused(
+            "the token's token_use is not the expected one", "this is an ID token; send the access token"
         ),
     ),
-    "missing scope": (
-        lambda pool: bearer(pool.access_token()),
+    "unknown issuer": Row(
+        lambda pool: FakeUserPool("eu-west-1_Other0001", clock=pool.clock).access_token(),
+        _refused(
+            "the token's issuer is not one of the configured issuers",
+            "the token is from another user pool, or from a Region that is not listed in replica_regions",
+        ),
+    ),
+    "missing scope": Row(
+        _token(),
+        _denied(', scope="orders/read orders/write"', SCOPES_HINT),
         policy.scopes("orders/read", "orders/write"),
-        Outcome(
-            403,
-            _error(
-                "insufficient_scope",
-                "the token does not permit this request",
-                ', scope="orders/read orders/write"',
-            ),
-            f"the token does not permit this request: {SCOPES_HINT}",
-        ),
     ),
-    "missing group": (
-        lambda pool: bearer(pool.access_token()),
-        policy.any_group("ops"),
-        Outcome(
-            403,
-            _error("insufficient_scope", "the token does not permit this request"),
-            "the token does not permit this request",
-        ),
+    "missing group": Row(_token(), _denied(), policy.any_group("ops")),
+    "scope there, group missing": Row(
+        _token(scopes=["orders/read"]), _denied(), policy.scopes("orders/read") & policy.any_group("ops")
     ),
-    "too old": (
-        lambda pool: bearer(pool.access_token(claims={"auth_time": int(T0) - 3600})),
-        policy.max_age(300),
+    "scope and group there": Row(
+        _token(scopes=["orders/read"], groups=["ops"]),
+        OK,
+        policy.scopes("orders/read") & policy.any_group("ops"),
+    ),
+    "too old": Row(
+        _token(claims={"auth_time": int(T0) - 3600}),
         Outcome(
             401,
             _error(
@@ -113,26 +155,443 @@ OUTCOMES: dict[str, tuple[Callable[[FakeUserPool], Any], Any, Outcome]] = {
             ),
             "a more recent sign-in is required: sign in again, then retry",
         ),
+        policy.max_age(300),
     ),
 }
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@drivers()
 @pytest.mark.parametrize("row", OUTCOMES)
 def test_every_adapter_says_the_same(world: World, driver: str, row: str) -> None:
     """Same status, same challenge, same body; the application runs for a good token alone."""
-    headers, require, expected = OUTCOMES[row]
-    reply = build(driver, world.verifier, require=require)(Ask(headers(world.pool)))
-    _check(reply, expected)
+    token, expected, require = OUTCOMES[row]
+    reply = build(driver, world.verifier, require=require)(Ask(_bearer(token(world.pool))))
+    check(reply, expected)
 
 
-def _check(reply: Reply, expected: Outcome) -> None:
-    assert reply.status == expected.status
+def check(reply: Reply, expected: Outcome) -> None:
+    """The reply is that outcome, to the last octet."""
+    assert (reply.status, reply.headers.get("www-authenticate")) == (expected.status, expected.challenge)
     assert reply.reached is (expected.status == 200)
-    if expected.status == 200:
+    if expected.status != 200:
+        assert reply.body == b'{"detail":"%s"}' % (expected.detail or "").encode()
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.headers["content-length"] == str(len(reply.body))
+        assert reply.headers["cache-control"] == "no-store"
+
+
+@drivers()
+def test_an_outage_is_503(driver: str) -> None:
+    """Keys that cannot be had: 503 with Retry-After and no challenge, in every adapter."""
+    pool = FakeUserPool(clock=FakeClock(wall=T0))
+    with pool.serve() as endpoints:
+        for endpoint in endpoints:
+            endpoint.fail("refuse")
+        with pool.verifier() as verifier:
+            reply = build(driver, verifier)(Ask(_bearer(pool.access_token())))
+    assert (reply.status, reply.reached) == (503, False)
+    assert reply.body == b'{"detail":"the user pool\'s signing keys are unavailable"}'
+    assert 1 <= int(reply.headers["retry-after"]) <= 60
+    assert "www-authenticate" not in reply.headers
+
+
+@drivers()
+@pytest.mark.parametrize("error", [RuntimeError("no database"), None, "yes"], ids=repr)
+def test_a_broken_hook_is_503(driver: str, error: Any) -> None:
+    """A revocation check that fails is an outage, never the caller's fault."""
+
+    def revoked(_principal: Any) -> Any:
+        if isinstance(error, Exception):
+            raise error
+        return error
+
+    pool = FakeUserPool(clock=FakeClock(wall=T0))
+    reply = build(driver, pool.offline_verifier(revoked=revoked))(Ask(_bearer(pool.access_token())))
+    assert (reply.status, reply.headers["retry-after"], reply.reached) == (503, "1", False)
+
+
+# --- Header values -> outcome. "TOKEN" stands for a good token.
+
+HEADERS: dict[str, tuple[tuple[str, ...], int, str | None]] = {
+    # name: (header values, status, the challenge's error code)
+    "none": ((), 401, None),
+    "one": (("Bearer TOKEN",), 200, None),
+    "lower case": (("bearer TOKEN",), 200, None),
+    "upper case": (("BEARER TOKEN",), 200, None),
+    "space around": ((" Bearer TOKEN\t",), 200, None),
+    "Basic": (("Basic dXNlcjpwYXNz",), 401, None),
+    "Negotiate alone": (("Negotiate",), 401, None),
+    "Digest": (('Digest username="a", realm="b", nonce="c", uri="/"',), 401, None),
+    "AWS signature": (
+        ("AWS4-HMAC-SHA256 Credential=A/20261121/x/y/aws4_request, SignedHeaders=host, Signature=ab",),
+        401,
+        None,
+    ),
+    "the bare token": (("TOKEN",), 401, None),
+    "another scheme that begins alike": (("BearerX TOKEN",), 401, None),
+    "no space": (("BearerTOKEN",), 401, None),
+    "DPoP": (("DPoP TOKEN",), 401, None),
+    "two good": (("Bearer TOKEN", "Bearer TOKEN"), 400, "invalid_request"),
+    "good and other": (("Bearer TOKEN", "Basic dXNlcjpwYXNz"), 400, "invalid_request"),
+    "other and good": (("Basic dXNlcjpwYXNz", "Bearer TOKEN"), 400, "invalid_request"),
+    "other and bare scheme": (("Basic dXNlcjpwYXNz", "Negotiate"), 400, "invalid_request"),
+    "comma": (("Bearer TOKEN,Bearer TOKEN",), 400, "invalid_request"),
+    "comma and space": (("Bearer TOKEN, Bearer TOKEN",), 400, "invalid_request"),
+    "comma after": (("Bearer TOKEN,",), 400, "invalid_request"),
+    "comma before": ((",Bearer TOKEN",), 400, "invalid_request"),
+    "comma before a parameter": (('Bearer TOKEN, realm="x"',), 400, "invalid_request"),
+    "empty": (("",), 400, "invalid_request"),
+    "blank": ((" \t ",), 400, "invalid_request"),
+    "scheme alone": (("Bearer",), 400, "invalid_request"),
+    "scheme and space": (("Bearer ",), 400, "invalid_request"),
+    "tab": (("Bearer\tTOKEN",), 400, "invalid_request"),
+    "tab after the space": (("Bearer \tTOKEN",), 400, "invalid_request"),
+    "tab in another scheme": (("Basic\tdXNlcjpwYXNz",), 400, "invalid_request"),
+    "second space": (("Bearer  TOKEN",), 400, "invalid_request"),
+    "several tokens": (("Bearer TOKEN TOKEN",), 400, "invalid_request"),
+    "colon": (("Bearer: TOKEN",), 400, "invalid_request"),
+    "quoted": (('Bearer "TOKEN"',), 400, "invalid_request"),
+    "as a parameter": (('Bearer token="TOKEN"',), 400, "invalid_request"),
+    "percent-encoded": (("Bearer%20TOKEN",), 401, None),
+    "non-ASCII token": (("Bearer \xe9\xe8",), 400, "invalid_request"),
+    "non-ASCII after": (("Bearer TOKEN\xa0",), 400, "invalid_request"),
+    "non-ASCII scheme": (("B\xe9arer TOKEN",), 400, "invalid_request"),
+    "non-breaking space": (("Bearer\xa0TOKEN",), 400, "invalid_request"),
+    "NUL": (("Bearer TOKEN\x00",), 400, "invalid_request"),
+    "line end": (("Bearer TOKEN\r\nX: y",), 400, "invalid_request"),
+    "1 MB of letters": (("Bearer " + "a" * 1_000_000,), 401, "invalid_token"),
+    "1 MB of dots": (("Bearer " + "." * 1_000_000,), 401, "invalid_token"),
+    "1 MB of commas": (("Bearer " + "," * 1_000_000,), 400, "invalid_request"),
+    "1 MB of another scheme": (("Basic " + "a" * 1_000_000,), 401, None),
+    "well-formed, but no token": (("Bearer abc",), 401, "invalid_token"),
+    "padded": (("Bearer TOKEN==",), 401, "invalid_token"),
+    "two dots": (("Bearer ..",), 401, "invalid_token"),
+}
+
+
+@drivers()
+@pytest.mark.parametrize("row", HEADERS)
+def test_every_header_value_has_one_outcome(world: World, driver: str, row: str) -> None:
+    """RFC 6750 2.1 and 3.1: what was sent decides, not the adapter or the server behind it."""
+    values, status, code = HEADERS[row]
+    good = world.pool.access_token()
+    sent = tuple(("Authorization", value.replace("TOKEN", good)) for value in values)
+    reply = build(driver, world.verifier)(Ask(sent))
+    assert (reply.status, reply.reached) == (status, status == 200)
+    if status != 200:
+        challenge = reply.headers["www-authenticate"]
+        assert list(reply.json) == ["detail"]
+        if code is None:
+            check(reply, MISSING)
+        else:
+            assert challenge.startswith(f'Bearer realm="api", error="{code}", error_description="')
+        for secret in (good, good.rpartition(".")[2], "aaaa", "dXNlcjpwYXNz"):
+            assert secret not in repr(reply)
+
+
+@drivers()
+def test_the_realm_is_the_users(world: World, driver: str) -> None:
+    """`realm=` stands in the challenge."""
+    reply = build(driver, world.verifier, realm="Orders API")(Ask())
+    check(reply, MISSING._replace(challenge='Bearer realm="Orders API"'))
+
+
+# --- Optional mode, exclusions, preflights
+
+
+@drivers(but=EXPLICIT)
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param((), 200, id="none"),
+        pytest.param((("Authorization", "Basic dXNlcjpwYXNz"),), 200, id="another scheme"),
+        pytest.param((("Authorization", "Bearer"),), 400, id="malformed"),
+        pytest.param((("Authorization", ""),), 400, id="empty"),
+        pytest.param((("Authorization", "Bearer garbage"),), 401, id="bad"),
+    ],
+)
+def test_optional_tolerates_a_missing_token_only(
+    world: World, driver: str, headers: Headers, status: int
+) -> None:
+    """With `optional=True` a request without a token has no principal; a bad one is refused."""
+    reply = build(driver, world.verifier, optional=True)(Ask(headers))
+    assert (reply.status, reply.reached) == (status, status == 200)
+    if status == 200:
+        assert reply.json is None
+    good = build(driver, world.verifier, optional=True)(Ask(_bearer(world.pool.access_token(subject="me"))))
+    assert (good.status, good.json) == (200, "me")
+
+
+EXCLUDE = ["/health", "/static/*", "/a/b/*"]
+PATHS: dict[str, tuple[str, bool]] = {
+    # the path as sent, and whether it is excluded
+    "whole": ("/health", True),
+    "below": ("/static/app.js", True),
+    "deep below": ("/static/css/app.css", True),
+    "below two segments": ("/a/b/c", True),
+    "the leading segment itself": ("/static", False),
+    "with a slash": ("/static/", True),
+    "another": ("/orders", False),
+    "begins alike": ("/healthy", False),
+    "ends alike": ("/api/health", False),
+    "leading segment begins alike": ("/statically/x", False),
+    "one segment of two": ("/a/bc", False),
+    "slash behind": ("/health/", False),
+    "upper case": ("/HEALTH", False),
+    "double slash before": ("//health", False),
+    "double slash within": ("/static//x", False),
+    "dot": ("/static/./x", False),
+    "dot at the end": ("/static/.", False),
+    "two dots": ("/static/../orders", False),
+    "two dots at the end": ("/static/x/..", False),
+    "two dots with a parameter": ("/static/..;/orders", False),
+    "encoded dots": ("/static/%2e%2e/orders", False),
+    "half-encoded dots": ("/static/.%2E/orders", False),
+    "backslash": ("/static/..\\orders", False),
+    "encoded backslash": ("/static/%5c..%5Corders", False),
+    "encoded slash": ("/static/..%2forders", False),
+    "encoded slash alone": ("/static/a%2Fb", False),
+    "encoded slash in the first segment": ("/static%2fx", False),
+    "twice encoded slash": ("/static/%252e%252e%252forders", False),
+    "NUL": ("/health%00", False),
+    "NUL below": ("/static/x%00", False),
+    "line end": ("/static/x%0a", False),
+    "space": ("/static/x%20y", True),
+    "a file that begins with dots": ("/static/..x", True),
+    "a file with dots": ("/static/a..b", True),
+}
+
+
+@drivers(but=EXPLICIT)
+@pytest.mark.parametrize("row", PATHS)
+def test_an_excluded_path_is_that_path(world: World, driver: str, row: str) -> None:
+    """`exclude=` opens whole paths and whole leading segments; no other spelling, however it is read."""
+    path, excluded = PATHS[row]
+    reply = build(driver, world.verifier, exclude=EXCLUDE)(Ask(path=path, raw_path=path))
+    assert reply.reached is excluded, reply.status
+    if excluded:
+        assert (reply.status, reply.json) == (200, None)
+    else:
+        assert reply.status in (401, 404)  # a router may know no such path; the application did not run
+
+
+ORIGIN = ("Origin", "https://app.example.com")
+WANTED = ("Access-Control-Request-Method", "POST")
+
+
+@drivers(websocket=False)
+@pytest.mark.parametrize(
+    ("method", "headers", "passes"),
+    [
+        pytest.param("OPTIONS", (ORIGIN, WANTED), True, id="preflight"),
+        pytest.param("OPTIONS", (ORIGIN,), False, id="without the wanted method"),
+        pytest.param("OPTIONS", (WANTED,), False, id="without origin"),
+        pytest.param("OPTIONS", (), False, id="options"),
+        pytest.param("GET", (ORIGIN, WANTED), False, id="get"),
+        pytest.param("POST", (ORIGIN, WANTED), False, id="post"),
+        pytest.param("options", (ORIGIN, WANTED), False, id="lower case"),
+    ],
+)
+def test_a_preflight_passes(
+    world: World, driver: str, method: str, headers: Headers, *, passes: bool
+) -> None:
+    """A CORS preflight carries no credentials (Fetch standard), so it passes, without a principal."""
+    reply = build(driver, world.verifier)(Ask(headers, method))
+    assert reply.status < 400 if passes else reply.status in (401, 405)
+    assert not reply.reached or (passes and reply.json is None)
+
+
+# --- The metadata document (RFC 9728)
+
+RESOURCE = "https://api.example.com/orders"
+WELL_KNOWN = "/.well-known/oauth-protected-resource/orders"
+
+
+@drivers(websocket=False)
+def test_the_metadata_document_is_served(world: World, driver: str) -> None:
+    """RFC 9728 3: at its well-known path, to anybody, whatever the Host header says."""
+    ask = build(
+        driver, world.verifier, resource=RESOURCE, resource_scopes=["orders/read"], resource_name="Orders"
+    )
+    for host in ("api.example.com", "evil.example"):
+        reply = ask(Ask((("Host", host),), path=WELL_KNOWN))
+        assert (reply.status, reply.reached) == (200, False)
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.headers["access-control-allow-origin"] == "*"
+        assert reply.json == {
+            "resource": RESOURCE,
+            "authorization_servers": list(world.verifier.issuers),
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["orders/read"],
+            "resource_name": "Orders",
+        }
+    assert ask(Ask(method="POST", path=WELL_KNOWN)).status in (401, 405)
+
+
+@drivers()
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"resource": RESOURCE}, id="served here"),
+        pytest.param({"resource_metadata": f"https://api.example.com{WELL_KNOWN}"}, id="elsewhere"),
+    ],
+)
+def test_the_challenge_names_the_document(world: World, driver: str, options: dict[str, Any]) -> None:
+    """RFC 9728 5.1: `resource_metadata` in the challenge, with and without an error code."""
+    ask = build(driver, world.verifier, **options)
+    where = f'resource_metadata="https://api.example.com{WELL_KNOWN}"'
+    check(ask(Ask()), MISSING._replace(challenge=f'Bearer realm="api", {where}'))
+    bad = ask(Ask(_bearer(world.pool.access_token(signed_by="foreign"))))
+    assert bad.headers["www-authenticate"].endswith(
+        f', error_description="the token\'s signature is invalid", {where}'
+    )
+
+
+# --- Other sources of a token, by choice
+
+COOKIE = {"cookie": "at", "allowed_origins": ["https://app.example.com", "http://localhost:3000"]}
+
+
+def _cookie(value: str) -> tuple[str, str]:
+    return ("Cookie", value)
+
+
+COOKIES: dict[str, tuple[str, Headers, int]] = {
+    # method, headers with TOKEN for a good token, status over HTTP
+    "read": ("GET", (_cookie("at=TOKEN"),), 200),
+    "read, from anywhere": ("GET", (_cookie("at=TOKEN"), ("Origin", "https://evil.example")), 200),
+    "among others": ("GET", (_cookie("a=1; at=TOKEN; b=2"),), 200),
+    "in a second header": ("GET", (_cookie("a=1"), _cookie("at=TOKEN")), 200),
+    "write, own origin": ("POST", (_cookie("at=TOKEN"), ORIGIN), 200),
+    "write, other own origin": ("DELETE", (_cookie("at=TOKEN"), ("Origin", "http://localhost:3000")), 200),
+    "write, foreign origin": ("POST", (_cookie("at=TOKEN"), ("Origin", "https://evil.example")), 403),
+    "write, no origin": ("POST", (_cookie("at=TOKEN"),), 403),
+    "write, null origin": ("PUT", (_cookie("at=TOKEN"), ("Origin", "null")), 403),
+    "write, origin begins alike": (
+        "PATCH",
+        (_cookie("at=TOKEN"), ("Origin", "https://app.example.com.evil.example")),
+        403,
+    ),
+    "write, two origins": ("POST", (_cookie("at=TOKEN"), ORIGIN, ("Origin", "https://evil.example")), 403),
+    "write, other port": ("POST", (_cookie("at=TOKEN"), ("Origin", "https://app.example.com:8443")), 403),
+    "write, other scheme": ("POST", (_cookie("at=TOKEN"), ("Origin", "http://app.example.com")), 403),
+    "unknown method": ("BREW", (_cookie("at=TOKEN"),), 403),
+    "other name": ("GET", (_cookie("attic=TOKEN"),), 401),
+    "other case": ("GET", (_cookie("AT=TOKEN"),), 401),
+    "empty": ("GET", (_cookie("at="),), 401),
+    "no value": ("GET", (_cookie("at"),), 401),
+    "twice": ("GET", (_cookie("at=TOKEN; at=TOKEN"),), 400),
+    "twice, one bad": ("GET", (_cookie("at=x; at=TOKEN"),), 400),
+    "quoted": ("GET", (_cookie('at="TOKEN"'),), 400),
+    "non-ASCII": ("GET", (_cookie("at=\xe9"),), 400),
+    "bad": ("GET", (_cookie("at=garbage"),), 401),
+    "cookie and header": ("GET", (_cookie("at=TOKEN"), ("Authorization", "Bearer TOKEN")), 400),
+    "cookie and another scheme": ("GET", (_cookie("at=TOKEN"), ("Authorization", "Basic dTpw")), 200),
+    "cookie and a malformed header": ("GET", (_cookie("at=TOKEN"), ("Authorization", "Bearer")), 400),
+    "header alone, foreign origin": (
+        "POST",
+        (("Authorization", "Bearer TOKEN"), ("Origin", "https://evil.example")),
+        200,
+    ),
+}
+
+
+OWN = [[origin] for origin in COOKIE["allowed_origins"]]
+# Their cookie counts; over a WebSocket its origin is looked at whatever the method.
+ON_WEBSOCKETS_TOO = {"read", "read, from anywhere", "among others", "in a second header", "bad"}
+ON_WEBSOCKETS_TOO |= {"cookie and another scheme"}
+
+
+@drivers()
+@pytest.mark.parametrize("row", COOKIES)
+def test_a_cookie_is_taken_where_it_was_chosen(world: World, driver: str, row: str) -> None:
+    """A cookie needs an allowed origin on methods that change something, and on every WebSocket."""
+    method, headers, status = COOKIES[row]
+    good = world.pool.access_token()
+    sent = tuple((name, value.replace("TOKEN", good)) for name, value in headers)
+    module = import_module(f"support.drivers.{driver}")
+    origins = [value for name, value in headers if name == "Origin"]
+    if module.WEBSOCKET and row in ON_WEBSOCKETS_TOO and origins[:1] not in OWN:
+        status = 403
+    reply = build(driver, world.verifier, **COOKIE)(Ask(sent, method))
+    if row == "unknown method" and reply.status == 405:
+        assert not reply.reached
         return
-    assert reply.headers.get("www-authenticate") == expected.challenge
-    assert reply.body == b'{"detail":"%s"}' % (expected.detail or "").encode()
-    assert reply.headers["content-type"] == "application/json"
-    assert reply.headers["content-length"] == str(len(reply.body))
-    assert reply.headers["cache-control"] == "no-store"
+    assert (reply.status, reply.reached) == (status, status == 200)
+    if status == 403:
+        check(reply, Outcome(403, 'Bearer realm="api"', "the token's cookie is not taken from this origin"))
+
+
+@drivers()
+def test_only_the_header_is_looked_at_unless_chosen(world: World, driver: str) -> None:
+    """No cookie, subprotocol or query is read by default."""
+    token = world.pool.access_token()
+    sent = (_cookie(f"at={token}; access_token={token}"), ("Sec-WebSocket-Protocol", f"bearer, {token}"))
+    reply = build(driver, world.verifier)(Ask((*sent, ("X-Authorization", f"Bearer {token}"))))
+    check(reply, MISSING)
+
+
+SUBPROTOCOLS: dict[str, tuple[str | None, int, str | None]] = {
+    # what is offered, the status, what is answered
+    "pair": ("bearer, TOKEN", 200, "bearer"),
+    "pair, no space": ("bearer,TOKEN", 200, "bearer"),
+    "pair and another": ("bearer, TOKEN, chat", 200, "bearer"),
+    "another and pair": ("chat, bearer, TOKEN", 200, "bearer"),
+    "none": (None, 401, None),
+    "another": ("chat", 401, None),
+    "token without marker": ("TOKEN", 401, None),
+    "marker alone": ("bearer", 400, None),
+    "marker after the token": ("TOKEN, bearer", 400, None),
+    "marker twice": ("bearer, TOKEN, bearer, TOKEN", 400, None),
+    "empty after marker": ("bearer, ,TOKEN", 400, None),
+    "bad token": ("bearer, garbage", 401, None),
+    "other case": ("Bearer, TOKEN", 401, None),
+}
+
+
+@drivers(websocket=True)
+@pytest.mark.parametrize("row", SUBPROTOCOLS)
+def test_a_subprotocol_can_be_the_token(world: World, driver: str, row: str) -> None:
+    """`[marker, token]` is taken where it was chosen, and the marker is answered."""
+    offered, status, answered = SUBPROTOCOLS[row]
+    good = world.pool.access_token()
+    sent = () if offered is None else (("Sec-WebSocket-Protocol", offered.replace("TOKEN", good)),)
+    reply = build(driver, world.verifier, subprotocol="bearer")(Ask(sent))
+    assert (reply.status, reply.reached) == (status, status == 200)
+    if status == 200:
+        assert reply.headers.get("sec-websocket-protocol") == answered
+    both = build(driver, world.verifier, subprotocol="bearer")(Ask((*sent, *_bearer(good))))
+    assert both.status == (400 if status in (200, 400) or row == "bad token" else 200)
+
+
+# --- Configuration
+
+NONSENSE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+    "a function as policy": ({"require": lambda _principal: True}, TypeError),
+    "a scope as policy": ({"require": "orders/read"}, TypeError),
+    "optional, not a bool": ({"optional": "no"}, errors.ConfigurationError),
+    "exclude, a str": ({"exclude": "/health"}, errors.ConfigurationError),
+    "cookie without origins": ({"cookie": "at"}, errors.ConfigurationError),
+    "origins without cookie": ({"allowed_origins": ["https://a.example"]}, errors.ConfigurationError),
+    "realm with a quote": ({"realm": 'a"b'}, errors.ConfigurationError),
+    "resource from nowhere": ({"resource": "api"}, errors.ConfigurationError),
+    "timeout of nothing": ({"timeout": 0}, errors.ConfigurationError),
+    "an unknown option": ({"tokn_use": "access"}, TypeError),
+}
+
+
+@drivers()
+@pytest.mark.parametrize("row", NONSENSE)
+def test_nonsense_fails_at_once(world: World, driver: str, row: str) -> None:
+    """A setting that cannot be right fails when the adapter is made, not when somebody calls."""
+    options, kind = NONSENSE[row]
+    with pytest.raises(kind):
+        build(driver, world.verifier, **options)
+
+
+@drivers()
+@pytest.mark.parametrize("value", [None, "verifier", FakeUserPool], ids=repr)
+def test_a_verifier_is_a_verifier(driver: str, value: Any) -> None:
+    """Anything else in its place fails when the adapter is made."""
+    with pytest.raises((TypeError, errors.ConfigurationError)):
+        build(driver, value)

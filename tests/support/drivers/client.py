@@ -116,7 +116,8 @@ def environ_of(ask: Ask) -> dict[str, Any]:
     }
     for name, value in ask.headers:
         key = "HTTP_" + name.upper().replace("-", "_")
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
+        joint = "; " if key == "HTTP_COOKIE" else ","  # RFC 9113 8.2.3
+        environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
     return environ
 
 
