@@ -33,7 +33,9 @@ DEFAULT_REALM = "api"
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REALM = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 # RFC 6454 6.2, as browsers send it: lower case, no path, no default port.
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"(?!https:.*:443$|http:.*:80$)https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
 
 
 class Options(TypedDict, total=False):

@@ -54,6 +54,8 @@ class ResourceMetadata:
         parts = check_url("resource", resource)
         if isinstance(scopes, (str, bytes)) or not all(type(each) is str for each in scopes):
             raise ConfigurationError(f"resource_scopes={scopes!r}: give a list of scopes")
+        if name is not None and type(name) is not str:
+            raise ConfigurationError(f"resource_name={name!r}: give a str")
         # RFC 9728 3.1: between host and path, without a slash that only ends the host.
         tail = parts["path"] if parts["path"] != "/" else ""
         self.path = WELL_KNOWN + tail

@@ -1,0 +1,118 @@
+"""What the client hears for each error, and where its token may stand (_bearer)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_mr_auth import errors
+from cognito_mr_auth._bearer import Inbound, Sources, find_token, refusal, split_subprotocols
+
+DOCUMENT = "https://api.example.com/.well-known/oauth-protected-resource"
+
+# RFC 9110 11.6.1 with RFC 6750 3: one scheme, quoted parameters without escapes.
+_PARAMETER = r'[a-z_]+="[\x20-\x21\x23-\x5b\x5d-\x7e]*"'
+CHALLENGE = re.compile(rf"Bearer {_PARAMETER}(?:, {_PARAMETER})*")
+
+
+def said(error: errors.AuthError, **more: str) -> tuple[int, str | None, str | None]:
+    """Status, challenge and Retry-After; the rest of the answer is checked on the way."""
+    answer = refusal(error, realm="api", **more)
+    assert list(json.loads(answer.body)) == ["detail"]
+    assert answer.header("content-length") == str(len(answer.body))
+    assert (answer.header("content-type"), answer.header("cache-control")) == ("application/json", "no-store")
+    return answer.status, answer.header("www-authenticate"), answer.header("retry-after")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "challenge"),
+    [
+        (errors.CredentialsMissing(), 401, 'Bearer realm="api"'),
+        (errors.OriginDenied(), 403, 'Bearer realm="api"'),
+        (
+            errors.RequestMalformed("two"),
+            400,
+            'Bearer realm="api", error="invalid_request", error_description="two"',
+        ),
+        (
+            errors.TokenExpired("late"),
+            401,
+            'Bearer realm="api", error="invalid_token", error_description="late"',
+        ),
+        (
+            errors.PolicyDenied("no"),
+            403,
+            'Bearer realm="api", error="insufficient_scope", error_description="no"',
+        ),
+        (
+            errors.PolicyDenied("no", scopes=("a/x", "b/y")),
+            403,
+            'Bearer realm="api", error="insufficient_scope", error_description="no", scope="a/x b/y"',
+        ),
+        (
+            errors.AuthenticationTooOld("old", max_age=0),
+            401,
+            'Bearer realm="api", error="insufficient_user_authentication", '
+            'error_description="old", max_age="0"',
+        ),
+        (
+            errors.TokenRejected('a "b" \\ c\nd\xe9'),
+            401,
+            'Bearer realm="api", error="invalid_token", error_description="a \'b\' ? c?d?"',
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_the_challenge(error: errors.AuthError, status: int, challenge: str) -> None:
+    """RFC 6750 3: realm first, then what is wrong; RFC 9728 5.1 adds the document's URL at the end."""
+    assert said(error) == (status, challenge, None)
+    assert said(error, resource_metadata=DOCUMENT)[1] == f'{challenge}, resource_metadata="{DOCUMENT}"'
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.KeysUnavailable, errors.RevocationUnavailable, errors.CheckUnavailable]
+)
+def test_an_outage_has_no_challenge(kind: type[errors.Unavailable]) -> None:
+    """503 and when to come back (RFC 9110 10.2.3); another token would not help."""
+    assert said(kind(retry_after=7), resource_metadata=DOCUMENT) == (503, None, "7")
+
+
+def test_hints_are_for_who_can_act_on_them() -> None:
+    """A refusal's hint helps who calls; an outage's hint is for the operator alone."""
+    told = refusal(errors.TokenExpired("late", hint="sign in"), realm="api").body
+    assert json.loads(told) == {"detail": "late: sign in"}
+    kept = refusal(errors.KeysUnavailable("away", hint="see IssuerConfiguration"), realm="api").body
+    assert json.loads(kept) == {"detail": "away"}
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=3), st.text(min_size=1))
+def test_nothing_breaks_out_of_the_challenge(message: str, scopes: list[str], realm: str) -> None:
+    """RFC 6750 3: values "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E"."""
+    answer = refusal(errors.PolicyDenied(message or "x", scopes=tuple(scopes)), realm=realm)
+    assert CHALLENGE.fullmatch(answer.header("www-authenticate") or "")
+    assert json.loads(answer.body) == {"detail": message or "x"}
+
+
+@given(st.lists(st.text(alphabet='Bearer ,\t="aé\x00.', max_size=20), max_size=3))
+def test_a_token_comes_from_exactly_one_header(values: list[str]) -> None:
+    """Whatever is sent, a token is given only for one header of the form of RFC 6750 2.1."""
+    try:
+        token = find_token(Inbound("GET", "/", "", lambda _name: values), Sources())
+    except (errors.CredentialsMissing, errors.RequestMalformed) as error:
+        assert error.__cause__ is None  # noqa: PT017
+        assert error.__context__ is None  # noqa: PT017
+    else:
+        [value] = values
+        assert value.strip(" \t").lower() == f"bearer {token}".lower()
+        assert re.fullmatch(r"[A-Za-z0-9\-._~+/]+=*", token)
+
+
+def test_a_plain_request_has_no_subprotocols() -> None:
+    """The header of a WebSocket handshake means nothing on another request."""
+    offered = ("bearer", "abc")
+    plain = Inbound("GET", "/", "", lambda _name: (), websocket=False, subprotocols=offered)
+    assert split_subprotocols(plain, "bearer") == (None, offered)

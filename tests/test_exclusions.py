@@ -1,0 +1,98 @@
+"""Which entries `exclude=` takes, and what they match when read alone (_exclusions)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_mr_auth._exclusions import Exclusions
+from cognito_mr_auth.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    "entry", ["/", "/health", "/a/b", "/a/", "/static/*", "/a/b/*", "/a.b-c_d~e", "/@x:y"]
+)
+def test_an_entry_matches_itself(entry: str) -> None:
+    """A whole path is matched as it stands, a leading one with anything below."""
+    path = entry.replace("*", "x")
+    assert Exclusions([entry]).match(path, path)
+    assert Exclusions(["/other", entry]).match(path, "")  # a server that does not say what was sent
+    assert not Exclusions([entry]).match(path + "%2f", path + "%252f")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "/health",
+        b"/health",
+        ["health"],
+        [""],
+        ["*"],
+        ["/*"],
+        ["/a*"],
+        ["/a/*b"],
+        ["/*/b"],
+        ["/a/**"],
+        ["//"],
+        ["/a//b"],
+        ["/a/../b"],
+        ["/a/."],
+        ["/a%2fb"],
+        ["/a\\b"],
+        ["/a b"],
+        ["/caf\xe9"],
+        ["/a?b"],
+        ["/a\n"],
+        [b"/a"],
+        [None],
+        [5],
+    ],
+    ids=repr,
+)
+def test_nonsense_is_refused(entries: Any) -> None:
+    """An entry that could be read in two ways, or opens everything, is a ConfigurationError."""
+    with pytest.raises(ConfigurationError, match="exclude"):
+        Exclusions(entries)
+
+
+def test_nothing_matches_nothing() -> None:
+    """Without entries nothing is excluded."""
+    assert not Exclusions()
+    assert not Exclusions().match("/", "/")
+
+
+@pytest.mark.parametrize(
+    ("raw", "matches"),
+    [
+        ("/static/x", True),
+        ("/static/x?next=/../..%2f", True),
+        ("http://host/static/x", False),  # absolute form: nobody needs it excluded
+        ("/static/%2E%2E/x", False),
+        ("/static/x%2Fy", False),
+        ("/static/x%5cy", False),
+        ("/static//x", False),
+    ],
+)
+def test_what_was_sent_counts_too(raw: str, matches: bool) -> None:
+    """The decoded path alone may hide how it was spelt; the query never counts."""
+    assert Exclusions(["/static/*"]).match("/static/x", raw) is matches
+
+
+SEGMENT = st.sampled_from(
+    ["static", "a", ".", "..", "", "..;", "%2e%2e", "\\", "x\\..", "..x", "%2f", "orders"]
+)
+
+
+@given(st.lists(SEGMENT, max_size=6))
+def test_no_excluded_path_leaves_its_directory(segments: list[str]) -> None:
+    """Whoever decodes an excluded path twice and resolves its dots and backslashes stays below."""
+    from posixpath import normpath
+    from urllib.parse import unquote
+
+    path = "/static/" + "/".join(segments)
+    if Exclusions(["/static/*"]).match(path, path):
+        twice = unquote(unquote(path)).replace("\\", "/")
+        assert normpath(twice.replace("..;", "..")).startswith("/static")

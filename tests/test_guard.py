@@ -1,0 +1,225 @@
+"""The guard's settings: which are taken, which fail in the constructor and name the value (_guard)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import Principal, Verifier, errors, policy
+from cognito_mr_auth._bearer import Inbound
+from cognito_mr_auth._guard import Guard
+from cognito_mr_auth.testing import FakeUserPool
+
+
+@pytest.fixture(scope="module")
+def pool() -> FakeUserPool:
+    """One pool: nothing here changes it."""
+    return FakeUserPool()
+
+
+@pytest.fixture(scope="module")
+def verifier(pool: FakeUserPool) -> Verifier:
+    """Its verifier."""
+    return pool.offline_verifier()
+
+
+def request_of(**headers: str) -> Inbound:
+    """A GET with these headers."""
+    values = {name.replace("_", "-"): [value] for name, value in headers.items()}
+    return Inbound("GET", "/", "/", lambda name: values.get(name, []))
+
+
+ORIGINS = ["https://app.example.com"]
+REFUSED: list[dict[str, Any]] = [
+    {"optional": 1},
+    {"optional": None},
+    {"close_at_expiry": "yes"},
+    {"realm": ""},
+    {"realm": 'a"b'},
+    {"realm": "a\\b"},
+    {"realm": "a\nb"},
+    {"realm": "caf\xe9"},
+    {"realm": b"api"},
+    {"realm": None},
+    {"timeout": 0},
+    {"timeout": -1},
+    {"timeout": 61},
+    {"timeout": True},
+    {"timeout": "2"},
+    {"timeout": float("nan")},
+    {"timeout": float("inf")},
+    {"timeout": None},
+    {"cookie": "at"},
+    {"cookie": "", "allowed_origins": ORIGINS},
+    {"cookie": "a b", "allowed_origins": ORIGINS},
+    {"cookie": "a=b", "allowed_origins": ORIGINS},
+    {"cookie": "a;b", "allowed_origins": ORIGINS},
+    {"cookie": b"at", "allowed_origins": ORIGINS},
+    {"cookie": True, "allowed_origins": ORIGINS},
+    {"allowed_origins": ORIGINS},
+    {"cookie": "at", "allowed_origins": []},
+    {"cookie": "at", "allowed_origins": "https://app.example.com"},
+    {"cookie": "at", "allowed_origins": ["*"]},
+    {"cookie": "at", "allowed_origins": ["null"]},
+    {"cookie": "at", "allowed_origins": [None]},
+    {"cookie": "at", "allowed_origins": ["app.example.com"]},
+    {"cookie": "at", "allowed_origins": ["https://app.example.com/"]},
+    {"cookie": "at", "allowed_origins": ["https://App.example.com"]},
+    {"cookie": "at", "allowed_origins": ["https://*.example.com"]},
+    {"cookie": "at", "allowed_origins": ["https://u@app.example.com"]},
+    {"cookie": "at", "allowed_origins": ["ftp://app.example.com"]},
+    {"cookie": "at", "allowed_origins": ["https://app.example.com\n"]},
+    {"cookie": "at", "allowed_origins": ["https://app.example.com:443"]},
+    {"cookie": "at", "allowed_origins": ["http://app.example.com:80"]},
+    {"subprotocol": ""},
+    {"subprotocol": "a, b"},
+    {"subprotocol": 5},
+    {"resource": ""},
+    {"resource": "api.example.com"},
+    {"resource": "http://api.example.com"},
+    {"resource": "https://api.example.com#x"},
+    {"resource": "https://api.example.com?x=1"},
+    {"resource": "https://u@api.example.com"},
+    {"resource": "https://api.example.com/a%20b"},
+    {"resource": "https://API.example.com"},
+    {"resource": b"https://api.example.com"},
+    {"resource": "https://api.example.com", "resource_scopes": "orders/read"},
+    {"resource": "https://api.example.com", "resource_scopes": [5]},
+    {"resource": "https://api.example.com", "resource_name": 5},
+    {"resource": "https://api.example.com", "resource_metadata": "https://api.example.com/m"},
+    {"resource_scopes": ["orders/read"]},
+    {"resource_name": "Orders"},
+    {"resource_metadata": "/m"},
+    {"resource_metadata": 'https://api.example.com/"'},
+]
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=repr)
+def test_nonsense_is_refused(verifier: Verifier, options: dict[str, Any]) -> None:
+    """S7: a ConfigurationError that names one of the settings given."""
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Guard(verifier, **options)
+    assert any(name in str(caught.value) for name in options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": 0.5},
+        {"timeout": 60},
+        {"realm": "Orders API (v2), [beta]"},
+        {
+            "cookie": "__Host-at",
+            "allowed_origins": ("https://a.example", "http://localhost:3000", "http://[::1]:8080"),
+        },
+        {"subprotocol": "cognito.bearer"},
+        {"resource": "http://localhost:8000/mcp"},
+        {"resource": "https://api.example.com:8443/a/b/"},
+        {"resource_metadata": "https://meta.example.com/.well-known/x"},
+    ],
+    ids=repr,
+)
+def test_sense_is_taken(verifier: Verifier, options: dict[str, Any]) -> None:
+    """What a user may rightly want is no error."""
+    Guard(verifier, **options)
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "url"),
+    [
+        ("https://a.example", "", "https://a.example"),
+        ("https://a.example/", "", "https://a.example"),
+        ("https://a.example/mcp", "/mcp", "https://a.example"),
+        ("https://a.example/x/", "/x/", "https://a.example"),
+        ("http://[::1]:8000/x", "/x", "http://[::1]:8000"),
+    ],
+)
+def test_where_the_document_is(verifier: Verifier, resource: str, path: str, url: str) -> None:
+    """RFC 9728 3.1: the well-known part goes between host and path; a final slash of the host goes."""
+    metadata = Guard(verifier, resource=resource).metadata
+    assert metadata is not None
+    assert metadata.path == "/.well-known/oauth-protected-resource" + path
+    assert metadata.url == url + metadata.path
+
+
+def test_a_document_without_wishes_is_short(verifier: Verifier) -> None:
+    """What was not given does not stand in the document."""
+    answer = Guard(verifier, resource="https://a.example").document(
+        Inbound("HEAD", "/.well-known/oauth-protected-resource", "", lambda _name: ())
+    )
+    assert answer is not None
+    assert b"scopes_supported" not in answer.body
+    assert b"resource_name" not in answer.body
+    assert answer.header("content-length") == str(len(answer.body))
+    assert answer.header("x-nothing") is None
+
+
+# --- Policies of guard and route
+
+
+def both(guard: Guard, call: Callable[..., Any], acall: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """The outcome of both ways, which must be one: a principal, or the type of the error."""
+    outcomes = []
+    for run in (lambda: call(*args, **more), lambda: asyncio.run(acall(*args, **more))):
+        try:
+            outcomes.append(run())
+        except errors.AuthError as error:
+            outcomes.append(type(error))
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
+
+
+A, B = policy.scopes("a/x"), policy.scopes("b/x")
+
+
+@pytest.mark.parametrize(
+    ("of_guard", "of_route", "held", "passes"),
+    [
+        (None, None, (), True),
+        (A, None, ("a/x",), True),
+        (A, None, ("b/x",), False),
+        (None, B, ("b/x",), True),
+        (None, B, ("a/x",), False),
+        (A, B, ("a/x", "b/x"), True),
+        (A, B, ("a/x",), False),
+        (A, B, ("b/x",), False),
+    ],
+)
+def test_both_policies_hold(
+    pool: FakeUserPool,
+    verifier: Verifier,
+    of_guard: Any,
+    of_route: Any,
+    held: Any,
+    passes: bool,
+) -> None:
+    """A route's policy comes on top of the guard's."""
+    guard = Guard(verifier, require=of_guard)
+    asked = request_of(authorization=f"Bearer {pool.access_token(scopes=held)}")
+    outcome = both(guard, guard.verify, guard.averify, asked, of_route)
+    assert isinstance(outcome, Principal) if passes else outcome is errors.PolicyDenied
+
+
+def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier: Verifier) -> None:
+    """`permit` judges a principal that a guard in front has found; none at all is missing credentials."""
+    guard = Guard(verifier)
+    principal = verifier.verify(pool.access_token(scopes=["a/x"]))
+    assert both(guard, guard.permit, guard.apermit, principal, A) is principal
+    assert both(guard, guard.permit, guard.apermit, principal, None) is principal
+    assert both(guard, guard.permit, guard.apermit, principal, B) is errors.PolicyDenied
+    assert both(guard, guard.permit, guard.apermit, None, None) is errors.CredentialsMissing
+    assert both(guard, guard.permit, guard.apermit, None, A) is errors.CredentialsMissing
+
+
+@pytest.mark.parametrize("options", [{"optional": True}, {"exclude": ["/"]}], ids=repr)
+def test_a_named_route_is_never_open(pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]) -> None:
+    """`always=True`: neither the optional mode nor an exclusion opens a route that names its guard."""
+    guard = Guard(verifier, **options)
+    assert both(guard, guard.verify, guard.averify, request_of()) is None
+    outcome = both(guard, guard.verify, guard.averify, request_of(), always=True)
+    assert outcome is errors.CredentialsMissing
+    good = request_of(authorization=f"Bearer {pool.access_token()}")
+    assert isinstance(both(guard, guard.verify, guard.averify, good, always=True), Principal)

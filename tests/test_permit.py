@@ -1,0 +1,131 @@
+"""What adapters ask a verifier beyond tokens: a policy alone, a key alone, the time left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import Principal, UserPool, Verifier, errors, policy
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
+
+T0 = 1_790_000_000.0
+
+
+@pytest.fixture
+def pool() -> FakeUserPool:
+    """A pool on a clock of its own."""
+    return FakeUserPool(clock=FakeClock(wall=T0))
+
+
+async def _yes(_principal: Principal) -> bool:
+    return True
+
+
+def _broken(_principal: Principal) -> bool:
+    raise RuntimeError
+
+
+SCOPES = policy.scopes("orders/read")
+ROWS: dict[str, tuple[Any, type[Exception] | None]] = {
+    "passes": (SCOPES, None),
+    "refused": (policy.scopes("orders/write"), errors.PolicyDenied),
+    "too old": (policy.max_age(60), errors.AuthenticationTooOld),
+    "check passes": (policy.check(lambda _principal: True), None),
+    "check broken": (policy.check(_broken), errors.CheckUnavailable),
+    "a function": (_broken, TypeError),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_policy_is_judged_alone(pool: FakeUserPool, row: str) -> None:
+    """`permit` and `apermit` judge a verified principal, and give it back."""
+    require, expected = ROWS[row]
+    verifier = pool.offline_verifier()
+    token = pool.access_token(scopes=["orders/read"], claims={"auth_time": int(T0) - 3600})
+    principal = verifier.verify(token)
+    calls = (
+        lambda: verifier.permit(principal, require),
+        lambda: asyncio.run(verifier.apermit(principal, require)),
+    )
+    for call in calls:
+        if expected is None:
+            assert call() is principal
+        else:
+            with pytest.raises(expected):
+                call()
+
+
+def test_a_coroutine_needs_the_awaited_way(pool: FakeUserPool) -> None:
+    """H2: a check that is a coroutine function works with `apermit` and is a TypeError with `permit`."""
+    verifier = pool.offline_verifier()
+    principal = verifier.verify(pool.access_token())
+    assert asyncio.run(verifier.apermit(principal, policy.check(_yes))) is principal
+    with pytest.raises(TypeError):
+        verifier.permit(principal, policy.check(_yes))
+
+
+def test_a_policy_alone_asks_no_revocation(pool: FakeUserPool) -> None:
+    """The `revoked` hook has answered when the token was verified; it is not asked again."""
+    asked: list[Principal] = []
+    verifier = pool.offline_verifier(revoked=lambda principal: bool(asked.append(principal)))
+    principal = verifier.verify(pool.access_token(scopes=["orders/read"]))
+    verifier.permit(principal, SCOPES)
+    assert asked == [principal]
+
+
+def test_the_time_left_is_by_the_verifiers_clock(pool: FakeUserPool) -> None:
+    """Seconds until `exp`, without leeway, negative once it has passed."""
+    clock = pool.clock
+    assert isinstance(clock, FakeClock)
+    verifier = pool.offline_verifier()
+    principal = verifier.verify(pool.access_token(expires_in=300))
+    assert verifier.seconds_left(principal) == 300
+    clock.advance(302)
+    assert verifier.seconds_left(principal) == -2
+
+
+def test_the_issuers_are_listed(pool: FakeUserPool) -> None:
+    """Every accepted `iss`, of every pool."""
+    other = FakeUserPool("eu-west-1_Other0001", replica_regions=(), clock=pool.clock)
+    pools = [pool.user_pool(issuers={"original", "replica"}), other.user_pool()]
+    verifier = Verifier(*pools, token_use="access")
+    assert set(verifier.issuers) == {
+        pool.issuer("original"),
+        pool.issuer("replica"),
+        other.issuer("original"),
+        other.issuer("updated"),
+    }
+
+
+def test_a_key_is_of_the_tokens_pool(pool: FakeUserPool) -> None:
+    """T2: the key that a token names comes from the pool whose issuer it names, same kid or not."""
+    other = FakeUserPool("eu-west-1_Other0001", replica_regions=(), clock=pool.clock)
+    kid = pool.access_key.kid
+    theirs = other.access_key.under(kid)
+    pools: list[UserPool] = [pool.user_pool(), other.user_pool(jwks={"keys": [theirs.jwk()]})]
+    verifier = Verifier(*pools, token_use="access", clock=lambda: (T0, T0))
+    ours_key = verifier.signing_key(pool.access_token())
+    their_key = verifier.signing_key(other.access_token(signed_by=theirs))
+    assert (ours_key.kid, their_key.kid) == (kid, kid)
+    assert ours_key.material != their_key.material
+    with pytest.raises(errors.ConfigurationError):
+        verifier.signing_key_named(kid)
+
+
+def test_a_key_by_its_name(pool: FakeUserPool) -> None:
+    """With one pool a kid is enough; an unknown one is KeyUnknown, a strange issuer IssuerUnknown."""
+    verifier = pool.offline_verifier()
+    kid = pool.access_key.kid
+    assert verifier.signing_key_named(kid) is verifier.signing_key(pool.access_token())
+    with pytest.raises(errors.KeyUnknown):
+        verifier.signing_key_named("nobody's")
+    with pytest.raises(errors.KeyUnknown):
+        verifier.signing_key(pool.access_token(signed_by="unknown"))
+    with pytest.raises(errors.KeyUnknown):  # R5: it could not pass anyway, so nothing is spent on it
+        verifier.signing_key(pool.access_token(signed_by="unknown", expires_in=-60))
+    with pytest.raises(errors.IssuerUnknown):
+        verifier.signing_key(FakeUserPool("eu-west-1_Other0001").access_token())
+    with pytest.raises(errors.TokenMalformed):
+        verifier.signing_key("garbage")
