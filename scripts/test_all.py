@@ -30,7 +30,8 @@ REQUIRED = ("3.12", "3.13")
 WELCOME = ("3.14",)
 
 # What must not be importable where the core is tested alone.
-BEYOND_THE_CORE = ("boto3", "click", "fastapi", "flask", "jwt", "moto", "rich", "starlette")
+BEYOND_THE_CORE = ("boto3", "click", "django", "fastapi", "flask", "gunicorn", "hypercorn", "jwt", "moto")
+BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
 # The slowest environment takes a few minutes; one that hangs must not hold up the machine.
 TEST_SECONDS = 1200

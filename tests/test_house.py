@@ -100,15 +100,17 @@ def test_there_is_a_readme_with_code() -> None:
     assert list(docs.blocks((PROJECT / "README.md").read_text("utf-8")))
 
 
+DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
+
+
 @pytest.mark.parametrize(
     "document",
-    [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))],
-    ids=lambda path: path.relative_to(PROJECT).as_posix(),
+    [pytest.param(each, marks=pytest.mark.needs(*needs.DOCUMENTS.get(each, ()))) for each in DOCUMENTS],
 )
-def test_the_document_tells_the_truth(document: Path, tmp_path: Path) -> None:
+def test_the_document_tells_the_truth(document: str, tmp_path: Path) -> None:
     """Each Python block of the document runs, in order, in a fresh interpreter."""
     done = subprocess.run(
-        [sys.executable, docs.__file__, document],
+        [sys.executable, docs.__file__, PROJECT / document],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -43,6 +43,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "test_oracle_pyjwt.py": ("jwt",),
 }
 
+# The same for documents, whose Python blocks test_house.py runs.
+DOCUMENTS: dict[str, tuple[str, ...]] = {
+    "docs/django.md": ("django",),
+    "docs/fastapi.md": ("fastapi",),
+    "docs/flask.md": ("flask", "asgiref"),
+    "docs/pyjwt.md": ("jwt",),
+    "docs/starlette.md": ("starlette",),
+}
+
 # What every environment of the tests has, the core-only one included (requirements/core-test.txt).
 EVERYWHERE = {"cognito_mr_auth", "cognito_mr_auth_pytest", "support"}
 EVERYWHERE |= {"cachetools", "certifi", "cryptography", "h11", "httpcore", "httpx"}
