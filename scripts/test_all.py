@@ -30,7 +30,17 @@ REQUIRED = ("3.12", "3.13")
 WELCOME = ("3.14",)
 
 # What must not be importable where the core is tested alone.
-BEYOND_THE_CORE = ("boto3", "click", "django", "fastapi", "flask", "gunicorn", "hypercorn", "jwt", "moto")
+BEYOND_THE_CORE: tuple[str, ...] = (
+    "boto3",
+    "click",
+    "django",
+    "fastapi",
+    "flask",
+    "gunicorn",
+    "hypercorn",
+    "jwt",
+    "moto",
+)
 BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
 # The slowest environment takes a few minutes; one that hangs must not hold up the machine.

@@ -56,8 +56,10 @@ def said(error: errors.AuthError, **more: str) -> tuple[int, str | None, str | N
         (
             errors.AuthenticationTooOld("old", max_age=0),
             401,
-            'Bearer realm="api", error="insufficient_user_authentication", '
-            'error_description="old", max_age="0"',
+            (
+                'Bearer realm="api", error="insufficient_user_authentication", '
+                'error_description="old", max_age="0"'
+            ),
         ),
         (
             errors.TokenRejected('a "b" \\ c\nd\xe9'),

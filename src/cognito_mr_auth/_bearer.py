@@ -13,10 +13,24 @@ from typing import Final, NamedTuple
 
 from .errors import AuthError, CredentialsMissing, OriginDenied, RequestMalformed, Unavailable
 
-__all__ = ["PRINCIPAL", "Answer", "Inbound", "Sources", "find_token", "refusal", "split_subprotocols"]
+__all__ = [
+    "GUARD",
+    "PRINCIPAL",
+    "Answer",
+    "Inbound",
+    "Sources",
+    "find_token",
+    "refusal",
+    "split_subprotocols",
+]
 
 PRINCIPAL: Final = "cognito_mr_auth.principal"
 """Where the principal stands in an ASGI scope or a WSGI environ; None for a request without one."""
+GUARD: Final = "cognito_mr_auth.guard"
+"""Where the guard stands that found it, for the policies of routes."""
+
+# One sentence for all of them: what a WSGI server has joined with a comma cannot be told apart.
+_NOT_ONE = 'the Authorization header must be "Bearer", one space and one token, and come once'
 
 # RFC 9110 5.6.2 (token) and RFC 6750 2.1 (b64token). ASCII by construction; both are linear.
 _SCHEME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -97,21 +111,21 @@ def _from_header(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1:
-        raise RequestMalformed("there is more than one Authorization header")
+        raise RequestMalformed(_NOT_ONE)
     value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
     # WSGI servers join two headers with a comma. A comma inside one header is as wrong (RFC 6750 2.1),
     # unless the scheme is another one whose parameters it divides.
     scheme = _SCHEME.match(value)
     if scheme is None:
-        raise RequestMalformed("the Authorization header is malformed")
+        raise RequestMalformed(_NOT_ONE)
     rest = value[scheme.end() :]
     if scheme[0].lower() == "bearer":  # RFC 9110 11.1: schemes are case-insensitive
         if rest[:1] == " " and _B64TOKEN.fullmatch(rest, 1):
             return rest[1:]
-        raise RequestMalformed('the Authorization header is not "Bearer", one space and one token')
+        raise RequestMalformed(_NOT_ONE)
     first, *more = rest.split(",")
     if first[:1] not in ("", " ") or not all(map(_PARAMETER.match, more)):
-        raise RequestMalformed("the Authorization header is malformed")
+        raise RequestMalformed(_NOT_ONE)
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from .errors import ConfigurationError
 
-__all__ = ["Exclusions"]
+__all__ = ["Exclusions", "unambiguous"]
 
 # In a decoded path: empty, "." and ".." segments (with ";parameters", as Java servers have them),
 # a backslash, what is still percent-encoded, a control character.
@@ -51,5 +51,9 @@ class Exclusions:
         """Whether the path is one of these, beyond doubt. `raw_path` may hold a query."""
         if path not in self._whole and not path.startswith(self._leading):
             return False
-        raw = raw_path.partition("?")[0]
-        return not _AMBIGUOUS.search(path) and not _AMBIGUOUS_RAW.search(raw)
+        return unambiguous(path, raw_path)
+
+
+def unambiguous(path: str, raw_path: str) -> bool:
+    """Whether everyone on the way reads this path alike. `raw_path` may hold a query."""
+    return not _AMBIGUOUS.search(path) and not _AMBIGUOUS_RAW.search(raw_path.partition("?")[0])

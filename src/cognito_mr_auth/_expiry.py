@@ -28,9 +28,15 @@ async def until_expiry(
     timer = asyncio.get_running_loop().call_later(max(0.0, seconds), ending.begin)
     try:
         await app(scope, ending.receive, ending.send)
+    except _GoneError:
+        pass
     finally:
         timer.cancel()
         await ending.stop()
+
+
+class _GoneError(OSError):
+    """What servers raise when the client is gone (ASGI, "send" of a closed connection)."""
 
 
 class _Ending:
@@ -40,12 +46,15 @@ class _Ending:
         self._expired = asyncio.get_running_loop().create_future()
         self._reading: asyncio.Future[Message] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._connecting = True
         self._accepted = False
         self._closed = False
 
     def begin(self) -> None:
         """The token has expired just now."""
         self._expired.set_result(None)
+        if self._reading is not None:
+            self._reading.cancel()  # a message that is there already is kept
         if self._accepted and not self._closed:
             self._closed = True
             self._closing = asyncio.create_task(self._close())
@@ -55,28 +64,39 @@ class _Ending:
 
     async def receive(self) -> Message:
         """The next message, or a disconnect from the moment of expiry on."""
+        if self._connecting:  # the handshake is there at once, and frameworks expect nothing else
+            self._connecting = False
+            return await self._receive()
         if self._reading is None and not self._expired.done():
             self._reading = asyncio.ensure_future(self._receive())
         if self._reading is not None:
             # Not cancelled with us, so that no message is lost between two calls.
             await asyncio.wait((self._reading, self._expired), return_when=asyncio.FIRST_COMPLETED)
-            if not self._expired.done():
-                message, self._reading = self._reading, None
-                return message.result()
+            if self._reading.done() and not self._reading.cancelled():
+                message, self._reading = self._reading.result(), None
+                self._closed = self._closed or message["type"] == "websocket.disconnect"
+                return message
         return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": REASON}
 
     async def send(self, message: Message) -> None:
         """Pass a message on; after expiry an accept becomes a refusal, and the rest finds nobody."""
+        kind = message["type"]
         if self._expired.done():
-            if message["type"] == "websocket.accept" and not self._closed:
+            if self._accepted or self._closed:
+                if kind == "websocket.close":
+                    return
+                raise _GoneError(REASON)
+            if kind == "websocket.accept":
                 self._closed = True
                 await self._close()
                 return
-            # What servers raise when the client is gone (ASGI, "send" of a closed connection).
-            raise OSError(REASON)
-        self._accepted = self._accepted or message["type"] == "websocket.accept"
-        self._closed = self._closed or message["type"] == "websocket.close"
+        self._closed = self._closed or kind == "websocket.close"
         await self._send(message)
+        if kind == "websocket.accept":
+            self._accepted = True
+            if self._expired.done():  # while the handshake was under way
+                self._closed = True
+                await self._close()
 
     async def stop(self) -> None:
         """Leave no task behind."""

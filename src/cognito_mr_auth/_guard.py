@@ -192,12 +192,14 @@ class Guard:
             CredentialsMissing: there is none.
             AuthError: the policy refuses it.
         """
+        require_policy(require)
         if principal is None:
             raise CredentialsMissing
         return principal if require is None else self.verifier.permit(principal, require)
 
     async def apermit(self, principal: Principal | None, require: Policy | None) -> Principal:
         """Like `permit`, for asyncio."""
+        require_policy(require)
         if principal is None:
             raise CredentialsMissing
         return principal if require is None else await self.verifier.apermit(principal, require)

@@ -12,6 +12,7 @@ from typing import Any
 from . import _bearer as bearer
 from ._bearer import Answer, Inbound
 from ._guard import Guard
+from .errors import RequestMalformed
 from .principal import Principal
 
 __all__ = ["App", "Receive", "Scope", "Send", "deny", "inbound", "open_socket", "respond", "without_token"]
@@ -102,9 +103,13 @@ def without_token(scope: Scope, guard: Guard) -> Scope:
     if scope["type"] != "websocket" or guard.subprotocol is None:
         return scope
     seen = inbound(scope)
-    token, rest = bearer.split_subprotocols(seen, guard.subprotocol)
-    if token is None:
-        return scope
+    try:
+        token, rest = bearer.split_subprotocols(seen, guard.subprotocol)
+    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
+        rest = tuple(seen.subprotocols[: seen.subprotocols.index(guard.subprotocol) + 1])
+    else:
+        if token is None:
+            return scope
     name = b"sec-websocket-protocol"
     headers = [(key, value) for key, value in scope["headers"] if key != name]
     return {**scope, "subprotocols": list(rest), "headers": [*headers, (name, ", ".join(rest).encode())]}

@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import Unpack
 
 from . import _scope as asgi
-from ._bearer import PRINCIPAL
+from ._bearer import GUARD, PRINCIPAL, Answer
 from ._guard import Guard, Options
 from ._scope import App, Receive, Scope, Send
 from .errors import AuthError
+from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of"]
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "permit", "principal_of", "refusal"]
 
 
 def principal_of(scope: Scope) -> Principal | None:
@@ -31,6 +32,24 @@ def principal_of(scope: Scope) -> Principal | None:
         raise LookupError("no principal in the scope: mount CognitoAuthMiddleware around the application")
     found: Principal | None = scope[PRINCIPAL]
     return found
+
+
+async def permit(scope: Scope, policy: Policy) -> Principal:
+    """Who sent this request, if a route's policy lets them pass.
+
+    Raises:
+        AuthError: it does not, or nobody is known; `refusal` is what the client should hear.
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    principal = principal_of(scope)
+    guard: Guard = scope[GUARD]
+    return await guard.apermit(principal, policy)
+
+
+def refusal(scope: Scope, error: AuthError) -> Answer:
+    """The response for an error of `permit`: `status`, `headers` and `body`."""
+    guard: Guard = scope[GUARD]
+    return guard.refusal(error)
 
 
 class CognitoAuthMiddleware:
@@ -78,7 +97,7 @@ class CognitoAuthMiddleware:
         except AuthError as error:
             await asgi.deny(scope, receive, send, self._guard.refusal(error))
             return
-        scope = {**scope, PRINCIPAL: principal}
+        scope = {**scope, PRINCIPAL: principal, GUARD: self._guard}
         if scope["type"] == "websocket":
             await asgi.open_socket(self._app, scope, receive, send, self._guard, principal)
         else:

@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ._bearer import PRINCIPAL, Answer
+from ._bearer import GUARD, PRINCIPAL, Answer
 from ._environ import inbound, status_line
 from ._guard import Guard, Options
 from .errors import AuthError
+from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of"]
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "permit", "principal_of", "refusal"]
 
 
 def principal_of(environ: Mapping[str, Any]) -> Principal | None:
@@ -34,6 +35,24 @@ def principal_of(environ: Mapping[str, Any]) -> Principal | None:
         raise LookupError("no principal in the environ: mount CognitoAuthMiddleware around the application")
     found: Principal | None = environ[PRINCIPAL]
     return found
+
+
+def permit(environ: Mapping[str, Any], policy: Policy) -> Principal:
+    """Who sent this request, if a route's policy lets them pass.
+
+    Raises:
+        AuthError: it does not, or nobody is known; `refusal` is what the client should hear.
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    principal = principal_of(environ)
+    guard: Guard = environ[GUARD]
+    return guard.permit(principal, policy)
+
+
+def refusal(environ: Mapping[str, Any], error: AuthError) -> Answer:
+    """The response for an error of `permit`: `status`, `headers` and `body`."""
+    guard: Guard = environ[GUARD]
+    return guard.refusal(error)
 
 
 class CognitoAuthMiddleware:
@@ -62,6 +81,7 @@ class CognitoAuthMiddleware:
         if answer is None:
             try:
                 environ[PRINCIPAL] = self._guard.verify(request)
+                environ[GUARD] = self._guard
             except AuthError as error:
                 answer = self._guard.refusal(error)
         if answer is None:

@@ -17,8 +17,21 @@ from cognito_mr_auth import Verifier
 # Driver -> what it imports beyond the core (tests carry these as `needs` marks).
 NEEDS: dict[str, tuple[str, ...]] = {
     "asgi": (),
+    "asgi_permit": (),
     "asgi_websocket": (),
+    "fastapi": ("fastapi",),
+    "fastapi_require": ("fastapi",),
+    "fastapi_websocket": ("fastapi",),
+    "starlette": ("starlette",),
+    "starlette_backend": ("starlette",),
+    "starlette_websocket": ("starlette",),
+    "django_asgi": ("django",),
+    "django_wsgi": ("django",),
+    "flask": ("flask",),
+    "flask_async": ("asgiref", "flask"),
+    "flask_protect_all": ("flask",),
     "wsgi": (),
+    "wsgi_permit": (),
 }
 
 

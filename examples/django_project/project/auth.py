@@ -1,0 +1,41 @@
+"""The verifier of the project, who asks, and a decorator for views that need more than a valid token."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from cognito_mr_auth import Principal, Verifier, errors, policy, wsgi
+
+verifier = Verifier.from_env()
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def _place(request: HttpRequest) -> Mapping[str, Any]:
+    """Where the middleware has left its findings: the scope under ASGI, the environ (META) under WSGI."""
+    place: Mapping[str, Any] = getattr(request, "scope", request.META)
+    return place
+
+
+def principal(request: HttpRequest) -> Principal | None:
+    """Who asks."""
+    return wsgi.principal_of(_place(request))
+
+
+def require(needed: policy.Policy) -> Callable[[View], View]:
+    """Let those pass whom the policy permits."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest) -> HttpResponse:
+            try:
+                wsgi.permit(_place(request), needed)
+            except errors.AuthError as error:
+                answer = wsgi.refusal(_place(request), error)
+                return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+            return view(request)
+
+        return guarded
+
+    return decorate

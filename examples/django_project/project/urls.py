@@ -1,0 +1,11 @@
+"""Which view answers which path."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("health", views.health),
+    path("me", views.me),
+    path("orders", views.orders),
+]

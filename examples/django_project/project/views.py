@@ -1,0 +1,24 @@
+"""Views that know who asks."""
+
+from django.http import HttpRequest, JsonResponse
+
+from cognito_mr_auth import policy
+
+from .auth import principal, require
+
+
+def health(_request: HttpRequest) -> JsonResponse:
+    """Open to everybody: the middleware excludes it."""
+    return JsonResponse({"status": "ok"})
+
+
+def me(request: HttpRequest) -> JsonResponse:
+    """Any valid token."""
+    found = principal(request)
+    return JsonResponse({"subject": found.subject, "issuer": found.issuer.kind} if found else {})
+
+
+@require(policy.scopes("orders/read"))
+def orders(_request: HttpRequest) -> JsonResponse:
+    """A token with the scope."""
+    return JsonResponse({"orders": []})

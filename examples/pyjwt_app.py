@@ -1,0 +1,55 @@
+"""A bare WSGI application that calls `jwt.decode`, with the pool's keys and failover from JWKClient.
+
+    python -m cognito_mr_auth.testing --scope orders/read -- gunicorn --chdir examples pyjwt_app:app
+
+The token's `client_id`, `token_use` and scopes are checked here, since PyJWT does not know them.
+"""
+
+import json
+import os
+
+import jwt
+
+from cognito_mr_auth import Verifier
+from cognito_mr_auth.pyjwt import JWKClient
+
+client = JWKClient(Verifier.from_env())
+CLIENT_IDS = os.environ["COGNITO_CLIENT_IDS"].split(",")
+
+
+def claims_of(token):
+    """What a valid access token of this application claims."""
+    key = client.get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers)
+    if claims.get("token_use") != "access" or claims.get("client_id") not in CLIENT_IDS:
+        raise jwt.InvalidTokenError
+    return claims
+
+
+def respond(environ):
+    """Status, challenge, body."""
+    path, authorization = environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION")
+    if path == "/health":
+        return "200 OK", "", {"status": "ok"}
+    if authorization is None:
+        return "401 Unauthorized", 'Bearer realm="api"', {"detail": "no access token was sent"}
+    try:
+        claims = claims_of(authorization.removeprefix("Bearer "))
+    except jwt.PyJWKClientConnectionError:  # an outage, and no fault of the token's
+        return "503 Service Unavailable", "", {"detail": "the keys are unavailable"}
+    except jwt.PyJWTError:
+        return "401 Unauthorized", 'Bearer realm="api", error="invalid_token"', {"detail": "bad token"}
+    if path == "/me":
+        return "200 OK", "", {"subject": claims["sub"], "issuer": claims["iss"]}
+    if "orders/read" not in claims.get("scope", "").split():
+        challenge = 'Bearer realm="api", error="insufficient_scope", scope="orders/read"'
+        return "403 Forbidden", challenge, {"detail": "the scope orders/read is missing"}
+    return "200 OK", "", {"orders": []}
+
+
+def app(environ, start_response):
+    """Answer one request."""
+    status, challenge, body = respond(environ)
+    headers = [("content-type", "application/json")]
+    start_response(status, headers + [("www-authenticate", challenge)] * bool(challenge))
+    return [json.dumps(body).encode()]

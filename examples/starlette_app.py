@@ -1,0 +1,39 @@
+"""A Starlette application in which every route needs a token unless it says otherwise.
+
+python -m cognito_mr_auth.testing --scope orders/read -- uvicorn --app-dir examples starlette_app:app
+"""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from cognito_mr_auth import Verifier, policy
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, public, requires
+
+verifier = Verifier.from_env()
+
+
+@public
+async def health(_request: Request) -> JSONResponse:
+    """Anybody, without a token."""
+    return JSONResponse({"status": "ok"})
+
+
+async def me(request: Request) -> JSONResponse:
+    """Any valid token: the middleware asks for one."""
+    principal = request.user.principal
+    return JSONResponse({"subject": principal.subject, "issuer": principal.issuer.kind})
+
+
+@requires(policy.scopes("orders/read"))
+async def orders(_request: Request) -> JSONResponse:
+    """A token with this scope."""
+    return JSONResponse({"orders": []})
+
+
+app = Starlette(
+    routes=[Route("/health", health), Route("/me", me), Route("/orders", orders)],
+    middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)],
+)

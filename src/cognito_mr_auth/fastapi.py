@@ -1,0 +1,238 @@
+"""Authentication as a FastAPI dependency, over HTTP and WebSocket, with its OpenAPI documentation.
+
+    auth = CognitoAuth(verifier)
+
+    Reader = Annotated[Principal, Depends(auth.require(policy.scopes("orders/read")))]
+
+    @app.get("/orders")
+    async def orders(principal: Reader): ...
+
+Owns the translation into FastAPI's dependencies, exceptions and OpenAPI models. Annotations must not be
+postponed here: FastAPI looks their names up in `__globals__`, which an instance does not have.
+"""
+
+from collections.abc import Awaitable, Callable
+from json import loads
+from typing import Any, Final, Unpack
+
+try:
+    from fastapi import APIRouter, HTTPException, Request, Response, Security, WebSocket, WebSocketException
+    from fastapi.openapi import models
+    from fastapi.requests import HTTPConnection
+    from fastapi.security import SecurityScopes
+    from fastapi.security.base import SecurityBase
+except ImportError as error:
+    raise ImportError('FastAPI is missing: pip install "cognito-mr-auth[fastapi]"') from error
+
+from . import _openapi as openapi
+from . import _scope as asgi
+from . import policy as policies
+from ._bearer import PRINCIPAL, Answer, Inbound
+from ._guard import Guard, Options
+from ._hooks import require_policy
+from .errors import AuthError, ConfigurationError
+from .policy import Policy
+from .principal import Principal
+from .verifier import Verifier
+
+__all__ = ["AuthHTTPException", "CognitoAuth"]
+
+# Where a connection keeps its visit to each guard. No client can write there.
+_VISITS: Final = "cognito_mr_auth.fastapi"
+
+# Set by the response itself.
+_OF_THE_BODY = frozenset({"content-type", "content-length"})
+
+
+class AuthHTTPException(HTTPException):
+    """A refusal, as FastAPI's exception handlers see it. Its body and headers hold no token.
+
+    `error` is the AuthError, with its `code`, `hint` and `retryable`. `headers` have lower-case names.
+    """
+
+    def __init__(self, error: AuthError, answer: Answer) -> None:
+        headers = {name: value for name, value in answer.headers if name not in _OF_THE_BODY}
+        super().__init__(answer.status, loads(answer.body)["detail"], headers)
+        self.error = error
+
+
+class _Named(str):
+    """A scope that a policy names: shown in OpenAPI, judged by the policy, and so not by the guard.
+
+    FastAPI keeps what a dependency gave under its scopes. Unequal to a plain scope of the same letters,
+    so that a result for which nobody asked "is this scope there?" is never taken for one that was asked.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Named) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((_Named, str.__hash__(self)))
+
+
+class _Visit:
+    """What a guard has read of a connection, and whom it found. Shows neither in a repr of the scope."""
+
+    __slots__ = ("inbound", "principal")
+
+    def __init__(self, inbound: Inbound) -> None:
+        self.inbound = inbound
+        self.principal: Principal | None = None
+
+
+class CognitoAuth(SecurityBase):
+    """A dependency that gives the request's principal: `Depends(auth)`, `Security(auth, scopes=[...])`.
+
+    Args:
+        verifier: what tokens are verified with.
+        domain: the user pool's domain ("auth.example.com"); Swagger UI then signs users in with the
+            authorization code grant. Without it, its users paste a token.
+        swagger_client_id: the app client that Swagger UI signs in with; needs `domain`.
+        subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
+        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
+            resource_scopes, resource_name, resource_metadata, timeout.
+
+    It gives None for what passes without a token: an excluded path, no token with `optional=True`, a
+    CORS preflight. Scopes of `Security` are all required, and like `require(...)` they need a token
+    always. Everything else gets an AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose
+    server cannot say that gets a WebSocketException of code 1008.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        domain: str | None = None,
+        swagger_client_id: str | None = None,
+        subprotocol: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._guard = Guard(verifier, subprotocol=subprotocol, **options)
+        self._init_oauth = openapi.init_oauth(domain, swagger_client_id)
+        self._scopes: dict[str, str] = {}
+        self.scheme_name = "Cognito"
+        kind = models.HTTPBearer if domain is None else models.OAuth2
+        self.model = kind.model_validate(openapi.scheme(domain))
+        self._name_scopes(options.get("require"))
+
+    def __repr__(self) -> str:
+        return f"CognitoAuth({self._guard.verifier!r})"
+
+    # -- dependencies ---------------------------------------------------------------------------
+
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Principal | None:
+        """The principal of this request or WebSocket."""
+        # An exact str of each: an enumeration's members are welcome.
+        scopes = [str.__str__(each) for each in security_scopes.scopes if not isinstance(each, _Named)]
+        try:
+            principal = await self._find(connection, always=bool(scopes))
+            if principal is None or not scopes:
+                return principal
+            return await self._guard.apermit(principal, policies.scopes(*scopes))
+        except AuthError as error:
+            raise self._refused(connection, error) from None
+
+    def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal | None]]:
+        """A dependency that gives the principal if the policy lets it pass; `require()` takes any.
+
+        A route that names it needs a token, whatever `exclude` and `optional` say; only a CORS preflight
+        passes, with None. OpenAPI lists the policy's scopes at the route.
+
+        Raises:
+            TypeError: for anything but a policy.
+        """
+        require_policy(policy)
+        names = [_Named(name) for name in self._name_scopes(policy)]
+
+        async def permitted(
+            connection: HTTPConnection,
+            principal: Any = Security(self, scopes=names),  # noqa: B008 - FastAPI's way to declare it
+        ) -> Principal | None:
+            try:
+                if principal is None and self._guard in connection.scope.get(_VISITS, ()):
+                    principal = await self._find(connection, always=True)
+                    if principal is None:
+                        return None
+                return await self._guard.apermit(principal, policy)
+            except AuthError as error:
+                raise self._refused(connection, error) from None
+
+        return permitted
+
+    async def _find(self, connection: HTTPConnection, *, always: bool) -> Principal | None:
+        """Verify once per connection, so that `revoked` is asked once; a subprotocol's token is hidden."""
+        scope = connection.scope
+        visits: dict[Guard, _Visit] = scope.setdefault(_VISITS, {})
+        if self._guard not in visits:
+            visits[self._guard] = _Visit(asgi.inbound(scope))
+            if isinstance(connection, WebSocket):
+                self._hide_token(connection)
+        visit = visits[self._guard]
+        if visit.principal is None:
+            visit.principal = scope[PRINCIPAL] = await self._guard.averify(visit.inbound, always=always)
+        return visit.principal
+
+    def _hide_token(self, websocket: WebSocket) -> None:
+        visible = asgi.without_token(websocket.scope, self._guard)
+        if visible is websocket.scope or self._guard.subprotocol is None:
+            return
+        websocket.scope.update(visible)
+        # The endpoint gets this same object, which keeps the headers that somebody has read before us.
+        vars(websocket).pop("_headers", None)
+        vars(websocket)["send"] = asgi.marked(websocket.send, self._guard.subprotocol)
+
+    def _refused(self, connection: HTTPConnection, error: AuthError) -> HTTPException | WebSocketException:
+        error.with_traceback(None)  # its frames hold the token, and error reporters show frames
+        if isinstance(connection, WebSocket) and not asgi.can_deny(connection.scope):
+            return WebSocketException(asgi.POLICY_VIOLATION)
+        return AuthHTTPException(error, self._guard.refusal(error))
+
+    # -- OpenAPI --------------------------------------------------------------------------------
+
+    def _name_scopes(self, policy: Policy | None) -> tuple[str, ...]:
+        names = () if policy is None else policy.scope_names
+        self._scopes |= dict.fromkeys(names, "")
+        # In place: FastAPI was given both before the routes were there.
+        if isinstance(self.model, models.OAuth2) and self.model.flows.authorizationCode is not None:
+            self.model.flows.authorizationCode.scopes.update(self._scopes)
+        if self._init_oauth is not None:
+            self._init_oauth["scopes"] = " ".join(self._scopes)
+        return names
+
+    @property
+    def swagger_ui_init_oauth(self) -> dict[str, Any] | None:
+        """For `FastAPI(swagger_ui_init_oauth=...)`; None without a domain."""
+        return self._init_oauth
+
+    @property
+    def responses(self) -> dict[int | str, dict[str, Any]]:
+        """For `FastAPI(responses=...)`: what a client hears that may not pass."""
+        return openapi.responses()
+
+    @property
+    def router(self) -> APIRouter:
+        """Serves the metadata document of `resource=` (RFC 9728 3), to anybody. Include it without prefix.
+
+        Raises:
+            ConfigurationError: there is no `resource=`.
+        """
+        metadata = self._guard.metadata
+        if metadata is None:
+            raise ConfigurationError("auth.router serves the document of resource=, which was not given")
+        answer = metadata.answer
+
+        async def document(_request: Request) -> Response:
+            return Response(answer.body, answer.status, dict(answer.headers))
+
+        router = APIRouter()
+        # Starlette's kind of route, since it does not take on the dependencies of the application.
+        router.add_route(metadata.path, document, include_in_schema=False)
+        return router

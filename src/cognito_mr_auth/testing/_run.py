@@ -1,0 +1,180 @@
+"""The fake pool for a program that reads COGNITO_* variables, so that an example runs without AWS.
+
+Owns the command line, the variables, and the child's life: it starts one command, passes SIGINT and
+SIGTERM on to it, and ends with its status. It must never signal any other process, nor write a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Self
+
+from cognito_mr_auth._settings import PREFIX
+from cognito_mr_auth.errors import ConfigurationError
+
+from ._pool import FakeUserPool
+
+__all__ = ["main"]
+
+# Cognito's longest for an access token: one that was pasted in the morning lasts the day.
+TOKEN_LIFETIME_S = 24 * 3600
+# What a shell says where no command ran (POSIX 2.8.2), and where a signal ended it.
+NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Where uvicorn, hypercorn, gunicorn and Django listen unless told otherwise.
+EXAMPLE_URL = "http://127.0.0.1:8000/me"
+
+# Variables of a real pool that would spoil the fake one; a key file would even be written to.
+_UNWANTED = tuple(PREFIX + name for name in ("AUDIENCE", "ISSUERS", "KEY_FILE", "TOKEN_USE"))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve a fake pool while a command runs, or until a signal comes; the exit status."""
+    argv = list(argv)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    command = argv[cut + 1 :]
+    parser = _parser()
+    asked = parser.parse_args(argv[:cut])
+    if "--" in argv and not command:
+        parser.error("no COMMAND after --")
+    pool = FakeUserPool(asked.pool_id)
+    try:
+        pool.user_pool()
+    except ConfigurationError as error:
+        parser.error(str(error))
+    with _Relay() as relay, pool.serve() as endpoints:
+        variables = {
+            "USER_POOL_ID": pool.user_pool_id,
+            "CLIENT_IDS": pool.client_id,
+            "REPLICA_REGIONS": ",".join(pool.replica_regions),
+            "JWKS_URLS": endpoints.original.url,
+        }
+        variables = {PREFIX + name: value for name, value in variables.items()}
+        tokens = _tokens(pool, asked.scope, asked.group)
+        if command:
+            _say(_token_lines(tokens), f"    {_curl()}")
+            return _run(command, variables, relay)
+        _say(_export_lines(variables), _token_lines(tokens), f"#   {_curl()}")
+        relay.wait()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cognito_mr_auth.testing",
+        usage="%(prog)s [--scope S]... [--group G]... [--pool-id ID] [-- COMMAND ARG...]",
+        description="Serve a fake user pool on loopback and print a token of it. With a COMMAND, run it "
+        "with the COGNITO_* variables set and end with its status; else print the variables and serve "
+        "until Ctrl-C or SIGTERM.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--scope", action="append", default=[], metavar="S", help="a scope of TOKEN")
+    parser.add_argument("--group", action="append", default=[], metavar="G", help="a group of both tokens")
+    parser.add_argument("--pool-id", default="us-west-2_Fake00001", metavar="ID", help="default: %(default)s")
+    return parser
+
+
+# ---- what is printed
+
+
+def _tokens(pool: FakeUserPool, scopes: list[str], groups: list[str]) -> dict[str, str]:
+    """TOKEN has the scopes; the other one only what every sign-in through the SDK gets."""
+    plain = pool.access_token(groups=groups, expires_in=TOKEN_LIFETIME_S)
+    if not scopes:
+        return {"TOKEN": plain}
+    token = pool.access_token(scopes=scopes, groups=groups, expires_in=TOKEN_LIFETIME_S)
+    return {"TOKEN": token, "TOKEN_WITHOUT_SCOPES": plain}
+
+
+def _token_lines(tokens: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}={token}" for name, token in tokens.items())
+
+
+def _export_lines(variables: Mapping[str, str]) -> str:
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join([*exports, f"unset {' '.join(_UNWANTED)}"])
+
+
+def _curl() -> str:
+    return f'curl -H "Authorization: Bearer $TOKEN" {EXAMPLE_URL}'
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()  # before a child writes to the same place
+
+
+# ---- the child
+
+
+class _Relay:
+    """Takes SIGINT and SIGTERM: for `wait`, or for a child as soon as there is one.
+
+    A handler may run in the middle of anything, so it writes to a pipe or to the child and takes no
+    lock.
+    """
+
+    def __enter__(self) -> Self:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._heard, self._bell = os.pipe()
+        self._before = {each: signal.signal(each, self._take) for each in SIGNALS}
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+        os.close(self._bell)
+        os.close(self._heard)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+            os.write(self._bell, b"!")
+        elif number != signal.SIGINT or not _in_foreground():
+            self._child.send_signal(number)
+
+    def wait(self) -> None:
+        """Until a signal has come."""
+        os.read(self._heard, 1)
+
+    def lead_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Signals are this child's from now on, those that came while it started included."""
+        self._child = child
+        for number in self._early:
+            child.send_signal(number)
+
+
+def _in_foreground() -> bool:
+    """Whether a Ctrl-C at the terminal reaches the child too, so that one more would be its second.
+
+    uvicorn, for one, takes a second SIGINT for "at once, whatever is open".
+    """
+    try:
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:  # no terminal at all: a service, a test
+        return False
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str], relay: _Relay) -> int:
+    """Run the command to its end; its exit status, as a shell would give it."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    # First, so that `uvicorn` is the one of this environment though it is not activated.
+    path = [os.path.dirname(sys.executable), inherited.get("PATH", os.defpath)]
+    environment = {**inherited, **variables, "PATH": os.pathsep.join(path)}
+    try:
+        child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own command
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+    relay.lead_to(child)
+    status = child.wait()
+    return status if status >= 0 else KILLED - status

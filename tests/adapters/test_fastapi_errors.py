@@ -1,0 +1,195 @@
+"""How FastAPI tells a refusal, over HTTP and WebSocket, and what a WebSocket route can see."""
+
+import asyncio
+from typing import Annotated, Any
+
+import pytest
+from fastapi import Depends, FastAPI, HTTPException, Request, Security, WebSocket
+from fastapi.requests import HTTPConnection
+from fastapi.responses import JSONResponse
+from fastapi.security import SecurityScopes
+from support.drivers import Ask, Reply
+from support.drivers.client import _run, ask_http, ask_websocket, websocket_scope
+
+from cognito_mr_auth import Principal, policy
+from cognito_mr_auth.fastapi import AuthHTTPException, CognitoAuth
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
+
+POOL = FakeUserPool(clock=FakeClock())
+VERIFIER = POOL.offline_verifier()
+
+A = policy.scopes("a")
+EITHER = policy.any_scope("a", "b")
+
+
+def get(app: Any, token: str | None = None) -> Reply:
+    """GET, in this process."""
+    sent = () if token is None else (("Authorization", f"Bearer {token}"),)
+    return ask_http(app, Ask(sent), lambda: True)
+
+
+def scoped(*names: str, **options: Any) -> str:
+    """A token of exactly these scopes."""
+    return POOL.access_token(scopes=names, **options)
+
+
+# --- Errors
+
+
+def refusals() -> list[Any]:
+    """A token and a policy per status."""
+    return [
+        pytest.param((), None, 401, id="none"),
+        pytest.param(("Bearer",), None, 400, id="malformed"),
+        pytest.param(("Bearer garbage",), None, 401, id="bad"),
+        pytest.param((f"Bearer {scoped('b')}",), A, 403, id="scope"),
+        pytest.param((f"Bearer {scoped('b')}",), policy.check(lambda _: 1), 503, id="check"),
+    ]
+
+
+@pytest.mark.parametrize(("values", "require", "status"), refusals())
+@pytest.mark.parametrize("kind", [AuthHTTPException, HTTPException, "status"], ids=str)
+def test_handlers_see_a_refusal(values: tuple[str, ...], require: Any, status: int, kind: Any) -> None:
+    """A user's handler, of our class, FastAPI's or the status, gets the error and shapes the answer."""
+    auth = CognitoAuth(VERIFIER)
+    app = FastAPI(dependencies=[Depends(auth.require(require))])
+    app.get("/")(lambda: "reached")
+    seen: list[AuthHTTPException] = []
+
+    @app.exception_handler(status if kind == "status" else kind)
+    async def handler(_request: Request, refused: AuthHTTPException) -> JSONResponse:
+        seen.append(refused)
+        return JSONResponse({"code": refused.error.code}, 418, refused.headers)
+
+    sent = tuple(("Authorization", value) for value in values)
+    reply = ask_http(app, Ask(sent), lambda: True)
+    [refused] = seen
+    assert (reply.status, reply.json) == (418, {"code": refused.error.code})
+    assert (refused.status_code, refused.error.status) == (status, status)
+    assert set(refused.headers or ()) == {
+        "cache-control",
+        "retry-after" if status == 503 else "www-authenticate",
+    }
+    assert reply.headers["content-length"] == str(len(reply.body))
+
+
+def test_a_refusal_carries_nothing_of_the_request() -> None:
+    """Nothing that hangs on the exception, frames included, leads to the token."""
+    auth = CognitoAuth(VERIFIER)
+    app = FastAPI(dependencies=[Depends(auth)])
+    app.get("/")(lambda: "reached")
+    seen: list[AuthHTTPException] = []
+
+    @app.exception_handler(AuthHTTPException)
+    async def handler(_request: Request, refused: AuthHTTPException) -> JSONResponse:
+        seen.append(refused)
+        return JSONResponse({})
+
+    token = POOL.access_token(signed_by="foreign")
+    get(app, token)
+    [refused] = seen
+    assert token not in repr(refused) + str(refused) + repr(vars(refused)) + repr(refused.error)
+    assert refused.__cause__ is None
+    assert refused.__suppress_context__
+    assert refused.error.__traceback__ is None
+    assert refused.error.__context__ is None
+
+
+def test_a_dependency_of_the_user_can_raise_it_on() -> None:
+    """A sub-dependency that catches the refusal and raises it again changes nothing in the answer."""
+    auth = CognitoAuth(VERIFIER)
+    plain, wrapped = FastAPI(), FastAPI()
+    plain.get("/", dependencies=[Depends(auth)])(lambda: "reached")
+
+    async def again(connection: HTTPConnection) -> None:
+        try:
+            await auth(connection, SecurityScopes())
+        except HTTPException as refused:
+            raise refused from None
+
+    wrapped.get("/", dependencies=[Depends(again)])(lambda: "reached")
+    for token in (None, "garbage", POOL.access_token()):
+        assert get(plain, token) == get(wrapped, token)
+
+
+# --- WebSocket
+
+
+def socket_app(auth: CognitoAuth, dependency: Any, seen: list[Any], pick: str | None = None) -> FastAPI:
+    """A WebSocket route that notes what it can see."""
+    app = FastAPI()
+
+    async def early(websocket: WebSocket) -> None:
+        seen.append(len(websocket.headers))  # Starlette keeps what it made here
+
+    @app.websocket("/", dependencies=[Depends(early)])
+    async def socket(websocket: WebSocket, principal: Annotated[Principal | None, dependency]) -> None:
+        seen.append((websocket.headers.get("sec-websocket-protocol"), list(websocket["subprotocols"])))
+        seen.append(repr(dict(websocket)) + repr(websocket.headers.raw))
+        await websocket.accept(pick)
+        await websocket.send_json(None if principal is None else principal.subject)
+        await websocket.close()
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("offered", "picked", "visible", "answered"),
+    [
+        ("bearer, TOKEN", None, ["bearer"], "bearer"),
+        ("bearer, TOKEN, chat", None, ["bearer", "chat"], "bearer"),
+        ("chat, bearer, TOKEN", "chat", ["chat", "bearer"], "chat"),
+    ],
+)
+@pytest.mark.parametrize("way", ["depends", "require", "security", "both"])
+@pytest.mark.parametrize("exclude", [[], ["/"]], ids=["", "excluded"])
+def test_a_token_in_a_subprotocol_is_out_of_sight(
+    offered: str, picked: str | None, visible: list[str], answered: str, way: str, exclude: list[str]
+) -> None:
+    """The endpoint sees neither the token nor its header; the marker is answered if it picks none."""
+    auth = CognitoAuth(VERIFIER, subprotocol="bearer", exclude=exclude)
+    needed = Depends(auth.require(EITHER))
+    dependency = {"depends": Depends(auth), "security": Security(auth, scopes=["a"])}.get(way, needed)
+    seen: list[Any] = []
+    app = socket_app(auth, dependency, seen, picked)
+    if way == "both":
+        app.router.dependencies.append(Depends(auth))
+        outer = FastAPI(dependencies=[Depends(auth), Security(auth, scopes=["a"])])
+        outer.include_router(app.router)
+        app = outer
+    token = scoped("a", subject="me")
+    reply = ask_websocket(
+        app, Ask((("Sec-WebSocket-Protocol", offered.replace("TOKEN", token)),)), lambda: True
+    )
+    who = None if way == "depends" and exclude else "me"
+    assert (reply.status, reply.json, reply.headers["sec-websocket-protocol"]) == (200, who, answered)
+    _, what, everything = seen
+    assert what == (", ".join(visible), visible)
+    assert token not in everything
+
+
+def test_a_socket_without_a_token_in_a_subprotocol_is_left_alone() -> None:
+    """A token in the header: what is offered stays, and nothing is answered that was not picked."""
+    auth = CognitoAuth(VERIFIER, subprotocol="bearer")
+    seen: list[Any] = []
+    sent = (("Authorization", f"Bearer {POOL.access_token()}"), ("Sec-WebSocket-Protocol", "chat"))
+    reply = ask_websocket(socket_app(auth, Depends(auth), seen), Ask(sent), lambda: True)
+    assert (reply.status, reply.headers) == (200, {})
+    assert seen[1] == ("chat", ["chat"])
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("garbage", 401), (scoped("b"), 403)])
+@pytest.mark.parametrize("way", ["depends", "require", "security"])
+def test_a_socket_is_refused_before_it_opens(way: str, token: str | None, status: int) -> None:
+    """With the status where the server can say it, else with close code 1008."""
+    auth = CognitoAuth(VERIFIER, require=A if way == "depends" else None)
+    ways = {"depends": Depends(auth), "require": Depends(auth.require(A))}
+    seen: list[Any] = []
+    app = socket_app(auth, ways.get(way, Security(auth, scopes=["a"])), seen)
+    ask = Ask(() if token is None else (("Authorization", f"Bearer {token}"),))
+    reply = ask_websocket(app, ask, lambda: True)
+    assert reply.status == status
+    assert reply.headers["www-authenticate"].startswith('Bearer realm="api"')
+    sent = asyncio.run(_run(app, websocket_scope(ask, denial=False), [{"type": "websocket.connect"}]))
+    assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+    assert [type(each) for each in seen] == [int, int]  # only `early` ran

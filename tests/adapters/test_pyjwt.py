@@ -1,0 +1,397 @@
+"""JWKClient stands where PyJWKClient stood: same calls, same errors, and a pool's failover behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import jwt
+import pytest
+
+from cognito_mr_auth import Verifier, errors
+from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.pyjwt import MAX_KEYS, JWKClient
+from cognito_mr_auth.testing import MALFORMED, FakeClock, FakeEndpoints, FakeUserPool
+
+KINDS = ("original", "replica", "updated")
+HOUR = 3600.0
+
+
+@contextmanager
+def serving(**options: Any) -> Iterator[tuple[FakeUserPool, FakeEndpoints, FakeClock, JWKClient]]:
+    """A pool, its endpoints on loopback, their clock, and a client that has asked for nothing yet."""
+    clock = FakeClock(wall=float(int(time.time())))  # PyJWT reads the real one
+    pool = FakeUserPool(clock=clock)
+    with pool.serve() as endpoints, pool.verifier(**options) as verifier:
+        yield pool, endpoints, clock, JWKClient(verifier)
+
+
+def decoded(client: Any, issuers: list[str], token: str | bytes) -> dict[str, Any]:
+    """What callers of PyJWKClient have written, with either client."""
+    key = client.get_signing_key_from_jwt(token)
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], issuer=issuers)
+    return claims
+
+
+def refusal(call: Callable[[], object]) -> jwt.PyJWTError:
+    """The error of a call that PyJWT's callers catch."""
+    with pytest.raises(jwt.PyJWTError) as caught:
+        call()
+    return caught.value
+
+
+# --- While all is well
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", [str, str.encode], ids=["str", "bytes"])
+def test_a_token_of_each_issuer_is_decoded(kind: Any, form: Callable[[str], str | bytes]) -> None:
+    """PyJWT verifies a token of any of the pool's issuers, as str or bytes, with the key it is given."""
+    with serving() as (pool, _, _, client):
+        token = form(pool.access_token(issuer=kind))
+        assert decoded(client, client.issuers, token)["iss"] == pool.issuer(kind)
+
+
+def test_a_key_is_a_real_pyjwk() -> None:
+    """The key has what a PyJWK from Cognito's document has, by token and by kid alike."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier())
+    key = client.get_signing_key_from_jwt(pool.access_token())
+    [listed] = [each for each in pool.jwks()["keys"] if each["kid"] == pool.access_key.kid]
+    theirs = jwt.PyJWK(listed)
+    assert type(key) is jwt.PyJWK
+    for name in ("key_id", "key_type", "public_key_use", "algorithm_name", "key"):
+        assert getattr(key, name) == getattr(theirs, name)
+    assert client.get_signing_key(pool.access_key.kid) is key
+
+
+TOKENS: dict[str, Callable[[FakeUserPool], str]] = {
+    "good": lambda pool: pool.access_token(),
+    "id-token": lambda pool: pool.id_token(client_id="x", claims={"aud": None}),
+    "machine": lambda pool: pool.machine_token(),
+    "expired": lambda pool: pool.access_token(expires_in=-60),
+    "not-yet": lambda pool: pool.access_token(not_before=time.time() + 600),
+    "forged": lambda pool: pool.access_token(signed_by="foreign"),
+    "unknown-kid": lambda pool: pool.access_token(signed_by="unknown"),
+    "other-pool": lambda pool: FakeUserPool("eu-west-1_Other").access_token(),
+    "alg-none": lambda pool: pool.access_token(header={"alg": "none"}),
+    "alg-hs256": lambda pool: pool.access_token(header={"alg": "HS256"}),
+    "no-kid": lambda pool: pool.sign({"alg": "RS256"}, {"iss": pool.issuer()}),
+    "kid-a-list": lambda pool: pool.access_token(header={"kid": ["a"]}),
+    "not-a-token": lambda pool: "junk",
+    "empty": lambda pool: "",
+    "four-parts": lambda pool: pool.access_token() + ".x",
+    "not-ascii": lambda pool: pool.access_token() + "é",
+    "with-bearer": lambda pool: "Bearer " + pool.access_token(),
+}
+
+
+@pytest.mark.parametrize("row", TOKENS)
+@pytest.mark.parametrize("form", [str, str.encode], ids=["str", "bytes"])
+def test_it_drops_in_for_pyjwkclient(row: str, form: Callable[[str], str | bytes]) -> None:
+    """The same function passes the same tokens with either client, and both refuse as PyJWT does."""
+    pool = FakeUserPool()
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        ours, theirs = JWKClient(verifier), jwt.PyJWKClient(endpoints.original.url)
+        token = form(TOKENS[row](pool))
+        outcomes = []
+        for client in (theirs, ours):
+            try:
+                outcomes.append(decoded(client, ours.issuers, token))
+            except jwt.PyJWKClientConnectionError:  # they must differ where all is well
+                outcomes.append({"status": 503})
+            except jwt.PyJWTError:
+                outcomes.append({"status": 401})
+        assert outcomes[0] == outcomes[1]
+        assert ("sub" in outcomes[1]) is (row in ("good", "id-token", "machine"))
+
+
+# --- While something is not
+
+
+@pytest.mark.parametrize("fault", ["hang", "stall", "refuse", "drip", 500])
+def test_a_cold_start_outlives_the_preferred_region(fault: str | int) -> None:
+    """With the preferred endpoint away, the first key comes from another in under a second."""
+    with serving() as (pool, endpoints, _, client):
+        endpoints.updated.fail(fault)
+        started = time.monotonic()
+        assert decoded(client, client.issuers, pool.access_token())["username"] == "alice"
+        assert time.monotonic() - started < 1.0
+
+
+def test_a_rotation_is_followed_at_once() -> None:
+    """A new key is found although the old set was fetched this second: no cool-down as PyJWKClient's."""
+    with serving() as (pool, _, _, client):
+        before = client.get_signing_key_from_jwt(pool.access_token())
+        pool.rotate()
+        after = client.get_signing_key_from_jwt(pool.access_token())
+        assert after.key_id == pool.access_key.kid != before.key_id
+        assert decoded(client, client.issuers, pool.access_token())
+
+
+def test_a_stale_set_serves_while_all_endpoints_are_down() -> None:
+    """Keys serve through an outage of 23 hours; after 24 it is an outage and not the token's fault."""
+    with serving() as (pool, endpoints, clock, client):
+        key = client.get_signing_key_from_jwt(pool.access_token())
+        endpoints.fail("refuse")
+        clock.advance(23 * HOUR)
+        assert client.get_signing_key_from_jwt(pool.access_token()) is key
+        assert client.get_signing_key(key.key_id or "") is key
+        clock.advance(2 * HOUR)
+        for call in (
+            lambda: client.get_signing_key_from_jwt(pool.access_token()),
+            lambda: client.get_signing_key(key.key_id or ""),
+        ):
+            error = refusal(call)
+            assert type(error) is jwt.PyJWKClientConnectionError
+            assert isinstance(error.__cause__, errors.KeysUnavailable)
+            assert error.__cause__.retry_after >= 1
+
+
+def test_a_withdrawn_key_is_not_remembered() -> None:
+    """A key that the pool took back is unknown again, however often it was built before."""
+    with serving() as (pool, _, clock, client):
+        token = pool.access_token()
+        old = client.get_signing_key_from_jwt(token)
+        pool.rotate()
+        pool.withdraw()
+        clock.advance(25 * HOUR)  # no endpoint's old word stands any more
+        assert client.get_signing_key_from_jwt(pool.access_token()) is not old
+        error = refusal(lambda: client.get_signing_key(old.key_id or ""))
+        assert type(error) is jwt.PyJWKClientError
+
+
+@pytest.mark.parametrize("by", ["token", "kid"])
+def test_a_flood_of_forged_kids_costs_the_pool_little(by: str) -> None:
+    """Three hundred unknown kids cause a handful of requests, and known ones are still served."""
+    with serving() as (pool, endpoints, _, client):
+        key = client.get_signing_key_from_jwt(pool.access_token())
+        for number in range(300):
+            if by == "kid":
+                error = refusal(lambda number=number: client.get_signing_key(f"forged{number}"))  # type: ignore[misc]
+            else:
+                forged = pool.access_token(header={"kid": f"forged{number}"})
+                error = refusal(lambda forged=forged: client.get_signing_key_from_jwt(forged))  # type: ignore[misc]
+            assert type(error) is jwt.PyJWKClientError
+        assert endpoints.requests <= 12  # the first fetch, and two flights of three endpoints
+        assert client.get_signing_key_from_jwt(pool.access_token()) is key
+
+
+# --- What is refused, and how
+
+REFUSED: dict[str, tuple[Callable[[FakeUserPool], Any], type[Exception], type[AuthError]]] = {
+    "unknown-kid": (
+        lambda pool: pool.access_token(signed_by="unknown"),
+        jwt.PyJWKClientError,
+        errors.KeyUnknown,
+    ),
+    "unknown-issuer": (
+        lambda pool: pool.access_token(claims={"iss": "https://evil.example"}),
+        jwt.PyJWKClientError,
+        errors.IssuerUnknown,
+    ),
+    "issuer-a-list": (
+        lambda pool: pool.access_token(claims={"iss": [pool.issuer()]}),
+        jwt.PyJWKClientError,
+        errors.IssuerUnknown,
+    ),
+    "alg-none": (
+        lambda pool: pool.access_token(header={"alg": "none"}),
+        jwt.InvalidAlgorithmError,
+        errors.AlgorithmNotAllowed,
+    ),
+    "alg-hs256": (
+        lambda pool: pool.access_token(header={"alg": "HS256"}),
+        jwt.InvalidAlgorithmError,
+        errors.AlgorithmNotAllowed,
+    ),
+    "jku": (
+        lambda pool: pool.access_token(header={"jku": "https://evil.example/jwks.json"}),
+        jwt.DecodeError,
+        errors.TokenMalformed,
+    ),
+    "bytes-not-utf8": (
+        lambda pool: pool.access_token().encode() + b"\xff",
+        jwt.DecodeError,
+        errors.TokenMalformed,
+    ),
+    "none": (lambda pool: None, jwt.DecodeError, errors.TokenMalformed),
+    "bytearray": (
+        lambda pool: bytearray(pool.access_token().encode()),
+        jwt.DecodeError,
+        errors.TokenMalformed,
+    ),
+    "1-mb": (lambda pool: "a" * 1_000_000, jwt.DecodeError, errors.TokenMalformed),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_a_refusal_is_pyjwts_own(row: str) -> None:
+    """Each fault raises the class that PyJWT has for it, with our error as its cause."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier())
+    make, theirs, ours = REFUSED[row]
+    error = refusal(lambda: client.get_signing_key_from_jwt(make(pool)))
+    assert type(error) is theirs
+    assert type(error.__cause__) is ours
+    assert str(error) == str(error.__cause__)
+
+
+@pytest.mark.parametrize("damage", [*MALFORMED, "unknown-kid", "unknown-issuer"])
+def test_no_refusal_shows_the_token(damage: str) -> None:
+    """Neither an error nor what a traceback prints of its causes holds a part of the token."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier())
+    make = REFUSED[damage][0] if damage in REFUSED else lambda pool: pool.access_token(malformed=damage)
+    token = make(pool)
+    try:
+        decoded(client, client.issuers, token)
+    except jwt.PyJWTError as error:
+        refused = error
+    else:
+        return  # a damage that PyJWT and the key look-up do not mind
+    cause = refused.__cause__
+    if isinstance(cause, AuthError):  # else it is PyJWT's own, raised by jwt.decode
+        shown = "".join(traceback.format_exception(refused)) + repr(refused.args)
+        assert [part for part in token.split(".") if len(part) > 20 and part in shown] == []
+        assert cause.__cause__ is cause.__context__ is None
+
+
+@pytest.mark.parametrize("kid", [None, 7, ["a"], b"kid"], ids=repr)
+def test_a_kid_that_is_no_text_is_unknown(kid: Any) -> None:
+    """Whatever a header may hold as kid is refused as an unknown one is, and nothing is asked."""
+    with serving() as (_, endpoints, _, client):
+        assert type(refusal(lambda: client.get_signing_key(kid))) is jwt.PyJWKClientError
+        assert endpoints.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        pytest.param({"timeout": 0}, ConfigurationError, id="timeout-0"),
+        pytest.param({"timeout": 61}, ConfigurationError, id="timeout-too-long"),
+        pytest.param({"timeout": float("nan")}, ConfigurationError, id="timeout-nan"),
+        pytest.param({"timeout": True}, ConfigurationError, id="timeout-bool"),
+        pytest.param({"timeout": "2"}, ConfigurationError, id="timeout-text"),
+        pytest.param({"verifier": "https://example.com/jwks.json"}, TypeError, id="a-url"),
+    ],
+)
+def test_a_setting_that_cannot_be_right_fails_in_the_constructor(
+    options: dict[str, Any], error: type[Exception]
+) -> None:
+    """Nonsense does not wait for the first token."""
+    settings = {"verifier": FakeUserPool().offline_verifier()} | options
+    with pytest.raises(error):
+        JWKClient(**settings)
+
+
+@pytest.mark.parametrize("name", ["fetch_data", "get_jwk_set", "get_signing_keys", "match_kid"])
+def test_a_document_of_keys_is_not_offered(name: str) -> None:
+    """What would hand out keys without their issuer is absent, and says so by its name."""
+    with pytest.raises(AttributeError, match=name):
+        getattr(JWKClient(FakeUserPool().offline_verifier()), name)
+
+
+# --- Several pools
+
+
+def two_pools() -> tuple[FakeUserPool, FakeUserPool, JWKClient]:
+    """Two pools whose access keys have one kid and different material, behind one client."""
+    one, other = FakeUserPool("us-west-2_One"), FakeUserPool("eu-west-1_Other", replica_regions=[])
+    other._current = other._current._replace(access=other.access_key.under(one.access_key.kid))
+    other._listed = tuple(other._current)
+    pools = [each.user_pool(offline=True) for each in (one, other)]
+    return one, other, JWKClient(Verifier(*pools, token_use="access"))
+
+
+def test_pools_are_told_apart_by_issuer() -> None:
+    """With one kid in two pools, each token gets its own pool's key, time and again."""
+    one, other, client = two_pools()
+    assert one.access_key.kid == other.access_key.kid
+    for pool in (one, other, one, other):
+        assert decoded(client, client.issuers, pool.access_token())["iss"] == pool.issuer()
+    crossed = one.access_token(signed_by=other.access_key)
+    with pytest.raises(jwt.InvalidSignatureError):
+        decoded(client, client.issuers, crossed)
+    assert client.issuers == [*map(one.issuer, ("updated", "original", "replica")), *_of(other)]
+
+
+def _of(pool: FakeUserPool) -> list[str]:
+    return [pool.issuer("updated"), pool.issuer("original")]
+
+
+def test_a_kid_alone_names_no_key_among_several_pools() -> None:
+    """get_signing_key(kid) is a mistake in the program there, and no fault of a token's."""
+    one, _, client = two_pools()
+    with pytest.raises(ConfigurationError, match="several user pools"):
+        client.get_signing_key(one.access_key.kid)
+
+
+# --- What is kept
+
+
+def test_what_is_kept_is_bounded() -> None:
+    """Keys that come and go do not pile up: the oldest built are dropped."""
+    pool = FakeUserPool()
+    verifier = pool.offline_verifier()
+    client = JWKClient(verifier)
+    key = verifier.signing_key(pool.access_token())
+    for number in range(3 * MAX_KEYS):
+        client._make(key._replace(kid=f"kid{number}"))
+    assert [kid for kid, _ in client._made] == [f"kid{n}" for n in range(2 * MAX_KEYS, 3 * MAX_KEYS)]
+
+
+def test_threads_share_a_client() -> None:
+    """Thirty-two threads at a cold client get the right keys from one shared flight."""
+    with serving() as (pool, endpoints, _, client):
+        tokens = [pool.access_token(issuer=kind) for kind in KINDS] + [pool.id_token()]
+
+        def one(number: int) -> str | None:
+            return client.get_signing_key_from_jwt(tokens[number % len(tokens)]).key_id
+
+        with ThreadPoolExecutor(32) as threads:
+            found = list(threads.map(one, range(512)))
+        kids = [pool.access_key.kid] * 3 + [pool.id_key.kid]
+        assert found == [kids[number % len(kids)] for number in range(512)]
+        assert max(each.requests for each in endpoints) == 1
+
+
+def test_its_text_names_the_pool_alone() -> None:
+    """repr() says which verifier's keys these are."""
+    assert (
+        repr(JWKClient(FakeUserPool().offline_verifier()))
+        == "<JWKClient of <Verifier of us-west-2_Fake00001>>"
+    )
+
+
+# --- The extra
+
+WITHOUT = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "jwt":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+import cognito_mr_auth
+try:
+    import cognito_mr_auth.pyjwt
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Without PyJWT the import fails with the words that install it; the core is not concerned."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert 'pip install "cognito-mr-auth[pyjwt]"' in done.stdout

@@ -1,0 +1,370 @@
+"""wsgi.CognitoAuthMiddleware as a WSGI component (PEP 3333); what it answers is in test_outcomes.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+from support.drivers import Ask
+from support.drivers.client import ask_wsgi, environ_of
+
+from cognito_mr_auth import Verifier, policy
+from cognito_mr_auth.errors import ConfigurationError, PolicyDenied
+from cognito_mr_auth.testing import FakeUserPool
+from cognito_mr_auth.wsgi import PRINCIPAL, CognitoAuthMiddleware, principal_of
+
+
+@pytest.fixture(scope="module")
+def pool() -> FakeUserPool:
+    """One pool: no row changes it."""
+    return FakeUserPool()
+
+
+@pytest.fixture(scope="module")
+def verifier(pool: FakeUserPool) -> Verifier:
+    """Its offline verifier."""
+    return pool.offline_verifier()
+
+
+def say_who(environ: Any, start_response: Any) -> list[bytes]:
+    """An application that answers with the subject."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    principal = principal_of(environ)
+    return [b"nobody" if principal is None else principal.subject.encode()]
+
+
+def serve(app: Any, environ: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:
+    """What a server hears: status line, headers, body."""
+    started: list[Any] = []
+    chunks = app(environ, lambda status, headers, exc_info=None: started.append((status, headers)))
+    body = b"".join(chunks)
+    getattr(chunks, "close", lambda: None)()
+    [(status, headers)] = started
+    return status, dict(headers), body
+
+
+def with_token(token: str, method: str = "GET", path: str = "/") -> dict[str, Any]:
+    """The environ of a request with a token."""
+    return environ_of(Ask((("Authorization", f"Bearer {token}"),), method, path))
+
+
+# --- The protocol
+
+REASONS = {
+    "400 Bad Request": (("Authorization", "Bearer a b"),),
+    "401 Unauthorized": (),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("status", REASONS)
+def test_a_refusal_is_whole_and_head_gets_no_body(verifier: Verifier, status: str, method: str) -> None:
+    """A status with its phrase, one body whose length is told, and for HEAD the same without the body."""
+    environ = environ_of(Ask(REASONS[status], method))
+    said, headers, body = serve(CognitoAuthMiddleware(say_who, verifier), environ)
+    assert said == status
+    asked = environ_of(Ask(REASONS[status]))
+    whole = serve(CognitoAuthMiddleware(say_who, verifier), asked)[2]
+    assert int(headers["content-length"]) == len(whole) > 0
+    assert body == (b"" if method == "HEAD" else whole)
+
+
+VALID_ROWS: dict[str, tuple[dict[str, Any], Ask]] = {
+    "good": ({}, Ask()),
+    "refused": ({}, Ask((("Authorization", "Bearer x.y.z"),))),
+    "none": ({}, Ask((("X-Other", "1"),))),
+    "refused head": ({}, Ask((("Authorization", "Basic eDp5"),), "HEAD")),
+    "excluded": ({"exclude": ["/health"]}, Ask((("X-Other", "1"),), "GET", "/health")),
+    "preflight": (
+        {},
+        Ask((("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")), "OPTIONS"),
+    ),
+    "document": (
+        {"resource": "https://api.example.com"},
+        Ask((), "GET", "/.well-known/oauth-protected-resource"),
+    ),
+    "document, head": (
+        {"resource": "https://api.example.com"},
+        Ask((), "HEAD", "/.well-known/oauth-protected-resource"),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", VALID_ROWS)
+@pytest.mark.filterwarnings("error")
+def test_the_validator_finds_nothing_on_either_side(pool: FakeUserPool, verifier: Verifier, row: str) -> None:
+    """The validator of wsgiref stands before and behind the middleware, and no rule of PEP 3333 is broken."""
+
+    def inner(environ: Any, start_response: Any) -> list[bytes]:
+        head = environ["REQUEST_METHOD"] == "HEAD"
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [] if head else [b"ok"]
+
+    options, ask = VALID_ROWS[row]
+    headers = ask.headers or (("Authorization", f"Bearer {pool.access_token()}"),)
+    app = validator(CognitoAuthMiddleware(validator(inner), verifier, **options))
+    environ = environ_of(ask._replace(headers=headers)) | {"wsgi.input": _Input(), "wsgi.errors": _Errors()}
+    status, _, _ = serve(app, environ)
+    assert status.split()[0] == ("401" if row in ("refused", "none", "refused head") else "200")
+
+
+class _Input:
+    """What PEP 3333 demands of wsgi.input, and no more."""
+
+    def read(self, size: int = -1) -> bytes:
+        return b""
+
+    def readline(self, size: int = -1) -> bytes:
+        return b""
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+class _Errors:
+    """The same of wsgi.errors."""
+
+    def flush(self) -> None: ...
+
+    def write(self, text: str) -> None: ...
+
+    def writelines(self, lines: list[str]) -> None: ...
+
+
+class _Chunks:
+    """An iterable that remembers being closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_the_iterable_of_the_application_is_handed_on_as_it_is(
+    pool: FakeUserPool, verifier: Verifier
+) -> None:
+    """The server gets the very object that the application gave, so its close() and wrappers work."""
+    chunks = _Chunks()
+
+    def streaming(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return chunks
+
+    app = CognitoAuthMiddleware(streaming, verifier)
+    assert app(with_token(pool.access_token()), lambda *_: None) is chunks
+    assert chunks.closed == 0
+
+
+def test_start_response_is_the_servers_own(pool: FakeUserPool, verifier: Verifier) -> None:
+    """The application gets the server's callable with its write() and exc_info."""
+    seen: list[object] = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append(start_response)
+        return []
+
+    def start_response(status: Any, headers: Any, exc_info: Any = None) -> Any: ...
+
+    CognitoAuthMiddleware(application, verifier)(with_token(pool.access_token()), start_response)
+    assert seen == [start_response]
+
+
+class TroubleError(Exception):
+    """What an application raises."""
+
+
+def test_what_the_application_raises_is_not_touched(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Exceptions of the application reach the server, those of its iterable too."""
+
+    def at_once(environ: Any, start_response: Any) -> list[bytes]:
+        raise TroubleError
+
+    def later(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"x"
+        raise TroubleError
+
+    for application in (at_once, later):
+        with pytest.raises(TroubleError):
+            serve(CognitoAuthMiddleware(application, verifier), with_token(pool.access_token()))
+
+
+def test_an_auth_error_of_the_application_is_the_applications(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Only the guard's refusals become responses: start_response may have been called already."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        principal = principal_of(environ)
+        assert principal is not None
+        start_response("200 OK", [])
+        verifier.permit(principal, policy.scopes("orders/write"))
+        return []
+
+    with pytest.raises(PolicyDenied):
+        serve(CognitoAuthMiddleware(application, verifier), with_token(pool.access_token()))
+
+
+# --- The principal
+
+
+def test_the_principal_stands_in_the_environ(pool: FakeUserPool, verifier: Verifier) -> None:
+    """principal_of gives it, by the public key too, and the environ is the server's own dictionary."""
+    environ = with_token(pool.access_token(claims={"sub": "5f0c"}))
+    assert serve(CognitoAuthMiddleware(say_who, verifier), environ)[2] == b"5f0c"
+    assert environ[PRINCIPAL] is principal_of(environ)
+
+
+def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
+    """A forgotten middleware is loud: None would read as "anonymous, and that is fine"."""
+    with pytest.raises(LookupError, match="CognitoAuthMiddleware"):
+        principal_of(environ_of(Ask()))
+
+
+STALE: dict[str, tuple[Ask, dict[str, Any], bytes]] = {
+    "optional": (Ask(), {"optional": True}, b"nobody"),
+    "excluded": (Ask(path="/health"), {"exclude": ["/health"]}, b"nobody"),
+    "preflight": (
+        Ask((("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")), "OPTIONS"),
+        {},
+        b"nobody",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", STALE)
+def test_a_stale_principal_is_overwritten(pool: FakeUserPool, verifier: Verifier, row: str) -> None:
+    """What stood in the environ before is gone, where a request passes without a token too."""
+    ask, options, expected = STALE[row]
+    environ = environ_of(ask) | {PRINCIPAL: verifier.verify(pool.access_token())}
+    assert serve(CognitoAuthMiddleware(say_who, verifier, **options), environ)[2] == expected
+    assert environ[PRINCIPAL] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["cognito_mr_auth.principal", "Cognito_mr_auth.principal", "COGNITO-MR-AUTH.PRINCIPAL"]
+)
+def test_a_client_cannot_name_itself(verifier: Verifier, name: str) -> None:
+    """A header with the key's name is a header (HTTP_...): it makes nobody a principal."""
+    reply = ask_wsgi(CognitoAuthMiddleware(say_who, verifier, optional=True), Ask(((name, "admin"),)), bool)
+    assert reply.body == b"nobody"
+
+
+# --- What servers give
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        pytest.param("Bearer {0},Bearer {0}", 400, id="two headers, joined as servers do"),
+        pytest.param("Bearer {0}, Bearer {0}", 400, id="joined with a space"),
+        pytest.param("Basic eDp5,Bearer {0}", 400, id="another scheme first"),
+        pytest.param("Bearer {0},Basic eDp5", 400, id="another scheme last"),
+        pytest.param(",Bearer {0}", 400, id="an empty one first"),
+        pytest.param("Bearer {0},", 400, id="an empty one last"),
+        pytest.param("", 400, id="empty"),
+        pytest.param("Bearer {0}", 200, id="one"),
+    ],
+)
+def test_joined_headers_are_malformed(
+    pool: FakeUserPool, verifier: Verifier, given: str, status: int
+) -> None:
+    """A server's comma between two Authorization headers never hides one of them."""
+    environ = environ_of(Ask()) | {"HTTP_AUTHORIZATION": given.format(pool.access_token())}
+    assert serve(CognitoAuthMiddleware(say_who, verifier), environ)[0].startswith(str(status))
+
+
+def test_a_missing_path_is_the_root(pool: FakeUserPool, verifier: Verifier) -> None:
+    """PATH_INFO may be absent (PEP 3333); that is no excluded path and no crash."""
+    environ = with_token(pool.access_token())
+    bare = environ_of(Ask())
+    for each in (environ, bare):
+        del each["PATH_INFO"]
+    app = CognitoAuthMiddleware(say_who, verifier, exclude=["/", "/health"])
+    assert serve(app, environ)[0] == "200 OK"
+    assert serve(app, bare)[0] == "401 Unauthorized"
+
+
+# PATH_INFO -> the path as sent (RAW_URI, REQUEST_URI) -> whether /static/* is excluded there
+SPELLINGS: dict[str, tuple[str, dict[str, str], bool]] = {
+    "raw": ("/static/a.css", {"RAW_URI": "/static/a.css"}, True),
+    "raw with a query": ("/static/a.css", {"RAW_URI": "/static/a.css?v=%2f"}, True),
+    "request uri": ("/static/a.css", {"REQUEST_URI": "/static/a.css"}, True),
+    "neither": ("/static/a.css", {}, True),
+    "encoded slash, raw": ("/static/../admin", {"RAW_URI": "/static/..%2fadmin"}, False),
+    "encoded slash that decodes to no dots": ("/static/a/b", {"RAW_URI": "/static/a%2Fb"}, False),
+    "the same by request uri": ("/static/a/b", {"REQUEST_URI": "/static/a%2Fb"}, False),
+    "an empty raw uri": ("/static/a/b", {"RAW_URI": "", "REQUEST_URI": "/static/a%2Fb"}, False),
+    "encoded dots, neither": ("/static/../admin", {}, False),
+    "still encoded, neither": ("/static/%2e%2e/admin", {}, False),
+    "backslash": ("/static/..\\admin", {"RAW_URI": "/static/..%5cadmin"}, False),
+    "two slashes": ("/static//admin", {"RAW_URI": "/static//admin"}, False),
+    "another case": ("/Static/a.css", {"RAW_URI": "/Static/a.css"}, False),
+    "the directory itself": ("/static", {"RAW_URI": "/static"}, False),
+    "a longer word": ("/staticx/a", {"RAW_URI": "/staticx/a"}, False),
+}
+
+
+@pytest.mark.parametrize("row", SPELLINGS)
+def test_exclusions_read_the_path_as_it_was_sent(verifier: Verifier, row: str) -> None:
+    """RAW_URI (gunicorn), REQUEST_URI (uWSGI) or neither: an odd spelling is never excluded."""
+    path, sent, excluded = SPELLINGS[row]
+    environ = environ_of(Ask())
+    del environ["RAW_URI"]
+    environ |= {"PATH_INFO": path, **sent}
+    app = CognitoAuthMiddleware(say_who, verifier, exclude=["/static/*"])
+    assert serve(app, environ)[0] == ("200 OK" if excluded else "401 Unauthorized")
+
+
+def test_paths_are_those_below_the_mount(verifier: Verifier) -> None:
+    """SCRIPT_NAME is not part of an excluded path: the application is mounted anywhere."""
+    app = CognitoAuthMiddleware(say_who, verifier, exclude=["/health"])
+    mounted = environ_of(Ask(path="/health")) | {"SCRIPT_NAME": "/v1", "RAW_URI": "/v1/health"}
+    assert serve(app, mounted)[0] == "200 OK"
+    spelled = environ_of(Ask(path="/")) | {"SCRIPT_NAME": "/health", "RAW_URI": "/health/"}
+    assert serve(app, spelled)[0] == "401 Unauthorized"
+
+
+def test_the_document_is_there_for_get_and_head_alone(verifier: Verifier) -> None:
+    """RFC 9728's document needs no token; another method on its path is a request like any other."""
+    app = CognitoAuthMiddleware(say_who, verifier, resource="https://api.example.com/v1")
+    path = "/.well-known/oauth-protected-resource/v1"
+    status, headers, body = serve(app, environ_of(Ask(path=path)))
+    assert (status, headers["content-type"]) == ("200 OK", "application/json")
+    assert b'"resource":"https://api.example.com/v1"' in body
+    assert serve(app, environ_of(Ask((), "HEAD", path)))[::2] == ("200 OK", b"")
+    assert serve(app, environ_of(Ask((), "POST", path)))[0] == "401 Unauthorized"
+
+
+# --- Settings
+
+
+def test_what_cannot_be_right_fails_in_the_constructor(verifier: Verifier) -> None:
+    """A verifier that is none, a function for a policy, an unknown setting."""
+    with pytest.raises(TypeError, match="give a Verifier"):
+        CognitoAuthMiddleware(say_who, object())
+    with pytest.raises(TypeError, match=r"policy\.check"):
+        CognitoAuthMiddleware(say_who, verifier, require=lambda principal: True)
+    with pytest.raises(TypeError, match="excludes"):
+        CognitoAuthMiddleware(say_who, verifier, excludes=["/health"])
+    with pytest.raises(ConfigurationError, match="exclude"):
+        CognitoAuthMiddleware(say_who, verifier, exclude=["/*"])
+
+
+def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
+    """WSGI has no event loop: a coroutine function as a hook is a TypeError, and nobody passes."""
+
+    async def revoked(principal: object) -> bool:
+        return False
+
+    app = CognitoAuthMiddleware(say_who, pool.offline_verifier(revoked=revoked))
+    with pytest.raises(TypeError, match="coroutine"):
+        serve(app, with_token(pool.access_token()))

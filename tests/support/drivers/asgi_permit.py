@@ -1,0 +1,40 @@
+"""asgi.permit: a bare ASGI application that holds its routes' policy itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cognito_mr_auth import Verifier, errors
+from cognito_mr_auth import _scope as scopes
+from cognito_mr_auth._hooks import require_policy
+from cognito_mr_auth.asgi import CognitoAuthMiddleware, permit, refusal
+from cognito_mr_auth.policy import Policy
+
+from . import Ask, Asker, Reply
+from .asgi import application
+from .client import Reached, ask_http
+
+WEBSOCKET = False
+
+
+def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> Asker:
+    """An asker over HTTP."""
+    reached = Reached()
+    inner = application(reached)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            if require is not None:
+                await permit(scope, require)
+        except errors.AuthError as error:
+            await scopes.respond(scope, send, refusal(scope, error))
+        else:
+            await inner(scope, receive, send)
+
+    require_policy(require)  # `permit` says so only when it is called
+    guarded = CognitoAuthMiddleware(app, verifier, **options)
+
+    def ask(request: Ask) -> Reply:
+        return ask_http(guarded, request, reached.look)
+
+    return ask

@@ -1,0 +1,262 @@
+"""`python -m cognito_mr_auth.testing`: the fake pool around one command, or for one terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.run import DEADLINE_S, running
+
+from cognito_mr_auth import _settings
+from cognito_mr_auth.testing import _run
+
+PYTHON = [sys.executable, "-c"]
+
+# Reads tokens from its input and says what the verifier of its environment makes of each.
+VERIFY = """
+import sys
+from cognito_mr_auth import Verifier
+verifier = Verifier.from_env()
+for line in sys.stdin:
+    found = verifier.verify(line.strip())
+    print("verified", found.user_pool_id, found.issuer.kind, *sorted(found.scopes), *found.groups, flush=True)
+    break
+"""
+
+# Says when it is ready, and ends with the number of the signal that it was sent first.
+WAIT = """
+import signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: sys.exit(40 + number))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+# --- With a command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([], "us-west-2_Fake00001 original aws.cognito.signin.user.admin", id="plain"),
+        pytest.param(["--scope", "orders/read"], "us-west-2_Fake00001 original orders/read", id="scope"),
+        pytest.param(
+            ["--scope", "a/b", "--scope", "c/d", "--group", "ops", "--group", "dev"],
+            "us-west-2_Fake00001 original a/b c/d ops dev",
+            id="scopes-and-groups",
+        ),
+        pytest.param(
+            ["--pool-id", "eu-west-1_Mine", "--scope=a/b"], "eu-west-1_Mine original a/b", id="pool-id"
+        ),
+    ],
+)
+def test_the_command_can_verify_the_token(arguments: list[str], said: str) -> None:
+    """The command finds the pool in its environment, and TOKEN is a token of it, scopes and groups too."""
+    with running([*arguments, "--", *PYTHON, VERIFY]) as runner:
+        runner.tell(runner.until("TOKEN="))
+        assert runner.until("verified ") == said
+        assert runner.end() == 0
+
+
+def test_the_other_token_lacks_the_scopes_alone() -> None:
+    """TOKEN_WITHOUT_SCOPES is as good as TOKEN and has only what every sign-in through the SDK gets."""
+    with running(["--scope", "orders/read", "--group", "ops", "--", *PYTHON, VERIFY]) as runner:
+        runner.tell(runner.until("TOKEN_WITHOUT_SCOPES="))
+        assert runner.until("verified ").endswith("original aws.cognito.signin.user.admin ops")
+
+
+def test_a_newcomer_is_told_what_to_paste() -> None:
+    """The token and the request to send come before anything that the command prints."""
+    with running(["--", *PYTHON, "print('the command')"]) as runner:
+        assert runner.end() == 0
+    token, curl, command = runner.lines
+    assert token.startswith("TOKEN=eyJ")
+    assert curl == '    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/me'
+    assert command == "the command"
+
+
+def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
+    """What a shell has set for a real pool neither spoils the fake one nor reaches its key file."""
+    key_file = tmp_path / "keys.json"
+    real = {
+        "COGNITO_USER_POOL_ID": "eu-west-1_Real",
+        "COGNITO_CLIENT_IDS": "2another3456789",
+        "COGNITO_AUDIENCE": "https://api.example",
+        "COGNITO_ISSUERS": "updated",
+        "COGNITO_KEY_FILE": str(key_file),
+        "COGNITO_TOKEN_USE": "id",
+    }
+    with running(["--", *PYTHON, VERIFY], real) as runner:
+        runner.tell(runner.until("TOKEN="))
+        assert runner.until("verified ").startswith("us-west-2_Fake00001")
+        assert runner.end() == 0
+    assert not key_file.exists()
+
+
+def test_every_variable_that_is_read_is_set_or_unset() -> None:
+    """No variable of Verifier.from_env() is left to chance."""
+    read = {_settings.PREFIX + name for name in {**_settings._LISTS, **_settings._TEXTS}}
+    given = {
+        _settings.PREFIX + name for name in ("USER_POOL_ID", "CLIENT_IDS", "REPLICA_REGIONS", "JWKS_URLS")
+    }
+    assert given | set(_run._UNWANTED) == read
+    assert not given & set(_run._UNWANTED)
+
+
+def test_this_environments_programs_come_first() -> None:
+    """The command and its children find the programs installed beside this Python, activated or not."""
+    name = Path(sys.executable).name
+    find = f"import shutil; print('found', shutil.which({name!r}))"
+    with running(["--", name, "-c", find], {"PATH": os.defpath}) as runner:
+        assert runner.until("found ") == shutil.which(name, path=str(Path(sys.executable).parent))
+        assert runner.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        pytest.param([*PYTHON, "pass"], 0, None, id="well"),
+        pytest.param([*PYTHON, "raise SystemExit(3)"], 3, None, id="its-own"),
+        pytest.param([*PYTHON, "import os; os.kill(os.getpid(), 9)"], 128 + 9, None, id="killed"),
+        pytest.param(["no-such-command-of-ours"], 127, "no-such-command-of-ours: No such file", id="unknown"),
+        pytest.param(["/"], 126, "/: Permission denied", id="not-executable"),
+        pytest.param(
+            [*PYTHON, "import sys; print(sys.argv[1:])", "--", "-x"], 0, "['--', '-x']", id="arguments"
+        ),
+    ],
+)
+def test_the_exit_status_is_the_commands(command: list[str], status: int, said: str | None) -> None:
+    """It ends as the command did, or as a shell would have said that there is none."""
+    with running(["--", *command]) as runner:
+        assert runner.end() == status
+        assert runner.alone
+    assert said is None or runner.lines[-1].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--"], "no COMMAND after --", id="no-command"),
+        pytest.param(["uvicorn", "app:app"], "unrecognized arguments: uvicorn app:app", id="no-dashes"),
+        pytest.param(["--pool-id", "x y", "--", "true"], "user_pool_id='x y'", id="pool-id"),
+        pytest.param(["--sc", "a/b", "--", "true"], "unrecognized arguments", id="abbreviated"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is started for a command line that cannot be right."""
+    with pytest.raises(SystemExit) as ended:
+        _run.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_handlers_are_put_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """Called from a program, main() leaves that program's signal handlers as they were."""
+    before = [signal.getsignal(each) for each in _run.SIGNALS]
+    assert _run.main(["--", *PYTHON, "raise SystemExit(5)"]) == 5
+    assert [signal.getsignal(each) for each in _run.SIGNALS] == before
+    assert capfd.readouterr().out.startswith("TOKEN=")
+
+
+# --- Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_is_passed_on_and_ends_both(number: signal.Signals) -> None:
+    """SIGTERM and SIGINT to the runner reach the command, whose status it then ends with."""
+    with running(["--", *PYTHON, WAIT]) as runner:
+        runner.until("ready")
+        runner.signal(number)
+        assert runner.end() == 40 + number
+        assert runner.alone
+
+
+def test_a_signal_that_comes_too_early_is_kept() -> None:
+    """A signal while the command is being started ends it all the same."""
+    with _run._Relay() as relay:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with subprocess.Popen([*PYTHON, "import signal; signal.pause()"]) as child:
+            relay.lead_to(child)
+            assert child.wait(DEADLINE_S) == -signal.SIGTERM
+
+
+# Counts what it is sent; SIGTERM, which comes last, makes it say how many SIGINT there were.
+COUNT = """
+import signal, sys
+seen = []
+def interrupted(number, frame):
+    seen.append(number)
+    print("interrupted", flush=True)
+def ended(number, frame):
+    sys.exit(len(seen))
+signal.signal(signal.SIGINT, interrupted)
+signal.signal(signal.SIGTERM, ended)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+# A session whose terminal is the standard input, as a shell's is.
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "cognito_mr_auth.testing", *sys.argv[1:]])
+"""
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_command_once() -> None:
+    """A terminal sends Ctrl-C to both; it is not passed on once more, as a second means haste to many."""
+    ours, theirs = pty.openpty()
+    with (
+        open(ours, "rb+", buffering=0) as keyboard,
+        subprocess.Popen(
+            [*PYTHON, ON_A_TERMINAL, "--", *PYTHON, COUNT],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(theirs)
+        assert process.stdout is not None
+        try:
+            lines = iter(process.stdout)
+            assert any(line == "ready\n" for line in lines)
+            keyboard.write(b"\x03")
+            assert next(lines) == "interrupted\n"
+            os.kill(process.pid, signal.SIGTERM)  # Python runs SIGINT's handler before this one's
+            assert process.wait(DEADLINE_S) == 1
+        finally:
+            process.kill()
+
+
+# --- Without a command
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_without_a_command_it_serves_a_shell(number: signal.Signals) -> None:
+    """A shell can evaluate all that is printed and then reach the pool, until a signal ends it."""
+    with running(["--scope", "orders/read"]) as runner:
+        runner.until("#")
+        shell = f'eval "$1"; printf %s "$TOKEN" | exec "$0" -c \'{VERIFY}\''
+        done = subprocess.run(
+            ["sh", "-ec", shell.replace("$0", sys.executable), "sh", "\n".join(runner.lines)],
+            env={**os.environ, "COGNITO_TOKEN_USE": "id", "COGNITO_KEY_FILE": "/nowhere/keys.json"},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.stdout == "verified us-west-2_Fake00001 original orders/read\n", done.stderr
+        runner.signal(number)
+        assert runner.end() == 0
+        assert runner.alone
