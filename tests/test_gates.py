@@ -227,6 +227,12 @@ RULES = [
         {"a": LONG},
         id="function",
     ),
+    pytest.param(
+        house.thick_adapters,
+        {"cognito_mr_auth.flask": '"""M.\n\nMore.\n"""\n# why\n' + "x = 1\n\n" * 150, "a": "x = 1\n" * 151},
+        {"cognito_mr_auth.flask": "x = 1\n" * 151},
+        id="adapter",
+    ),
     pytest.param(house.undocumented, {"a": CLEAN}, {"a": "N = 1\n"}, id="module-docstring"),
     pytest.param(
         house.undocumented,

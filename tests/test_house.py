@@ -20,6 +20,7 @@ SRC = PROJECT / "src"
 RULES = [
     house.long_files,
     house.long_functions,
+    house.thick_adapters,
     house.undocumented,
     house.type_ignores,
     house.import_cycles,

@@ -8,13 +8,9 @@ Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial, wraps
-from types import MethodType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 try:
-    from starlette.applications import Starlette
     from starlette.authentication import (
         AuthCredentials,
         AuthenticationBackend,
@@ -22,22 +18,18 @@ try:
         BaseUser,
         UnauthenticatedUser,
     )
-    from starlette.concurrency import run_in_threadpool
     from starlette.requests import HTTPConnection
     from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute
-    from starlette.websockets import WebSocket, WebSocketState
+    from starlette.routing import Route
 except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
 from . import _scope as asgi
-from ._bearer import GUARD, PRINCIPAL, Answer, Inbound
-from ._exclusions import unambiguous
+from ._bearer import GUARD, PRINCIPAL
 from ._guard import Guard, Options
-from ._hooks import is_async, require_policy
 from ._scope import App, Receive, Scope, Send
+from ._starlette_routes import leads_to_public, principal_of, public, requires, response, router_behind
 from .errors import AuthError, ConfigurationError, CredentialsMissing
-from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
@@ -50,12 +42,6 @@ __all__ = [
     "public",
     "requires",
 ]
-
-
-_PUBLIC = "__cognito_mr_auth_public__"
-_REQUIRES = "__cognito_mr_auth_requires__"
-
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class CognitoUser(BaseUser):
@@ -80,18 +66,6 @@ class CognitoUser(BaseUser):
         return self.principal.subject
 
 
-def principal_of(connection: HTTPConnection) -> Principal | None:
-    """Who sent this request; None where one without a token was let through.
-
-    Raises:
-        LookupError: neither CognitoAuthMiddleware nor CognitoAuthBackend has seen the connection.
-    """
-    if PRINCIPAL not in connection.scope:
-        raise LookupError("no principal in the scope: mount CognitoAuthMiddleware or CognitoAuthBackend")
-    found: Principal | None = connection.scope[PRINCIPAL]
-    return found
-
-
 def _findings(guard: Guard, principal: Principal | None) -> dict[str, Any]:
     """What a connection's scope holds once the guard has looked at it."""
     found: dict[str, Any] = {PRINCIPAL: principal, GUARD: guard}
@@ -99,10 +73,6 @@ def _findings(guard: Guard, principal: Principal | None) -> dict[str, Any]:
         return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
     scopes = ["authenticated", *sorted(principal.scopes)]
     return found | {"auth": AuthCredentials(scopes), "user": CognitoUser(principal)}
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers))
 
 
 # -- the middleware -------------------------------------------------------------------------------
@@ -136,7 +106,7 @@ class CognitoAuthMiddleware:
         **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._router = _router_behind(app)
+        self._router = router_behind(app)
         self._guard = Guard(verifier, subprotocol=subprotocol, close_at_expiry=close_at_expiry, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,7 +120,7 @@ class CognitoAuthMiddleware:
             await asgi.respond(scope, send, document)
             return
         principal = None
-        if not self._leads_to_public(scope, inbound):
+        if not leads_to_public(self._router, scope, inbound):
             try:
                 principal = await self._guard.averify(inbound)
             except AuthError as error:
@@ -161,38 +131,6 @@ class CognitoAuthMiddleware:
             await asgi.open_socket(self.app, scope, receive, send, self._guard, principal)
         else:
             await self.app(scope, receive, send)
-
-    def _leads_to_public(self, scope: Scope, inbound: Inbound) -> bool:
-        # Below a Mount, scope["app"] may be the outer application, whose routes are not the ones
-        # behind us: its "/health" would then open ours.
-        application = scope.get("app")
-        if not isinstance(application, Starlette) or application.router is not self._router:
-            return False
-        return _is_public(_endpoint(application.routes, scope)) and unambiguous(
-            inbound.path, inbound.raw_path
-        )
-
-
-def _router_behind(app: Any) -> Router | None:
-    """The router that a chain of middleware ends in; None where the chain cannot be followed."""
-    while app is not None and not isinstance(app, Router):
-        app = getattr(app, "app", None)
-    return app
-
-
-def _endpoint(routes: Iterable[BaseRoute], scope: Scope) -> object:
-    """The endpoint that Starlette's router will call: of the first route that matches in full."""
-    for route in routes:
-        match, child = route.matches(scope)
-        if match is not Match.FULL:
-            continue
-        if isinstance(route, (Mount, Host)):
-            inner = route.app
-            if not isinstance(inner, (Starlette, Router)):  # something that routes in its own way
-                return None
-            return _endpoint(inner.routes, {**scope, **child})
-        return route.endpoint if isinstance(route, (Route, WebSocketRoute)) else None
-    return None
 
 
 # -- the backend ----------------------------------------------------------------------------------
@@ -233,7 +171,7 @@ class CognitoAuthBackend(AuthenticationBackend):
         metadata = self._guard.metadata
         if metadata is None:
             return []
-        return [Route(metadata.path, lambda _request: _response(metadata.answer))]
+        return [Route(metadata.path, lambda _request: response(metadata.answer))]
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """Credentials and user; None for a request without a token.
@@ -257,102 +195,5 @@ class CognitoAuthBackend(AuthenticationBackend):
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:  # noqa: ARG002 - Starlette's
         """The guard's answer; of another backend's error what Starlette makes of it."""
         if isinstance(exc, CognitoAuthenticationError):
-            return _response(self._guard.refusal(exc.error))
+            return response(self._guard.refusal(exc.error))
         return PlainTextResponse(str(exc), status_code=400)
-
-
-# -- routes ---------------------------------------------------------------------------------------
-
-
-def public(endpoint: Endpoint) -> Endpoint:
-    """Mark a function, or a class of endpoints, that CognitoAuthMiddleware lets anybody reach.
-
-    A subclass of a public class is not public.
-
-    Raises:
-        TypeError: for what cannot be marked, or is guarded by `requires`.
-    """
-    given: object = endpoint
-    if not callable(given) or isinstance(given, (MethodType, BaseRoute)):
-        raise TypeError(f"public marks functions and classes, not {type(given).__name__}")
-    methods = [getattr(endpoint, name, None) for name in dir(endpoint)] if isinstance(endpoint, type) else []
-    if any(_marked(each, _REQUIRES) for each in (endpoint, *methods)):
-        raise TypeError("an endpoint with @requires cannot be public")
-    setattr(endpoint, _PUBLIC, True)
-    return endpoint
-
-
-def _is_public(endpoint: object) -> bool:
-    while not _marked(endpoint, _PUBLIC) and isinstance(endpoint, partial):
-        endpoint = endpoint.func
-    return _marked(endpoint, _PUBLIC)
-
-
-def _marked(endpoint: object, mark: str) -> bool:
-    # Not getattr: a class inherits attributes, and the subclass of a public one must stay shut.
-    return getattr(endpoint, "__dict__", {}).get(mark) is True
-
-
-def requires(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let only principals reach an endpoint, and only those that the policy lets pass.
-
-    For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others hear
-    the guard's answer; a WebSocket without denial responses is closed with 1008. A CORS preflight
-    passes.
-
-    Raises:
-        TypeError: on something other than a policy or an endpoint, and on one that is `public`.
-    """
-    require_policy(policy)
-
-    def decorate(endpoint: Any) -> Callable[..., Any]:
-        if not callable(endpoint) or isinstance(endpoint, (type, BaseRoute)):
-            raise TypeError("requires guards functions and methods that take a Request or a WebSocket")
-        if _is_public(endpoint):
-            raise TypeError("a public endpoint cannot have @requires")
-        is_coroutine = is_async(endpoint)
-
-        @wraps(endpoint)
-        async def guarded(*args: Any, **kwargs: Any) -> Any:
-            connection = _connection(args, kwargs)
-            refused = await _refused(connection, policy)
-            if refused is None and is_coroutine:
-                return await endpoint(*args, **kwargs)
-            if refused is None:
-                return await run_in_threadpool(endpoint, *args, **kwargs)
-            if isinstance(connection, WebSocket):
-                return await _hang_up(connection, refused)
-            return _response(refused)
-
-        setattr(guarded, _REQUIRES, True)
-        return guarded
-
-    return decorate
-
-
-def _connection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection:
-    for each in (*args, *kwargs.values()):
-        if isinstance(each, HTTPConnection):
-            return each
-    raise TypeError("an endpoint with @requires must be given a Request or a WebSocket")
-
-
-async def _refused(connection: HTTPConnection, policy: Policy | None) -> Answer | None:
-    guard: Guard | None = connection.scope.get(GUARD)
-    if guard is None:
-        raise RuntimeError("@requires needs CognitoAuthMiddleware or CognitoAuthBackend before the route")
-    principal = principal_of(connection)
-    if principal is None and guard.is_preflight(asgi.inbound(connection.scope)):
-        return None
-    try:
-        await guard.apermit(principal, policy)
-    except AuthError as error:
-        return guard.refusal(error)
-    return None
-
-
-async def _hang_up(websocket: WebSocket, answer: Answer) -> None:
-    if websocket.application_state is WebSocketState.CONNECTING:
-        await asgi.deny(websocket.scope, websocket.receive, websocket.send, answer)
-    else:
-        await websocket.close(asgi.POLICY_VIOLATION)

@@ -11,8 +11,8 @@ import pytest
 from support.drivers import Ask
 from support.drivers.client import http_scope, websocket_scope
 
-from cognito_mr_auth import Verifier
-from cognito_mr_auth.asgi import PRINCIPAL, CognitoAuthMiddleware, principal_of
+from cognito_mr_auth import Verifier, errors, policy
+from cognito_mr_auth.asgi import PRINCIPAL, CognitoAuthMiddleware, permit, principal_of, refusal
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 CONNECT = {"type": "websocket.connect"}
@@ -122,6 +122,33 @@ def test_a_principal_that_stands_there_already_counts_for_nothing(verifier: Veri
     assert serve(CognitoAuthMiddleware(inner, verifier), scope)[0]["status"] == 401
     serve(CognitoAuthMiddleware(inner, verifier, exclude=["/health"]), scope)
     assert principal_of(inner.scopes[0]) is None
+
+
+READ = policy.scopes("orders/read")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"), [(None, 401), ([], 403), (["orders/read"], 200)], ids=["nobody", "without", "with"]
+)
+def test_a_route_may_ask_for_more(
+    pool: FakeUserPool, verifier: Verifier, scopes: list[str] | None, status: int
+) -> None:
+    """`permit` asks a route's policy, `refusal` says what the middleware would have said."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            seen.append(await permit(scope, READ))
+        except errors.AuthError as error:
+            seen.append(refusal(scope, error))
+
+    headers = () if scopes is None else bearer(pool.access_token(scopes=scopes))
+    serve(CognitoAuthMiddleware(app, verifier, optional=True, realm="orders"), http_scope(Ask(headers)))
+    if status == 200:
+        assert seen == [verifier.verify(headers[0][1].removeprefix("Bearer "))]
+    else:
+        assert seen[0].status == status
+        assert seen[0].header("www-authenticate").startswith('Bearer realm="orders"')
 
 
 PATHS: dict[str, tuple[str, str, bytes | None, bool]] = {

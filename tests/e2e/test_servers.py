@@ -83,8 +83,7 @@ class Row(NamedTuple):
 
 
 MISSING = "no access token was sent"
-FORM = 'the Authorization header is not "Bearer", one space and one token'
-MALFORMED = "the Authorization header is malformed"
+FORM = 'the Authorization header must be "Bearer", one space and one token, and come once'
 SCOPES = (
     "the token does not permit this request: the token lacks a scope; users who sign in through the SDK get "
     "only aws.cognito.signin.user.admin unless a pre-token-generation trigger adds scopes"
@@ -108,9 +107,9 @@ ROWS = {
     "keys out of reach": Row(
         (b"Authorization: Bearer DARK",), 503, "the user pool's signing keys are unavailable", "/dark/me"
     ),
-    # No detail: an ASGI application sees two headers, a WSGI application one with a comma.
-    "two headers": Row((GOOD, GOOD), 400),
-    "two headers, one of them good": Row((b"Authorization: Basic dTpw", GOOD), 400),
+    # An ASGI application sees two headers, a WSGI application one with a comma.
+    "two headers": Row((GOOD, GOOD), 400, FORM),
+    "two headers, one of them good": Row((b"Authorization: Basic dTpw", GOOD), 400, FORM),
     "comma": Row((b"Authorization: Bearer TOKEN,TOKEN",), 400, FORM),
     "tab": Row((b"Authorization: Bearer\tTOKEN",), 400, FORM),
     "second space": Row((b"Authorization: Bearer  TOKEN",), 400, FORM),
