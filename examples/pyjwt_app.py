@@ -28,13 +28,13 @@ def claims_of(token):
 
 def respond(environ):
     """Status, challenge, body."""
-    path, authorization = environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION")
-    if path == "/health":
+    if (path := environ["PATH_INFO"]) == "/health":
         return "200 OK", "", {"status": "ok"}
-    if authorization is None:
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer":
         return "401 Unauthorized", 'Bearer realm="api"', {"detail": "no access token was sent"}
     try:
-        claims = claims_of(authorization.removeprefix("Bearer "))
+        claims = claims_of(token)
     except jwt.PyJWKClientConnectionError:  # an outage, and no fault of the token's
         return "503 Service Unavailable", "", {"detail": "the keys are unavailable"}
     except jwt.PyJWTError:

@@ -57,6 +57,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 
 # The same for documents, whose Python blocks test_house.py runs.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
+    "README.md": ("fastapi", "flask"),
     "docs/django.md": ("django",),
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
