@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from .errors import ClaimRejected, TokenExpired, TokenNotYetValid
+from .errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
 
 __all__ = ["Expectations", "Span", "check_claims", "check_span", "time_span"]
 
@@ -66,6 +66,15 @@ def check_span(span: Span, now: float) -> None:
         raise TokenExpired(hint="get a new one with the refresh token")
     if now < span.start:
         raise TokenNotYetValid(hint=_CLOCKS)
+
+
+def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> bool:
+    """Whether the claims' times, of the right form, allow the token now."""
+    try:
+        check_span(time_span(claims, leeway), now)
+    except AuthError:
+        return False
+    return True
 
 
 def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) -> Span:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._bearer import Answer, Inbound
 
-__all__ = ["inbound", "status_line"]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+__all__ = ["inbound", "status_line", "without_body"]
 
 
 def inbound(environ: Mapping[str, Any]) -> Inbound:
@@ -29,3 +32,24 @@ def inbound(environ: Mapping[str, Any]) -> Inbound:
 def status_line(answer: Answer) -> str:
     """Such as "401 Unauthorized"."""
     return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+
+
+def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    """What an application says to a preflight, body left out: nobody has said who asks.
+
+    The Fetch standard reads status and headers alone; an application that ignores the method would
+    answer with what it shows to users.
+    """
+
+    def start_bare(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        kept = [pair for pair in headers if pair[0].lower() != "content-length"]
+        start_response(status, kept, *exc_info)
+        return lambda _octets: None
+
+    said = app(environ, start_bare)
+    try:
+        for _ in said:
+            pass
+    finally:
+        getattr(said, "close", lambda: None)()
+    return []

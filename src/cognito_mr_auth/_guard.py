@@ -43,6 +43,7 @@ class Options(TypedDict, total=False):
 
     require: what every principal must have (a policy).
     optional: let requests without a token pass, with no principal. A bad token is refused all the same.
+    preflight: let CORS preflights pass, without a principal; False where none is to be answered.
     exclude: paths that need no token: "/health", or "/static/*" for all below.
     cookie: name of a cookie that may hold the token; needs allowed_origins.
     allowed_origins: origins ("https://app.example.com") from which the cookie is taken on WebSockets
@@ -56,6 +57,7 @@ class Options(TypedDict, total=False):
 
     require: Policy | None
     optional: bool
+    preflight: bool
     exclude: Collection[str]
     cookie: str | None
     allowed_origins: Collection[str]
@@ -81,6 +83,7 @@ class Guard:
         *,
         require: Policy | None = None,
         optional: bool = False,
+        preflight: bool = True,
         exclude: Collection[str] = (),
         cookie: str | None = None,
         allowed_origins: Collection[str] = (),
@@ -96,9 +99,7 @@ class Guard:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         require_policy(require)
-        for name, flag in (("optional", optional), ("close_at_expiry", close_at_expiry)):
-            if type(flag) is not bool:
-                raise ConfigurationError(f"{name}={flag!r}: say True or False")
+        _check_flags(optional=optional, preflight=preflight, close_at_expiry=close_at_expiry)
         if type(realm) is not str or not _REALM.fullmatch(realm):
             raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
         if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
@@ -106,6 +107,7 @@ class Guard:
         self.verifier = verifier
         self.close_at_expiry = close_at_expiry
         self._optional = optional
+        self._preflight = preflight
         self.metadata: ResourceMetadata | None = None
         self._require = require
         self._timeout = timeout
@@ -124,6 +126,14 @@ class Guard:
     def subprotocol(self) -> str | None:
         """The marker before a token in Sec-WebSocket-Protocol, if that source was chosen."""
         return self._sources.subprotocol
+
+    def refuse_async_hooks(self) -> None:
+        """For adapters that only ever block.
+
+        Raises:
+            TypeError: `revoked`, or a check of the guard's policy, is a coroutine function (H2).
+        """
+        self.verifier.refuse_async_hooks(self._require)
 
     # -- who passes -----------------------------------------------------------------------------
 
@@ -172,9 +182,10 @@ class Guard:
             raise
 
     def is_preflight(self, inbound: Inbound) -> bool:
-        """Whether this is a CORS preflight, which never carries credentials (Fetch standard, 4.9)."""
+        """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9)."""
         return (
-            inbound.method == "OPTIONS"
+            self._preflight
+            and inbound.method == "OPTIONS"
             and not inbound.websocket
             and bool(inbound.header("origin"))
             and bool(inbound.header("access-control-request-method"))
@@ -208,7 +219,14 @@ class Guard:
 
     def refusal(self, error: AuthError) -> Answer:
         """The response to a request that may not pass."""
+        error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
+
+
+def _check_flags(**flags: object) -> None:
+    for name, flag in flags.items():
+        if type(flag) is not bool:
+            raise ConfigurationError(f"{name}={flag!r}: say True or False")
 
 
 def _sources(cookie: str | None, allowed_origins: Collection[str], subprotocol: str | None) -> Sources:

@@ -23,7 +23,7 @@ from .events import (
 from .policy import Context, Pending, Policy, denial
 from .principal import Principal
 
-__all__ = ["BROKEN", "Hook", "Teller", "ask", "is_async", "require_policy", "settle"]
+__all__ = ["BROKEN", "Hook", "Teller", "ask", "is_async", "require_policy", "require_sync", "settle"]
 
 Hook = Callable[[Principal], Any]
 
@@ -48,6 +48,13 @@ def require_policy(require: object) -> None:
     """A function where a policy belongs would be truthy and never asked (H1)."""
     if require is not None and not isinstance(require, Policy):
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: wrap it in policy.check()")
+
+
+def require_sync(require: Policy | None) -> None:
+    """A check that is a coroutine function can only be awaited (H2)."""
+    require_policy(require)
+    if require is not None and any(is_async(each.function) for each in require.leaves("check")):
+        raise TypeError("require= holds a check that is a coroutine function: call averify()")
 
 
 Asked = Generator[Any, Any, object]

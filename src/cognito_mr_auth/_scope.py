@@ -15,7 +15,18 @@ from ._guard import Guard
 from .errors import RequestMalformed
 from .principal import Principal
 
-__all__ = ["App", "Receive", "Scope", "Send", "deny", "inbound", "open_socket", "respond", "without_token"]
+__all__ = [
+    "App",
+    "Receive",
+    "Scope",
+    "Send",
+    "deny",
+    "inbound",
+    "open_socket",
+    "respond",
+    "without_body",
+    "without_token",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -88,6 +99,24 @@ async def deny(scope: Scope, receive: Receive, send: Send, answer: Answer) -> No
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
             return
     await respond(scope, send, answer)
+
+
+def without_body(send: Send) -> Send:
+    """What an application says to a preflight, body left out: nobody has said who asks.
+
+    The Fetch standard reads status and headers alone; an application that ignores the method would
+    answer with what it shows to users.
+    """
+
+    async def send_bare(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"content-length"]
+            message = {**message, "headers": kept}
+        elif message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_bare
 
 
 def can_deny(scope: Scope) -> bool:

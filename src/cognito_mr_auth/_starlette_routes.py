@@ -92,7 +92,11 @@ def leads_to_public(router: Router | None, scope: Scope, inbound: Inbound) -> bo
     application = scope.get("app")
     if not isinstance(application, Starlette) or application.router is not router:
         return False
-    return _is_public(_endpoint(application.routes, scope)) and unambiguous(inbound.path, inbound.raw_path)
+    try:
+        endpoint = _endpoint(application.routes, scope)
+    except Exception:  # noqa: BLE001 - a convertor may raise anything; the router will, after the guard
+        return False
+    return _is_public(endpoint) and unambiguous(inbound.path, inbound.raw_path)
 
 
 def _endpoint(routes: Iterable[BaseRoute], scope: Scope) -> object:
@@ -104,6 +108,9 @@ def _endpoint(routes: Iterable[BaseRoute], scope: Scope) -> object:
         if isinstance(route, (Mount, Host)):
             inner = route.app
             if not isinstance(inner, (Starlette, Router)):  # something that routes in its own way
+                return None
+            # Its own middleware may rewrite the request, and FastAPI replaces the root path.
+            if getattr(inner, "user_middleware", ()) or getattr(inner, "root_path", ""):
                 return None
             return _endpoint(inner.routes, {**scope, **child})
         return route.endpoint if isinstance(route, (Route, WebSocketRoute)) else None
@@ -134,8 +141,8 @@ def requires(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Cal
     """Let only principals reach an endpoint, and only those that the policy lets pass.
 
     For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others hear
-    the guard's answer; a WebSocket without denial responses is closed with 1008. A CORS preflight
-    passes.
+    the guard's answer; a WebSocket without denial responses is closed with 1008. A CORS preflight gets
+    204, and the endpoint is not called.
 
     Raises:
         TypeError: on something other than a policy or an endpoint, and on one that is `public`.
@@ -152,6 +159,8 @@ def requires(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Cal
         @wraps(endpoint)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             connection = _connection(args, kwargs)
+            if _is_preflight(connection):
+                return Response(status_code=204)  # the endpoint would run for anybody
             refused = await _refused(connection, policy)
             if refused is None and is_coroutine:
                 return await endpoint(*args, **kwargs)
@@ -173,13 +182,18 @@ def _connection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection
     raise TypeError("an endpoint with @requires must be given a Request or a WebSocket")
 
 
+def _is_preflight(connection: HTTPConnection) -> bool:
+    guard: Guard | None = connection.scope.get(GUARD)
+    if guard is None or principal_of(connection) is not None:
+        return False
+    return guard.is_preflight(asgi.inbound(connection.scope))
+
+
 async def _refused(connection: HTTPConnection, policy: Policy | None) -> Answer | None:
     guard: Guard | None = connection.scope.get(GUARD)
     if guard is None:
         raise RuntimeError("@requires needs CognitoAuthMiddleware or CognitoAuthBackend before the route")
     principal = principal_of(connection)
-    if principal is None and guard.is_preflight(asgi.inbound(connection.scope)):
-        return None
     try:
         await guard.apermit(principal, policy)
     except AuthError as error:

@@ -100,5 +100,7 @@ class CognitoAuthMiddleware:
         scope = {**scope, PRINCIPAL: principal, GUARD: self._guard}
         if scope["type"] == "websocket":
             await asgi.open_socket(self._app, scope, receive, send, self._guard, principal)
-        else:
-            await self._app(scope, receive, send)
+            return
+        if self._guard.is_preflight(inbound):
+            send = asgi.without_body(send)
+        await self._app(scope, receive, send)

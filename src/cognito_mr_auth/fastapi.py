@@ -97,10 +97,11 @@ class CognitoAuth(SecurityBase):
         options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
             resource_scopes, resource_name, resource_metadata, timeout.
 
-    It gives None for what passes without a token: an excluded path, no token with `optional=True`, a
-    CORS preflight. Scopes of `Security` are all required, and like `require(...)` they need a token
-    always. Everything else gets an AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose
-    server cannot say that gets a WebSocketException of code 1008.
+    It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
+    CORS preflight gets 204, and the route that declares OPTIONS does not run. Scopes of `Security` are
+    all required, and like `require(...)` they need a token always. Everything else gets an
+    AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose server cannot say that gets a
+    WebSocketException of code 1008.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -140,11 +141,11 @@ class CognitoAuth(SecurityBase):
         except AuthError as error:
             raise self._refused(connection, error) from None
 
-    def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal | None]]:
+    def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal]]:
         """A dependency that gives the principal if the policy lets it pass; `require()` takes any.
 
-        A route that names it needs a token, whatever `exclude` and `optional` say; only a CORS preflight
-        passes, with None. OpenAPI lists the policy's scopes at the route.
+        A route that names it needs a token, whatever `exclude` and `optional` say. OpenAPI lists the
+        policy's scopes at the route.
 
         Raises:
             TypeError: for anything but a policy.
@@ -155,12 +156,10 @@ class CognitoAuth(SecurityBase):
         async def permitted(
             connection: HTTPConnection,
             principal: Any = Security(self, scopes=names),  # noqa: B008 - FastAPI's way to declare it
-        ) -> Principal | None:
+        ) -> Principal:
             try:
                 if principal is None and self._guard in connection.scope.get(_VISITS, ()):
                     principal = await self._find(connection, always=True)
-                    if principal is None:
-                        return None
                 return await self._guard.apermit(principal, policy)
             except AuthError as error:
                 raise self._refused(connection, error) from None
@@ -176,6 +175,9 @@ class CognitoAuth(SecurityBase):
             if isinstance(connection, WebSocket):
                 self._hide_token(connection)
         visit = visits[self._guard]
+        if self._guard.is_preflight(visit.inbound):
+            # CORSMiddleware has not answered it, and the route behind us would run for anybody.
+            raise HTTPException(204)
         if visit.principal is None:
             visit.principal = scope[PRINCIPAL] = await self._guard.averify(visit.inbound, always=always)
         return visit.principal
@@ -190,7 +192,7 @@ class CognitoAuth(SecurityBase):
         vars(websocket)["send"] = asgi.marked(websocket.send, self._guard.subprotocol)
 
     def _refused(self, connection: HTTPConnection, error: AuthError) -> HTTPException | WebSocketException:
-        error.with_traceback(None)  # its frames hold the token, and error reporters show frames
+        error.with_traceback(None)  # as in Guard.refusal
         if isinstance(connection, WebSocket) and not asgi.can_deny(connection.scope):
             return WebSocketException(asgi.POLICY_VIOLATION)
         return AuthHTTPException(error, self._guard.refusal(error))

@@ -13,9 +13,9 @@ hook before each request enforces the marks of the view that is registered, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, NamedTuple, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 try:
     from flask import Blueprint, Flask, Response, current_app, has_request_context, request
@@ -28,8 +28,9 @@ except ImportError as error:
 
 from ._bearer import PRINCIPAL, Answer
 from ._environ import inbound
+from ._flask_views import HELD, OWED, PUBLIC, Mark, leave, look
 from ._guard import Guard, Options
-from ._hooks import require_policy
+from ._hooks import require_sync
 from .errors import AuthError, ConfigurationError
 from .policy import Policy
 from .principal import Principal
@@ -43,12 +44,6 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 # requests made inside one `with app.app_context():` share it.
 _EXTENSION = "cognito_mr_auth"
 _PASSED = "_cognito_mr_auth_passed"
-
-# On views: what our wrapper enforces when it is called, what a wrapper around this one was asked to
-# enforce, and that the view is open.
-_HELD = "_cognito_mr_auth_held"
-_OWED = "_cognito_mr_auth_owed"
-_PUBLIC = "_cognito_mr_auth_public"
 
 
 def _find_principal() -> Principal | None:
@@ -65,11 +60,6 @@ current_principal = cast("Principal", LocalProxy(_find_principal))
 Raises:
     RuntimeError: outside a request.
 """
-
-
-class _Mark(NamedTuple):
-    auth: CognitoAuth
-    policy: Policy | None
 
 
 class _Passed:
@@ -130,6 +120,7 @@ class CognitoAuth:
         guard = self._guard if verifier is None else Guard(verifier, **self._options)
         if guard is None:
             raise ConfigurationError("no verifier: CognitoAuth(verifier) or init_app(app, verifier)")
+        guard.refuse_async_hooks()
         app.before_request(self._before_request)
         if AuthError not in app.error_handler_spec[None][None]:
             app.register_error_handler(AuthError, self.refusal)
@@ -149,11 +140,11 @@ class CognitoAuth:
         Raises:
             TypeError: for what is no policy; by the decorator, for a view that is `public`.
         """
-        require_policy(policy)
-        mark = _Mark(self, policy)
+        require_sync(policy)
+        mark = Mark(self, policy)
 
         def decorate(view: ViewT) -> ViewT:
-            _leave(mark, view)
+            leave(mark, view)
             if isinstance(view, type):
                 if not issubclass(view, View):
                     raise TypeError("require() guards functions and subclasses of flask.views.View")
@@ -162,11 +153,12 @@ class CognitoAuth:
 
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                self._hold(policy, always=True)
+                if (answer := self._hold(policy, always=True)) is not None:
+                    return answer
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
             # `wraps` has copied the marks: what the inner view owes is none of the wrapper's debt.
-            vars(guarded).update({_HELD: (*getattr(view, _HELD, ()), mark), _OWED: ()})
+            vars(guarded).update({HELD: (*getattr(view, HELD, ()), mark), OWED: ()})
             return cast("ViewT", guarded)
 
         return decorate
@@ -177,9 +169,9 @@ class CognitoAuth:
         Raises:
             TypeError: for a view that requires something.
         """
-        if getattr(view, _HELD, ()) or getattr(view, _OWED, ()):
+        if getattr(view, HELD, ()) or getattr(view, OWED, ()):
             raise TypeError("a view cannot be both public and required")
-        setattr(view, _PUBLIC, True)
+        setattr(view, PUBLIC, True)
         return view
 
     def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
@@ -188,12 +180,11 @@ class CognitoAuth:
         Raises:
             TypeError: for a `require` that is no policy.
         """
-        require_policy(require)
+        require_sync(require)
 
-        def guard_blueprint() -> None:
-            marks, public = _look()
-            if marks or not public:
-                self._hold(require, always=True)
+        def guard_blueprint() -> Response | None:
+            marks, public = look()
+            return self._hold(require, always=True) if marks or not public else None
 
         blueprint.before_request(guard_blueprint)
 
@@ -203,15 +194,21 @@ class CognitoAuth:
         """What the client hears of an error, for error handlers that change only some of it."""
         return _response(self._guard_here().refusal(error))
 
-    def _before_request(self) -> None:
-        marks, public = _look()
+    def _before_request(self) -> Response | None:
+        marks, public = look()
+        answer = None
         for auth, policy in marks:
-            auth._hold(policy, always=True)  # noqa: SLF001 - a CognitoAuth too, perhaps another one
+            held = auth._hold(policy, always=True)  # noqa: SLF001 - a CognitoAuth too, perhaps another one
+            answer = answer or held
         if self._protect_all and not marks and not public:
-            self._hold(None, always=False)
+            answer = self._hold(None, always=False)
+        return answer
 
-    def _hold(self, policy: Policy | None, *, always: bool) -> None:
+    def _hold(self, policy: Policy | None, *, always: bool) -> Response | None:
+        """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
         guard = self._guard_here()
+        if guard.is_preflight(inbound(request.environ)):
+            return current_app.make_default_options_response()
         passed: _Passed = vars(request).setdefault(_PASSED, _Passed())
         if passed.principal is None:
             passed.principal = guard.verify(inbound(request.environ), always=always)
@@ -219,44 +216,13 @@ class CognitoAuth:
         if passed.principal is not None and policy is not None and policy not in passed.policies:
             guard.permit(passed.principal, policy)
             passed.policies.add(policy)
+        return None
 
     def _guard_here(self) -> Guard:
         auth, guard = current_app.extensions.get(_EXTENSION, (None, None))
         if auth is not self or guard is None:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
         return cast("Guard", guard)
-
-
-def _leave(mark: _Mark, view: object) -> None:
-    """Mark a view, and all that it wraps, since any of them may be what is registered."""
-    while view is not None:
-        target = getattr(view, "__func__", view)  # a bound method takes no attributes
-        if _PUBLIC in vars(target):
-            raise TypeError("a view cannot be both public and required")
-        setattr(target, _OWED, (*getattr(target, _OWED, ()), mark))
-        view = getattr(view, "__wrapped__", None)
-
-
-def _look() -> tuple[list[_Mark], bool]:
-    """The marks of the view that this request goes to, and whether it is public."""
-    parts = list(_parts())
-    marks = [mark for part in parts for name in (_HELD, _OWED) for mark in getattr(part, name, ())]
-    # A class's own: what inherits from a public view is not public.
-    return marks, any(_PUBLIC in getattr(part, "__dict__", ()) for part in parts)
-
-
-def _parts() -> Iterator[object]:
-    """The registered view; of a class-based one the class and the method too."""
-    if request.endpoint is None:  # nothing matches, or a redirect
-        return
-    view = current_app.view_functions[request.endpoint]
-    yield view
-    if hasattr(view, "view_class"):
-        cls = view.view_class
-        method = request.method.lower()
-        if method == "head" and not hasattr(cls, method):
-            method = "get"
-        yield from (cls, cls.dispatch_request, getattr(cls, method, None))
 
 
 def _response(answer: Answer) -> Response:

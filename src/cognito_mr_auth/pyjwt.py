@@ -108,7 +108,7 @@ class JWKClient:
             key = look_up()
         except AuthError as error:
             kind = next(theirs for ours, theirs in _TRANSLATED if isinstance(error, ours))
-            raise kind(error.message) from error
+            raise kind(error.message) from error.with_traceback(None)
         return self._made.get(key[:2]) or self._make(key)
 
     def _make(self, key: Key) -> jwt.PyJWK:

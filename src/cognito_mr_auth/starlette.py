@@ -18,6 +18,8 @@ try:
         BaseUser,
         UnauthenticatedUser,
     )
+    from starlette.middleware import Middleware
+    from starlette.middleware.authentication import AuthenticationMiddleware
     from starlette.requests import HTTPConnection
     from starlette.responses import PlainTextResponse, Response
     from starlette.routing import Route
@@ -129,8 +131,10 @@ class CognitoAuthMiddleware:
         scope = {**scope, **_findings(self._guard, principal)}
         if scope["type"] == "websocket":
             await asgi.open_socket(self.app, scope, receive, send, self._guard, principal)
-        else:
-            await self.app(scope, receive, send)
+            return
+        if self._guard.is_preflight(inbound):
+            send = asgi.without_body(send)
+        await self.app(scope, receive, send)
 
 
 # -- the backend ----------------------------------------------------------------------------------
@@ -147,8 +151,7 @@ class CognitoAuthenticationError(AuthenticationError):
 class CognitoAuthBackend(AuthenticationBackend):
     """For Starlette's own AuthenticationMiddleware, with which routes are open unless `requires` closes them.
 
-        backend = CognitoAuthBackend(verifier)
-        Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)
+        app = Starlette(routes=routes, middleware=[CognitoAuthBackend(verifier).middleware])
 
     Args:
         verifier: what tokens are verified with.
@@ -164,6 +167,11 @@ class CognitoAuthBackend(AuthenticationBackend):
             if name in options:
                 raise ConfigurationError(f"{name}= is for CognitoAuthMiddleware, not for CognitoAuthBackend")
         self._guard = Guard(verifier, **options)
+
+    @property
+    def middleware(self) -> Middleware:
+        """Starlette's middleware with this backend and its `on_error`; without that an outage is 400."""
+        return Middleware(AuthenticationMiddleware, backend=self, on_error=self.on_error)
 
     @property
     def routes(self) -> list[Route]:
@@ -187,7 +195,7 @@ class CognitoAuthBackend(AuthenticationBackend):
             except CredentialsMissing:
                 pass
             except AuthError as error:
-                raise CognitoAuthenticationError(error) from None
+                raise CognitoAuthenticationError(error.with_traceback(None)) from None
         findings = _findings(self._guard, principal)
         conn.scope.update(findings)
         return None if principal is None else (findings["auth"], findings["user"])

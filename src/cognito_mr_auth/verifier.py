@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from cachetools import LRUCache
 
 from . import _saved as saved
-from ._claims import Expectations, Span, check_claims, check_span
+from ._claims import Expectations, Span, check_claims, check_span, in_time
 from ._crew import Crew
 from ._drive import adrive, drive, together
 from ._fetch import Fetcher
 from ._fork import track
-from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, settle
+from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, require_sync, settle
 from ._jws import Jws, parse, verify_signature
 from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
@@ -173,7 +173,7 @@ class Verifier:
             TypeError: for a hook or check that is a coroutine function (use `averify`), or a
                 `require` that is no policy.
         """
-        self._refuse_async_hooks(require)
+        self.refuse_async_hooks(require)
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else drive(done)
 
@@ -185,12 +185,11 @@ class Verifier:
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else await adrive(done)
 
-    def _refuse_async_hooks(self, require: Policy | None) -> None:
-        require_policy(require)
+    def refuse_async_hooks(self, require: Policy | None) -> None:
+        """Raises TypeError for a hook or a check that only `averify` can ask (H2)."""
         if self._revoked_is_async:
             raise TypeError("revoked= is a coroutine function: call averify()")
-        if require is not None and any(is_async(each.function) for each in require.leaves("check")):
-            raise TypeError("require= holds a check that is a coroutine function: call averify()")
+        require_sync(require)
 
     def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
@@ -290,7 +289,11 @@ class Verifier:
         """
         jws = parse(token)
         route = self._route(jws)
-        return drive(route.store.resolve(jws.kid, self._plausible(jws, route), timeout))
+
+        def plausible() -> bool:  # R5, but whose token it must be is for the caller to say
+            return in_time(jws.payload, route.expected.leeway, self._clock()[0])
+
+        return drive(route.store.resolve(jws.kid, plausible, timeout))
 
     def signing_key_named(self, kid: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
         """The key of the only pool by its `kid`.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ._bearer import GUARD, PRINCIPAL, Answer
-from ._environ import inbound, status_line
+from ._environ import inbound, status_line, without_body
 from ._guard import Guard, Options
 from .errors import AuthError
 from .policy import Policy
@@ -73,6 +73,7 @@ class CognitoAuthMiddleware:
     def __init__(self, app: WSGIApplication, verifier: Verifier, **options: Unpack[Options]) -> None:
         self._app = app
         self._guard = Guard(verifier, **options)
+        self._guard.refuse_async_hooks()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -84,9 +85,11 @@ class CognitoAuthMiddleware:
                 environ[GUARD] = self._guard
             except AuthError as error:
                 answer = self._guard.refusal(error)
-        if answer is None:
-            return self._app(environ, start_response)
-        return _respond(answer, request.method, start_response)
+        if answer is not None:
+            return _respond(answer, request.method, start_response)
+        if self._guard.is_preflight(request):
+            return without_body(self._app, environ, start_response)
+        return self._app(environ, start_response)
 
 
 def _respond(answer: Answer, method: str, start_response: Callable[..., object]) -> list[bytes]:

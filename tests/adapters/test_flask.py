@@ -576,15 +576,23 @@ def test_the_metadata_document_is_public(pool: FakeUserPool, verifier: Verifier)
 
 
 def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
-    """Flask's guard runs without an event loop: a coroutine function as a hook is a TypeError."""
+    """Flask's guard runs without an event loop: a coroutine function as a hook is a TypeError at once."""
 
     async def revoked(principal: object) -> bool:
         return False
 
-    app = make(CognitoAuth(pool.offline_verifier(revoked=revoked)))
-    app.testing = True
-    with pytest.raises(TypeError, match="coroutine"):
-        app.test_client().get("/guarded", headers=bearer(pool))
+    async def check(principal: object) -> bool:
+        return True
+
+    auth = CognitoAuth(pool.offline_verifier())
+    for wrong in (
+        lambda: make(CognitoAuth(pool.offline_verifier(revoked=revoked))),
+        lambda: make(CognitoAuth(pool.offline_verifier(), require=policy.check(check))),
+        lambda: auth.require(policy.check(check)),
+        lambda: auth.protect(Blueprint("b", __name__), policy.check(check)),
+    ):
+        with pytest.raises(TypeError, match="coroutine"):
+            wrong()
 
 
 def test_the_server_hears_the_same_bytes_as_from_the_pure_middleware(verifier: Verifier) -> None:

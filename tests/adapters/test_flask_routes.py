@@ -522,3 +522,60 @@ def test_what_is_no_policy_fails_at_decoration(
     """A function where a policy belongs would be true and never asked."""
     with pytest.raises(TypeError, match=r"policy|View"):
         decorate(CognitoAuth(verifier))
+
+
+# --- Methods that nobody calls
+
+
+def test_a_public_method_opens_no_other_dispatch(verifier: Verifier) -> None:
+    """A public `get` counts where MethodView dispatches to it, not where a class dispatches by itself."""
+    auth = CognitoAuth(verifier, protect_all=True)
+
+    class Open(MethodView):
+        @auth.public
+        def get(self) -> str:
+            return "open"
+
+    class Own(Open):
+        def dispatch_request(self, **_values: Any) -> str:
+            return "secret"
+
+    class Bare(View):
+        @auth.public
+        def get(self) -> str:
+            return "never called"
+
+        def dispatch_request(self) -> str:
+            return "secret"
+
+    app = Flask(__name__)
+    auth.init_app(app)
+    for view in (Open, Own, Bare):
+        app.add_url_rule(f"/{view.__name__}", view_func=view.as_view(view.__name__))
+    client = app.test_client()
+    statuses = {name: client.get(f"/{name}").status_code for name in ("Open", "Own", "Bare")}
+    assert statuses == {"Open": 200, "Own": 401, "Bare": 401}
+
+
+@pytest.mark.parametrize("guard", ["route", "all", "blueprint", "two guards"])
+def test_a_preflight_runs_no_view(verifier: Verifier, guard: str) -> None:
+    """A guarded view that takes OPTIONS would run for anybody; Flask's own answer goes out instead."""
+    ran = []
+    app, blueprint = Flask(__name__), Blueprint("b", __name__)
+    auth = CognitoAuth(verifier, app=app, protect_all=guard == "all")
+
+    def view() -> str:
+        ran.append(guard)
+        return "all customers"
+
+    if guard in ("route", "two guards"):
+        view = auth.require()(view)
+    if guard in ("blueprint", "two guards"):
+        auth.protect(blueprint)
+    blueprint.add_url_rule("/x", view_func=view, methods=["GET", "OPTIONS"])
+    app.register_blueprint(blueprint)
+    preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    reply = app.test_client().options("/x", headers=preflight)
+    assert (reply.status_code, reply.data, ran) == (200, b"", [])
+    assert "GET" in reply.headers["Allow"]
+    assert app.test_client().options("/x").status_code == 401

@@ -395,10 +395,19 @@ WANTED = ("Access-Control-Request-Method", "POST")
 def test_a_preflight_passes(
     world: World, driver: str, method: str, headers: Headers, *, passes: bool
 ) -> None:
-    """A CORS preflight carries no credentials (Fetch standard), so it passes, without a principal."""
+    """A CORS preflight carries no credentials (Fetch standard), so it passes, without principal or body."""
     reply = build(driver, world.verifier)(Ask(headers, method))
     assert reply.status < 400 if passes else reply.status in (401, 405)
-    assert not reply.reached or (passes and reply.json is None)
+    assert (not reply.reached and not passes) or reply.body == b""
+    # A route that names its guard is not run at all: it would run for anybody.
+    assert not reply.reached or (passes and driver not in EXPLICIT)
+
+
+@drivers(websocket=False)
+def test_preflights_can_be_shut_out(world: World, driver: str) -> None:
+    """With `preflight=False` they need a token, as everything else."""
+    reply = build(driver, world.verifier, preflight=False)(Ask((ORIGIN, WANTED), "OPTIONS"))
+    check(reply, MISSING)
 
 
 # --- The metadata document (RFC 9728)
@@ -569,6 +578,7 @@ def test_a_subprotocol_can_be_the_token(world: World, driver: str, row: str) -> 
 NONSENSE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "a function as policy": ({"require": lambda _principal: True}, TypeError),
     "a scope as policy": ({"require": "orders/read"}, TypeError),
+    "preflight, not a bool": ({"preflight": None}, errors.ConfigurationError),
     "optional, not a bool": ({"optional": "no"}, errors.ConfigurationError),
     "exclude, a str": ({"exclude": "/health"}, errors.ConfigurationError),
     "cookie without origins": ({"cookie": "at"}, errors.ConfigurationError),

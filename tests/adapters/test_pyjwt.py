@@ -395,3 +395,21 @@ def test_a_missing_extra_is_named() -> None:
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=True
     )
     assert 'pip install "cognito-mr-auth[pyjwt]"' in done.stdout
+
+
+@pytest.mark.parametrize("whose", ["ID token", "another client's", "resource-bound"])
+def test_whose_token_it_is_does_not_matter_after_a_rotation(whose: str) -> None:
+    """The verifier's own client and token use are not applied: each such token may fetch the new keys."""
+    pool = FakeUserPool()
+    makers: dict[str, Callable[[], str]] = {
+        "ID token": pool.id_token,
+        "another client's": lambda: pool.access_token(client_id="2another3456789"),
+        "resource-bound": lambda: pool.access_token(audience="https://api.example.com"),
+    }
+    with pool.serve(), pool.verifier() as verifier:
+        client = JWKClient(verifier)
+        verifier.warm()
+        pool.rotate()
+        token = makers[whose]()
+        key = client.get_signing_key_from_jwt(token)
+        jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False})

@@ -478,12 +478,13 @@ def test_async_checks_work(pool: FakeUserPool, verifier: Verifier) -> None:
         assert reply.status_code == status
 
 
-def test_a_preflight_passes_requires(verifier: Verifier) -> None:
-    """A route that answers OPTIONS itself can be asked by a browser; a plain OPTIONS cannot pass."""
+def test_a_preflight_runs_no_guarded_route(verifier: Verifier) -> None:
+    """A route with `requires` would run for anybody: 204 instead; a plain OPTIONS needs a token."""
     route = Route("/x", requires(READ)(secret), methods=["OPTIONS"])
     client = Client(guarded(verifier, route))
     wanted = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
-    assert client.request("OPTIONS", "/x", headers=wanted).status_code == 200
+    reply = client.request("OPTIONS", "/x", headers=wanted)
+    assert (reply.status_code, reply.content) == (204, b"")
     assert client.request("OPTIONS", "/x").status_code == 401
 
 
@@ -617,3 +618,65 @@ def test_an_open_socket_is_closed_where_a_message_is_refused(pool: FakeUserPool,
         token = pool.access_token(scopes=["orders/read"], groups=groups)
         scope = websocket_scope(Ask(tuple(bearer(token).items())))
         assert run(app, scope, [CONNECT, said, LEFT])[1] == answer
+
+
+# --- What a look ahead cannot be sure of
+
+
+class _Overriding:
+    """Middleware of the usual kind, which changes the method behind our back."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app({**scope, "method": "DELETE"}, receive, send)
+
+
+class _OwnRoot(Starlette):
+    """As FastAPI, which puts its own root path into the scope."""
+
+    root_path = "/api"
+
+
+def _of_methods() -> list[BaseRoute]:
+    return [Route("/x", public(_hello()), methods=["GET"]), Route("/x", secret, methods=["DELETE"])]
+
+
+def _hello() -> Callable[[Request], Any]:
+    async def hello(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("hello")
+
+    return hello
+
+
+UNSURE: dict[str, Callable[[], Starlette]] = {
+    "its own middleware": lambda: Starlette(routes=_of_methods(), middleware=[Middleware(_Overriding)]),
+    "its own root path": lambda: _OwnRoot(routes=_of_methods()),
+}
+
+
+@pytest.mark.parametrize("row", UNSURE)
+def test_a_mounted_application_that_may_rewrite_is_shut(verifier: Verifier, row: str) -> None:
+    """Which endpoint runs there cannot be foretold, so none of it is public."""
+    client = Client(guarded(verifier, Mount("/v1", UNSURE[row]())))
+    assert client.get("/v1/x").status_code == 401
+    plain = Client(guarded(verifier, Mount("/v1", Starlette(routes=_of_methods()))))
+    assert plain.get("/v1/x").text == "hello"
+
+
+def test_a_path_that_breaks_the_router_is_refused_first(pool: FakeUserPool, verifier: Verifier) -> None:
+    """A convertor that raises (int() of 5,000 digits) is no 500 for somebody without a token."""
+    client = Client(guarded(verifier, Route("/items/{number:int}", secret)))
+    assert client.get("/items/" + "9" * 5000).status_code == 401
+
+
+def test_the_backends_middleware_has_its_error_handler(pool: FakeUserPool) -> None:
+    """`backend.middleware` cannot be mounted by half: an outage is 503."""
+    with pool.serve() as endpoints:
+        for endpoint in endpoints:
+            endpoint.fail("refuse")
+        with pool.verifier() as cold:
+            app = Starlette(routes=[Route("/x", secret)], middleware=[CognitoAuthBackend(cold).middleware])
+            reply = Client(app).get("/x", headers=bearer(pool.access_token()))
+    assert (reply.status_code, "retry-after" in reply.headers) == (503, True)

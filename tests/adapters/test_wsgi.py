@@ -235,7 +235,7 @@ STALE: dict[str, tuple[Ask, dict[str, Any], bytes]] = {
     "preflight": (
         Ask((("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")), "OPTIONS"),
         {},
-        b"nobody",
+        b"",  # the application ran, and what it said is kept back
     ),
 }
 
@@ -360,11 +360,36 @@ def test_what_cannot_be_right_fails_in_the_constructor(verifier: Verifier) -> No
 
 
 def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
-    """WSGI has no event loop: a coroutine function as a hook is a TypeError, and nobody passes."""
+    """WSGI has no event loop: a coroutine function as a hook is a TypeError at once."""
 
     async def revoked(principal: object) -> bool:
         return False
 
-    app = CognitoAuthMiddleware(say_who, pool.offline_verifier(revoked=revoked))
     with pytest.raises(TypeError, match="coroutine"):
-        serve(app, with_token(pool.access_token()))
+        CognitoAuthMiddleware(say_who, pool.offline_verifier(revoked=revoked))
+
+
+@pytest.mark.parametrize("way", ["chunks", "write", "generator"])
+def test_a_preflights_answer_has_no_body(verifier: Verifier, way: str) -> None:
+    """An application that ignores the method shows nothing to a preflight; its headers go out."""
+    closed = []
+
+    class Chunks:
+        def __iter__(self) -> Any:
+            return iter([b"all ", b"customers"])
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [("Content-Length", "13"), ("Access-Control-Allow-Origin", "*")])
+        if way == "write":
+            write(b"all customers")
+            return []
+        return Chunks() if way == "chunks" else (part for part in (b"all ", b"customers"))
+
+    preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
+    reply = ask_wsgi(CognitoAuthMiddleware(app, verifier), Ask(preflight, "OPTIONS"), bool)
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers == {"access-control-allow-origin": "*"}
+    assert closed == ([True] if way == "chunks" else [])

@@ -161,6 +161,8 @@ def test_every_server_gives_the_same_answer(running: Callable[[str], Here], name
 
 def _problem(row: Row, said: Said) -> object:
     """What is not as the row has it."""
+    if row.headers == PREFLIGHT:  # a route that names its guard is not run: 204, or Flask's own 200
+        return None if said.status in (200, 204) and said.body == b"" else said
     if said.status != row.status:
         return said
     if row.status == 200:
