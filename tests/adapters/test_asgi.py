@@ -342,3 +342,20 @@ def test_a_socket_without_an_end_is_the_applications(
         {"type": "websocket.accept"}
     ]
     assert inner.heard == [CONNECT, LEFT]
+
+
+def test_a_preflights_answer_has_no_body(verifier: Verifier) -> None:
+    """An application that ignores the method shows nothing to a preflight; its headers go out."""
+    cors = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", b"13")]
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": cors, "trailers": True})
+        await send({"type": "http.response.body", "body": b"all ", "more_body": True})
+        await send({"type": "http.response.body", "body": b"customers"})
+        await send({"type": "http.response.trailers", "headers": []})
+
+    preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
+    sent = serve(CognitoAuthMiddleware(app, verifier), http_scope(Ask(preflight, "OPTIONS")))
+    assert sent[0]["headers"] == cors[:1]
+    assert [message.get("body") for message in sent[1:]] == [b"", b"", None]
+    assert [message.get("more_body") for message in sent[1:]] == [True, None, None]

@@ -557,7 +557,7 @@ def test_a_public_method_opens_no_other_dispatch(verifier: Verifier) -> None:
     assert statuses == {"Open": 200, "Own": 401, "Bare": 401}
 
 
-@pytest.mark.parametrize("guard", ["route", "all", "blueprint", "two guards"])
+@pytest.mark.parametrize("guard", ["route", "hidden", "all", "blueprint", "two guards"])
 def test_a_preflight_runs_no_view(verifier: Verifier, guard: str) -> None:
     """A guarded view that takes OPTIONS would run for anybody; Flask's own answer goes out instead."""
     ran = []
@@ -568,8 +568,10 @@ def test_a_preflight_runs_no_view(verifier: Verifier, guard: str) -> None:
         ran.append(guard)
         return "all customers"
 
-    if guard in ("route", "two guards"):
+    if guard in ("route", "hidden", "two guards"):
         view = auth.require()(view)
+    if guard == "hidden":
+        view = rude(view)
     if guard in ("blueprint", "two guards"):
         auth.protect(blueprint)
     blueprint.add_url_rule("/x", view_func=view, methods=["GET", "OPTIONS"])
