@@ -60,8 +60,8 @@ class CognitoAuthMiddleware:
         verifier: what tokens are verified with.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
-            resource_scopes, resource_name, resource_metadata, timeout.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`; WebSockets
     the same before the handshake where the server can say it, else close code 1008.

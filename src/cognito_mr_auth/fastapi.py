@@ -94,8 +94,8 @@ class CognitoAuth(SecurityBase):
             authorization code grant. Without it, its users paste a token.
         swagger_client_id: the app client that Swagger UI signs in with; needs `domain`.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
-        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
-            resource_scopes, resource_name, resource_metadata, timeout.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout.
 
     It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
     CORS preflight gets 204, and the route that declares OPTIONS does not run. Scopes of `Security` are

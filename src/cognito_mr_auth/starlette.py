@@ -88,8 +88,8 @@ class CognitoAuthMiddleware:
         verifier: what tokens are verified with.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: see `Options`: require, optional, exclude, cookie, allowed_origins, realm, resource,
-            resource_scopes, resource_name, resource_metadata, timeout.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout.
 
     Routes whose endpoint is marked `public` need no token, and none is looked at there. Everything
     else is as with `asgi.CognitoAuthMiddleware`.
