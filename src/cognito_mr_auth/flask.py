@@ -80,8 +80,9 @@ class CognitoAuth:
         protect_all: every request needs a token, unknown URLs and static files included, but for
             `@public` views, excluded paths and CORS preflights.
         options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout. `optional` and `exclude` open
-            what `protect_all` closes; a view or blueprint that names its guard they never open.
+            resource, resource_scopes, resource_name, resource_metadata, timeout. `optional` and
+            `exclude` open what `protect_all` closes; a view or blueprint that names its guard they never
+            open.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`, from an
     error handler of `AuthError` that an application may replace.
