@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Self
@@ -117,27 +118,30 @@ def _say(*lines: str) -> None:
 class _Relay:
     """Takes SIGINT and SIGTERM: for `wait`, or for a child as soon as there is one.
 
-    A handler may run in the middle of anything, so it writes to a pipe or to the child and takes no
-    lock.
+    The kernel may hand a signal to any thread, which does not wake the main one from a wait of its own
+    (seen: SIGTERM lost behind a SIGINT, once in a hundred). So the main thread waits for a byte in a
+    pipe alone, which the interpreter writes for each signal, and another thread when the child ends.
     """
 
     def __enter__(self) -> Self:
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
         self._heard, self._bell = os.pipe()
+        os.set_blocking(self._bell, False)
+        self._bell_before = signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
         self._before = {each: signal.signal(each, self._take) for each in SIGNALS}
         return self
 
     def __exit__(self, *_exc: object) -> None:
         for each, handler in self._before.items():
             signal.signal(each, handler)
+        signal.set_wakeup_fd(self._bell_before)
         os.close(self._bell)
         os.close(self._heard)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if self._child is None:
             self._early.append(number)
-            os.write(self._bell, b"!")
         elif number != signal.SIGINT or not _in_foreground():
             self._child.send_signal(number)
 
@@ -145,11 +149,21 @@ class _Relay:
         """Until a signal has come."""
         os.read(self._heard, 1)
 
-    def lead_to(self, child: subprocess.Popen[bytes]) -> None:
-        """Signals are this child's from now on, those that came while it started included."""
+    def lead_to(self, child: subprocess.Popen[bytes]) -> int:
+        """Pass signals on to this child, those that came while it started included; its status."""
         self._child = child
         for number in self._early:
             child.send_signal(number)
+        watch = threading.Thread(target=self._watch, args=(child,), daemon=True)
+        watch.start()
+        while child.returncode is None:
+            os.read(self._heard, 64)
+        watch.join()
+        return child.returncode
+
+    def _watch(self, child: subprocess.Popen[bytes]) -> None:
+        child.wait()
+        os.write(self._bell, b"!")
 
 
 def _in_foreground() -> bool:
@@ -175,6 +189,5 @@ def _run(command: Sequence[str], variables: Mapping[str, str], relay: _Relay) ->
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-    relay.lead_to(child)
-    status = child.wait()
+    status = relay.lead_to(child)
     return status if status >= 0 else KILLED - status
