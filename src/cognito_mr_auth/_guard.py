@@ -170,7 +170,7 @@ class Guard:
         return await self.verifier.averify(token, require=self._both(require), timeout=self._timeout)
 
     def _token(self, inbound: Inbound, *, always: bool) -> str | None:
-        if inbound.method == "OPTIONS" and self.is_preflight(inbound):
+        if self.is_preflight(inbound):
             return None
         if not always and self._exclusions and self._exclusions.match(inbound.path, inbound.raw_path):
             return None
