@@ -118,3 +118,61 @@ def test_a_plain_request_has_no_subprotocols() -> None:
     offered = ("bearer", "abc")
     plain = Inbound("GET", "/", "", lambda _name: (), websocket=False, subprotocols=offered)
     assert split_subprotocols(plain, "bearer") == (None, offered)
+
+
+PLACES = {
+    "header": (Sources(), {"authorization": ["Bearer a.b.c"]}, {}, "a.b.c"),
+    "bare, not asked for": (Sources(), {"authorization": ["a.b.c"]}, {}, errors.CredentialsMissing),
+    "bare": (Sources(bare=True), {"authorization": [" a.b.c "]}, {}, "a.b.c"),
+    "bare, with a scheme": (Sources(bare=True), {"authorization": ["Bearer a.b.c"]}, {}, "a.b.c"),
+    "bare, another scheme": (
+        Sources(bare=True),
+        {"authorization": ["Basic a"]},
+        {},
+        errors.CredentialsMissing,
+    ),
+    "bare, two": (Sources(bare=True), {"authorization": ["a", "b"]}, {}, errors.RequestMalformed),
+    "another header": (Sources(header="x-token"), {"x-token": ["Bearer a.b.c"]}, {}, "a.b.c"),
+    "the usual header beside it": (
+        Sources(header="x-token"),
+        {"authorization": ["Bearer a.b.c"]},
+        {},
+        errors.CredentialsMissing,
+    ),
+    "query": (Sources(query="t"), {}, {"t": ["a.b.c"]}, "a.b.c"),
+    "query, not asked for": (Sources(), {}, {"t": ["a.b.c"]}, errors.CredentialsMissing),
+    "query, none": (Sources(query="t"), {}, {}, errors.CredentialsMissing),
+    "query, two": (Sources(query="t"), {}, {"t": ["a", "b"]}, errors.RequestMalformed),
+    "query, empty": (Sources(query="t"), {}, {"t": [""]}, errors.RequestMalformed),
+    "query, no token": (Sources(query="t"), {}, {"t": ["a b"]}, errors.RequestMalformed),
+    "query and header": (
+        Sources(query="t"),
+        {"authorization": ["Bearer a.b.c"]},
+        {"t": ["a.b.c"]},
+        errors.RequestMalformed,
+    ),
+}
+
+
+@pytest.mark.parametrize(("sources", "headers", "query", "expected"), PLACES.values(), ids=PLACES)
+def test_places(
+    sources: Sources,
+    headers: dict[str, list[str]],
+    query: dict[str, list[str]],
+    expected: str | type[errors.AuthError],
+) -> None:
+    """Each place for a token counts where it was chosen, and one place at a time."""
+    inbound = Inbound(
+        "GET", "/", "", lambda name: headers.get(name, []), query=lambda name: query.get(name, [])
+    )
+    if isinstance(expected, str):
+        assert find_token(inbound, sources) == expected
+    else:
+        with pytest.raises(expected):
+            find_token(inbound, sources)
+
+
+def test_most_requests_say_nothing_of_their_query() -> None:
+    """An adapter that hands in no query has none."""
+    with pytest.raises(errors.CredentialsMissing):
+        find_token(Inbound("GET", "/", "", lambda _: ()), Sources(query="t"))

@@ -223,3 +223,38 @@ def test_a_named_route_is_never_open(pool: FakeUserPool, verifier: Verifier, opt
     assert outcome is errors.CredentialsMissing
     good = request_of(authorization=f"Bearer {pool.access_token()}")
     assert isinstance(both(guard, guard.verify, guard.averify, good, always=True), Principal)
+
+
+class Stopwatch(Verifier):
+    """A verifier that notes how long it was told to wait for keys."""
+
+    def __init__(self, *pools: Any, **options: Any) -> None:
+        super().__init__(*pools, **options)
+        self.waits: list[float] = []
+
+    def verify(self, token: str, *, require: Any = None, timeout: float = -1.0) -> Principal:
+        self.waits.append(timeout)
+        return super().verify(token, require=require, timeout=timeout)
+
+    async def averify(
+        self,
+        token: str,
+        *,
+        require: Any = None,
+        timeout: float = -1.0,  # noqa: ASYNC109 - as in Verifier
+    ) -> Principal:
+        self.waits.append(timeout)
+        return await super().averify(token, require=require, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("given", "waited"), [({}, 1.5), ({"timeout": None}, 1.5), ({"timeout": 0.05}, 0.05)]
+)
+def test_one_request_may_have_less_time(pool: FakeUserPool, given: dict[str, Any], waited: float) -> None:
+    """`timeout=` of a call takes the place of the guard's own, for that call."""
+    verifier = Stopwatch(pool.user_pool(), token_use="access")
+    guard = Guard(verifier, timeout=1.5)
+    asked = request_of(authorization=f"Bearer {pool.access_token()}")
+    both(guard, guard.verify, guard.averify, asked, **given)
+    both(guard, guard.verify, guard.averify, asked)
+    assert verifier.waits == [waited, waited, 1.5, 1.5]

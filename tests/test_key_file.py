@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth import _key_file
+from cognito_mr_auth import Verifier, _key_file, errors, events
 from cognito_mr_auth._key_file import MAX_FILE_BYTES, KeyFileError
 from cognito_mr_auth._snapshot import Record
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 POOL_ID = "us-west-2_EXAMPLE"
 ONE = Record("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"kid":"\xc3\xa9"}]}')
@@ -285,3 +286,146 @@ def test_a_file_that_grows_while_it_is_read() -> None:
 def test_no_octets_break_the_reader(data: bytes) -> None:
     """Whatever the file holds is refused or read; nothing else happens."""
     assert _key_file._parse(data) is None
+
+
+# --- A baked file beside the other
+
+HOUR = 3600.0
+
+
+class Bakery:
+    """A pool without network whose key files the test lays, and what its verifier says of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.pool = FakeUserPool(clock=self.clock)
+        self.own, self.baked = folder / "own.json", folder / "baked.json"
+        self.heard: list[events.Event] = []
+        [self.url, *_] = [each.url for each in self.pool.user_pool().endpoints]
+
+    def lay(self, path: Path, age: float, *, user_pool_id: str | None = None) -> None:
+        """The keys of this moment, in a file that says that they are of that age."""
+        document = json.dumps(self.pool.jwks()).encode()
+        record = Record(self.url, self.clock()[0] - age, document)
+        _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [record], [self.url])
+
+    def verifier(self, **options: Any) -> Verifier:
+        """A verifier that has these files and nothing else."""
+        files = {"key_file": self.own, "baked_key_file": self.baked}
+        made = self.pool.user_pool(**({"offline": True, "jwks": None} | files | options))
+        return self.pool.offline_verifier(pool=made, on_event=self.heard.append)
+
+    def problems(self) -> list[str]:
+        """What the hook heard of key files."""
+        return [each.reason for each in self.heard if isinstance(each, events.KeyFileProblem)]
+
+
+@pytest.fixture
+def bakery(tmp_path: Path) -> Bakery:
+    """Two paths of key files, and nothing there."""
+    return Bakery(tmp_path)
+
+
+def test_a_baked_file_is_enough_to_start_with(bakery: Bakery) -> None:
+    """An offline pool verifies with the keys that were shipped with it."""
+    bakery.lay(bakery.baked, HOUR / 2)
+    verifier = bakery.verifier(key_file=None)
+    assert verifier.verify(bakery.pool.access_token()).username == "alice"
+    assert (bakery.problems(), verifier.health()["healthy"]) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("own", "baked", "winner"),
+    [
+        pytest.param(1, 2, "own", id="own-is-newer"),
+        pytest.param(2, 1, "baked", id="baked-is-newer"),
+        pytest.param(2, 2, "own", id="of-equals-the-own"),
+        pytest.param(None, 2, "baked", id="baked-alone"),
+        pytest.param(2, None, "own", id="own-alone"),
+        pytest.param(-1, 2, "baked", id="own-is-from-the-future"),
+        pytest.param(2, -1, "own", id="baked-is-from-the-future"),
+        pytest.param(2, 25, "own", id="baked-is-too-old"),
+        pytest.param(25, 2, "baked", id="own-is-too-old"),
+    ],
+)
+def test_the_newer_word_of_an_endpoint_counts(
+    own: float | None, baked: float | None, winner: str, bakery: Bakery
+) -> None:
+    """Of two words the newer one that can be true; the older one's keys are gone with it."""
+    tokens = {}
+    for name, path, age in (("own", bakery.own, own), ("baked", bakery.baked, baked)):
+        bakery.pool.rotate()
+        bakery.pool.withdraw()
+        tokens[name] = bakery.pool.access_token()
+        if age is not None:
+            bakery.lay(path, age * HOUR)
+    verifier = bakery.verifier()
+    assert verifier.verify(tokens.pop(winner)).username == "alice"
+    [other] = tokens.values()
+    with pytest.raises(errors.KeyUnknown):
+        verifier.verify(other)
+
+
+def test_words_of_different_endpoints_stand_together(bakery: Bakery) -> None:
+    """The files are read word by word: one has one endpoint's, the other the other's."""
+    first = bakery.pool.access_token()
+    bakery.lay(bakery.own, HOUR)
+    bakery.pool.rotate()
+    bakery.pool.withdraw()
+    [_, bakery.url, *_] = [each.url for each in bakery.pool.user_pool().endpoints]
+    bakery.lay(bakery.baked, HOUR)
+    verifier = bakery.verifier()
+    for token in (first, bakery.pool.access_token()):
+        assert verifier.verify(token).username == "alice"
+
+
+def _junk(path: Path) -> None:
+    path.write_text("junk")
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("lay", "told"),
+    [
+        pytest.param(lambda bakery: None, ["read baked: missing"], id="none"),
+        pytest.param(lambda bakery: bakery.lay(bakery.own, 0), ["read baked: missing"], id="baked-left-out"),
+        pytest.param(lambda bakery: bakery.lay(bakery.baked, 0), [], id="own-not-yet-there"),
+        pytest.param(lambda bakery: _junk(bakery.own), ["read baked: missing", "read: malformed"], id="both"),
+        pytest.param(
+            lambda bakery: bakery.lay(bakery.baked, 0, user_pool_id="us-west-2_OTHER"),
+            ["read baked: other-pool"],
+            id="of-another-pool",
+        ),
+    ],
+)
+def test_each_problem_is_an_event(lay: Callable[[Bakery], None], told: list[str], bakery: Bakery) -> None:
+    """A baked file that is missing was forgotten; the other one appears with the first answer."""
+    lay(bakery)
+    bakery.verifier()
+    assert bakery.problems() == told
+
+
+def test_one_bad_file_does_not_spoil_the_other(bakery: Bakery) -> None:
+    """What can be read is used."""
+    _junk(bakery.own)
+    bakery.lay(bakery.baked, HOUR)
+    verifier = bakery.verifier()
+    assert verifier.verify(bakery.pool.access_token()).username == "alice"
+    assert bakery.problems() == ["read: malformed"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["beside-the-own", "alone"])
+def test_a_baked_file_is_never_written(own: bool, tmp_path: Path) -> None:
+    """What is fetched goes into the other file, where there is one."""
+    pool = FakeUserPool()
+    own_path, baked = tmp_path / "own.json", tmp_path / "baked.json"
+    with pool.serve() as endpoints:
+        old = Record(endpoints.original.url, 1_700_000_000.0, json.dumps(pool.jwks()).encode())
+        _key_file.write(str(baked), pool.user_pool_id, [old], [old.url])
+        before = (baked.read_bytes(), baked.stat().st_mtime_ns)
+        configured = pool.user_pool(key_file=own_path if own else None, baked_key_file=baked)
+        with pool.verifier(pool=configured) as verifier:
+            verifier.warm()
+            assert verifier.verify(pool.access_token()).username == "alice"
+    assert (baked.read_bytes(), baked.stat().st_mtime_ns) == before
+    assert own_path.exists() is own

@@ -18,6 +18,8 @@ KEPT, ALSO_KEPT, KEPT_APART = (
     for name, path in [("ONE", "keys.json"), ("TWO", "./keys.json"), ("THREE", "other.json")]
 )
 
+BAKED = UserPool("us-west-2_FOUR", client_ids=["1example23456789"], baked_key_file="keys.json")
+
 NO_SECONDS = [
     pytest.param("900", id="text"),
     pytest.param(None, id="none"),
@@ -91,6 +93,7 @@ def test_callables() -> None:
         {"cache_size": 0},
         {"cache_size": 10**6},
         {"pools": (POOL, KEPT, KEPT_APART)},
+        {"pools": (POOL, KEPT_APART, BAKED)},
     ],
     ids=str,
 )
@@ -107,6 +110,7 @@ def test_good_options(change: dict[str, Any]) -> None:
         pytest.param({"pools": (UserPool,)}, "UserPool objects", id="class"),
         pytest.param({"pools": (POOL, SAME)}, "'us-west-2_EXAMPLE' is given twice", id="same-pool"),
         pytest.param({"pools": (KEPT, POOL, ALSO_KEPT)}, "keys.json", id="same-key-file"),
+        pytest.param({"pools": (KEPT, BAKED)}, "baked_key_file", id="baked-and-written"),
         pytest.param({"token_use": "refresh"}, "token_use='refresh'", id="token-use"),
         pytest.param({"token_use": "ACCESS"}, "token_use='ACCESS'", id="token-use-case"),
         pytest.param({"token_use": None}, "token_use=None", id="token-use-none"),

@@ -63,7 +63,7 @@ def test_every_issuer_serves_the_keys() -> None:
 def test_the_defaults_ask_for_nothing_special() -> None:
     """No audience, seed, key file or emulator, and the network is allowed."""
     made = UserPool(POOL_ID, client_ids=[CLIENT])
-    assert (made.audience, made.seed, made.key_file) == (None, None, None)
+    assert (made.audience, made.seed, made.key_file, made.baked_key_file) == (None, None, None, None)
     assert (made.offline, made.insecure_emulator, made.replica_regions) == (False, False, ())
     assert {issuer.kind for issuer in made.issuers.values()} == {"original", "updated"}
 
@@ -202,15 +202,32 @@ def test_a_seed_with_lone_surrogates_is_left_to_the_reader() -> None:
         (pool(jwks='{"keys":"\ud800"}').seed or b"").decode()
 
 
-def test_a_key_file_has_one_spelling(tmp_path: Path) -> None:
-    """Paths are made absolute and normal, so that two pools with one file are noticed."""
-    plain = pool(key_file=tmp_path / "keys.json").key_file
-    assert plain == str(tmp_path / "keys.json")
-    assert pool(key_file=f"{tmp_path}/./x/../keys.json").key_file == plain
-    assert pool(key_file="keys.json").key_file == str(Path.cwd() / "keys.json")
+@pytest.mark.parametrize("option", ["key_file", "baked_key_file"])
+def test_a_key_file_has_one_spelling(option: str, tmp_path: Path) -> None:
+    """Paths are made absolute and normal, so that one file given twice is noticed."""
+
+    def path(given: object) -> str | None:
+        found: str | None = getattr(pool(**{option: given}), option)
+        return found
+
+    plain = str(tmp_path / "keys.json")
+    assert path(tmp_path / "keys.json") == plain
+    assert path(f"{tmp_path}/./x/../keys.json") == plain
+    assert path("keys.json") == str(Path.cwd() / "keys.json")
 
 
-@pytest.mark.parametrize("keys", [{"jwks": DOCUMENT}, {"key_file": "keys.json"}])
+def test_a_baked_key_file_stands_beside_the_other() -> None:
+    """One is written, the other is not, and each keeps its place."""
+    made = pool(key_file="own.json", baked_key_file="baked.json")
+    assert (made.key_file, made.baked_key_file) == (
+        str(Path("own.json").absolute()),
+        str(Path("baked.json").absolute()),
+    )
+
+
+@pytest.mark.parametrize(
+    "keys", [{"jwks": DOCUMENT}, {"key_file": "keys.json"}, {"baked_key_file": "keys.json"}]
+)
 def test_offline_needs_keys(keys: dict[str, Any]) -> None:
     """With a seed or a key file, no network is needed."""
     assert pool(offline=True, **keys).offline
@@ -318,7 +335,7 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("offline-text", {"offline": "false"}, ("offline='false'", "True or False")),
     ("offline-one", {"offline": 1}, ("offline=1",)),
     ("offline-none", {"offline": None}, ("offline=None",)),
-    ("offline-no-keys", {"offline": True}, ("jwks=", "key_file=")),
+    ("offline-no-keys", {"offline": True}, ("jwks=", " key_file=", "baked_key_file=")),
     ("emulator-text", {"insecure_emulator": "0"}, ("insecure_emulator='0'",)),
     ("suffix-empty", {"dns_suffix": ""}, ("dns_suffix=''", "amazonaws.com")),
     ("suffix-dot", {"dns_suffix": ".amazonaws.com"}, ("'.amazonaws.com'",)),
@@ -332,6 +349,10 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("key-file-odd-path", {"key_file": OddPath()}, ("OddPath",)),
     ("key-file-nul", {"key_file": "a\0b"}, (r"a\x00b",)),
     ("key-file-true", {"key_file": True}, ("True",)),
+    ("baked-empty", {"baked_key_file": ""}, ("baked_key_file=''",)),
+    ("baked-bytes", {"baked_key_file": b"x"}, ("baked_key_file=b'x'",)),
+    ("baked-nul", {"baked_key_file": "a\0b"}, (r"baked_key_file='a\x00b'",)),
+    ("baked-same", {"baked_key_file": "a", "key_file": "./x/../a"}, ("baked_key_file='a'", "key_file")),
     ("jwks-list", {"jwks": []}, ("list", "dict")),
     ("jwks-number", {"jwks": 1}, ("int",)),
     ("jwks-cycle", {"jwks": CYCLE}, ("JSON",)),
@@ -380,6 +401,23 @@ def test_nonsense_fails_and_is_named(options: dict[str, Any], told: tuple[str, .
         pool(**options)
     for words in told:
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:hunter2@a.example/",
+        "https://u:hunter2@a.example:x/",
+        "https://u:hunter2@a.example/ x",
+        "http://u:p@hunter2@a.example/",
+        "u:hunter2@a.example",
+    ],
+)
+def test_no_password_is_repeated(url: str) -> None:
+    """A URL's user name and password stay out of the message, whatever else is wrong with it."""
+    with pytest.raises(ConfigurationError, match=r"^jwks_urls holds '\.\.\.@a\.example") as caught:
+        pool(jwks_urls=url)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["file://127.0.0.1/x", "ftp://127.0.0.1/x", "ws://moto/x"])

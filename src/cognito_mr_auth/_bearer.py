@@ -44,11 +44,16 @@ _UNSPEAKABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
+def _nothing(_name: str) -> Sequence[str]:
+    return ()
+
+
 class Inbound(NamedTuple):
     """One request, as far as authentication looks at it.
 
     `path` is decoded and begins at the application's root; `raw_path` is as sent, "" where the server
-    does not say. `header` gives all values of a header by its lower-case name, in order.
+    does not say. `header` gives all values of a header by its lower-case name, in order; `query` the
+    same for a query parameter, decoded, by its exact name.
     """
 
     method: str
@@ -57,14 +62,21 @@ class Inbound(NamedTuple):
     header: Callable[[str], Sequence[str]]
     websocket: bool = False
     subprotocols: Sequence[str] = ()
+    query: Callable[[str], Sequence[str]] = _nothing
 
 
 class Sources(NamedTuple):
-    """Where a token may stand beside the Authorization header: nowhere, unless chosen."""
+    """Where a token may stand beside the Authorization header: nowhere, unless chosen.
+
+    `header` is another header in its place, in lower case; `bare` takes a token without its scheme, too.
+    """
 
     cookie: str | None = None
     allowed_origins: frozenset[str] = frozenset()
     subprotocol: str | None = None
+    query: str | None = None
+    header: str = "authorization"
+    bare: bool = False
 
 
 class Answer(NamedTuple):
@@ -90,14 +102,15 @@ def find_token(inbound: Inbound, sources: Sources) -> str:
         RequestMalformed: more than one, or one that RFC 6750 2.1 does not allow.
         OriginDenied: a cookie, sent from a page that is not of an allowed origin.
     """
-    token = _from_header(inbound.header("authorization"))
-    if sources.cookie is None and sources.subprotocol is None:
+    token = _from_header(inbound.header(sources.header), bare=sources.bare)
+    if sources.cookie is None and sources.subprotocol is None and sources.query is None:
         if token is None:
             raise CredentialsMissing
         return token
     in_cookie = _from_cookies(inbound.header("cookie"), sources.cookie)
     in_protocols, _ = split_subprotocols(inbound, sources.subprotocol)
-    found = [each for each in (token, in_cookie, in_protocols) if each is not None]
+    in_query = _from_query(inbound, sources.query)
+    found = [each for each in (token, in_cookie, in_protocols, in_query) if each is not None]
     if not found:
         raise CredentialsMissing
     if len(found) > 1:  # RFC 6750 2: "MUST NOT use more than one method", 3.1: invalid_request
@@ -107,12 +120,14 @@ def find_token(inbound: Inbound, sources: Sources) -> str:
     return found[0]
 
 
-def _from_header(values: Sequence[str]) -> str | None:
+def _from_header(values: Sequence[str], *, bare: bool) -> str | None:
     if not values:
         return None
     if len(values) > 1:
         raise RequestMalformed(_NOT_ONE)
     value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
+    if bare and _B64TOKEN.fullmatch(value):
+        return value
     # WSGI servers join two headers with a comma. A comma inside one header is as wrong (RFC 6750 2.1),
     # unless the scheme is another one whose parameters it divides.
     scheme = _SCHEME.match(value)
@@ -140,6 +155,13 @@ def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     if len(found) > 1 or not _B64TOKEN.fullmatch(found[0]):
         raise RequestMalformed("the token's cookie is malformed, or there are several")
     return found[0]
+
+
+def _from_query(inbound: Inbound, name: str | None) -> str | None:
+    values = inbound.query(name) if name is not None else ()
+    if len(values) > 1 or not all(map(_B64TOKEN.fullmatch, values)):  # RFC 6750 2.3
+        raise RequestMalformed("the token's query parameter is malformed, or there are several")
+    return values[0] if values else None
 
 
 def split_subprotocols(inbound: Inbound, marker: str | None) -> tuple[str | None, tuple[str, ...]]:

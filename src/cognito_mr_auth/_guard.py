@@ -21,7 +21,15 @@ from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
-__all__ = ["Guard", "Options"]
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "MAX_TIMEOUT_S",
+    "Guard",
+    "Options",
+    "check_flags",
+    "check_timeout",
+    "sources",
+]
 
 # DESIGN R1: what a caller waits for keys.
 DEFAULT_TIMEOUT_S = 2.0
@@ -99,11 +107,10 @@ class Guard:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         require_policy(require)
-        _check_flags(optional=optional, preflight=preflight, close_at_expiry=close_at_expiry)
+        check_flags(optional=optional, preflight=preflight, close_at_expiry=close_at_expiry)
         if type(realm) is not str or not _REALM.fullmatch(realm):
             raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
-        if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
-            raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
+        check_timeout(timeout)
         self.verifier = verifier
         self.close_at_expiry = close_at_expiry
         self._optional = optional
@@ -112,7 +119,7 @@ class Guard:
         self._require = require
         self._timeout = timeout
         self._exclusions = Exclusions(exclude)
-        self._sources = _sources(cookie, allowed_origins, subprotocol)
+        self._sources = sources(cookie, allowed_origins, subprotocol)
         self._realm = realm
         if resource is not None:
             self.metadata = ResourceMetadata(
@@ -145,12 +152,18 @@ class Guard:
         return self.metadata.answer
 
     def verify(
-        self, inbound: Inbound, require: Policy | None = None, *, always: bool = False
+        self,
+        inbound: Inbound,
+        require: Policy | None = None,
+        *,
+        always: bool = False,
+        timeout: float | None = None,
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
         `require` is a route's policy, on top of the guard's. `always` is for a route that named its
-        guard itself: neither exclusions nor the optional mode open it.
+        guard itself: neither exclusions nor the optional mode open it. `timeout` takes the place of the
+        guard's own, for a request that has less time left.
 
         Raises:
             AuthError: it may not pass; `refusal` says what the client hears.
@@ -158,16 +171,23 @@ class Guard:
         token = self._token(inbound, always=always)
         if token is None:
             return None
-        return self.verifier.verify(token, require=self._both(require), timeout=self._timeout)
+        patience = self._timeout if timeout is None else timeout
+        return self.verifier.verify(token, require=self._both(require), timeout=patience)
 
     async def averify(
-        self, inbound: Inbound, require: Policy | None = None, *, always: bool = False
+        self,
+        inbound: Inbound,
+        require: Policy | None = None,
+        *,
+        always: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same word in sync and async
     ) -> Principal | None:
         """Like `verify`, for asyncio."""
         token = self._token(inbound, always=always)
         if token is None:
             return None
-        return await self.verifier.averify(token, require=self._both(require), timeout=self._timeout)
+        patience = self._timeout if timeout is None else timeout
+        return await self.verifier.averify(token, require=self._both(require), timeout=patience)
 
     def _token(self, inbound: Inbound, *, always: bool) -> str | None:
         if self.is_preflight(inbound):
@@ -223,14 +243,31 @@ class Guard:
         return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
 
 
-def _check_flags(**flags: object) -> None:
+def check_timeout(timeout: float) -> None:
+    """Raises ConfigurationError for what is no number of seconds that a request may wait."""
+    if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
+        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
+
+
+def check_flags(**flags: object) -> None:
+    """Raises ConfigurationError for a flag that is neither True nor False."""
     for name, flag in flags.items():
         if type(flag) is not bool:
             raise ConfigurationError(f"{name}={flag!r}: say True or False")
 
 
-def _sources(cookie: str | None, allowed_origins: Collection[str], subprotocol: str | None) -> Sources:
-    for name, value in (("cookie", cookie), ("subprotocol", subprotocol)):
+def sources(
+    cookie: str | None,
+    allowed_origins: Collection[str],
+    subprotocol: str | None,
+    query: str | None = None,
+) -> Sources:
+    """Where a token may stand, as settings name it.
+
+    Raises:
+        ConfigurationError: for a name or an origin that cannot be right.
+    """
+    for name, value in (("cookie", cookie), ("subprotocol", subprotocol), ("query", query)):
         if value is not None and (type(value) is not str or not _NAME.fullmatch(value)):
             raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
     if isinstance(allowed_origins, (str, bytes)):
@@ -244,7 +281,7 @@ def _sources(cookie: str | None, allowed_origins: Collection[str], subprotocol: 
         raise ConfigurationError(
             "cookie= and allowed_origins= need each other: browsers send cookies unasked"
         )
-    return Sources(cookie, frozenset(allowed_origins), subprotocol)
+    return Sources(cookie, frozenset(allowed_origins), subprotocol, query)
 
 
 def _metadata_url(metadata: ResourceMetadata | None, url: str | None) -> str | None:

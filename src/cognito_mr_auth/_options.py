@@ -61,10 +61,22 @@ def check_options(pools: tuple[object, ...], token_use: object, leeway: object, 
     Raises:
         ConfigurationError: naming the setting and its value.
     """
+    _check_pools(pools)
+    if token_use not in TOKEN_USES:
+        raise ConfigurationError(f'token_use={token_use!r}: say "access", "id" or "any"')
+    if _seconds("leeway", leeway) > MAX_LEEWAY:
+        raise ConfigurationError(f"leeway={leeway!r}: at most {MAX_LEEWAY:.0f} seconds")
+    if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
+        raise ConfigurationError(f"cache_size={cache_size!r}: give a number of tokens, 0 or more")
+
+
+def _check_pools(pools: tuple[object, ...]) -> None:
+    """Each pool once, and no file that two of them would disagree about (P)."""
     if not pools:
         raise ConfigurationError("a Verifier needs at least one UserPool")
     ids: set[str] = set()
     paths: set[str] = set()
+    baked: set[str] = set()
     for pool in pools:
         if not isinstance(pool, UserPool):
             raise ConfigurationError(f"Verifier({pool!r}): give UserPool objects")
@@ -75,9 +87,7 @@ def check_options(pools: tuple[object, ...], token_use: object, leeway: object, 
             raise ConfigurationError(f"two pools share key_file={pool.key_file!r}")
         if pool.key_file is not None:
             paths.add(pool.key_file)
-    if token_use not in TOKEN_USES:
-        raise ConfigurationError(f'token_use={token_use!r}: say "access", "id" or "any"')
-    if _seconds("leeway", leeway) > MAX_LEEWAY:
-        raise ConfigurationError(f"leeway={leeway!r}: at most {MAX_LEEWAY:.0f} seconds")
-    if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
-        raise ConfigurationError(f"cache_size={cache_size!r}: give a number of tokens, 0 or more")
+        if pool.baked_key_file is not None:
+            baked.add(pool.baked_key_file)
+    if paths & baked:
+        raise ConfigurationError(f"{min(paths & baked)!r} is one pool's key_file, another's baked_key_file")

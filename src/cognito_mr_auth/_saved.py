@@ -17,14 +17,27 @@ __all__ = ["load", "save"]
 
 
 def load(pool: UserPool) -> tuple[list[Record], list[Event]]:
-    """The words in the pool's key file, if it has one, and what was wrong with it."""
-    if pool.key_file is None:
-        return [], []
-    try:
-        return key_file.read(pool.key_file, pool.user_pool_id), []
-    except key_file.KeyFileError as error:
-        problem = KeyFileProblem(pool.user_pool_id, f"read: {error.reason}")
-        return [], [] if error.reason == "missing" else [problem]
+    """The words in the pool's key files, oldest first, and what was wrong with the files.
+
+    Of two words of one URL both are told: the newer one counts, but only the store can say whether
+    it is of any use (a time in the future, say, is of none).
+    """
+    records: list[Record] = []
+    events: list[Event] = []
+    for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
+        if path is None:
+            continue
+        try:
+            records += key_file.read(path, pool.user_pool_id)
+        except key_file.KeyFileError as error:
+            # A key file of our own is not there yet at the first start; a baked one was left out.
+            if path == pool.baked_key_file or error.reason != "missing":
+                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: {error.reason}"))
+    return sorted(records, key=_begun), events
+
+
+def _begun(record: Record) -> float:
+    return record.begun
 
 
 def save(pool: UserPool, words: Collection[Record]) -> Collection[Event]:

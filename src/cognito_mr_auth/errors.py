@@ -10,7 +10,7 @@
     ├─ PolicyDenied          403  insufficient_scope
     │  └─ OriginDenied       403  a cookie from a foreign origin: no error code
     └─ Unavailable           503  KeysUnavailable  RevocationUnavailable  CheckUnavailable
-    ConfigurationError            a ValueError, only from constructors
+    ConfigurationError            a ValueError, only from constructors and Lambda's set-up
 
 Owns the types alone. A message never holds a token, a claim's value or a signature; an error about a
 token is raised with no cause and no context, since a decoder's exception would carry the payload.
@@ -46,7 +46,11 @@ __all__ = [
 
 
 class ConfigurationError(ValueError):
-    """A setting that cannot be right. Raised by constructors only; the message names the value."""
+    """A setting that cannot be right; the message names it.
+
+    Raised by constructors. By a Lambda authorizer also for an event that shows what no constructor can
+    see: that the API in front of it is set up wrongly.
+    """
 
 
 class AuthError(Exception):

@@ -108,6 +108,26 @@ class Policy:
             return ()
         return tuple(dict.fromkeys(name for part in self._parts for name in part.scope_names))
 
+    @property
+    def demands(self) -> frozenset[object]:
+        """What must all hold for it to pass: one value for each condition that it joins with `&`.
+
+        A policy whose demands include another's is never passed by whoever fails that one.
+        """
+        if self._kind == "and":
+            return self._parts[0].demands | self._parts[1].demands
+        if self._kind in ("scopes", "groups"):
+            need_all, names = self._value
+            if need_all or len(names) == 1:
+                return frozenset((self._kind, name) for name in names)
+        return frozenset({self.form})
+
+    @property
+    def form(self) -> object:
+        """The same value for policies that were written alike; True is not 1."""
+        of = tuple(type(each) for each in self._value) if self._kind == "claim" else ()
+        return self._kind, of, self._value, tuple(part.form for part in self._parts)
+
     def leaves(self, kind: Kind) -> Iterator[Policy]:
         """The leaves of one kind, from left to right."""
         if self._kind == kind:

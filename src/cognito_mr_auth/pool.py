@@ -62,7 +62,8 @@ class UserPool:
             https, or http to loopback.
         jwks: a seed, the JWKS document as a mapping, str or bytes.
         key_file: path of the persisted key set.
-        offline: no network, ever; needs `jwks` or `key_file`.
+        baked_key_file: path of a key set that is shipped with the code: read, never written.
+        offline: no network, ever; needs `jwks`, `key_file` or `baked_key_file`.
         dns_suffix: the DNS suffix of the AWS partition where it is not to be derived.
         insecure_emulator: allow plain http beyond loopback, and emulators' public keys.
 
@@ -74,6 +75,7 @@ class UserPool:
 
     __slots__ = (
         "audience",
+        "baked_key_file",
         "client_ids",
         "endpoints",
         "insecure_emulator",
@@ -95,6 +97,7 @@ class UserPool:
     audience: str | None
     seed: bytes | None
     key_file: str | None
+    baked_key_file: str | None
     offline: bool
     insecure_emulator: bool
 
@@ -109,6 +112,7 @@ class UserPool:
         jwks_urls: str | Mapping[str, str] | None = None,
         jwks: Mapping[str, Any] | str | bytes | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        baked_key_file: str | os.PathLike[str] | None = None,
         offline: bool = False,
         dns_suffix: str | None = None,
         insecure_emulator: bool = False,
@@ -120,8 +124,9 @@ class UserPool:
         seed = _seed(jwks)
         _check_flag("offline", offline)
         _check_flag("insecure_emulator", insecure_emulator)
-        if offline and seed is None and key_file is None:
-            raise ConfigurationError("offline=True needs keys: give jwks= or key_file=")
+        files = _key_files(key_file, baked_key_file)
+        if offline and seed is None and files == (None, None):
+            raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
         values: dict[str, object] = {
             "user_pool_id": user_pool_id,
             "region": region,
@@ -131,7 +136,8 @@ class UserPool:
             "endpoints": _endpoints(possible, jwks_urls, insecure=insecure_emulator),
             "audience": _audience(audience),
             "seed": seed,
-            "key_file": _path(key_file),
+            "key_file": files[0],
+            "baked_key_file": files[1],
             "offline": offline,
             "insecure_emulator": insecure_emulator,
         }
@@ -241,12 +247,19 @@ def _check_flag(name: str, value: object) -> None:
         raise ConfigurationError(f"{name}={value!r}: give True or False")
 
 
-def _path(given: object) -> str | None:
+def _key_files(own: object, baked: object) -> tuple[str | None, str | None]:
+    found = _path("key_file", own), _path("baked_key_file", baked)
+    if found[0] is not None and found[0] == found[1]:
+        raise ConfigurationError(f"baked_key_file={baked!r} is key_file too, which is written")
+    return found
+
+
+def _path(name: str, given: object) -> str | None:
     if given is None:
         return None
     path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path or "\0" in path:
-        raise ConfigurationError(f"key_file={given!r}: give the path of a file")
+        raise ConfigurationError(f"{name}={given!r}: give the path of a file")
     # Absolute and normal, so that two spellings of one path are seen to be the same (P).
     return os.path.abspath(path)
 
@@ -295,20 +308,25 @@ def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
     from urllib.parse import urlsplit  # dear, and derived endpoints need none of it
 
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigurationError(f"jwks_urls holds {url!r}: give an absolute https URL")
+        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        raise ConfigurationError(f"jwks_urls holds {url!r}, which is no URL") from None
+        raise ConfigurationError(f"jwks_urls holds {_shown(url)}, which is no URL") from None
     loopback = _LOOPBACK.fullmatch(host) is not None
     if not host:
-        raise ConfigurationError(f"jwks_urls holds {url!r}: give an absolute https URL")
+        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")
     if parts.username is not None or parts.fragment:
-        raise ConfigurationError(f"jwks_urls holds {url!r}: no user name or fragment belongs there")
+        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: no user name or fragment belongs there")
     if parts.scheme != "https" and not (parts.scheme == "http" and (loopback or insecure)):
         raise ConfigurationError(
-            f"jwks_urls holds {url!r}: https is required beyond loopback "
+            f"jwks_urls holds {_shown(url)}: https is required beyond loopback "
             "(insecure_emulator=True allows http, for an emulator in a container)"
         )
     return Endpoint(url, issuer.kind, issuer.region, loopback)
+
+
+def _shown(url: object) -> str:
+    # The part before an "@" may be a password, and messages end in logs.
+    return repr(f"...{url[url.rindex('@') :]}" if isinstance(url, str) and "@" in url else url)

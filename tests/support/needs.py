@@ -26,6 +26,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_pyjwt.py": ("jwt",),
     "adapters/test_starlette.py": ("starlette",),
     "adapters/test_starlette_routes.py": ("starlette",),
+    "aws_lambda/test_cold_start.py": ("aws_lambda_powertools", "jwt"),
+    "aws_lambda/test_powertools.py": ("aws_lambda_powertools",),
+    "aws_lambda/test_runtime.py": ("awslambdaric",),
     "cli": ("click", "rich"),
     "e2e": (
         "fastapi",
@@ -38,6 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "uvicorn",
         "websockets",
     ),
+    "examples/test_lambda_templates.py": ("cfnlint", "hcl2"),
     "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
     "support/drivers/django_asgi.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),

@@ -33,7 +33,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXAMPLE_URL = "http://127.0.0.1:8000/me"
 
 # Variables of a real pool that would spoil the fake one; a key file would even be written to.
-_UNWANTED = tuple(PREFIX + name for name in ("AUDIENCE", "ISSUERS", "KEY_FILE", "TOKEN_USE"))
+_UNWANTED = tuple(
+    PREFIX + name for name in ("AUDIENCE", "BAKED_KEY_FILE", "ISSUERS", "KEY_FILE", "TOKEN_USE", "USER_POOLS")
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -30,6 +30,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flask": ("flask",),
     "flask_async": ("asgiref", "flask"),
     "flask_protect_all": ("flask",),
+    "lambda_rest": (),
+    "lambda_websocket": (),
     "wsgi": (),
     "wsgi_permit": (),
 }

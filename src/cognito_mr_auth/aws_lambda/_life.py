@@ -1,0 +1,55 @@
+"""A function's life: its init, a restored snapshot, and how long an invocation may wait.
+
+Owns the seconds. An outage never fails an init: the first invocation asks again, and answers for it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from cognito_mr_auth.errors import KeysUnavailable
+from cognito_mr_auth.verifier import Verifier
+
+__all__ = ["on_restore", "patience", "warm_up"]
+
+# Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
+# "Runtime hooks for SnapStart"). Two of them are what a caller would wait, too (DESIGN R1).
+INIT_SECONDS = 2.0
+# What is left of an invocation for the answer itself, of which an outage must be one: a function that
+# Lambda ends is started from nothing the next time.
+RESERVE_SECONDS = 0.25
+LEAST_SECONDS = 0.05
+
+
+def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
+    """Ask every endpoint for keys, for at most `seconds`: to be called while the function starts.
+
+    Raises nothing in an outage. Answers that come later still count.
+    """
+    try:
+        verifier.warm(timeout=seconds)
+    except KeysUnavailable:
+        import logging
+
+        logging.getLogger("cognito_mr_auth").warning("no keys at init; the first invocation asks again")
+
+
+def on_restore(verifier: Verifier) -> None:
+    """Have keys asked for after a SnapStart snapshot was restored: those in it may be days old."""
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return
+    try:
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-untyped]
+    except ImportError:  # the managed runtime has it; without it, the first invocation asks
+        return
+    register_after_restore(warm_up, verifier)
+
+
+def patience(context: Any, seconds: float) -> float:
+    """How long to wait for keys: `seconds`, or what the invocation has left (Lambda's context object)."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    if not callable(remaining):  # a test, or a local run
+        return seconds
+    left: float = remaining() / 1000 - RESERVE_SECONDS
+    return max(LEAST_SECONDS, min(seconds, left))

@@ -1,0 +1,123 @@
+"""Routes and patterns as sequences of segments, and where a pattern reaches into a route (pure).
+
+Owns the arithmetic behind a route table. A *pattern* becomes `GET/orders/?*` in an ARN: its None is one
+character or more, "/" included, as IAM matches it. A *route* is what API Gateway resolves: its None is
+one whole segment, and a greedy one ends with one or more. A *shape* stands for all requests that have
+its literals where it has them, and anything in place of its Nones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+__all__ = ["Entry", "Segments", "covers", "meets", "precedence", "reach", "resolve", "text"]
+
+Segments = tuple[str | None, ...]
+"""The verb, then the path's segments; None for a parameter."""
+
+
+class Entry(NamedTuple):
+    """One verb of one route: `demand` says whose it is (an index into the table's policies)."""
+
+    segments: Segments
+    greedy: bool
+    demand: int
+    name: str
+
+
+def text(pattern: Segments) -> str:
+    """What a pattern is in an ARN, below the stage.
+
+    `?*` and not `*`: a parameter is never empty, and "orders/*" would let "orders/" through, which API
+    Gateway may take for "orders".
+    """
+    return "/".join("?*" if each is None else each for each in pattern)
+
+
+def precedence(entry: Entry, *, full_first: bool) -> tuple[bool, tuple[int, ...]]:
+    """What sorts the entries that match one request: the first is the one that API Gateway takes.
+
+    Segment by segment a literal comes before `{param}` before `{proxy+}`; HTTP APIs look for a match
+    without `{proxy+}` first ("Routing API requests", HTTP APIs).
+    """
+    ranks = [0 if each is not None else 1 for each in entry.segments]
+    if entry.greedy:
+        ranks[-1] = 2
+    return full_first and entry.greedy, tuple(ranks)
+
+
+def resolve(shape: Segments, entries: Sequence[Entry]) -> Entry | None:
+    """The entry that most requests of a shape go to; `entries` stand in order of precedence.
+
+    A None of the shape is a segment that no literal of the table equals. There are endless many of
+    those, so an entry takes either some of them, and then this is it, or none.
+    """
+    return next((entry for entry in entries if _takes(entry, shape)), None)
+
+
+def reach(entry: Entry, entries: Sequence[Entry], longest: int) -> Segments | None:
+    """The narrowest pattern for all requests that go to an entry; None if all go to others.
+
+    That is its template, but for a greedy entry beside `{x}`: a single segment goes there, so what is
+    left for it has two or more, and the pattern may say so.
+    """
+    shape = entry.segments
+    while resolve(shape, entries) is not entry:
+        if not entry.greedy or len(shape) > longest:
+            return None
+        shape = (*shape, None)
+    return shape
+
+
+def _takes(entry: Entry, shape: Segments) -> bool:
+    length = len(entry.segments)
+    if len(shape) != length and not (entry.greedy and len(shape) > length):
+        return False
+    return all(mine is None or mine == theirs for mine, theirs in zip(entry.segments, shape, strict=False))
+
+
+def covers(pattern: Segments, shape: Segments) -> bool:
+    """Whether every request of a shape matches the pattern.
+
+    A None of the shape may hold anything, so only a None of the pattern takes it in.
+    """
+    reach = {0}
+    for want in pattern:
+        if want is None:
+            reach = set(range(min(reach, default=len(shape)) + 1, len(shape) + 1))
+        else:
+            reach = {at + 1 for at in reach if at < len(shape) and shape[at] == want}
+    return len(shape) in reach
+
+
+def meets(entry: Entry, pattern: Segments, longest: int) -> Iterator[Segments]:
+    """The shapes of all requests that match the entry's template and the pattern, both.
+
+    `longest` bounds what one None of the pattern takes in. With the table's longest template and one
+    more it loses nothing: beyond that, only a greedy entry's tail grows, its shorter shape resolves
+    alike, and the pattern made of that covers the longer one.
+    """
+    yield from _walk(entry, pattern, longest, 0, ())
+
+
+def _walk(entry: Entry, pattern: Segments, longest: int, at: int, built: Segments) -> Iterator[Segments]:
+    length = len(entry.segments)
+    here = len(built)
+    if at == len(pattern):
+        if here == length or (entry.greedy and here > length):
+            yield built
+        return
+    want = pattern[at]
+    if want is not None:
+        if here < length or entry.greedy:
+            own = entry.segments[here] if here < length else None
+            if own is None or own == want:
+                yield from _walk(entry, pattern, longest, at + 1, (*built, want))
+        return
+    for _ in range(longest):
+        here = len(built)
+        if here >= length and not entry.greedy:
+            return
+        built = (*built, entry.segments[here] if here < length else None)
+        yield from _walk(entry, pattern, longest, at + 1, built)
