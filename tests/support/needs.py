@@ -41,7 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "uvicorn",
         "websockets",
     ),
-    "examples/test_lambda_templates.py": ("cfnlint", "hcl2"),
+    "examples/test_lambda_templates.py": ("cfnlint", "hcl2", "samtranslator"),
     "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
     "support/drivers/django_asgi.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),
