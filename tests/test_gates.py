@@ -98,19 +98,28 @@ def test_the_tool_bites(module: str, arguments: list[str], fault: str, said: str
 # --- import-linter
 
 
-def _floors() -> list[list[str]]:
+def _modules() -> list[str]:
+    """Every module that has a floor, as a path below src/."""
     config = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    layers = config["tool"]["importlinter"]["contracts"][0]["layers"]
-    return [[name.strip().strip("()") for name in layer.split("|")] for layer in layers]
+    return [
+        f"{container}.{name.strip().strip('()')}".replace(".", "/")
+        for contract in config["tool"]["importlinter"]["contracts"]
+        for container in contract.get("containers", ())
+        for layer in contract["layers"]
+        for name in layer.split("|")
+    ]
 
 
 @pytest.fixture
 def house_of_stubs(tree: Path) -> Path:
     """A project with our configuration and an empty module for each name in its floors."""
-    package = tree / "src" / "cognito_mr_auth"
-    package.mkdir()
-    for name in ["__init__", *(name for floor in _floors() for name in floor)]:
-        (package / f"{name}.py").write_text("")
+    for module in ["cognito_mr_auth/__init__", *_modules()]:
+        path = tree / "src" / f"{module}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    (tree / "src" / "cognito_mr_auth" / "aws_lambda.py").rename(
+        tree / "src" / "cognito_mr_auth" / "aws_lambda" / "__init__.py"
+    )
     return tree
 
 

@@ -11,6 +11,7 @@ never answered by a token that says nothing of groups. Evaluation here is pure b
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 from .errors import (
@@ -112,21 +113,42 @@ class Policy:
     def demands(self) -> frozenset[object]:
         """What must all hold for it to pass: one value for each condition that it joins with `&`.
 
-        A policy whose demands include another's is never passed by whoever fails that one.
+        Policies that share a value share that condition; a policy whose demands include another's is
+        never passed by whoever fails that one. Conditions that were written twice may have two values.
         """
+        found: set[object] = set()
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            part = waiting.pop()
+            if id(part) not in seen:
+                seen.add(id(part))
+                waiting += part.joined
+                found |= part.own_demands
+        return frozenset(found)
+
+    @property
+    def joined(self) -> tuple[Policy, ...]:
+        """The two policies that `&` has joined; nothing for any other policy."""
+        return self._parts if self._kind == "and" else ()
+
+    @property
+    def own_demands(self) -> set[object]:
+        """The same as `demands`, without those of the policies that it joins. True is not 1."""
         if self._kind == "and":
-            return self._parts[0].demands | self._parts[1].demands
+            return set()
         if self._kind in ("scopes", "groups"):
             need_all, names = self._value
             if need_all or len(names) == 1:
-                return frozenset((self._kind, name) for name in names)
-        return frozenset({self.form})
-
-    @property
-    def form(self) -> object:
-        """The same value for policies that were written alike; True is not 1."""
-        of = tuple(type(each) for each in self._value) if self._kind == "claim" else ()
-        return self._kind, of, self._value, tuple(part.form for part in self._parts)
+                return {(self._kind, name) for name in names}
+            return {(self._kind, frozenset(names))}
+        if self._kind == "claim":
+            name, value = self._value
+            return {("claim", name, type(value), value)}
+        if self._kind == "max_age":
+            return {("max_age", self._value)}
+        # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
+        return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
     def leaves(self, kind: Kind) -> Iterator[Policy]:
         """The leaves of one kind, from left to right."""
@@ -311,6 +333,9 @@ def check(function: CheckFunction) -> Policy:
     return Policy("check", function)
 
 
+# With more checks that cannot answer, their combinations are not tried: the outage is ours anyway.
+MAX_BROKEN = 8
+
 # What is assumed to be granted, in this order, to find out why a policy did not pass. A check that
 # could not answer comes first: when it would have decided, the refusal is ours and not the caller's.
 _BLAME: tuple[frozenset[str], ...] = (
@@ -326,16 +351,21 @@ def denial(policy: Policy, context: Context) -> AuthError:
     # A check that the evaluation never reached is taken to help: it is not what failed.
     answers = {**helpful, **context.answers}
     broken = [key for key in helpful if answers[key] is not True and answers[key] is not False]
-    # One answer to all is tried for a check that stands both with `~` and without.
-    guesses = (helpful, dict.fromkeys(helpful, True), dict.fromkeys(helpful, False))
-    for guess in guesses if broken else ():
-        guessed = {**answers, **{key: guess[key] for key in broken}}
-        if policy.evaluate(context._replace(answers=guessed)) is True:
-            return CheckUnavailable()
+    if len(broken) > MAX_BROKEN or (broken and _could_pass(policy, context, answers, broken)):
+        return CheckUnavailable()
     for granted in _BLAME:
         if policy.evaluate(context._replace(answers=answers, granted=granted)) is True:
             return _blamed(policy, granted)
     return PolicyDenied()
+
+
+def _could_pass(policy: Policy, context: Context, answers: Mapping[int, object], broken: list[int]) -> bool:
+    """Whether the checks that could not answer have answers with which the policy passes."""
+    for guess in product((True, False), repeat=len(broken)):
+        guessed = {**answers, **dict(zip(broken, guess, strict=True))}
+        if policy.evaluate(context._replace(answers=guessed)) is True:
+            return True
+    return False
 
 
 def _blamed(policy: Policy, granted: frozenset[str]) -> AuthError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from support.lambda_events import KINDS, event, with_token, without_token
 
 from cognito_mr_auth import policy
 from cognito_mr_auth.aws_lambda import Authorizer, Unauthorized
-from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.errors import CheckUnavailable, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 FAKE = FakeUserPool(clock=FakeClock())
@@ -56,6 +57,14 @@ NONSENSE: Mapping[str, tuple[dict[str, Any], str]] = {
         "usage_identifier_key means nothing",
     ),
     "a usage key that is text": ({"usage_identifier_key": "abc"}, "usage_identifier_key"),
+    "a header for TOKEN": ({"kind": "rest-token", "header": "x-token"}, "header means nothing"),
+    "a bare token for AppSync": ({"kind": "appsync", "bare_token": True}, "bare_token means nothing"),
+    "a context for IoT": (
+        {"kind": "iot", "iot_policy": IOT_POLICY, "context": ["sub"]},
+        "context means nothing",
+    ),
+    "a ttl for REST": ({"kind": "rest-request", "ttl": 60}, "ttl means nothing"),
+    "a query of an option's word": ({"kind": "rest-token", "query": "stage"}, "query means nothing"),
     "a cookie without origins": ({"cookie": "token"}, "cookie="),
     "a query with a space": ({"query": "a b"}, "query='a b'"),
     "an empty header": ({"header": ""}, "header=''"),
@@ -100,6 +109,8 @@ UNFIT: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "an async check in routes": (VERIFIER, {"routes": {"GET /": policy.check(_never)}}),
     "an async check in fields": (VERIFIER, {"fields": {"Query.order": policy.check(_never)}}),
     "an async revoked": (FAKE.offline_verifier(revoked=_never), {}),
+    "an async usage key": (VERIFIER, {"usage_identifier_key": _never}),
+    "an async IoT policy": (VERIFIER, {"iot_policy": _never}),
     "an unknown setting": (VERIFIER, {"audience": "x"}),
 }
 
@@ -502,6 +513,37 @@ class Wrapped:
 
     def __init__(self, raw: Any) -> None:
         self.raw_event = raw
+
+
+def _leaking(principal: Any) -> Any:
+    raise KeyError(principal.subject)
+
+
+def test_what_a_hook_raises_is_an_outage() -> None:
+    """It may hold a claim, so it never leaves; the answer is an error, and no refusal."""
+    options: list[tuple[str, dict[str, Any]]] = [
+        ("rest-token", {"usage_identifier_key": _leaking}),
+        ("iot", {"iot_policy": _leaking}),
+    ]
+    for kind, option in options:
+        with pytest.raises(CheckUnavailable) as caught:
+            Authorizer(VERIFIER, **option)(with_token(kind, TOKEN))
+        assert caught.value.__context__ is None
+        assert next(iter(option)) in (caught.value.hint or "")
+
+
+def test_a_bad_token_hears_no_more_than_that() -> None:
+    """Without a good token, no client makes an error of the set-up show."""
+    forged = FAKE.access_token(signed_by="foreign")
+    answer = Authorizer(VERIFIER)(with_token("http-2.0", forged, identitySource=["tenant-1"]))
+    assert answer == {"errorMessage": "Unauthorized"}
+
+
+def test_a_default_route_and_a_table() -> None:
+    """A table cannot name an ARN without a path; that is an error, and no cached Deny."""
+    arn = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/prod/$default"
+    with pytest.raises(ConfigurationError, match=re.escape("ANY /{proxy+}")):
+        Authorizer(VERIFIER, routes={"ANY /{proxy+}": None})(with_token("http-2.0", TOKEN, routeArn=arn))
 
 
 def test_event_classes_are_unwrapped() -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.principal import Principal
 
 from ._arn import MethodArn, statement
+from ._asking import ask
 from ._context import Context
 from ._events import HTTP
 from ._iot import DENIED, IotPolicy
@@ -52,7 +54,7 @@ class Verdict(NamedTuple):
 
     kind: str
     principal: Principal
-    arn: MethodArn | None
+    arn: MethodArn
     seconds: float
     permits: Permits
 
@@ -92,22 +94,25 @@ _EVERYTHING = {"rest-token": "*/*", "rest-request": "*/*", "http-1.0": "*", "htt
 _EVERYTHING["websocket"] = "$connect"
 
 
-def _everything(verdict: Verdict, arn: MethodArn) -> str:
-    return arn.prefix + _EVERYTHING[verdict.kind]
+def _everything(verdict: Verdict) -> str:
+    return verdict.arn.prefix + _EVERYTHING[verdict.kind]
 
 
 def _deny(settings: Settings, verdict: Verdict) -> Answer:
-    arn = _arn(verdict)
-    return _policy(settings, verdict, _document("Deny", _everything(verdict, arn)))
+    return _policy(settings, verdict, _document("Deny", _everything(verdict)))
 
 
 def _allow(settings: Settings, verdict: Verdict) -> Answer:
-    arn = _arn(verdict)
+    arn = verdict.arn
     if settings.routes is not None:
+        if arn.rest == "$default":
+            raise ConfigurationError(
+                "routes cannot name a $default route, whose ARN has no path: make it 'ANY /{proxy+}'"
+            )
         document = settings.routes.document(arn.prefix, verdict.permits, http=verdict.kind in HTTP)
         return _policy(settings, verdict, document)
     if not settings.exact:
-        return _policy(settings, verdict, _document("Allow", _everything(verdict, arn)))
+        return _policy(settings, verdict, _document("Allow", _everything(verdict)))
     # A path that no ARN can name is refused; without a cache, which `exact` asks for, that is all.
     return (
         _deny(settings, verdict)
@@ -116,16 +121,10 @@ def _allow(settings: Settings, verdict: Verdict) -> Answer:
     )
 
 
-def _arn(verdict: Verdict) -> MethodArn:
-    if verdict.arn is None:  # every reader of these kinds has read one
-        raise TypeError("a policy document needs an ARN")
-    return verdict.arn
-
-
 def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
     answer = _allow(settings, verdict)
     if settings.usage_identifier_key is not None:
-        key = settings.usage_identifier_key(verdict.principal)
+        key = ask("usage_identifier_key", settings.usage_identifier_key, verdict.principal)
         if key is not None and (type(key) is not str or not key):
             raise TypeError("usage_identifier_key gave neither a usage plan's API key nor None")
         if key is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cognito_mr_auth._partitions import REGION
 from cognito_mr_auth.errors import ConfigurationError
 
-__all__ = ["MAX_RESOURCE_CHARS", "MethodArn", "statement"]
+__all__ = ["MAX_RESOURCE_CHARS", "NOWHERE", "MethodArn", "statement"]
 
 # "Output from an API Gateway Lambda authorizer": the limit of each Resource in the document.
 MAX_RESOURCE_CHARS = 512
@@ -52,6 +52,10 @@ class MethodArn(NamedTuple):
         """The Resource that is this method and path alone; None where AWS would refuse its length."""
         resource = self.prefix + _SPECIAL.sub(r"${\g<0>}", self.rest)
         return resource if len(resource) <= MAX_RESOURCE_CHARS else None
+
+
+NOWHERE = MethodArn("", "")
+"""In place of an ARN, where events have none."""
 
 
 def statement(effect: str, resources: list[str]) -> dict[str, Any]:

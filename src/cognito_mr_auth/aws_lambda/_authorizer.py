@@ -106,8 +106,8 @@ class Authorizer:
         request = read(event, kind, self._told.reading)
         sources = self._told.sources
         token = find_token(request.inbound, sources._replace(bare=True) if kind in _BARE else sources)
-        _check_cache_key(request, token)
         principal = self._verifier.verify(token, timeout=timeout)
+        _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
         left = self._verifier.seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
         try:

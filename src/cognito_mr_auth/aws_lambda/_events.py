@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from cognito_mr_auth._bearer import Inbound
 from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
 
-from ._arn import MethodArn
+from ._arn import NOWHERE, MethodArn
 
 __all__ = ["HTTP", "KINDS", "REST", "Reading", "Request", "detect", "read", "unwrap"]
 
@@ -32,13 +32,13 @@ class Reading(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What an event tells: the request, the method's ARN (None for AppSync and IoT), the cache key.
+    """What an event tells: the request, the method's ARN (not for AppSync and IoT), the cache key.
 
     `identity` are the values that API Gateway keys its cache with, where the event says so.
     """
 
     inbound: Inbound
-    arn: MethodArn | None = None
+    arn: MethodArn = NOWHERE
     identity: Sequence[str] = ()
 
 

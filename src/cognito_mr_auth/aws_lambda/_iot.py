@@ -14,6 +14,8 @@ from typing import Any
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
 from cognito_mr_auth.principal import Principal
 
+from ._asking import ask, require_callable
+
 __all__ = ["DENIED", "IotPolicy", "IotPolicySource", "answer", "principal_id"]
 
 IotPolicySource = Mapping[str, Any] | list[Any] | str | Callable[[Principal], Any]
@@ -59,9 +61,11 @@ class IotPolicy:
         self._make: Callable[[Principal], Any] | None = None
         self._template: list[dict[str, Any]] = []
         if callable(source):
+            require_callable("iot_policy", source)
             self._make = source
         else:
             self._template = _documents(source)
+            _check_placeholders(self._template)
 
     def of(self, principal: Principal) -> list[dict[str, Any]]:
         """The documents of one principal.
@@ -71,8 +75,12 @@ class IotPolicy:
             ConfigurationError: a callable gave something else than policy documents.
         """
         if self._make is not None:
-            return _documents(self._make(principal))
-        return _documents([_filled(each, principal) for each in self._template])
+            return _documents(ask("iot_policy", self._make, principal))
+
+        def fill(text: str) -> str:
+            return _PLACEHOLDER.sub(lambda match: _value(match[1], principal), text)
+
+        return _documents(_map_strings(self._template, fill))
 
 
 def _documents(source: Any) -> list[dict[str, Any]]:
@@ -101,13 +109,20 @@ def _documents(source: Any) -> list[dict[str, Any]]:
     return documents
 
 
-def _filled(part: Any, principal: Principal) -> Any:
+def _check_placeholders(template: list[dict[str, Any]]) -> None:
+    rest = json.dumps(_map_strings(template, lambda text: _PLACEHOLDER.sub("", text)))
+    if "{cognito:" in rest.lower():
+        raise ConfigurationError("iot_policy: a placeholder is ${cognito:name}, and stands in a value")
+
+
+def _map_strings(part: Any, change: Callable[[str], str]) -> Any:
+    """The same document with every string value changed, and no name."""
     if isinstance(part, str):
-        return _PLACEHOLDER.sub(lambda match: _value(match[1], principal), part)
+        return change(part)
     if isinstance(part, Mapping):
-        return {name: _filled(value, principal) for name, value in part.items()}
+        return {name: _map_strings(value, change) for name, value in part.items()}
     if isinstance(part, list):
-        return [_filled(value, principal) for value in part]
+        return [_map_strings(value, change) for value in part]
     return part
 
 
@@ -123,13 +138,13 @@ def _value(name: str, principal: Principal) -> str:
 def principal_id(principal: Principal) -> str:
     """An alphanumeric name of the principal: its pool, then its subject.
 
-    A UUID stands without its dashes, a machine's subject as it is, anything else as its digest, so
-    that no two subjects of a pool have one name.
+    A UUID stands without its dashes (32 characters), a shorter alphanumeric subject, such as a
+    machine's, as it is, and anything else as its digest (64): no two subjects of a pool have one name.
     """
     subject = principal.subject
     if _UUID.fullmatch(subject):
         subject = subject.replace("-", "")
-    elif not (subject.isascii() and subject.isalnum() and len(subject) <= 64):
+    elif not (subject.isascii() and subject.isalnum() and len(subject) < 32):
         from hashlib import sha256
 
         subject = sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()

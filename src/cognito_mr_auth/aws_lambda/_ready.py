@@ -2,8 +2,8 @@
 
 Owns the names and forms of the COGNITO_AUTHORIZER_* variables. What an option means, and what cannot
 be right, is the authorizer's to say; here its answer gets the variable's name. Reads a mapping that it
-is given, and the one file that it names. An unknown variable of the prefix is an error: a slip in
-"SCOPES" must not leave the API open.
+is given, and the one file that it names. An unknown variable that begins with COGNITO is an error: a
+slip in "SCOPES" must not leave the API open.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ._authorizer import Authorizer
 __all__ = ["PREFIX", "VARIABLES", "build"]
 
 PREFIX: Final = f"{settings.PREFIX}AUTHORIZER_"
+_OURS: Final = settings.PREFIX.rstrip("_")
 
 # A policy document of that size is far beyond what API Gateway takes; a bundle opened by mistake ends here.
 MAX_FILE_BYTES = 256 * 1024
@@ -107,7 +108,8 @@ def build(environment: Mapping[str, str]) -> Authorizer:
         ConfigurationError: naming the variable that is missing or wrong.
     """
     for name in environment:
-        if name.startswith(PREFIX) and name not in VARIABLES:
+        # No code of the user's runs here, so nothing else can be meant by such a name.
+        if name.upper().startswith(_OURS) and name not in VARIABLES | settings.VARIABLES:
             raise ConfigurationError(f"{name}: there is no such variable; see docs/configuration.md")
     verifier = settings.verifier_from(Verifier, environment)
     options: dict[str, Any] = {

@@ -28,9 +28,14 @@ VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # AWS names no limit for a Lambda authorizer's document; a resource policy of API Gateway has this one.
 MAX_DOCUMENT_CHARS = 8192
-# An ARN up to its stage, of a Region with a long name and an API with a custom one; rarely more.
+# An ARN up to its stage, of a Region with a long name: what a document's size is reckoned with.
 PREFIX_CHARS = 80
-# A table whose parameters overlap in more ways than this is none that a person can judge.
+# The same with a stage name of 128 characters, the most that there are: what each ARN must have room for.
+LONGEST_PREFIX_CHARS = 208
+# Deeper routes than any that we have seen; what overlaps grows fast with depth.
+MAX_SEGMENTS = 16
+# A table whose parameters overlap in more ways than this is none that a person can judge, and one that
+# a function's init should not wait for: about a second.
 MAX_OVERLAPS = 20_000
 
 # RFC 3986 pchar without percent-encoding and "*"; a path has one spelling.
@@ -96,8 +101,10 @@ class RouteTable:
         """The document of one principal, for the API and stage of an ARN's prefix.
 
         Raises:
-            ConfigurationError: the prefix is so long that a limit of AWS is passed.
+            ConfigurationError: the prefix is longer than any that AWS makes.
         """
+        if len(prefix) > LONGEST_PREFIX_CHARS:
+            raise ConfigurationError(f"the API's ARN is longer than {LONGEST_PREFIX_CHARS} characters")
         plan = self._plans[http]
         passed = [permits(policy) for policy in self.policies]
         allowed = [prefix + resource for demand, resource in plan.allow if passed[demand]]
@@ -106,26 +113,13 @@ class RouteTable:
             for each in plan.deny
             if passed[each.held] and not passed[each.lacked]
         }
+        if denied and allowed:
+            # A parameter is never empty, and AWS does not say where "orders//audit" goes.
+            denied[prefix + "*//*"] = None
         statements = [statement("Allow", allowed)] if allowed else []
         if denied or not allowed:
             statements.append(statement("Deny", list(denied) or [prefix + "*"]))
-        _check_size([*allowed, *denied])
         return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _check_size(resources: Iterable[str]) -> None:
-    total = 0
-    for resource in resources:
-        total += len(resource) + len('"",')
-        if len(resource) > MAX_RESOURCE_CHARS:
-            raise ConfigurationError(
-                f"routes: a route is too long for an ARN of {MAX_RESOURCE_CHARS} characters"
-            )
-    if total > MAX_DOCUMENT_CHARS:
-        raise ConfigurationError(
-            f"routes: too many for one policy document ({total} of {MAX_DOCUMENT_CHARS} characters); "
-            "join some with {proxy+}, or give them an authorizer of their own"
-        )
 
 
 # -- reading the table --------------------------------------------------------------------------
@@ -166,6 +160,8 @@ def _parse(name: object) -> tuple[str, Segments, bool]:
     segments = tuple(
         None if _PARAMETER.fullmatch(part) or _GREEDY.fullmatch(part) else part for part in parts
     )
+    if len(parts) > MAX_SEGMENTS:
+        raise ConfigurationError(f"routes holds {name!r}: more than {MAX_SEGMENTS} segments")
     if any(_GREEDY.fullmatch(part) for part in parts[:-1]):
         raise ConfigurationError(f"routes holds {name!r}: a greedy parameter stands last")
     if path != "/" and not all(each is None or _is_literal(each) for each in segments):
@@ -207,9 +203,9 @@ class _Planner:
         allow: list[tuple[int, str]] = []
         deny: dict[_Deny, None] = {}
         for line in self._lines:
-            for pattern in self._allowed(line):
-                allow.append((line.demand, text(pattern)))
-                deny.update(dict.fromkeys(self._denied(line, pattern)))
+            patterns = self._allowed(line)
+            allow += [(line.demand, text(pattern)) for pattern in patterns]
+            deny.update(dict.fromkeys(self._denied(line, patterns)))
         plan = _Plan(tuple(allow), tuple(deny))
         _check_plan(plan, len(self._demanded))
         return plan
@@ -219,19 +215,20 @@ class _Planner:
         reaches = (self._reach.get((verb, line.name)) for verb in line.verbs)
         each = [pattern for pattern in reaches if pattern is not None]
         tails = {pattern[1:] for pattern in each}
-        # The root's would be "?*/", which is every path that ends with a slash.
-        if len(each) < len(VERBS) or len(tails) > 1 or tails == {("",)}:
+        # "?*/orders" would be "GET/any/orders", too: the verb's wildcard may cross "/" only where the
+        # path begins with one that could have done so. And a verb beside VERBS must find no Deny missing.
+        if len(each) < len(VERBS) or len(tails) > 1 or min(tails)[0] is not None:
             return each
         joined: Segments = (None, *tails.pop())
-        reached = (shape for _, shape in self._reached(line, joined))
-        return [joined] if all(any(covers(own, shape) for own in each) for shape in reached) else each
+        return each if any(True for _ in self._reached(line, [joined])) else [joined]
 
-    def _reached(self, line: _Line, pattern: Segments) -> Iterator[tuple[Entry, Segments]]:
-        """The shapes of other routes' requests that a pattern takes in, of those that a caller may lack."""
-        for entry in self._entries(pattern):
-            if not self._implied(entry.demand, line.demand):
-                for shape in self._overlap(entry, pattern):
-                    yield entry, shape
+    def _reached(self, line: _Line, patterns: list[Segments]) -> Iterator[tuple[Entry, Segments]]:
+        """The shapes of other routes' requests that patterns take in, of those that a caller may lack."""
+        for pattern in patterns:
+            for entry in self._entries(pattern):
+                if not self._implied(entry.demand, line.demand):
+                    for shape in self._overlap(entry, pattern):
+                        yield entry, shape
 
     def _entries(self, pattern: Segments) -> Iterable[Entry]:
         if pattern[0] is not None:
@@ -252,10 +249,10 @@ class _Planner:
         """Whether nobody can lack the one policy who has passed the others."""
         return self._demanded[lacked] <= frozenset().union(*(self._demanded[each] for each in held))
 
-    def _denied(self, line: _Line, pattern: Segments) -> Iterator[_Deny]:
-        """What must be denied beside one Allow, for each policy that its caller may lack."""
+    def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[_Deny]:
+        """What must be denied beside a line's Allows, for each policy that their caller may lack."""
         shapes: dict[Entry, set[Segments]] = {}
-        for entry, shape in self._reached(line, pattern):
+        for entry, shape in self._reached(line, patterns):
             shapes.setdefault(entry, set()).add(shape)
         wanted: dict[int, dict[Segments, str]] = {}
         for entry, found in shapes.items():
@@ -314,16 +311,18 @@ def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
 
 def _check_plan(plan: _Plan, policies: int) -> None:
     """The longest document that any principal can get, as if policies were passed at will."""
-    prefix = "x" * PREFIX_CHARS
     for resource in [*(each for _, each in plan.allow), *(each.resource for each in plan.deny)]:
-        _check_size([prefix + resource])
+        if LONGEST_PREFIX_CHARS + len(resource) > MAX_RESOURCE_CHARS:
+            raise ConfigurationError(
+                f"routes: a route is too long for an ARN of {MAX_RESOURCE_CHARS} characters"
+            )
     allowed = [0] * policies
     denied = [0] * policies
     for demand, resource in plan.allow:
         allowed[demand] += PREFIX_CHARS + len(resource) + 3
     for _, lacked, resource in {(0, each.lacked, each.resource) for each in plan.deny}:
         denied[lacked] += PREFIX_CHARS + len(resource) + 3
-    total = sum(map(max, allowed, denied))
+    total = sum(map(max, allowed, denied)) + PREFIX_CHARS + len('"*//*",')
     if total > MAX_DOCUMENT_CHARS:
         raise ConfigurationError(
             f"routes: too many for one policy document ({total} of {MAX_DOCUMENT_CHARS} characters); "

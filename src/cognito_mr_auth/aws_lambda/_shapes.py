@@ -98,26 +98,52 @@ def meets(entry: Entry, pattern: Segments, longest: int) -> Iterator[Segments]:
     more it loses nothing: beyond that, only a greedy entry's tail grows, its shorter shape resolves
     alike, and the pattern made of that covers the longer one.
     """
-    yield from _walk(entry, pattern, longest, 0, ())
+    for want, own in zip(pattern, entry.segments, strict=False):
+        if want is None:
+            break
+        if own not in (None, want):
+            return  # most routes differ from most patterns in their first segments
+    # Every branch that is taken leads to a shape: two routes with many parameters have more dead ends
+    # than a start of a function has time for.
+    ends = _ends(entry, pattern, longest)
+    yield from _walk(entry, pattern, longest, ends, 0, ())
 
 
-def _walk(entry: Entry, pattern: Segments, longest: int, at: int, built: Segments) -> Iterator[Segments]:
+def _ends(entry: Entry, pattern: Segments, longest: int) -> list[set[int]]:
+    """For each place in the pattern, the places in the route from which both can come to their end."""
     length = len(entry.segments)
-    here = len(built)
+    wild = pattern.count(None)
+    furthest = max(length, longest * wild + len(pattern) - wild) if entry.greedy else length
+    ends = [set(range(length, furthest + 1))]
+    for want in reversed(pattern):
+        after = ends[-1]
+        if want is None:
+            sums = [0]
+            for here in range(furthest + 1):
+                sums.append(sums[-1] + (here in after))
+            ends.append({h for h in range(furthest) if sums[min(h + longest, furthest) + 1] > sums[h + 1]})
+        else:
+            ends.append({h for h in range(furthest) if h + 1 in after and _own(entry, h) in (None, want)})
+    return ends[::-1]
+
+
+def _own(entry: Entry, here: int) -> str | None:
+    return entry.segments[here] if here < len(entry.segments) else None
+
+
+def _walk(
+    entry: Entry, pattern: Segments, longest: int, ends: list[set[int]], at: int, built: Segments
+) -> Iterator[Segments]:
+    if len(built) not in ends[at]:
+        return
     if at == len(pattern):
-        if here == length or (entry.greedy and here > length):
-            yield built
+        yield built
         return
     want = pattern[at]
     if want is not None:
-        if here < length or entry.greedy:
-            own = entry.segments[here] if here < length else None
-            if own is None or own == want:
-                yield from _walk(entry, pattern, longest, at + 1, (*built, want))
+        yield from _walk(entry, pattern, longest, ends, at + 1, (*built, want))
         return
-    for _ in range(longest):
-        here = len(built)
-        if here >= length and not entry.greedy:
-            return
-        built = (*built, entry.segments[here] if here < length else None)
-        yield from _walk(entry, pattern, longest, at + 1, built)
+    furthest = max(ends[at + 1])
+    for _ in range(min(longest, furthest - len(built))):
+        built = (*built, _own(entry, len(built)))
+        yield from _walk(entry, pattern, longest, ends, at + 1, built)

@@ -17,6 +17,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
 from ._answers import Settings
+from ._asking import require_callable
 from ._context import DEFAULT, Context
 from ._events import HTTP, KINDS, REST, Reading
 from ._iot import IotPolicy, IotPolicySource
@@ -44,6 +45,10 @@ _ONLY_FOR: Mapping[str, frozenset[str]] = {
     "subprotocol": frozenset({"websocket"}),
     "cookie": frozenset({"rest-request", "websocket"}) | HTTP,
     "query": frozenset({"rest-request", "websocket", "iot"}) | HTTP,
+    "header": frozenset({"rest-request", "websocket", "iot"}) | HTTP,
+    "bare_token": REST | HTTP | {"websocket"},
+    "context": frozenset(KINDS) - {"iot"},
+    "ttl": frozenset({"appsync"}),
 }
 
 
@@ -131,6 +136,9 @@ def told(
     return Told(kind, require, policies, reading, places, settings, warm, timeout)
 
 
+_DEFAULTS: Mapping[str, Any] = told.__kwdefaults__ or {}
+
+
 def _check_forms(given: Mapping[str, Any]) -> None:
     for name, words in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
         if given[name] not in words:
@@ -143,9 +151,8 @@ def _check_forms(given: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"header={given['header']!r}: give a header's name")
     if type(given["ttl"]) is not int or not 0 <= given["ttl"] <= MAX_TTL_S:
         raise ConfigurationError(f"ttl={given['ttl']!r}: whole seconds, 0 to {MAX_TTL_S}")
-    key_of = given["usage_identifier_key"]
-    if key_of is not None and not callable(key_of):
-        raise ConfigurationError("usage_identifier_key: give a callable that takes a principal")
+    if given["usage_identifier_key"] is not None:
+        require_callable("usage_identifier_key", given["usage_identifier_key"])
 
 
 def _check_kind(kind: str | None, given: Mapping[str, Any]) -> None:
@@ -154,7 +161,7 @@ def _check_kind(kind: str | None, given: Mapping[str, Any]) -> None:
     if kind not in KINDS:
         raise ConfigurationError(f"kind={kind!r}: one of {', '.join(KINDS)}")
     for name, kinds in _ONLY_FOR.items():
-        if given[name] not in (None, "", "stage", "iam") and kind not in kinds:
+        if given[name] != _DEFAULTS[name] and kind not in kinds:
             raise ConfigurationError(
                 f"{name} means nothing to {kind!r}; it is for {', '.join(sorted(kinds))}"
             )

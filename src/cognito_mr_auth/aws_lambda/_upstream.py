@@ -39,8 +39,8 @@ _ISSUER = re.compile(
 )
 # Cognito's ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
-# A name that no form of an array could have been made into.
-_SINGLE = re.compile(r"[^\s,\[\]]+")
+# A name that no array of several could have been made into.
+_SINGLE = re.compile(r"[^\s,]+")
 
 # Seconds as API Gateway writes them; the exponent is Go's and Java's way with large numbers.
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?", re.ASCII)
@@ -72,8 +72,9 @@ def principal_from_event(event: Any, *, group_separator: str | None = None) -> P
 
     Args:
         event: a dict, or anything with `.raw_event`.
-        group_separator: ",", if no name of a group has a comma in it. The Cognito authorizer of REST
-            APIs joins names with commas, and "a,b" may be one group or two.
+        group_separator: what joins the names of several groups, if it stands in no name: " " for the
+            JWT authorizer of HTTP APIs, "," for the Cognito authorizer of REST APIs. "a,b" may be one
+            group or two, and is refused without it.
 
     Returns:
         A Principal. `iat`, `exp`, `nbf` and `auth_time` are numbers and `cognito:groups` is an array;
@@ -85,8 +86,8 @@ def principal_from_event(event: Any, *, group_separator: str | None = None) -> P
         ClaimRejected: by more than one, or a claim is absent or ambiguous; `hint` says what helps.
         ConfigurationError: for another `group_separator`.
     """
-    if group_separator not in (None, ","):
-        raise ConfigurationError(f"group_separator={group_separator!r}: give ',' or nothing")
+    if group_separator not in (None, *_JOINED.values()):
+        raise ConfigurationError(f"group_separator={group_separator!r}: give ' ' or ',', or nothing")
     handed = _handed(event)
     claims = _as_signed(handed.claims) if handed.form == _OURS else dict(handed.claims)
     use = _text(claims, "token_use", handed)
@@ -178,7 +179,9 @@ def _as_signed(context: Mapping[str, Any]) -> dict[str, Any]:
         "username": "cognito:username" if is_id else "username",
         "groups": _GROUPS,
     }
-    claims = {name: value for name, value in context.items() if name not in (*names, "kind", "user_pool_id")}
+    # A claim that was chosen under its own name may have been a string: groups come from `groups` alone.
+    ours = (*names, "kind", "user_pool_id", _GROUPS)
+    claims = {name: value for name, value in context.items() if name not in ours}
     return claims | {signed: context[name] for name, signed in names.items() if name in context}
 
 
@@ -253,19 +256,24 @@ def _cross_check(principal: Principal, context: Mapping[str, Any]) -> None:
 
 # -- groups -------------------------------------------------------------------------------------
 
+# How an authorizer of API Gateway joins the members of an array, and what says that this is unambiguous.
+_JOINED: Final = {_JWT: " ", _COGNITO: ","}
+
 
 def _groups(value: object, form: str, separator: str | None) -> list[str]:
     """The names, if there is one way to read them."""
     names: object = value
     if isinstance(value, str):
-        names = _from_comma(value, separator) if form == _COGNITO else _READERS[form](value)
+        names = _READERS[form](value, separator if separator == _JOINED.get(form) else None)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        hint = "say group_separator=',' if no name of a group has a comma in it" if form == _COGNITO else None
+        hint = None
+        if form in _JOINED:
+            hint = f"say group_separator={_JOINED[form]!r} if that stands in no group's name"
         _refuse(_GROUPS, "the handed-on groups can be read in more than one way", hint)
     return list(names)
 
 
-def _from_context(text: str) -> object:
+def _from_context(text: str, _separator: str | None) -> object:
     """`_context.flat_groups`, the other way round."""
     if not text.startswith("["):
         return _split(text, " ")
@@ -275,20 +283,34 @@ def _from_context(text: str) -> object:
         return None
 
 
-def _from_jwt(text: str) -> list[str] | None:
-    """The JWT authorizer of HTTP APIs prints an array as "[a b]"; Cognito's names hold no white space."""
-    if text[:1] == "[" and text[-1:] == "]" and text[1:2] != '"':  # in quotes: JSON, and not its own
-        return _split(text[1:-1], " ")
-    return _from_comma(text, None)
+def _from_jwt(text: str, separator: str | None) -> list[str] | None:
+    """The JWT authorizer of HTTP APIs prints an array as "[a b]", and a string as it is.
+
+    Names of a pool's groups hold no white space (CreateGroup), but a pre-token-generation trigger may
+    give others: "[a b]" is one name or two.
+    """
+    if text[:1] != "[" or text[-1:] != "]" or text[1:2] == '"':  # in quotes: JSON, and not its own
+        return None
+    return _members(text[1:-1], separator)
 
 
-_READERS: Mapping[str, Callable[[str], object]] = {_OURS: _from_context, _JWT: _from_jwt}
+def _from_cognito(text: str, separator: str | None) -> list[str] | None:
+    """The Cognito authorizer of REST APIs joins names with commas, which may stand in a name."""
+    bracketed = text[:1] == "[" and text[-1:] == "]"  # another form's array
+    return None if bracketed or (not text and separator is None) else _members(text, separator)
 
 
-def _from_comma(text: str, separator: str | None) -> list[str] | None:
-    if separator is not None and not (text[:1] == "[" and text[-1:] == "]"):  # another form's array
+_READERS: Mapping[str, Callable[[str, str | None], object]] = {
+    _OURS: _from_context,
+    _JWT: _from_jwt,
+    _COGNITO: _from_cognito,
+}
+
+
+def _members(text: str, separator: str | None) -> list[str] | None:
+    if separator is not None:
         return _split(text, separator)
-    return [text] if _SINGLE.fullmatch(text) else None
+    return [text] if _SINGLE.fullmatch(text) else None if text else []
 
 
 def _split(text: str, separator: str) -> list[str] | None:
