@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from traceback import extract_tb
 from typing import Any
 
 import pytest
@@ -229,6 +230,8 @@ def test_outage(kind: str, caplog: pytest.LogCaptureFixture) -> None:
         authorizer(kind, BLIND)(with_token(golden(kind), token()))
     assert "Unauthorized" not in str(caught.value)
     assert caught.value.__context__ is None
+    # The frames below hold the token, and error reporters show frames.
+    assert [frame.name for frame in extract_tb(caught.value.__traceback__)][1:] == ["__call__"]
     assert [each.levelname for each in caplog.records if "authorizer" in each.message] == ["ERROR"]
 
 
@@ -244,6 +247,17 @@ def test_broken_hook(kind: str, hook: str) -> None:
     verifier = FAKE.offline_verifier(revoked=_broken) if hook == "revoked" else VERIFIER
     with pytest.raises(errors.Unavailable):
         authorizer(kind, verifier, **options)(with_token(golden(kind), token()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [("rest-token", "routes"), ("rest-request", "routes"), ("http-2.0", "routes"), ("appsync", "fields")],
+)
+def test_a_broken_check_in_a_table(kind: str, option: str) -> None:
+    """A route's or field's check that cannot answer is an outage, and no Deny that would be cached."""
+    table = {"Query.order" if option == "fields" else "GET /orders": policy.check(_broken)}
+    with pytest.raises(errors.CheckUnavailable):
+        authorizer(kind, **{option: table})(with_token(golden(kind), token()))
 
 
 def test_unauthorized_is_the_word() -> None:

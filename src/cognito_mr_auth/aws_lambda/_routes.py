@@ -200,13 +200,11 @@ class _Planner:
         self._overlaps = 0
 
     def plan(self) -> _Plan:
-        allow: list[tuple[int, str]] = []
-        deny: dict[_Deny, None] = {}
-        for line in self._lines:
-            patterns = self._allowed(line)
-            allow += [(line.demand, text(pattern)) for pattern in patterns]
-            deny.update(dict.fromkeys(self._denied(line, patterns)))
-        plan = _Plan(tuple(allow), tuple(deny))
+        allowed = [(line, self._allowed(line)) for line in self._lines]
+        allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
+        _check_plan(_Plan(allow, ()), len(self._demanded))  # before the work that the rest may be
+        deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
+        plan = _Plan(allow, tuple(deny))
         _check_plan(plan, len(self._demanded))
         return plan
 
