@@ -303,11 +303,12 @@ class Bakery:
         self.heard: list[events.Event] = []
         [self.url, *_] = [each.url for each in self.pool.user_pool().endpoints]
 
-    def lay(self, path: Path, age: float, *, user_pool_id: str | None = None) -> None:
+    def lay(self, path: Path, age: float, *, user_pool_id: str | None = None, url: str = "") -> None:
         """The keys of this moment, in a file that says that they are of that age."""
         document = json.dumps(self.pool.jwks()).encode()
-        record = Record(self.url, self.clock()[0] - age, document)
-        _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [record], [self.url])
+        url = url or self.url
+        record = Record(url, self.clock()[0] - age, document)
+        _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [record], [url])
 
     def verifier(self, **options: Any) -> Verifier:
         """A verifier that has these files and nothing else."""
@@ -395,6 +396,11 @@ def _junk(path: Path) -> None:
             lambda bakery: bakery.lay(bakery.baked, 0, user_pool_id="us-west-2_OTHER"),
             ["read baked: other-pool"],
             id="of-another-pool",
+        ),
+        pytest.param(
+            lambda bakery: bakery.lay(bakery.baked, 0, url="https://keys.example/jwks.json"),
+            ["read baked: other-endpoints"],
+            id="of-other-endpoints",
         ),
     ],
 )

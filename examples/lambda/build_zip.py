@@ -292,7 +292,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="VERSION",
         help=f"{NAME} from an index, not this checkout",
     )
-    add("--user-pool-id", help="the pool whose keys are fetched and baked in")
+    add("--user-pool-id", action="append", help="the pool whose keys are fetched and baked in")
     add("--replica-region", action="append", default=[], metavar="REGION", help="may be repeated")
     add("--jwks-url", metavar="URL", help="ask this endpoint alone, for tests")
     source = parser.add_mutually_exclusive_group()
@@ -301,6 +301,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--no-keys", action="store_true", help="bake none: the function fetches its first keys"
     )
     options = parser.parse_args(arguments)
+    if len(options.user_pool_id or ()) > 1:
+        parser.error("--user-pool-id: one pool; for several, add their files to the zip (baked_key_file)")
+    options.user_pool_id = options.user_pool_id[0] if options.user_pool_id else None
     if not (options.user_pool_id or options.key_file or options.no_keys):
         parser.error("give --user-pool-id, --key-file or --no-keys")
     if options.bytecode and options.python != RUNNING:

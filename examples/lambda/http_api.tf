@@ -103,6 +103,12 @@ resource "aws_lambda_function" "authorizer" {
   filename         = var.authorizer_zip
   source_code_hash = filebase64sha256(var.authorizer_zip)
 
+  # Why a token was refused is logged at INFO; without this, Lambda shows WARNING and above.
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = "INFO"
+  }
+
   environment {
     variables = { for name, value in local.authorizer_environment : name => value if value != "" }
   }

@@ -47,7 +47,8 @@ def is_async(function: object) -> bool:
 def require_policy(require: object) -> None:
     """A function where a policy belongs would be truthy and never asked (H1)."""
     if require is not None and not isinstance(require, Policy):
-        raise TypeError(f"require= takes a policy, not {type(require).__name__}: wrap it in policy.check()")
+        help_ = "wrap it in policy.check()" if callable(require) else 'such as policy.scopes("orders/read")'
+        raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 
 def require_sync(require: Policy | None) -> None:

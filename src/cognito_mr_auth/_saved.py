@@ -24,15 +24,20 @@ def load(pool: UserPool) -> tuple[list[Record], list[Event]]:
     """
     records: list[Record] = []
     events: list[Event] = []
+    urls = {endpoint.url for endpoint in pool.endpoints}
     for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
         if path is None:
             continue
         try:
-            records += key_file.read(path, pool.user_pool_id)
+            found = key_file.read(path, pool.user_pool_id)
         except key_file.KeyFileError as error:
             # A key file of our own is not there yet at the first start; a baked one was left out.
             if path == pool.baked_key_file or error.reason != "missing":
                 events.append(KeyFileProblem(pool.user_pool_id, f"{what}: {error.reason}"))
+        else:
+            records += found
+            if found and urls.isdisjoint(each.url for each in found):
+                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: other-endpoints"))
     return sorted(records, key=_begun), events
 
 

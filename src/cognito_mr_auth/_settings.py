@@ -197,7 +197,7 @@ def json_value(where: str, value: str) -> Any:
             return whole[""]
         fault = "not one JSON value"
     except Malformed as error:
-        fault = str(error)
+        fault = f"{error} (names and strings in double quotes, no comma at an end)"
     raise ConfigurationError(f"{where}: {fault}")
 
 

@@ -166,7 +166,10 @@ MISPLACED: Mapping[str, tuple[str, dict[str, Any]]] = {
     "IoT's event, no policy": ("iot", {}),
     "a WebSocket's event, routes": ("websocket", {"routes": {"GET /": None}}),
     "AppSync's event, routes": ("appsync", {"routes": {"GET /": None}}),
-    "a TOKEN event where REQUEST was told": ("iot", {"kind": "rest-request"}),
+    "IoT's event where REQUEST was told": ("iot", {"kind": "rest-request"}),
+    "a TOKEN event where REQUEST was told": ("rest-token", {"kind": "rest-request"}),
+    "a REQUEST event where TOKEN was told": ("rest-request", {"kind": "rest-token"}),
+    "HTTP 1.0's event where 2.0 was told": ("http-1.0", {"kind": "http-2.0"}),
     "REST's event where IoT was told": ("rest-request", {"kind": "iot", "iot_policy": IOT_POLICY}),
     "AppSync's event where HTTP was told": ("appsync", {"kind": "http-2.0"}),
 }

@@ -113,7 +113,7 @@ def test_several_pools(ready: Ready, keys: Path) -> None:
 
 
 def test_kind(ready: Ready) -> None:
-    """A told kind is not looked for in the event."""
+    """A told kind stands for an event that looks like none."""
     unclear = with_token("http-2.0", token(), version="3.0")
     with pytest.raises(ConfigurationError):
         ready()(unclear)
@@ -630,3 +630,10 @@ def test_a_failed_look_up_is_not_remembered(ready: Ready) -> None:
     [first, second] = out.splitlines()
     assert first.startswith("ConfigurationError COGNITO_USER_POOL_ID is not set")
     assert second == "Authorizer"
+
+
+@pytest.mark.parametrize("name", ["SCOPES", "ANY_SCOPE"])
+def test_scopes_of_id_tokens(name: str, ready: Ready) -> None:
+    """An ID token has no scope, so a requirement that nobody can meet fails the init."""
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name}: ID tokens have no scopes"):
+        ready({"COGNITO_TOKEN_USE": "id"}, **{name: "orders/read"})

@@ -753,3 +753,28 @@ def test_an_outage_is_503() -> None:
     assert (answer["statusCode"], answer["statusDescription"]) == (503, "503 Service Unavailable")
     assert 1 <= int(answer["multiValueHeaders"]["retry-after"][0]) <= 60
     assert "www-authenticate" not in answer["multiValueHeaders"]
+
+
+def _variable(event: Any, context: Any) -> None:
+    principal = event
+    del principal
+
+
+NAMES = {
+    "by position": (lambda event, context, principal: None, True),
+    "by keyword": (lambda event, context, *, principal=None: None, True),
+    "anything": (lambda event, context, **more: None, True),
+    "another name": (lambda event, context, user: None, False),
+    "none": (lambda event, context: None, False),
+    "a variable of that name": (_variable, False),
+}
+
+
+@pytest.mark.parametrize(("handler", "fits"), NAMES.values(), ids=NAMES)
+def test_a_handler_takes_the_principal_by_name(verifier: Verifier, handler: Any, fits: bool) -> None:
+    """One that could not be called is refused when it is decorated, not at the first good request."""
+    if fits:
+        assert requires(verifier)(handler)
+    else:
+        with pytest.raises(TypeError, match="by its name"):
+            requires(verifier)(handler)

@@ -95,6 +95,11 @@ DOCUMENTS: Mapping[str, tuple[Table, tuple[Policy, ...], dict[str, list[str]]]] 
         (READ,),
         {"Allow": ["GET/a/?*"], "Deny": ["GET/a/?*/y", "GET/a/?*/y/"]},
     ),
+    "a middle that needs both": (
+        {"GET /a/{x}": READ, "GET /a/{x}/{y}": READ & WRITE, "GET /a/{x}/{y}/{z}": WRITE},
+        (READ,),
+        {"Allow": ["GET/a/?*"], "Deny": ["GET/a/?*/?*", "GET/a/?*/?*/?*"]},
+    ),
     "the same policy twice": (
         {"GET /a/{x}": READ, "GET /a/{x}/y": AGAIN},
         (READ, AGAIN),

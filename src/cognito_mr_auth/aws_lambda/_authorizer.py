@@ -84,7 +84,7 @@ class Authorizer:
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
         raw = unwrap(event)
-        kind = self._told.kind or detect(raw)
+        kind = self._kind(raw)
         self._check(kind)
         try:
             return self._answer(raw, kind, patience(context, self._told.timeout))
@@ -94,6 +94,19 @@ class Authorizer:
         if isinstance(failure, Unavailable):
             raise failure
         return ANSWERS[kind].refuse()
+
+    def _kind(self, event: Any) -> str:
+        """The event's kind; what was told stands for an event that is none of the known ones."""
+        told = self._told.kind
+        try:
+            found = detect(event)
+        except ConfigurationError:
+            if told is None:
+                raise
+            return told
+        if told not in (None, found):
+            raise ConfigurationError(f"an event of kind {found!r} came, and kind={told!r} was told")
+        return found
 
     def _check(self, kind: str) -> None:
         settings = self._told.settings

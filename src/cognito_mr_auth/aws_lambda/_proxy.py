@@ -22,6 +22,8 @@ __all__ = ["requires"]
 
 Served = Callable[[Any, Any], Any]
 
+_CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
+
 
 def requires(
     verifier: Verifier, *, subprotocol: str | None = None, **options: Unpack[Options]
@@ -60,8 +62,7 @@ def requires(
     timeout = options.get("timeout", DEFAULT_TIMEOUT_S)
 
     def decorate(handler: Any) -> Served:
-        if not callable(handler) or is_async(handler):
-            raise TypeError("requires() guards functions that are no coroutine functions: Lambda awaits none")
+        _check_handler(handler)
 
         @wraps(handler)
         def guarded(event: Any, context: Any) -> Any:
@@ -70,6 +71,17 @@ def requires(
         return guarded
 
     return decorate
+
+
+def _check_handler(handler: Any) -> None:
+    """Raises TypeError for what could not be called; what is no plain function is taken at its word."""
+    if not callable(handler) or is_async(handler):
+        raise TypeError("requires() guards functions that are no coroutine functions: Lambda awaits none")
+    code = getattr(handler, "__code__", None)
+    if code is None or code.co_flags & _CO_VARKEYWORDS:
+        return
+    if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")
 
 
 def _serve(guard: Guard, handler: Callable[..., Any], event: Any, context: Any, timeout: float) -> Any:

@@ -117,6 +117,7 @@ def build(environment: Mapping[str, str]) -> Authorizer:
         for name, (option, form) in _OPTIONS.items()
         if PREFIX + name in environment
     }
+    _check_use(environment)
     options["require"] = _requirement(environment)
     options["routes"] = _routes(environment)
     options["warm"] = _warm(environment, verifier)
@@ -144,6 +145,15 @@ def _requirement(environment: Mapping[str, str]) -> Policy | None:
     return _together(
         _policy(variable, make, settings.items(environment, variable)) for variable, make in named.items()
     )
+
+
+def _check_use(environment: Mapping[str, str]) -> None:
+    """ID tokens have no scopes, so nobody would ever pass."""
+    for name in ("SCOPES", "ANY_SCOPE"):
+        if environment.get(f"{settings.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
+            raise ConfigurationError(
+                f"{PREFIX}{name}: ID tokens have no scopes; see {settings.PREFIX}TOKEN_USE"
+            )
 
 
 def _policy(where: str, make: Callable[..., Policy], names: list[str]) -> Policy:

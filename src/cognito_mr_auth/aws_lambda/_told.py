@@ -136,6 +136,8 @@ def told(
     return Told(kind, require, policies, reading, places, settings, warm, timeout)
 
 
+# Users hear of it when they give an option that there is not: it is the signature of the class.
+told.__qualname__ = "Authorizer"
 _DEFAULTS: Mapping[str, Any] = told.__kwdefaults__ or {}
 
 
