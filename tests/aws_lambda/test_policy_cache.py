@@ -113,7 +113,7 @@ def test_no_random_table_is_betrayed() -> None:
     """Never allows what the table denies, nor denies what it allows; and most tables can be had."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=300)
+    @settings(max_examples=200)
     @given(tables(NEED, ("a", "b"), 4), st.none() | NEED, KIND, st.integers(0, 2**32))
     def play(table: Table, require: Need | None, kind: Kind | None, seed: int) -> None:
         try:
@@ -195,7 +195,7 @@ def test_what_cannot_be_said_is_refused_and_nothing_else() -> None:
     """Of small tables of plain scopes, exactly those that no document can express are refused."""
     seen: Counter[bool] = Counter()
 
-    @settings(max_examples=150)
+    @settings(max_examples=100)
     @given(tables(PLAIN, ("a", "b"), 3), KIND)
     def judge(table: Table, kind: Kind | None) -> None:
         try:
