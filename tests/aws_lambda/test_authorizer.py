@@ -182,6 +182,19 @@ def test_events_that_were_not_meant(kind: str, options: dict[str, Any]) -> None:
         Authorizer(VERIFIER, **options)(with_token(kind, TOKEN))
 
 
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"appsync"}))
+def test_a_stranger_where_a_kind_was_told(kind: str) -> None:
+    """What is told stands for an event of no known shape, if it has what that kind needs."""
+    options = {"iot_policy": IOT_POLICY} if kind == "iot" else {}
+    with pytest.raises(ConfigurationError):
+        Authorizer(VERIFIER, kind=kind, **options)({"Records": []})
+
+
+def test_a_stranger_to_appsync() -> None:
+    """AppSync's events need nothing beside the token: one without is refused."""
+    assert Authorizer(VERIFIER, kind="appsync")({"Records": []})["isAuthorized"] is False
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_told_kinds_answer_as_detected_ones(kind: str) -> None:
     """Telling the kind changes no answer."""
