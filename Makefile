@@ -8,10 +8,10 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint format lock clean
+.PHONY: help demo test test-all lint format lock clean bench bench-smoke bench-install
 
 help: ## Show this list (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/demo.stamp ## Watch the main job: tokens verified while Regions fail
 	$(VENV)/bin/cognito-mr-auth demo
@@ -34,6 +34,31 @@ lint: $(VENV)/dev.stamp ## Run ruff, mypy and import-linter
 format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
+
+# The benchmarks' peers live apart, in an environment made with BENCH_PYTHON; another one makes it anew.
+BENCH_PYTHON ?= $(PYTHON)
+BENCH := .venvs/bench
+BENCH_STAMP = $(BENCH)/$(notdir $(patsubst %/bin/,%,$(dir $(BENCH_PYTHON))))-$(notdir $(BENCH_PYTHON)).stamp
+
+bench: bench-install ## Measure beside the peers: a table, JSON and plots (tens of minutes; BENCH_PYTHON=)
+	$(BENCH)/bin/python -m benchmarks.suite
+
+bench-smoke: bench-install ## Run each benchmark briefly: that it runs, not how fast
+	$(BENCH)/bin/python -m benchmarks.suite --smoke
+
+# Not editable: what is measured is what users get. Each time, for the sources may have changed.
+bench-install: $(BENCH_STAMP)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall .
+
+$(BENCH_STAMP): benchmarks/peers/requirements.txt benchmarks/peers/node/package.json
+	@test -n "$(BENCH_PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
+	"$(BENCH_PYTHON)" -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --requirement benchmarks/peers/requirements.txt
+	mkdir -p .venvs/bench-node
+	cp benchmarks/peers/node/package.json .venvs/bench-node/
+	npm install --prefix .venvs/bench-node --ignore-scripts --no-audit --no-fund --no-package-lock \
+	  || echo "the peer under Node will be missing: npm is, or failed" >&2
+	touch $@
 
 lock: ## Refresh the pins in requirements/*.txt from requirements/*.in
 	sh scripts/lock "$(PYTHON)"

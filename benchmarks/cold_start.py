@@ -41,7 +41,7 @@ ARN = "arn:aws:execute-api:us-west-2:123456789012:abcdef123/prod/GET/orders"
 # Older than refresh_after: such keys are used, and asked for again in the background.
 AGE_SECONDS = 30 * 60
 # Distributions that children may import, with what these require.
-DEPLOYED = ("cachetools", "cryptography", "httpx", "aws-lambda-powertools", "pyjwt", "urllib3")
+DEPLOYED = ("cryptography", "httpx", "aws-lambda-powertools", "pyjwt", "urllib3")
 BASE, OURS = "cryptography's RSA", "ours, keys baked just now"
 
 IMPORT_ALONE = """

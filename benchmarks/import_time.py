@@ -29,7 +29,7 @@ ATTEMPTS = 3
 
 def command(code: str) -> list[str]:
     """A process that sees the packages and nothing else: no .pth file, no environment."""
-    places = [find_spec(name) for name in ("cognito_mr_auth", "cryptography", "cachetools")]
+    places = [find_spec(name) for name in ("cognito_mr_auth", "cryptography")]
     paths = sorted({str(Path(spec.origin).parent.parent) for spec in places if spec and spec.origin})
     return [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {paths!r}\n{code}"]
 

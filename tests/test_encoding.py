@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.refusals import CANARY
 
-from cognito_mr_auth._encoding import B64URL, MAX_DEPTH, Malformed, b64url_decode, json_object
+from cognito_mr_auth._encoding import (
+    B64URL,
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    Malformed,
+    b64url_decode,
+    json_object,
+)
 
 
 def encode(octets: bytes) -> bytes:
@@ -211,3 +218,13 @@ def test_the_reason_holds_no_input(data: str) -> None:
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_arrays_and_objects_are_counted() -> None:
+    """1,024 of them are a document, one more is none; what stands in strings is no bracket."""
+    most = b'{"a":[' + b",".join([b"{}"] * (MAX_CONTAINERS - 2)) + b"]}"
+    assert len(json_object(most)["a"]) == MAX_CONTAINERS - 2
+    with pytest.raises(Malformed, match=r"^too many arrays and objects$"):
+        json_object(most[:-2] + b",[]]}")
+    quoted = b'{"a":"' + b'[{\\"' * MAX_CONTAINERS + b'\\\\","b":[]}'
+    assert json_object(quoted)["b"] == []

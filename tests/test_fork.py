@@ -81,7 +81,7 @@ def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
     with pool.serve(), pool.verifier() as verifier:
         verifier.verify(token)
         [store] = verifier._stores.values()
-        with verifier._cache_lock, store._flights.lock, verifier._crew._lock:
+        with verifier._verified._lock, store._flights.lock, verifier._crew._lock:
             assert in_child(lambda: verifier.verify(token).username) == "bob"
         assert verifier.verify(token).username == "bob"
 
@@ -114,5 +114,5 @@ def test_a_cache_of_the_childs_own(pool: FakeUserPool) -> None:
     verifier: Verifier | None = pool.offline_verifier()
     assert verifier is not None
     verifier.verify(pool.access_token())
-    assert in_child(lambda: len(verifier._cache)) == "0"
-    assert len(verifier._cache) == 1
+    assert in_child(lambda: len(verifier._verified)) == "0"
+    assert len(verifier._verified) == 1

@@ -10,8 +10,10 @@ import pytest
 from support.refusals import CANARY, refused
 
 from cognito_mr_auth._jws import (
+    MAX_HEADERS,
     MAX_KID_CHARS,
     MAX_TOKEN_CHARS,
+    Headers,
     Jws,
     open_jws,
     parse,
@@ -48,7 +50,33 @@ def header(**changes: Any) -> dict[str, Any]:
 def test_the_parts_of_a_token() -> None:
     """Header and payload are read, and the signing input is the very text that was received."""
     text = token(b' {"alg":"RS256","kid":"a-kid"} ', b'{"sub" : "x"}', b"\0\xff")
-    assert parse(text) == Jws("a-kid", {"sub": "x"}, text.rpartition(".")[0].encode(), b"\0\xff")
+    octets = text.encode()
+    assert parse(text) == Jws(
+        "a-kid", {"sub": "x"}, octets.rpartition(b".")[0], b"\0\xff", octets.partition(b".")[0]
+    )
+
+
+def test_a_header_is_read_once() -> None:
+    """A header that was kept is known by its octets; every other one is read in full."""
+    known = Headers()
+    text = token()
+    known.keep(parse(text, known))
+    assert list(known.kids.values()) == ["a-kid"]
+    assert parse(text, known) == parse(text)
+    for other in (header(alg="none"), header(kid=""), header(crit=[]), header(jku="x"), b"{}"):
+        with pytest.raises((TokenMalformed, AlgorithmNotAllowed)):
+            parse(token(other), known)
+    assert len(known.kids) == 1
+
+
+def test_kept_headers_are_bounded() -> None:
+    """At most 64; the kept ones make room, and a header that is kept again takes none."""
+    known = Headers()
+    for number in range(2 * MAX_HEADERS + 1):
+        for _ in range(2):
+            known.keep(parse(token(header(kid=f"kid-{number}")), known))
+        assert len(known.kids) <= MAX_HEADERS
+    assert list(known.kids.values()) == [f"kid-{2 * MAX_HEADERS}"]
 
 
 def test_the_jws_layer_takes_any_payload() -> None:

@@ -15,8 +15,9 @@ import pytest
 from support.refusals import CANARY, refused
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, events, policy
+from cognito_mr_auth._verified import MAX_CACHED_CHARS
 from cognito_mr_auth.testing import MALFORMED, REMOVE, FakeClock, FakeUserPool, SigningKey
-from cognito_mr_auth.verifier import MAX_CACHED_CHARS, WARM_TOGETHER
+from cognito_mr_auth.verifier import WARM_TOGETHER
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_each_refusal(make: Callable[[Any], Any], kind: type[errors.AuthError], 
     for _ in range(2):
         refused(kind, verifier.verify, token)
         refused(kind, lambda: asyncio.run(verifier.averify(token)))
-    assert len(verifier._cache) == 0  # C3
+    assert len(verifier._verified) == 0  # C3
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -208,7 +209,7 @@ def test_the_errors_cover_the_tree() -> None:
 
 def remembered(verifier: Verifier) -> int:
     """How many tokens the verifier remembers."""
-    return len(verifier._cache)
+    return len(verifier._verified)
 
 
 def test_a_hit_is_the_same_principal(pool: FakeUserPool) -> None:
@@ -219,7 +220,7 @@ def test_a_hit_is_the_same_principal(pool: FakeUserPool) -> None:
     assert verifier.verify(token) is principal
     assert outcome(verifier.averify(token)) is principal
     assert verifier.verify(pool.access_token()) is not principal
-    assert all(token.encode() not in key and len(key) == 32 for key in verifier._cache)
+    assert all(token.encode() not in key and len(key) == 32 for key in verifier._verified)
 
 
 def test_a_cached_token_never_yields(pool: FakeUserPool) -> None:

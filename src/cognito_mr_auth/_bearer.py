@@ -34,7 +34,7 @@ _NOT_ONE = 'the Authorization header must be "Bearer", one space and one token, 
 
 # RFC 9110 5.6.2 (token) and RFC 6750 2.1 (b64token). ASCII by construction; both are linear.
 _SCHEME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_B64TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 # RFC 9110 11.2: what follows a comma in the parameters of one other scheme (Digest, AWS4-HMAC-SHA256).
 _PARAMETER = re.compile(r"[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=")
 # RFC 6750 3: what an error_description may not hold.
@@ -120,14 +120,23 @@ def find_token(inbound: Inbound, sources: Sources) -> str:
     return found[0]
 
 
+def _is_b64token(text: str) -> bool:
+    """RFC 6750 2.1: one or more of the alphabet, then any number of "="."""
+    told = text.rstrip("=")
+    # One pass in C over the octets: a third of what a regular expression takes for 1 KB.
+    return bool(told) and not told.encode("utf-8", "replace").translate(None, _B64TOKEN)
+
+
 def _from_header(values: Sequence[str], *, bare: bool) -> str | None:
     if not values:
         return None
     if len(values) > 1:
         raise RequestMalformed(_NOT_ONE)
     value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
-    if bare and _B64TOKEN.fullmatch(value):
+    if bare and _is_b64token(value):
         return value
+    if value[:7].lower() == "bearer " and _is_b64token(value[7:]):  # all but a few: no more to look at
+        return value[7:]
     # WSGI servers join two headers with a comma. A comma inside one header is as wrong (RFC 6750 2.1),
     # unless the scheme is another one whose parameters it divides.
     scheme = _SCHEME.match(value)
@@ -135,8 +144,6 @@ def _from_header(values: Sequence[str], *, bare: bool) -> str | None:
         raise RequestMalformed(_NOT_ONE)
     rest = value[scheme.end() :]
     if scheme[0].lower() == "bearer":  # RFC 9110 11.1: schemes are case-insensitive
-        if rest[:1] == " " and _B64TOKEN.fullmatch(rest, 1):
-            return rest[1:]
         raise RequestMalformed(_NOT_ONE)
     first, *more = rest.split(",")
     if first[:1] not in ("", " ") or not all(map(_PARAMETER.match, more)):
@@ -152,14 +159,14 @@ def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     if not found:
         return None  # an empty one too: that is how a cookie is taken back
     # Two of one name: a sibling domain may have planted one (RFC 6265 8.6).
-    if len(found) > 1 or not _B64TOKEN.fullmatch(found[0]):
+    if len(found) > 1 or not _is_b64token(found[0]):
         raise RequestMalformed("the token's cookie is malformed, or there are several")
     return found[0]
 
 
 def _from_query(inbound: Inbound, name: str | None) -> str | None:
     values = inbound.query(name) if name is not None else ()
-    if len(values) > 1 or not all(map(_B64TOKEN.fullmatch, values)):  # RFC 6750 2.3
+    if len(values) > 1 or not all(map(_is_b64token, values)):  # RFC 6750 2.3
         raise RequestMalformed("the token's query parameter is malformed, or there are several")
     return values[0] if values else None
 
@@ -175,7 +182,7 @@ def split_subprotocols(inbound: Inbound, marker: str | None) -> tuple[str | None
         return None, offered
     at = offered.index(marker) + 1
     token = offered[at] if at < len(offered) else ""
-    if offered.count(marker) > 1 or not _B64TOKEN.fullmatch(token):
+    if offered.count(marker) > 1 or not _is_b64token(token):
         raise RequestMalformed("Sec-WebSocket-Protocol must hold the marker once, and one token after it")
     return token, offered[:at] + offered[at + 1 :]
 

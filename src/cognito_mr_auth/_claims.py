@@ -135,7 +135,7 @@ def _check_audience(claims: Mapping[str, Any], audience: str | None, client: str
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not value:
+    if value.__class__ is not str or not value:
         _refuse(name, "is required and must be a non-empty string")
     return value
 

@@ -48,6 +48,20 @@ class Holdings:
     `snapshot` is replaced in one assignment, so that readers need no lock (R8).
     """
 
+    __slots__ = (
+        "_burnt",
+        "_dice",
+        "_ever",
+        "_words",
+        "confirmed",
+        "endpoints",
+        "pool",
+        "snapshot",
+        "state",
+        "states",
+        "windows",
+    )
+
     def __init__(
         self,
         pool: UserPool,

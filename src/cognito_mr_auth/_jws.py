@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._encoding import B64URL, Malformed, b64url_decode, json_object
+from ._encoding import B64URL, Malformed, b64url_octets, json_object
 from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
-__all__ = ["MAX_TOKEN_CHARS", "Jws", "open_jws", "parse", "verify_signature"]
+__all__ = ["MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
 
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters
 # (facts/tokens.md 4.8). API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
@@ -36,24 +36,53 @@ _PADDING = PKCS1v15()
 _HASH = SHA256()
 
 
+# One pool's tokens have two headers, four in mid-rotation.
+MAX_HEADERS = 64
+
+
+class Headers:
+    """Headers that have been read before, by their segment: its kid (RFC 7515 4.1).
+
+    The same octets say the same, so they are not read again. Only those of tokens whose signature was
+    valid are kept: nobody else fills it. Replaced when full; a reader needs no lock.
+    """
+
+    __slots__ = ("kids",)
+
+    def __init__(self) -> None:
+        self.kids: dict[bytes, str] = {}
+
+    def keep(self, jws: Jws) -> None:
+        """Remember the header of a token whose signature is valid."""
+        if jws.header not in self.kids:
+            self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
+
+
 class Jws(NamedTuple):
-    """The parts of a token, none of them verified yet."""
+    """The parts of a token, none of them verified yet; `header` is the segment as it came."""
 
     kid: str
     payload: dict[str, Any]
     signed: bytes
     signature: bytes
+    header: bytes = b""
 
 
-def parse(token: object) -> Jws:
+def parse(token: object, known: Headers | None = None) -> Jws:
     """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
+
+    `known` are headers that need no second reading.
 
     Raises:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
         AlgorithmNotAllowed: its `alg` is not "RS256".
     """
-    kid, payload, signed, signature = open_jws(token)
-    return Jws(kid, _object(payload, "payload"), signed, signature)
+    header, payload, signed, signature = split(token)
+    kid = None if known is None else known.kids.get(header)
+    if kid is None:
+        kid = _check_header(_object(_decoded(header, "header"), "header"))
+    octets = _decoded(payload, "payload")
+    return Jws(kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
 
 
 def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
@@ -123,7 +152,7 @@ def _check_header(header: dict[str, Any]) -> str:
 
 def _decoded(segment: bytes, name: str) -> bytes:
     try:
-        return b64url_decode(segment)
+        return b64url_octets(segment)  # `split` has seen every character
     except Malformed:
         pass
     raise TokenMalformed(f"the token's {name} is not canonical base64url")

@@ -56,57 +56,85 @@ class Principal:
         claims: every claim of the payload, as signed.
     """
 
-    __slots__ = (
-        "claims",
-        "client_id",
-        "expires_at",
-        "groups",
-        "issued_at",
-        "issuer",
-        "scopes",
-        "subject",
-        "token_use",
-        "user_pool_id",
-        "username",
-    )
+    # The rest is read out of the claims when somebody asks: most requests ask for little of it.
+    __slots__ = ("_groups", "_scopes", "claims", "issuer", "user_pool_id")
 
-    subject: str
-    client_id: str
-    username: str | None
-    token_use: str
-    scopes: frozenset[str]
-    groups: tuple[str, ...]
+    claims: Mapping[str, Any]
     issuer: Issuer
     user_pool_id: str
-    issued_at: float
-    expires_at: float
-    claims: Mapping[str, Any]
+    _groups: tuple[str, ...]
+    _scopes: frozenset[str]
 
     def __init__(self, claims: Mapping[str, Any], *, issuer: Issuer, user_pool_id: str) -> None:
         """Take claims that a verifier has accepted (floor 3 calls this; users get principals)."""
+        frozen = dict(claims)
+        for name, value in claims.items():
+            if value.__class__ is list or value.__class__ is dict:
+                frozen[name] = _freeze(value)
         put = object.__setattr__
-        frozen = {
-            name: _freeze(value) if value.__class__ in (list, dict) else value
-            for name, value in claims.items()
-        }
-        is_access = frozen["token_use"] == "access"
-        scope = frozen.get("scope") if is_access else None
-        groups = frozen.get("cognito:groups")
-        username = frozen.get("username" if is_access else "cognito:username")
         put(self, "claims", MappingProxyType(frozen))
-        put(self, "subject", frozen["sub"])
-        put(self, "token_use", frozen["token_use"])
-        put(self, "client_id", frozen["client_id" if is_access else "aud"])
-        put(self, "username", username if username.__class__ is str else None)
-        # RFC 6749 3.3: single spaces between scopes; empty pieces are nobody's scope.
-        scopes = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
-        put(self, "scopes", scopes)
-        is_list = groups.__class__ is tuple and all(item.__class__ is str for item in groups)
-        put(self, "groups", groups if is_list else ())
         put(self, "issuer", issuer)
         put(self, "user_pool_id", user_pool_id)
-        put(self, "issued_at", frozen["iat"])
-        put(self, "expires_at", frozen["exp"])
+
+    @property
+    def subject(self) -> str:
+        """`sub`."""
+        found: str = self.claims["sub"]
+        return found
+
+    @property
+    def client_id(self) -> str:
+        """`client_id` of an access token, `aud` of an ID token."""
+        found: str = self.claims["client_id" if self.claims["token_use"] == "access" else "aud"]
+        return found
+
+    @property
+    def username(self) -> str | None:
+        """`username` or `cognito:username`; None for a machine."""
+        found = self.claims.get("username" if self.claims["token_use"] == "access" else "cognito:username")
+        return found if found.__class__ is str else None
+
+    @property
+    def token_use(self) -> str:
+        """Either "access" or "id"."""
+        found: str = self.claims["token_use"]
+        return found
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The members of `scope`; empty for ID tokens."""
+        try:
+            return self._scopes
+        except AttributeError:
+            scope = self.claims.get("scope") if self.claims["token_use"] == "access" else None
+            # RFC 6749 3.3: single spaces between scopes; empty pieces are nobody's scope.
+            found = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
+            object.__setattr__(self, "_scopes", found)
+            return found
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """`cognito:groups` in the token's order; empty where absent."""
+        try:
+            return self._groups
+        except AttributeError:
+            groups: Any = self.claims.get("cognito:groups")
+            is_list = groups.__class__ is tuple and all(item.__class__ is str for item in groups)
+            found: tuple[str, ...] = groups if is_list else ()
+            object.__setattr__(self, "_groups", found)
+            return found
+
+    @property
+    def issued_at(self) -> float:
+        """`iat`, seconds since the epoch."""
+        found: float = self.claims["iat"]
+        return found
+
+    @property
+    def expires_at(self) -> float:
+        """`exp`, seconds since the epoch."""
+        found: float = self.claims["exp"]
+        return found
 
     @property
     def is_machine(self) -> bool:

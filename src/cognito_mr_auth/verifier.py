@@ -7,12 +7,9 @@ share every line but the ones that wait.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-from cachetools import LRUCache
 
 from . import _saved as saved
 from ._claims import Expectations, Span, check_claims, check_span, in_time
@@ -21,10 +18,11 @@ from ._drive import adrive, drive, together
 from ._fetch import Fetcher
 from ._fork import track
 from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, require_sync, settle
-from ._jws import Jws, parse, verify_signature
+from ._jws import Headers, Jws, parse, verify_signature
 from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
 from ._snapshot import Clock, Instant, Key
+from ._verified import Verified
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
@@ -34,14 +32,11 @@ from .store import Gear, KeyStore
 
 if TYPE_CHECKING:
     import ssl
-    from hashlib import _Hash as HASH
 
     import httpx
 
 __all__ = ["Verifier"]
 
-# C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
-MAX_CACHED_CHARS = 8 * 1024
 # How many pools are warmed at a time: three endpoints each fit the crew's 16 threads.
 WARM_TOGETHER = 5
 
@@ -126,11 +121,12 @@ class Verifier:
             save=saved.save,
         )
         self._cache_size = cache_size
+        self._headers = Headers()
         self._routes: dict[object, _Route] = {}
         self._stores: dict[str, KeyStore] = {}
         for pool in pools:
             self._add(pool, gear, token_use, float(leeway))
-        self._new_cache()
+        self._verified: Verified[_Entry] = Verified(cache_size)
         track(self)
 
     def _add(self, pool: UserPool, gear: Gear, token_use: str, leeway: float) -> None:
@@ -173,7 +169,8 @@ class Verifier:
             TypeError: for a hook or check that is a coroutine function (use `averify`), or a
                 `require` that is no policy.
         """
-        self.refuse_async_hooks(require)
+        if require is not None or self._revoked_is_async:
+            self.refuse_async_hooks(require)
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else drive(done)
 
@@ -181,7 +178,8 @@ class Verifier:
         self, token: str, *, require: Policy | None = None, timeout: float = PATIENCE_SECONDS
     ) -> Principal:
         """Like `verify`, without blocking the loop; a cached token never yields."""
-        require_policy(require)
+        if require is not None:
+            require_policy(require)
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else await adrive(done)
 
@@ -194,12 +192,12 @@ class Verifier:
     def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
-        digest = self._digest(token)
-        entry = self._recall(digest)
+        digest = self._verified.digest(token)
+        entry = self._verified.find(digest)
         if entry is not None and entry.store.key_now(entry.key.kid, now) is entry.key:
             check_span(entry.span, now[0])  # C2: a hit skips parsing and RSA, nothing else
             return self._finish(entry.principal, now, require)
-        jws = parse(token)
+        jws = parse(token, self._headers)
         route = self._route(jws)
         key = route.store.key_now(jws.kid, now)
         if key is None:
@@ -242,11 +240,11 @@ class Verifier:
     def _accept(self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
         verify_signature(jws, key.public)
+        self._headers.keep(jws)
         span = check_claims(jws.payload, route.expected, now[0])
         principal = Principal(jws.payload, issuer=route.issuer, user_pool_id=route.pool.user_pool_id)
         if digest is not None:
-            with self._cache_lock:
-                self._cache[digest] = _Entry(principal, key, route.store, span)
+            self._verified.keep(digest, _Entry(principal, key, route.store, span))
         return principal
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
@@ -306,33 +304,6 @@ class Verifier:
             raise ConfigurationError("a kid names no key where there are several user pools")
         [store] = self._stores.values()
         return drive(store.resolve(kid, lambda: True, timeout))
-
-    # -- the verified-token cache ---------------------------------------------------------------
-
-    def _new_cache(self) -> None:
-        self._cache_lock = threading.Lock()
-        self._cache: LRUCache[bytes, _Entry] = LRUCache(max(1, self._cache_size))
-        self._sha256: Callable[[bytes], HASH] | None = None
-
-    def _digest(self, token: object) -> bytes | None:
-        """The cache's key: never the token itself (C1)."""
-        if self._cache_size and isinstance(token, str) and len(token) <= MAX_CACHED_CHARS:
-            sha256 = self._sha256 or self._load_sha256()
-            return sha256(str.encode(token, "utf-8", "surrogatepass")).digest()
-        return None
-
-    def _load_sha256(self) -> Callable[[bytes], HASH]:
-        from hashlib import sha256  # it loads a second OpenSSL binding: not before it is needed
-
-        self._sha256 = sha256
-        return sha256
-
-    def _recall(self, digest: bytes | None) -> _Entry | None:
-        if digest is None:
-            return None
-        with self._cache_lock:
-            entry: _Entry | None = self._cache.get(digest)
-        return entry
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -395,4 +366,4 @@ class Verifier:
         self._fetcher.forget()
         for store in self._stores.values():
             store.forget()
-        self._new_cache()
+        self._verified = Verified(self._cache_size)

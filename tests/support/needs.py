@@ -29,6 +29,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "aws_lambda/test_cold_start.py": ("aws_lambda_powertools", "jwt"),
     "aws_lambda/test_powertools.py": ("aws_lambda_powertools",),
     "aws_lambda/test_runtime.py": ("awslambdaric",),
+    "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
     "cli": ("click", "rich"),
     "e2e": (
         "fastapi",
@@ -71,7 +72,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
 
 # What every environment of the tests has, the core-only one included (requirements/core-test.txt).
 EVERYWHERE = {"cognito_mr_auth", "cognito_mr_auth_pytest", "support"}
-EVERYWHERE |= {"cachetools", "certifi", "cryptography", "h11", "httpcore", "httpx"}
+EVERYWHERE |= {"certifi", "cryptography", "h11", "httpcore", "httpx"}
 EVERYWHERE |= {"_pytest", "hypothesis", "pytest"}
 
 

@@ -1,0 +1,101 @@
+"""The servers of section 5: started on a loopback port of their own, watched, and ended by their pid.
+
+Owns the child processes. A server picks its port itself and says it in its log, so that no two race for
+one; nothing that was started outlives its `with`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ._settings import Settings
+
+__all__ = ["GUNICORN", "UVICORN", "Server", "ask", "serving"]
+
+ROOT = Path(__file__).resolve().parents[3]
+HOST = "127.0.0.1"
+# A start takes 1 s here; machines differ.
+START_SECONDS, STOP_SECONDS, ANSWER_SECONDS = 60.0, 10.0, 10.0
+PAUSE_SECONDS = 0.02
+
+UVICORN = ("uvicorn", "--host", HOST, "--port", "0", "--workers", "1", "--no-access-log", "--factory")
+UVICORN += ("benchmarks.suite.apps.fastapi_app:served",)
+GUNICORN = ("gunicorn", "--bind", f"{HOST}:0", "--workers", "1", "--worker-class", "sync")
+GUNICORN += ("--no-control-socket", "benchmarks.suite.apps.flask_app:served()")
+
+_LISTENS = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:([0-9]+)")
+# What would change a child behind our back.
+_FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
+
+
+class Server(NamedTuple):
+    """One that is running."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Of the one route."""
+        return f"http://{HOST}:{self.port}/orders"
+
+
+@contextmanager
+def serving(command: tuple[str, ...], settings: Settings, folder: Path) -> Iterator[Server]:
+    """The application of a variant, from the moment on when it says where it listens."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN)}
+    log = folder / f"{command[0]}-{settings.variant.replace(' ', '-')}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env={**environment, **settings.told(), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Server(_port(process, log))
+    finally:
+        _end(process)
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        said = _LISTENS.search(log.read_text("utf-8", "backslashreplace"))
+        if said:
+            return int(said[1])
+        time.sleep(PAUSE_SECONDS)
+    raise RuntimeError(f"the server did not start:\n{log.read_text('utf-8', 'backslashreplace')}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    finally:
+        with suppress(ProcessLookupError):  # its own session: nobody else is in this group
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(STOP_SECONDS)
+
+
+def ask(server: Server, token: str) -> int:
+    """The status of one request; gunicorn says where it listens before its worker answers, so it waits."""
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", "/orders", headers={"Authorization": f"Bearer {token}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
