@@ -104,12 +104,15 @@ class Flights:
         Without the lock only a hint.
         """
         flight, pace = self.current, self._gear.pace()
-        plan = [] if self.closed else self._held.plan(now, seek=False, everywhere=True)
-        if flight is None or flight.late(now, pace):
-            return plan
-        if flight.queue or flight.idle(pace):
+        stuck: Collection[str] = ()
+        if flight is not None and not flight.late(now, pace):
+            if flight.queue or flight.idle(pace):
+                return []
+            stuck = flight.stuck
+        # Each hit of an aged set comes here, so what can be known without a plan is not planned.
+        if self.closed or (stuck and all(each.url in stuck for each in self._held.endpoints)):
             return []
-        stuck = flight.stuck
+        plan = self._held.plan(now, seek=False, everywhere=True)
         return [each for each in plan if each.url not in stuck]
 
     def begin(
