@@ -228,3 +228,15 @@ def test_arrays_and_objects_are_counted() -> None:
         json_object(most[:-2] + b",[]]}")
     quoted = b'{"a":"' + b'[{\\"' * MAX_CONTAINERS + b'\\\\","b":[]}'
     assert json_object(quoted)["b"] == []
+
+
+def test_depth_is_found_beside_other_brackets() -> None:
+    """Nesting counts wherever it stands, and one level less is a document."""
+
+    def beside(levels: int) -> bytes:
+        return b'{"a":[],"b":' + b"[" * levels + b"]" * levels + b"}"
+
+    assert json_object(beside(MAX_DEPTH - 1))["a"] == []
+    for levels in (MAX_DEPTH, MAX_DEPTH + 1, 500):
+        with pytest.raises(Malformed, match=r"^nested too deeply$"):
+            json_object(beside(levels))
