@@ -27,6 +27,7 @@ __all__ = [
     "Guard",
     "Options",
     "check_flags",
+    "check_name",
     "check_timeout",
     "sources",
 ]
@@ -249,6 +250,12 @@ def check_timeout(timeout: float) -> None:
         raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
 
 
+def check_name(name: str, value: object) -> None:
+    """Raises ConfigurationError for what cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
+    if type(value) is not str or not _NAME.fullmatch(value):
+        raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
+
+
 def check_flags(**flags: object) -> None:
     """Raises ConfigurationError for a flag that is neither True nor False."""
     for name, flag in flags.items():
@@ -268,8 +275,8 @@ def sources(
         ConfigurationError: for a name or an origin that cannot be right.
     """
     for name, value in (("cookie", cookie), ("subprotocol", subprotocol), ("query", query)):
-        if value is not None and (type(value) is not str or not _NAME.fullmatch(value)):
-            raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
+        if value is not None:
+            check_name(name, value)
     if isinstance(allowed_origins, (str, bytes)):
         raise ConfigurationError(f"allowed_origins={allowed_origins!r}: give a list of origins")
     for origin in allowed_origins:

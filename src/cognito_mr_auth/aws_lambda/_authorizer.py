@@ -123,13 +123,20 @@ class Authorizer:
         _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
         left = self._verifier.seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
+        denied = self._denied(principal)
+        if denied is None:
+            return ANSWERS[kind].admit(self._told.settings, verdict)
+        _log(denied)
+        return ANSWERS[kind].forbid(self._told.settings, verdict)
+
+    def _denied(self, principal: Principal) -> PolicyDenied | None:
+        """Why the authorizer's own policy refuses a principal; other errors than that are raised."""
         try:
             if self._told.require is not None:
                 self._verifier.permit(principal, self._told.require)
         except PolicyDenied as error:
-            _log(error)
-            return ANSWERS[kind].forbid(self._told.settings, verdict)
-        return ANSWERS[kind].admit(self._told.settings, verdict)
+            return error.with_traceback(None)
+        return None
 
     def _permits(self, principal: Principal, policy: Policy | None) -> bool:
         """Whether a route's or a field's policy lets the principal pass; an outage is raised."""

@@ -12,6 +12,7 @@ from cognito_mr_auth._bearer import Inbound
 from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
 
 from ._arn import NOWHERE, MethodArn
+from ._raw import mapping, raw_event
 
 __all__ = ["HTTP", "KINDS", "REST", "Reading", "Request", "detect", "read", "unwrap"]
 
@@ -48,7 +49,7 @@ def unwrap(event: Any) -> Mapping[str, Any]:
     Raises:
         ConfigurationError: it is no JSON object.
     """
-    raw = event if isinstance(event, Mapping) else getattr(event, "raw_event", None)
+    raw = raw_event(event)
     if not isinstance(raw, Mapping):
         raise ConfigurationError(_UNKNOWN)
     return raw
@@ -60,7 +61,7 @@ def detect(event: Mapping[str, Any]) -> str:
     Raises:
         ConfigurationError: it is none of them.
     """
-    context = _mapping(event.get("requestContext"))
+    context = mapping(event.get("requestContext"))
     if event.get("type") == "TOKEN":
         return "rest-token"
     if event.get("type") == "REQUEST":
@@ -111,7 +112,7 @@ def _http_1(event: Mapping[str, Any], reading: Reading) -> Request:
 
 
 def _http_2(event: Mapping[str, Any], _reading: Reading) -> Request:
-    http = _mapping(_mapping(event.get("requestContext")).get("http"))
+    http = mapping(mapping(event.get("requestContext")).get("http"))
     cookies = _texts(event.get("cookies"))
     inbound = _inbound(event, http.get("method"))
     headers = inbound.header
@@ -143,14 +144,14 @@ def _appsync(event: Mapping[str, Any], reading: Reading) -> Request:
 
 
 def _iot(event: Mapping[str, Any], reading: Reading) -> Request:
-    data = _mapping(event.get("protocolData"))
+    data = mapping(event.get("protocolData"))
     if "protocolData" not in event:
         raise ConfigurationError(_UNKNOWN)
     if isinstance(event.get("token"), str):  # what AWS IoT itself has picked out
         return Request(_only(reading.header, event["token"]))
-    http = _mapping(data.get("http"))
+    http = mapping(data.get("http"))
     in_headers = _lookup(http.get("headers"), reading.header)
-    found = [*in_headers, *_password(_mapping(data.get("mqtt")).get("password"))]
+    found = [*in_headers, *_password(mapping(data.get("mqtt")).get("password"))]
 
     def header(name: str) -> Sequence[str]:
         return found if name == reading.header else ()
@@ -172,11 +173,6 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], Reading], Request]] = {
 # -- the parts of events ------------------------------------------------------------------------
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in its place: consoles send null for what is absent."""
-    return value if isinstance(value, Mapping) else {}
-
-
 def _texts(value: Any) -> list[str]:
     """A string or an array of strings; anything else in it is no credential of ours."""
     members = value if isinstance(value, (list, tuple)) else [value]
@@ -186,7 +182,7 @@ def _texts(value: Any) -> list[str]:
 def _lookup(headers: object, name: str) -> list[str]:
     """All values under a header's name, in any case, single or several."""
     found: list[str] = []
-    for key, value in _mapping(headers).items():
+    for key, value in mapping(headers).items():
         if key.lower() == name:
             found += _texts(value)
     return found
@@ -206,8 +202,8 @@ def _inbound(event: Mapping[str, Any], method: object) -> Inbound:
         return several or _lookup(event.get("headers"), name)
 
     def query(name: str) -> Sequence[str]:
-        several = _mapping(event.get("multiValueQueryStringParameters")).get(name)
-        return _texts(several) or _texts(_mapping(event.get("queryStringParameters")).get(name))
+        several = mapping(event.get("multiValueQueryStringParameters")).get(name)
+        return _texts(several) or _texts(mapping(event.get("queryStringParameters")).get(name))
 
     return Inbound(method if isinstance(method, str) else "", "", "", header, query=query)
 

@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 from cognito_mr_auth._bearer import Answer, Inbound
 from cognito_mr_auth.errors import ConfigurationError
 
+from ._raw import mapping, raw_event
+
 __all__ = ["Call", "marked", "read", "respond", "without_body"]
 
 _ALB: Final = "alb"
@@ -45,15 +47,15 @@ def read(event: object) -> Call:
     Raises:
         ConfigurationError: the event is of another kind. It shows nothing of the event.
     """
-    raw = _mapping(event if isinstance(event, Mapping) else getattr(event, "raw_event", None))
-    context = _mapping(raw.get("requestContext"))
+    raw = mapping(raw_event(event))
+    context = mapping(raw.get("requestContext"))
     kind = _kind(raw, context)
     header = _headers(raw, kind)
     if kind == _WEBSOCKET:
         offered = [each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")]
         return Call(kind, Inbound("GET", "", "", header, websocket=True, subprotocols=offered))
     if kind == _HTTP_2:
-        method, path = _mapping(context.get("http")).get("method"), raw.get("rawPath")
+        method, path = mapping(context.get("http")).get("method"), raw.get("rawPath")
     else:
         method, path = raw.get("httpMethod"), raw.get("path")
     if not isinstance(method, str) or not isinstance(path, str):
@@ -81,11 +83,6 @@ def _refuse(what: str) -> NoReturn:
     raise ConfigurationError(_WANTED + what)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in its place: consoles send null for what is absent."""
-    return value if isinstance(value, Mapping) else {}
-
-
 # -- headers ------------------------------------------------------------------------------------
 
 
@@ -95,7 +92,7 @@ def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
     `headers` beside them holds the last value of each: with it a duplicate would not be seen.
     """
     several = kind != _HTTP_2 and raw.get("multiValueHeaders") is not None
-    given: Mapping[Any, Any] = _mapping(raw.get("multiValueHeaders" if several else "headers"))
+    given: Mapping[Any, Any] = mapping(raw.get("multiValueHeaders" if several else "headers"))
     cookies = raw.get("cookies") if kind == _HTTP_2 else None
 
     def header(name: str) -> list[str]:
@@ -159,7 +156,7 @@ def marked(response: object, call: Call, marker: str | None) -> object:
     if marker not in call.inbound.subprotocols or not isinstance(response, dict):
         return response
     given = (response.get("headers"), response.get("multiValueHeaders"))
-    names = {str(name).lower() for each in given for name in _mapping(each)}
+    names = {str(name).lower() for each in given for name in mapping(each)}
     if "sec-websocket-protocol" in names:
         return response
-    return {**response, "headers": {**_mapping(response.get("headers")), "Sec-WebSocket-Protocol": marker}}
+    return {**response, "headers": {**mapping(response.get("headers")), "Sec-WebSocket-Protocol": marker}}

@@ -5,12 +5,11 @@ Owns which settings there are, which of them go together, and for which kinds of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from cognito_mr_auth._bearer import Sources
-from cognito_mr_auth._guard import DEFAULT_TIMEOUT_S, check_flags, check_timeout, sources
+from cognito_mr_auth._guard import DEFAULT_TIMEOUT_S, check_flags, check_name, check_timeout, sources
 from cognito_mr_auth._hooks import require_policy
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
@@ -28,9 +27,6 @@ __all__ = ["Options", "Told", "told"]
 DEFAULT_TTL_S = 300
 # "Lambda authorizers" (AppSync): the cache's time is at most an hour.
 MAX_TTL_S = 3600
-
-# RFC 9110 5.6.2: what a header may be named.
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # Settings that mean something to these kinds alone: refused where another kind is told.
 _ONLY_FOR: Mapping[str, frozenset[str]] = {
@@ -146,11 +142,10 @@ def _check_forms(given: Mapping[str, Any]) -> None:
         if given[name] not in words:
             raise ConfigurationError(f"{name}={given[name]!r}: say {' or '.join(map(repr, words))}")
     check_flags(bare_token=given["bare_token"], warm=given["warm"])
-    for name in ("header", "strip_prefix", "strip_suffix"):
+    check_name("header", given["header"])
+    for name in ("strip_prefix", "strip_suffix"):
         if type(given[name]) is not str:
             raise ConfigurationError(f"{name}={given[name]!r}: give a str")
-    if not _NAME.fullmatch(given["header"]):
-        raise ConfigurationError(f"header={given['header']!r}: give a header's name")
     if type(given["ttl"]) is not int or not 0 <= given["ttl"] <= MAX_TTL_S:
         raise ConfigurationError(f"ttl={given['ttl']!r}: whole seconds, 0 to {MAX_TTL_S}")
     if given["usage_identifier_key"] is not None:

@@ -19,6 +19,7 @@ from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
 from cognito_mr_auth.principal import Issuer, Principal
 
 from ._context import DEFAULT, RESERVED
+from ._raw import mapping, raw_event
 
 __all__ = ["principal_from_event", "still_valid"]
 
@@ -134,12 +135,12 @@ def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = t
 
 
 def _handed(event: Any) -> _Handed:
-    raw = _mapping(event if isinstance(event, Mapping) else getattr(event, "raw_event", None))
-    authorizer = _mapping(_mapping(raw.get("requestContext")).get("authorizer"))
+    raw = mapping(raw_event(event))
+    authorizer = mapping(mapping(raw.get("requestContext")).get("authorizer"))
     # An HTTP API with payload 1.0 has `claims` where REST APIs have them, written its own way.
     flat = _JWT if raw.get("version") == "1.0" else _COGNITO
     candidates = (
-        _Handed(_JWT, _present(_mapping(authorizer.get("jwt")).get("claims"))),
+        _Handed(_JWT, _present(mapping(authorizer.get("jwt")).get("claims"))),
         _Handed(flat, _present(authorizer.get("claims"))),
         _Handed(_OURS, _context(authorizer.get("lambda"))),
         _Handed(_OURS, _context(authorizer)),
@@ -155,12 +156,8 @@ def _handed(event: Any) -> _Handed:
     return found[0]
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _present(claims: object) -> dict[str, Any]:
-    return {name: value for name, value in _mapping(claims).items() if value is not None}
+    return {name: value for name, value in mapping(claims).items() if value is not None}
 
 
 def _context(context: object) -> dict[str, Any]:
