@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -67,6 +68,52 @@ def test_a_header_is_read_once() -> None:
         with pytest.raises((TokenMalformed, AlgorithmNotAllowed)):
             parse(token(other), known)
     assert len(known.kids) == 1
+
+
+GOOD = token(payload={"sub": "x"}, signature=b"sign")  # segments of 2 and 3 characters over a multiple of 4
+HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
+
+FAMILIAR: dict[str, Any] = {
+    "good": GOOD,
+    "good, of another class": "subclass",
+    "no text": GOOD.encode(),
+    "too long": f"{HEAD}.{'A' * MAX_TOKEN_CHARS}.{SIGNATURE}",
+    "two parts": f"{HEAD}.{PAYLOAD}",
+    "four parts": f"{GOOD}.{SIGNATURE}",
+    "five parts": f"{GOOD}.{SIGNATURE}.{SIGNATURE}",
+    "a dot at the end": f"{GOOD}.",
+    "a space before": f" {GOOD}",
+    "a line's end": f"{GOOD}\n",
+    "an empty payload": f"{HEAD}..{SIGNATURE}",
+    "an empty signature": f"{HEAD}.{PAYLOAD}.",
+    "not ASCII": f"{HEAD}.{PAYLOAD[:-1]}\u00e9.{SIGNATURE}",
+    "a surrogate": f"{HEAD}.{PAYLOAD[:-1]}\ud800.{SIGNATURE}",
+    "a NUL": f"{HEAD}.{PAYLOAD}.\0{SIGNATURE[1:]}",
+    "the other alphabet": f"{HEAD}.{segment(b'[' * 3 + b'~~~').replace('-', '+')}.{SIGNATURE}",
+    "the other alphabet, signature": f"{HEAD}.{PAYLOAD}.++//",
+    "padded payload": f"{HEAD}.{PAYLOAD}=.{SIGNATURE}",
+    "padded signature": f"{HEAD}.{PAYLOAD}.{SIGNATURE}==",
+    "spare bits": f"{HEAD}.{PAYLOAD}.{SIGNATURE[:-1]}x",
+    "an impossible length": f"{HEAD}.{PAYLOAD}.{SIGNATURE[:-1]}",
+    "no JSON": f"{HEAD}.{segment(b'no JSON')}.{SIGNATURE}",
+    "an array": f"{HEAD}.{segment([])}.{SIGNATURE}",
+    "both wrong": f"{HEAD}.{segment(b'no JSON')}.A",
+}
+
+
+@pytest.mark.parametrize("text", FAMILIAR.values(), ids=FAMILIAR)
+def test_a_known_header_changes_no_answer(text: Any) -> None:
+    """The short way for headers read before ends as the long one does, down to the words."""
+    text = Text(GOOD) if text == "subclass" else text
+    known = Headers()
+    known.keep(parse(GOOD))
+    answers = []
+    for headers in (None, known):
+        try:
+            answers.append(parse(text, headers))
+        except (TokenMalformed, AlgorithmNotAllowed) as error:
+            answers.append((type(error), str(error), error.hint))
+    assert answers[0] == answers[1]
 
 
 def test_kept_headers_are_bounded() -> None:
@@ -376,6 +423,15 @@ def test_another_algorithm_of_the_key_is_invalid(signing_key: SigningKey, algori
     jws = signed(signing_key)
     other = jws._replace(signature=signing_key.sign(jws.signed, algorithm))
     refused(SignatureInvalid, verify_signature, other, public(signing_key))
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unknown", "known"])
+def test_the_digest_that_is_known_is_the_one_that_counts(signing_key: SigningKey, *, known: bool) -> None:
+    """The same verdict with the SHA-256 of what was signed; another one is another text's."""
+    jws, key = signed(signing_key), public(signing_key)
+    assert verify_signature(jws, key, sha256(jws.signed) if known else None) is None
+    refused(SignatureInvalid, verify_signature, jws, key, sha256(jws.signed + b"."))
+    refused(SignatureInvalid, verify_signature, jws._replace(signature=b""), key, sha256(jws.signed))
 
 
 def test_another_key_is_invalid(signing_key: SigningKey) -> None:

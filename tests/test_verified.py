@@ -23,19 +23,31 @@ def test_the_key_is_a_digest(token: str) -> None:
     cache: Verified[int] = Verified(4)
     expected = sha256(token.encode("utf-8", "surrogatepass")).digest()
     rounds = 2 * EARLY_DIGESTS  # from both libraries
-    assert [cache.digest(token) for _ in range(rounds)] == [expected] * rounds
+    assert [cache.digest(token)[0] for _ in range(rounds)] == [expected] * rounds
+
+
+@pytest.mark.parametrize("token", ["a.b.c", Text("header.payload.signature"), "a.b.", "a..", ".b.c"])
+def test_what_is_signed_is_hashed_beside(token: str) -> None:
+    """All before the last dot, from one hash, once hashlib is there; it stays as it was."""
+    cache: Verified[int] = Verified(4)
+    hashes = [cache.digest(token)[1] for _ in range(2 * EARLY_DIGESTS)]
+    assert hashes[: EARLY_DIGESTS - 1] == [None] * (EARLY_DIGESTS - 1)
+    expected = sha256(token.rpartition(".")[0].encode()).digest()
+    for signed in hashes[EARLY_DIGESTS:]:
+        assert signed is not None
+        assert [signed.digest(), signed.digest()] == [expected] * 2
 
 
 @pytest.mark.parametrize("token", [None, b"a.b.c", 5, ["a.b.c"], "x" * (MAX_CACHED_CHARS + 1)], ids=type)
 def test_what_is_not_kept_has_no_key(token: Any) -> None:
     """What is no str, and what is longer than 8 KiB."""
-    assert Verified[int](4).digest(token) is None
+    assert Verified[int](4).digest(token) == (None, None)
 
 
 def test_a_size_of_none_keeps_nothing() -> None:
     """C3: 0 turns it off."""
     cache: Verified[int] = Verified(0)
-    assert cache.digest("a.b.c") is None
+    assert cache.digest("a.b.c") == (None, None)
     assert cache.find(None) is None
 
 

@@ -16,6 +16,7 @@ __all__ = ["Expectations", "Span", "check_claims", "check_span", "time_span"]
 # 9999-12-31T23:59:59Z, the last second that datetime knows; milliseconds and garbage lie beyond.
 MAX_TIME = 253402300799
 
+_NO_TEXT = "is required and must be a non-empty string"
 _CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"
 
 
@@ -28,11 +29,8 @@ class Expectations(NamedTuple):
     leeway: float
 
 
-class Span(NamedTuple):
-    """The moments between which a token is valid, leeway included: from `start`, before `end`."""
-
-    start: float
-    end: float
+Span = tuple[float, float]
+"""The moments between which a token is valid, leeway included: from the first, before the second."""
 
 
 def time_span(claims: Mapping[str, Any], leeway: float) -> Span:
@@ -41,19 +39,24 @@ def time_span(claims: Mapping[str, Any], leeway: float) -> Span:
     Raises:
         ClaimRejected: one of them is absent or no NumericDate; `nbf` may be absent.
     """
-    issued, expires = _moment(claims, "iat"), _moment(claims, "exp")
-    start = max(issued, _moment(claims, "nbf")) if "nbf" in claims else issued
-    return Span(start - leeway, expires + leeway)
+    issued: Any = claims.get("iat")
+    expires: Any = claims.get("exp")
+    if issued.__class__ is not int or not 0 <= issued <= MAX_TIME:
+        _check_moment("iat", issued)
+    if expires.__class__ is not int or not 0 <= expires <= MAX_TIME:
+        _check_moment("exp", expires)
+    if "nbf" in claims:
+        _check_moment("nbf", claims["nbf"])
+        issued = max(issued, claims["nbf"])
+    return issued - leeway, expires + leeway
 
 
-def _moment(claims: Mapping[str, Any], name: str) -> float:
-    value = claims.get(name)
+def _check_moment(name: str, value: Any) -> None:
     # bool is an int to Python, and a comparison with NaN would be False for "expired?".
     if value.__class__ is not int and value.__class__ is not float:
         _refuse(name, "is required and must be a number")
     if not 0 <= value <= MAX_TIME:
         _refuse(name, "is not a plausible time")
-    return value
 
 
 def check_span(span: Span, now: float) -> None:
@@ -62,9 +65,10 @@ def check_span(span: Span, now: float) -> None:
     Raises:
         TokenExpired, TokenNotYetValid: as the names say.
     """
-    if now >= span.end:
+    start, end = span
+    if now >= end:
         raise TokenExpired(hint="get a new one with the refresh token")
-    if now < span.start:
+    if now < start:
         raise TokenNotYetValid(hint=_CLOCKS)
 
 
@@ -86,11 +90,35 @@ def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) 
     """
     span = time_span(claims, expected.leeway)
     check_span(span, now)
-    _text(claims, "sub")
-    use = _text(claims, "token_use")
+    subject, use = claims.get("sub"), claims.get("token_use")
+    if subject.__class__ is not str or not subject:
+        _refuse("sub", _NO_TEXT)
+    if use != expected.token_use or use == "any":
+        _check_use(use, expected.token_use)
+    if "jti" in claims and claims["jti"].__class__ is not str:
+        _refuse("jti", "must be a string")  # RFC 7519 4.1.7
+    client_claim = "client_id" if use == "access" else "aud"
+    client = claims.get(client_claim)
+    if client.__class__ is not str or not client:
+        _refuse(client_claim, _NO_TEXT)
+    if expected.client_ids is not None and client not in expected.client_ids:
+        raise ClaimRejected(
+            f"the token's {client_claim} is none of the configured app clients",
+            claim=client_claim,
+            hint="the token is for another app client of the user pool",
+        )
+    if use == "access" and (expected.audience is not None or "aud" in claims):
+        _check_audience(claims.get("aud"), expected.audience, client)
+    return span
+
+
+def _check_use(use: object, expected: str) -> None:
+    """What is left to say of a `token_use` that is not, letter for letter, the expected one."""
+    if use.__class__ is not str or not use:
+        _refuse("token_use", _NO_TEXT)
     if use not in ("access", "id"):
         _refuse("token_use", 'is neither "access" nor "id"')
-    if expected.token_use not in (use, "any"):
+    if expected not in (use, "any"):
         sent = "an ID token" if use == "id" else "an access token"
         wanted = "access" if use == "id" else "ID"
         raise ClaimRejected(
@@ -98,26 +126,12 @@ def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) 
             claim="token_use",
             hint=f"this is {sent}; send the {wanted} token",
         )
-    if "jti" in claims and claims["jti"].__class__ is not str:
-        _refuse("jti", "must be a string")  # RFC 7519 4.1.7
-    client_claim = "client_id" if use == "access" else "aud"
-    client = _text(claims, client_claim)
-    if expected.client_ids is not None and client not in expected.client_ids:
-        raise ClaimRejected(
-            f"the token's {client_claim} is none of the configured app clients",
-            claim=client_claim,
-            hint="the token is for another app client of the user pool",
-        )
-    if use == "access":
-        _check_audience(claims, expected.audience, client)
-    return span
 
 
-def _check_audience(claims: Mapping[str, Any], audience: str | None, client: str) -> None:
+def _check_audience(held: object, audience: str | None, client: str) -> None:
     """S6: the configured resource, or, where a token names an audience unasked, its own client."""
-    held = claims.get("aud")
     if audience is None:
-        if "aud" in claims and held != client:
+        if held != client:
             raise ClaimRejected(
                 "the token is bound to an audience",
                 claim="aud",
@@ -131,13 +145,6 @@ def _check_audience(claims: Mapping[str, Any], audience: str | None, client: str
             claim="aud",
             hint="request the token with this API as its resource (RFC 8707)",
         )
-
-
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if value.__class__ is not str or not value:
-        _refuse(name, "is required and must be a non-empty string")
-    return value
 
 
 def _refuse(name: str, what: str) -> NoReturn:

@@ -7,15 +7,19 @@ payload.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._encoding import B64URL, Malformed, b64url_octets, json_object
+from ._encoding import B64URL, Malformed, b64url_decode, json_object
 from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 __all__ = ["MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
 
@@ -34,6 +38,8 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 
 _PADDING = PKCS1v15()
 _HASH = SHA256()
+_HASHED = Prehashed(_HASH)
+_tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
 
 
 # One pool's tokens have two headers, four in mid-rotation.
@@ -77,12 +83,31 @@ def parse(token: object, known: Headers | None = None) -> Jws:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
         AlgorithmNotAllowed: its `alg` is not "RS256".
     """
-    header, payload, signed, signature = split(token)
-    kid = None if known is None else known.kids.get(header)
-    if kid is None:
+    if known is None or (found := _familiar(token, known)) is None:
+        header, payload, signed, signature = split(token)
         kid = _check_header(_object(_decoded(header, "header"), "header"))
-    octets = _decoded(payload, "payload")
-    return Jws(kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
+        octets = _decoded(payload, "payload")
+        return Jws(kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
+    kid, octets, signed, decoded, header = found
+    return _tuple(Jws, (kid, _object(octets, "payload"), signed, decoded, header))
+
+
+def _familiar(token: Any, known: Headers) -> tuple[str, bytes, bytes, bytes, bytes] | None:
+    """kid, payload, signing input, signature and header of a token whose header has been read before.
+
+    None for all others and for whatever is not well-formed, so that `split` sees it in O's order.
+    """
+    if token.__class__ is not str or len(token) > MAX_TOKEN_CHARS or not token.isascii():
+        return None
+    signed, _, signature = token.encode().rpartition(b".")
+    header, dot, payload = signed.partition(b".")
+    kid = known.kids.get(header)
+    if kid is None or not dot:
+        return None
+    try:
+        return kid, b64url_decode(payload), signed, b64url_decode(signature), header
+    except Malformed:
+        return None
 
 
 def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
@@ -120,14 +145,19 @@ def _not_compact(text: bytes) -> NoReturn:
     raise TokenMalformed
 
 
-def verify_signature(jws: Jws, key: RSAPublicKey) -> None:
+def verify_signature(jws: Jws, key: RSAPublicKey, signed: HASH | None = None) -> None:
     """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
+
+    `signed` is the SHA-256 of `jws.signed`, where somebody has made it already.
 
     Raises:
         SignatureInvalid: the signature is not this key's.
     """
     try:
-        key.verify(jws.signature, jws.signed, _PADDING, _HASH)
+        if signed is None:
+            key.verify(jws.signature, jws.signed, _PADDING, _HASH)
+        else:
+            key.verify(jws.signature, signed.digest(), _PADDING, _HASHED)
     except InvalidSignature:
         pass
     else:
@@ -152,7 +182,7 @@ def _check_header(header: dict[str, Any]) -> str:
 
 def _decoded(segment: bytes, name: str) -> bytes:
     try:
-        return b64url_octets(segment)  # `split` has seen every character
+        return b64url_decode(segment)
     except Malformed:
         pass
     raise TokenMalformed(f"the token's {name} is not canonical base64url")

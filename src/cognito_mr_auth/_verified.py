@@ -11,7 +11,7 @@ threads had half the throughput of one (benchmarks/suite/growth.py).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-__all__ = ["EARLY_DIGESTS", "MAX_CACHED_CHARS", "Verified"]
+__all__ = ["EARLY_DIGESTS", "MAX_CACHED_CHARS", "Hashes", "Verified"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
@@ -29,11 +29,14 @@ EARLY_DIGESTS = 8
 
 Entry = TypeVar("Entry")
 
+Hashes = tuple[bytes | None, "HASH | None"]
+"""A token's digest, and the hash of all before its last dot, each where there is one."""
+
 
 class Verified(Generic[Entry]):
     """At most `size` entries, at least half as many of those used last; none for a size of 0 (C3)."""
 
-    __slots__ = ("_fresh", "_hashed", "_lock", "_old", "_room", "_size", "_young")
+    __slots__ = ("_fresh", "_hashed", "_lock", "_longest", "_old", "_room", "_size", "_young")
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -41,20 +44,29 @@ class Verified(Generic[Entry]):
         self._lock = threading.Lock()
         self._young: dict[bytes, Entry] = {}
         self._old: dict[bytes, Entry] = {}
-        self._fresh: HASH | None = None
+        self._fresh: Callable[[], HASH] | None = None
+        self._longest = MAX_CACHED_CHARS if size else -1
         self._hashed = 0
 
-    def digest(self, token: object) -> bytes | None:
-        """The cache's key: never the token itself (C1). None for what is not to be kept."""
-        if not self._size or not isinstance(token, str) or len(token) > MAX_CACHED_CHARS:
-            return None
+    def digest(self, token: object) -> Hashes:
+        """The cache's key, never the token itself (C1), and the hash of all before the last dot.
+
+        That is what the token's signature signs (RFC 7515 5.1 step 8), so nothing is hashed twice. No key
+        for what is not to be kept, and no hash from the first few.
+        """
+        if not isinstance(token, str) or len(token) > self._longest:
+            return None, None
         octets = str.encode(token, "utf-8", "surrogatepass")
         if self._fresh is None:
-            return self._early(octets)
+            return self._early(octets), None
+        before, dot, after = octets.rpartition(b".")
         # A copy of a fresh hash object costs half of a new one, for which OpenSSL looks SHA-256 up.
-        state = self._fresh.copy()
-        state.update(octets)
-        return state.digest()
+        signed = self._fresh()
+        signed.update(before)
+        state = signed.copy()
+        state.update(dot)
+        state.update(after)
+        return state.digest(), signed
 
     def _early(self, octets: bytes) -> bytes:
         """The same digest, from the library that is there anyway: hashlib loads a second OpenSSL."""
@@ -62,7 +74,7 @@ class Verified(Generic[Entry]):
         if self._hashed >= EARLY_DIGESTS:
             from hashlib import sha256
 
-            self._fresh = sha256()
+            self._fresh = sha256().copy
         state = Hash(SHA256())
         state.update(octets)
         return state.finalize()

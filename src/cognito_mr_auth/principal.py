@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["Issuer", "Principal"]
+__all__ = ["Issuer", "Principal", "principal_from_payload"]
 
 
 class Issuer(NamedTuple):
@@ -19,6 +19,10 @@ class Issuer(NamedTuple):
     url: str
     kind: str
     region: str
+
+
+_new = object.__new__
+_put = object.__setattr__  # a Principal's own refuses
 
 
 def _freeze(value: Any) -> Any:
@@ -56,48 +60,53 @@ class Principal:
         claims: every claim of the payload, as signed.
     """
 
-    # The rest is read out of the claims when somebody asks: most requests ask for little of it.
-    __slots__ = ("_groups", "_scopes", "claims", "issuer", "user_pool_id")
+    # The rest is read out of the claims when somebody asks: most requests ask for little of it. A dict
+    # is a payload as it was parsed, frozen when somebody asks for all of it.
+    __slots__ = ("_claims", "_groups", "_scopes", "issuer", "user_pool_id")
 
-    claims: Mapping[str, Any]
     issuer: Issuer
     user_pool_id: str
+    _claims: dict[str, Any] | MappingProxyType[str, Any]
     _groups: tuple[str, ...]
     _scopes: frozenset[str]
 
     def __init__(self, claims: Mapping[str, Any], *, issuer: Issuer, user_pool_id: str) -> None:
-        """Take claims that a verifier has accepted (floor 3 calls this; users get principals)."""
-        frozen = dict(claims)
-        for name, value in claims.items():
-            if value.__class__ is list or value.__class__ is dict:
-                frozen[name] = _freeze(value)
-        put = object.__setattr__
-        put(self, "claims", MappingProxyType(frozen))
-        put(self, "issuer", issuer)
-        put(self, "user_pool_id", user_pool_id)
+        """Take claims that were accepted (adapters and copies call this; users get principals)."""
+        _put(self, "_claims", _freeze(dict(claims)))
+        _put(self, "issuer", issuer)
+        _put(self, "user_pool_id", user_pool_id)
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Every claim of the payload, as signed."""
+        held = self._claims
+        if held.__class__ is dict:
+            held = _freeze(held)
+            _put(self, "_claims", held)
+        return held
 
     @property
     def subject(self) -> str:
         """`sub`."""
-        found: str = self.claims["sub"]
+        found: str = self._claims["sub"]
         return found
 
     @property
     def client_id(self) -> str:
         """`client_id` of an access token, `aud` of an ID token."""
-        found: str = self.claims["client_id" if self.claims["token_use"] == "access" else "aud"]
+        found: str = self._claims["client_id" if self._claims["token_use"] == "access" else "aud"]
         return found
 
     @property
     def username(self) -> str | None:
         """`username` or `cognito:username`; None for a machine."""
-        found = self.claims.get("username" if self.claims["token_use"] == "access" else "cognito:username")
+        found = self._claims.get("username" if self._claims["token_use"] == "access" else "cognito:username")
         return found if found.__class__ is str else None
 
     @property
     def token_use(self) -> str:
         """Either "access" or "id"."""
-        found: str = self.claims["token_use"]
+        found: str = self._claims["token_use"]
         return found
 
     @property
@@ -106,10 +115,10 @@ class Principal:
         try:
             return self._scopes
         except AttributeError:
-            scope = self.claims.get("scope") if self.claims["token_use"] == "access" else None
+            scope = self._claims.get("scope") if self._claims["token_use"] == "access" else None
             # RFC 6749 3.3: single spaces between scopes; empty pieces are nobody's scope.
             found = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
-            object.__setattr__(self, "_scopes", found)
+            _put(self, "_scopes", found)
             return found
 
     @property
@@ -118,28 +127,29 @@ class Principal:
         try:
             return self._groups
         except AttributeError:
-            groups: Any = self.claims.get("cognito:groups")
-            is_list = groups.__class__ is tuple and all(item.__class__ is str for item in groups)
-            found: tuple[str, ...] = groups if is_list else ()
-            object.__setattr__(self, "_groups", found)
+            groups: Any = self._claims.get("cognito:groups")
+            is_array = groups.__class__ is tuple or groups.__class__ is list
+            found = tuple(groups) if is_array and all(item.__class__ is str for item in groups) else ()
+            _put(self, "_groups", found)
             return found
 
     @property
     def issued_at(self) -> float:
         """`iat`, seconds since the epoch."""
-        found: float = self.claims["iat"]
+        found: float = self._claims["iat"]
         return found
 
     @property
     def expires_at(self) -> float:
         """`exp`, seconds since the epoch."""
-        found: float = self.claims["exp"]
+        found: float = self._claims["exp"]
         return found
 
     @property
     def is_machine(self) -> bool:
         """Whether this is an app client on its own (client credentials, facts/tokens.md 4.5)."""
-        return self.token_use == "access" and self.subject == self.client_id and "username" not in self.claims
+        is_access = self.token_use == "access"
+        return is_access and self.subject == self.client_id and "username" not in self._claims
 
     def to_dict(self) -> dict[str, Any]:
         """A fresh, JSON-able copy of everything: lists and dicts, scopes sorted."""
@@ -183,6 +193,15 @@ class Principal:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (_thaw(self.claims), tuple(self.issuer), self.user_pool_id))
+
+
+def principal_from_payload(payload: dict[str, Any], issuer: Issuer, user_pool_id: str) -> Principal:
+    """The principal of a payload that a verifier has accepted, and that nobody else holds."""
+    made = _new(Principal)
+    _put(made, "_claims", payload)
+    _put(made, "issuer", issuer)
+    _put(made, "user_pool_id", user_pool_id)
+    return made
 
 
 def _rebuild(claims: dict[str, Any], issuer: tuple[str, str, str], user_pool_id: str) -> Principal:

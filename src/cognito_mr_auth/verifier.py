@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import _saved as saved
 from ._claims import Expectations, Span, check_claims, check_span, in_time
@@ -22,12 +22,12 @@ from ._jws import Headers, Jws, parse, verify_signature
 from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
 from ._snapshot import Clock, Instant, Key
-from ._verified import Verified
+from ._verified import Hashes, Verified
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
-from .principal import Issuer, Principal
+from .principal import Issuer, Principal, principal_from_payload
 from .store import Gear, KeyStore
 
 if TYPE_CHECKING:
@@ -48,22 +48,20 @@ def _system_clock() -> Instant:
     return time.time(), time.monotonic()
 
 
-class _Route(NamedTuple):
+class _Route:
     """Where an accepted `iss` leads."""
 
-    issuer: Issuer
-    pool: UserPool
-    store: KeyStore
-    expected: Expectations
+    __slots__ = ("expected", "issuer", "pool", "store")
+
+    def __init__(self, issuer: Issuer, pool: UserPool, store: KeyStore, expected: Expectations) -> None:
+        self.issuer = issuer
+        self.pool = pool
+        self.store = store
+        self.expected = expected
 
 
-class _Entry(NamedTuple):
-    """A verified token: its principal, the key that verified it, and its times (C2)."""
-
-    principal: Principal
-    key: Key
-    store: KeyStore
-    span: Span
+_Entry = tuple[Principal, Key, KeyStore, Span]
+"""A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
 class Verifier:
@@ -192,24 +190,26 @@ class Verifier:
     def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
-        digest = self._verified.digest(token)
-        entry = self._verified.find(digest)
-        if entry is not None and entry.store.key_now(entry.key.kid, now) is entry.key:
-            check_span(entry.span, now[0])  # C2: a hit skips parsing and RSA, nothing else
-            return self._finish(entry.principal, now, require)
+        hashes = self._verified.digest(token)
+        entry = self._verified.find(hashes[0])
+        if entry is not None:
+            principal, key, store, span = entry
+            if store.key_now(key.kid, now) is key:
+                check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
+                return self._finish(principal, now, require)
         jws = parse(token, self._headers)
         route = self._route(jws)
-        key = route.store.key_now(jws.kid, now)
-        if key is None:
-            return self._waiting(jws, route, digest, require, timeout)
-        return self._finish(self._accept(jws, route, key, digest, now), now, require)
+        found = route.store.key_now(jws.kid, now)
+        if found is None:
+            return self._waiting(jws, route, hashes, require, timeout)
+        return self._finish(self._accept(jws, route, found, hashes, now), now, require)
 
     def _waiting(
-        self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: float
+        self, jws: Jws, route: _Route, hashes: Hashes, require: Policy | None, timeout: float
     ) -> Steps:
         key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
         now = self._clock()
-        done = self._finish(self._accept(jws, route, key, digest, now), now, require)
+        done = self._finish(self._accept(jws, route, key, hashes, now), now, require)
         if isinstance(done, Principal):
             return done
         return (yield from done)
@@ -237,14 +237,16 @@ class Verifier:
             )
         return route
 
-    def _accept(self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant) -> Principal:
+    def _accept(self, jws: Jws, route: _Route, key: Key, hashes: Hashes, now: Instant) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
-        verify_signature(jws, key.public)
+        digest, signed = hashes
+        verify_signature(jws, key.public, signed)
         self._headers.keep(jws)
-        span = check_claims(jws.payload, route.expected, now[0])
-        principal = Principal(jws.payload, issuer=route.issuer, user_pool_id=route.pool.user_pool_id)
+        payload = jws.payload
+        span = check_claims(payload, route.expected, now[0])
+        principal = principal_from_payload(payload, route.issuer, route.pool.user_pool_id)
         if digest is not None:
-            self._verified.keep(digest, _Entry(principal, key, route.store, span))
+            self._verified.keep(digest, (principal, key, route.store, span))
         return principal
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
