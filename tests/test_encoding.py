@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import string
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from support.refusals import CANARY
 
 from cognito_mr_auth._encoding import (
-    B64URL,
     MAX_CONTAINERS,
     MAX_DEPTH,
     Malformed,
@@ -34,7 +34,7 @@ def test_every_octet_string_comes_back(octets: bytes) -> None:
     assert b64url_decode(encode(octets)) == octets
 
 
-@given(st.text(st.sampled_from(B64URL.decode()), max_size=12).map(str.encode))
+@given(st.text(st.sampled_from(string.ascii_letters + string.digits + "-_"), max_size=12).map(str.encode))
 def test_no_two_texts_have_one_value(text: bytes) -> None:
     """RFC 4648 3.5: pad bits MUST be set to zero, and decoders MAY reject the rest: we do."""
     try:

@@ -11,6 +11,7 @@ import pytest
 from support.refusals import CANARY, refused
 
 from cognito_mr_auth._jws import (
+    MAX_HEADER_CHARS,
     MAX_HEADERS,
     MAX_KID_CHARS,
     MAX_TOKEN_CHARS,
@@ -139,6 +140,18 @@ class Text(str):
     """A str of a framework's own class."""
 
     __slots__ = ()
+
+
+@pytest.mark.parametrize(("characters", "good"), [(MAX_HEADER_CHARS, True), (MAX_HEADER_CHARS + 2, False)])
+def test_a_header_has_a_bound(characters: int, *, good: bool) -> None:
+    """2,048 characters: nobody has to decode 16 KiB of garbage to say that it is no header."""
+    room = characters * 3 // 4 - len(json.dumps(header(x="")))
+    text = token(header(x="y" * room))
+    assert len(text.partition(".")[0]) == characters
+    if good:
+        assert parse(text).kid == "a-kid"
+    else:
+        assert "header is longer" in str(refused(TokenMalformed, parse, text))
 
 
 def test_a_subclass_of_str_is_a_str() -> None:

@@ -11,7 +11,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["B64URL", "MAX_DEPTH", "Malformed", "b64url_decode", "json_object"]
+__all__ = ["MAX_DEPTH", "Malformed", "b64url_decode", "json_object"]
 
 # Nesting levels of a document, itself included. Cognito's deepest documented claim is an array of
 # objects (3 levels) and triggers add a few; RFC 8259 section 9 leaves the bound to the reader.
@@ -21,7 +21,6 @@ MAX_DEPTH = 32
 # (facts/tokens.md 4.8), and empty arrays side by side are what costs a reader most for its length.
 MAX_CONTAINERS = 1024
 
-B64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # The last character of a 2- or 3-character group has 4 or 2 bits that no octet uses; only zeros
 # there make the text canonical (RFC 4648 3.5), else several texts would decode to one value.
 _LAST_OF_TWO = frozenset(b"AQgw")

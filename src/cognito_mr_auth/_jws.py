@@ -15,18 +15,20 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._encoding import B64URL, Malformed, b64url_decode, json_object
+from ._encoding import Malformed, b64url_decode, json_object
 from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-__all__ = ["MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
+__all__ = ["MAX_HEADER_CHARS", "MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
 
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters
 # (facts/tokens.md 4.8). API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
 MAX_TOKEN_CHARS = 16 * 1024
 MAX_KID_CHARS = 256
+# The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.
+MAX_HEADER_CHARS = 2048
 
 # Members that would change what is verified or with which key. None is ever read (T3): RFC 7515
 # 4.1.2 to 4.1.6 (keys), 4.1.11 (crit), RFC 7797 (b64), RFC 7516 4.1 (zip, enc), RFC 7518 4.8.1
@@ -39,6 +41,7 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 _PADDING = PKCS1v15()
 _HASH = SHA256()
 _HASHED = Prehashed(_HASH)
+_DOT, _SPACE = b". "
 _tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
 
 
@@ -83,31 +86,13 @@ def parse(token: object, known: Headers | None = None) -> Jws:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
         AlgorithmNotAllowed: its `alg` is not "RS256".
     """
-    if known is None or (found := _familiar(token, known)) is None:
-        header, payload, signed, signature = split(token)
-        kid = _check_header(_object(_decoded(header, "header"), "header"))
-        octets = _decoded(payload, "payload")
-        return Jws(kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
-    kid, octets, signed, decoded, header = found
-    return _tuple(Jws, (kid, _object(octets, "payload"), signed, decoded, header))
-
-
-def _familiar(token: Any, known: Headers) -> tuple[str, bytes, bytes, bytes, bytes] | None:
-    """kid, payload, signing input, signature and header of a token whose header has been read before.
-
-    None for all others and for whatever is not well-formed, so that `split` sees it in O's order.
-    """
-    if token.__class__ is not str or len(token) > MAX_TOKEN_CHARS or not token.isascii():
-        return None
-    signed, _, signature = token.encode().rpartition(b".")
-    header, dot, payload = signed.partition(b".")
-    kid = known.kids.get(header)
-    if kid is None or not dot:
-        return None
-    try:
-        return kid, b64url_decode(payload), signed, b64url_decode(signature), header
-    except Malformed:
-        return None
+    header, payload, signed, signature = split(token)
+    kid = None if known is None else known.kids.get(header)
+    if kid is None:
+        kid = _kid(header)
+    octets = _decoded(payload, "payload")
+    parts = (kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
+    return _tuple(Jws, parts)
 
 
 def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
@@ -117,28 +102,26 @@ def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
         TokenMalformed, AlgorithmNotAllowed: as `parse` does.
     """
     header, payload, signed, signature = split(token)
-    kid = _check_header(_object(_decoded(header, "header"), "header"))
+    kid = _kid(header)
     return kid, _decoded(payload, "payload"), signed, _decoded(signature, "signature")
 
 
 def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
-    """The three segments and the signing input, of a str of the right size and characters."""
+    """Header, payload, signing input, signature, as they came: of a str of the right size with two dots."""
     if not isinstance(token, str):
         raise TokenMalformed(hint="pass the token as a str")
     if len(token) > MAX_TOKEN_CHARS:
         raise TokenMalformed(f"the token is longer than {MAX_TOKEN_CHARS} characters")
     text = str.encode(token, "utf-8", "replace")
-    # What remains without the base64url alphabet must be the two dots, in one pass of C.
-    if text.translate(None, B64URL) != b"..":
-        _not_compact(text)
     signed, _, signature = text.rpartition(b".")
-    header, _, payload = signed.partition(b".")
+    header, dot, payload = signed.partition(b".")
+    if not dot or _DOT in payload or _SPACE in header:
+        _not_compact(text)
     return header, payload, signed, signature
 
 
 def _not_compact(text: bytes) -> NoReturn:
-    dots = text.count(b".")
-    if dots == 4:  # RFC 7516 3.1: five parts are a JWE
+    if text.count(b".") == 4:  # RFC 7516 3.1: five parts are a JWE
         raise TokenMalformed(hint="this is an encrypted token, perhaps a refresh token")
     if text[:7].lower() == b"bearer ":
         raise TokenMalformed(hint='pass the token without "Bearer "')
@@ -163,6 +146,12 @@ def verify_signature(jws: Jws, key: RSAPublicKey, signed: HASH | None = None) ->
     else:
         return
     raise SignatureInvalid
+
+
+def _kid(segment: bytes) -> str:
+    if len(segment) > MAX_HEADER_CHARS:
+        raise TokenMalformed(f"the token's header is longer than {MAX_HEADER_CHARS} characters")
+    return _check_header(_object(_decoded(segment, "header"), "header"))
 
 
 def _check_header(header: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ REFUSED = [
     ("prose", "refused: the token is malformed"),
     ("five_segments", "hint: this is an encrypted token"),
     ("bearer_prefix", 'hint: pass the token without "Bearer "'),
-    ("padded_payload", "refused: the token is malformed"),
+    ("padded_payload", "refused: the payload is unreadable: not base64url"),
     ("noncanonical_payload", "refused: the payload is unreadable: not canonical base64url"),
     ("header_not_object", "refused: the header is unreadable: not a JSON object"),
     ("payload_duplicate_member", "refused: the payload is unreadable: duplicate member"),
