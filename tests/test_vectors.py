@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,6 @@ def test_pkcs1_signatures(vectors_dir: Path) -> None:
         for test in group["tests"]:
             jws = Jws("", {}, bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"]))
             end = verdict(verify_signature, jws, keys.keys["none"].public)
-            assert verdict(verify_signature, jws, keys.keys["none"].public, sha256(jws.signed)) == end
             found[test["result"], end] += 1
     # In the "acceptable" one the padding lacks a NULL; a strict verifier refuses it.
     assert found == {

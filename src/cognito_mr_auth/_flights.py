@@ -4,8 +4,6 @@ Owns the lock of a pool's store, and what happens under it and right after it. N
 a callback or a waiter: whatever a spell under the lock leaves to do goes into a `Batch`.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Collection, Iterable
 from random import random
@@ -315,7 +313,7 @@ class Flights:
             if done is not None:
                 done.set_result(None)
 
-    def _saved_all(self) -> Future[None] | None:
+    def _saved_all(self) -> "Future[None] | None":
         with self.lock:
             self._saving = False
             if self._unsaved:
@@ -344,7 +342,7 @@ class _Request:
         self._flights.fly(self._ask)
 
 
-def _new_round() -> Future[None]:
+def _new_round() -> "Future[None]":
     from concurrent.futures import Future
 
     # Running from birth, so that a waiter's cancellation cannot cancel it for the others.

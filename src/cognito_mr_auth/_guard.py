@@ -8,7 +8,7 @@ all of it. Adapters hand in what they were given and hold no decision of their o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import TypedDict
 
 from . import _bearer as bearer
@@ -175,20 +175,23 @@ class Guard:
         patience = self._timeout if timeout is None else timeout
         return self.verifier.verify(token, require=self._both(require), timeout=patience)
 
-    async def averify(
+    def averify(
         self,
         inbound: Inbound,
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109 - the same word in sync and async
-    ) -> Principal | None:
-        """Like `verify`, for asyncio."""
+        timeout: float | None = None,
+    ) -> Awaitable[Principal | None]:
+        """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
+
+        Raises, before anything is awaited: AuthError, for a request whose credential is none.
+        """
         token = self._token(inbound, always=always)
         if token is None:
-            return None
+            return _nobody()
         patience = self._timeout if timeout is None else timeout
-        return await self.verifier.averify(token, require=self._both(require), timeout=patience)
+        return self.verifier.averify(token, require=self._both(require), timeout=patience)
 
     def _token(self, inbound: Inbound, *, always: bool) -> str | None:
         if self.is_preflight(inbound):
@@ -205,8 +208,8 @@ class Guard:
     def is_preflight(self, inbound: Inbound) -> bool:
         """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9)."""
         return (
-            self._preflight
-            and inbound.method == "OPTIONS"
+            inbound.method == "OPTIONS"
+            and self._preflight
             and not inbound.websocket
             and bool(inbound.header("origin"))
             and bool(inbound.header("access-control-request-method"))
@@ -242,6 +245,10 @@ class Guard:
         """The response to a request that may not pass."""
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
+
+
+async def _nobody() -> None:
+    """Who sent a request that may pass without a token."""
 
 
 def check_timeout(timeout: float) -> None:

@@ -5,9 +5,7 @@ and nothing here reads a claim. Each error is built without the decoder's except
 payload.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -16,10 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ._encoding import Malformed, b64url_decode, json_object
+from ._sha256 import sha256
 from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
 
 __all__ = ["MAX_HEADER_CHARS", "MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
 
@@ -39,10 +35,19 @@ _FORBIDDEN = frozenset({"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc",
 _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 
 _PADDING = PKCS1v15()
-_HASH = SHA256()
-_HASHED = Prehashed(_HASH)
+_HASHED = Prehashed(SHA256())
 _DOT, _SPACE = b". "
 _tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
+
+
+class Jws(NamedTuple):
+    """The parts of a token, none of them verified yet; `header` is the segment as it came."""
+
+    kid: str
+    payload: dict[str, Any]
+    signed: bytes
+    signature: bytes
+    header: bytes = b""
 
 
 # One pool's tokens have two headers, four in mid-rotation.
@@ -65,16 +70,6 @@ class Headers:
         """Remember the header of a token whose signature is valid."""
         if jws.header not in self.kids:
             self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
-
-
-class Jws(NamedTuple):
-    """The parts of a token, none of them verified yet; `header` is the segment as it came."""
-
-    kid: str
-    payload: dict[str, Any]
-    signed: bytes
-    signature: bytes
-    header: bytes = b""
 
 
 def parse(token: object, known: Headers | None = None) -> Jws:
@@ -128,19 +123,15 @@ def _not_compact(text: bytes) -> NoReturn:
     raise TokenMalformed
 
 
-def verify_signature(jws: Jws, key: RSAPublicKey, signed: HASH | None = None) -> None:
+def verify_signature(jws: Jws, key: RSAPublicKey) -> None:
     """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
-
-    `signed` is the SHA-256 of `jws.signed`, where somebody has made it already.
 
     Raises:
         SignatureInvalid: the signature is not this key's.
     """
     try:
-        if signed is None:
-            key.verify(jws.signature, jws.signed, _PADDING, _HASH)
-        else:
-            key.verify(jws.signature, signed.digest(), _PADDING, _HASHED)
+        # The same verdict as with SHA-256 in one call, which takes longer to look its hash up.
+        key.verify(jws.signature, sha256(jws.signed), _PADDING, _HASHED)
     except InvalidSignature:
         pass
     else:

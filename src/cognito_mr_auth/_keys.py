@@ -4,8 +4,6 @@ Owns which public keys may be used at all and which key a `kid` means. Pure: no 
 A document is data from the network: nothing in it is trusted to have a type.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple

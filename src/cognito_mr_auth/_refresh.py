@@ -4,8 +4,6 @@ Owns every decision about asking. Pure: moments, states and random draws come in
 lock, starts nothing, and knows no URL but the ones it is handed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -100,7 +98,7 @@ class Budget(NamedTuple):
     level: float
     at: Instant
 
-    def take(self, now: Instant) -> Budget | None:
+    def take(self, now: Instant) -> "Budget | None":
         """The budget after one flight, or None when there is none to spend."""
         level = min(BUDGET_BURST, self.level + elapsed(now, self.at) / BUDGET_SECONDS)
         return Budget(level - 1.0, now) if level >= 1.0 else None

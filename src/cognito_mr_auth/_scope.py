@@ -53,22 +53,18 @@ def inbound(scope: Scope) -> Inbound:
         wanted = name.encode()
         return [value.decode("latin-1") for key, value in headers if key == wanted]
 
-    websocket = scope["type"] == "websocket"
-    return Inbound(
-        "" if websocket else scope["method"],
-        _route_path(scope),
-        (scope.get("raw_path") or b"").decode("latin-1"),
-        header,
-        websocket,
-        _subprotocols(scope, header) if websocket else (),
-    )
-
-
-def _route_path(scope: Scope) -> str:
-    """The path below `root_path`, which is what routers match (as Starlette's get_route_path)."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) :][:1] in ("", "/"):
+    if scope.get("root_path"):
+        path = _route_path(path, scope["root_path"])
+    raw_path = (scope.get("raw_path") or b"").decode("latin-1")
+    if scope["type"] == "websocket":
+        return Inbound("", path, raw_path, header, True, _subprotocols(scope, header))
+    return Inbound(scope["method"], path, raw_path, header)
+
+
+def _route_path(path: str, root: str) -> str:
+    """The path below `root_path`, which is what routers match (as Starlette's get_route_path)."""
+    if path.startswith(root) and path[len(root) :][:1] in ("", "/"):
         return path[len(root) :]
     return path
 

@@ -3,14 +3,15 @@
 Owns shapes alone. Nothing here changes after it was made, so a reader needs no lock (R8).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+else:
+    # Annotations are no strings in this house's modules of values, and this floor knows no cryptography.
+    RSAPublicKey = Any
 
 __all__ = [
     "NO_KEYS",

@@ -11,32 +11,23 @@ threads had half the throughput of one (benchmarks/suite/growth.py).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Iterator
+from typing import Generic, TypeVar
 
-from cryptography.hazmat.primitives.hashes import SHA256, Hash
+from ._sha256 import sha256
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
-
-__all__ = ["EARLY_DIGESTS", "MAX_CACHED_CHARS", "Hashes", "Verified"]
+__all__ = ["MAX_CACHED_CHARS", "Verified"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
-# hashlib's digests cost half as much, but its import 3 ms of a cold start: that pays after a few hundred
-# more, and a function that answers a handful of times never needs it.
-EARLY_DIGESTS = 8
 
 Entry = TypeVar("Entry")
-
-Hashes = tuple[bytes | None, "HASH | None"]
-"""A token's digest, and the hash of all before its last dot, each where there is one."""
 
 
 class Verified(Generic[Entry]):
     """At most `size` entries, at least half as many of those used last; none for a size of 0 (C3)."""
 
-    __slots__ = ("_fresh", "_hashed", "_lock", "_longest", "_old", "_room", "_size", "_young")
+    __slots__ = ("_lock", "_longest", "_old", "_room", "_size", "_young")
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -44,40 +35,13 @@ class Verified(Generic[Entry]):
         self._lock = threading.Lock()
         self._young: dict[bytes, Entry] = {}
         self._old: dict[bytes, Entry] = {}
-        self._fresh: Callable[[], HASH] | None = None
         self._longest = MAX_CACHED_CHARS if size else -1
-        self._hashed = 0
 
-    def digest(self, token: object) -> Hashes:
-        """The cache's key, never the token itself (C1), and the hash of all before the last dot.
-
-        That is what the token's signature signs (RFC 7515 5.1 step 8), so nothing is hashed twice. No key
-        for what is not to be kept, and no hash from the first few.
-        """
+    def digest(self, token: object) -> bytes | None:
+        """The cache's key: never the token itself (C1). None for what is not to be kept."""
         if not isinstance(token, str) or len(token) > self._longest:
-            return None, None
-        octets = str.encode(token, "utf-8", "surrogatepass")
-        if self._fresh is None:
-            return self._early(octets), None
-        before, dot, after = octets.rpartition(b".")
-        # A copy of a fresh hash object costs half of a new one, for which OpenSSL looks SHA-256 up.
-        signed = self._fresh()
-        signed.update(before)
-        state = signed.copy()
-        state.update(dot)
-        state.update(after)
-        return state.digest(), signed
-
-    def _early(self, octets: bytes) -> bytes:
-        """The same digest, from the library that is there anyway: hashlib loads a second OpenSSL."""
-        self._hashed += 1
-        if self._hashed >= EARLY_DIGESTS:
-            from hashlib import sha256
-
-            self._fresh = sha256().copy
-        state = Hash(SHA256())
-        state.update(octets)
-        return state.finalize()
+            return None
+        return sha256(str.encode(token, "utf-8", "surrogatepass"))
 
     def find(self, digest: bytes | None) -> Entry | None:
         """The entry of a token, if there is one."""

@@ -13,7 +13,7 @@ postponed here: FastAPI looks their names up in `__globals__`, which an instance
 
 from collections.abc import Awaitable, Callable
 from json import loads
-from typing import Any, Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 try:
     from fastapi import APIRouter, HTTPException, Request, Response, Security, WebSocket, WebSocketException
@@ -168,18 +168,18 @@ class CognitoAuth(SecurityBase):
 
     async def _find(self, connection: HTTPConnection, *, always: bool) -> Principal | None:
         """Verify once per connection, so that `revoked` is asked once; a subprotocol's token is hidden."""
-        scope = connection.scope
+        guard, scope = self._guard, connection.scope
         visits: dict[Guard, _Visit] = scope.setdefault(_VISITS, {})
-        if self._guard not in visits:
-            visits[self._guard] = _Visit(asgi.inbound(scope))
-            if isinstance(connection, WebSocket):
-                self._hide_token(connection)
-        visit = visits[self._guard]
-        if self._guard.is_preflight(visit.inbound):
+        visit = visits.get(guard)
+        if visit is None:
+            visit = visits[guard] = _Visit(asgi.inbound(scope))
+            if visit.inbound.websocket:
+                self._hide_token(cast("WebSocket", connection))
+        if guard.is_preflight(visit.inbound):
             # CORSMiddleware has not answered it, and the route behind us would run for anybody.
             raise HTTPException(204)
         if visit.principal is None:
-            visit.principal = scope[PRINCIPAL] = await self._guard.averify(visit.inbound, always=always)
+            visit.principal = scope[PRINCIPAL] = await guard.averify(visit.inbound, always=always)
         return visit.principal
 
     def _hide_token(self, websocket: WebSocket) -> None:

@@ -208,13 +208,13 @@ class CognitoAuth:
     def _hold(self, policy: Policy | None, *, always: bool) -> Response | None:
         """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
         guard = self._guard_here()
-        asked = inbound(request.environ)
-        if guard.is_preflight(asked):
-            return current_app.make_default_options_response()
-        passed: _Passed = vars(request).setdefault(_PASSED, _Passed())
-        if passed.principal is None:
-            passed.principal = guard.verify(asked, always=always)
-            request.environ[PRINCIPAL] = passed.principal
+        passed: _Passed | None = vars(request).get(_PASSED)
+        if passed is None or passed.principal is None:
+            asked = inbound(request.environ)
+            if guard.is_preflight(asked):
+                return current_app.make_default_options_response()
+            passed = vars(request)[_PASSED] = _Passed()
+            passed.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
         if passed.principal is not None and policy is not None and policy not in passed.policies:
             guard.permit(passed.principal, policy)
             passed.policies.add(policy)

@@ -8,8 +8,6 @@ that failed). Only yes passes, and `~` of cannot-tell stays cannot-tell, so that
 never answered by a token that says nothing of groups. Evaluation here is pure but for `check`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Literal, NamedTuple
@@ -63,22 +61,22 @@ class Policy:
     __slots__ = ("_kind", "_parts", "_value")
     _kind: Kind
     _value: Any
-    _parts: tuple[Policy, ...]
+    _parts: "tuple[Policy, ...]"
 
-    def __init__(self, kind: Kind, value: Any = None, parts: tuple[Policy, ...] = ()) -> None:
+    def __init__(self, kind: Kind, value: Any = None, parts: "tuple[Policy, ...]" = ()) -> None:
         """Use this module's functions instead."""
         put = object.__setattr__
         put(self, "_kind", kind)
         put(self, "_value", value)
         put(self, "_parts", parts)
 
-    def __and__(self, other: object) -> Policy:
+    def __and__(self, other: object) -> "Policy":
         return Policy("and", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
-    def __or__(self, other: object) -> Policy:
+    def __or__(self, other: object) -> "Policy":
         return Policy("or", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
-    def __invert__(self) -> Policy:
+    def __invert__(self) -> "Policy":
         return Policy("not", None, (self,))
 
     def __bool__(self) -> bool:
@@ -128,7 +126,7 @@ class Policy:
         return frozenset(found)
 
     @property
-    def joined(self) -> tuple[Policy, ...]:
+    def joined(self) -> "tuple[Policy, ...]":
         """The two policies that `&` has joined; nothing for any other policy."""
         return self._parts if self._kind == "and" else ()
 
@@ -150,7 +148,7 @@ class Policy:
         # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
         return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
-    def leaves(self, kind: Kind) -> Iterator[Policy]:
+    def leaves(self, kind: Kind) -> "Iterator[Policy]":
         """The leaves of one kind, from left to right."""
         if self._kind == kind:
             yield self

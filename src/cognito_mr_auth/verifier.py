@@ -22,7 +22,7 @@ from ._jws import Headers, Jws, parse, verify_signature
 from ._options import check_callables, check_options, windows
 from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
 from ._snapshot import Clock, Instant, Key
-from ._verified import Hashes, Verified
+from ._verified import Verified
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
@@ -190,8 +190,8 @@ class Verifier:
     def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
-        hashes = self._verified.digest(token)
-        entry = self._verified.find(hashes[0])
+        digest = self._verified.digest(token)
+        entry = self._verified.find(digest)
         if entry is not None:
             principal, key, store, span = entry
             if store.key_now(key.kid, now) is key:
@@ -201,15 +201,15 @@ class Verifier:
         route = self._route(jws)
         found = route.store.key_now(jws.kid, now)
         if found is None:
-            return self._waiting(jws, route, hashes, require, timeout)
-        return self._finish(self._accept(jws, route, found, hashes, now), now, require)
+            return self._waiting(jws, route, digest, require, timeout)
+        return self._finish(self._accept(jws, route, found, digest, now), now, require)
 
     def _waiting(
-        self, jws: Jws, route: _Route, hashes: Hashes, require: Policy | None, timeout: float
+        self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: float
     ) -> Steps:
         key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
         now = self._clock()
-        done = self._finish(self._accept(jws, route, key, hashes, now), now, require)
+        done = self._finish(self._accept(jws, route, key, digest, now), now, require)
         if isinstance(done, Principal):
             return done
         return (yield from done)
@@ -237,10 +237,9 @@ class Verifier:
             )
         return route
 
-    def _accept(self, jws: Jws, route: _Route, key: Key, hashes: Hashes, now: Instant) -> Principal:
+    def _accept(self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
-        digest, signed = hashes
-        verify_signature(jws, key.public, signed)
+        verify_signature(jws, key.public)
         self._headers.keep(jws)
         payload = jws.payload
         span = check_claims(payload, route.expected, now[0])
