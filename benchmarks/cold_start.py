@@ -14,34 +14,29 @@ limit, or behind a peer, in each of three attempts.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import re
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, distribution
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cognito_mr_auth
+from _attempts import arguments, attempt
+from _deployment import command, inherited, packages, trusted
+
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
-ATTEMPTS = 3
 CHILD_SECONDS = 60
 AUDIENCE = "https://orders.example.com"
 SUBJECT = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 ARN = "arn:aws:execute-api:us-west-2:123456789012:abcdef123/prod/GET/orders"
 # Older than refresh_after: such keys are used, and asked for again in the background.
 AGE_SECONDS = 30 * 60
-# Distributions that children may import, with what these require.
-DEPLOYED = ("cryptography", "httpx", "aws-lambda-powertools", "pyjwt", "urllib3")
 BASE, OURS = "cryptography's RSA", "ours, keys baked just now"
 
 IMPORT_ALONE = """
@@ -147,7 +142,7 @@ def scene() -> Iterator[Scene]:
         pool.verifier(pool=pool.user_pool(jwks_urls=endpoints.original.url, key_file=baked)).warm()
         aged.write_text(_aged(baked.read_text()))
         jwks.write_text(json.dumps(pool.jwks()))
-        authority.write_text(_trusted(endpoints))
+        authority.write_text(trusted(endpoints))
         token = pool.access_token(subject=SUBJECT, audience=AUDIENCE)
         event = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN}
         told = {
@@ -162,32 +157,7 @@ def scene() -> Iterator[Scene]:
             "COGNITO_BAKED_KEY_FILE": str(baked),
             "AGED_KEY_FILE": str(aged),
         }
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        yield Scene({**kept, **told}, endpoints, packages(folder / "packages"))
-
-
-def packages(folder: Path) -> Path:
-    """A folder with what a deployment package would hold, and nothing else.
-
-    httpx and httpcore import trio, rich and click where they are installed, as they are here.
-    """
-    folder.mkdir()
-    places = {Path(cognito_mr_auth.__file__).parent}
-    waiting, seen = list(DEPLOYED), set[str]()
-    while waiting:
-        name = waiting.pop()
-        with suppress(PackageNotFoundError):  # a requirement of another system or Python
-            if name in seen:
-                continue
-            seen.add(name)
-            deployed = distribution(name)
-            tops = {each.parts[0] for each in deployed.files or () if ".." not in each.parts}
-            places |= {Path(str(deployed.locate_file(top))) for top in tops - {"__pycache__"}}
-            required = (each for each in deployed.requires or () if "extra ==" not in each)
-            waiting += [re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0] for each in required]
-    for place in places:
-        (folder / place.name).symlink_to(place)
-    return folder
+        yield Scene({**inherited(), **told}, endpoints, packages(folder / "packages"))
 
 
 def _aged(text: str) -> str:
@@ -196,17 +166,6 @@ def _aged(text: str) -> str:
     for endpoint in found["endpoints"]:
         endpoint["begun"] -= AGE_SECONDS
     return json.dumps(found)
-
-
-def _trusted(endpoints: FakeEndpoints) -> str:
-    """The throw-away authority of the endpoints' certificate, as PEM."""
-    found = endpoints.ssl_context.get_ca_certs(binary_form=True) if endpoints.ssl_context else []
-    return "".join(map(ssl.DER_cert_to_PEM_cert, found))
-
-
-def command(code: str, packages: Path) -> list[str]:
-    """A process that sees these packages and nothing else: no .pth file, no PYTHON* variable."""
-    return [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(packages)!r})\n{code}"]
 
 
 def seconds(name: str, scene: Scene) -> float:
@@ -259,7 +218,7 @@ def passes(found: Mapping[str, float], limit: float) -> bool:
     return found[OURS] <= limit * found[BASE] and all(found[OURS] < found[name] for name in PEERS)
 
 
-def show(found: Mapping[str, float], limit: float) -> None:
+def show(limit: float, found: Mapping[str, float]) -> None:
     """The table."""
     print(f"{'Python ' + sys.version.split()[0]:30}      ms   x RSA")
     for name, taken in found.items():
@@ -267,25 +226,24 @@ def show(found: Mapping[str, float], limit: float) -> None:
         print(f"{name:30}{taken:8.1f}{taken / found[BASE]:8.2f}{at_most}")
 
 
+def line(found: Mapping[str, float]) -> None:
+    """The same as one line of JSON."""
+    ratio = round(found[OURS] / found[BASE], 2)
+    print(json.dumps({"python": sys.version.split()[0], "ms": found, "ratio": ratio}))
+
+
 def main() -> int:
     """Measure until an attempt keeps the limit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--limit", type=float, default=2.8)
+    parser = arguments(__doc__, rounds=15, limit=2.8)
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     options = parser.parse_args()
     with scene() as served:
         measure(served, 1)  # writes the byte code, and warms the disk
-        for _ in range(ATTEMPTS):
-            found = measure(served, options.rounds)
-            if options.json:
-                ratio = round(found[OURS] / found[BASE], 2)
-                print(json.dumps({"python": sys.version.split()[0], "ms": found, "ratio": ratio}))
-            else:
-                show(found, options.limit)
-            if passes(found, options.limit):
-                return 0
-    return 1
+        return attempt(
+            lambda: measure(served, options.rounds),
+            lambda found: passes(found, options.limit),
+            line if options.json else partial(show, options.limit),
+        )
 
 
 if __name__ == "__main__":

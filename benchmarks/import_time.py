@@ -9,8 +9,6 @@ exit status 1 when the ratio is above the limit in each of three attempts.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -18,13 +16,14 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from _attempts import arguments, attempt
+
 RSA = "from cryptography.hazmat.primitives.asymmetric import padding, rsa"
 OURS = """
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, policy
 pool = UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"], replica_regions=["us-east-1"])
 Verifier(pool, token_use="access")
 """
-ATTEMPTS = 3
 
 
 def command(code: str) -> list[str]:
@@ -51,16 +50,8 @@ def measure(runs: int) -> dict[str, float]:
 
 def main() -> int:
     """Measure until an attempt keeps the limit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=25)
-    parser.add_argument("--limit", type=float, default=2.0)
-    options = parser.parse_args()
-    for _ in range(ATTEMPTS):
-        found = measure(options.runs)
-        print(json.dumps({"python": sys.version.split()[0], **found}))
-        if found["ratio"] <= options.limit:
-            return 0
-    return 1
+    options = arguments(__doc__, runs=25, limit=2.0).parse_args()
+    return attempt(lambda: measure(options.runs), lambda found: found["ratio"] <= options.limit)
 
 
 if __name__ == "__main__":

@@ -9,25 +9,19 @@ two. Prints medians and the ratio; exit status 1 when it is above the limit in e
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from _attempts import arguments, attempt
+from suite._peers import bare_rsa, signed
 
 from cognito_mr_auth.asgi import CognitoAuthMiddleware
 from cognito_mr_auth.testing import FakeUserPool
 
-ATTEMPTS = 3
 LOOP = 500
 """Requests in one sample: about 5 ms, so that a sample is seldom interrupted."""
 
@@ -72,14 +66,10 @@ async def requests(app: Callable[..., Awaitable[None]], scope: dict[str, Any]) -
 
 def verifications(pool: FakeUserPool, token: str) -> float:
     """Seconds for one bare RSA verification of the token, over a sample."""
-    signed, _, signature = token.rpartition(".")
-    octets = urlsafe_b64decode(signature + "==")
-    key = load_pem_public_key(pool.access_key.public_pem())
-    assert isinstance(key, RSAPublicKey)  # noqa: S101 - for the reader: that is what a pool has
-    padding, algorithm = PKCS1v15(), SHA256()
+    verify, octets = bare_rsa(pool), signed(token)
     started = time.perf_counter()
     for _ in range(LOOP):
-        key.verify(octets, signed.encode(), padding, algorithm)
+        verify(octets)
     return (time.perf_counter() - started) / LOOP
 
 
@@ -110,16 +100,8 @@ def measure(samples: int) -> dict[str, float]:
 
 def main() -> int:
     """Measure until an attempt keeps the limit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=60)
-    parser.add_argument("--limit", type=float, default=0.8)
-    options = parser.parse_args()
-    for _ in range(ATTEMPTS):
-        found = measure(options.samples)
-        print(json.dumps({"python": sys.version.split()[0], **found}))
-        if found["ratio"] <= options.limit:
-            return 0
-    return 1
+    options = arguments(__doc__, samples=60, limit=0.8).parse_args()
+    return attempt(lambda: measure(options.samples), lambda found: found["ratio"] <= options.limit)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,18 @@ def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
     }
 
 
+def test_what_is_left_out_is_there(test_all: ModuleType) -> None:
+    """Every file, folder and test that an environment leaves out has that name still."""
+    groups = (test_all.ABOUT_FILES, test_all.LENGTHY, test_all.UNMOVED, test_all.CONTROLS)
+    for each in (each for group in groups for each in group):
+        path, _, test = each.partition("::")
+        name, _, row = test.partition("[")
+        text = (PROJECT / path).read_text("utf-8") if test else ""
+        assert (PROJECT / path).exists(), each
+        assert f"def {name}(" in text or not test, each
+        assert f'"{row}' in text or not row, each
+
+
 # --- What it reports
 
 REPORTS = [
@@ -140,12 +152,38 @@ def test_the_report_is_pytests(
 # --- What it pins
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "core-test.txt"])
+LISTS = ["requirements/dev", "requirements/core-test", "benchmarks/peers/requirements"]
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_every_requirement_is_pinned(name: str) -> None:
     """The lists name exact versions and nothing else: no index, no option, no path."""
-    lines = (PROJECT / "requirements" / name).read_text("utf-8").splitlines()
+    lines = (PROJECT / f"{name}.txt").read_text("utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_wish_has_its_pin(name: str) -> None:
+    """What a list's source asks for is in the list."""
+    wishes, pins = (
+        {_distribution(line) for line in (PROJECT / f"{name}.{kind}").read_text("utf-8").splitlines()}
+        for kind in ("in", "txt")
+    )
+    assert wishes - pins == set()
+
+
+def _distribution(line: str) -> str:
+    """The normal form of its name (PEP 503); "" for a comment."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[#\[=<>~! ]", line, maxsplit=1)[0]).lower()
+
+
+def test_every_list_is_refreshed() -> None:
+    """`make lock` knows each list that there is."""
+    sources = [path for name in ("requirements", "benchmarks") for path in (PROJECT / name).rglob("*.in")]
+    assert {path.relative_to(PROJECT).with_suffix("").as_posix() for path in sources} == set(LISTS)
+    script = (PROJECT / "scripts" / "lock").read_text("utf-8")
+    assert f"for list in {' '.join(LISTS)}; do" in script
 
 
 def test_the_lower_bounds_are_what_the_core_only_environment_runs() -> None:
@@ -185,4 +223,4 @@ def test_the_script_can_be_run(name: str) -> None:
 def test_ci_requires_all() -> None:
     """CI runs every target, under the variable that turns skips into failures."""
     text = (PROJECT / ".ci" / "run").read_text("utf-8")
-    assert text.rstrip().endswith("COGNITO_MR_AUTH_REQUIRE=all make demo test test-all")
+    assert text.rstrip().endswith("COGNITO_MR_AUTH_REQUIRE=all make demo test bench-smoke test-all")

@@ -13,10 +13,8 @@ Before anything is measured, each program must refuse the same token with a forg
 from __future__ import annotations
 
 import json
-import os
 import select
 import shutil
-import ssl
 import statistics
 import subprocess
 import tempfile
@@ -27,7 +25,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cold_start import command, packages
+from benchmarks._deployment import command, inherited, packages, trusted
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
 from ._node import home, node_missing
@@ -166,8 +164,7 @@ def scene(names: list[str]) -> Iterator[Scene]:
         files["KEY_FILE"].write_text(_deployed(files["KEY_FILE"].read_text(), endpoints))
         files["JWKS_FILE"].write_text(json.dumps(pool.jwks()))
         files["PEM_FILE"].write_bytes(pool.access_key.public_pem())
-        found = endpoints.ssl_context.get_ca_certs(binary_form=True) if endpoints.ssl_context else []
-        files["SSL_CERT_FILE"].write_text("".join(map(ssl.DER_cert_to_PEM_cert, found)))
+        files["SSL_CERT_FILE"].write_text(trusted(endpoints))
         told = {name: str(file) for name, file in files.items()} | {
             "POOL": pool.user_pool_id,
             "CLIENT": pool.client_id,
@@ -177,9 +174,8 @@ def scene(names: list[str]) -> Iterator[Scene]:
             "JWKS_URLS": json.dumps(endpoints.jwks_urls),
             "NODE_PATH": str(home() / "node_modules"),
         }
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
         yield Scene(
-            {**kept, **told},
+            {**inherited(), **told},
             _commands(names, folder),
             endpoints,
             pool.access_token(subject=SUBJECT, audience=AUDIENCE),

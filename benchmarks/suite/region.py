@@ -31,6 +31,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks._deployment import trusted
 from cognito_mr_auth import UserPool, Verifier
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
@@ -210,8 +211,7 @@ def scene(scale: Scale) -> Iterator[Scene]:
     pool = FakeUserPool(tls=True, updated_enabled=False)
     with tempfile.TemporaryDirectory() as folder, pool.serve() as endpoints:
         authority = Path(folder) / "ca.pem"
-        trusted = endpoints.ssl_context.get_ca_certs(binary_form=True) if endpoints.ssl_context else []
-        authority.write_text("".join(map(ssl.DER_cert_to_PEM_cert, trusted)))
+        authority.write_text(trusted(endpoints))
         tokens = [pool.access_token(audience=AUDIENCE, claims={"n": n}) for n in range(scale.tokens)]
         told = {
             "user_pool_id": pool.user_pool_id,

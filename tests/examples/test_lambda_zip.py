@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import MAGIC_NUMBER, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -82,11 +83,10 @@ class Built(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Built]:
-    """Runs the script once for an architecture, with this Python's version; pip's own cache is shared."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Built]]:
+    """Runs the script once for each architecture, side by side, with this Python's version."""
     directory = tmp_path_factory.mktemp("zips")
 
-    @cache
     def make(architecture: str) -> Built:
         pool, path = FakeUserPool(), directory / f"{architecture}.zip"
         with pool.serve() as endpoints:  # gone before any function is started
@@ -100,7 +100,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Built]:
         assert done.stderr == ""
         return Built(path, done.stdout, pool, url)
 
-    return make
+    with ThreadPoolExecutor() as crew:
+        making = {architecture: crew.submit(make, architecture) for architecture in ELF_MACHINES}
+        yield lambda architecture: making[architecture].result()
 
 
 # --- What is in it

@@ -50,7 +50,10 @@ def _fits(resource: Resource, parts: list[str]) -> bool:
     greedy = bool(resource) and resource[-1][0] == GREEDY
     if len(parts) < len(resource) or (len(parts) > len(resource) and not greedy):
         return False
-    return all(kind != LITERAL or text == part for (kind, text), part in zip(resource, parts, strict=False))
+    for (kind, text), part in zip(resource, parts, strict=False):
+        if kind == LITERAL and text != part:
+            return False
+    return True
 
 
 def _ranks(resource: Resource) -> tuple[int, ...]:
@@ -77,16 +80,25 @@ class Routes:
         search: Search = "full",
         trailing_slash: Literal["kept", "ignored"] = "kept",
     ) -> None:
-        self._http, self._search, self._trailing_slash = http, search, trailing_slash
+        self._search, self._trailing_slash = search, trailing_slash
         self._resources: dict[Resource, dict[str, str]] = {}
         for key in keys:
             verb, path = key.split(" ")
             resource = tuple(map(_segment, _parts(path)))
             self._resources.setdefault(resource, {})[verb] = key
         self._nodes = {each[:end] for each in self._resources for end in range(len(each) + 1)}
+        by_preference = sorted(self._resources, key=_ranks)
+        self._ranked = sorted(by_preference, key=lambda each: http and GREEDY in _ranks(each))
+        self._known: dict[tuple[str, str], str | None] = {}
 
     def resolve(self, verb: str, path: str) -> str | None:
-        """The key of the route that gets this request, or None."""
+        """The key of the route that gets this request, or None; worked out once for each."""
+        request = (verb, path)
+        if request not in self._known:
+            self._known[request] = self._resolved(verb, path)
+        return self._known[request]
+
+    def _resolved(self, verb: str, path: str) -> str | None:
         if self._trailing_slash == "ignored" and len(path) > 1:
             path = path.removesuffix("/")
         parts = _parts(path)
@@ -100,8 +112,7 @@ class Routes:
         return None
 
     def _found(self, parts: list[str]) -> list[Resource]:
-        fitting = [each for each in self._resources if _fits(each, parts)]
-        return sorted(fitting, key=lambda each: (self._http and GREEDY in _ranks(each), _ranks(each)))
+        return [each for each in self._ranked if _fits(each, parts)]
 
     def _walk(self, parts: list[str]) -> Iterator[Resource]:
         at: Resource = ()

@@ -17,6 +17,7 @@ from fastapi.security.http import HTTPBearer
 from cognito_mr_auth.asgi import CognitoAuthMiddleware
 from cognito_mr_auth.fastapi import CognitoAuth
 
+from ._by_hand import checks
 from ._settings import ANSWER, Settings
 
 __all__ = ["BUILDERS", "GUARDED", "build", "served"]
@@ -92,24 +93,16 @@ def fastapi_cognito(settings: Settings) -> FastAPI:
 
 
 def pyjwt(settings: Settings) -> FastAPI:
-    """What one writes by hand around PyJWT, with its key client. Its fetch, the first time, blocks."""
+    """What one writes by hand around PyJWT."""
     import jwt
 
-    keys = jwt.PyJWKClient(settings.jwks_url)
+    check = checks(settings)
 
     async def claims_of(connection: HTTPConnection) -> dict[str, Any]:
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         try:
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("no bearer token")
-            key = keys.get_signing_key_from_jwt(token)
-            required = {"require": ["exp", "iss", "sub"]}
-            claims = jwt.decode(token, key, algorithms=["RS256"], issuer=settings.issuer, options=required)
-            if (claims.get("token_use"), claims.get("client_id")) != ("access", settings.client_id):
-                raise jwt.InvalidTokenError("of another kind, or for another client")
+            return check(connection.headers.get("authorization", ""))
         except jwt.PyJWTError:
             raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"}) from None
-        return claims
 
     return _guarded(claims_of)
 

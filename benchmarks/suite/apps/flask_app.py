@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from cognito_mr_auth.flask import CognitoAuth
 from cognito_mr_auth.wsgi import CognitoAuthMiddleware
 
+from ._by_hand import checks
 from ._settings import ANSWER, Settings
 
 __all__ = ["BUILDERS", "GUARDED", "build", "served"]
@@ -62,25 +63,17 @@ def ours_in_front(settings: Settings) -> Flask:
 
 
 def pyjwt(settings: Settings) -> Flask:
-    """What one writes by hand around PyJWT, with its key client."""
+    """What one writes by hand around PyJWT."""
     import jwt
 
-    keys = jwt.PyJWKClient(settings.jwks_url)
+    check = checks(settings)
 
     @wraps(orders)
     def guarded() -> Any:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         try:
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("no bearer token")
-            key = keys.get_signing_key_from_jwt(token)
-            required = {"require": ["exp", "iss", "sub"]}
-            claims = jwt.decode(token, key, algorithms=["RS256"], issuer=settings.issuer, options=required)
-            if (claims.get("token_use"), claims.get("client_id")) != ("access", settings.client_id):
-                raise jwt.InvalidTokenError("of another kind, or for another client")
+            g.claims = check(request.headers.get("Authorization", ""))
         except jwt.PyJWTError:
             return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
-        g.claims = claims
         return orders()
 
     return _routed(Flask("orders"), guarded)

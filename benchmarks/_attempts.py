@@ -1,0 +1,45 @@
+"""What the small benchmarks share: their arguments, and to measure until an attempt keeps the limit.
+
+A ratio that is too high in one attempt may be a busy machine's; one that is too high in all of them is ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["arguments", "attempt"]
+
+ATTEMPTS = 3
+
+Found = Mapping[str, Any]
+
+
+def arguments(description: str | None, **numbers: float) -> argparse.ArgumentParser:
+    """A parser that knows these options, of their defaults' types."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    return parser
+
+
+def line(found: Found) -> None:
+    """An attempt as one line of JSON."""
+    print(json.dumps({"python": sys.version.split()[0], **found}))
+
+
+def attempt(
+    measure: Callable[[], Found], keeps: Callable[[Found], bool], show: Callable[[Found], None] = line
+) -> int:
+    """The exit status: 0 as soon as what an attempt has found keeps the limit, else 1."""
+    for _ in range(ATTEMPTS):
+        found = measure()
+        show(found)
+        if keeps(found):
+            return 0
+    return 1

@@ -1,0 +1,62 @@
+"""What a process sees that stands for a deployed function: its packages, and the endpoints' authority.
+
+Owns how a new process is kept from everything else that this environment has. Knows nothing of what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import cognito_mr_auth
+from cognito_mr_auth.testing import FakeEndpoints
+
+__all__ = ["command", "inherited", "packages", "trusted"]
+
+# Distributions that children may import, with what these require.
+DEPLOYED = ("cryptography", "httpx", "aws-lambda-powertools", "pyjwt", "urllib3")
+
+
+def packages(folder: Path) -> Path:
+    """A folder with what a deployment package would hold, and nothing else.
+
+    httpx and httpcore import trio, rich and click where they are installed, as they are here.
+    """
+    folder.mkdir()
+    places = {Path(cognito_mr_auth.__file__).parent}
+    waiting, seen = list(DEPLOYED), set[str]()
+    while waiting:
+        name = waiting.pop()
+        with suppress(PackageNotFoundError):  # a requirement of another system or Python
+            if name in seen:
+                continue
+            seen.add(name)
+            deployed = distribution(name)
+            tops = {each.parts[0] for each in deployed.files or () if ".." not in each.parts}
+            places |= {Path(str(deployed.locate_file(top))) for top in tops - {"__pycache__"}}
+            required = (each for each in deployed.requires or () if "extra ==" not in each)
+            waiting += [re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0] for each in required]
+    for place in places:
+        (folder / place.name).symlink_to(place)
+    return folder
+
+
+def command(code: str, packages: Path) -> list[str]:
+    """A process that sees these packages and nothing else: no .pth file, no PYTHON* variable."""
+    return [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(packages)!r})\n{code}"]
+
+
+def trusted(endpoints: FakeEndpoints) -> str:
+    """The throw-away authority of the endpoints' certificate, as PEM."""
+    found = endpoints.ssl_context.get_ca_certs(binary_form=True) if endpoints.ssl_context else []
+    return "".join(map(ssl.DER_cert_to_PEM_cert, found))
+
+
+def inherited() -> dict[str, str]:
+    """The variables that every process needs, and no other."""
+    return {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
