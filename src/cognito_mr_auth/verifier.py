@@ -71,7 +71,7 @@ class Verifier:
         pools: the user pools; tokens are dispatched by exact `iss`.
         token_use: "access", "id", or "any" for both.
         leeway: seconds by which clocks may differ, 0 to 300.
-        cache_size: verified tokens kept at most, half of them at least; 0 for none.
+        cache_size: verified tokens kept at most; 0 for none.
         refresh_after: age in seconds at which keys are renewed in the background.
         revalidate_after: age at which a caller waits once for the renewal.
         max_stale: age at which keys are no longer used; at most 7 days.
