@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._verified import MAX_CACHED_CHARS, Verified
+from cognito_mr_auth._verified import MAX_CACHED_CHARS, MIN_CACHED_CHARS, Verified
 
 
 class Text(str):
@@ -17,23 +17,30 @@ class Text(str):
     __slots__ = ()
 
 
-@pytest.mark.parametrize("token", ["a.b.c", Text("a.b.c"), "ü", "\ud800", "", "x" * MAX_CACHED_CHARS])
+LONG = "a" * MIN_CACHED_CHARS
+
+
+@pytest.mark.parametrize(
+    "token", [f"{LONG}.", Text(f"{LONG}."), f"{LONG}\u00fc", f"{LONG}\ud800", "x" * MAX_CACHED_CHARS]
+)
 def test_the_key_is_a_digest(token: str) -> None:
     """SHA-256 of the token, for whatever text it is."""
     expected = sha256(token.encode("utf-8", "surrogatepass")).digest()
     assert Verified[int](4).digest(token) == expected
 
 
-@pytest.mark.parametrize("token", [None, b"a.b.c", 5, ["a.b.c"], "x" * (MAX_CACHED_CHARS + 1)], ids=type)
+@pytest.mark.parametrize(
+    "token", [None, LONG.encode() * 2, 5, ["a.b.c"], "", "a.b.c", LONG, "x" * (MAX_CACHED_CHARS + 1)]
+)
 def test_what_is_not_kept_has_no_key(token: Any) -> None:
-    """What is no str, and what is longer than 8 KiB."""
+    """What is no str, what is longer than 8 KiB, and what cannot hold a signature."""
     assert Verified[int](4).digest(token) is None
 
 
 def test_a_size_of_none_keeps_nothing() -> None:
     """C3: 0 turns it off."""
     cache: Verified[int] = Verified(0)
-    assert cache.digest("a.b.c") is None
+    assert cache.digest(f"{LONG}.") is None
     assert cache.find(None) is None
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from ._result import Result, Row, missed
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESULTS, PLOTS = PROJECT / "benchmarks" / "results", PROJECT / "docs" / "performance"
-SECTIONS = ("uncached", "again", "refusals", "cold-start", "requests", "region", "growth")
+SECTIONS = ("uncached", "parts", "again", "refusals", "cold-start", "requests", "region", "growth")
 # Sections of a smoke run that are under way at once; much of their time is waiting.
 SIDE_BY_SIDE = 2
 
@@ -112,6 +113,8 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Measure, and say which limits are missed."""
     options = parsed()
+    # An end that is asked for runs the `finally` of those who have started servers.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     sections = options.sections or SECTIONS
     if options.smoke and len(sections) > 1:
         failed = smoke_run(sections)

@@ -25,7 +25,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 NOT_YET = "*Not measured yet.*"
 PLACE = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
-WHOLE = ("uncached", "again", "refusals", "cold-start", "requests")
+WHOLE = ("uncached", "parts", "again", "refusals", "cold-start", "requests")
 """Sections that are one table, a line for each row."""
 PIVOTED = ("region",)
 """Sections whose rows are named "contender: figure"; a line for each contender."""

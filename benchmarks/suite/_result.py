@@ -17,7 +17,7 @@ class Row(NamedTuple):
     """One line of the table."""
 
     section: str
-    """One of "uncached", "again", "refusals", "cold-start", "requests", "region", "growth"."""
+    """One of "uncached", "parts", "again", "refusals", "cold-start", "requests", "region", "growth"."""
     name: str
     """What was measured: "ours, 1.0 KB"."""
     value: float

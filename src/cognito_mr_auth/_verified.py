@@ -17,10 +17,12 @@ from typing import Any, Generic, TypeVar
 
 from ._sha256 import sha256
 
-__all__ = ["MAX_CACHED_CHARS", "Verified"]
+__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "Verified"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
+# A signature of 2,048 bits alone takes 342 characters: what is shorter was never verified (S1).
+MIN_CACHED_CHARS = 342
 # The part that is looked at when it is full: seldom enough to cost a token next to nothing, and so small
 # that nobody waits for it (a tenth of a millisecond for 128 of 1,024).
 PART = 8
@@ -43,7 +45,7 @@ class Verified(Generic[Entry]):
 
     def digest(self, token: object) -> bytes | None:
         """The cache's key: never the token itself (C1). None for what is not to be kept."""
-        if not isinstance(token, str) or len(token) > self._longest:
+        if not isinstance(token, str) or not MIN_CACHED_CHARS < len(token) <= self._longest:
             return None
         return sha256(str.encode(token, "utf-8", "surrogatepass"))
 

@@ -1,28 +1,25 @@
-"""Where the time of a token that was never seen goes, beside the bare RSA verification.
+"""Section 1b: where the time of a token that was never seen goes, beside the bare RSA verification.
 
-    python benchmarks/parts.py
+    python -m benchmarks.suite.parts
 
-For each part of the path: what it takes in a loop of its own, and what the whole path saves when the part is
-taken out of it. The second is more, for RSA's code and Python's push each other out of the processor's
-caches and branch predictors: whatever comes first after a signature pays for that. "Everything in one
-function" makes the same checks with no call of ours at all; it is what no arrangement of the code can beat,
-and it is why the limit of 1.65 (issue 5) is not kept: see docs/performance.md.
+For each part of the path: what it takes in a loop of its own ("alone"), and what the whole path saves when
+the part is taken out of it ("in place"). The second is more, for RSA's code and Python's push each other out
+of the processor's caches and branch predictors: whatever comes first after a signature pays for that.
+"Everything in one function" makes the same checks with no call of ours at all. No arrangement of the code
+beats it, and it is why the limit of 1.65 is not kept: see docs/performance.md.
 
-All in one process, in turns; the best round counts. It takes parts out by putting others in their place, as
-nothing but a measurement may.
+All in one process, in turns; the best round counts, for the differences are small. Parts are taken out by
+putting others in their place, as nothing but a measurement may.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from binascii import a2b_base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -31,25 +28,33 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cognito_mr_auth import Verifier, _claims, _encoding, _jws, _sha256, _verified, principal, verifier
 from cognito_mr_auth.testing import FakeUserPool
 
-TOKENS, ROUNDS = 1500, 9
+from ._result import Result, Row, plain
+from ._run import main
 
-Part = tuple[Any, str, Callable[..., Any], Callable[[], object]]
-"""Where the part stands (an object and a name), what takes its place, and the part alone."""
+SECTION = "parts"
+# More tokens than the default cache keeps, so that room must be made for each.
+TOKENS, ROUNDS = 1500, 15
+SMOKE_TOKENS, SMOKE_ROUNDS = 50, 1
+BARE = "bare RSA"
+
+Part = tuple[Any, str, Callable[[], Callable[..., Any]], Callable[[], object]]
+"""Where the part stands (an object and a name), what makes its substitute for a pass, and the part alone."""
 
 
 class Scene:
     """Tokens, what they consist of, and the key that verifies them."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self.pool = FakeUserPool()
-        self.tokens = [self.pool.access_token(claims={"n": number}) for number in range(TOKENS)]
+        self.first = self.pool.access_token()
+        self.tokens = [self.pool.access_token(claims={"n": number}) for number in range(count)]
         self.parsed = [_jws.parse(token) for token in self.tokens]
         self.key = self.pool.offline_verifier().signing_key(self.tokens[0]).public
 
     def fresh(self, cache_size: int = 1024) -> Verifier:
         """A verifier that has seen one token, and so knows the header, as after a second of service."""
         made = self.pool.offline_verifier(cache_size=cache_size)
-        made.verify(self.tokens[0])
+        made.verify(self.first)
         return made
 
     def bare(self) -> None:
@@ -64,7 +69,7 @@ class Scene:
             verify(token)
 
 
-def timed(work: Callable[[], object], count: int = TOKENS) -> float:
+def timed(work: Callable[[], object], count: int) -> float:
     """Microseconds for each of `count`."""
     started = time.perf_counter()
     work()
@@ -82,54 +87,67 @@ def without(where: Any, name: str, substitute: Callable[..., Any]) -> Iterator[N
         setattr(where, name, real)
 
 
+def always(value: object) -> Callable[[], Callable[..., Any]]:
+    """A substitute that gives the same each time."""
+    return lambda: lambda *_: value
+
+
+def in_order(values: Sequence[object]) -> Callable[[], Callable[..., Any]]:
+    """A substitute that gives what the part would have, the tokens coming in order."""
+
+    def made() -> Callable[..., Any]:
+        following = iter(values).__next__
+        return lambda *_: following()
+
+    return made
+
+
 def parts_of(scene: Scene) -> dict[str, Part]:
     """The path's parts, from first to last."""
     token, jws = scene.tokens[0], scene.parsed[0]
-    octets = _encoding.b64url_decode(token.split(".")[1].encode())
-    found, route = scene.fresh(), scene.fresh()._routes[scene.pool.issuer("original")]  # noqa: SLF001
+    halves = [
+        [_encoding.b64url_decode(half.encode()) for half in each.split(".")[1:]] for each in scene.tokens
+    ]
+    found = scene.fresh()
+    route = found._routes[scene.pool.issuer("original")]  # noqa: SLF001
     cache, headers, digest = found._verified, found._headers, _sha256.sha256(token.encode())  # noqa: SLF001
-    now = time.time()
-    who = found.verify(token)
-    numbers = iter(range(1 << 62))
+    keys = [number.to_bytes(8, "big") for number in range(len(scene.tokens))]
+    now, who = time.time(), found.verify(token)
+    entry: Any = (who, None, None, None)
     return {
-        "digest of the token": (
-            _verified,
-            "sha256",
-            lambda _: next(numbers).to_bytes(8, "big"),
-            lambda: cache.digest(token),
-        ),
+        "digest of the token": (_verified, "sha256", in_order(keys), lambda: cache.digest(token)),
         "base64 of payload and signature": (
             _jws,
             "_decoded",
-            lambda _segment, name: octets if name == "payload" else jws.signature,
+            in_order([half for pair in halves for half in pair]),
             lambda: [_encoding.b64url_decode(each.encode()) for each in token.split(".")[1:]],
         ),
-        "strict JSON": (_jws, "json_object", lambda _: jws.payload, lambda: _encoding.json_object(octets)),
-        "parsing in all": (verifier, "parse", lambda *_: jws, lambda: _jws.parse(token, headers)),
+        "strict JSON": (
+            _jws,
+            "json_object",
+            in_order([each.payload for each in scene.parsed]),
+            lambda: _encoding.json_object(halves[0][0]),
+        ),
+        "parsing in all": (verifier, "parse", in_order(scene.parsed), lambda: _jws.parse(token, headers)),
+        "RSA and its digest": (
+            verifier,
+            "verify_signature",
+            always(None),
+            lambda: _jws.verify_signature(jws, scene.key),
+        ),
         "claims": (
             verifier,
             "check_claims",
-            lambda *_: (0.0, 1e12),
+            always((0.0, 1e12)),
             lambda: _claims.check_claims(jws.payload, route.expected, now),
         ),
         "principal": (
             verifier,
             "principal_from_payload",
-            lambda *_: who,
+            always(who),
             lambda: principal.principal_from_payload(jws.payload, route.issuer, "us-west-2_Example"),
         ),
-        "keeping it": (
-            _verified.Verified,
-            "keep",
-            lambda *_: None,
-            lambda: cache.keep(digest, (who, None, None, None)),  # type: ignore[arg-type]
-        ),
-        "RSA and its digest": (
-            verifier,
-            "verify_signature",
-            lambda *_: None,
-            lambda: _jws.verify_signature(jws, scene.key),
-        ),
+        "keeping it": (_verified.Verified, "keep", always(None), lambda: cache.keep(digest, entry)),
     }
 
 
@@ -198,41 +216,47 @@ def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0
     return verify
 
 
-def measure() -> list[tuple[str, float, float | None]]:
-    """Name, microseconds in place, microseconds in a loop of its own (where it has one)."""
-    scene = Scene()
-    parts = parts_of(scene)
+def best_of(scene: Scene, rounds: int) -> dict[str, float]:
+    """Microseconds for one token, by what was measured."""
+    parts, count = parts_of(scene), len(scene.tokens)
+    wholes: dict[str, Callable[[], Callable[[], None]]] = {
+        BARE: lambda: scene.bare,
+        "ours": lambda: partial(scene.all_of, scene.fresh().verify),
+        "ours, without cache": lambda: partial(scene.all_of, scene.fresh(0).verify),
+        "everything in one function": lambda: partial(scene.all_of, one_function(scene.fresh())),
+    }
     best: dict[str, float] = {}
 
     def take(name: str, value: float) -> None:
         best[name] = min(best.get(name, value), value)
 
-    for _ in range(ROUNDS):
-        take("bare RSA", timed(scene.bare))
-        take("ours", timed(lambda: scene.all_of(scene.fresh().verify)))
-        take("ours, without cache", timed(lambda: scene.all_of(scene.fresh(0).verify)))
-        take("everything in one function", timed(lambda: scene.all_of(one_function(scene.fresh()))))
+    for _ in range(rounds):
+        for name, prepare in wholes.items():
+            take(name, timed(prepare(), count))
         for name, (where, attribute, substitute, alone) in parts.items():
-            take(name, timed(lambda alone=alone: [alone() for _ in range(TOKENS)]))  # type: ignore[misc]
+            take(f"{name}, alone", timed(partial(again, alone, count), count))
             verify = scene.fresh().verify
-            with without(where, attribute, substitute):
-                take(f"without {name}", timed(lambda verify=verify: scene.all_of(verify)))  # type: ignore[misc]
-    rows: list[tuple[str, float, float | None]] = [
-        (name, best[name], None)
-        for name in ("bare RSA", "ours", "ours, without cache", "everything in one function")
+            with without(where, attribute, substitute()):
+                take(f"without {name}", timed(partial(scene.all_of, verify), count))
+    for name in parts:
+        best[f"{name}, in place"] = best["ours"] - best.pop(f"without {name}")
+    return best
+
+
+def again(work: Callable[[], object], count: int) -> None:
+    """The same work that often."""
+    for _ in range(count):
+        work()
+
+
+def measure(*, smoke: bool) -> Result:
+    """The parts, and the whole."""
+    best = best_of(Scene(SMOKE_TOKENS if smoke else TOKENS), SMOKE_ROUNDS if smoke else ROUNDS)
+    rows: list[Row] = [
+        plain(SECTION, name, value, "us", of=best[BARE], against=BARE) for name, value in best.items()
     ]
-    return rows + [(name, best["ours"] - best[f"without {name}"], best[name]) for name in parts]
-
-
-def main() -> None:
-    """Print the table."""
-    rows = measure()
-    bare = rows[0][1]
-    print(f"{'':34}{'in place':>10}{'alone':>10}{'in place':>12}")
-    for name, in_place, alone in rows:
-        own = "" if alone is None else f"{alone:.1f} us"
-        print(f"{name:34}{in_place:7.1f} us{own:>10}{in_place / bare:9.2f} x RSA")
+    return Result(rows, {})
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)
