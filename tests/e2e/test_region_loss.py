@@ -120,6 +120,6 @@ def test_the_same_run_over_pyjwts_key_client_fails(row: str, tmp_path: Path) -> 
             )
         tally = loss.flat(parts)
         FIGURES.info("PyJWKClient, %s: %s", row, tally)
-        missed = {phase: tally.wrongly_refused(phase) for phase in loss.PHASES}
-        assert [phase for phase, count in missed.items() if count] == list(failing), str(tally)
+        # In these at least: on a busy machine half a second may be too short for it while all is well, too.
+        assert {phase for phase in loss.PHASES if tally.wrongly_refused(phase)} >= set(failing), str(tally)
         assert tally.let_in() == 0, str(tally)  # it is no less strict: it only has no keys
