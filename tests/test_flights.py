@@ -11,6 +11,7 @@ from support.rig import DOWN, Rig
 from cognito_mr_auth import events
 from cognito_mr_auth._flights import Gear, _save_nothing
 from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth.errors import KeysUnavailable
 
 
 def test_waiters_first_then_the_file_then_the_hooks(tmp_path: Path) -> None:
@@ -118,3 +119,21 @@ def test_an_older_answer_is_an_answer_but_no_news() -> None:
     document = rig.held.read(old, local=False)
     assert rig.held.heard(rig.updated, (now[0] - 9, now[1] - 9), old, document, 0.1, now, [])
     assert rig.held.records() == before
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ImportError("no httpx")])
+def test_what_cannot_be_prepared_is_an_outage(error: Exception) -> None:
+    """FI-64: not even a flight can begin. Told once until it is over; keys at hand are served (R)."""
+    rig = Rig()
+    rig.fetch.unready = error
+    for _ in range(3):
+        assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
+        assert isinstance(rig.warm().outcome, KeysUnavailable)
+    assert [(each.reason, each.url) for each in rig.told(events.FetchFailed)] == [("setup", rig.updated.url)]
+    rig.fetch.unready = None
+    key = rig.fill()
+    rig.later(2 * 3600)
+    rig.fetch.unready = error
+    assert [rig.call(rig.kid).outcome for _ in range(2)] == [key, key]
+    assert [each.reason for each in rig.told(events.FetchFailed)] == ["setup"]
+    assert rig.out() == []

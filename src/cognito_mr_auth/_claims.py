@@ -64,7 +64,7 @@ def check_span(span: Span, now: float) -> None:
         TokenExpired, TokenNotYetValid: as the names say.
     """
     start, end = span
-    if now >= end:
+    if not now < end:  # so put, a broken clock's NaN is no time at which a token is good
         raise TokenExpired(hint="get a new one with the refresh token")
     if now < start:
         raise TokenNotYetValid(hint=_CLOCKS)

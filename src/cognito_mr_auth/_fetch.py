@@ -24,6 +24,8 @@ __all__ = ["MAX_BODY_BYTES", "Fetcher", "proxy_for", "retry_after"]
 
 # The same 64 KiB that _keys allows: a body is cut off here, on the wire, before it is memory.
 MAX_BODY_BYTES = 64 * 1024
+# A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
+MAX_PIECES = 1024
 # DESIGN R6 honours Retry-After (RFC 9110 10.2.3) up to a minute.
 MAX_RETRY_AFTER = 60.0
 
@@ -165,8 +167,10 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
 
 def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     size = 0
-    for piece in answer.iter_bytes():
+    for count, piece in enumerate(answer.iter_bytes()):
         size += len(piece)
+        if count >= MAX_PIECES:
+            raise FetchFailed("protocol", status=200)
         if size > MAX_BODY_BYTES:
             raise FetchFailed("body-too-large", status=200)
         if time.monotonic() > deadline:  # a transport of the user's may know no deadline

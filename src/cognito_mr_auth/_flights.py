@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from . import _refresh as rules
+from . import events
 from ._flight import ANSWERED, CUT, FAILED, PARKED, PENDING, Ask, Flight
 from ._holdings import Holdings
 from ._keys import Document
@@ -82,6 +83,7 @@ class Flights:
         self.asked = 0  # requests begun so far: who came before whom (R3)
         self.closed = False
         self.last_answered = True
+        self._prepared = True
         self.forget()
 
     def forget(self) -> None:
@@ -91,10 +93,26 @@ class Flights:
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds all that was heard
 
-    def prepare(self) -> None:
-        """Imports and certificates, on the caller's thread and without the lock (F)."""
-        if self._held.endpoints:
+    def prepare(self) -> bool:
+        """Imports and certificates, on the caller's thread and without the lock (F).
+
+        False when not even that can be done, as in a process without a free descriptor: an outage, told
+        once until it is over.
+        """
+        if not self._held.endpoints:
+            return True
+        try:
+            import concurrent.futures  # noqa: F401 - a round is one of its futures
+
             self._gear.fetch.prepare(each.url for each in self._held.endpoints)
+        except (ImportError, OSError):
+            if self._prepared:
+                self._prepared = False
+                pool_id, url = self._held.pool.user_pool_id, self._held.endpoints[0].url
+                self._gear.emit([events.FetchFailed(pool_id, url, "setup", 0.0, None, 0.0)])
+            return False
+        self._prepared = True
+        return True
 
     def others(self, now: Instant) -> list[Endpoint]:
         """Whom the background may ask now: nobody while a flight has more than hanging ones to offer.
@@ -173,7 +191,8 @@ class Flights:
 
     def ask_around(self, now: Instant) -> None:
         """Ask every endpoint in the background, unless that is under way or would be in vain."""
-        self.prepare()
+        if not self.prepare():
+            return
         batch = Batch()
         with self.lock:
             flight = self.live(now, batch)
@@ -185,7 +204,8 @@ class Flights:
 
     def warm(self, now: Instant) -> Flight | None:
         """A flight to every endpoint that is not parked: the one under way, widened, or a new one."""
-        self.prepare()
+        if not self.prepare():
+            return None
         batch = Batch()
         with self.lock:
             flight = self.live(now, batch)
@@ -268,8 +288,8 @@ class Flights:
         batch = Batch()
         with self.lock:
             flight = self.current
-            if self.closed or flight is None or ask not in flight.asks:
-                return  # too late, or from before a fork (K4)
+            if self.closed or flight is None or ask not in flight.asks or ask.state != PENDING:
+                return  # too late, counted as such already, or from before a fork (K4)
             now = self._gear.clock()
             age = elapsed(now, ask.flight.begun)
             if document is not None and age >= ask.flight.limit:  # R7: too late is thrown away

@@ -162,9 +162,17 @@ class Holdings:
             events.append(StateChanged(self.pool.user_pool_id, self.state, state))
             self.state = state
 
+    def outdated(self, now: Instant) -> bool:
+        """Whether time alone may have changed the set: it went on, or the wall clock was set back (R7).
+
+        Without the latter, words that a clock's jump ahead had made too old would not stand again.
+        """
+        made = self.snapshot.made
+        return now[0] < made[0] or elapsed(now, made) >= self.snapshot.recheck_in
+
     def lapse(self, now: Instant, events: list[Event]) -> None:
         """Settle again what time alone has changed: a word or a contradiction grown too old."""
-        if elapsed(now, self.snapshot.made) >= self.snapshot.recheck_in:
+        if self.outdated(now):
             self.publish(now, events)
         self.note_state(now, events)
 

@@ -151,7 +151,8 @@ def _check_metadata(member: dict[str, Any]) -> str:
         operations = member["key_ops"]
         if not isinstance(operations, list) or "verify" not in operations:
             raise _Skip("key_ops")
-        if any(operations.count(name) > 1 for name in operations):
+        # Texts, each once (RFC 7517 4.3); counting them one by one took a second of 48 KB.
+        if any(name.__class__ is not str for name in operations) or len(set(operations)) < len(operations):
             raise _Skip("key_ops")
     return kid
 

@@ -25,6 +25,9 @@ __all__ = ["Line", "Transport"]
 
 # Cognito's hosts have several addresses; one that drops packets must leave time for the next.
 CONNECT_SECONDS = 0.75
+# All that one fetch reads, or an endless row of interim answers would keep a processor busy until the
+# deadline. A body is known to be too large after two reads of 64 KiB; the rest is for heads.
+MAX_OCTETS = 160 * 1024
 
 
 class Line:
@@ -33,6 +36,7 @@ class Line:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.cut = False
+        self._room = MAX_OCTETS
         self._lock = threading.Lock()  # so that nobody shuts a descriptor down that was closed meanwhile
         self._socket: socket.socket | None = None
 
@@ -42,6 +46,12 @@ class Line:
         if seconds <= 0 or self.cut:
             raise error("deadline")
         return seconds
+
+    def count(self, octets: int) -> None:
+        """Take note of what was read; raises RemoteProtocolError where that is more than any answer."""
+        self._room -= octets
+        if self._room < 0:
+            raise httpcore.RemoteProtocolError("endless")
 
     def hold(self, connection: socket.socket) -> None:
         """Remember a connection until `let_go`, and hang up at once if that was asked for meanwhile."""
@@ -74,7 +84,9 @@ class _Stream(httpcore.NetworkStream):
         self._line = line
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._line.left(httpcore.ReadTimeout))
+        data = self._inner.read(max_bytes, self._line.left(httpcore.ReadTimeout))
+        self._line.count(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, self._line.left(httpcore.WriteTimeout))
@@ -88,7 +100,11 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        left = self._line.left(httpcore.ConnectTimeout)
+        try:
+            left = self._line.left(httpcore.ConnectTimeout)
+        except httpcore.ConnectTimeout:
+            self.close()  # to httpcore it is no connection yet, which it would close
+            raise
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._line)
 
     def get_extra_info(self, info: str) -> Any:
@@ -119,9 +135,16 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                self._line.hold(inner.get_extra_info("socket"))
-                return _Stream(inner, self._line)
+                return self._held(inner)
         raise failure or httpcore.ConnectError("no address")
+
+    def _held(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
+        try:
+            self._line.hold(inner.get_extra_info("socket"))
+        except OSError:  # there was a descriptor for the connection, but none for the hold on it
+            inner.close()
+            raise
+        return _Stream(inner, self._line)
 
 
 def _addresses(host: str, port: int) -> list[str]:

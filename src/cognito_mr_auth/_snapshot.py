@@ -42,7 +42,11 @@ def elapsed(now: Instant, then: Instant) -> float:
     """
     wall = now[0] - then[0]
     monotonic = now[1] - then[1]
-    return wall if wall > monotonic else monotonic
+    if wall > monotonic:
+        return wall
+    if monotonic >= wall:
+        return monotonic
+    return float("inf")  # a broken clock's NaN: nothing is young, so nothing is trusted
 
 
 class Endpoint(NamedTuple):

@@ -77,7 +77,7 @@ class KeyStore:
     def _key_by_age(self, kid: str, now: Instant) -> Key | None:
         held = self._held
         snapshot = held.snapshot
-        if elapsed(now, snapshot.made) >= snapshot.recheck_in or held.phase(now) != held.state:
+        if held.outdated(now) or held.phase(now) != held.state:
             batch = Batch()
             with self._flights.lock:
                 held.lapse(now, batch.events)
@@ -154,10 +154,12 @@ class KeyStore:
         self, step: str, kid: str, visit: _Visit, judged: Snapshot, now: Instant
     ) -> Wait | AuthError | None:
         """A place in a flight, the end of the visit, or None to judge again."""
-        self._flights.prepare()
+        ready = self._flights.prepare()
         batch = Batch()
         try:
             with self._flights.lock:
+                if not ready:
+                    return self._nobody(step, now)
                 if self._held.snapshot is not judged:
                     return None
                 flight = self._flights.live(now, batch)
@@ -191,11 +193,16 @@ class KeyStore:
         flight = self._flights.begin(now, batch, seek=seek, everywhere=False)
         if flight is not None:
             return flight
-        if step == rules.CONFIRM:  # nobody can be asked now: that is a failed flight (R)
+        return self._nobody(step, now)
+
+    def _nobody(self, step: str, now: Instant) -> AuthError | None:
+        """Nobody can be asked now: for a stale set that is a failed flight (R)."""
+        if step == rules.CONFIRM:
             self._held.confirmed = True
             return None
         # A seeker whom nobody can be asked for is refused only where there is nobody to ask (E).
-        return KeyUnknown() if seek and not self._held.endpoints else self._held.unavailable(now)
+        offline = step == rules.SEEK and not self._held.endpoints
+        return KeyUnknown() if offline else self._held.unavailable(now)
 
     def _may_follow(self, step: str, visit: _Visit, flight: Flight) -> bool:
         """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""

@@ -52,9 +52,12 @@ class Fetch:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.prepared: list[tuple[str, ...]] = []
+        self.unready: Exception | None = None
         self.seconds: list[float] = []
 
     def prepare(self, urls: Iterable[str]) -> None:
+        if self.unready is not None:
+            raise self.unready
         self.prepared.append(tuple(urls))
 
     def __call__(self, url: str, seconds: float) -> bytes:

@@ -1,0 +1,377 @@
+"""One cell of the fault matrix: a fault, a state of the keys, and everything that must hold in it.
+
+Owns the check that is the same for every cell (DESIGN R, K4, E, F; the global invariants of the fault
+list), and the way into each state by an injected clock. Knows no fault by name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, NamedTuple
+
+import pytest
+from faults.endpoints import How
+
+from cognito_mr_auth import Verifier, events
+from cognito_mr_auth._drive import drive
+from cognito_mr_auth.errors import AuthError, KeysUnavailable
+from cognito_mr_auth.store import KeyStore
+from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+# Whoever waits for keys that may not come, waits so long; far below a flight's 5 s.
+BRIEFLY = 0.1
+# Enough to join a flight that hangs.
+A_MOMENT = 0.02
+# Twice the default of `verify`, for a busy machine: nobody ever waits so long, unless something is broken.
+PATIENTLY = 4.0
+# By how much a deadline may be missed on a machine that does other things.
+MARGIN = 1.0
+# What ends, ends within this time, or it hangs.
+SOON = 10.0
+# Who is hung up at close() ends at once; a flight that is not would take up to 5 s.
+CLOSED = 3.0
+# R1 and R6: past a flight's deadline and no freeze yet; past any back-off.
+OVERDUE, RESTED = 6.0, 61.0
+# I6 of the fault list.
+MEMORY = 5 << 20
+THREADS = "cognito-mr-auth"
+
+HANGS = "timeout"
+"""The reason of a fault that never ends by itself."""
+SERVED = ""
+"""In place of a reason: the good keys are found in spite of it."""
+
+
+class Fault(NamedTuple):
+    """A row: what one endpoint does, and the word for it in its events."""
+
+    row: str
+    name: str
+    how: How
+    reason: str
+    bomb: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.row}-{self.name}"
+
+
+class State(NamedTuple):
+    """How old the set is, what health calls it, and what a known kid gets.
+
+    `usable`: it is served; `at_once`: without waiting; `asked`: so many endpoints at least are asked
+    because of it.
+    """
+
+    name: str
+    age: float
+    health: str
+    usable: bool
+    at_once: bool
+    asked: int
+
+
+STATES = (
+    State("cold", 0.0, "empty", usable=False, at_once=False, asked=1),
+    State("fresh", 0.0, "fresh", usable=True, at_once=True, asked=0),
+    State("aged", HOUR / 3, "aged", usable=True, at_once=True, asked=3),
+    State("stale", 2 * HOUR, "stale", usable=True, at_once=False, asked=1),
+    State("stale-confirmed", 2 * HOUR, "stale", usable=True, at_once=True, asked=3),
+    State("expired", 25 * HOUR, "expired", usable=False, at_once=False, asked=1),
+)
+states = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+
+
+class Heard:
+    """An `on_event` hook that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.all: list[events.Event] = []
+
+    def __call__(self, event: events.Event) -> None:
+        self.all.append(event)
+
+    def reasons(self, pool: FakeUserPool) -> set[str]:
+        """Why fetches of this pool failed, with the status where that is the reason."""
+        return {
+            f"{each.reason} {each.status}" if each.status not in (None, 200) else each.reason
+            for each in list(self.all)
+            if isinstance(each, events.FetchFailed) and each.user_pool_id == pool.user_pool_id
+        }
+
+
+class Place:
+    """Two pools and their endpoints: the one that faults befall, and its neighbour that stays well."""
+
+    def __init__(self, *, tls: bool = False) -> None:
+        self.clock = FakeClock()
+        self.pool = FakeUserPool(clock=self.clock, tls=tls)
+        self.neighbour = FakeUserPool(
+            "eu-west-1_Fake00002", replica_regions=[], client_id="2example", clock=self.clock, tls=tls
+        )
+        self.endpoints = FakeEndpoints(self.pool)
+
+    @contextmanager
+    def serving(self) -> Iterator[Place]:
+        """The endpoints of both pools are up, and whatever a first fetch loads is loaded."""
+        with self.pool.serve() as self.endpoints, self.neighbour.serve():
+            with self.verifier() as first:
+                first.warm(timeout=SOON)
+            yield self
+
+    def verifier(self, **options: Any) -> Verifier:
+        """A verifier of both pools."""
+        pools = self.pool.user_pool(), self.neighbour.user_pool()
+        settings: dict[str, Any] = {"ssl_context": self.endpoints.ssl_context, "clock": self.clock}
+        return Verifier(*pools, token_use="access", cache_size=0, **(settings | options))
+
+    def heal(self) -> None:
+        """Everybody is well again, and no connection of before is left."""
+        self.endpoints.heal()
+        for endpoint in self.endpoints:
+            for handler in list(endpoint._handlers):
+                handler.join(SOON)
+
+
+class Cell:
+    """A verifier in a state, to be met by a fault."""
+
+    def __init__(self, place: Place, state: State, verifier: Verifier, heard: Heard) -> None:
+        self.place = place
+        self.state = state
+        self.verifier = verifier
+        self.heard = heard
+        self.token = ""
+
+    def reach(self) -> None:
+        """By the clock alone; for the confirmed state by one flight that fails at once, too."""
+        if self.state.name != "cold":
+            self.verifier.warm(timeout=SOON)
+            landed()
+        self.place.clock.advance(self.state.age)
+        self.token = self.place.pool.access_token()
+        if self.state.name == "stale-confirmed":
+            self.place.endpoints.fail("refuse")
+            assert said(self.verifier, self.token, PATIENTLY) == "accepted"
+            landed()
+            self.place.endpoints.heal()
+            self.place.clock.advance(RESTED)
+        assert self.health["state"] == self.state.health
+        self.heard.all.clear()
+
+    @property
+    def health(self) -> dict[str, Any]:
+        """How the pool that faults befall is doing."""
+        found: dict[str, Any] = self.verifier.health()["pools"][self.place.pool.user_pool_id]
+        return found
+
+    def inflict(self, how: How) -> None:
+        """Every endpoint of the one pool misbehaves."""
+        for endpoint in self.place.endpoints:
+            how(endpoint)
+
+    # ---- what holds in each cell
+
+    def check(self, reason: str) -> None:
+        """All of it, for a fault that ends with `reason`."""
+        hangs = reason == HANGS
+        usable = self.state.usable or reason == SERVED
+        known = "accepted" if usable else "503 keys_unavailable"
+        forged = "401 signature_invalid" if usable else "503 keys_unavailable"
+        unknown = "401 key_unknown" if reason == SERVED else "503 keys_unavailable"
+        before = self.connections()
+        self.known(known, forged, BRIEFLY if hangs else PATIENTLY)
+        # Whoever comes later waits a moment only: that is enough to join, and the table says the rest.
+        timeout = A_MOMENT if hangs else PATIENTLY
+        assert said(self.verifier, self.mint(signed_by="foreign"), timeout) == forged
+        assert said(self.verifier, self.mint(signed_by="unknown"), timeout) == unknown
+        self.few_threads(1 if hangs else 2)
+        if hangs:
+            self.overdue()
+        self.neighbour_is_well()
+        if not hangs:
+            landed()
+        assert self.heard.reasons(self.place.pool) == ({reason} - {SERVED})
+        connected = [after - then for after, then in zip(self.connections(), before, strict=True)]
+        assert max(connected) <= (3 if reason == SERVED else 2), "a storm of retries"
+        self.nothing_is_lost(reason)
+
+    def known(self, known: str, forged: str, timeout: float) -> None:
+        """A kid that is held: served without a wait where the table says so, and the right ones asked."""
+        flights = self.store._flights
+        asked = flights.asked
+        if self.state.at_once:
+            assert at_once(self.verifier, self.token) == known
+            assert flights.asked - asked == self.state.asked
+            assert at_once(self.verifier, self.mint(signed_by="foreign")) == forged
+        assert said(self.verifier, self.token, timeout) == known
+        assert flights.asked - asked >= self.state.asked
+
+    @property
+    def store(self) -> KeyStore:
+        """Of the pool that faults befall."""
+        return self.verifier._stores[self.place.pool.user_pool_id]
+
+    def mint(self, **options: Any) -> str:
+        """A token of the pool that faults befall."""
+        return self.place.pool.access_token(**options)
+
+    def connections(self) -> list[int]:
+        """Connections so far, by endpoint."""
+        return [each.connections for each in self.place.endpoints]
+
+    def few_threads(self, limit: int) -> None:
+        """At most so many threads alive for each endpoint (F), but for one that is just about to end."""
+        assert eventually(lambda: max(threads().values(), default=0) <= limit, MARGIN)
+
+    def neighbour_is_well(self) -> None:
+        """The other pool of the same verifier verifies, and none of its endpoints has failed."""
+        pool = self.place.neighbour
+        assert said(self.verifier, pool.access_token(), PATIENTLY) == "accepted"
+        found = self.verifier.health()["pools"][pool.user_pool_id]["endpoints"]
+        assert [each["failures"] for each in found] == [0] * len(found)
+
+    def overdue(self) -> None:
+        """A flight past its deadline is a timeout; who hangs for good never gets a third thread (R1, F)."""
+        for threads_each in (1, 2, 2):
+            with suppress(KeysUnavailable):
+                drive(self.store.warming(A_MOMENT))  # every endpoint of this pool is asked
+            assert list(threads().values()) == [threads_each] * len(self.place.endpoints)
+            self.place.clock.advance(OVERDUE)
+            assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT).startswith("503")
+            self.few_threads(2)
+            self.place.clock.advance(RESTED)
+
+    def nothing_is_lost(self, reason: str) -> None:
+        """Failure never evicts (K4); no event holds a token (H3); an outage is told (R)."""
+        if self.state.usable:
+            assert self.health["keys"] == len(self.place.pool.keys)
+            timeout = A_MOMENT if reason == HANGS else PATIENTLY
+            assert said(self.verifier, self.mint(), timeout) == "accepted"
+        elif reason != SERVED:
+            assert self.health["keys"] == 0
+            assert self.health["healthy"] is False
+        told = repr(self.heard.all) + repr(self.verifier.health())
+        assert not any(part in told for part in self.token.split("."))
+
+
+def check_cell(
+    place: Place, fault: Fault, state: State, let_go: Callable[[], object] = tuple, **options: Any
+) -> None:
+    """Reach the state, let the fault befall every endpoint of one pool, and hold all promises to it.
+
+    `let_go` ends, after close(), what no library could; `options` are the verifier's own.
+    """
+    heard = Heard()
+    before = sockets()
+    verifier = place.verifier(on_event=heard, **options)
+    try:
+        cell = Cell(place, state, verifier, heard)
+        cell.reach()
+        with bounded_memory() if fault.bomb else nullcontext():
+            cell.inflict(fault.how)
+            cell.check(fault.reason)
+    finally:
+        verifier.close()
+        let_go()
+        ended = eventually(lambda: not alive(), CLOSED)
+        landed()
+        place.heal()
+    assert ended, "close() left a thread behind"
+    assert eventually(lambda: sockets() <= before), "a socket is left"
+
+
+# --- How a verification ends
+
+
+def refusal(error: AuthError) -> str:
+    """Status and code, once it is seen that 503 means the keys, and that no cause hangs on it (E)."""
+    assert isinstance(error, KeysUnavailable) == (error.status == 503)
+    assert error.__cause__ is error.__context__ is None
+    assert "://" not in f"{error} {error.hint}"
+    return f"{error.status} {error.code}"
+
+
+def said(verifier: Verifier, token: str, timeout: float) -> str:
+    """How it ends, which must be in time (R1): "accepted", or status and code of the refusal."""
+    begun = time.monotonic()
+    try:
+        verifier.verify(token, timeout=timeout)
+    except AuthError as error:
+        found = refusal(error)
+    else:
+        found = "accepted"
+    assert time.monotonic() - begun < timeout + MARGIN
+    return found
+
+
+def at_once(verifier: Verifier, token: str) -> str:
+    """The same, of a verification that must not wait: a task takes it without a single yield (R8)."""
+    steps = verifier.averify(token)
+    try:
+        steps.send(None)
+    except StopIteration:
+        return "accepted"
+    except AuthError as error:
+        return refusal(error)
+    finally:
+        steps.close()
+    raise AssertionError("it waits")
+
+
+# --- What is left behind
+
+
+def alive() -> list[threading.Thread]:
+    """The library's threads that are alive."""
+    return [each for each in threading.enumerate() if each.name.startswith(THREADS)]
+
+
+def threads() -> Counter[str]:
+    """How many of them, by endpoint."""
+    return Counter(each.name for each in alive())
+
+
+def landed() -> None:
+    """Wait until no fetch is out any more."""
+    for thread in alive():
+        thread.join(SOON)
+
+
+def sockets() -> int:
+    """How many sockets this process has open."""
+    count = 0
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the directory's own descriptor is closed by now
+            count += stat.S_ISSOCK(os.fstat(int(name)).st_mode)
+    return count
+
+
+def eventually(holds: Callable[[], bool], seconds: float = SOON) -> bool:
+    """Whether it holds soon: for what the kernel and another thread may still be about to do."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        pause.wait(0.005)
+    return True
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    """What Python allocates in the block never exceeds the limit, whatever a body claims to hold."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MEMORY

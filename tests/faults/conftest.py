@@ -1,0 +1,18 @@
+"""What the fault matrix shares: the endpoints of two pools, started once for a whole module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("faults.cell")  # so that a broken promise shows its values
+
+from faults.cell import Place  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """A pool to be befallen by faults and a neighbour, over plain http."""
+    with Place().serving() as serving:
+        yield serving
