@@ -8,7 +8,8 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint format lock clean bench bench-smoke bench-install
+.PHONY: help demo test test-all test-lowest fuzz soak mutants lint format lock clean
+.PHONY: bench bench-smoke bench-install
 
 help: ## Show this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,8 +23,23 @@ test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch cov
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-test-all: $(VENV)/dev.stamp ## Run the tests on every other Python found, and with the core alone
+test-all: $(VENV)/dev.stamp ## Run the tests on every other Python found, with the core alone, and fuzz and soak briefly
 	$(VENV)/bin/python scripts/test_all.py
+	$(VENV)/bin/python scripts/run_fuzz.py 30
+	$(RUN) soak 60
+
+test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows
+	$(VENV)/bin/python scripts/test_all.py --lowest
+
+# SECONDS and MUTANTS are for the command line: make fuzz SECONDS=60.
+fuzz: $(VENV)/dev.stamp ## Fuzz tokens, key sets and key files with atheris for ten minutes (SECONDS=)
+	$(VENV)/bin/python scripts/run_fuzz.py $(or $(SECONDS),600)
+
+soak: $(VENV)/dev.stamp ## Verify for ten minutes while Regions fail, keys rotate and workers die (SECONDS=)
+	$(RUN) soak $(or $(SECONDS),600)
+
+mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of the design, and demand that a test sees it (MUTANTS=name or rule)
+	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
 
 lint: $(VENV)/dev.stamp ## Run ruff, mypy and import-linter
 	$(RUN) ruff check
@@ -48,13 +64,13 @@ bench-smoke: bench-install ## Run each benchmark briefly: that it runs, not how 
 
 # Not editable: what is measured is what users get. Each time, for the sources may have changed.
 bench-install: $(BENCH_STAMP)
-	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall .
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-index --no-deps --no-build-isolation --force-reinstall .
 
 # Here and below, --no-compile: byte code is made of what is imported; making it of all takes a third of the time.
 $(BENCH_STAMP): benchmarks/peers/requirements.txt benchmarks/peers/node/package.json
 	@test -n "$(BENCH_PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
 	"$(BENCH_PYTHON)" -m venv --clear $(BENCH)
-	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --requirement benchmarks/peers/requirements.txt
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes --requirement benchmarks/peers/requirements.txt
 	mkdir -p .venvs/bench-node
 	cp benchmarks/peers/node/package.json .venvs/bench-node/
 	npm install --prefix .venvs/bench-node --ignore-scripts --no-audit --no-fund --no-package-lock \
@@ -74,10 +90,13 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 
-$(VENV)/demo.stamp: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
-	$(PIP) install --constraint requirements/dev.txt --editable '.[cli,testing]'
+# First what is listed, each file by its hash, then the project without an index: if the list lacked something,
+# or something older stood there, pip would say so.
+$(VENV)/demo.stamp: pyproject.toml requirements/demo.txt | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements/demo.txt
+	$(PIP) install --no-index --no-build-isolation --editable '.[cli,testing]'
 	touch $@
 
-$(VENV)/dev.stamp: $(VENV)/demo.stamp
-	$(PIP) install --no-compile --requirement requirements/dev.txt
+$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
+	$(PIP) install --no-compile --require-hashes --requirement requirements/dev.txt
 	touch $@

@@ -57,7 +57,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/drivers/starlette_websocket.py": ("starlette",),
     "real": ("boto3", "botocore", "moto"),
     "test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
-    "test_oracle_pyjwt.py": ("jwt",),
+    "oracle/judges.py": ("joserfc", "jwt"),
+    "oracle/test_accepted.py": ("joserfc", "jwt"),
+    "oracle/test_vectors_judged.py": ("joserfc", "jwt"),
 }
 
 # The same for documents, whose Python blocks test_house.py runs.

@@ -1,0 +1,395 @@
+"""Eight threads that the interpreter switches at nearly every step: the answers are those of one.
+
+Each test is bounded by its work. The rules: no undocumented exception, no lost capacity, no torn answer
+(a principal always belongs to its token). FI-63; tests/test_concurrency.py has the crowds over real sockets.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hashlib import sha256
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from cognito_mr_auth import Principal, Verifier, _sha256, policy
+from cognito_mr_auth._crew import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, Crew
+from cognito_mr_auth._jws import MAX_HEADERS
+from cognito_mr_auth._refresh import FLIGHT_SECONDS
+from cognito_mr_auth._verified import Verified
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
+
+THREADS = 8
+PATIENCE_SECONDS = 60.0
+# A flight asks three endpoints, one after the other at most; a caller may join one that had begun before.
+MAX_TURNS = 20
+
+Result = TypeVar("Result")
+
+
+@pytest.fixture(autouse=True)
+def restless() -> Iterator[None]:
+    """The interpreter looks for another thread after a microsecond, not after five milliseconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def together(work: Callable[[int], Result], count: int = THREADS) -> list[Result]:
+    """What each thread's work gives, all released at once; what one raises is raised here."""
+    gate = threading.Barrier(count)
+
+    def begin(number: int) -> Result:
+        gate.wait(PATIENCE_SECONDS)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(begin, range(count), timeout=PATIENCE_SECONDS))
+
+
+def told(verifier: Verifier, token: str, **options: Any) -> str:
+    """The subject that a token is accepted for, or the error's code."""
+    try:
+        return verifier.verify(token, **options).subject
+    except AuthError as error:
+        return error.code
+
+
+# --- Verifying: the store's snapshot, the cache, the header memo
+
+
+def marked(pool: FakeUserPool, count: int) -> dict[str, str]:
+    """Tokens and what each must be told: half valid, with headers of their own, half refused."""
+    ways: list[tuple[str | None, dict[str, Any]]] = [
+        (None, {}),
+        (None, {"header": {"typ": "JWT"}}),
+        ("token_expired", {"expires_in": -60}),
+        ("signature_invalid", {"signed_by": "foreign"}),
+    ]
+    found = {}
+    for number, (code, options) in zip(range(count), itertools.cycle(ways), strict=False):
+        subject = f"user {number}"
+        header = {**options.get("header", {}), "number": number % (2 * MAX_HEADERS)}
+        found[pool.access_token(subject=subject, **options | {"header": header})] = code or subject
+    return found
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 1024], ids="cache of {}".format)
+def test_each_token_gets_its_own_answer(size: int) -> None:
+    """C2, R8: whatever the cache drops and the header memo forgets, subject and verdict are the token's."""
+    pool = FakeUserPool()
+    expected = marked(pool, 240)
+    with pool.offline_verifier(cache_size=size) as verifier:
+        assert {token: told(verifier, token) for token in expected} == expected  # as one thread is told
+
+        def work(number: int) -> Counter[str]:
+            found: Counter[str] = Counter()
+            for token in [*expected][number:] + [*expected][:number]:
+                answer = told(verifier, token)
+                found["right" if answer == expected[token] else answer] += 1
+            return found
+
+        assert sum(together(work), Counter[str]()) == {"right": THREADS * len(expected)}
+        known = verifier._headers.kids
+        assert 0 < len(known) <= MAX_HEADERS
+        assert set(known.values()) == {pool.access_key.kid}
+        assert len(verifier._verified) <= size
+
+
+class Answers(httpx.BaseTransport):
+    """A network of one document, which the test replaces; every URL serves it."""
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        self.publish(keys)
+
+    def publish(self, keys: Sequence[SigningKey]) -> None:
+        """Serve these keys from now on."""
+        self.body = json.dumps({"keys": [key.jwk() for key in keys]}).encode()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=self.body)
+
+
+def fetches_ended() -> bool:
+    """Wait for the library's threads, and for those that these start at their end; whether none is left."""
+    for _ in range(MAX_TURNS):
+        live = [each for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
+        if not live:
+            return True
+        for each in live:
+            each.join(PATIENCE_SECONDS)
+    return False
+
+
+# What may be said of a key that comes or goes while somebody asks for it.
+IN_MOTION = {"key_unknown", "keys_unavailable"}
+ROUNDS = 24
+
+
+class Rotation:
+    """A steady key, forgeries under its kid, keys that come and go: tokens, and what is right for each."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.pool = FakeUserPool(clock=self.clock)
+        spare = SigningKey()
+        self.keys = [spare.under(f"moving {number}") for number in range(ROUNDS)]
+        self.network = Answers(self.pool.keys)
+        self.certain = {self._token(f"steady {n}"): f"steady {n}" for n in range(20)}
+        self.certain[self._token("forged", signed_by="foreign")] = "signature_invalid"
+        self.moving = {self._token(key.kid, signed_by=key): key.kid for key in self.keys}
+        self.over = threading.Event()
+
+    def _token(self, subject: str, **options: Any) -> str:
+        return self.pool.access_token(subject=subject, expires_in=86_000, **options)
+
+    def verifier(self) -> Verifier:
+        """One that asks the network of this test, at three URLs."""
+        urls = {issuer: f"http://127.0.0.1:9/{at}" for at, issuer in enumerate(self.pool.user_pool().issuers)}
+        settings = self.pool.user_pool(jwks=None, offline=False, jwks_urls=urls)
+        return Verifier(settings, token_use="access", transport=self.network, clock=self.clock, cache_size=32)
+
+    def turn(self, verifier: Verifier) -> Counter[str]:
+        """List one key after the other; the set grows aged in between, and is renewed by those who ask.
+
+        Who has warmed up has the key (K1), and has it no more after the next answers: whoever else asks.
+        """
+        found: Counter[str] = Counter()
+        tokens = {subject: token for token, subject in self.moving.items()}
+        for key in self.keys:
+            self.network.publish([*self.pool.keys, key])
+            found["listed"] += self._comes_to(verifier, tokens[key.kid], {key.kid})
+            self.clock.advance(1000.0)
+            self.network.publish(self.pool.keys)
+            found["withdrawn"] += self._comes_to(verifier, tokens[key.kid], IN_MOTION)
+        self.over.set()
+        return found
+
+    def _comes_to(self, verifier: Verifier, token: str, answers: set[str]) -> bool:
+        """Whether it is told so, once warming up has not only joined a flight that had begun before."""
+        for _ in range(MAX_TURNS):
+            verifier.warm()
+            if told(verifier, token, timeout=0.0) in answers:
+                return True
+        return False
+
+    def ask(self, verifier: Verifier) -> Counter[str]:
+        """Verify everything until the rotation is over, and once more."""
+        found: Counter[str] = Counter()
+        last = False
+        while not last:
+            last = self.over.is_set()
+            for token, right in self.certain.items():
+                answer = told(verifier, token)
+                found["right" if answer == right else f"{right}: {answer}"] += 1
+            for token, right in self.moving.items():
+                answer = told(verifier, token, timeout=0.0)
+                found["right" if answer in {right, *IN_MOTION} else f"{right}: {answer}"] += 1
+        return found
+
+
+def test_rotation_and_withdrawal_under_load() -> None:
+    """K1, R3, R8: who always had a key is always served, a forgery never, and no place is lost.
+
+    Seven threads verify while the eighth rotates, withdraws, and lets the set grow old.
+    """
+    scene = Rotation()
+    with scene.verifier() as verifier:
+        verifier.warm()
+        turned, *found = together(lambda n: scene.ask(verifier) if n else scene.turn(verifier))
+        assert set(sum(found, Counter[str]())) == {"right"}
+        assert turned == {"listed": ROUNDS, "withdrawn": ROUNDS}
+        assert fetches_ended()
+        # A flight that found no free thread waits for the next caller, who finds it late.
+        scene.clock.advance(FLIGHT_SECONDS)
+        verifier.warm()
+        assert fetches_ended()
+        [store] = verifier._stores.values()
+        assert (store._seekers, store._flights.current) == (0, None)
+        assert (verifier._crew._total, verifier._crew._live) == (0, {})
+
+
+# --- The parts
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_the_cache_keeps_its_bound_and_its_entries_apart(size: int) -> None:
+    """C1: an entry is found under its own digest or not at all, and no room for entries is lost."""
+    cache: Verified[bytes] = Verified(size)
+    digests = [b"%032d" % number for number in range(3 * size)]
+
+    def work(number: int) -> int:
+        misses = 0
+        for at in range(1200):
+            digest = digests[(at * (2 * number + 1)) % len(digests)]
+            entry = cache.find(digest)
+            assert entry in (None, digest)
+            if entry is None:
+                misses += 1
+                cache.keep(digest, digest)
+            assert len(cache) <= size
+        return misses
+
+    assert sum(together(work)) > 0
+    for digest in (b"new %028d" % number for number in range(3 * size)):
+        cache.keep(digest, digest)
+        assert cache.find(digest) == digest
+    assert max(1, size // 2) <= len(cache) <= size
+
+
+def test_what_is_asked_for_again_and_again_stays() -> None:
+    """C1: strangers that come and go do not push a token in steady use out."""
+    cache: Verified[bytes] = Verified(64)
+    hot = b"%032d" % 0
+    cache.keep(hot, hot)
+
+    def work(number: int) -> set[bytes | None]:
+        if number:
+            return {cache.find(hot) for _ in range(1000)}
+        found = set()
+        for at in range(4000):  # one stranger for each look
+            cache.keep(b"%032d" % (1 + at), b"")
+            found.add(cache.find(hot))
+        return found
+
+    assert set[bytes | None]().union(*together(work)) == {hot}
+
+
+def test_a_crew_loses_no_place() -> None:
+    """F: never more threads than places, and when all have ended every place is free again."""
+    crew = Crew()
+    live: Counter[int] = Counter()
+    most: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def job(place: int) -> Callable[[], None]:
+        def run() -> None:
+            with lock:
+                live[place] += 1
+                most["place"] = max(most["place"], live[place])
+                most["all"] = max(most["all"], live.total())
+            with lock:
+                live[place] -= 1
+
+        return run
+
+    def work(number: int) -> Counter[str]:
+        return Counter(
+            crew.start(place, f"cognito-mr-auth test {place}", job(place), background=number % 2 == 0)
+            for place in range(20)
+            for _ in range(4)
+        )
+
+    found = sum(together(work), Counter[str]())
+    assert fetches_ended()
+    assert found[STARTED] > 0
+    assert most["place"] <= MAX_PER_ENDPOINT
+    assert most["all"] <= MAX_THREADS
+    assert (crew._total, crew._live) == (0, {})
+    assert crew.start("here", "cognito-mr-auth test", lambda: None, background=False) != FULL
+    assert fetches_ended()
+
+
+# --- Values that are finished when somebody asks
+
+
+CLAIMS: dict[str, Any] = {
+    "sub": "alice",
+    "client_id": "1example23456789",
+    "token_use": "access",
+    "scope": "orders/read orders/write",
+    "cognito:groups": ["ops", "admin"],
+    "iat": 1,
+    "exp": 2,
+    "auth_time": 1,
+    "deep": {"a": [{"b": [1, 2, {"c": []}]}]},
+}
+LOOKS: tuple[Callable[[Principal], object], ...] = (
+    lambda one: one.to_dict(),
+    lambda one: (one.claims["wide"], one.claims["deep"]["a"][0]["b"][2]["c"]),
+    lambda one: sorted(one.scopes),
+    lambda one: one.groups,
+    hash,
+    lambda one: pickle.loads(pickle.dumps(one)) == one,  # noqa: S301 - made a moment ago
+    lambda one: (one.subject, one.client_id, one.is_machine, one.expires_at),
+    lambda one: (one.claims == one.claims, repr(one)),
+)
+
+
+def test_a_principal_is_the_same_to_all_who_look_first() -> None:
+    """Frozen when first asked for: every thread sees what one thread sees, and nothing half frozen."""
+    pool = FakeUserPool()
+    claims = CLAIMS | {"iat": 1, "exp": 4e9, "wide": [{"n": [n]} for n in range(50)]}
+    gate = threading.Barrier(THREADS)
+    with pool.offline_verifier(cache_size=0) as verifier:
+        token = pool.access_token(claims=claims)
+        expected = [look(verifier.verify(token)) for look in LOOKS]
+        fresh = [verifier.verify(token) for _ in range(40)]
+
+        def work(number: int) -> list[list[object]]:
+            seen = []
+            turn = number % 4 * 2  # half of them begin with what another one begins with
+            for one in fresh:
+                gate.wait(PATIENCE_SECONDS)
+                found = [look(one) for look in LOOKS[turn:] + LOOKS[:turn]]
+                seen.append(found[len(LOOKS) - turn :] + found[: len(LOOKS) - turn])
+            return seen
+
+        assert all(seen == [expected] * len(fresh) for seen in together(work))
+
+
+POLICIES: dict[str, tuple[Policy, str]] = {
+    "passes": (policy.scopes("orders/read") & policy.any_group("ops", "x"), "alice"),
+    "lacks a scope": (policy.scopes("orders/delete") | policy.claim("sub", "bob"), "policy_denied"),
+    "not": (~policy.groups("banned") & policy.claim("sub", "alice"), "alice"),
+    "check": (policy.check(lambda one: one.subject == "alice") & policy.scopes("orders/write"), "alice"),
+    "broken check": (policy.check(lambda one: one.no_such_thing), "check_unavailable"),  # type: ignore[attr-defined]
+    "too old": (policy.max_age(1), "authentication_too_old"),
+}
+
+
+def test_policies_are_shared_by_all() -> None:
+    """H1: one policy value, evaluated by all at once, answers each as it answers one."""
+    pool = FakeUserPool()
+    with pool.offline_verifier() as verifier:
+        token = pool.access_token(claims=CLAIMS | {"exp": 4e9})
+
+        def answers() -> dict[str, str]:
+            return {name: told(verifier, token, require=each) for name, (each, _) in POLICIES.items()}
+
+        alone = answers()
+        assert alone == {name: right for name, (_, right) in POLICIES.items()}
+        found = together(lambda _: [answers() for _ in range(60)])
+        assert all(each == alone for answered in found for each in answered)
+
+
+def test_the_switch_of_hash_libraries_is_seen_by_nobody() -> None:
+    """SHA-256 is right before, during and after the one change from cryptography's to hashlib's."""
+    texts = [b"%d" % number * 50 for number in range(8)]
+    right = [sha256(text).digest() for text in texts]
+
+    def digests(function: Callable[[bytes], bytes], _: int) -> list[bytes]:
+        return [function(text) for text in texts]
+
+    for _ in range(25):
+        loader = SourceFileLoader("a_fresh_copy", _sha256.__file__)
+        spec = spec_from_loader(loader.name, loader)
+        assert spec is not None
+        fresh = module_from_spec(spec)  # which has not decided yet
+        loader.exec_module(fresh)
+        assert together(partial(digests, fresh.sha256)) == [right] * THREADS
+        assert fresh._fresh is not None
