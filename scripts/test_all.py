@@ -1,6 +1,7 @@
-"""Runs the tests in every environment but the main one: other Pythons, and the core alone.
+"""Runs the tests in every environment but the main one: other Pythons, the core alone, the lowest versions.
 
-usage: python scripts/test_all.py     (`make test-all` calls it, with the main environment's Python)
+usage: python scripts/test_all.py [--lowest]     (`make test-all` and `make test-lowest` call it, with the
+main environment's Python; --lowest: only where dependencies are at their lowest versions)
 
 Each environment lies in .venvs/, is kept between runs, and gets the wheel that users get, not the
 source tree. Ends with a table of what was tested and what was not found. Exit status 1 if any test
@@ -63,7 +64,19 @@ LENGTHY = (
     "tests/aws_lambda/test_policy_cache.py",
     "tests/aws_lambda/test_runtime.py",
     "tests/cli/test_demo.py",
+    "tests/faults",
+    "tests/models",
+    "tests/oracle",
     "tests/testing/test_run.py",
+)
+# What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
+# alone: some of them have no wheels for later ones.
+OF_THE_EXTRAS = ("tests/adapters", "tests/cli", "tests/testing", "tests/test_house.py")
+EXTRAS = "[cli,fastapi,flask,pyjwt,starlette,testing]"
+# The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
+LENIENT = (
+    "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
+    "--pythonwarnings=ignore::pytest.PytestConfigWarning",
 )
 # What takes long and cannot tell which packages are there, or how old they are.
 UNMOVED = ("tests/aws_lambda/test_policy_cache.py",)
@@ -95,8 +108,11 @@ class Environment:
     requirements: str
     extras: str = ""
     core_only: bool = False
+    lowest: bool = False
+    options: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    """Files and folders, and tests as pytest names them."""
+    """Both are files and folders, and tests as pytest names them; no `only` is all of them."""
 
     @property
     def executable(self) -> Path:
@@ -173,11 +189,11 @@ def prepare(environment: Environment, wheel: Path) -> None:
     if not stamp.is_file() or stamp.read_text("utf-8") != want:
         _call([environment.python, "-m", "venv", "--clear", VENVS / environment.name])
         # Byte code is made of what the tests import; making it of all takes a third of the time.
-        _call([*pip, "install", "--no-compile", "--requirement", pins])
+        _call([*pip, "install", "--no-compile", "--require-hashes", "--requirement", pins])
         stamp.write_text(want, "utf-8")
-    # The pins hold all that the wheel needs; pip says so if they do not.
-    _call([*pip, "install", "--force-reinstall", "--no-deps", wheel])
-    _call([*pip, "install", "--constraint", pins, f"{wheel}{environment.extras}"])
+    # The pins hold all that the wheel needs with its extras; without an index pip says so if they do not.
+    _call([*pip, "install", "--no-index", "--no-deps", "--force-reinstall", wheel])
+    _call([*pip, "install", "--no-index", f"{wheel}{environment.extras}"])
     _call([*pip, "check"])
     if environment.core_only and (
         found := _output([environment.executable, "-c", _ABSENT, *BEYOND_THE_CORE])
@@ -199,13 +215,18 @@ def run_tests(environment: Environment) -> Outcome:
         "-q",
         f"--junitxml={report}",
         *(f"--{'deselect' if '::' in each else 'ignore'}={each}" for each in environment.left_out),
+        *environment.options,
+        *environment.only,
     ]
     done = subprocess.run(command, cwd=PROJECT, env=environ, timeout=TEST_SECONDS, check=False)
     version = _output([environment.executable, "-c", _VERSION])
     outcome = read_report(environment.name, version, report, done.returncode)
     left_out = [each.removeprefix("tests/") for each in environment.left_out if "::" not in each]
     left_out += ["controls"] if CONTROLS[0] in environment.left_out else []
-    return replace(outcome, note=outcome.note or (f"without {', '.join(left_out)}" if left_out else ""))
+    told = [f"without {', '.join(left_out)}"] if left_out else []
+    if environment.only:
+        told.insert(0, ", ".join(each.removeprefix("tests/") for each in environment.only))
+    return replace(outcome, note=outcome.note or ", ".join(told))
 
 
 def read_report(name: str, version: str, report: Path, status: int) -> Outcome:
@@ -236,8 +257,12 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
     """The environments to test, and a row for each Python that was not found."""
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
     everything = "[cli,testing]"
-    core = Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True)
-    environments = [replace(core, left_out=(*UNMOVED, *CONTROLS))]
+    core = Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True, lowest=True)
+    lowest = Environment(f"{current}-lowest", sys.executable, "lowest.txt", EXTRAS, lowest=True)
+    environments = [
+        replace(core, left_out=(*UNMOVED, *CONTROLS)),
+        replace(lowest, only=OF_THE_EXTRAS, options=LENIENT, left_out=("tests/testing/test_run.py",)),
+    ]
     missing = []
     for minor in (*REQUIRED, *WELCOME):
         if minor == current:
@@ -263,10 +288,12 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Tests every environment, one after the other; the exit status."""
+def main(*arguments: str) -> int:
+    """Tests every environment, or those of the lowest versions, one after the other; the exit status."""
     strict = os.environ.get("COGNITO_MR_AUTH_REQUIRE") == "all"
     environments, outcomes = plan(os.environ, strict=strict)
+    if "--lowest" in arguments:
+        environments, outcomes = [each for each in environments if each.lowest], []
     VENVS.mkdir(exist_ok=True)
     wheel = build_wheel()
     # Installing keeps one processor busy, so two at a time; tests watch the clock, so one at a time.
@@ -285,4 +312,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -101,9 +101,10 @@ def test_test_all_finds_pythons_that_run(
 
 @pytest.mark.parametrize("strict", [True, False], ids=["all-required", "as-found"])
 def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
-    """Without other Pythons the core alone is tested; a required one that is missing can fail."""
+    """Without other Pythons the lowest versions are tested; a required one that is missing can fail."""
     environments, missing = test_all.plan({"PATH": "", "HOME": ""}, strict=strict)
-    assert [environment.core_only for environment in environments] == [True]
+    assert [each.name for each in environments] == [f"{THIS}-core-only", f"{THIS}-lowest"]
+    assert [(each.core_only, each.lowest) for each in environments] == [(True, True), (False, True)]
     assert {row.name: row.ok for row in missing} == {
         name: not strict or name == "3.14" for name in ("3.12", "3.13", "3.14") if name != THIS
     }
@@ -111,7 +112,8 @@ def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
 
 def test_what_is_left_out_is_there(test_all: ModuleType) -> None:
     """Every file, folder and test that an environment leaves out has that name still."""
-    groups = (test_all.ABOUT_FILES, test_all.LENGTHY, test_all.UNMOVED, test_all.CONTROLS)
+    groups = [test_all.ABOUT_FILES, test_all.LENGTHY, test_all.UNMOVED, test_all.CONTROLS]
+    groups += [test_all.OF_THE_EXTRAS]
     for each in (each for group in groups for each in group):
         path, _, test = each.partition("::")
         name, _, row = test.partition("[")
@@ -152,15 +154,45 @@ def test_the_report_is_pytests(
 # --- What it pins
 
 
-LISTS = ["requirements/dev", "requirements/core-test", "benchmarks/peers/requirements"]
+LISTS = ["requirements/lock", "requirements/dev", "requirements/demo", "requirements/core-test"]
+LISTS += ["requirements/lowest", "benchmarks/peers/requirements", "fuzz/requirements"]
+
+
+def _pins(name: str) -> dict[str, list[str]]:
+    """The hashes of each pin, `name==version`, of a list that holds comments and pins alone."""
+    found: dict[str, list[str]] = {}
+    text = (PROJECT / f"{name}.txt").read_text("utf-8").replace(" \\\n", "")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            pin, *hashes = line.split()
+            assert re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+", pin), line
+            found[pin] = hashes
+    return found
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_requirement_is_pinned(name: str) -> None:
-    """The lists name exact versions and nothing else: no index, no option, no path."""
-    lines = (PROJECT / f"{name}.txt").read_text("utf-8").splitlines()
-    pins = [line for line in lines if not line.startswith("#")]
-    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
+    """The lists name exact versions, each by the hashes of its files, and no index, option or path."""
+    for pin, hashes in _pins(name).items():
+        assert hashes, pin
+        assert [each for each in hashes if not re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each)] == []
+
+
+def test_pip_is_told_to_look_at_hashes() -> None:
+    """Whatever installs a list says so; and no other line of ours installs from an index."""
+    texts = [
+        (PROJECT / name).read_text("utf-8") for name in ("Makefile", "scripts/lock", "scripts/test_all.py")
+    ]
+    installs = [line for text in texts for line in text.splitlines() if re.search(r"\binstall\b.*--", line)]
+    assert len(installs) > 5
+    for line in installs:
+        assert "npm" in line or "--require-hashes" in line or "--no-index" in line, line
+
+
+def test_the_demo_runs_what_the_tests_run() -> None:
+    """What `make demo` installs are the versions and files that `make test` tests."""
+    demo, dev = _pins("requirements/demo"), _pins("requirements/dev")
+    assert demo.items() <= dev.items()
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -180,22 +212,36 @@ def _distribution(line: str) -> str:
 
 def test_every_list_is_refreshed() -> None:
     """`make lock` knows each list that there is."""
-    sources = [path for name in ("requirements", "benchmarks") for path in (PROJECT / name).rglob("*.in")]
+    folders = [PROJECT / name for name in ("requirements", "benchmarks", "fuzz")]
+    sources = [path for folder in folders for path in folder.rglob("*.in")]
     assert {path.relative_to(PROJECT).with_suffix("").as_posix() for path in sources} == set(LISTS)
     script = (PROJECT / "scripts" / "lock").read_text("utf-8")
-    assert f"for list in {' '.join(LISTS)}; do" in script
+    assert f"for list in {' '.join(LISTS)} do" in " ".join(script.replace("\\", "").split())
+
+
+def _lowest(requirements: list[str]) -> dict[str, list[int]]:
+    return {name: _release(version) for name, version in (each.split(">=") for each in requirements)}
+
+
+def _installed(name: str) -> dict[str, list[int]]:
+    return {each: _release(version) for each, version in (pin.split("==") for pin in _pins(name))}
 
 
 def test_the_lower_bounds_are_what_the_core_only_environment_runs() -> None:
     """Each lower bound of the core is the version that the core-only environment installs."""
-    text = (PROJECT / "requirements" / "core-test.txt").read_text("utf-8")
-    pins = dict(line.split("==") for line in text.splitlines() if "==" in line)
-    bounds = dict(bound.split(">=") for bound in PYPROJECT["project"]["dependencies"])
-    assert {n: _release(pins[n]) for n in bounds} == {n: _release(v) for n, v in bounds.items()}
+    bounds = _lowest(PYPROJECT["project"]["dependencies"])
+    assert bounds.items() <= _installed("requirements/core-test").items()
+
+
+def test_the_lower_bounds_are_what_the_lowest_environment_runs() -> None:
+    """Each lower bound of the extras, and of the core beside them, is the version installed there."""
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    bounds = _lowest([*PYPROJECT["project"]["dependencies"], *(each for wanted in extras for each in wanted)])
+    assert bounds.items() <= _installed("requirements/lowest").items()
 
 
 def _release(version: str) -> list[int]:
-    numbers = [int(part) for part in version.split(".")]
+    numbers = [int(part) for part in version.split(".") if part.isdigit()]
     return numbers + [0] * (3 - len(numbers))
 
 

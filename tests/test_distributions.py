@@ -1,0 +1,180 @@
+"""What users download: the wheel and the source distribution hold what they should, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.needs("hatchling")
+
+PROJECT = Path(__file__).resolve().parents[1]
+SRC = PROJECT / "src"
+METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+NAME = f"cognito_mr_auth-{METADATA['version']}"
+
+
+def build(kind: str, tree: Path, target: Path) -> Path:
+    """Builds a wheel or an sdist of a tree, with the backend alone; its path."""
+    program = f"import sys, hatchling.build as backend; print(backend.build_{kind}(sys.argv[1]))"
+    command: list[str | Path] = [sys.executable, "-c", program, target]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    name: str = done.stdout.split()[-1]
+    return target / name
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the tree."""
+    return build("wheel", PROJECT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, unpacked."""
+    place = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(build("sdist", PROJECT, place)) as archive:
+        # Before 3.11.4 there is no filter, and from 3.12 to 3.13 it is a warning to name none.
+        filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(place, **filtered)  # noqa: S202 - our own, made just now
+    return place / NAME
+
+
+def names(wheel: Path) -> set[str]:
+    """The files of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def read(wheel: Path, name: str) -> bytes:
+    """A file of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(name)
+
+
+# --- What is in them
+
+
+def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
+    """Every module, the mark of its types, and what a wheel must say of itself; no test, no script."""
+    ours = {
+        path.relative_to(SRC).as_posix()
+        for path in SRC.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    said = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+    assert names(wheel) == ours | {f"{NAME}.dist-info/{name}" for name in said}
+    assert "cognito_mr_auth/py.typed" in ours
+    for name in ours:
+        assert read(wheel, name) == (SRC / name).read_bytes()
+
+
+def test_the_sdist_is_what_builds_and_explains_it(sdist: Path) -> None:
+    """Sources, documents and the licence: no test, benchmark, result, CI script or pinned tool."""
+    assert {path.name for path in sdist.iterdir()} == {
+        ".gitignore",
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "SECURITY.md",
+        "docs",
+        "pyproject.toml",
+        "src",
+    }
+    suffixes = {path.suffix for path in sdist.rglob("*") if path.is_file()}
+    assert suffixes <= {"", ".md", ".py", ".toml", ".typed", ".svg", ".png"}
+
+
+def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
+    """Octet by octet: who builds from source gets what was tested, and a build can be repeated."""
+    again = build("wheel", sdist, tmp_path)
+    assert names(again) == names(wheel)
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+SECRETS = re.compile(rb"PRIVATE KEY|AKIA[0-9A-Z]{16}|eyJ[\w-]{40,}\.eyJ[\w-]{40,}\.[\w-]{40,}")
+
+
+def test_neither_holds_a_secret(sdist: Path, wheel: Path) -> None:
+    """No private key, no access key and no signed token; test_house.py looks for machines' names."""
+    octets = {path.name: path.read_bytes() for path in sdist.rglob("*") if path.is_file()}
+    octets |= {name: read(wheel, name) for name in names(wheel)}
+    assert [name for name, text in octets.items() if SECRETS.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"-----BEGIN RSA PRIVATE KEY-----", id="key"),
+        pytest.param(b"AKIA" + b"A" * 16, id="access-key"),
+        pytest.param(b".".join([b"eyJ" + b"a" * 40, b"eyJ" + b"b" * 40, b"c" * 342]), id="token"),
+    ],
+)
+def test_secrets_are_found(text: bytes) -> None:
+    """That test bites."""
+    assert SECRETS.search(b"x = '" + text + b"'")
+
+
+# --- What they say of themselves
+
+
+def _said(wheel: Path) -> Message:
+    return BytesParser().parsebytes(read(wheel, f"{NAME}.dist-info/METADATA"))
+
+
+def test_both_say_the_same(sdist: Path, wheel: Path) -> None:
+    """PKG-INFO of the one is METADATA of the other."""
+    assert (sdist / "PKG-INFO").read_bytes() == read(wheel, f"{NAME}.dist-info/METADATA")
+
+
+def test_the_metadata_is_right(wheel: Path) -> None:
+    """Name, version, Python, licence, description: as the project says."""
+    said = _said(wheel)
+    assert (said["Name"], said["Version"]) == (METADATA["name"], METADATA["version"])
+    assert (said["Requires-Python"], said["Summary"]) == (">=3.11", METADATA["description"])
+    assert (said["License-Expression"], said.get_all("License-File")) == ("Apache-2.0", ["LICENSE"])
+    assert said["Description-Content-Type"] == "text/markdown"
+    assert str(said.get_payload()).strip() == (PROJECT / "README.md").read_text("utf-8").strip()
+    assert read(wheel, f"{NAME}.dist-info/licenses/LICENSE") == (PROJECT / "LICENSE").read_bytes()
+    assert "Root-Is-Purelib: true" in read(wheel, f"{NAME}.dist-info/WHEEL").decode()
+
+
+def _promised() -> Iterator[tuple[str, str]]:
+    yield from (("", each) for each in METADATA["dependencies"])
+    for extra, wanted in METADATA["optional-dependencies"].items():
+        yield from ((extra, each) for each in wanted)
+
+
+def test_the_requirements_are_the_projects(wheel: Path) -> None:
+    """Each dependency with its lower bound, under its extra, without an upper bound; no more."""
+    from packaging.requirements import Requirement
+
+    said = _said(wheel)
+    found = set()
+    for line in said.get_all("Requires-Dist") or ():
+        each = Requirement(line)
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", str(each.marker or ""))
+        found.add((extra[1] if extra else "", f"{each.name}{each.specifier}"))
+    assert found == set(_promised())
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", each) for _, each in found)
+    assert set(said.get_all("Provides-Extra") or ()) == set(METADATA["optional-dependencies"])
+
+
+def test_the_entry_points_are_there(wheel: Path) -> None:
+    """The command, and the pytest plugin, which is a module of the wheel."""
+    text = read(wheel, f"{NAME}.dist-info/entry_points.txt").decode()
+    assert "cognito-mr-auth = cognito_mr_auth.cli:main" in text
+    assert "cognito_mr_auth = cognito_mr_auth_pytest" in text
+    assert "cognito_mr_auth_pytest.py" in names(wheel)
