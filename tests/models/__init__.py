@@ -1,0 +1,1 @@
+"""Model-based tests: the verifier against small models of DESIGN's rules, and the planted bugs."""

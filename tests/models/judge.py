@@ -1,0 +1,375 @@
+"""Holds a rigged verifier to the models, step by step: what each caller was told, and who was asked.
+
+Where DESIGN leaves a choice, anything that it allows will do. After a clock was set back over a limit that
+had been passed (`blurred`), whether what had fallen stands again is such a choice, until an endpoint answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth.errors import KeysUnavailable
+
+from .reference import (
+    BACKGROUND,
+    CONFIRM,
+    FLIGHT,
+    FROZEN,
+    NOBODY,
+    SEEK,
+    STALE,
+    WAIT,
+    Doc,
+    Model,
+    View,
+    elapsed,
+)
+from .rigged import (
+    ACCEPTED,
+    DOWN,
+    FAKES,
+    FORGED,
+    REJECTED,
+    UNKNOWN,
+    WAITING,
+    Out,
+    Rigged,
+    Visit,
+    World,
+    served,
+)
+
+MAX_SEEKERS = 32
+# A caller that is woken more often than this in one visit spins.
+MAX_TURNS = 120
+
+
+class Case:
+    """One pool: its model, and what the judge remembers of the real one."""
+
+    def __init__(self, number: int, model: Model) -> None:
+        self.number = number
+        self.pool_id = FAKES[number].user_pool_id
+        self.model = model
+        self.visits: list[tuple[Visit, str, int, bool]] = []  # with kid, material, whether plausible
+        self.permits: dict[Any, set[str]] = {}  # by flight: whom it may ask
+        self.heard: list[int] = []  # the numbers of the requests that were answered
+        self.blurred = False
+        self.troubled = False  # somebody failed since the last answer
+        self.confirmed = False  # a caller waited on a stale set, in vain
+        self.warmed = False
+
+
+class Judge:
+    """The models beside the verifier."""
+
+    def __init__(self, world: World, verifier: Rigged, cases: list[Case]) -> None:
+        self.world = world
+        self.verifier = verifier
+        self.cases = cases
+        self.closed = False
+
+    # ---- callers
+
+    def arrive(self, case: Case, kid: str, material: int, text: str, patience: float, plausible: bool) -> str:
+        """A caller comes with this token."""
+        visit = Visit(self.verifier, self.world, case.number, text, patience)
+        case.visits.append((visit, kid, material, plausible))
+        self._step(case, visit, kid, material, plausible)
+        self._wake()
+        return visit.outcome
+
+    def _wake(self) -> None:
+        """Whoever may go on does."""
+        while due := [(case, each) for case in self.cases for each in case.visits if each[0].due()]:
+            case, one = due[0]
+            self._step(case, *one)
+
+    def _step(self, case: Case, visit: Visit, kid: str, material: int, plausible: bool) -> None:
+        now, model = self.world.clock(), case.model
+        view = model.view(now)
+        cause = view.cause(kid, plausible=plausible)
+        if cause == BACKGROUND and kid in view.quarantined and not case.blurred and not model.recheck(now):
+            cause = NOBODY
+        before, live, flying = list(self.world.outs), self._live(case), self._flying(case)
+        may = model.askable(cause, now) | (model.askable(BACKGROUND, now) if cause == CONFIRM else set())
+        had = model.budget(now)
+        seekers = sum(each[0].seeking for each in case.visits)
+        visit.step()
+        assert visit.turns <= MAX_TURNS, "a caller spins"
+        if visit.outcome != WAITING:
+            case.visits.remove((visit, kid, material, plausible))
+        elif cause == SEEK and not case.blurred and not visit.seeking:
+            visit.seeking = True
+            assert seekers < MAX_SEEKERS, "R4: 33 callers wait for unknown kids"
+        failed = self._sync(case)
+        after = model.askable(cause, now)
+        asked = [out for out in self.world.outs if out not in before]
+        in_vain = cause == SEEK and not live and not asked and self._crowded(case)
+        if in_vain:
+            # Nobody could be asked, and what that has cost is seen from inside alone.
+            model.level, model.spent = self.verifier._stores[case.pool_id]._budget
+        self._judge_requests(case, asked, cause, may | after)
+        background = cause == BACKGROUND or (cause == CONFIRM and case.confirmed)
+        if background and not live and not flying:
+            self._must_ask(case, asked, model.askable(BACKGROUND, now) & may - failed)
+        if case.blurred:
+            said = {word.keys.get(kid) for word in model.words.values()}
+            assert visit.outcome != ACCEPTED or material in said, "T2, K1: nobody said so"
+        else:
+            self._judge_outcome(case, visit, view, kid, material, plausible)
+            refused = visit.outcome in (UNKNOWN, DOWN) and cause == SEEK
+            if refused and not in_vain and not self.closed and not asked and seekers < MAX_SEEKERS:
+                judged = self._is_judgement(case, visit, live)
+                assert judged or (had < 1.0 and not live), "R4: refused, with budget left"
+
+    # ---- requests
+
+    def _live(self, case: Case) -> list[Out]:
+        return [out for out in self.world.outs if out.pool_id == case.pool_id and not out.late]
+
+    def _flying(self, case: Case) -> bool:
+        """R1: one flight at a time, for five seconds at most, even if nothing of it is out any more."""
+        flight = self.verifier._stores[case.pool_id]._flights.current
+        return flight is not None and not flight.late(self.world.clock(), self.world.pace())
+
+    def _hangs(self, case: Case) -> bool:
+        """Whether anything is out that may count still, after whatever clocks did."""
+        now = self.world.clock()
+        outs = [out for out in self.world.outs if out.pool_id == case.pool_id]
+        return any(not out.late or elapsed(now, out.flight.begun) < FLIGHT for out in outs)
+
+    def _crowded(self, case: Case) -> bool:
+        """F: whether two requests hang at each endpoint that may be asked."""
+        hanging = [out.url for out in self.world.outs]
+        return any(hanging.count(url) >= 2 for url in case.model.urls)
+
+    def _judge_requests(self, case: Case, asked: list[Out], cause: str, may: set[str]) -> None:
+        """R1, R2, R4, R6, K5, F: who was asked just now."""
+        assert not (asked and self.closed), "K4: asked after close()"
+        now = self.world.clock()
+        for out in asked:
+            assert out.pool_id == case.pool_id, "T2: another pool was asked"
+            others = [each.url for each in self._live(case) if each is not out]
+            assert out.url not in others, "R1: two requests of one pool at one endpoint"
+            if out.flight not in case.permits:
+                case.permits[out.flight] = set(case.model.urls) if case.blurred else may
+                if cause == SEEK:
+                    spent = case.model.spend(now)
+                    assert spent or case.blurred, "R4: more flights than the budget"
+            assert out.url in case.permits[out.flight], f"R: {out.url} was asked for {cause}"
+        foreground = [out for out in asked if not out.background and not out.flight.everywhere]
+        assert len(foreground) <= 1, "R2: a hedged flight asks one after the other"
+
+    def _must_ask(self, case: Case, asked: list[Out], awake: set[str]) -> None:
+        """R: "every endpoint asked in the background"."""
+        if self.closed or case.blurred or len(self.world.outs) >= 8:
+            return
+        told = {out.url for out in asked}
+        hanging = [out.url for out in self.world.outs if out.url not in told]
+        assert {url for url in awake if hanging.count(url) < 2} <= told, "R: not everybody was asked"
+
+    # ---- answers
+
+    def _judge_outcome(
+        self, case: Case, visit: Visit, view: View, kid: str, material: int, plausible: bool
+    ) -> None:
+        outcome = visit.outcome
+        if view.knows(kid):
+            said = {
+                (ACCEPTED if plausible else REJECTED) if each == material else FORGED
+                for each in view.keys[kid]
+            }
+            self._judge_known(case, visit, view, said)
+        elif outcome == WAITING:
+            assert not self.closed, "K4: it waits after close()"
+            assert self.world.pace() < visit.until, "R1: it waits beyond its patience"
+            assert self._hangs(case) or visit.wake - self.world.pace() <= 0.2, "R3: it waits for nobody"
+            assert kid not in view.quarantined, "K3: a quarantined kid waits"
+        else:
+            assert outcome in (UNKNOWN, DOWN), f"{outcome}: that key is not known"
+        if outcome == UNKNOWN:
+            assert view.usable, "E: an outage is not the token's fault"
+            assert kid not in view.quarantined, "K3: a quarantined kid is no fault of the token"
+
+    def _judge_known(self, case: Case, visit: Visit, view: View, said: set[str]) -> None:
+        outcome = visit.outcome
+        assert outcome in said | {WAITING}, f"R, T2, K: {outcome} for a known kid"
+        if outcome == WAITING:
+            assert view.row == STALE, "R: a known kid waits though the set is young"
+            assert not case.confirmed, "R: a known kid waits twice on a stale set"
+            assert self.world.pace() < visit.until, "R1: it waits beyond its patience"
+            return
+        if view.row != STALE:
+            return
+        if visit.arriving and visit.patience > 0 and not self._may_give_up(case):
+            raise AssertionError("R: a stale set is confirmed before it is served")
+        if visit.patience > 2.0 and not visit.frozen:
+            case.confirmed = True
+
+    def _may_give_up(self, case: Case) -> bool:
+        """Whether somebody has failed, or nobody can be asked."""
+        silent = any(out.pool_id == case.pool_id and out.late for out in self.world.outs)
+        awake = case.model.askable(CONFIRM, self.world.clock())
+        return case.troubled or case.confirmed or silent or not awake or self.closed
+
+    def _is_judgement(self, case: Case, visit: Visit, live: list[Out]) -> bool:
+        """R3: whether a refusal of an unknown kid follows from what the endpoints have said."""
+        if visit.frozen or self.world.pace() >= visit.until:
+            return True
+        if visit.arriving:
+            return False
+        answered = any(number > visit.came for number in case.heard)
+        assert not live, "R3: judged while an endpoint may still answer"
+        return answered if visit.outcome == UNKNOWN else not answered
+
+    # ---- endpoints
+
+    def land(self, out: Out, doc: Doc | None, failure: FetchFailed | None) -> None:
+        """A request comes back, with a document or a failure (or with garbage: neither)."""
+        world, now = self.world, self.world.clock()
+        case = next(each for each in self.cases if each.pool_id == out.pool_id)
+        before, saved = list(world.outs), world.saved.get(out.pool_id)
+        in_time = elapsed(now, out.flight.begun) < FLIGHT and not self.closed
+        out.late = out.late or not in_time
+        answer = failure or (b"{}" if doc is None else served(doc))
+        world.land(out, answer)
+        if not in_time:
+            assert world.saved.get(out.pool_id) is saved, "R7, K4: what came too late was stored"
+            case.troubled = True
+            self._late_note(case, out, failure)
+        elif not out.late or self._took(case, out, doc):
+            self._took_note(case, out, doc, failure)
+        self._sync(case)
+        asked = [each for each in world.outs if each not in before]
+        self._judge_requests(case, asked, WAIT, set(case.model.urls))
+        self._wake()
+
+    def _took(self, case: Case, out: Out, doc: Doc | None) -> bool:
+        """A clock went forth and back over the deadline: either will do. Was it taken?"""
+        ages = {each["url"]: each["age"] for each in self._health(case)["endpoints"]}
+        failures = {each["url"]: each["failures"] for each in self._health(case)["endpoints"]}
+        if doc is not None and doc.usable:
+            return bool(ages[out.url] == elapsed(self.world.clock(), out.begun))
+        return bool(failures[out.url] > case.model.rests[out.url].failures)
+
+    def _took_note(self, case: Case, out: Out, doc: Doc | None, failure: FetchFailed | None) -> None:
+        now, model = self.world.clock(), case.model
+        if doc is not None and model.hear(out.url, out.begun, doc):
+            case.heard.append(out.number)
+            case.blurred = case.troubled = case.confirmed = False
+            return
+        out.counted = case.troubled = True
+        status, wish = (failure.status, failure.retry_after) if failure else (200, None)
+        model.fail(out.url, status, wish or 0.0, now)
+
+    def _late_note(self, case: Case, out: Out, failure: FetchFailed | None) -> None:
+        """R6, R7: nobody waited for it any more, so it may count as a failure, once."""
+        [said] = [each for each in self._health(case)["endpoints"] if each["url"] == out.url]
+        rest = case.model.rests[out.url]
+        if (said["failures"], said["parked"]) == (rest.failures, rest.parked):
+            return
+        now = self.world.clock()
+        assert not out.counted, "R6: one request is two failures"
+        assert elapsed(now, out.flight.begun) < FROZEN, "R6: a freeze is nobody's failure"
+        out.counted = True
+        status, wish = (failure.status, failure.retry_after) if failure else (None, None)
+        case.model.fail(out.url, status, wish or 0.0, now)
+
+    def _health(self, case: Case) -> dict[str, Any]:
+        pools: dict[str, dict[str, Any]] = self.verifier.health()["pools"]
+        return pools[case.pool_id]
+
+    def _sync(self, case: Case) -> set[str]:
+        """What `health` says is what the model says; gives the endpoints that ran out of time."""
+        now, model, failed = self.world.clock(), case.model, set()
+        for said in self._health(case)["endpoints"]:
+            url, rest = said["url"], model.rests[said["url"]]
+            if said["failures"] != rest.failures:
+                late = [out for out in self.world.outs if out.url == url and out.late and not out.counted]
+                timely = [out for out in late if elapsed(now, out.flight.begun) < FROZEN or case.blurred]
+                assert timely, "R6: a failure that nobody had"
+                timely[0].counted = case.troubled = True
+                model.fail(url, None, 0.0, now)
+                failed.add(url)
+            rest = model.rests[url]
+            assert (said["failures"], said["parked"]) == (rest.failures, rest.parked), "R6, K5"
+            assert abs(said["retry_in"] - model.left(url, now)) < 1e-6, "R6: another rest"
+            word = model.words.get(url)
+            assert said["age"] == (None if word is None else max(0.0, elapsed(now, word.begun))), "K1"
+        return failed
+
+    # ---- time and life
+
+    def views(self) -> list[View]:
+        """What is known now, for each pool."""
+        return [case.model.view(self.world.clock()) for case in self.cases]
+
+    def moved(self) -> None:
+        """The clock has moved: which requests are late by now."""
+        now = self.world.clock()
+        for out in self.world.outs:
+            out.late = out.late or elapsed(now, out.flight.begun) >= FLIGHT
+
+    def jump(self, seconds: float) -> None:
+        """The wall clock alone moves (a freeze, if forward): no waiter notices."""
+        before = self.views()
+        self.world.clock.jump_wall(seconds)
+        self.moved()
+        for case, old, new in zip(self.cases, before, self.views(), strict=True):
+            same = (old.keys, old.quarantined, old.usable) == (new.keys, new.quarantined, new.usable)
+            case.blurred = case.blurred or (seconds < 0 and not same)
+            for visit, *_ in case.visits:
+                visit.frozen = True
+
+    def pass_time(self, seconds: float) -> None:
+        """Both clocks go on; whoever wakes meanwhile takes a step at that moment."""
+        end = self.world.pace() + seconds
+        while self.world.pace() < end:
+            wakes = [each[0].wake for case in self.cases for each in case.visits]
+            until = min([end, *(wake for wake in wakes if wake > self.world.pace())])
+            self.world.clock.advance(until - self.world.pace())
+            self.moved()
+            self._wake()
+
+    def warm(self, case: Case) -> None:
+        """The user asks: every endpoint that is not parked has a request out, or hangs twice (R2)."""
+        before, hangs = list(self.world.outs), self._hangs(case)
+        store = self.verifier._stores[case.pool_id]
+        steps = store.warming(0.0)
+        error = None
+        try:
+            next(steps)
+        except StopIteration:
+            pass
+        except KeysUnavailable as unavailable:
+            error = unavailable
+        steps.close()
+        self._sync(case)
+        for out in self.world.outs:
+            case.permits.setdefault(out.flight, set()).update(case.model.urls)
+        asked = [out for out in self.world.outs if out not in before]
+        self._judge_requests(case, asked, WAIT, set(case.model.urls))
+        usable = case.model.view(self.world.clock()).usable
+        assert case.blurred or (error is None) == usable, "R2: warm fails for want of a key alone"
+        if not self.closed and not case.blurred and not hangs:
+            urls = [out.url for out in self.world.outs]
+            parked = {url for url, rest in case.model.rests.items() if rest.parked}
+            assert set(case.model.urls) - parked <= set(urls), "R2: warm asks every endpoint"
+        self._wake()
+
+    def close(self) -> None:
+        """The end: every waiter is released."""
+        self.closed = True
+        self.verifier.close()
+        self._wake()
+        assert not any(case.visits for case in self.cases), "K4: somebody still waits after close()"
+
+    def leave(self) -> None:
+        """Callers that are not in the child of a fork."""
+        for case in self.cases:
+            for visit, *_ in case.visits:
+                visit.steps.close()
+            case.visits.clear()
+            case.permits.clear()

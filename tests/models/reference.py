@@ -1,0 +1,213 @@
+"""DESIGN's rules K, R and P for one pool, said once more and small: what the machines believe.
+
+Written from DESIGN's text, and imports nothing of the package, so that a mistake would have to be made
+twice. A key is a number here, its *material*; time comes in as (wall, monotonic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+Instant = tuple[float, float]
+
+# R, K3, P: the ages of a set, in seconds.
+REFRESH, REVALIDATE, MAX_STALE = 900.0, 3600.0, 86400.0
+# R1, R6: when a flight ends, and when it was frozen rather than slow.
+FLIGHT, FROZEN = 5.0, 10.0
+PARKED = 3600.0
+FUTURE = 60.0
+
+FRESH, AGED, STALE, NONE = "fresh", "aged", "stale", "none"
+# Why somebody asks: nobody, the background, a waiter on a stale set, for an unknown kid, without a set.
+NOBODY, BACKGROUND, CONFIRM, SEEK, WAIT = "nobody", "background", "confirm", "seek", "wait"
+
+
+def elapsed(now: Instant, then: Instant) -> float:
+    """R7: the larger of both clocks."""
+    return max(now[0] - then[0], now[1] - then[1])
+
+
+class Doc(NamedTuple):
+    """What an endpoint may serve: the material of each kid, and the kids with private members."""
+
+    keys: Mapping[str, int]
+    private: frozenset[str] = frozenset()
+
+    @property
+    def exposed(self) -> frozenset[int]:
+        """T5: materials of which anybody may have the private half."""
+        return frozenset(self.keys[kid] for kid in self.private)
+
+    @property
+    def usable(self) -> dict[str, int]:
+        """K4: the keys that count."""
+        return {kid: each for kid, each in self.keys.items() if each not in self.exposed}
+
+
+class Said(NamedTuple):
+    """K1: a word."""
+
+    begun: Instant
+    keys: Mapping[str, int]
+    exposed: frozenset[int]
+
+
+class View(NamedTuple):
+    """What callers may be told at one moment: for each known kid the materials that may verify it."""
+
+    row: str
+    keys: Mapping[str, frozenset[int]]
+    quarantined: frozenset[str]
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a set at all."""
+        return self.row != NONE
+
+    def knows(self, kid: str) -> bool:
+        """Whether a caller with this kid is served without asking anybody."""
+        return self.usable and kid in self.keys
+
+    def cause(self, kid: str, *, plausible: bool) -> str:
+        """The table of R: what a caller with this kid makes the pool do."""
+        if not self.usable:
+            return WAIT
+        if kid in self.quarantined:
+            return BACKGROUND
+        if kid in self.keys:
+            return {FRESH: NOBODY, AGED: BACKGROUND, STALE: CONFIRM}[self.row]
+        return SEEK if plausible else NOBODY
+
+
+class Rest(NamedTuple):
+    """R6, K5: how long an endpoint is left alone."""
+
+    failures: int = 0
+    since: Instant = (0.0, 0.0)
+    seconds: float = 0.0
+    parked: bool = False
+
+
+class Model:
+    """One pool."""
+
+    def __init__(self, urls: Collection[str], updated: str, now: Instant) -> None:
+        self.urls = tuple(urls)
+        self.updated = updated
+        self.words: dict[str, Said] = {}
+        self.burnt: dict[str, Said] = {}
+        self.file: dict[str, Said] = {}
+        self.rests = dict.fromkeys(self.urls, Rest())
+        self.level, self.spent = 2.0, now
+        self.rechecked: Instant | None = None
+
+    # ---- K: what is known
+
+    def view(self, now: Instant) -> View:
+        """K1 to K3, T5 and the rows of R."""
+        standing = [each for each in self.words.values() if elapsed(now, each.begun) < MAX_STALE]
+        burnt = [each for each in self.burnt.values() if elapsed(now, each.begun) < MAX_STALE]
+        exposed = frozenset[int]().union(*(each.exposed for each in (*standing, *burnt)))
+        keys: dict[str, frozenset[int]] = {}
+        quarantined = set()
+        for kid in {kid for each in standing for kid in each.keys}:
+            said = [(elapsed(now, each.begun), each.keys[kid]) for each in standing if kid in each.keys]
+            said = [(age, material) for age, material in said if material not in exposed]
+            if len({material for age, material in said if age < REVALIDATE}) > 1:
+                quarantined.add(kid)
+            elif said:
+                newest = min(said)[0]
+                keys[kid] = frozenset(material for age, material in said if age == newest)
+        age = min((elapsed(now, each.begun) for each in standing), default=MAX_STALE)
+        return View(row(age), keys, frozenset(quarantined))
+
+    def hear(self, url: str, begun: Instant, doc: Doc) -> bool:
+        """K1, K4: an endpoint has answered; False when that is a failed fetch."""
+        if not doc.usable:
+            if doc.exposed:
+                self.burnt[url] = Said(begun, {}, doc.exposed)
+            return False
+        held = self.words.get(url)
+        if held is None or held.begun[1] <= begun[1]:
+            self.words[url] = Said(begun, doc.usable, doc.exposed)
+            self.burnt.pop(url, None)
+        self.file = dict(self.words)
+        self.rests[url] = Rest()
+        return True
+
+    def reloaded(self, now: Instant) -> Model:
+        """P: a new process, with nothing but what the key file holds."""
+        after = Model(self.urls, self.updated, now)
+        after.file = self.file
+        for url, word in self.file.items():
+            age = now[0] - word.begun[0]
+            if -FUTURE <= age < MAX_STALE:
+                after.words[url] = word._replace(begun=(now[0] - age, now[1] - age))
+        return after
+
+    @property
+    def crooked(self) -> bool:
+        """Whether the two clocks do not agree on which of two words is the newer one."""
+        moments = [each.begun for each in (*self.words.values(), *self.burnt.values())]
+        return any((a[0] - b[0]) * (a[1] - b[1]) < 0 for a in moments for b in moments)
+
+    # ---- R: whom to ask
+
+    def fail(self, url: str, status: int | None, retry_after: float, now: Instant) -> None:
+        """R6 with the middle draw, K5."""
+        word = self.words.get(url)
+        speaks = word is not None and elapsed(now, word.begun) < MAX_STALE
+        if url == self.updated and status in (403, 404) and not speaks:
+            self.rests[url] = Rest(0, now, PARKED, True)
+            return
+        failures = self.rests[url].failures + 1
+        back_off = 0.75 * min(60.0, 2.0**failures)
+        self.rests[url] = Rest(failures, now, max(back_off, min(retry_after, 60.0)))
+
+    def left(self, url: str, now: Instant, *, urgent: bool = False) -> float:
+        """R6: seconds for which it is still left alone; 2 s at most while there is no key to serve."""
+        rest = self.rests[url]
+        seconds = min(rest.seconds, 2.0) if urgent else rest.seconds
+        return max(0.0, seconds - elapsed(now, rest.since)) if seconds else 0.0
+
+    def askable(self, cause: str, now: Instant) -> set[str]:
+        """R2, R6, K5: the endpoints that a flight for this cause may ask."""
+        if cause == NOBODY:
+            return set()
+        parked = {url for url in self.urls if self.rests[url].parked and self.left(url, now)}
+        awake = {url for url in self.urls if not self.left(url, now, urgent=cause == WAIT)} - parked
+        again = {url for url in parked if not self.left(url, now, urgent=True)}
+        if cause == BACKGROUND:
+            return awake or again
+        if cause == SEEK and not awake:
+            others = [url for url in self.urls if url not in parked] or self.urls
+            soonest = min(self.left(url, now) for url in others)
+            return again | {url for url in others if self.left(url, now) == soonest}
+        return awake | again
+
+    def budget(self, now: Instant) -> float:
+        """R4: flights for unknown kids that may be begun now: at most 2 + T/5 in any T."""
+        return min(2.0, self.level + elapsed(now, self.spent) / 5.0)
+
+    def spend(self, now: Instant) -> bool:
+        """R4: one of them; False when there was none."""
+        had = self.budget(now)
+        self.level, self.spent = had - 1.0, now
+        return had >= 1.0
+
+    def recheck(self, now: Instant) -> bool:
+        """K3: whether the endpoints may be asked because of a quarantined kid: once a minute."""
+        if self.rechecked is not None and elapsed(now, self.rechecked) < 60.0:
+            return False
+        self.rechecked = now
+        return True
+
+
+def row(age: float) -> str:
+    """The rows of the table of R."""
+    if age >= MAX_STALE:
+        return NONE
+    if age >= REVALIDATE:
+        return STALE
+    return AGED if age >= REFRESH else FRESH

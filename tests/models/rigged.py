@@ -1,0 +1,207 @@
+"""A real Verifier whose threads, network, clocks and key file are in the machine's hand.
+
+Owns the seams and the tokens, and no promise. A request is "out" until the machine lands it; a caller takes
+a step when what it waits for has happened, as it would on a thread of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from typing import Any
+
+from cognito_mr_auth import Principal, UserPool, Verifier
+from cognito_mr_auth._snapshot import FetchFailed, Record
+from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
+from cognito_mr_auth.events import Event
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
+from cognito_mr_auth.testing._keys import SigningKey
+
+from .reference import Doc, Instant
+
+CLIENT = "1example23456789"
+FAKES = FakeUserPool("us-west-2_Aaaaaaaaa"), FakeUserPool("eu-west-1_Bbbbbbbbb")
+# Materials 0 to 4 are the first pool's, 5 to 8 the second's; kids are anybody's (T2).
+MATERIALS = range(5), range(5, 9)
+KEYS = tuple(SigningKey(f"material-{number}") for number in range(9))
+FAR = 253402300000
+
+ACCEPTED, REJECTED, FORGED = "accepted", "rejected", "forged"  # signed by the key; for another client; not
+UNKNOWN, DOWN, WAITING = "unknown", "down", "waiting"
+
+
+@cache
+def token(pool: int, kid: str, material: int, *, plausible: bool = True) -> str:
+    """A token of that pool, signed with that material; one that is not plausible is another client's."""
+    fake = FAKES[pool]
+    claims = {
+        "iss": fake.issuer(),
+        "sub": "alice",
+        "token_use": "access",
+        "client_id": CLIENT if plausible else "another",
+        "iat": 0,
+        "exp": FAR,
+    }
+    return fake.sign(None, claims, key=KEYS[material].under(kid))
+
+
+@cache
+def member(kid: str, material: int, *, private: bool) -> str:
+    """A JWK as text."""
+    return json.dumps(KEYS[material].under(kid).jwk(private=private))
+
+
+def served(doc: Doc) -> bytes:
+    """The JWKS document."""
+    keys = (member(kid, material, private=kid in doc.private) for kid, material in doc.keys.items())
+    return f'{{"keys": [{", ".join(keys)}]}}'.encode()
+
+
+class Out:
+    """A request under way: `number` counts its pool's requests."""
+
+    def __init__(self, pool_id: str, url: str, work: Any, number: int, *, background: bool) -> None:
+        self.pool_id = pool_id
+        self.url = url
+        self.work: Callable[[], None] = work
+        self.number = number
+        self.background = background
+        self.begun: Instant = work._ask.begun
+        self.flight = work._ask.flight
+        self.late = False  # its flight's deadline has passed
+        self.counted = False  # and was told as a failure
+
+
+class World:
+    """The crew, the network, the clocks and the disk of one process."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.outs: list[Out] = []
+        self.asked: dict[str, int] = {}
+        self.saved: dict[str, list[Record]] = {}
+        self.answer: bytes | FetchFailed = b""
+
+    def pace(self) -> float:
+        """Real seconds: the monotonic clock."""
+        return self.clock.monotonic
+
+    # ---- the crew (F: two per endpoint, sixteen in all, half of them for the background)
+
+    def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
+        """Keep the work until it is landed."""
+        pool_id, url = place
+        if sum(out.url == url for out in self.outs) >= 2:
+            return "busy"
+        if len(self.outs) >= (8 if background else 16):
+            return "full"
+        self.asked[pool_id] = self.asked.get(pool_id, 0) + 1
+        self.outs.append(Out(pool_id, url, work, self.asked[pool_id], background=background))
+        return "started"
+
+    # ---- the network
+
+    def prepare(self, urls: Iterable[str]) -> None:
+        """Nothing to load."""
+
+    def __call__(self, url: str, seconds: float) -> bytes:
+        """What the machine has laid out."""
+        if isinstance(self.answer, FetchFailed):
+            raise self.answer
+        return self.answer
+
+    def land(self, out: Out, answer: bytes | FetchFailed) -> None:
+        """The request comes back; its thread ends after what follows from that."""
+        self.answer = answer
+        out.work()
+        self.outs.remove(out)
+
+    # ---- events and the disk
+
+    def tell(self, events: Collection[Event]) -> None:
+        """Nobody listens: a machine's failure would drown in log lines."""
+
+    def save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+        """Remember what would be written."""
+        self.saved[pool.user_pool_id] = list(records)
+        return ()
+
+
+class Rigged(Verifier):
+    """A Verifier that lives in a World."""
+
+    def __init__(self, world: World, *pools: UserPool, **options: Any) -> None:
+        self._world = world
+        super().__init__(*pools, token_use="access", clock=world.clock, **options)
+
+    def _add(self, pool: UserPool, gear: Any, token_use: str, leeway: float) -> None:
+        world = self._world
+        rigged = gear._replace(
+            crew=world,
+            fetch=world,
+            emit=world.tell,
+            save=world.save,
+            pace=world.pace,
+            dice=lambda: 0.5,
+            region=None,
+        )
+        super()._add(pool, rigged, token_use, leeway)
+
+
+class Visit:
+    """One caller with a token: it takes a step whenever the machine says so."""
+
+    def __init__(self, verifier: Rigged, world: World, pool: int, text: str, patience: float) -> None:
+        self.pool = pool
+        self.world = world
+        self.patience = patience
+        self.until = world.pace() + patience
+        self.came = world.asked.get(FAKES[pool].user_pool_id, 0)
+        self.begin: Callable[[], Any] = lambda: verifier._verification(text, None, patience)
+        self.steps: Any = None
+        self.future: Any = None
+        self.wake = 0.0
+        self.turns = 0
+        self.seeking = False  # it has waited for an unknown kid
+        self.frozen = False  # a clock jumped while it waited
+        self.outcome = WAITING
+
+    @property
+    def arriving(self) -> bool:
+        """Whether it has not waited yet."""
+        return self.turns <= 1
+
+    def due(self) -> bool:
+        """Whether it wakes now."""
+        return (self.future is not None and bool(self.future.done())) or self.world.pace() >= self.wake
+
+    def step(self) -> str:
+        """Judge again."""
+        self.turns += 1
+        try:
+            if self.steps is None:
+                done = self.begin()
+                if isinstance(done, Principal):
+                    return self._end(ACCEPTED)
+                self.steps = done
+            self.future, seconds = next(self.steps)
+        except StopIteration:
+            return self._end(ACCEPTED)
+        except AuthError as error:
+            return self._end(VERDICTS[type(error)])
+        self.wake = self.world.pace() + seconds
+        return WAITING
+
+    def _end(self, outcome: str) -> str:
+        self.outcome = outcome
+        return outcome
+
+
+# Anything else that a caller might be told would be a KeyError here.
+VERDICTS: dict[type[AuthError], str] = {
+    KeyUnknown: UNKNOWN,
+    SignatureInvalid: FORGED,
+    ClaimRejected: REJECTED,
+    KeysUnavailable: DOWN,
+}

@@ -1,0 +1,37 @@
+"""What a known kid costs while its set is fresh (R8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.rig import Rig
+
+
+class Untouchable:
+    """A lock that nobody may take, a clock and a network that nobody may ask."""
+
+    def __enter__(self) -> None:
+        raise AssertionError("R8: a lock was taken")
+
+    def __exit__(self, *_exc: object) -> None:
+        """Never reached."""
+
+    def __call__(self, *_args: Any, **_options: Any) -> Any:
+        raise AssertionError("R8: it was asked")
+
+    acquire = prepare = start = __call__
+
+
+@pytest.mark.parametrize("way", ["key_now", "resolve"])
+@pytest.mark.parametrize("kid", ["known", "known-for-long"])
+def test_a_known_kid_takes_no_lock_and_asks_nobody(way: str, kid: str) -> None:
+    """R8: neither lock nor thread, network or pace; `resolve` ends without a single wait."""
+    rig = Rig()
+    key = rig.fill()
+    rig.later(899.0 if kid == "known-for-long" else 0.0)
+    nobody: Any = Untouchable()
+    rig.flights.lock = nobody
+    rig.flights._gear = rig.store._gear = rig.gear._replace(crew=nobody, fetch=nobody)
+    found = rig.key() if way == "key_now" else rig.call(rig.kid).outcome
+    assert found is key
