@@ -1,7 +1,8 @@
 """Holds a rigged verifier to the models, step by step: what each caller was told, and who was asked.
 
 Where DESIGN leaves a choice, anything that it allows will do. After a clock was set back over a limit that
-had been passed (`blurred`), whether what had fallen stands again is such a choice, until an endpoint answers.
+had been passed (`set_back`), whether what had fallen stands again is such a choice, until an endpoint
+answers; so is which of two words is the newer one, where the two clocks do not agree on it (`crooked`).
 """
 
 from __future__ import annotations
@@ -55,10 +56,14 @@ class Case:
         self.visits: list[tuple[Visit, str, int, bool]] = []  # with kid, material, whether plausible
         self.permits: dict[Any, set[str]] = {}  # by flight: whom it may ask
         self.heard: list[int] = []  # the numbers of the requests that were answered
-        self.blurred = False
+        self.set_back = False  # a clock, over a limit that had been passed
         self.troubled = False  # somebody failed since the last answer
         self.confirmed = False  # a caller waited on a stale set, in vain
-        self.warmed = False
+
+    @property
+    def blurred(self) -> bool:
+        """Whether DESIGN leaves open what is known now."""
+        return self.set_back or self.model.crooked
 
 
 class Judge:
@@ -111,8 +116,7 @@ class Judge:
             # Nobody could be asked, and what that has cost is seen from inside alone.
             model.level, model.spent = self.verifier._stores[case.pool_id]._budget
         self._judge_requests(case, asked, cause, may | after)
-        background = cause == BACKGROUND or (cause == CONFIRM and case.confirmed)
-        if background and not live and not flying:
+        if cause == BACKGROUND and not live and not flying:
             self._must_ask(case, asked, model.askable(BACKGROUND, now) & may - failed)
         if case.blurred:
             said = {word.keys.get(kid) for word in model.words.values()}
@@ -205,7 +209,9 @@ class Judge:
             return
         if visit.arriving and visit.patience > 0 and not self._may_give_up(case):
             raise AssertionError("R: a stale set is confirmed before it is served")
-        if visit.patience > 2.0 and not visit.frozen:
+        flight = self.verifier._stores[case.pool_id]._flights.current
+        silent = flight is None or self.world.pace() - flight.born >= 2.0  # a follow-up begins anew
+        if visit.patience > 2.0 and not visit.frozen and silent:
             case.confirmed = True
 
     def _may_give_up(self, case: Case) -> bool:
@@ -258,7 +264,7 @@ class Judge:
         now, model = self.world.clock(), case.model
         if doc is not None and model.hear(out.url, out.begun, doc):
             case.heard.append(out.number)
-            case.blurred = case.troubled = case.confirmed = False
+            case.set_back = case.troubled = case.confirmed = False
             return
         out.counted = case.troubled = True
         status, wish = (failure.status, failure.retry_after) if failure else (200, None)
@@ -310,7 +316,10 @@ class Judge:
         """The clock has moved: which requests are late by now."""
         now = self.world.clock()
         for out in self.world.outs:
-            out.late = out.late or elapsed(now, out.flight.begun) >= FLIGHT
+            if not out.late and elapsed(now, out.flight.begun) >= FLIGHT:
+                out.late = True
+                for case in self.cases:
+                    case.troubled = case.troubled or case.pool_id == out.pool_id
 
     def jump(self, seconds: float) -> None:
         """The wall clock alone moves (a freeze, if forward): no waiter notices."""
@@ -319,7 +328,7 @@ class Judge:
         self.moved()
         for case, old, new in zip(self.cases, before, self.views(), strict=True):
             same = (old.keys, old.quarantined, old.usable) == (new.keys, new.quarantined, new.usable)
-            case.blurred = case.blurred or (seconds < 0 and not same)
+            case.set_back = case.set_back or (seconds < 0 and not same)
             for visit, *_ in case.visits:
                 visit.frozen = True
 

@@ -150,7 +150,7 @@ class Model:
     def crooked(self) -> bool:
         """Whether the two clocks do not agree on which of two words is the newer one."""
         moments = [each.begun for each in (*self.words.values(), *self.burnt.values())]
-        return any((a[0] - b[0]) * (a[1] - b[1]) < 0 for a in moments for b in moments)
+        return any(a != b and (a[0] - b[0]) * (a[1] - b[1]) <= 0 for a in moments for b in moments)
 
     # ---- R: whom to ask
 
