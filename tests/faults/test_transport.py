@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 from faults.cell import HANGS, SOON, Fault, Place, State, check_cell, states
 from faults.endpoints import PIECE
+
+from cognito_mr_auth._network import Line, _Stream
 
 BROKEN, TOO_LARGE = "broken-transport", "body-too-large"
 
@@ -123,3 +127,21 @@ def test_a_resolver_that_never_answers(state: State, place: Place, transport: Tr
 
     fault = Fault("FI-02", "resolver-stalls", how, HANGS)
     check_cell(place, fault, state, let_go=answers.set, transport=transport)
+
+
+class _Plain(httpcore.NetworkStream):
+    """A connection before TLS, which says whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_whose_time_is_over_before_tls_is_closed() -> None:
+    """F: httpcore does not know it yet, so nobody else would close it (FI-04)."""
+    plain = _Plain()
+    with pytest.raises(httpcore.ConnectTimeout):
+        _Stream(plain, Line(deadline=0.0)).start_tls(ssl.create_default_context())
+    assert plain.closed
