@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._flight import ANSWERED, CUT, FAILED, MAX_WANTED, Ask, Flight
+from cognito_mr_auth._flight import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Ask, Flight
 from cognito_mr_auth._snapshot import Endpoint
 
 QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab"]
 
 
-def flight(*, everywhere: bool = False) -> Flight:
+def flight(*, everywhere: bool = False, spare: bool = False) -> Flight:
     """A flight for the kid "k", born at 10 by pace and at (100, 100) by the clock."""
     made = Flight(
-        list(QUEUE),
+        list(QUEUE[:1] if spare else QUEUE),
+        QUEUE[1:] if spare else [],
         born=10.0,
         begun=(100.0, 100.0),
         everywhere=everywhere,
@@ -53,6 +54,23 @@ def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool)
     assert (made.next(10.0, keys) is not None) is more
     assert made.settled(keys) is not more
     assert made.answers == (state == ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("state", "pace", "more"),
+    [
+        pytest.param(FAILED, 10.0, True, id="the awake one fails"),
+        pytest.param(PENDING, 10.25, True, id="the awake one is silent"),
+        pytest.param(PENDING, 10.1, False, id="the awake one has had no time yet"),
+        pytest.param(ANSWERED, 10.25, False, id="the awake one lacks the key"),
+    ],
+)
+def test_the_spare_is_asked_while_nobody_answers(state: str, pace: float, more: bool) -> None:
+    """R6: a resting endpoint is asked too, but not for a forged kid where another one has answered."""
+    made = flight(spare=True)
+    ask(made).state = state
+    assert (made.next(pace, {}) is QUEUE[1]) is more
+    assert made.settled({}) is (state == ANSWERED)
 
 
 def test_everywhere() -> None:

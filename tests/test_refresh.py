@@ -189,3 +189,20 @@ def test_plan(
     by_url = dict(zip("uor", states, strict=True))
     chosen = rules.plan(ALL, by_url, NOW, urgent=urgent, seek=seek, everywhere=everywhere)
     assert "".join(each.url for each in chosen) == expected
+
+
+@pytest.mark.parametrize(
+    ("states", "chosen", "expected"),
+    [
+        pytest.param((WELL, WELL, WELL), "uor", "", id="nobody rests"),
+        pytest.param((WELL, rests(30), rests(9)), "u", "r", id="the first to wake"),
+        pytest.param((rests(30), rests(20), rests(9)), "r", "o", id="all rest: the second to wake"),
+        pytest.param((FRESHLY_PARKED, WELL, rests(9)), "o", "r", id="K5: parked has no answer to give"),
+        pytest.param((FRESHLY_PARKED, WELL, WELL), "or", "", id="only parked ones are left"),
+    ],
+)
+def test_spare(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:
+    """R6: whom a flight for an unknown kid asks besides, while nobody answers; one at most."""
+    by_url = dict(zip("uor", states, strict=True))
+    spare = rules.spare(ALL, by_url, NOW, [each for each in ALL if each.url in chosen])
+    assert "".join(each.url for each in spare) == expected

@@ -132,6 +132,41 @@ def test_patience_ends_with_503() -> None:
     assert rig.key() is not None
 
 
+@pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
+def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
+    """R1: patience runs from the first request; importing the client takes a small Lambda seconds."""
+    rig = Rig()
+    rig.fetch.loading = lambda: rig.later(3.0)
+    caller = rig.warm(2.0) if warm else rig.call(rig.kid, patience=2.0)
+    rig.fetch.loading = lambda: None
+    assert caller.waiting
+    rig.later(1.9)
+    caller.step()
+    assert caller.waiting
+    rig.later(0.1)
+    assert isinstance(caller.step(), KeysUnavailable)
+
+
+def test_a_host_with_a_deadline_says_what_is_left_when_the_waiting_begins() -> None:
+    """R1: where `patience` is a function, it is asked once, after loading; Lambda ends what takes longer."""
+    rig = Rig()
+    rig.fetch.loading = lambda: rig.later(1.5)
+    asked = []
+
+    def left() -> float:
+        asked.append(rig.now_pace)
+        return 52.75 - rig.now_pace
+
+    caller = rig.call(rig.kid, patience=left)
+    rig.fetch.loading = lambda: None
+    rig.later(1.2)
+    caller.step()
+    assert caller.waiting
+    rig.later(0.06)
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert asked == [51.5]
+
+
 # --- R2: hedging
 
 
@@ -328,6 +363,44 @@ def test_the_endpoint_whose_rest_ends_first() -> None:
     assert rig.out() == ["original"]
     rig.land("original")
     assert isinstance(caller.step(), KeyUnknown)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["the awake one fails", "the awake one is silent"])
+def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> None:
+    """R6: while nobody answers a flight for an unknown kid, the first to wake is asked as well."""
+    rig = Rig()
+    rig.fill()
+    rig.call("unknown")
+    rig.land("updated")
+    rig.land("original", FetchFailed("status", status=503, retry_after=50))
+    rig.land("replica", FetchFailed("status", status=503, retry_after=40))
+    rig.later(10)
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    assert rig.out() == ["updated"]
+    if silent:
+        rig.later(0.2)
+        caller.step()
+    else:
+        rig.land("updated", DOWN)
+    assert rig.out()[-1:] == ["replica"]
+    rig.land("replica")
+    assert caller.step() is rig.key()
+
+
+def test_a_resting_endpoint_is_left_alone_where_another_has_answered() -> None:
+    """R6, R3: a forged kid is 401 at the first answer, and wakes no resting endpoint."""
+    rig = Rig()
+    rig.fill()
+    rig.call("unknown")
+    rig.land("updated")
+    rig.land("original", DOWN)
+    rig.land("replica", DOWN)
+    rig.later(0.5)
+    caller = rig.call("forged")
+    rig.land("updated")
+    assert isinstance(caller.step(), KeyUnknown)
+    assert rig.out() == []
 
 
 # --- Stale

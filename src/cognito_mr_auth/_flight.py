@@ -41,6 +41,7 @@ class Ask:
 class Flight:
     """Requests that share one deadline and one audience.
 
+    `queue` is whom it asks, in order, and `spare` whom it asks after them as long as nobody answers (R6).
     `born` is a reading of the pace clock (real seconds, for hedging), `begun` one of the verifier's
     clock (for the deadline over a freeze). `round` is replaced whenever something has happened:
     waiters wait for it, then judge for themselves (R3).
@@ -60,12 +61,14 @@ class Flight:
         "over",
         "queue",
         "round",
+        "spare",
         "wanted",
     )
 
     def __init__(
         self,
         queue: list[Endpoint],
+        spare: list[Endpoint],
         *,
         born: float,
         begun: Instant,
@@ -75,7 +78,8 @@ class Flight:
         hedge: float,
         new_round: Callable[[], Future[None]],
     ) -> None:
-        self.queue = queue
+        self.queue = queue + spare
+        self.spare = spare
         self.born = born
         self.begun = begun
         self.everywhere = everywhere
@@ -127,6 +131,9 @@ class Flight:
 
     def next(self, pace: float, keys: Mapping[str, object]) -> Endpoint | None:
         """Whom to ask now (R2): all, or one after `hedge` seconds or at once after a miss."""
+        if self.spare and self.answers:
+            self.queue = [each for each in self.queue if each not in self.spare]
+            self.spare = []
         if self.over or not self.queue:
             return None
         if not self.everywhere:

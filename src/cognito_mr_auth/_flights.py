@@ -138,16 +138,26 @@ class Flights:
         queue = [] if self.closed else self._held.plan(now, seek=seek, everywhere=everywhere)
         if not queue:
             return None
-        flight = self._flight(queue, now, everywhere=everywhere, background=background)
+        spare = self._held.spare(now, queue) if seek and not everywhere else []
+        flight = self._flight(queue, spare, now, everywhere=everywhere, background=background)
         self.current = flight
         self.advance(flight, now, batch)
         if background and not flight.asks:  # no room for a single request
             self.current = None
         return self.current
 
-    def _flight(self, queue: list[Endpoint], now: Instant, *, everywhere: bool, background: bool) -> Flight:
+    def _flight(
+        self,
+        queue: list[Endpoint],
+        spare: list[Endpoint],
+        now: Instant,
+        *,
+        everywhere: bool,
+        background: bool,
+    ) -> Flight:
         return Flight(
             queue,
+            spare,
             born=self._gear.pace(),
             begun=now,
             everywhere=everywhere,
@@ -164,7 +174,7 @@ class Flights:
 
         Else one endpoint that hangs would keep all others from being asked for its five seconds.
         """
-        flight = self._flight(queue, now, everywhere=background, background=background)
+        flight = self._flight(queue, [], now, everywhere=background, background=background)
         # Older generations are left behind, or one that hangs for good would make the list grow.
         flight.asks = [ask for ask in old.asks if ask.state == PENDING or ask.flight is old]
         flight.wanted = set(old.wanted)

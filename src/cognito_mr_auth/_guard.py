@@ -19,6 +19,7 @@ from ._metadata import ResourceMetadata, check_url
 from .errors import AuthError, ConfigurationError, CredentialsMissing
 from .policy import Policy
 from .principal import Principal
+from .store import Patience
 from .verifier import Verifier
 
 __all__ = [
@@ -158,13 +159,13 @@ class Guard:
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: float | None = None,
+        timeout: Patience | None = None,
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
         `require` is a route's policy, on top of the guard's. `always` is for a route that named its
         guard itself: neither exclusions nor the optional mode open it. `timeout` takes the place of the
-        guard's own, for a request that has less time left.
+        guard's own, for a request that has less time left (see `Verifier.verify`).
 
         Raises:
             AuthError: it may not pass; `refusal` says what the client hears.
@@ -181,7 +182,7 @@ class Guard:
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: float | None = None,
+        timeout: Patience | None = None,
     ) -> Awaitable[Principal | None]:
         """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
 

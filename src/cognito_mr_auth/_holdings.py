@@ -245,6 +245,10 @@ class Holdings:
             everywhere=everywhere,
         )
 
+    def spare(self, now: Instant, chosen: Collection[Endpoint]) -> list[Endpoint]:
+        """Whom to ask beyond `chosen` while nobody answers (see `_refresh.spare`)."""
+        return rules.spare(self.endpoints, self.states, now, chosen)
+
     def records(self) -> list[Record]:
         """The words for the key file; the seed is none of them."""
         words = list(self._words.values())

@@ -24,6 +24,7 @@ __all__ = [
     "plan",
     "resting",
     "retry_after",
+    "spare",
 ]
 
 # Powertools gives a fetch 3 s in all, jose and aws-jwt-verify 3 to 5 s; a cold TLS connection across
@@ -184,3 +185,22 @@ def plan(
     if not chosen and seek:
         chosen = sorted(endpoints, key=lambda each: rest[each.url])[:1]
     return chosen
+
+
+def spare(
+    endpoints: Iterable[Endpoint],
+    states: Mapping[str, EndpointState],
+    now: Instant,
+    chosen: Collection[Endpoint],
+) -> list[Endpoint]:
+    """Whom a flight for an unknown kid asks beyond `chosen` while nobody answers, at most one (R6).
+
+    It is the endpoint whose rest ends first: a back-off of up to a minute may outlast its trouble, and
+    the ones awake may be the ones in trouble now.
+    """
+    rest = {
+        each: resting(states[each.url], now, urgent=False)
+        for each in endpoints
+        if each not in chosen and not states[each.url].parked
+    }
+    return sorted(rest, key=rest.__getitem__)[:1]

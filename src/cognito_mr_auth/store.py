@@ -22,10 +22,12 @@ from .pool import UserPool
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Gear", "KeyStore", "Wait"]
+__all__ = ["Gear", "KeyStore", "Patience", "Wait"]
 
 Wait = tuple["Future[None]", float]
 """A future that ends when something has happened, and the seconds to wait for it at most."""
+Patience = float | Callable[[], float]
+"""Seconds that a caller waits at most, or what tells them when the waiting begins."""
 
 # All endpoints are asked at most this often because of a quarantined kid (K3).
 QUARANTINE_SECONDS = 60.0
@@ -36,18 +38,28 @@ MIN_WAIT = 0.001
 
 
 class _Visit:
-    """One caller's stay: when it came, how long it waits, and which flight it waits for."""
+    """One caller's stay: when it came, how long it waits, and which flight it waits for.
 
-    __slots__ = ("came", "checked", "cuts", "flight", "followed", "seeking", "until")
+    `patience` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
+    """
 
-    def __init__(self, came: int, until: float) -> None:
+    __slots__ = ("came", "checked", "cuts", "flight", "followed", "patience", "seeking", "until")
+
+    def __init__(self, came: int, patience: Patience) -> None:
         self.came = came
-        self.until = until
+        self.patience = patience
+        self.until: float | None = None
         self.flight: Flight | None = None
         self.followed = False
         self.seeking = False
         self.checked = False
         self.cuts = 0
+
+    def left(self, pace: float) -> float:
+        """Seconds of its patience that are left; the first question sets them running."""
+        if self.until is None:
+            self.until = pace + (self.patience() if callable(self.patience) else self.patience)
+        return self.until - pace
 
 
 class KeyStore:
@@ -95,8 +107,10 @@ class KeyStore:
         if self._flights.others(now):
             self._flights.ask_around(now)
 
-    def resolve(self, kid: str, plausible: Callable[[], bool], patience: float) -> Generator[Wait, None, Key]:
-        """The key, waiting at most `patience` seconds for it (R1, R3 to R5).
+    def resolve(
+        self, kid: str, plausible: Callable[[], bool], patience: Patience
+    ) -> Generator[Wait, None, Key]:
+        """The key, waiting at most `patience` for it (R1, R3 to R5).
 
         `plausible` says whether the token could pass if the key were known (R5).
 
@@ -105,7 +119,7 @@ class KeyStore:
             KeysUnavailable: the answer cannot be had in time.
         """
         held = self._held
-        visit = _Visit(self._flights.asked, self._gear.pace() + patience)
+        visit = _Visit(self._flights.asked, patience)
         try:
             while True:
                 now = self._gear.clock()
@@ -121,7 +135,7 @@ class KeyStore:
                 if isinstance(seat, AuthError):
                     raise seat
                 if seat is not None:
-                    left = visit.until - self._gear.pace()
+                    left = visit.left(self._gear.pace())
                     if left <= 0 and step == rules.CONFIRM:
                         return snapshot.keys[kid]  # usable, and nobody contradicts it: serve (R)
                     if left <= 0:
@@ -284,8 +298,8 @@ class KeyStore:
         Raises:
             KeysUnavailable: when the pool is left without a usable key.
         """
-        until = self._gear.pace() + patience
         flight = self._flights.warm(self._gear.clock())
+        until = self._gear.pace() + patience  # after what a first request loads, as in `resolve`
         while flight is not None and not flight.over:
             left = until - self._gear.pace()
             if left <= 0:

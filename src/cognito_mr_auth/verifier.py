@@ -28,7 +28,7 @@ from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
 from .principal import Issuer, Principal, principal_from_payload
-from .store import Gear, KeyStore
+from .store import Gear, KeyStore, Patience
 
 if TYPE_CHECKING:
     import ssl
@@ -152,14 +152,16 @@ class Verifier:
     # -- verification ---------------------------------------------------------------------------
 
     def verify(
-        self, token: str, *, require: Policy | None = None, timeout: float = PATIENCE_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: Patience = PATIENCE_SECONDS
     ) -> Principal:
         """The principal of a valid token.
 
         Args:
             token: a compact JWS.
             require: what the principal must have (see `policy`).
-            timeout: seconds to wait for keys, where they must be fetched.
+            timeout: seconds to wait for keys at most, where they must be fetched; or a function that
+                gives them when the waiting begins, for a host with a deadline of its own. A process's
+                first request loads its HTTP client before (R1).
 
         Raises:
             AuthError: by subclass and `status`, whose fault it is. Nothing else is raised for a bad
@@ -173,7 +175,7 @@ class Verifier:
         return done if isinstance(done, Principal) else drive(done)
 
     async def averify(
-        self, token: str, *, require: Policy | None = None, timeout: float = PATIENCE_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: Patience = PATIENCE_SECONDS
     ) -> Principal:
         """Like `verify`, without blocking the loop; a cached token never yields."""
         if require is not None:
@@ -187,7 +189,7 @@ class Verifier:
             raise TypeError("revoked= is a coroutine function: call averify()")
         require_sync(require)
 
-    def _verification(self, token: object, require: Policy | None, timeout: float) -> Steps | Principal:
+    def _verification(self, token: object, require: Policy | None, timeout: Patience) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
         digest = self._verified.digest(token)
@@ -205,7 +207,7 @@ class Verifier:
         return self._finish(self._accept(jws, route, found, digest, now), now, require)
 
     def _waiting(
-        self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: float
+        self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: Patience
     ) -> Steps:
         key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
         now = self._clock()

@@ -44,6 +44,22 @@ def test_patience(context: Any, seconds: float) -> None:
     assert patience(context, 2.0) == pytest.approx(seconds)
 
 
+def test_a_key_at_hand_asks_for_no_time() -> None:
+    """The remaining time is read when the waiting begins; a token whose key is there waits for nothing."""
+
+    class Unread:
+        """A context that must not be asked."""
+
+        def get_remaining_time_in_millis(self) -> float:
+            raise AssertionError("nobody waits")
+
+    fake = FakeUserPool()
+    with fake.serve(), fake.verifier() as verifier:
+        verifier.warm()
+        answer = Authorizer(verifier)(with_token("rest-token", fake.access_token()), Unread())
+    assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+
 def test_an_outage_is_told_before_the_time_is_up() -> None:
     """With little time left, a hanging endpoint is an error of ours, and no timeout of Lambda's."""
     fake = FakeUserPool()

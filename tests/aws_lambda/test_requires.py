@@ -13,6 +13,7 @@ from support.drivers import Ask, Reply, build
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth.aws_lambda._proxy import requires
+from cognito_mr_auth.store import Patience
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 EVENTS = Path(__file__).parent / "events"
@@ -702,8 +703,8 @@ class Stopwatch(Verifier):
 
     waits: list[float]
 
-    def verify(self, token: str, *, require: Any = None, timeout: float = -1.0) -> Principal:
-        self.waits.append(timeout)
+    def verify(self, token: str, *, require: Any = None, timeout: Patience = -1.0) -> Principal:
+        self.waits.append(timeout() if callable(timeout) else timeout)
         return super().verify(token, require=require, timeout=timeout)
 
 

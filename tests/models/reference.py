@@ -180,11 +180,24 @@ class Model:
         again = {url for url in parked if not self.left(url, now, urgent=True)}
         if cause == BACKGROUND:
             return awake or again
-        if cause == SEEK and not awake:
-            others = [url for url in self.urls if url not in parked] or self.urls
-            soonest = min(self.left(url, now) for url in others)
-            return again | {url for url in others if self.left(url, now) == soonest}
+        if cause == SEEK:
+            again |= self._soonest(parked, now) if not awake else set()
+            again |= self.spare(awake, now)
         return awake | again
+
+    def _soonest(self, parked: set[str], now: Instant) -> set[str]:
+        """R6: one at least, whoever rests; a parked one only where all are parked."""
+        others = [url for url in self.urls if url not in parked] or self.urls
+        soonest = min(self.left(url, now) for url in others)
+        return {url for url in others if self.left(url, now) == soonest}
+
+    def spare(self, awake: set[str], now: Instant) -> set[str]:
+        """R6: who else a flight for an unknown kid may ask as long as nobody answers it."""
+        resting = {url: self.left(url, now) for url in self.urls if url not in awake}
+        resting = {url: left for url, left in resting.items() if not self.rests[url].parked}
+        # Where nobody is awake, the first to wake is asked anyhow, and the spare is the second.
+        upto = sorted(resting.values())[: 1 if awake else 2][-1:]
+        return {url for url, left in resting.items() if [left] <= upto}
 
     def budget(self, now: Instant) -> float:
         """R4: flights for unknown kids that may be begun now: at most 2 + T/5 in any T."""

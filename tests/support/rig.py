@@ -14,7 +14,7 @@ from cognito_mr_auth._flights import Gear
 from cognito_mr_auth._snapshot import Endpoint, FetchFailed, Key, Record, Windows
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.events import Event
-from cognito_mr_auth.store import KeyStore, Wait
+from cognito_mr_auth.store import KeyStore, Patience, Wait
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 WINDOWS = Windows(900.0, 3600.0, 86400.0)
@@ -53,11 +53,13 @@ class Fetch:
         self.answers: dict[str, Answer] = {}
         self.prepared: list[tuple[str, ...]] = []
         self.unready: Exception | None = None
+        self.loading: Callable[[], None] = lambda: None
         self.seconds: list[float] = []
 
     def prepare(self, urls: Iterable[str]) -> None:
         if self.unready is not None:
             raise self.unready
+        self.loading()
         self.prepared.append(tuple(urls))
 
     def __call__(self, url: str, seconds: float) -> bytes:
@@ -169,7 +171,7 @@ class Rig:
 
     # ---- callers
 
-    def call(self, kid: str, *, patience: float = 2.0, plausible: bool = True) -> Caller:
+    def call(self, kid: str, *, patience: Patience = 2.0, plausible: bool = True) -> Caller:
         return Caller(self.store.resolve(kid, lambda: plausible, patience))
 
     def warm(self, patience: float = 2.0) -> Caller:

@@ -6,6 +6,7 @@ principal do this. Settings stand in `_told`, the forms of answers in `_answers`
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Unpack
 
 from cognito_mr_auth._bearer import find_token
@@ -18,6 +19,7 @@ from cognito_mr_auth.errors import (
 )
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.store import Patience
 from cognito_mr_auth.verifier import Verifier
 
 from ._answers import ANSWERS, Unauthorized, Verdict
@@ -87,7 +89,7 @@ class Authorizer:
         kind = self._kind(raw)
         self._check(kind)
         try:
-            return self._answer(raw, kind, patience(context, self._told.timeout))
+            return self._answer(raw, kind, partial(patience, context, self._told.timeout))
         except AuthError as error:
             failure = error.with_traceback(None)  # its frames hold the token
         _log(failure)
@@ -115,7 +117,7 @@ class Authorizer:
         if settings.routes is not None and kind not in REST | HTTP:
             raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
 
-    def _answer(self, event: Any, kind: str, timeout: float) -> dict[str, Any]:
+    def _answer(self, event: Any, kind: str, timeout: Patience) -> dict[str, Any]:
         request = read(event, kind, self._told.reading)
         sources = self._told.sources
         token = find_token(request.inbound, sources._replace(bare=True) if kind in _BARE else sources)

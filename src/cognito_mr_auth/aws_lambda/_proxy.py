@@ -7,7 +7,7 @@ decides who passes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Unpack
 
 from cognito_mr_auth._guard import DEFAULT_TIMEOUT_S, Guard, Options
@@ -89,7 +89,7 @@ def _serve(guard: Guard, handler: Callable[..., Any], event: Any, context: Any, 
     answer = guard.document(call.inbound)
     if answer is None:
         try:
-            principal = guard.verify(call.inbound, timeout=patience(context, timeout))
+            principal = guard.verify(call.inbound, timeout=partial(patience, context, timeout))
             response = handler(event, context, principal=principal)
         except AuthError as error:
             answer = guard.refusal(error)
