@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from support.refusals import CANARY, refused
+from support.verdicts import at_once
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, events, policy
 from cognito_mr_auth._verified import MAX_CACHED_CHARS
@@ -30,13 +31,6 @@ def clock() -> FakeClock:
 def pool(clock: FakeClock) -> FakeUserPool:
     """A pool with one replica."""
     return FakeUserPool(clock=clock)
-
-
-def outcome(coroutine: Any) -> Any:
-    """What a coroutine returns that never yields; it would be an error if it did."""
-    with pytest.raises(StopIteration) as caught:
-        coroutine.send(None)
-    return caught.value.value
 
 
 def both(verifier: Verifier, token: str, **options: Any) -> Principal:
@@ -218,7 +212,7 @@ def test_a_hit_is_the_same_principal(pool: FakeUserPool) -> None:
     token = pool.access_token()
     principal = verifier.verify(token)
     assert verifier.verify(token) is principal
-    assert outcome(verifier.averify(token)) is principal
+    assert at_once(verifier.averify(token)) is principal
     assert verifier.verify(pool.access_token()) is not principal
     assert all(token.encode() not in key and len(key) == 32 for key in verifier._verified)
 
@@ -228,7 +222,7 @@ def test_a_cached_token_never_yields(pool: FakeUserPool) -> None:
     verifier = pool.offline_verifier()
     token = pool.access_token(groups=["ops"])
     for _ in range(2):
-        assert outcome(verifier.averify(token, require=policy.any_group("ops"))).groups == ("ops",)
+        assert at_once(verifier.averify(token, require=policy.any_group("ops"))).groups == ("ops",)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +313,7 @@ def test_what_is_no_policy(require: Any, pool: FakeUserPool) -> None:
     with pytest.raises(TypeError, match=r"require= takes a policy"):
         verifier.verify("", require=require)
     with pytest.raises(TypeError, match=r"require= takes a policy"):
-        outcome(verifier.averify("", require=require))
+        at_once(verifier.averify("", require=require))
 
 
 def test_a_policy_decides(pool: FakeUserPool) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from support.refusals import CANARY, refused
+from support.verdicts import verdict
 
-from cognito_mr_auth import Principal, Verifier, errors
+from cognito_mr_auth import Principal, errors
 from cognito_mr_auth._claims import MAX_TIME
 from cognito_mr_auth.errors import (
     AuthError,
@@ -53,26 +54,6 @@ def text(use: str, **members: str) -> bytes:
 def token(use: str, octets: bytes | dict[str, Any]) -> str:
     """Signed by the pool's key of that use."""
     return POOL.sign(None, octets, key=POOL.access_key if use == "access" else POOL.id_key)
-
-
-def end(verifier: Verifier, signed: str) -> AuthError | Principal:
-    """The error or the principal, after averify has said the same."""
-    found: list[AuthError | Principal] = []
-    for call in (verifier.verify, lambda each: at_once(verifier.averify(each))):
-        try:
-            found.append(call(signed))
-        except AuthError as error:
-            found.append(error)
-    assert type(found[0]) is type(found[1])
-    return found[0]
-
-
-def at_once(coroutine: Any) -> Principal:
-    """What a coroutine gives that never waits."""
-    with pytest.raises(StopIteration) as caught:
-        coroutine.send(None)
-    principal: Principal = caught.value.value
-    return principal
 
 
 # --- Times: ATK-26
@@ -130,7 +111,7 @@ def test_a_time_is_a_finite_number(use: str, name: str, value: str, kind: type[A
     """RFC 7519 section 2: no constant, text, container, bool or year beyond 9999 is a NumericDate."""
     signed = token(use, text(use, **{name: value}))
     for verifier in (VERIFIERS[use], VERIFIERS["any"]):
-        error = end(verifier, signed)
+        error = verdict(verifier, signed)
         assert type(error) is kind
         assert vars(error).get("claim") == (name if kind is ClaimRejected else None)
         assert value not in str(error)
@@ -163,7 +144,7 @@ def test_a_time_is_a_finite_number(use: str, name: str, value: str, kind: type[A
 )
 def test_the_edges_of_time(use: str, members: dict[str, str], kind: type[AuthError] | None) -> None:
     """STD-20, ATK-27: valid if and only if now < exp + leeway and now >= iat, nbf - leeway."""
-    found = end(VERIFIERS[use], token(use, text(use, **members)))
+    found = verdict(VERIFIERS[use], token(use, text(use, **members)))
     assert type(found) is (kind or Principal)
 
 
@@ -209,10 +190,10 @@ def odd_rows() -> list[Any]:
 def test_who_and_what_are_the_very_strings(use: str, name: str, value: object) -> None:
     """No list, no object, no number, no neighbour of the right text; the error names the claim alone."""
     signed = token(use, payload(use, **{name: value}))
-    error = end(VERIFIERS[use], signed)
+    error = verdict(VERIFIERS[use], signed)
     assert isinstance(error, ClaimRejected)
     assert error.claim == name
-    assert end(VERIFIERS["any"], signed).__class__ is ClaimRejected
+    assert verdict(VERIFIERS["any"], signed).__class__ is ClaimRejected
 
 
 @pytest.mark.parametrize(
@@ -220,7 +201,7 @@ def test_who_and_what_are_the_very_strings(use: str, name: str, value: object) -
 )
 def test_an_access_tokens_aud_is_its_client_or_absent(aud: object) -> None:
     """S6, ATK-18: anything else binds the token to somebody, and nobody was configured."""
-    error = end(VERIFIERS["access"], token("access", payload("access", aud=aud)))
+    error = verdict(VERIFIERS["access"], token("access", payload("access", aud=aud)))
     assert isinstance(error, ClaimRejected)
     assert error.claim == "aud"
 
@@ -255,7 +236,7 @@ def test_a_bad_signature_hides_every_claim(count: int) -> None:
         )
         for verifier in (VERIFIERS["access"], VERIFIERS["any"]):
             error = refused(SignatureInvalid, verifier.verify, forged)
-            assert isinstance(end(verifier, forged), SignatureInvalid)
+            assert isinstance(verdict(verifier, forged), SignatureInvalid)
             said.add((str(error), repr(sorted(vars(error).items())), error.status, error.retryable))
     assert said == {
         (
@@ -276,5 +257,5 @@ def test_a_signature_over_other_claims_of_the_same_user_is_none() -> None:
     assert verifier.verify(other).groups == ("ops",)
     for head, body, tail in itertools.product((0, 1), repeat=3):
         mixed = ".".join((parts[head][0], parts[body][1], parts[tail][2]))
-        found = end(verifier, mixed)
+        found = verdict(verifier, mixed)
         assert isinstance(found, Principal if body == tail else errors.SignatureInvalid)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.refusals import refused
+from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, errors
 from cognito_mr_auth._encoding import MAX_DEPTH
@@ -41,23 +42,9 @@ HEADER_JSON, PAYLOAD_JSON = octets_of(HEAD), octets_of(PAYLOAD)
 
 
 def end(token: Any) -> type[AuthError] | Principal:
-    """The class of the error, with nothing chained to it, or the principal; averify says the same."""
-    found: list[type[AuthError] | Principal] = []
-    for call in (VERIFIER.verify, lambda each: at_once(VERIFIER.averify(each))):
-        try:
-            found.append(call(token))
-        except AuthError as error:
-            found.append(type(error) if error.__cause__ is error.__context__ is None else AuthError)
-    assert found[0] == found[1]
-    return found[0]
-
-
-def at_once(coroutine: Any) -> Principal:
-    """What a coroutine gives that never waits."""
-    with pytest.raises(StopIteration) as caught:
-        coroutine.send(None)
-    principal: Principal = caught.value.value
-    return principal
+    """The class of the error, or the principal."""
+    found = verdict(VERIFIER, token)
+    return found if isinstance(found, Principal) else type(found)
 
 
 def cesu(text: str) -> bytes:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, Verifier, errors
 from cognito_mr_auth._jws import MAX_HEADERS
@@ -39,24 +40,9 @@ STATES = {"fresh": FRESH, "header-and-token-known": PRIMED, "header-known-no-cac
 
 
 def ends(verifier: Verifier, token: str) -> type[AuthError] | None:
-    """How verify and averify both end: the class of the error, with nothing chained, or None."""
-    found: list[type[AuthError] | None] = []
-    for call in (verifier.verify, lambda text: at_once(verifier.averify(text))):
-        try:
-            call(token)
-            found.append(None)
-        except AuthError as error:
-            found.append(type(error) if error.__cause__ is error.__context__ is None else AuthError)
-    assert found[0] is found[1]
-    return found[0]
-
-
-def at_once(coroutine: Any) -> Principal:
-    """What a coroutine gives that never waits."""
-    with pytest.raises(StopIteration) as caught:
-        coroutine.send(None)
-    principal: Principal = caught.value.value
-    return principal
+    """The class of the error, or None."""
+    found = verdict(verifier, token)
+    return None if isinstance(found, Principal) else type(found)
 
 
 def segment(part: Header) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.rig import Rig
+from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, policy
 from cognito_mr_auth._bearer import Inbound, Sources, find_token
@@ -89,27 +90,10 @@ def unchained(found: object) -> bool:
 
 
 def judged(token: Any) -> Principal | TokenRejected:
-    """The principal or the documented error, the same from averify; anything else goes through."""
-    found: list[Any] = []
-    for call in (VERIFIER.verify, lambda each: at_once(VERIFIER.averify(each))):
-        try:
-            found.append(call(token))
-        except TokenRejected as error:
-            found.append(error)
-    assert type(found[0]) is type(found[1])
-    assert all(map(unchained, found))
-    assert {each.status for each in found if isinstance(each, TokenRejected)} <= {401}
-    result: Principal | TokenRejected = found[0]
-    return result
-
-
-def at_once(coroutine: Any) -> Any:
-    """What a coroutine gives that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("it waits")
+    """The principal, or the documented error that blames the token; anything else goes through."""
+    found = verdict(VERIFIER, token)
+    assert isinstance(found, Principal) or (isinstance(found, TokenRejected) and found.status == 401)
+    return found
 
 
 @given(changed(HEADER, HEADER_NAMES), changed(CLAIMS, CLAIM_NAMES))
