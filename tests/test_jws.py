@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
 import pytest
 from support.refusals import CANARY, refused
+from support.segments import segment
 
 from cognito_mr_auth._jws import (
     MAX_HEADER_CHARS,
@@ -26,12 +26,6 @@ from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenM
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
 HEADER = {"kid": "a-kid", "alg": "RS256"}
-
-
-def segment(part: Any) -> str:
-    """One segment of a token, of octets or of a value's JSON."""
-    octets = part if isinstance(part, bytes) else json.dumps(part).encode()
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 def token(header: Any = HEADER, payload: Any = None, signature: bytes = b"signature!") -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.refusals import refused
+from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, errors
@@ -26,16 +27,6 @@ VERIFIER = POOL.offline_verifier()
 GOOD = POOL.access_token()
 HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
 PRINCIPAL = VERIFIER.verify(GOOD)
-
-
-def b64(octets: bytes) -> str:
-    """Unpadded base64url."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def octets_of(segment: str) -> bytes:
-    """What a segment says."""
-    return base64.urlsafe_b64decode(segment + "==")
 
 
 HEADER_JSON, PAYLOAD_JSON = octets_of(HEAD), octets_of(PAYLOAD)
@@ -176,10 +167,10 @@ def slashed(raw: bytes) -> bytes:
     return raw[:-1] + b',"y":"' + b"??????~~~~~~" + b'"}'
 
 
-def spare(segment: str) -> str:
+def spare(text: str) -> str:
     """One of the bits set that no octet uses."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return segment[:-1] + alphabet[alphabet.index(segment[-1]) | 1]
+    return text[:-1] + alphabet[alphabet.index(text[-1]) | 1]
 
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -219,20 +210,21 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_another_spelling_of_a_segment_is_refused(name: str, part: str) -> None:
     """ATK-38, STD-17: the pool itself has signed the text as it is spelled; only the spelling is wrong."""
-    head, body = b64(loose(slashed(HEADER_JSON))), b64(loose(slashed(PAYLOAD_JSON)))
+    head, body = segment(loose(slashed(HEADER_JSON))), segment(loose(slashed(PAYLOAD_JSON)))
     plain = f"{head}.{body}"
-    assert isinstance(end(f"{plain}.{b64(POOL.access_key.sign(plain.encode()))}"), Principal)
+    assert isinstance(end(f"{plain}.{segment(POOL.access_key.sign(plain.encode()))}"), Principal)
     respell = SPELLINGS[name]
     if part == "signature":
         octets = POOL.access_key.sign(plain.encode())
-        while not {"-", "_"} <= set(b64(octets)):  # the same payload with another space, until it has both
-            body = b64(loose(octets_of(body) + b"   "))
+        # The same payload with more space, until the signature has both.
+        while not {"-", "_"} <= set(segment(octets)):
+            body = segment(loose(octets_of(body) + b"   "))
             plain = f"{head}.{body}"
             octets = POOL.access_key.sign(plain.encode())
-        token = f"{plain}.{respell(b64(octets))}"
+        token = f"{plain}.{respell(segment(octets))}"
     else:
         text = f"{respell(head)}.{body}" if part == "header" else f"{head}.{respell(body)}"
-        token = f"{text}.{b64(POOL.access_key.sign(text.encode('utf-8', 'surrogatepass')))}"
+        token = f"{text}.{segment(POOL.access_key.sign(text.encode('utf-8', 'surrogatepass')))}"
     assert token.count(".") == 2
     # A signature is octets of any kind: one spelled as other octets is somebody else's.
     assert end(token) in (TokenMalformed, *([errors.SignatureInvalid] if part == "signature" else []))
@@ -259,12 +251,12 @@ FORMS: dict[str, Any] = {
     "as a parameter": f"access_token={GOOD}",
     "as a cookie": f"token={GOOD};",
     "percent-encoded": GOOD.replace(".", "%2E"),
-    "base64 of it": b64(GOOD.encode()),
+    "base64 of it": segment(GOOD.encode()),
     "reversed": GOOD[::-1],
     "in capitals": GOOD.upper(),
-    "unsecured": f"{b64(b'{}')}.{PAYLOAD}.",
+    "unsecured": f"{segment(b'{}')}.{PAYLOAD}.",
     "detached": f"{HEAD}..{SIGNATURE}",
-    "a JWE (RFC 7519 A.1)": f"{b64(JWE)}.AAAA.AAAA.AAAA.AAAA",
+    "a JWE (RFC 7519 A.1)": f"{segment(JWE)}.AAAA.AAAA.AAAA.AAAA",
     "an unsecured token in a JWE (CVE-2026-29000)": f"{HEAD}.{PAYLOAD}.{PAYLOAD}.{PAYLOAD}.{SIGNATURE}",
     "full-width dots": GOOD.replace(".", "\uff0e"),
     "ideographic dots": GOOD.replace(".", "\u3002"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, Verifier, errors
@@ -43,12 +42,6 @@ def ends(verifier: Verifier, token: str) -> type[AuthError] | None:
     """The class of the error, or None."""
     found = verdict(verifier, token)
     return None if isinstance(found, Principal) else type(found)
-
-
-def segment(part: Header) -> str:
-    """A header as its segment: octets as they are, a dict as JSON."""
-    octets = part if isinstance(part, bytes) else json.dumps(part).encode()
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 def header(**changes: Any) -> dict[str, Any]:
@@ -201,9 +194,7 @@ PIECES = {
     "signature of nothing": f"{HEAD}.{PAYLOAD}.{segment(POOL.access_key.sign(b''))}",
     "signature of the payload": f"{HEAD}.{PAYLOAD}.{segment(POOL.access_key.sign(PAYLOAD.encode()))}",
     "signature of the header": f"{HEAD}.{PAYLOAD}.{segment(POOL.access_key.sign(HEAD.encode()))}",
-    "signature of the JSON": (
-        f"{HEAD}.{PAYLOAD}.{segment(POOL.access_key.sign(base64.urlsafe_b64decode(PAYLOAD + '==')))}"
-    ),
+    "signature of the JSON": f"{HEAD}.{PAYLOAD}.{segment(POOL.access_key.sign(octets_of(PAYLOAD)))}",
 }
 
 

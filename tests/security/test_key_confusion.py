@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import inspect
@@ -15,15 +14,11 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from support.refusals import refused
+from support.segments import octets_of, segment
 
 from cognito_mr_auth import UserPool, Verifier, errors
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
-
-
-def b64(octets: bytes) -> str:
-    """Unpadded base64url."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +61,8 @@ def secrets_of(pool: FakeUserPool) -> dict[str, bytes]:
         "PKCS1 DER": public.public_bytes(encoding.DER, form.PKCS1),
         "OpenSSH": public.public_bytes(encoding.OpenSSH, form.OpenSSH),
         "n as text": jwk["n"].encode(),
-        "n as octets": base64.urlsafe_b64decode(jwk["n"] + "=="),
-        "n with a leading zero": b"\0" + base64.urlsafe_b64decode(jwk["n"] + "=="),
+        "n as octets": octets_of(jwk["n"]),
+        "n with a leading zero": b"\0" + octets_of(jwk["n"]),
         "n in decimal": str(public.public_numbers().n).encode(),
         "e as octets": b"\1\0\1",
         "JWK": json.dumps(jwk).encode(),
@@ -93,7 +88,7 @@ def test_no_form_of_the_public_key_is_a_secret(pool: FakeUserPool, announced: st
         text = pool.access_token(header={"alg": algorithm}).rpartition(".")[0]
         tag = hmac.new(secret, text.encode(), f"sha{digest}").digest()
         for signature in (tag, hashlib.new(f"sha{digest}", secret + text.encode()).digest()):
-            refused(kind, verifier.verify, f"{text}.{b64(signature)}")
+            refused(kind, verifier.verify, f"{text}.{segment(signature)}")
 
 
 @pytest.mark.needs("jwt")
@@ -112,7 +107,7 @@ def test_pyjwt_is_given_no_key_for_an_hmac(pool: FakeUserPool) -> None:
     for secret in secrets_of(pool).values():
         tag = hmac.new(secret, text.encode(), "sha256").digest()
         with pytest.raises(jwt.PyJWTError):  # even for a caller that allows both and skips our look
-            jwt.decode(f"{text}.{b64(tag)}", key, algorithms=["RS256", "HS256"])
+            jwt.decode(f"{text}.{segment(tag)}", key, algorithms=["RS256", "HS256"])
 
 
 VERIFY = """
@@ -172,13 +167,13 @@ def test_the_token_does_not_choose(pool: FakeUserPool, said: object, algorithm: 
     for announced, code in ((algorithm, "algorithm_not_allowed"), ("RS256", "signature_invalid")):
         text = pool.access_token(header={"alg": announced}).rpartition(".")[0]
         signature = pool.access_key.sign(text.encode(), algorithm)
-        assert ends(verifier, f"{text}.{b64(signature)}") == code
+        assert ends(verifier, f"{text}.{segment(signature)}") == code
 
 
 def others(pool: FakeUserPool) -> dict[str, Any]:
     """Members under the good kid that are no key for RS256."""
     jwk, kid = pool.access_key.jwk(), pool.access_key.kid
-    point = {"x": b64(bytes(31) + b"\4"), "y": b64(bytes(31) + b"\5")}
+    point = {"x": segment(bytes(31) + b"\4"), "y": segment(bytes(31) + b"\5")}
     return {
         "ATK-04 alg RS512": jwk | {"alg": "RS512"},
         "ATK-04 alg PS256": jwk | {"alg": "PS256"},
@@ -187,7 +182,7 @@ def others(pool: FakeUserPool) -> dict[str, Any]:
         "ATK-04 alg list": jwk | {"alg": ["RS256"]},
         "ATK-07 EC": {"kty": "EC", "crv": "P-256", "kid": kid, **point},
         "ATK-07 OKP": {"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": point["x"]},
-        "ATK-07 oct": {"kty": "oct", "kid": kid, "k": b64(pool.access_key.public_pem()), "alg": "HS256"},
+        "ATK-07 oct": {"kty": "oct", "kid": kid, "k": segment(pool.access_key.public_pem()), "alg": "HS256"},
         "ATK-07 RSA with the members of EC": {"kty": "RSA", "crv": "P-256", "kid": kid, **point},
         "ATK-07 EC with the members of RSA": jwk | {"kty": "EC"},
         "STD-23 use enc": jwk | {"use": "enc"},
@@ -218,6 +213,10 @@ def test_no_key_is_no_verdict(pool: FakeUserPool, keys: list[Any]) -> None:
     verifier = Verifier(configured, token_use="access", transport=transport, clock=FakeClock())
     with verifier:
         header, payload, _ = pool.access_token(header={"kid": "k"}).split(".")
-        for token in (pool.access_token(), f"{header}.{payload}.", f"{header}.{payload}.{b64(bytes(256))}"):
+        for token in (
+            pool.access_token(),
+            f"{header}.{payload}.",
+            f"{header}.{payload}.{segment(bytes(256))}",
+        ):
             assert ends(verifier, token) == "keys_unavailable"
         assert ends(verifier, pool.access_token(malformed="alg_none")) == "algorithm_not_allowed"

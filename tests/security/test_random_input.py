@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import pickle
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.rig import Rig
+from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, policy
@@ -31,7 +31,7 @@ POOL = FakeUserPool(clock=FakeClock())
 VERIFIER = POOL.offline_verifier("any")
 GOOD = POOL.access_token()
 HEADER: dict[str, Any] = {"kid": POOL.access_key.kid, "alg": "RS256"}
-CLAIMS: dict[str, Any] = json.loads(base64.urlsafe_b64decode(GOOD.split(".")[1] + "=="))
+CLAIMS: dict[str, Any] = json.loads(octets_of(GOOD.split(".")[1]))
 PRINCIPAL = VERIFIER.verify(GOOD)
 POLICIES = [policy.scopes("a/b"), policy.any_group("x"), policy.claim("sub", "y"), policy.max_age(60)]
 
@@ -133,7 +133,7 @@ def test_policies_about_any_claims(claims: dict[str, Any], which: int) -> None:
 )
 def test_random_octets_in_segments(header: bytes, payload: bytes, signature: bytes) -> None:
     """Octets that nobody signed are never a principal, whatever they say."""
-    parts = [base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in (header, payload, signature)]
+    parts = [segment(each) for each in (header, payload, signature)]
     assert isinstance(judged(".".join(parts)), TokenRejected)
     assert isinstance(judged(POOL.sign(header, payload)), TokenRejected | Principal)
 
