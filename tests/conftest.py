@@ -1,4 +1,4 @@
-"""What every run keeps to: declared needs, no quiet skip, one profile for the property tests.
+"""What every run keeps to (declared needs, no quiet skip, one property-test profile), and shared fixtures.
 
 COGNITO_MR_AUTH_REQUIRE=all turns every skip, whatever made it, into a failure; CI runs so.
 COGNITO_MR_AUTH_CORE_ONLY=1 leaves out the tests that declare a need (support/needs.py).
@@ -7,13 +7,16 @@ COGNITO_MR_AUTH_CORE_ONLY=1 leaves out the tests that declare a need (support/ne
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import hypothesis
 import pytest
 from support import needs, vectors
+
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 # A slow machine is no failed property; CI must not fail on an example that nobody can see again.
 hypothesis.settings.register_profile("here", deadline=None)
@@ -89,10 +92,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"not installed: {missing}"))
 
 
-# --- Shared input
+# --- Shared fixtures
 
 
 @pytest.fixture(scope="session")
 def vectors_dir() -> Path:
     """The directory of the shared test vectors."""
     return vectors.require()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time that the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture
+def pool(clock: FakeClock) -> FakeUserPool:
+    """A pool with one replica, whose time is `clock`."""
+    return FakeUserPool(clock=clock)
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """The interpreter looks for another thread after a microsecond, not after five milliseconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

@@ -20,18 +20,6 @@ from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
 NOW = 1_800_000_000.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that the test moves."""
-    return FakeClock()
-
-
-@pytest.fixture
-def pool(clock: FakeClock) -> FakeUserPool:
-    """A pool with one replica."""
-    return FakeUserPool(clock=clock)
-
-
 # --- STD-34: the Cognito developer guide, "Verifying JSON web tokens", step by step
 
 

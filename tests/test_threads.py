@@ -9,10 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
-import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
@@ -32,21 +31,14 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 THREADS = 8
 PATIENCE_SECONDS = 60.0
 # A flight asks three endpoints, one after the other at most; a caller may join one that had begun before.
 MAX_TURNS = 20
 
 Result = TypeVar("Result")
-
-
-@pytest.fixture(autouse=True)
-def restless() -> Iterator[None]:
-    """The interpreter looks for another thread after a microsecond, not after five milliseconds."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def together(work: Callable[[int], Result], count: int = THREADS) -> list[Result]:

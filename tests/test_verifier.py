@@ -21,18 +21,6 @@ from cognito_mr_auth.testing import MALFORMED, REMOVE, FakeClock, FakeUserPool, 
 from cognito_mr_auth.verifier import WARM_TOGETHER
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that the test moves."""
-    return FakeClock()
-
-
-@pytest.fixture
-def pool(clock: FakeClock) -> FakeUserPool:
-    """A pool with one replica."""
-    return FakeUserPool(clock=clock)
-
-
 def both(verifier: Verifier, token: str, **options: Any) -> Principal:
     """The principal, the same from verify and averify."""
     principal = verifier.verify(token, **options)

@@ -19,18 +19,6 @@ CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001}
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """A pool whose clock stands still."""
-    return FakeUserPool(clock=FakeClock())
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Of the pool's access tokens."""
-    return pool.offline_verifier()
-
-
 class Inner:
     """An application that remembers its scopes; on a WebSocket it accepts and waits for the end."""
 

@@ -45,18 +45,6 @@ urlpatterns = [
 ]
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """One pool: no row changes it."""
-    return FakeUserPool()
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Its offline verifier."""
-    return pool.offline_verifier()
-
-
 @pytest.fixture(autouse=True)
 def _urls() -> Iterator[None]:
     configure()

@@ -21,18 +21,6 @@ from cognito_mr_auth.testing import FakeUserPool
 READ = policy.scopes("orders/read")
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """One pool: no row changes it."""
-    return FakeUserPool()
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Its offline verifier."""
-    return pool.offline_verifier()
-
-
 def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
     """The headers of a good token."""
     return {"Authorization": f"Bearer {pool.access_token(claims={'sub': subject})}"}

@@ -19,18 +19,6 @@ READ = policy.scopes("orders/read")
 WRITE = policy.scopes("orders/write")
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """One pool: no row changes it."""
-    return FakeUserPool()
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Its offline verifier."""
-    return pool.offline_verifier()
-
-
 class Client:
     """Asks an application with no token, a token without scopes, one that reads, one that writes too."""
 

@@ -35,18 +35,6 @@ from cognito_mr_auth.starlette import (
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """A pool whose clock stands still."""
-    return FakeUserPool(clock=FakeClock())
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Of the pool's access tokens."""
-    return pool.offline_verifier()
-
-
 async def whoami(request: Request) -> JSONResponse:
     """What Starlette's users look at."""
     user = request.user

@@ -31,19 +31,7 @@ from cognito_mr_auth.starlette import (
     public,
     requires,
 )
-from cognito_mr_auth.testing import FakeClock, FakeUserPool
-
-
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """A pool whose clock stands still."""
-    return FakeUserPool(clock=FakeClock())
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Of the pool's access tokens."""
-    return pool.offline_verifier()
+from cognito_mr_auth.testing import FakeUserPool
 
 
 def guarded(verifier: Verifier, *routes: BaseRoute, **options: Any) -> Starlette:

@@ -16,18 +16,6 @@ from cognito_mr_auth.testing import FakeUserPool
 from cognito_mr_auth.wsgi import PRINCIPAL, CognitoAuthMiddleware, principal_of
 
 
-@pytest.fixture(scope="module")
-def pool() -> FakeUserPool:
-    """One pool: no row changes it."""
-    return FakeUserPool()
-
-
-@pytest.fixture(scope="module")
-def verifier(pool: FakeUserPool) -> Verifier:
-    """Its offline verifier."""
-    return pool.offline_verifier()
-
-
 def say_who(environ: Any, start_response: Any) -> list[bytes]:
     """An application that answers with the subject."""
     start_response("200 OK", [("Content-Type", "text/plain")])

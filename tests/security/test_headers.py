@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -235,16 +234,8 @@ def test_a_remembered_header_brings_no_key() -> None:
                 verifier.verify(token)
 
 
-@pytest.fixture
-def hurried() -> Iterator[None]:
-    """Threads change places after every microsecond."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def test_threads_that_replace_the_memory_let_nothing_in(hurried: None) -> None:
+@pytest.mark.usefixtures("hurried")
+def test_threads_that_replace_the_memory_let_nothing_in() -> None:
     """Four threads fill it over and over while four forge the very headers that it holds."""
     verifier = POOL.offline_verifier(cache_size=0)
     headers = [header(spelled=number) for number in range(MAX_HEADERS + 6)]
