@@ -1,6 +1,6 @@
 """Where fuzzing begins: Cognito's own tokens and key sets, every malformed kind, and the public vectors.
 
-Owns no vector: they are read where they lie, and left out where there are none.
+Owns no vector: they are read where they lie (tests/support/vectors.py), and left out where there are none.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from support.vectors import halves, rs256_profile
 
 from cognito_mr_auth.testing import MALFORMED, FakeClock, FakeUserPool
 
@@ -32,26 +34,8 @@ def _pool() -> FakeUserPool:
     return FakeUserPool(POOL, client_id=CLIENT, clock=FakeClock(float(NOW)))
 
 
-def _parts(token: str) -> bytes | None:
-    """A token as an input that mutations get into: its header and payload, unencoded."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        header, payload = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts[:2])
-    except ValueError:
-        return None
-    return b"P" + header + JOINT + payload
-
-
-def _load(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
-
-
-def _rows(vectors: Path | None) -> Iterator[dict[str, Any]]:
-    """Wycheproof's rows of our profile: a JWS and a key set each."""
-    if vectors is not None:
-        yield from _load(vectors / "wycheproof" / "rs256_profile_expectations.json")["tests"]
+def _rows(vectors: Path | None) -> list[dict[str, Any]]:
+    return [] if vectors is None else rs256_profile(vectors)
 
 
 def _texts(vectors: Path | None) -> Iterator[bytes]:
@@ -77,7 +61,8 @@ def tokens(vectors: Path | None) -> Iterator[bytes]:
     """Whole texts, and header and payload to be encoded by the target."""
     for text in _token_texts(vectors):
         yield b"T" + text.encode("utf-8", "surrogatepass")
-        yield from filter(None, [_parts(text)])
+        if parts := halves(text):  # unencoded, so that mutations get into them
+            yield b"P" + JOINT.join(parts)
     head = json.dumps({"kid": KID, "alg": "RS256"}).encode()
     payload = urlsafe_b64decode(_pool().access_token().split(".")[1] + "==")
     for value in _texts(vectors):

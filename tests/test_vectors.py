@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.refusals import refused
+from support.vectors import load, rs256_profile
 
 from cognito_mr_auth import Verifier
 from cognito_mr_auth._encoding import Malformed, json_object
@@ -28,11 +29,6 @@ from cognito_mr_auth.errors import (
     TokenRejected,
 )
 from cognito_mr_auth.testing import FakeUserPool
-
-
-def load(path: Path) -> Any:
-    """A vector file."""
-    return json.loads(path.read_text("utf-8"))
 
 
 def document(*keys: Any) -> Document:
@@ -62,7 +58,7 @@ def verdict(call: Callable[..., object], *values: Any) -> str:
 
 def test_the_rs256_profile(vectors_dir: Path) -> None:
     """All 318 rows of the RS256 profile end as it says, at the JWS layer."""
-    rows = load(vectors_dir / "wycheproof" / "rs256_profile_expectations.json")["tests"]
+    rows = rs256_profile(vectors_dir)
     found = {row["tcId"]: verdict(check_jws, row["jws"], document(*row["jwks"]["keys"])) for row in rows}
     wrong = {
         row["tcId"]: (row["comment"], row["why"], found[row["tcId"]])
@@ -76,7 +72,7 @@ def test_the_rs256_profile(vectors_dir: Path) -> None:
 
 def test_a_payload_that_is_no_object_is_refused_above(vectors_dir: Path) -> None:
     """The rows that pass the JWS layer hold text, so the JWT layer refuses them."""
-    rows = load(vectors_dir / "wycheproof" / "rs256_profile_expectations.json")["tests"]
+    rows = rs256_profile(vectors_dir)
     for row in rows:
         if row["expect"] == "accept_at_jws_layer":
             assert "payload" in str(refused(TokenMalformed, parse, row["jws"]))
@@ -85,7 +81,7 @@ def test_a_payload_that_is_no_object_is_refused_above(vectors_dir: Path) -> None
 def test_every_other_key_type_is_refused(vectors_dir: Path) -> None:
     """The 83 vectors with symmetric and elliptic keys: no key is usable, no header passes."""
     vectors = load(vectors_dir / "wycheproof" / "json_web_signature_test.json")
-    rows = load(vectors_dir / "wycheproof" / "rs256_profile_expectations.json")["tests"]
+    rows = rs256_profile(vectors_dir)
     profile = {row["tcId"] for row in rows}
     headers: Counter[str] = Counter()
     for group in vectors["testGroups"]:

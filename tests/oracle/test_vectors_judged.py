@@ -6,7 +6,6 @@ tests/test_vectors.py holds what each vector must end as; here others are asked 
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ import joserfc.jws
 import jwt
 from joserfc.errors import JoseError
 from oracle.judges import DECODERS, bench
+from support.segments import octets_of
+from support.vectors import halves, load, rs256_profile
 
 from cognito_mr_auth._jws import Jws, open_jws, verify_signature
 from cognito_mr_auth._keys import read_document
@@ -24,15 +25,6 @@ from cognito_mr_auth.errors import TokenRejected
 from cognito_mr_auth.testing import FakeUserPool
 
 KIDS = ("kid-rsa-sign", "bilbo.baggins@hobbiton.example")
-
-
-def _load(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
-
-
-def _rows(vectors: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = _load(vectors / "wycheproof" / "rs256_profile_expectations.json")["tests"]
-    return rows
 
 
 # --- As they are
@@ -77,7 +69,7 @@ def test_a_vector_that_we_accept_is_read_alike(vectors_dir: Path) -> None:
     aws-jwt-verify has no such layer: it reads claims, and these payloads hold none.
     """
     counts: Counter[tuple[bool, bool, bool]] = Counter()
-    for row in _rows(vectors_dir):
+    for row in rs256_profile(vectors_dir):
         ours = _ours(row["jws"], row["jwks"])
         theirs = _pyjwt(row["jws"], row["jwks"]), _joserfc(row["jws"], row["jwks"])
         assert ours is None or theirs == (ours, ours), row["comment"]
@@ -91,25 +83,13 @@ def test_a_vector_that_we_accept_is_read_alike(vectors_dir: Path) -> None:
 
 def _vectors(vectors: Path) -> Iterator[str]:
     """Every compact JWS among the vectors."""
-    yield from (row["jws"] for row in _rows(vectors))
-    everything = _load(vectors / "wycheproof" / "json_web_signature_test.json")
+    yield from (row["jws"] for row in rs256_profile(vectors))
+    everything = load(vectors / "wycheproof" / "json_web_signature_test.json")
     yield from (test["jws"] for group in everything["testGroups"] for test in group["tests"])
-    yield from (row["jws"] for row in _load(vectors / "rfc_negative" / "rfc_negative.json")["must_reject"])
-    yield _load(vectors / "rfc7515" / "a2_rs256.json")["jws"]
+    yield from (row["jws"] for row in load(vectors / "rfc_negative" / "rfc_negative.json")["must_reject"])
+    yield load(vectors / "rfc7515" / "a2_rs256.json")["jws"]
     for path in sorted((vectors / "rfc7520" / "jws").glob("*.json")):
-        yield from filter(None, [_load(path)["output"].get("compact")])
-
-
-def _parts(token: str) -> tuple[bytes, bytes] | None:
-    """Header and payload octets, leniently; None for a text without two dots."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        header, payload = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts[:2])
-    except ValueError:
-        return None
-    return header, payload
+        yield from filter(None, [load(path)["output"].get("compact")])
 
 
 def _under(kid: str, header: bytes) -> bytes:
@@ -122,8 +102,8 @@ def _under(kid: str, header: bytes) -> bytes:
 def test_a_graft_that_we_accept_is_accepted_by_all(vectors_dir: Path) -> None:
     """A vector's header over Cognito's claims, and its payload under Cognito's header, signed by the pool."""
     pool = FakeUserPool()
-    claims = json.loads(urlsafe_b64decode(pool.access_token().split(".")[1] + "=="))
-    found = {parts for each in _vectors(vectors_dir) if (parts := _parts(each)) is not None}
+    claims = json.loads(octets_of(pool.access_token().split(".")[1]))
+    found = {parts for each in _vectors(vectors_dir) if (parts := halves(each)) is not None}
     headers = sorted({_under(pool.access_key.kid, header) for header, _ in found})
     payloads = sorted({payload for _, payload in found})
     tokens = [("access", pool.sign(header, claims)) for header in headers]
