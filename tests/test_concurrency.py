@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crowd import aoutcome, fetch_threads, outcome
+from support.crowd import aoutcome, outcome
+from support.fetches import alive, landed
 
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0
-CROWD = Path(__file__).resolve().parent / "support" / "crowd.py"
+TESTS = Path(__file__).resolve().parent
 # A child that says nothing for this long hangs; a fork and a verification take milliseconds.
 CHILD_SECONDS = 20.0
 
@@ -45,9 +46,8 @@ def place() -> Iterator[Place]:
 def crowd_at(scene: str) -> dict[str, Any]:
     """What tests/support/crowd.py saw, in a process without coverage's tracing."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    ran = subprocess.run(
-        [sys.executable, str(CROWD), scene], env=clean, check=True, capture_output=True, timeout=60
-    )
+    command = [sys.executable, "-m", "support.crowd", scene]
+    ran = subprocess.run(command, cwd=TESTS, env=clean, check=True, capture_output=True, timeout=60)
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
 
@@ -76,12 +76,10 @@ def test_no_thread_is_left_after_close(place: Place) -> None:
     verifier = pool.verifier()
     with pytest.raises(KeysUnavailable):
         verifier.verify(pool.access_token(), timeout=0.3)
-    threads = [each for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
-    assert threads
+    assert alive()
     verifier.close()
-    for each in threads:
-        each.join(2)
-    assert not fetch_threads()
+    landed(2.0)
+    assert not alive()
 
 
 def test_a_cancelled_waiter_does_not_cancel_the_flight(place: Place) -> None:

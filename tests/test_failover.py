@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.crowd import outcome
+from support.fetches import landed
 
 from cognito_mr_auth import Principal, Verifier, events
 from cognito_mr_auth.errors import (
@@ -53,13 +54,6 @@ def serving(**options: object) -> Iterator[tuple[FakeUserPool, FakeEndpoints, Fa
     pool = FakeUserPool(clock=clock, **options)  # type: ignore[arg-type]
     with pool.serve() as endpoints:
         yield pool, endpoints, clock
-
-
-def landed() -> None:
-    """Wait until no fetch is out any more."""
-    for each in threading.enumerate():
-        if each.name.startswith("cognito-mr-auth"):
-            each.join(10)
 
 
 class Heard:

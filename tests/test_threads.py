@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from support.fetches import alive
 
 from cognito_mr_auth import Principal, Verifier, _sha256, policy
 from cognito_mr_auth._crew import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, Crew
@@ -119,7 +120,7 @@ class Answers(httpx.BaseTransport):
 def fetches_ended() -> bool:
     """Wait for the library's threads, and for those that these start at their end; whether none is left."""
     for _ in range(MAX_TURNS):
-        live = [each for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
+        live = alive()
         if not live:
             return True
         for each in live:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.fetches import landed
 from support.refusals import CANARY, refused
 from support.verdicts import at_once
 
@@ -544,15 +544,8 @@ def test_an_insecure_emulator_is_told(pool: FakeUserPool) -> None:
 
 
 def kept(pool: FakeUserPool, path: Path, heard: list[Any], **options: Any) -> Verifier:
-    """A verifier of served endpoints with a key file."""
+    """A verifier of served endpoints with a key file; fetches write it after they have woken the waiters."""
     return pool.verifier(pool=pool.user_pool(key_file=path), on_event=heard.append, **options)
-
-
-def saved() -> None:
-    """Wait until the fetch threads, which write the file after they have woken the waiters, are gone."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("cognito-mr-auth fetch"):
-            thread.join(10.0)
 
 
 def problems(heard: list[Any]) -> list[str]:
@@ -567,7 +560,7 @@ def test_a_key_file_carries_over_an_outage(pool: FakeUserPool, tmp_path: Path) -
     with pool.serve() as endpoints:
         with kept(pool, path, heard) as verifier:
             verifier.warm()
-            saved()
+            landed()
         endpoints.fail("refuse")
         with kept(pool, path, heard) as verifier:
             assert verifier.verify(pool.access_token()).username == "alice"
@@ -582,7 +575,7 @@ def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None
     with pool.serve(), kept(pool, path, heard) as verifier:
         assert problems(heard) == ["read: malformed"]
         verifier.warm()
-        saved()
+        landed()
     assert path.stat().st_size > 1000
 
 
@@ -592,7 +585,7 @@ def test_a_failed_write_is_an_event(pool: FakeUserPool, tmp_path: Path) -> None:
     with pool.serve(), kept(pool, tmp_path / "missing" / "keys.json", heard) as verifier:
         verifier.warm()
         assert verifier.verify(pool.access_token()).username == "alice"
-        saved()
+        landed()
     assert set(problems(heard)) == {"write: write"}
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from faults.endpoints import How
+from support.fetches import alive, landed
 
 from cognito_mr_auth import Verifier, events
 from cognito_mr_auth._drive import drive
@@ -43,7 +44,6 @@ CLOSED = 3.0
 OVERDUE, RESTED = 6.0, 61.0
 # I6 of the fault list.
 MEMORY = 5 << 20
-THREADS = "cognito-mr-auth"
 
 HANGS = "timeout"
 """The reason of a fault that never ends by itself."""
@@ -330,20 +330,9 @@ def at_once(verifier: Verifier, token: str) -> str:
 # --- What is left behind
 
 
-def alive() -> list[threading.Thread]:
-    """The library's threads that are alive."""
-    return [each for each in threading.enumerate() if each.name.startswith(THREADS)]
-
-
 def threads() -> Counter[str]:
-    """How many of them, by endpoint."""
+    """How many of the library's threads are alive, by endpoint."""
     return Counter(each.name for each in alive())
-
-
-def landed() -> None:
-    """Wait until no fetch is out any more."""
-    for thread in alive():
-        thread.join(SOON)
 
 
 def sockets() -> int:

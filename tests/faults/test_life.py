@@ -29,14 +29,13 @@ from faults.cell import (
     Heard,
     Place,
     State,
-    alive,
     at_once,
-    landed,
     refusal,
     said,
     states,
     threads,
 )
+from support.fetches import alive, landed
 
 from cognito_mr_auth import UserPool, Verifier
 from cognito_mr_auth.errors import AuthError, TokenNotYetValid

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from faults.cell import HOUR, PATIENTLY, RESTED, SOON, Heard, Place, at_once, landed, said
+from faults.cell import HOUR, PATIENTLY, RESTED, SOON, Heard, Place, at_once, said
 from faults.endpoints import act
+from support.fetches import landed
 
 from cognito_mr_auth import Verifier, events
 from cognito_mr_auth.testing._exchange import Exchange

@@ -2,7 +2,7 @@
 
 Run as a process of its own, so that a coverage tool in the test's process does not slow the crowd:
 
-    python tests/support/crowd.py empty|expired
+    python -m support.crowd empty|expired      (in tests/)
 
 Prints one JSON object: the outcomes, the slowest call in seconds, requests by endpoint, and the most
 threads of the library that were alive.
@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
+
+from .fetches import alive
 
 THREADS, TASKS, LOOPS = 50, 500, 3
 KINDS = ("original", "replica", "updated")
@@ -43,11 +45,6 @@ async def aoutcome(call: Awaitable[object]) -> str:
     except AuthError as error:
         return error.code
     return "accepted"
-
-
-def fetch_threads() -> list[str]:
-    """The names of the library's threads that are alive."""
-    return [each.name for each in threading.enumerate() if each.name.startswith("cognito-mr-auth")]
 
 
 def crowd(verifier: Verifier, tokens: list[str]) -> tuple[list[str], float]:
@@ -98,7 +95,7 @@ def scene(name: str) -> dict[str, object]:
 
     def watch() -> None:
         while not done.wait(0.02):
-            most[0] = max(most[0], len(fetch_threads()))
+            most[0] = max(most[0], len(alive()))
 
     watcher = threading.Thread(target=watch)
     with pool.serve() as endpoints, pool.verifier(cache_size=0) as verifier:
