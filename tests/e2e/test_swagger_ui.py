@@ -5,8 +5,6 @@ pins, served from loopback, since the page's default assets come from a CDN.
 """
 
 import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +23,13 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+from support.npm import install, program
 
 from cognito_mr_auth import Principal, policy
 from cognito_mr_auth.fastapi import CognitoAuth
 from cognito_mr_auth.testing import FakeUserPool
 
-PROJECT = Path(__file__).resolve().parents[2]
-PINNED = Path(__file__).parent / "swagger" / "package.json"
-NPM = PROJECT / ".venvs" / "npm"
+PINNED, LIBRARY = Path(__file__).parent / "swagger" / "package.json", "swagger-ui-dist"
 
 # A browser's first start on two busy cores; nothing here takes a tenth of it otherwise.
 PATIENCE_S = 30.0
@@ -57,37 +54,21 @@ CHROMIUM_OPTIONS = (
 # --- The parts
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"not installed: {name}")
-    return found
-
-
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """Swagger UI's files, installed at the pinned version."""
-    package = NPM / "node_modules" / "swagger-ui-dist"
-    wanted = json.loads(PINNED.read_text("utf-8"))["dependencies"]["swagger-ui-dist"]
-    installed = package / "package.json"
-    if not installed.exists() or json.loads(installed.read_text("utf-8"))["version"] != wanted:
-        npm = _program("npm")
-        NPM.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PINNED, NPM)
-        quiet = ("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund")
-        subprocess.run([npm, "install", "--prefix", str(NPM), *quiet], cwd=NPM, check=True, timeout=120)
-    return package
+    return install(PINNED, LIBRARY, "npm") / "node_modules" / LIBRARY
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """A headless Chromium with a profile of its own."""
     options = webdriver.ChromeOptions()
-    options.binary_location = _program("chromium")
+    options.binary_location = program("chromium")
     for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(option)
     # With a path Selenium Manager does not look for a driver, which would go online.
-    driver = webdriver.Chrome(options, Service(executable_path=_program("chromedriver")))
+    driver = webdriver.Chrome(options, Service(executable_path=program("chromedriver")))
     try:
         yield driver
     finally:
