@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.drivers import Ask, Reply, build
+from support.lambda_events import event as golden
+from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth.aws_lambda._proxy import requires
 from cognito_mr_auth.store import Patience
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
-EVENTS = Path(__file__).parent / "events"
 KINDS = ("rest", "http-1.0", "http-2.0", "function-url", "alb", "alb-multi-value", "websocket-connect")
 HTTP_KINDS = KINDS[:-1]
 MULTI = frozenset({"rest", "http-1.0", "alb-multi-value", "websocket-connect"})
@@ -41,7 +41,7 @@ def event_of(kind: str, *authorization: str, method: str = "GET", path: str = "/
 
     A gateway joins what it cannot say twice: payload 2.0 with commas; `headers` hold the last.
     """
-    event = json.loads((EVENTS / f"proxy-{kind}.json").read_text())
+    event = golden(f"proxy-{kind}")
     values = {"Authorization": list(authorization)}
     values |= {name.replace("_", "-"): [value] for name, value in more.items()}
     for name in [name for name in event.get("headers", ()) if name.lower() == "authorization"]:
@@ -99,9 +99,8 @@ def headers_of(kind: str, answer: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_golden_event_with_a_good_token_passes(pool: FakeUserPool, verifier: Verifier, kind: str) -> None:
     """The handler gets the event and the context that came in, and the token's principal by keyword."""
-    text = (EVENTS / f"proxy-{kind}.json").read_text()
     token = pool.access_token(scopes=["orders/read"])
-    event, context = json.loads(text.replace("TOKEN", token)), object()
+    event, context = with_token(f"proxy-{kind}", token), object()
     answer, handler = serve(verifier, event, context, require=policy.scopes("orders/read"))
     [(given, beside, principal)] = handler.calls
     assert given is event
@@ -615,8 +614,7 @@ def test_an_authorizers_event_does_not_run_the_handler(
     pool: FakeUserPool, verifier: Verifier, kind: str
 ) -> None:
     """A function that was made the authorizer by mistake is told so."""
-    event = json.loads((EVENTS / f"{kind}.json").read_text().replace("TOKEN", pool.access_token()))
-    handler = Handler()
+    event, handler = with_token(kind, pool.access_token()), Handler()
     with pytest.raises(errors.ConfigurationError, match="an authorizer's: give the function an aws_lambda"):
         requires(verifier)(handler)(event, None)
     assert not handler.calls

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.lambda_events import event as golden
+from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.aws_lambda._authorizer import Authorizer
@@ -16,7 +17,6 @@ from cognito_mr_auth.aws_lambda._upstream import principal_from_event, still_val
 from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
-EVENTS = Path(__file__).parent / "events"
 T0 = 1_790_000_000
 POOL_ID = "us-west-2_Fake00001"
 ISS = f"https://cognito-idp.us-west-2.amazonaws.com/{POOL_ID}"
@@ -70,13 +70,12 @@ PLACES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 OURS = [place for place, (form, *_) in PLACES.items() if form == "ours"]
 JWT = [place for place, (form, *_) in PLACES.items() if form == "jwt"]
-BUILT_IN = [*JWT, "Cognito, REST"]
 
 
 def event_at(place: str, claims: Any) -> dict[str, Any]:
     """The event of a function behind that authorizer, with what it has handed on."""
     form, kind, path = PLACES[place]
-    event: dict[str, Any] = json.loads((EVENTS / f"proxy-{kind}.json").read_text())
+    event = golden(f"proxy-{kind}")
     for name in reversed(path):
         claims = {name: claims}
     beside: dict[str, Any] = {"principalId": f"{POOL_ID}|x", "integrationLatency": 12} if not path else {}
@@ -533,7 +532,7 @@ BOTH: list[dict[str, Any]] = [
 @pytest.mark.parametrize("kind", ["rest", "http-1.0", "http-2.0"])
 def test_more_than_one_authorizer_is_refused(kind: str, authorizer: dict[str, Any]) -> None:
     """API Gateway never writes such an event, so somebody else has."""
-    event = json.loads((EVENTS / f"proxy-{kind}.json").read_text())
+    event = golden(f"proxy-{kind}")
     event["requestContext"]["authorizer"] = authorizer
     for ask in (principal_from_event, still_valid):
         with pytest.raises(ClaimRejected, match="more than one authorizer") as caught:
@@ -570,7 +569,7 @@ NOTHING: list[Any] = [
 @pytest.mark.parametrize("kind", ["rest", "http-1.0", "http-2.0", "websocket-connect"])
 def test_nothing_there_is_a_lookup_error(kind: str, authorizer: Any) -> None:
     """The mistake is in the API's setup, and no token could mend it."""
-    event = json.loads((EVENTS / f"proxy-{kind}.json").read_text())
+    event = golden(f"proxy-{kind}")
     event["requestContext"]["authorizer"] = authorizer
     for ask in (principal_from_event, still_valid):
         with pytest.raises(LookupError, match="no principal in the event"):
@@ -589,9 +588,8 @@ def test_what_is_no_event_is_a_lookup_error(event: Any) -> None:
 
 def test_a_token_in_the_event_is_never_read(pool: FakeUserPool) -> None:
     """A good Authorization header makes no principal: only an authorizer does."""
-    text = (EVENTS / "proxy-http-2.0.json").read_text()
     with pytest.raises(LookupError):
-        principal_from_event(json.loads(text.replace("TOKEN", pool.access_token())))
+        principal_from_event(with_token("proxy-http-2.0", pool.access_token()))
 
 
 # --- Expiry
@@ -664,8 +662,7 @@ TRIPS = {
 
 def travel(verifier: Verifier, token: str, kind: str, **options: Any) -> Principal:
     """The principal on the other side of API Gateway."""
-    event = json.loads((EVENTS / f"{kind}.json").read_text().replace("TOKEN", token))
-    context = Authorizer(verifier, **options)(event, None)["context"]
+    context = Authorizer(verifier, **options)(with_token(kind, token), None)["context"]
     sent = json.loads(json.dumps(context)) if kind == "http-2.0" else stringified(context)
     return principal_from_event(event_at(TRIPS[kind], sent))
 

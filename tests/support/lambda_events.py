@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EVENTS", "KINDS", "PLACEHOLDER", "event", "with_token", "without_token"]
+__all__ = ["KINDS", "event", "with_token", "without_token"]
 
 EVENTS = Path(__file__).resolve().parent.parent / "aws_lambda" / "events"
 KINDS = ("rest-token", "rest-request", "http-1.0", "http-2.0", "websocket", "appsync", "iot")
