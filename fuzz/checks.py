@@ -31,6 +31,7 @@ __all__ = [
     "KID",
     "NOW",
     "POOL",
+    "VERIFIERS",
     "Finding",
     "check_jwks",
     "check_key_file",

@@ -1,8 +1,8 @@
-"""Sets the scene, lets it run, and says what came of it.
+"""The soak: sets the scene, lets it run, and says what came of it.
 
     python -m soak [SECONDS] [--seed N]      600 by default; `make test-all` gives 60
 
-Exit status 0: every must below was kept; 1: one was broken; 2: the soak did not end by itself.
+Exit status 0: every limit of the report was kept; 1: one was broken; 2: the soak did not end by itself.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from .load import Turn
 from .truth import Judge
 from .workers import Workers
 
-__all__ = ["Chaos"]
+__all__ = ["MODES", "Chaos"]
 
 # How an endpoint fails. Not among them: what makes keys unusable by design (private_key, conflict).
 MODES: dict[str, dict[str, Any]] = {

@@ -26,7 +26,7 @@ __all__ = ["Supply", "Turn", "arun", "ask_over_http", "mint", "run_thread"]
 
 KINDS: tuple[IssuerKind, ...] = ("original", "replica", "updated")
 ELSEWHERE = "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Other0001"
-# A token more in a millisecond and a half is what signing costs; most are sent several times.
+# Seconds between two tokens: signing one takes a millisecond and a half, and most are sent several times.
 MINT_PAUSE = 0.03
 KEPT = 400
 FORGED_SHARE = 0.25
@@ -41,7 +41,7 @@ MAX_RETRIES = 20
 
 
 class Supply:
-    """Tokens to send: valid ones, the latest first forgotten, and forged ones."""
+    """Tokens to send, valid ones and forged ones; the oldest are forgotten first."""
 
     def __init__(self, pool: FakeUserPool, steady: SigningKey) -> None:
         self.pool = pool

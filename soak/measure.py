@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-__all__ = ["Meter", "Reading", "library_threads", "read"]
+__all__ = ["MIN_READINGS", "Meter", "Reading", "library_threads", "read"]
 
 PAUSE = 1.0
 # A process that lived for less has not shown a drift.

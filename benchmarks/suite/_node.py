@@ -16,7 +16,7 @@ from typing import Any
 
 from cognito_mr_auth.testing import FakeUserPool
 
-__all__ = ["NODE_BARE", "NODE_CHECKS", "NODE_PEER", "node_missing", "node_seconds"]
+__all__ = ["NODE_BARE", "NODE_CHECKS", "NODE_PEER", "home", "node_missing", "node_seconds"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "benchmarks" / "peers" / "node" / "verify.cjs"

@@ -26,7 +26,7 @@ import pyperf
 
 from ._result import Result, Row, missing, plain
 
-__all__ = ["ROOT", "Bench", "Found", "each_of", "measured"]
+__all__ = ["Bench", "Found", "Sample", "each_of", "measured"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_SECONDS = 1800

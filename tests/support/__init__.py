@@ -1,1 +1,1 @@
-"""What the tests share: declared needs, the vectors, the house's rules, running the docs."""
+"""What tests of several directories share: helpers and no test; each module says what it owns."""

@@ -67,7 +67,6 @@ class Reply(NamedTuple):
 
 
 Asker = Callable[[Ask], Reply]
-Build = Callable[..., Asker]
 
 
 def build(driver: str, verifier: Verifier, **options: Any) -> Asker:
