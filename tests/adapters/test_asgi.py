@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from support.drivers import Ask
-from support.drivers.client import http_scope, websocket_scope
+from support.drivers.client import CONNECT, LEFT, http_scope, serve, websocket_scope
 
 from cognito_mr_auth import Verifier, errors, policy
 from cognito_mr_auth.asgi import PRINCIPAL, CognitoAuthMiddleware, permit, principal_of, refusal
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
-
-CONNECT = {"type": "websocket.connect"}
-LEFT = {"type": "websocket.disconnect", "code": 1001}
 
 
 class Inner:
@@ -33,27 +29,6 @@ class Inner:
             self.heard.append(await receive())
             await send({"type": "websocket.accept", **self._accept})
             self.heard.append(await receive())
-
-
-def serve(app: Any, scope: Any, incoming: Sequence[Any] = ()) -> list[Any]:
-    """Serve one connection; what was sent. A client with nothing left to say stays, and waits."""
-    sent: list[Any] = []
-    queue = list(incoming)
-
-    async def receive() -> Any:
-        if not queue:
-            await asyncio.get_running_loop().create_future()
-        return queue.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await app(scope, receive, send)
-
-    asyncio.run(main())
-    return sent
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:

@@ -20,8 +20,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from support.drivers import Ask
-from support.drivers._starlette import CONNECT, Client, bearer, run
-from support.drivers.client import http_scope, websocket_scope
+from support.drivers._starlette import Client, bearer, run
+from support.drivers.client import CONNECT, http_scope, websocket_scope
 
 from cognito_mr_auth import Verifier, errors, policy
 from cognito_mr_auth.starlette import (

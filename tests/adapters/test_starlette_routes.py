@@ -20,8 +20,8 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 from support.drivers import Ask, Reply
-from support.drivers._starlette import CONNECT, LEFT, Client, bearer, run
-from support.drivers.client import ask_http, websocket_scope
+from support.drivers._starlette import Client, bearer, run
+from support.drivers.client import CONNECT, LEFT, ask_http, websocket_scope
 
 from cognito_mr_auth import Verifier, policy
 from cognito_mr_auth.starlette import (

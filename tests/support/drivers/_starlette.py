@@ -8,8 +8,7 @@ from typing import Any
 
 import httpx
 
-CONNECT = {"type": "websocket.connect"}
-LEFT = {"type": "websocket.disconnect", "code": 1001}
+from .client import CONNECT, LEFT, serve
 
 
 class Client:
@@ -33,26 +32,8 @@ class Client:
 
 
 def run(app: Any, scope: Any, incoming: Sequence[Any] = (CONNECT, LEFT)) -> list[Any]:
-    """Serve one connection as a server would; what was sent. After `incoming` the client stays silent."""
-    sent: list[Any] = []
-    queue = list(incoming)
-
-    async def receive() -> Any:
-        if scope["type"] == "http":
-            return {"type": "http.request", "body": b"", "more_body": False}
-        if not queue:
-            await asyncio.get_running_loop().create_future()
-        return queue.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await app(scope, receive, send)
-
-    asyncio.run(main())
-    return sent
+    """One connection, a client's that comes and goes unless told otherwise; what was sent."""
+    return serve(app, scope, incoming)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -14,6 +14,10 @@ from urllib.parse import unquote
 
 from . import Ask, Reply
 
+# What a server tells of a client that comes, and of one that goes.
+CONNECT = {"type": "websocket.connect"}
+LEFT = {"type": "websocket.disconnect", "code": 1001}
+
 Messages = list[MutableMapping[str, Any]]
 
 
@@ -67,6 +71,29 @@ async def _run(app: Any, scope: dict[str, Any], incoming: Iterable[MutableMappin
     return sent
 
 
+def serve(app: Any, scope: Any, incoming: Iterable[Any] = ()) -> list[Any]:
+    """Serve one connection; what was sent. A client with nothing left to say stays, and waits."""
+    sent: list[Any] = []
+    queue = list(incoming)
+
+    async def receive() -> Any:
+        if scope["type"] == "http":
+            return {"type": "http.request", "body": b"", "more_body": False}
+        if not queue:
+            await asyncio.get_running_loop().create_future()
+        return queue.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def main() -> None:
+        async with asyncio.timeout(10):
+            await app(scope, receive, send)
+
+    asyncio.run(main())
+    return sent
+
+
 def ask_http(app: Any, ask: Ask, was_reached: Callable[[], bool]) -> Reply:
     """Put an HTTP request to an ASGI application."""
     sent = asyncio.run(
@@ -78,7 +105,7 @@ def ask_http(app: Any, ask: Ask, was_reached: Callable[[], bool]) -> Reply:
 
 def ask_websocket(app: Any, ask: Ask, was_reached: Callable[[], bool]) -> Reply:
     """Put a handshake to an ASGI application whose server can deny with a response."""
-    sent = asyncio.run(_run(app, websocket_scope(ask), [{"type": "websocket.connect"}]))
+    sent = asyncio.run(_run(app, websocket_scope(ask), [CONNECT]))
     if sent[0]["type"] == "websocket.http.response.start":
         return _reply(sent[0], sent[1:], was_reached())
     if sent[0]["type"] == "websocket.close":  # before accept: servers answer 403
