@@ -95,7 +95,11 @@ def test_policies(require: Any) -> None:
     require_policy(require)
 
 
-@pytest.mark.parametrize("require", [_plain, True, "ops", policy.groups], ids=repr)
+@pytest.mark.parametrize(
+    "require",
+    [_plain, True, "ops", policy.groups],
+    ids=["a function", "true", "a group", "a maker of policies"],
+)
 def test_no_policies(require: Any) -> None:
     """All else would be truthy and never asked: a TypeError that says what to do."""
     with pytest.raises(TypeError, match=r"wrap it in policy\.check\(\)|such as policy"):

@@ -255,7 +255,9 @@ def test_scopes_may_be_an_enumeration() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [lambda _principal: True, "orders/read", ["a"], True, CognitoAuth], ids=repr
+    "value",
+    [lambda _principal: True, "orders/read", ["a"], True, CognitoAuth],
+    ids=["a function", "a scope", "a list", "true", "a class"],
 )
 def test_a_policy_is_a_policy(value: Any) -> None:
     """`auth.require` of anything else is a TypeError when the route is declared."""

@@ -502,7 +502,9 @@ def test_the_endpoint_keeps_its_name_and_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["orders/read", ["orders/read"], secret, lambda _p: True, True, 1], ids=repr
+    "wrong",
+    ["orders/read", ["orders/read"], secret, lambda _p: True, True, 1],
+    ids=["a scope", "a list", "an endpoint", "a function", "true", "a number"],
 )
 def test_a_policy_is_a_policy(wrong: Any) -> None:
     """`@requires` on a bare function is an error where it is written."""

@@ -634,7 +634,9 @@ class AsyncCall:
 
 
 @pytest.mark.parametrize(
-    "handler", [coroutine_function, partial(coroutine_function), AsyncCall(), None, "handler"], ids=repr
+    "handler",
+    [coroutine_function, partial(coroutine_function), AsyncCall(), None, "handler"],
+    ids=["coroutine function", "partial of one", "object whose call is one", "None", "name"],
 )
 def test_a_handler_is_a_plain_function(verifier: Verifier, handler: Any) -> None:
     """A coroutine function would give a coroutine for every request, good or bad: TypeError at decoration."""
@@ -659,7 +661,7 @@ async def asks(_principal: Any) -> bool:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"require": lambda principal: True}, TypeError),
+        pytest.param({"require": lambda principal: True}, TypeError, id="require-a-function"),
         ({"require": "orders/read"}, TypeError),
         ({"require": policy.check(asks)}, TypeError),
         ({"preflight": None}, errors.ConfigurationError),
