@@ -38,18 +38,22 @@ def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: 
     """What an application says to a preflight, body left out: nobody has said who asks.
 
     The Fetch standard reads status and headers alone; an application that ignores the method would
-    answer with what it shows to users.
+    answer with what it shows to users. Nothing is read of it once it has begun: it may have no end, and
+    a server that sends nothing never finds out that the client has left.
     """
+    begun: list[str] = []
 
     def start_bare(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        begun.append(status)
         kept = [pair for pair in headers if pair[0].lower() != "content-length"]
         start_response(status, kept, *exc_info)
         return lambda _octets: None
 
     said = app(environ, start_bare)
     try:
-        for _ in said:
-            pass
+        for _ in () if begun else said:  # PEP 3333: begun with the first octets at the latest
+            if begun:
+                break
     finally:
         getattr(said, "close", lambda: None)()
     return []

@@ -47,6 +47,10 @@ _ORIGIN = re.compile(
     r"(?!https:.*:443$|http:.*:80$)https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
 
+# Headers with which a client names another method than it sends, where a framework or a middleware
+# behind the guard heeds one. A browser's preflight never has them: it only lists names (Fetch, 4.8).
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
 
 class Options(TypedDict, total=False):
     """What every adapter takes by keyword, beside its verifier.
@@ -207,13 +211,17 @@ class Guard:
             raise
 
     def is_preflight(self, inbound: Inbound) -> bool:
-        """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9)."""
+        """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
+
+        One that asks for another method is none: a middleware behind us would make a DELETE of it.
+        """
         return (
             inbound.method == "OPTIONS"
             and self._preflight
             and not inbound.websocket
             and bool(inbound.header("origin"))
             and bool(inbound.header("access-control-request-method"))
+            and not any(map(inbound.header, _OVERRIDES))
         )
 
     def _both(self, require: Policy | None) -> Policy | None:

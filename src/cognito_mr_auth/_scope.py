@@ -37,6 +37,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # RFC 6455 7.4.1: policy violation.
 POLICY_VIOLATION = 1008
 _DENIAL = "websocket.http.response"
+# Messages of extensions that are a body in another form: a file's path, a file's descriptor.
+_BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 def inbound(scope: Scope) -> Inbound:
@@ -101,15 +103,22 @@ def without_body(send: Send) -> Send:
     """What an application says to a preflight, body left out: nobody has said who asks.
 
     The Fetch standard reads status and headers alone; an application that ignores the method would
-    answer with what it shows to users.
+    answer with what it shows to users. Of other messages only trailers go out: an extension may bring one
+    that shows something.
     """
 
     async def send_bare(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        kind = message["type"]
+        if kind == "http.response.start":
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"content-length"]
             message = {**message, "headers": kept}
-        elif message["type"] == "http.response.body":
+        elif kind == "http.response.body":
             message = {**message, "body": b""}
+        elif kind in _BODIES:
+            more = message.get("more_body", False)
+            message = {"type": "http.response.body", "body": b"", "more_body": more}
+        elif kind != "http.response.trailers":
+            return
         await send(message)
 
     return send_bare

@@ -322,3 +322,31 @@ def test_a_preflights_answer_has_no_body(verifier: Verifier) -> None:
     assert sent[0]["headers"] == cors[:1]
     assert [message.get("body") for message in sent[1:]] == [b"", b"", None]
     assert [message.get("more_body") for message in sent[1:]] == [True, None, None]
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        pytest.param({"type": "http.response.pathsend", "path": "/etc/passwd"}, [(b"", False)], id="path"),
+        pytest.param(
+            {"type": "http.response.zerocopysend", "file": 3, "count": 9, "more_body": True},
+            [(b"", True)],
+            id="descriptor",
+        ),
+        pytest.param({"type": "http.response.debug", "info": {"template": "customers"}}, [], id="debug"),
+        pytest.param({"type": "http.response.push", "path": "/customers", "headers": []}, [], id="push"),
+    ],
+)
+def test_a_preflights_answer_has_no_body_in_another_form(
+    verifier: Verifier, message: dict[str, Any], left: list[tuple[bytes, bool]]
+) -> None:
+    """Extensions of ASGI have other words for a body; none of them shows anything to a preflight."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send(message)
+
+    preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
+    sent = serve(CognitoAuthMiddleware(app, verifier), http_scope(Ask(preflight, "OPTIONS")))
+    assert [each["type"] for each in sent[1:]] == ["http.response.body"] * len(left)
+    assert [(each["body"], each["more_body"]) for each in sent[1:]] == left

@@ -391,6 +391,9 @@ WANTED = ("Access-Control-Request-Method", "POST")
         pytest.param("GET", (ORIGIN, WANTED), False, id="get"),
         pytest.param("POST", (ORIGIN, WANTED), False, id="post"),
         pytest.param("options", (ORIGIN, WANTED), False, id="lower case"),
+        pytest.param("OPTIONS", (ORIGIN, WANTED, ("X-HTTP-Method-Override", "DELETE")), False, id="override"),
+        pytest.param("OPTIONS", (ORIGIN, WANTED, ("x-http-method", "GET")), False, id="override, Microsoft"),
+        pytest.param("OPTIONS", (ORIGIN, WANTED, ("X-Method-Override", "")), False, id="override, IBM"),
     ],
 )
 def test_a_preflight_passes(

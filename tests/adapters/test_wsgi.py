@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from wsgiref.validate import validator
 
@@ -381,3 +383,32 @@ def test_a_preflights_answer_has_no_body(verifier: Verifier, way: str) -> None:
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers == {"access-control-allow-origin": "*"}
     assert closed == ([True] if way == "chunks" else [])
+
+
+@pytest.mark.parametrize("begins", ["when it is called", "with its first octets", "after an empty chunk"])
+def test_a_preflight_to_an_endless_answer_ends(verifier: Verifier, begins: str) -> None:
+    """A stream that ignores the method is closed once its status is known: it would keep the worker."""
+    closed = []
+
+    class Stream:
+        def __init__(self, start_response: Any) -> None:
+            self.begin = partial(start_response, "200 OK", [("Content-Type", "text/event-stream")])
+            if begins == "when it is called":
+                self.begin()
+
+        def __iter__(self) -> Any:
+            if begins == "after an empty chunk":
+                yield b""
+            if begins != "when it is called":
+                self.begin()
+            for number in itertools.count():
+                assert number < 10, "nobody stops it"
+                yield b"data: customers\n\n"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    app = CognitoAuthMiddleware(lambda _environ, start_response: Stream(start_response), verifier)
+    preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
+    reply = ask_wsgi(app, Ask(preflight, "OPTIONS"), bool)
+    assert (reply.status, reply.body, closed) == (200, b"", [True])
