@@ -204,6 +204,9 @@ def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
         pytest.param({"use": "enc"}, id="for-encryption"),
         pytest.param({"alg": "PS512"}, id="another-alg"),
         pytest.param({"n": number(MODULUS, octets=257)}, id="leading-zero"),
+        pytest.param({"n": GOOD["n"] + "=="}, id="padded"),
+        pytest.param({"n": GOOD["n"].replace("-", "+").replace("_", "/") + "=="}, id="other-alphabet"),
+        pytest.param({"n": GOOD["n"][:76] + "\r\n" + GOOD["n"][76:] + "\n"}, id="in-lines"),
     ],
 )
 @pytest.mark.parametrize("private_first", [True, False])
@@ -216,9 +219,18 @@ def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_fir
     assert document.skipped == (("private-members", 1),)
 
 
-def test_a_leak_without_a_modulus_exposes_nothing_known() -> None:
+@pytest.mark.parametrize("kty", [REMOVE, "rsa", "EC", 1])
+def test_a_leak_of_another_type_burns_the_public_half_too(kty: object) -> None:
+    """Whoever finds `n` and `d` can sign, whatever their `kty` says."""
+    document = read(jwk(d="AQAB", kty=kty), GOOD, OTHER)
+    assert (list(document.keys), document.exposed) == (["other"], {MODULUS})
+    assert document.skipped == (("not-rsa", 1),)
+
+
+@pytest.mark.parametrize("n", ["=", "", "A", "AA", "\u00e9", "A" * 2049, 5, None, REMOVE])
+def test_a_leak_without_a_modulus_exposes_nothing_known(n: object) -> None:
     """Private members beside an unreadable `n` cannot be tied to a key; they are counted."""
-    assert read(jwk(d="AQAB", n="="), GOOD)[1:] == ((("number", 1),), frozenset(), frozenset())
+    assert read(jwk(d="AQAB", n=n), GOOD)[1:] == ((("number", 1),), frozenset(), frozenset())
 
 
 # --- The document

@@ -146,6 +146,11 @@ ID_TOKEN = {"token_use": "id"}
         pytest.param(policy.max_age(9), {"auth_time": True}, None, id="age-bool"),
         pytest.param(policy.max_age(9), {"auth_time": str(NOW)}, None, id="age-text"),
         pytest.param(~policy.max_age(9), {"auth_time": None}, None, id="not-age-null"),
+        pytest.param(policy.max_age(9), {"auth_time": 10**400}, None, id="age-beyond-floats"),
+        pytest.param(~policy.max_age(9), {"auth_time": -(10**400)}, None, id="not-age-below-floats"),
+        pytest.param(policy.max_age(9), {"auth_time": 1e308}, None, id="age-no-time"),
+        pytest.param(policy.max_age(9), {"auth_time": NOW * 1000}, None, id="age-in-milliseconds"),
+        pytest.param(~policy.max_age(9), {"auth_time": -1}, None, id="not-age-before-1970"),
     ],
 )
 def test_a_leaf(rule: Policy, changes: dict[str, Any], verdict: object) -> None:

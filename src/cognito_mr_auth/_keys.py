@@ -4,6 +4,7 @@ Owns which public keys may be used at all and which key a `kid` means. Pure: no 
 A document is data from the network: nothing in it is trusted to have a type.
 """
 
+from binascii import Error, a2b_base64
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -107,13 +108,17 @@ def _read_member(
     *,
     allow_emulators: bool,
 ) -> Key:
-    if not isinstance(member, dict) or member.get("kty") != "RSA":
+    if not isinstance(member, dict):
         raise _Skip("not-rsa")
-    if not _PRIVATE.isdisjoint(member):
-        # Whoever reads this document can sign: the public half is burnt as well (T5), however
-        # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
-        exposed.add(int.from_bytes(_octets(member.get("n")), "big"))
-        raise _Skip("private-members")
+    leaks = not _PRIVATE.isdisjoint(member)
+    # Whoever reads this document can sign: the public half is burnt as well (T5), however
+    # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
+    burnt = _sloppy(member.get("n")) if leaks else ()
+    exposed.update(burnt)
+    if member.get("kty") != "RSA":
+        raise _Skip("not-rsa")
+    if leaks:
+        raise _Skip("private-members" if burnt else "number")
     modulus, exponent = _number(member.get("n")), _number(member.get("e"))
     kid = _check_metadata(member)
     if not MIN_BITS <= modulus.bit_length() <= MAX_BITS or not modulus & 1:
@@ -175,6 +180,18 @@ def _octets(text: object) -> bytes:
     if not octets:
         raise _Skip("number")
     return octets
+
+
+def _sloppy(text: object) -> tuple[int, ...]:
+    """The number that a text may mean to anybody: either alphabet, padded or not; none if it has none."""
+    if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
+        return ()
+    try:  # this decoder leaves out what is not of its alphabet
+        octets = a2b_base64(text.rstrip("= \r\n").replace("-", "+").replace("_", "/") + "==")
+    except Error:
+        return ()
+    number = int.from_bytes(octets, "big")
+    return (number,) if number else ()
 
 
 def assemble(words: Collection[Word], now: Instant, windows: Windows, fresh_for: float) -> Snapshot:
