@@ -67,15 +67,19 @@ class _Ending:
         if self._connecting:  # the handshake is there at once, and frameworks expect nothing else
             self._connecting = False
             return await self._receive()
-        if self._reading is None and not self._expired.done():
-            self._reading = asyncio.ensure_future(self._receive())
-        if self._reading is not None:
+        while self._reading is not None or not self._expired.done():
+            if self._reading is None:
+                self._reading = asyncio.ensure_future(self._receive())
+            reading = self._reading
             # Not cancelled with us, so that no message is lost between two calls.
-            await asyncio.wait((self._reading, self._expired), return_when=asyncio.FIRST_COMPLETED)
-            if self._reading.done() and not self._reading.cancelled():
-                message, self._reading = self._reading.result(), None
-                self._closed = self._closed or message["type"] == "websocket.disconnect"
-                return message
+            await asyncio.wait((reading, self._expired), return_when=asyncio.FIRST_COMPLETED)
+            if reading is not self._reading:
+                continue  # another task that receives has taken this message
+            if not reading.done() or reading.cancelled():
+                break
+            message, self._reading = reading.result(), None
+            self._closed = self._closed or message["type"] == "websocket.disconnect"
+            return message
         return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": REASON}
 
     async def send(self, message: Message) -> None:

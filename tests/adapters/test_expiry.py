@@ -370,3 +370,17 @@ def test_a_cancelled_connection_leaves_nothing_behind() -> None:
 
     opened: Any = None
     assert asyncio.run(main()) == [ACCEPT]
+
+
+def test_two_tasks_may_receive_at_a_time() -> None:
+    """As with the server's own receive: each gets a message of its own, and after expiry a disconnect."""
+    heard: list[Any] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(ACCEPT)
+        heard.extend(await asyncio.gather(receive(), receive()))
+        heard.extend(await asyncio.gather(receive(), receive()))
+
+    assert serve(app, SOON_S, text("one"), text("two")) == [ACCEPT, CLOSED_BY_US]
+    assert heard == [text("one"), text("two"), GONE, GONE]
