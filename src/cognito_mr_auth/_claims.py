@@ -7,12 +7,10 @@ and by R5 on unverified ones, where a refusal only saves a fetch.
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from ._snapshot import MAX_TIME
 from .errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
 
 __all__ = ["Expectations", "Span", "check_claims", "check_span", "time_span"]
-
-# 9999-12-31T23:59:59Z, the last second that datetime knows; milliseconds and garbage lie beyond.
-MAX_TIME = 253402300799
 
 _NO_TEXT = "is required and must be a non-empty string"
 _CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"

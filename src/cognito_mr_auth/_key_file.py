@@ -13,15 +13,13 @@ from collections.abc import Collection
 from typing import Any
 
 from ._encoding import Malformed, json_object
-from ._snapshot import Record
+from ._snapshot import MAX_TIME, Record
 
 __all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 
 # Three endpoints with 64 KiB each, and the JSON around them.
 MAX_FILE_BYTES = 256 * 1024
 _FORMAT = 1
-# 9999-12-31T23:59:59Z, as in _claims: what lies beyond is no time, and need not even fit a float.
-_MAX_TIME = 253402300799
 # A word so much newer than all that was just heard comes from a clock that was wrong.
 _CLOCK_SKEW = 60.0
 # A document stands in the file as a string, one level deep, whatever it holds itself.
@@ -98,7 +96,7 @@ def _record(entry: Any) -> Record | None:
     url, begun, document = entry.get("url"), entry.get("begun"), entry.get("jwks")
     if not isinstance(url, str) or not isinstance(document, str):
         return None
-    if begun.__class__ not in (int, float) or not 0 <= begun <= _MAX_TIME:
+    if begun.__class__ not in (int, float) or not 0 <= begun <= MAX_TIME:
         return None
     return Record(url, float(begun), document.encode("utf-8"))
 

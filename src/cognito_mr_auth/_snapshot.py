@@ -14,6 +14,7 @@ else:
     RSAPublicKey = Any
 
 __all__ = [
+    "MAX_TIME",
     "NO_KEYS",
     "Clock",
     "Endpoint",
@@ -29,6 +30,10 @@ __all__ = [
 
 Instant = tuple[float, float]
 """(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
+
+# 9999-12-31T23:59:59Z, the last second that datetime knows: milliseconds and garbage lie beyond, and an int
+# there need not even fit a float (S4).
+MAX_TIME = 253402300799
 
 Clock = Callable[[], Instant]
 """The one source of time: a callable that gives both readings at once."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
+from ._snapshot import MAX_TIME
 from .errors import (
     AuthenticationTooOld,
     AuthError,
@@ -35,9 +36,6 @@ __all__ = [
 CheckFunction = Callable[[Principal], "bool | Awaitable[bool]"]
 Verdict = bool | None
 """True for yes, False for no, None for cannot-tell."""
-
-# S4: 9999-12-31T23:59:59Z, as for the times of every token.
-_MAX_TIME = 253402300799
 
 Kind = Literal["scopes", "groups", "claim", "max_age", "check", "and", "or", "not"]
 
@@ -249,7 +247,7 @@ def _claim(value: tuple[str, object], context: Context) -> Verdict:
 def _max_age(seconds: int, context: Context) -> Verdict:
     moment = context.principal.claims.get("auth_time")
     # What is no time at all (S4) says nothing of a sign-in, and an int beyond floats cannot be subtracted.
-    if moment.__class__ not in (int, float) or not 0 <= moment <= _MAX_TIME:
+    if moment.__class__ not in (int, float) or not 0 <= moment <= MAX_TIME:
         return None
     age: float = context.now - moment
     return age <= seconds

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
-from cognito_mr_auth._claims import MAX_TIME
 from cognito_mr_auth._options import MAX_LEEWAY
 from cognito_mr_auth._partitions import REGION, partition
+from cognito_mr_auth._snapshot import MAX_TIME
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
 from cognito_mr_auth.principal import Issuer, Principal
 
