@@ -64,6 +64,10 @@ class Inbound(NamedTuple):
     subprotocols: Sequence[str] = ()
     query: Callable[[str], Sequence[str]] = _nothing
 
+    def __repr__(self) -> str:
+        """Nothing that a client sent: what it offers as a subprotocol may be its token."""
+        return f"Inbound(websocket={self.websocket})"
+
 
 class Sources(NamedTuple):
     """Where a token may stand beside the Authorization header: nowhere, unless chosen.

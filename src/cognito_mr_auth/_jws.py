@@ -49,6 +49,10 @@ class Jws(NamedTuple):
     signature: bytes
     header: bytes = b""
 
+    def __repr__(self) -> str:
+        """Nothing of the token: error trackers print what frames hold."""
+        return "Jws()"
+
 
 # One pool's tokens have two headers, four in mid-rotation.
 MAX_HEADERS = 64

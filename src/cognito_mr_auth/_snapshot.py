@@ -90,6 +90,10 @@ class Word(NamedTuple):
     exposed: frozenset[int] = frozenset()
     ageless: bool = False
 
+    def __repr__(self) -> str:
+        """Whose word it is; the document may hold a private key."""
+        return f"Word({self.url!r})"
+
 
 class Record(NamedTuple):
     """A word as a key file keeps it: URL, wall time at which its request began, the body."""
@@ -97,6 +101,10 @@ class Record(NamedTuple):
     url: str
     begun: float
     document: bytes
+
+    def __repr__(self) -> str:
+        """Whose it is; the document may hold a private key."""
+        return f"Record({self.url!r})"
 
 
 class Snapshot(NamedTuple):

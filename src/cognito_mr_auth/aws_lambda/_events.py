@@ -42,6 +42,10 @@ class Request(NamedTuple):
     arn: MethodArn = NOWHERE
     identity: Sequence[str] = ()
 
+    def __repr__(self) -> str:
+        """No value that a client sent: one of them is its token."""
+        return "Request()"
+
 
 def unwrap(event: Any) -> Mapping[str, Any]:
     """The event itself, also of Powertools' event classes.

@@ -59,6 +59,10 @@ class _Handed(NamedTuple):
     form: str
     claims: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        """No claim."""
+        return f"_Handed({self.form!r})"
+
 
 def principal_from_event(event: Any, *, group_separator: str | None = None) -> Principal:
     """Who an authorizer in front of this function has verified.

@@ -1,0 +1,48 @@
+"""Values that only pass from one of our functions to the next show nothing either (DESIGN E; ATK-61).
+
+An error tracker prints what each frame holds, so a repr must not be what a token leaks by.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth._bearer import Inbound
+from cognito_mr_auth._jws import Jws, parse
+from cognito_mr_auth._snapshot import NO_KEYS, Record, Word
+from cognito_mr_auth.aws_lambda._events import Reading, Request, read
+from cognito_mr_auth.aws_lambda._proxy_events import Call
+from cognito_mr_auth.aws_lambda._upstream import _Handed
+from cognito_mr_auth.testing import FakeUserPool
+
+CANARY = "c4n4ry7Wren"
+TOKEN = FakeUserPool().access_token(claims={"email": CANARY})
+OFFERED = Inbound("GET", f"/{CANARY}", "", lambda _name: [CANARY], subprotocols=[CANARY])
+EVENT = {
+    "type": "TOKEN",
+    "methodArn": "arn:aws:execute-api:us-west-2:123456789012:abcdef/prod/GET/orders",
+    "authorizationToken": CANARY,
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(parse(TOKEN), id="a parsed token"),
+        pytest.param(Jws(CANARY, {CANARY: CANARY}, b"", CANARY.encode()), id="a token's parts"),
+        pytest.param(OFFERED, id="a request"),
+        pytest.param(Call("rest", OFFERED), id="an API event"),
+        pytest.param(read(EVENT, "rest-token", Reading()), id="an authorizer's event"),
+        pytest.param(Request(OFFERED, identity=[CANARY]), id="a cache's key"),
+        pytest.param(_Handed("rest", {"email": CANARY}), id="claims behind an authorizer"),
+        pytest.param(Word("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a word"),
+        pytest.param(Record("https://a", 0.0, CANARY.encode()), id="a word in a key file"),
+    ],
+)
+def test_a_repr_shows_nothing(value: Any) -> None:
+    """Neither by itself, nor in a list of values, nor in a text that a formatter makes."""
+    for text in (repr(value), str(value), str([value]), f"{value}", f"{value!a}"):
+        assert CANARY not in text
+        assert not any(part in text for part in TOKEN.split("."))
