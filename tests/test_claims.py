@@ -101,6 +101,7 @@ def test_exp_and_iat_are_required(name: str) -> None:
         pytest.param(200.0, TokenExpired, id="at-the-end"),
         pytest.param(math.inf, TokenExpired, id="after"),
         pytest.param(-math.inf, TokenNotYetValid, id="before"),
+        pytest.param(math.nan, TokenExpired, id="no-time-at-all"),
     ],
 )
 def test_the_span_holds_exactly(now: float, error: Any) -> None:

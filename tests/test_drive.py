@@ -190,12 +190,13 @@ def test_a_future_that_ends_after_the_wait() -> None:
     asyncio.run(main())
 
 
-def test_a_loop_that_was_closed_meanwhile() -> None:
-    """The end of a flight finds nobody, and says nothing."""
+def test_a_loop_that_was_closed_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
+    """The end of a flight finds nobody, and says nothing: what a callback raises, a future logs (FI-59)."""
     future: Future[None] = Future()
     asyncio.run(adrive(waiting((future, 0.01))))
     future.set_result(None)
     assert future.exception() is None
+    assert caplog.records == []
 
 
 def test_the_late_wake_up_of_a_cancelled_waiter() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import selectors
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpcore
@@ -243,6 +244,43 @@ def test_a_name_without_address(host: str) -> None:
     assert failure(Fetcher(), f"http://{host}/", PATIENT).reason == "connect"
 
 
+# Nobody listens at the first, which all of 127.0.0.0/8 of Linux's loopback can be.
+ADDRESSES = ["127.0.0.2", "127.0.0.1"]
+
+
+def connected(port: int) -> tuple[str, float]:
+    """The address that a connection to a host with these two reaches, and the seconds that it takes."""
+    line = _network.Line(time.monotonic() + PATIENT)
+    begun = time.monotonic()
+    stream = _network._Backend(line, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
+    seconds = time.monotonic() - begun
+    reached: str = stream.get_extra_info("socket").getpeername()[0]
+    stream.close()
+    line.let_go()
+    return reached, seconds
+
+
+def test_the_next_address_is_tried(listener: socket.socket) -> None:
+    """FI-66: the first address refuses; the second one is reached."""
+    assert connected(listener.getsockname()[1])[0] == ADDRESSES[1]
+
+
+def test_an_address_that_drops_packets_leaves_time_for_the_next(listener: socket.socket) -> None:
+    """FI-66: 0.75 s for each address but the last, not the whole deadline for the first."""
+    port: int = listener.getsockname()[1]
+    with socket.socket() as silent, ExitStack() as full:
+        silent.bind((ADDRESSES[0], port))
+        silent.listen(0)
+        for _ in range(3):  # Linux drops what comes when a backlog is full
+            each = full.enter_context(socket.socket())
+            each.setblocking(False)
+            with suppress(BlockingIOError):
+                each.connect((ADDRESSES[0], port))
+        reached, seconds = connected(port)
+    assert reached == ADDRESSES[1]
+    assert 0.7 < seconds < 3.0
+
+
 def test_addresses_come_once() -> None:
     """The resolver's order is kept, and no address is tried twice."""
     found = _network._addresses("localhost", 80)
@@ -321,6 +359,39 @@ def test_a_broken_transport_is_the_callers_to_see() -> None:
     """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
     with pytest.raises(ValueError, match="a bug"):
         Fetcher(raising(ValueError("a bug")))(URL, PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        pytest.param([b" "] * 1024, None, id="as-many-as-may-be"),
+        pytest.param([b" "] * 1025, "protocol", id="one-more"),
+        pytest.param([b" " * 64] * 1024, None, id="64-KiB-in-1024"),
+        pytest.param([b" " * 64] * 1024 + [b" "], "protocol", id="and-one-octet"),
+    ],
+)
+def test_a_body_has_a_bound_of_pieces(pieces: list[bytes], reason: str | None) -> None:
+    """FI-21: 1,024 reads give any body that is allowed; what comes in more of them keeps a processor busy."""
+    fetcher = Fetcher(answering(200, stream=_Streamed(*pieces)))
+    if reason is None:
+        assert fetcher(COGNITO, PATIENT) == b"".join(pieces)
+    else:
+        error = failure(fetcher, COGNITO, PATIENT)
+        assert (error.reason, error.status) == (reason, 200)
+
+
+def test_empty_pieces_count() -> None:
+    """FI-21, FI-67: a user's transport that gives nothing for ever is no way to keep a thread."""
+
+    class Endless(httpx.SyncByteStream):
+        """Pieces of no octets, without an end."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            for number in itertools.count():
+                assert number < 2000, "nobody counts them"
+                yield b""
+
+    assert failure(Fetcher(answering(200, stream=Endless())), COGNITO, PATIENT).reason == "protocol"
 
 
 def test_a_transport_that_knows_no_deadline() -> None:

@@ -299,6 +299,25 @@ def test_rs256_is_the_only_algorithm(alg: object) -> None:
     refused(AlgorithmNotAllowed, parse, token(header(alg=alg), b"no json"))
 
 
+@pytest.mark.parametrize("rest", ["!.!", "e30.!", "!.AAAA", f"{'A' * 9001}.AAAA"], ids="{:.6}".format)
+@pytest.mark.parametrize(
+    ("changes", "kind", "told"),
+    [
+        pytest.param({"alg": "none"}, AlgorithmNotAllowed, "RS256", id="alg"),
+        pytest.param({"b64": False}, TokenMalformed, "never accepted", id="b64"),
+        pytest.param({"kid": ""}, TokenMalformed, "kid", id="kid"),
+        pytest.param({"typ": "logout+jwt"}, TokenMalformed, "typ", id="typ"),
+    ],
+)
+def test_the_header_is_judged_before_the_rest_is_decoded(
+    changes: dict[str, object], kind: type[TokenMalformed | AlgorithmNotAllowed], told: str, rest: str
+) -> None:
+    """ATK-39, DESIGN O: a header that may not pass costs nobody the payload behind it."""
+    head = token(header(**changes)).partition(".")[0]
+    for known in (None, Headers()):
+        assert told in str(refused(kind, parse, f"{head}.{rest}", known))
+
+
 @pytest.mark.parametrize(
     "kid",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth.principal import Issuer, Principal
+from cognito_mr_auth.principal import Issuer, Principal, principal_from_payload
 from cognito_mr_auth.testing import REMOVE
 
 POOL_ID = "us-west-2_EXAMPLE"
@@ -159,15 +160,22 @@ def test_nothing_can_be_set_or_deleted(name: str) -> None:
     assert not hasattr(who, "__dict__")
 
 
-def test_the_claims_are_deeply_read_only() -> None:
-    """Arrays are tuples, objects read-only mappings, at every depth."""
-    claims = principal(ID).claims
+def verified(claims: dict[str, Any]) -> Principal:
+    """A principal as a verifier makes it, which freezes its claims when somebody asks for them."""
+    return principal_from_payload(copy.deepcopy(claims), ISSUER, POOL_ID)
+
+
+@pytest.mark.parametrize("make", [principal, verified])
+def test_the_claims_are_deeply_read_only(make: Callable[[dict[str, Any]], Principal]) -> None:
+    """Arrays are tuples, objects read-only mappings, at every depth (ATK-63)."""
+    claims = make(ID).claims
     (identity,) = claims["identities"]
     for mapping in (claims, identity, identity["deep"][0]):
         assert type(mapping) is MappingProxyType
         with pytest.raises(TypeError):
             mapping["sub"] = "someone else"
     assert identity["deep"][0]["er"] == (1,)
+    assert make(ACCESS).claims["cognito:groups"] == ("ops", "admin")
 
 
 def test_the_claims_are_a_copy() -> None:

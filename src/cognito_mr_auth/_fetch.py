@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._snapshot import FetchFailed
 
@@ -97,7 +97,7 @@ class Fetcher:
         import httpx
 
         try:
-            # trust_env stays off: it would read .netrc and send what stands there.
+            # The environment is read where it counts (`proxy_for`, `prepare`), and .netrc nowhere.
             client = httpx.Client(
                 transport=self._transport or self._line_transport(url, line),
                 trust_env=False,
@@ -167,7 +167,9 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
 
 def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     size = 0
-    for count, piece in enumerate(answer.iter_bytes()):
+    # Not `iter_bytes`, which swallows empty pieces, so that no bound would see those of a user's transport.
+    # There is nothing to decode: another encoding than identity has been refused.
+    for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
         size += len(piece)
         if count >= MAX_PIECES:
             raise FetchFailed("protocol", status=200)

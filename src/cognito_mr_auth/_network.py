@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -112,8 +112,9 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, resolve: Callable[[str, int], list[str]]) -> None:
         self._line = line
+        self._resolve = resolve
 
     def connect_tcp(
         self,
@@ -123,7 +124,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = _addresses(host, port)
+        addresses = self._resolve(host, port)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for position, address in enumerate(addresses, start=1):
             left = self._line.left(httpcore.ConnectTimeout)
@@ -171,7 +172,7 @@ class Transport(httpx.BaseTransport):
     """An httpx transport for one request on one line. Errors are httpcore's own."""
 
     def __init__(self, line: Line, context: ssl.SSLContext | None, proxy: str | None) -> None:
-        backend = _Backend(line)
+        backend = _Backend(line, _addresses)
         if proxy is None:
             self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
             return

@@ -13,7 +13,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -58,7 +58,6 @@ class Fault(NamedTuple):
     name: str
     how: How
     reason: str
-    bomb: bool = False
 
     def __str__(self) -> str:
         return f"{self.row}-{self.name}"
@@ -276,7 +275,7 @@ def check_cell(
     try:
         cell = Cell(place, state, verifier, heard)
         cell.reach()
-        with bounded_memory() if fault.bomb else nullcontext():
+        with bounded_memory():
             cell.inflict(fault.how)
             cell.check(fault.reason)
     finally:

@@ -151,6 +151,21 @@ def test_a_clock_that_gives_no_number(reading: tuple[float, float]) -> None:
         assert said(verifier, expired, PATIENTLY) == "401 token_expired"
 
 
+@pytest.mark.parametrize("reading", BROKEN_CLOCKS.values(), ids=BROKEN_CLOCKS)
+def test_a_clock_that_gives_no_number_to_keys_that_never_age(reading: tuple[float, float]) -> None:
+    """Offline no age stands before the token's times: without a time of day none is good (FI-53, S4)."""
+    now = [FakeClock()()]
+    pool = FakeUserPool(clock=FakeClock())
+    seen, expired = pool.access_token(), pool.access_token(expires_in=-60)
+    with pool.offline_verifier(clock=lambda: now[0]) as verifier:
+        assert said(verifier, seen, PATIENTLY) == "accepted"
+        now[0] = reading
+        outcomes = [said(verifier, each, PATIENTLY) for each in (seen, pool.access_token(), expired)]
+    if math.isnan(reading[0]):
+        assert "accepted" not in outcomes
+    assert outcomes[-1] == "401 token_expired"
+
+
 def test_a_clock_that_raises() -> None:
     """What a user's clock raises is the user's to see; nothing passes, and nothing stays broken (FI-53)."""
     clock = FakeClock()

@@ -93,6 +93,26 @@ def test_a_region_that_is_down_is_left_alone_and_taken_back(
     assert failures(place, verifier) == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("asked_for", "seconds"),
+    [pytest.param(30, 30.0, id="half-a-minute"), pytest.param(10**9, 60.0, id="30-years")],
+)
+def test_who_asks_for_time_gets_it(
+    asked_for: int, seconds: float, place: Place, heard: Heard, verifier: Verifier
+) -> None:
+    """429 with Retry-After: no request before, but for a minute at most, and keys are served (FI-15, R6)."""
+    place.endpoints.fail("429", retry_after=asked_for)
+    asked = place.endpoints.requests
+    place.clock.advance(CYCLE)
+    for wait, rounds in ((seconds - 1.0, 1), (2.0, 1), (0.0, 2)):
+        assert at_once(verifier, place.pool.access_token()) == "accepted"
+        landed()
+        assert place.endpoints.requests - asked == rounds * len(place.endpoints)
+        place.clock.advance(wait)
+    told = [each for each in heard.all if isinstance(each, events.FetchFailed)]
+    assert {each.retry_in for each in told} == {seconds}
+
+
 def failures(place: Place, verifier: Verifier) -> list[int]:
     """Failures in a row, by endpoint: updated, original, replica."""
     pool: dict[str, Any] = verifier.health()["pools"][place.pool.user_pool_id]

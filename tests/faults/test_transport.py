@@ -111,7 +111,7 @@ def test_a_transport_of_the_users(name: str, state: State, place: Place, transpo
     def how(_endpoint: object) -> None:
         transport.instead = instead
 
-    check_cell(place, Fault("FI-67", name, how, reason, bomb=reason == TOO_LARGE), state, transport=transport)
+    check_cell(place, Fault("FI-67", name, how, reason), state, transport=transport)
 
 
 @states

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.drivers import Ask, build
+from support.drivers import NEEDS, Ask, build
 
 from cognito_mr_auth import Principal, UserPool, Verifier, errors, events, policy
 from cognito_mr_auth.errors import AuthError
@@ -182,6 +182,9 @@ ROWS: dict[str, Row] = {
     "issuer, a list": Row(errors.IssuerUnknown, lambda: token(claims={"iss": [HOSTILE] * 9})),
     "kid": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE})),
     "kid, long": Row(errors.KeyUnknown, lambda: token(header={"kid": CANARY * 20})),
+    "kid, and could not pass": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE}, expires_in=-60)),
+    # Two flights, then beyond the budget (R4).
+    "kid, that nobody lists": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE}), transport="up"),
     "forged": Row(errors.SignatureInvalid, lambda: token(signed_by=FORGER)),
     "expired": Row(errors.TokenExpired, lambda: token(expires_in=-60)),
     "early": Row(errors.TokenNotYetValid, lambda: token(not_before=CLOCK.wall + 60)),
@@ -214,6 +217,17 @@ ROWS: dict[str, Row] = {
 AFTER_ACCEPTANCE = (errors.TokenRevoked, errors.Unavailable, errors.PolicyDenied, errors.AuthenticationTooOld)
 
 
+def _down(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError(CANARY)
+
+
+def _up(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=POOL.jwks())
+
+
+NETWORKS = {"down": _down, "up": _up}
+
+
 class World:
     """A verifier for one row, with everything that it says to anybody."""
 
@@ -221,13 +235,9 @@ class World:
         self.events: list[events.Event] = []
         options = dict(row.options)
         settings: dict[str, Any] = {"offline": True} | row.pool_options
-        if options.pop("transport", None):
+        if network := options.pop("transport", None):
             settings = {"offline": False, "jwks": None}
-
-            def down(_request: httpx.Request) -> httpx.Response:
-                raise httpx.ConnectError(CANARY)
-
-            options["transport"] = httpx.MockTransport(down)
+            options["transport"] = httpx.MockTransport(NETWORKS[network])
         self.pool = POOL.user_pool(**settings)
         self.verifier = Verifier(self.pool, token_use="access", clock=CLOCK, on_event=self._hear, **options)
 
@@ -356,7 +366,10 @@ REQUESTS: dict[str, Callable[[str], tuple[tuple[str, str], ...]]] = {
         ("Referer", f"https://x/?access_token={text}"),
     ),
 }
-SPOKEN = ["asgi", "asgi_permit", "asgi_websocket", "wsgi", "wsgi_permit", "lambda_rest", "lambda_websocket"]
+SPOKEN = [
+    pytest.param(name, marks=[pytest.mark.needs(*needed)] if needed else [], id=name)
+    for name, needed in NEEDS.items()
+]
 
 
 @pytest.mark.parametrize("driver", SPOKEN)

@@ -314,9 +314,20 @@ class Liar(str):
         return GOOD
 
 
+class LongLiar(Liar):
+    """One that tells its length, so that it is looked for in the cache."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return str.__len__(self)
+
+
 def test_a_subclass_of_str_is_what_it_holds() -> None:
     """Its own methods are not asked what the token is."""
+    VERIFIER.verify(GOOD)
     forged = POOL.access_token(signed_by="foreign")
     refused(errors.SignatureInvalid, VERIFIER.verify, Liar(forged))
+    refused(errors.SignatureInvalid, VERIFIER.verify, LongLiar(forged))
     refused(TokenMalformed, VERIFIER.verify, Liar("x"))
     assert VERIFIER.verify(Liar(GOOD)) == PRINCIPAL

@@ -1,0 +1,88 @@
+"""Every limit of the design is the number that the design and the documents say.
+
+The tests elsewhere show that a limit holds wherever it stands, many of them by its own name; so only here is
+it seen when somebody moves one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import Verifier
+
+HOUR, KIB = 3600.0, 1024
+
+# Rule of DESIGN, module, name, number.
+LIMITS: list[tuple[str, str, str, float]] = [
+    ("O", "_jws", "MAX_TOKEN_CHARS", 16 * KIB),
+    ("O", "_jws", "MAX_HEADER_CHARS", 2 * KIB),
+    ("S3", "_jws", "MAX_KID_CHARS", 256),
+    ("S3", "_keys", "MAX_KID_CHARS", 256),
+    ("O", "_jws", "MAX_HEADERS", 64),
+    ("S1", "_keys", "MIN_BITS", 2048),
+    ("S1", "_keys", "MAX_BITS", 8192),
+    ("S1", "_keys", "MIN_EXPONENT", 2**16),
+    ("S1", "_keys", "MAX_EXPONENT", 2**32),
+    ("S2", "_encoding", "MAX_DEPTH", 32),
+    ("S2", "_encoding", "MAX_CONTAINERS", 1024),
+    ("S4", "_claims", "MAX_TIME", 253402300799),
+    ("S4", "_options", "MAX_LEEWAY", 300),
+    ("S7", "_options", "MAX_STALE_LIMIT", 7 * 24 * HOUR),
+    ("K3", "store", "QUARANTINE_SECONDS", 60),
+    ("K5", "_refresh", "PARKED_SECONDS", HOUR),
+    ("R", "_refresh", "JITTER", 0.1),
+    ("R1", "_refresh", "FLIGHT_SECONDS", 5),
+    ("R1", "_refresh", "PATIENCE_SECONDS", 2),
+    ("R2", "_refresh", "HEDGE_SECONDS", 0.2),
+    ("R4", "_refresh", "BUDGET_BURST", 2),
+    ("R4", "_refresh", "BUDGET_SECONDS", 5),
+    ("R4", "_refresh", "MAX_SEEKERS", 32),
+    ("R6", "_refresh", "MAX_BACK_OFF", 60),
+    ("R6", "_refresh", "MAX_BACK_OFF_WITHOUT_KEYS", 2),
+    ("R6", "_fetch", "MAX_RETRY_AFTER", 60),
+    ("R6", "_flights", "FROZEN_SECONDS", 10),
+    ("F", "_fetch", "MAX_BODY_BYTES", 64 * KIB),
+    ("F", "_fetch", "MAX_PIECES", 1024),
+    ("F", "_keys", "MAX_DOCUMENT_BYTES", 64 * KIB),
+    ("F", "_keys", "MAX_KEYS", 32),
+    ("F", "_network", "MAX_OCTETS", 160 * KIB),
+    ("F", "_network", "CONNECT_SECONDS", 0.75),
+    ("F", "_crew", "MAX_PER_ENDPOINT", 2),
+    ("F", "_crew", "MAX_THREADS", 16),
+    ("F", "_crew", "MAX_BACKGROUND", 8),
+    ("C1", "_verified", "MAX_CACHED_CHARS", 8 * KIB),
+    ("P", "_key_file", "MAX_FILE_BYTES", 256 * KIB),
+    ("P", "_key_file", "_CLOCK_SKEW", 60),
+    ("P", "_holdings", "CLOCK_SKEW", 60),
+]
+
+
+@pytest.mark.parametrize(
+    ("_rule", "module", "name", "number"), LIMITS, ids=[f"{rule}-{name}" for rule, _, name, _ in LIMITS]
+)
+def test_a_limit_is_what_the_design_says(_rule: str, module: str, name: str, number: float) -> None:
+    """No bound is loosened, nor tightened, by a slip."""
+    assert getattr(import_module(f"cognito_mr_auth.{module}"), name) == number
+
+
+DEFAULTS: dict[str, Any] = {
+    "leeway": 5.0,
+    "cache_size": 1024,
+    "refresh_after": HOUR / 4,
+    "revalidate_after": HOUR,
+    "max_stale": 24 * HOUR,
+}
+
+
+def test_the_defaults_are_what_the_design_says() -> None:
+    """R, S4, C1: of the constructor, and of both ways to verify."""
+    parameters = inspect.signature(Verifier).parameters
+    assert {name: parameters[name].default for name in DEFAULTS} == DEFAULTS
+    for method in (Verifier.verify, Verifier.averify):
+        assert inspect.signature(method).parameters["timeout"].default == 2.0
+    for method in (Verifier.warm, Verifier.awarm):
+        assert inspect.signature(method).parameters["timeout"].default == 5.0
