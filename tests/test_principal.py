@@ -71,22 +71,22 @@ def test_an_id_token_speaks_for_its_user() -> None:
 @pytest.mark.parametrize(
     ("scope", "scopes"),
     [
-        (REMOVE, set()),
-        ("", set()),
-        (" ", set()),
-        ("a", {"a"}),
-        ("a  b a", {"a", "b"}),
-        ("a\tb", {"a\tb"}),
-        (["a"], set()),
-        (None, set()),
-        (True, set()),
-        ({"a": 1}, set()),
+        (REMOVE, ()),
+        ("", ()),
+        (" ", ()),
+        ("a", ("a",)),
+        ("a  b a", ("a", "b")),
+        ("a\tb", ("a\tb",)),
+        (["a"], ()),
+        (None, ()),
+        (True, ()),
+        ({"a": 1}, ()),
     ],
     ids=repr,
 )
-def test_scopes_are_split_at_spaces_only(scope: object, scopes: set[str]) -> None:
+def test_scopes_are_split_at_spaces_only(scope: object, scopes: tuple[str, ...]) -> None:
     """RFC 6749 3.3: a string of values separated by spaces; anything else grants nothing."""
-    assert principal(ACCESS, scope=scope).scopes == scopes
+    assert principal(ACCESS, scope=scope).scopes == set(scopes)
 
 
 @pytest.mark.parametrize(

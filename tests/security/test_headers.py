@@ -115,35 +115,38 @@ ROWS: dict[str, tuple[Header, type[AuthError]]] = {
     "empty": (b"", TokenMalformed),
     "an empty object": (b"{}", AlgorithmNotAllowed),
     **{
-        f"kid of another type: {value!r}": (header(kid=value), TokenMalformed)
+        f"kid of another type: {value!r}".replace(KID, "KID"): (header(kid=value), TokenMalformed)
         for value in (REMOVE, None, "", 0, 1, True, 1.5, [], [KID], {KID: KID}, "k" * 257)
     },
     **{
-        f"STD-13 kid {value[:24]!r} {number}": (header(kid=value), KeyUnknown)
-        for number, value in enumerate(
-            [
-                KID + " ",
-                " " + KID,
-                KID + "\0",
-                KID + "\n",
-                KID.lower(),
-                KID.upper(),
-                KID.rstrip("="),
-                KID.replace("=", "%3D"),
-                KID + "\u200b",
-                KID[0] + "\u0301" + KID[1:],
-                "../../../../dev/null",
-                "/proc/self/environ",
-                "http://127.0.0.1:9/jwks.json",
-                "' OR '1'='1",
-                "x' UNION SELECT 'key'; --",
-                "$(id)`id`|id",
-                "{}%s%n${jndi:ldap://127.0.0.1:9/x}",
-                "\x1b[31m\r\nINFO forged log line",
-                "*",
-                "__class__",
-                "0",
-            ]
+        f"STD-13 nearly the kid: {name}": (header(kid=value), KeyUnknown)
+        for name, value in {
+            "a space behind": KID + " ",
+            "a space before": " " + KID,
+            "NUL behind": KID + "\0",
+            "a line end behind": KID + "\n",
+            "lower case": KID.lower(),
+            "upper case": KID.upper(),
+            "no padding": KID.rstrip("="),
+            "percent-encoded": KID.replace("=", "%3D"),
+            "a zero-width space": KID + "\u200b",
+            "an accent": KID[0] + "\u0301" + KID[1:],
+        }.items()
+    },
+    **{
+        f"STD-13 kid {value[:24]!r}": (header(kid=value), KeyUnknown)
+        for value in (
+            "../../../../dev/null",
+            "/proc/self/environ",
+            "http://127.0.0.1:9/jwks.json",
+            "' OR '1'='1",
+            "x' UNION SELECT 'key'; --",
+            "$(id)`id`|id",
+            "{}%s%n${jndi:ldap://127.0.0.1:9/x}",
+            "\x1b[31m\r\nINFO forged log line",
+            "*",
+            "__class__",
+            "0",
         )
     },
     "STD-14 another kind of token": (header(typ="logout+jwt"), TokenMalformed),
