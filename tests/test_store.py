@@ -239,7 +239,7 @@ def test_an_unknown_kid_is_401_when_everybody_has_answered() -> None:
     assert caller.step() is None
     rig.land("replica")
     assert isinstance(caller.step(), KeyUnknown)
-    assert rig.store._seekers == 0
+    assert not rig.store._seekers
 
 
 def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:

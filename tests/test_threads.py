@@ -212,7 +212,7 @@ def test_rotation_and_withdrawal_under_load() -> None:
         verifier.warm()
         assert fetches_ended()
         [store] = verifier._stores.values()
-        assert (store._seekers, store._flights.current) == (0, None)
+        assert (store._seekers, store._flights.current) == (set(), None)
         assert (verifier._crew._total, verifier._crew._live) == (0, {})
 
 

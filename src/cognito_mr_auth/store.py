@@ -43,7 +43,7 @@ class _Visit:
     `patience` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
     """
 
-    __slots__ = ("came", "checked", "cuts", "flight", "followed", "patience", "seeking", "until")
+    __slots__ = ("came", "checked", "cuts", "flight", "followed", "patience", "until")
 
     def __init__(self, came: int, patience: Patience) -> None:
         self.came = came
@@ -51,7 +51,6 @@ class _Visit:
         self.until: float | None = None
         self.flight: Flight | None = None
         self.followed = False
-        self.seeking = False
         self.checked = False
         self.cuts = 0
 
@@ -75,7 +74,7 @@ class KeyStore:
         self._flights = Flights(self._held, gear)
         self._budget = rules.Budget(rules.BUDGET_BURST, now)
         self._over_budget = False
-        self._seekers = 0
+        self._seekers: set[_Visit] = set()
         self._rechecked: Instant | None = None
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
@@ -142,9 +141,8 @@ class KeyStore:
                         raise held.unavailable(now)
                     yield seat[0], min(left, seat[1])
         finally:
-            if visit.seeking:
-                with self._flights.lock:
-                    self._seekers = max(0, self._seekers - 1)  # a forked child began at 0
+            # Without the lock: the collector may end an abandoned visit on a thread that holds it.
+            self._seekers.discard(visit)
 
     def _look_before_seeking(
         self,
@@ -263,11 +261,10 @@ class KeyStore:
     def _join(
         self, flight: Flight, step: str, kid: str, visit: _Visit, now: Instant, batch: Batch
     ) -> Wait | AuthError:
-        if step == rules.SEEK and not visit.seeking:
-            if self._seekers >= rules.MAX_SEEKERS:
+        if step == rules.SEEK and visit not in self._seekers:
+            if len(self._seekers) >= rules.MAX_SEEKERS:
                 return self._refused(now, batch)
-            self._seekers += 1
-            visit.seeking = True
+            self._seekers.add(visit)
         if visit.flight is not flight:
             visit.flight = flight
             flight.want(kid)
@@ -331,4 +328,4 @@ class KeyStore:
     def forget(self) -> None:
         """In a forked child: the parent's lock, flight and waiters are not ours (F)."""
         self._flights.forget()
-        self._seekers = 0
+        self._seekers = set()
