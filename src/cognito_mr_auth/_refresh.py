@@ -51,6 +51,7 @@ EMPTY, FRESH, AGED, STALE, EXPIRED = "empty", "fresh", "aged", "stale", "expired
 CONFIRMED = "stale-confirmed"
 
 SERVE, SERVE_AND_ASK, CONFIRM, SEEK, WAIT = "serve", "serve-and-ask", "confirm", "seek", "wait"
+SERVED = frozenset({SERVE, SERVE_AND_ASK})
 
 # DESIGN R, row by row: (age of the set, whether the kid is known) -> what to do.
 TABLE: Mapping[tuple[str, bool], str] = {

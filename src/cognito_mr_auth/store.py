@@ -166,6 +166,8 @@ class KeyStore:
         self, step: str, kid: str, visit: _Visit, judged: Snapshot, now: Instant
     ) -> Wait | AuthError | None:
         """A place in a flight, the end of the visit, or None to judge again."""
+        if step in rules.SERVED:  # between two looks its key came, or the flight of others failed
+            return None
         ready = self._flights.prepare()
         batch = Batch()
         try:
