@@ -236,3 +236,27 @@ def test_health_is_honest_and_json_able() -> None:
     assert health["endpoints"][1]["age"] is None
     assert health["endpoints"][0]["url"] == URL
     assert rig.told(events.StateChanged) == []
+
+
+@pytest.mark.parametrize("ahead", [0.5, 59.0])
+def test_a_file_of_a_clock_a_little_ahead_stands_against_nothing(ahead: float) -> None:
+    """K4, P: what an endpoint says now is newer than a file of the past, whatever time that file names."""
+    first = Rig()
+    wall = first.clock.wall + ahead
+    records = [Record(each.url, wall, first.jwks()) for each in first.pool.endpoints]
+    rig = Rig(fake=first.fake, records=records)
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid
+
+
+def test_a_monotonic_clock_that_goes_back_keeps_nothing_out() -> None:
+    """K4, R7: as in a sandbox that was restored; the larger of both clocks says what is newer."""
+    rig = Rig()
+    rig.fill()
+    rig.clock._move(10.0, -1000.0)
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid

@@ -100,7 +100,8 @@ class Holdings:
                 document = self.read(record.document, local=endpoint.loopback)
             except FetchFailed:
                 continue
-            begun = (now[0] - age, now[1] - age)
+            # A little in the future is now, or it would stand against all that is heard until then (K4).
+            begun = (now[0] - age, now[1] - max(0.0, age))
             if document.keys:
                 self._words[record.url] = _word(record.url, begun, document, record.document)
         if self.pool.seed is not None and not self._words:
@@ -198,7 +199,9 @@ class Holdings:
             events.append(FetchSucceeded(pool_id, url, seconds, len(document.keys), skipped))
             self.states[url] = rules.EndpointState()
             self.confirmed, self._ever = False, True
-            if held is None or held.begun[1] <= begun[1]:  # K4: by the request's start
+            # K4: by the request's start. The monotonic clock of a restored sandbox may have gone back (R7).
+            newer = held is None or held.begun[1] <= begun[1]
+            if held is None or newer or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._words[url] = _word(url, begun, document, raw)
                 self._burnt.pop(url, None)
             self._words.pop("", None)  # the first real word ends the seed (P)

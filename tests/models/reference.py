@@ -143,7 +143,7 @@ class Model:
         for url, word in self.file.items():
             age = now[0] - word.begun[0]
             if -FUTURE <= age < MAX_STALE:
-                after.words[url] = word._replace(begun=(now[0] - age, now[1] - age))
+                after.words[url] = word._replace(begun=(now[0] - age, now[1] - max(0.0, age)))
         return after
 
     @property
