@@ -313,6 +313,20 @@ def test_what_the_hook_raises_is_counted(records: list[logging.LogRecord]) -> No
     assert (hook.call_count, teller.failures, len(records)) == (3, 2, 2)
 
 
+def test_what_a_logging_handler_raises_is_counted() -> None:
+    """A log collector that is in the dead Region too refuses nobody, and keeps no event from the hook."""
+    hook = Mock()
+    handler = Mock(spec=logging.Handler, level=logging.DEBUG, **{"handle.side_effect": ConnectionError})
+    logger = logging.getLogger("cognito_mr_auth")
+    logger.addHandler(handler)
+    try:
+        teller = Teller(hook)
+        teller([STATE])
+    finally:
+        logger.removeHandler(handler)
+    assert (handler.handle.call_count, hook.call_count, teller.failures) == (1, 1, 1)
+
+
 POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
 
 

@@ -125,7 +125,7 @@ _LOGGED = (
 
 
 class Teller:
-    """Hands events to the hook and to the logger; counts what the hook raises."""
+    """Hands events to the hook and to the logger; counts what they raise."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
         self._on_event = on_event
@@ -133,16 +133,20 @@ class Teller:
 
     def __call__(self, events: Collection[Event]) -> None:
         for event in events:
+            # Apart, so that a handler of the logger's that raises leaves the hook its event.
             if isinstance(event, _LOGGED):
-                _log(event)
+                self._tell(_log, event)
             if self._on_event is not None:
-                try:
-                    self._on_event(event)
-                except Exception:  # noqa: BLE001 - H3: counted and swallowed
-                    self.failures += 1
+                self._tell(self._on_event, event)
+
+    def _tell(self, hook: OnEvent, event: Event) -> None:
+        try:
+            hook(event)
+        except Exception:  # noqa: BLE001 - H3: counted and swallowed
+            self.failures += 1
 
 
-def _log(event: Event) -> None:
+def _log(event: Event, /) -> None:
     import logging
 
     healthy = isinstance(event, StateChanged) and event.after in ("fresh", "aged")
