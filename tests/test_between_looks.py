@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 from support.rig import DOWN, Rig
@@ -70,3 +71,53 @@ def test_a_flight_that_fails_while_a_caller_judges() -> None:
     caller = rig.call(watched(rig, 2, lambda: rig.land("replica", DOWN)))
     assert rig.held.confirmed
     assert caller.outcome.kid == rig.kid
+
+
+def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
+    """R2, R3: another caller's follow-up takes its requests over; they are still what `warm` waits for."""
+    rig = Rig()
+    warm = rig.warm(5.0)
+    rig.land("updated", DOWN)
+    rig.later(0.3)
+    other = rig.call(rig.kid, patience=5.0)
+    rig.later(1.6)
+    other.step()
+    assert rig.out() == ["original", "replica", "updated"]
+    for kind in ("original", "replica"):
+        assert warm.step() is None
+        assert warm.waiting
+        rig.land(kind)
+    rig.land("updated")
+    assert warm.step() is None
+    assert not warm.waiting
+
+
+def test_warming_a_flight_under_way_asks_those_at_rest_too() -> None:
+    """R2: for the user's own `warm` nobody rests, whoever began the flight."""
+    rig = Rig()
+    first = rig.call(rig.kid)
+    for _ in range(2):
+        rig.later(0.2)
+        first.step()
+    rig.land("original", DOWN)
+    rig.land("replica", DOWN)
+    rig.later(0.5)
+    rig.land("updated", DOWN)
+    first.step()
+    rig.later(1.1)
+    rig.call(rig.kid)
+    assert rig.out() == ["original"]  # the replica is next; the updated one is at rest
+    rig.warm()
+    assert sorted(rig.out()) == ["original", "replica", "updated"]
+
+
+def test_warming_with_all_the_time_in_the_world() -> None:
+    """No single wait is longer than a lock can wait, also while a key file is written."""
+    rig = Rig()
+    warm = rig.warm(float("inf"))
+    rig.flights.saved = Future()
+    for kind in rig.out():
+        rig.land(kind)
+    warm.step()
+    assert warm.waiting
+    assert warm.seconds <= 5.0

@@ -54,6 +54,7 @@ class Flight:
         "born",
         "everywhere",
         "hedge",
+        "heir",
         "kicked",
         "last_launch",
         "limit",
@@ -91,6 +92,7 @@ class Flight:
         self.kicked = True  # the first request needs no waiting
         self.last_launch = born
         self.over = False
+        self.heir: Flight | None = None  # goes on with what is out, since a caller followed up (R3)
         self.new_round = new_round
         self.round = new_round()
 
@@ -98,6 +100,14 @@ class Flight:
         """A waiter for this kid has joined."""
         if len(self.wanted) < MAX_WANTED:
             self.wanted.add(kid)
+
+    @property
+    def latest(self) -> Flight:
+        """This flight, or the one that goes on with its requests."""
+        flight = self
+        while flight.heir is not None:
+            flight = flight.heir
+        return flight
 
     @property
     def answers(self) -> int:

@@ -178,7 +178,7 @@ class Flights:
         # Older generations are left behind, or one that hangs for good would make the list grow.
         flight.asks = [ask for ask in old.asks if ask.state == PENDING or ask.flight is old]
         flight.wanted = set(old.wanted)
-        old.over = True
+        old.over, old.heir = True, flight
         batch.rounds.append(old.turn())
         self.current = flight
         self.advance(flight, now, batch)
@@ -222,7 +222,10 @@ class Flights:
             if flight is None:
                 flight = self.begin(now, batch, seek=True, everywhere=True)
             else:
-                flight.everywhere, flight.background = True, False
+                flight.everywhere, flight.background, flight.spare = True, False, []
+                asked = {ask.endpoint.url for ask in flight.asks} | {each.url for each in flight.queue}
+                everybody = self._held.plan(now, seek=True, everywhere=True)
+                flight.queue += [each for each in everybody if each.url not in asked]
                 self.advance(flight, now, batch)
         self.flush(batch)
         return flight

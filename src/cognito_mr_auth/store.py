@@ -310,11 +310,12 @@ class KeyStore:
                 if self._flights.live(now, batch) is flight:
                     self._flights.advance(flight, now, batch)
             self._flights.flush(batch)
+            flight = flight.latest
         while (saved := self._flights.saved) is not None:  # a key file that is baked must be whole
             left = until - self._gear.pace()
             if left <= 0:
                 break
-            yield saved, left
+            yield saved, min(left, rules.FLIGHT_SECONDS)  # no lock waits for as long as a user may say
         now = self._gear.clock()
         if not self._held.usable(now):
             raise self._held.unavailable(now)
