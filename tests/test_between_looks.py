@@ -121,3 +121,18 @@ def test_warming_with_all_the_time_in_the_world() -> None:
     warm.step()
     assert warm.waiting
     assert warm.seconds <= 5.0
+
+
+@pytest.mark.parametrize("seconds", [5.0, 9.9, 10.0, 3600.0])
+@pytest.mark.parametrize("answer", [None, DOWN], ids=["answered", "failed"])
+def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exception | None) -> None:
+    """R6, R7: while real time is within the deadline, whatever the clock says; the caller starts again."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    rig.clock.jump_wall(seconds)
+    rig.later(0.05)
+    rig.land("updated", answer)
+    assert caller.step() is None
+    assert [state.failures for state in rig.held.states.values()] == [0, 0, 0]
+    rig.land("updated")
+    assert caller.step().kid == rig.kid

@@ -18,6 +18,8 @@ __all__ = ["Ask", "Flight"]
 
 # Kids remembered as wanted; more than this and the flight just asks everybody.
 MAX_WANTED = 64
+# A flight as late as two of them was frozen, not slow, also where real time went on.
+FROZEN_LIMITS = 2
 
 PENDING, ANSWERED, FAILED, PARKED, CUT = "pending", "answered", "failed", "parked", "cut"
 
@@ -167,6 +169,11 @@ class Flight:
     def late(self, now: Instant, pace: float) -> bool:
         """Whether the deadline has passed, by real time or by the verifier's clock (R7)."""
         return pace - self.born >= self.limit or elapsed(now, self.begun) >= self.limit
+
+    def frozen(self, now: Instant, pace: float) -> bool:
+        """Whether it is late by a freeze or a jump of the clock, and by nobody's fault (R6)."""
+        age = elapsed(now, self.begun)
+        return age >= FROZEN_LIMITS * self.limit or (age >= self.limit and pace - self.born < self.limit)
 
     def turn(self) -> Future[None]:
         """Start a new round; the caller ends the returned one when it holds no lock."""

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Crew", "Fetch", "Flights", "Gear"]
 
-# A flight this late was frozen, not slow: nobody's failure (R6).
-FROZEN_SECONDS = 2 * rules.FLIGHT_SECONDS
-
 
 class Fetch(Protocol):
     """What fetches: `prepare` on the caller's thread, then a call on a thread of its own."""
@@ -190,7 +187,7 @@ class Flights:
             return None
         for ask in flight.asks:
             if ask.state == PENDING and ask.flight.late(now, pace):
-                if elapsed(now, ask.flight.begun) >= FROZEN_SECONDS:
+                if ask.flight.frozen(now, pace):
                     ask.state = CUT
                 else:
                     self._failed(ask, FetchFailed("timeout"), rules.FLIGHT_SECONDS, now, batch)
@@ -304,10 +301,10 @@ class Flights:
             if self.closed or flight is None or ask not in flight.asks or ask.state != PENDING:
                 return  # too late, counted as such already, or from before a fork (K4)
             now = self._gear.clock()
-            age = elapsed(now, ask.flight.begun)
-            if document is not None and age >= ask.flight.limit:  # R7: too late is thrown away
+            late = elapsed(now, ask.flight.begun) >= ask.flight.limit
+            if document is not None and late:  # R7: too late is thrown away
                 document, failure = None, FetchFailed("timeout")
-            if age >= FROZEN_SECONDS:
+            if ask.flight.frozen(now, self._gear.pace()):
                 ask.state = CUT
             elif document is not None and self._held.heard(
                 ask.endpoint, ask.begun, raw, document, seconds, now, batch.events
