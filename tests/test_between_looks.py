@@ -136,3 +136,20 @@ def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exceptio
     assert [state.failures for state in rig.held.states.values()] == [0, 0, 0]
     rig.land("updated")
     assert caller.step().kid == rig.kid
+
+
+def test_a_follow_up_begins_no_new_silence() -> None:
+    """R: who comes to a stale set after a caller has waited its 2 s in vain is served at once."""
+    rig = Rig()
+    rig.fill()
+    rig.later(3601.0)
+    caller = rig.call(rig.kid)
+    while caller.waiting:
+        for kind in rig.out():
+            if kind != "replica":  # which hangs; the others fail, rest, and are asked again
+                rig.land(kind, DOWN)
+        rig.later(0.1)
+        caller.step()
+    assert caller.outcome.kid == rig.kid
+    assert len(rig.crew.asked) > 3
+    assert rig.key() is not None

@@ -64,6 +64,7 @@ class Flight:
         "over",
         "queue",
         "round",
+        "silent_since",
         "spare",
         "wanted",
     )
@@ -84,6 +85,7 @@ class Flight:
         self.queue = queue + spare
         self.spare = spare
         self.born = born
+        self.silent_since = born  # a follow-up of an unanswered flight begins no new silence
         self.begun = begun
         self.everywhere = everywhere
         self.background = background

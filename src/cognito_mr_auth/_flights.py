@@ -175,6 +175,8 @@ class Flights:
         # Older generations are left behind, or one that hangs for good would make the list grow.
         flight.asks = [ask for ask in old.asks if ask.state == PENDING or ask.flight is old]
         flight.wanted = set(old.wanted)
+        if not old.answers:
+            flight.silent_since = old.silent_since
         old.over, old.heir = True, flight
         batch.rounds.append(old.turn())
         self.current = flight

@@ -283,7 +283,7 @@ class KeyStore:
         elif flight.pending < len(flight.asks) and not visit.followed:
             wake = min(wake, flight.idle(pace) or flight.hedge)  # a follow-up may become possible
         if step == rules.CONFIRM:
-            patience = rules.PATIENCE_SECONDS - (pace - flight.born)
+            patience = rules.PATIENCE_SECONDS - (pace - flight.silent_since)
             if patience <= 0 and not flight.answers:
                 # Silence for as long as a caller waits: later callers need not wait again (R).
                 self._held.confirmed = True
