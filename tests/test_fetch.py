@@ -6,6 +6,8 @@ import itertools
 import selectors
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -677,3 +679,25 @@ def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> No
     with pytest.raises(FetchFailed) as failure:
         Fetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
     assert failure.value.reason == "proxy"
+
+
+def test_a_fetch_imports_nothing() -> None:
+    """F: `prepare` has done so: a fork during an import on another thread leaves the child without it."""
+    script = (
+        "import sys, threading\n"
+        "from cognito_mr_auth._fetch import Fetcher\n"
+        "from cognito_mr_auth._snapshot import FetchFailed\n"
+        "fetcher, url = Fetcher(), 'http://127.0.0.1:1/'\n"
+        "fetcher.prepare([url])\n"
+        "before = set(sys.modules)\n"
+        "def fetch():\n"
+        "    try:\n"
+        "        fetcher(url, 5.0)\n"
+        "    except FetchFailed as error:\n"
+        "        print(error.reason, sorted(set(sys.modules) - before))\n"
+        "thread = threading.Thread(target=fetch)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout == "connect []\n"

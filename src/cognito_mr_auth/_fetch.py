@@ -64,6 +64,7 @@ class Fetcher:
         """
         if not self._imported:
             import email.utils  # noqa: F401
+            import encodings.idna  # noqa: F401 - getaddrinfo's, whose failed import the child remembers
             import urllib.request  # noqa: F401
 
             from . import _network  # noqa: F401
