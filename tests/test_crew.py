@@ -137,3 +137,23 @@ def test_a_forked_child_has_no_threads(held: Held) -> None:
     for thread in young:
         thread.join(10.0)
     assert (held.crew._total, held.crew._live) == (0, {})
+
+
+class _SoftLimitError(Exception):
+    """What a task queue raises from a signal's handler; the process lives on."""
+
+
+class _Interrupted(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise _SoftLimitError
+
+
+def test_an_interrupted_start_takes_no_place() -> None:
+    """F: an exception may come from a signal's handler at any moment."""
+    crew = Crew()
+    for _ in range(MAX_PER_ENDPOINT):
+        with pytest.raises(_SoftLimitError):
+            crew.start("here", _Interrupted(NAME), int, background=False)
+    assert (crew._total, crew._live) == (0, {})

@@ -21,12 +21,23 @@ MAX_PER_ENDPOINT = 2
 STARTED, BUSY, FULL = "started", "busy", "full"
 
 
+class _Seat:
+    """One thread's place: whose count it is in, and whether the thread has come to take it."""
+
+    __slots__ = ("live", "place", "running")
+
+    def __init__(self, place: object, live: dict[object, set[_Seat]]) -> None:
+        self.place = place
+        self.live = live
+        self.running = False
+
+
 class Crew:
     """Starts daemon threads, none kept when idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._live: dict[object, int] = {}
+        self._live: dict[object, set[_Seat]] = {}
         self._total = 0
 
     def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
@@ -34,37 +45,46 @@ class Crew:
 
         A process that may start no more threads is full as well.
         """
-        with self._lock:
-            if self._live.get(place, 0) >= MAX_PER_ENDPOINT:
-                return BUSY
-            if self._total >= (MAX_BACKGROUND if background else MAX_THREADS):
-                return FULL
-            self._count(place, 1)
-            live = self._live
+        seat = _Seat(place, self._live)
 
         def run() -> None:
+            with self._lock:
+                seat.running = True
+                self._take(seat)  # again, if the call was interrupted and gave it back
             try:
                 work()
             finally:
                 with self._lock:
-                    if self._live is live:  # else: counted by the parent of a fork
-                        self._count(place, -1)
+                    self._leave(seat, running=True)
 
         try:
-            threading.Thread(target=run, name=name, daemon=True).start()
-        except RuntimeError:  # "can't start new thread", or the interpreter is going down
             with self._lock:
-                self._count(place, -1)
-            return FULL
+                if len(self._live.get(place, ())) >= MAX_PER_ENDPOINT:
+                    return BUSY
+                if self._total >= (MAX_BACKGROUND if background else MAX_THREADS):
+                    return FULL
+                self._take(seat)
+            threading.Thread(target=run, name=name, daemon=True).start()
+        except BaseException as error:
+            with self._lock:
+                self._leave(seat, running=False)
+            if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter is going down
+                return FULL
+            raise  # what a signal's handler raised, a soft time limit say: the process may live on
         return STARTED
 
-    def _count(self, place: object, change: int) -> None:
-        self._total += change
-        left = self._live.get(place, 0) + change
-        if left:
-            self._live[place] = left
-        else:
-            del self._live[place]
+    def _take(self, seat: _Seat) -> None:
+        if self._live is seat.live:  # else: counted by the parent of a fork
+            self._live.setdefault(seat.place, set()).add(seat)
+            self._total = sum(map(len, self._live.values()))
+
+    def _leave(self, seat: _Seat, *, running: bool) -> None:
+        taken = self._live is seat.live and seat in self._live.get(seat.place, ())
+        if taken and seat.running is running:  # a thread that runs leaves its seat itself
+            self._live[seat.place].discard(seat)
+            if not self._live[seat.place]:
+                del self._live[seat.place]
+            self._total = sum(map(len, self._live.values()))
 
     def forget(self) -> None:
         """After a fork: the parent's threads are not here, and its lock may be held by one."""
