@@ -153,3 +153,25 @@ def test_a_follow_up_begins_no_new_silence() -> None:
     assert caller.outcome.kid == rig.kid
     assert len(rig.crew.asked) > 3
     assert rig.key() is not None
+
+
+class Interrupted:
+    """A lock whose holder is under a signal's handler, and so will not let go of it."""
+
+    def acquire(self, *, timeout: float) -> bool:
+        """Never."""
+        assert 0 < timeout < 2
+        return False
+
+
+def test_close_on_top_of_who_holds_the_lock() -> None:
+    """K4: it comes back, nothing more is asked or stored, and waiters end by their own patience."""
+    rig = Rig()
+    caller, lock = rig.call(rig.kid), rig.flights.lock
+    rig.flights.lock = Interrupted()  # type: ignore[assignment]
+    rig.store.close()
+    rig.flights.lock = lock
+    rig.land("updated")
+    assert rig.key() is None
+    rig.later(2.0)
+    assert isinstance(caller.step(), KeysUnavailable)

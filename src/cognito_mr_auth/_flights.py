@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Crew", "Fetch", "Flights", "Gear"]
 
+# The lock is held for well under a millisecond; who cannot have it for so long stands in its way.
+CLOSE_SECONDS = 1.0
+
 
 class Fetch(Protocol):
     """What fetches: `prepare` on the caller's thread, then a call on a thread of its own."""
@@ -264,13 +267,19 @@ class Flights:
 
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
+        self.closed = True
+        # Called by a signal's handler on top of who holds the lock, it would wait for itself: then the
+        # waiters end by their own patience.
+        if not self.lock.acquire(timeout=CLOSE_SECONDS):
+            return
         batch = Batch()
-        with self.lock:
-            self.closed = True
+        try:
             flight, self.current = self.current, None
             if flight is not None:
                 flight.over = True
                 batch.rounds.append(flight.turn())
+        finally:
+            self.lock.release()
         self.flush(batch)
 
     def fly(self, ask: Ask) -> None:
