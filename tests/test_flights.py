@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from support.rig import DOWN, Rig
 
-from cognito_mr_auth import events
+from cognito_mr_auth import UserPool, events
 from cognito_mr_auth._flights import Gear, _save_nothing
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._snapshot import FetchFailed, Record
 from cognito_mr_auth.errors import KeysUnavailable
+from cognito_mr_auth.events import Event
 
 
 def test_waiters_first_then_the_file_then_the_hooks(tmp_path: Path) -> None:
@@ -137,3 +139,25 @@ def test_what_cannot_be_prepared_is_an_outage(error: Exception) -> None:
     assert [rig.call(rig.kid).outcome for _ in range(2)] == [key, key]
     assert [each.reason for each in rig.told(events.FetchFailed)] == ["setup"]
     assert rig.out() == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_while_saving_is_not_the_last_attempt() -> None:
+    """P: whatever the disk did to one thread, the next answer is written."""
+    rig = Rig(key_file="keys.json")
+    attempts: list[object] = []
+
+    def save(pool: UserPool, records: Collection[Record]) -> list[Event]:
+        attempts.append(records)
+        if len(attempts) == 1:
+            raise MemoryError
+        return []
+
+    flights = rig.flights
+    flights._gear = rig.gear._replace(save=save)
+    rig.warm()
+    with pytest.raises(MemoryError):
+        rig.land("updated")
+    assert flights.saved is None
+    rig.land("original")
+    assert (len(attempts), flights.saved) == (2, None)

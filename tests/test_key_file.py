@@ -435,3 +435,9 @@ def test_a_baked_file_is_never_written(own: bool, tmp_path: Path) -> None:
             assert verifier.verify(pool.access_token()).username == "alice"
     assert (baked.read_bytes(), baked.stat().st_mtime_ns) == before
     assert own_path.exists() is own
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="only Linux has a file that cannot be read")
+def test_an_error_while_reading() -> None:
+    """P: EIO or ESTALE of a network's file system is a problem with a file, and no exception to a caller."""
+    assert refusal(_key_file.read, "/proc/self/mem", POOL_ID) == "unreadable"

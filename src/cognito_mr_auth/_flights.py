@@ -349,10 +349,12 @@ class Flights:
     def _save(self, batch: Batch) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
         while self._claim():
-            batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
-            done = self._saved_all()
-            if done is not None:
-                done.set_result(None)
+            try:
+                batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
+            finally:  # or an error that nobody thought of would be the last attempt
+                done = self._saved_all()
+                if done is not None:
+                    done.set_result(None)
 
     def _saved_all(self) -> "Future[None] | None":
         with self.lock:

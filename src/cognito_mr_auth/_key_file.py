@@ -71,6 +71,8 @@ def _bytes(path: str) -> bytes:
             raise KeyFileError("too-large")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_FILE_BYTES + 1)
+    except OSError:  # EIO or ESTALE, of a network's file system
+        raise KeyFileError("unreadable") from None
     finally:
         os.close(descriptor)
 
