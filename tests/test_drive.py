@@ -114,6 +114,12 @@ async def _raise() -> object:
     raise ValueError("a bug")
 
 
+async def _lost() -> object:
+    shared = asyncio.ensure_future(_answer(True))
+    shared.cancel()
+    return await shared
+
+
 class _Awaitable:
     """An awaitable that is no coroutine."""
 
@@ -129,6 +135,7 @@ class _Awaitable:
         pytest.param(lambda: _answer(None), None, id="none"),
         pytest.param(_Awaitable, True, id="no-coroutine"),
         pytest.param(_raise, BROKEN, id="raises"),
+        pytest.param(_lost, BROKEN, id="waits-for-what-was-cancelled"),
     ],
 )
 def test_an_awaitable_is_awaited(make: Callable[[], Awaitable[object]], answer: object) -> None:

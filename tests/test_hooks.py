@@ -355,3 +355,16 @@ def test_the_logger_hears_what_somebody_must_act_on(
     Teller(None)([event])
     assert [record.levelname for record in records] == ([] if level is None else [level])
     assert all(record.getMessage() == str(event) for record in records)
+
+
+class _Row:
+    """A wrapper of a dict, as people write them."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+
+def test_an_answer_that_raises_when_it_is_looked_at() -> None:
+    """It is neither True nor False, so it is no answer."""
+    with pytest.raises(errors.RevocationUnavailable):
+        drive(settle(PRINCIPAL, 0.0, lambda _: _Row(), None))

@@ -83,10 +83,17 @@ async def _pause(future: Any, seconds: float) -> None:
 
 
 async def _outcome(awaitable: Any) -> object:
+    from asyncio import CancelledError, current_task
+
     try:
         return await awaitable
     except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
         return BROKEN
+    except CancelledError:
+        task = current_task()
+        if task is None or task.cancelling():
+            raise
+        return BROKEN  # something that the hook waited for was cancelled, and not this task
 
 
 def together(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:

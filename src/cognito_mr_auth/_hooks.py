@@ -68,7 +68,7 @@ def ask(hook: Hook, principal: Principal) -> Asked:
         answer = hook(principal)
     except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
         return BROKEN
-    if hasattr(answer, "__await__"):
+    if hasattr(type(answer), "__await__"):  # the type is asked: what the answer itself says may raise
         answer = yield answer
     return answer
 
