@@ -701,3 +701,10 @@ def test_a_fetch_imports_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout == "connect []\n"
+
+
+def test_a_proxy_over_tls_is_trusted_as_endpoints_are(secure: FakeEndpoints) -> None:
+    """F: one `ssl_context` for both; this proxy is trusted, and then refuses to tunnel."""
+    proxy = secure.original.url.removesuffix("/.well-known/jwks.json")
+    fetcher = Fetcher(None, secure.ssl_context, {"https": proxy})
+    assert failure(fetcher, "https://cognito-idp.invalid/jwks.json", 5.0).reason == "protocol"

@@ -188,6 +188,8 @@ class Transport(httpx.BaseTransport):
             f"{parts.scheme}://{host}{port}",
             proxy_auth=login,
             ssl_context=context,
+            # Else httpcore would load another one, on this thread and without the user's authorities.
+            proxy_ssl_context=context if parts.scheme == "https" else None,
             network_backend=backend,
         )
 
