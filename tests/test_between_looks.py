@@ -175,3 +175,18 @@ def test_close_on_top_of_who_holds_the_lock() -> None:
     assert rig.key() is None
     rig.later(2.0)
     assert isinstance(caller.step(), KeysUnavailable)
+
+
+def test_a_flight_that_asks_nobody_costs_no_budget() -> None:
+    """R4: forged kids while every endpoint hangs twice delay no new key once all is well again."""
+    rig = Rig()
+    rig.fill()
+    rig.later(60.0)
+    rig.crew.refuse = {each.url: "busy" for each in rig.pool.endpoints}
+    for _ in range(3):
+        assert isinstance(rig.call("forged").outcome, KeysUnavailable)
+    rig.crew.refuse.clear()
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid

@@ -197,17 +197,18 @@ class KeyStore:
                 return None
             if verdict is not None:
                 return verdict
-        seek = step == rules.SEEK
+        seek, left = step == rules.SEEK, self._budget
         if seek and self._held.endpoints and not self._flights.closed:
-            left = self._budget.take(now)
-            if left is None:
+            taken = left.take(now)
+            if taken is None:
                 return self._refused(now, batch)
-            self._budget = left
-            self._over_budget = False
+            left = taken
         flight = self._flights.begin(now, batch, seek=seek, everywhere=False)
-        if flight is not None:
-            return flight
-        return self._nobody(step, now)
+        if flight is None:  # two requests hang at each: where nobody is asked, nothing is spent (R4)
+            return self._nobody(step, now)
+        if left is not self._budget:
+            self._budget, self._over_budget = left, False
+        return flight
 
     def _nobody(self, step: str, now: Instant) -> AuthError | None:
         """Nobody can be asked now: for a stale set that is a failed flight (R)."""
