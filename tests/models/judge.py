@@ -96,8 +96,9 @@ class Judge:
         now, model = self.world.clock(), case.model
         view = model.view(now)
         cause = view.cause(kid, plausible=plausible)
-        if cause == BACKGROUND and kid in view.quarantined and not case.blurred and not model.recheck(now):
-            cause = NOBODY
+        if cause == BACKGROUND and kid in view.quarantined:
+            due = model.recheck(now)  # counted also while it is open who is right, as the real one does
+            cause = cause if due or case.blurred else NOBODY
         before, live, flying = list(self.world.outs), self._live(case), self._flying(case)
         may = model.askable(cause, now) | (model.askable(BACKGROUND, now) if cause == CONFIRM else set())
         had = model.budget(now)
