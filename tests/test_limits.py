@@ -44,7 +44,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("R6", "_refresh", "MAX_BACK_OFF", 60),
     ("R6", "_refresh", "MAX_BACK_OFF_WITHOUT_KEYS", 2),
     ("R6", "_fetch", "MAX_RETRY_AFTER", 60),
-    ("R6", "_flights", "FROZEN_SECONDS", 10),
+    ("R6", "_flight", "FROZEN_LIMITS", 2),
     ("F", "_fetch", "MAX_BODY_BYTES", 64 * KIB),
     ("F", "_fetch", "MAX_PIECES", 1024),
     ("F", "_keys", "MAX_DOCUMENT_BYTES", 64 * KIB),

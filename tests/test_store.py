@@ -147,6 +147,17 @@ def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
     assert isinstance(caller.step(), KeysUnavailable)
 
 
+@pytest.mark.parametrize("patience", [0.0, -1.0, float("nan"), float("-inf")])
+@pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
+def test_no_patience(patience: float, warm: bool) -> None:
+    """R1: who may not wait is told at once, with an error that is documented; the flight goes on."""
+    rig = Rig()
+    caller = rig.warm(patience) if warm else rig.call(rig.kid, patience=patience)
+    assert isinstance(caller.outcome, KeysUnavailable)
+    rig.land("updated")
+    assert rig.key() is not None
+
+
 def test_a_host_with_a_deadline_says_what_is_left_when_the_waiting_begins() -> None:
     """R1: where `patience` is a function, it is asked once, after loading; Lambda ends what takes longer."""
     rig = Rig()

@@ -73,17 +73,18 @@ class Crew:
             raise  # what a signal's handler raised, a soft time limit say: the process may live on
         return STARTED
 
+    # Counted where the seat was given: after a fork that is the parent's count, which nobody reads.
+
     def _take(self, seat: _Seat) -> None:
-        if self._live is seat.live:  # else: counted by the parent of a fork
-            self._live.setdefault(seat.place, set()).add(seat)
-            self._total = sum(map(len, self._live.values()))
+        seat.live.setdefault(seat.place, set()).add(seat)
+        self._total = sum(map(len, self._live.values()))
 
     def _leave(self, seat: _Seat, *, running: bool) -> None:
-        taken = self._live is seat.live and seat in self._live.get(seat.place, ())
-        if taken and seat.running is running:  # a thread that runs leaves its seat itself
-            self._live[seat.place].discard(seat)
-            if not self._live[seat.place]:
-                del self._live[seat.place]
+        seats = seat.live.get(seat.place, set())
+        if seat in seats and seat.running is running:  # a thread that runs leaves its seat itself
+            seats.discard(seat)
+            if not seats:
+                del seat.live[seat.place]
             self._total = sum(map(len, self._live.values()))
 
     def forget(self) -> None:

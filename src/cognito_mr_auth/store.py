@@ -57,7 +57,8 @@ class _Visit:
     def left(self, pace: float) -> float:
         """Seconds of its patience that are left; the first question sets them running."""
         if self.until is None:
-            self.until = pace + (self.patience() if callable(self.patience) else self.patience)
+            seconds = self.patience() if callable(self.patience) else self.patience
+            self.until = pace + max(0.0, seconds)  # in this order NaN is none, too
         return self.until - pace
 
 
@@ -299,7 +300,7 @@ class KeyStore:
             KeysUnavailable: when the pool is left without a usable key.
         """
         flight = self._flights.warm(self._gear.clock())
-        until = self._gear.pace() + patience  # after what a first request loads, as in `resolve`
+        until = self._gear.pace() + max(0.0, patience)  # after what a first request loads, as in `resolve`
         while flight is not None and not flight.over:
             left = until - self._gear.pace()
             if left <= 0:

@@ -20,7 +20,7 @@ import pytest
 from faults.endpoints import How
 from support.fetches import alive, landed
 
-from cognito_mr_auth import Verifier, events
+from cognito_mr_auth import UserPool, Verifier, events
 from cognito_mr_auth._drive import drive
 from cognito_mr_auth.errors import AuthError, KeysUnavailable
 from cognito_mr_auth.store import KeyStore
@@ -40,7 +40,7 @@ MARGIN = 1.0
 SOON = 10.0
 # Who is hung up at close() ends at once; a flight that is not would take up to 5 s.
 CLOSED = 3.0
-# R1 and R6: past a flight's deadline and no freeze yet; past any back-off.
+# R1 and R6: past a flight's deadline, by real seconds too, and no freeze; past any back-off.
 OVERDUE, RESTED = 6.0, 61.0
 # I6 of the fault list.
 MEMORY = 5 << 20
@@ -107,11 +107,23 @@ class Heard:
         }
 
 
+class Paced(Verifier):
+    """A Verifier whose real seconds the test may let pass, too: a flight is late by both (R6)."""
+
+    def __init__(self, *pools: UserPool, pace: Callable[[], float], **options: Any) -> None:
+        self._pace = pace
+        super().__init__(*pools, **options)
+
+    def _add(self, pool: UserPool, gear: Any, token_use: str, leeway: float) -> None:
+        super()._add(pool, gear._replace(pace=self._pace), token_use, leeway)
+
+
 class Place:
     """Two pools and their endpoints: the one that faults befall, and its neighbour that stays well."""
 
     def __init__(self, *, tls: bool = False) -> None:
         self.clock = FakeClock()
+        self.ahead = 0.0
         self.pool = FakeUserPool(clock=self.clock, tls=tls)
         self.neighbour = FakeUserPool(
             "eu-west-1_Fake00002", replica_regions=[], client_id="2example", clock=self.clock, tls=tls
@@ -130,7 +142,16 @@ class Place:
         """A verifier of both pools."""
         pools = self.pool.user_pool(), self.neighbour.user_pool()
         settings: dict[str, Any] = {"ssl_context": self.endpoints.ssl_context, "clock": self.clock}
-        return Verifier(*pools, token_use="access", cache_size=0, **(settings | options))
+        return Paced(*pools, pace=self.pace, token_use="access", cache_size=0, **(settings | options))
+
+    def pace(self) -> float:
+        """Real seconds, and those that the test let pass."""
+        return time.monotonic() + self.ahead
+
+    def go_by(self, seconds: float) -> None:
+        """Time passes on every clock there is."""
+        self.clock.advance(seconds)
+        self.ahead += seconds
 
     def heal(self) -> None:
         """Everybody is well again, and no connection of before is left."""
@@ -244,7 +265,7 @@ class Cell:
             with suppress(KeysUnavailable):
                 drive(self.store.warming(A_MOMENT))  # every endpoint of this pool is asked
             assert list(threads().values()) == [threads_each] * len(self.place.endpoints)
-            self.place.clock.advance(OVERDUE)
+            self.place.go_by(OVERDUE)
             assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT).startswith("503")
             self.few_threads(2)
             self.place.clock.advance(RESTED)
