@@ -150,10 +150,29 @@ class _Interrupted(str):
         raise _SoftLimitError
 
 
-def test_an_interrupted_start_takes_no_place() -> None:
+class _Place:
+    """A place that is interrupted when it is looked up for the first time."""
+
+    looks = 0
+
+    def __hash__(self) -> int:
+        self.looks += 1
+        if self.looks == 1:
+            raise _SoftLimitError
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        pytest.param(_Place, NAME, id="before-the-place-is-taken"),
+        pytest.param(lambda: "here", _Interrupted(NAME), id="before-the-thread-runs"),
+    ],
+)
+def test_an_interrupted_start_takes_no_place(place: Callable[[], object], name: str) -> None:
     """F: an exception may come from a signal's handler at any moment."""
     crew = Crew()
     for _ in range(MAX_PER_ENDPOINT):
         with pytest.raises(_SoftLimitError):
-            crew.start("here", _Interrupted(NAME), int, background=False)
+            crew.start(place(), name, int, background=False)
     assert (crew._total, crew._live) == (0, {})
