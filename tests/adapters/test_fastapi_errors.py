@@ -178,7 +178,11 @@ def test_a_socket_without_a_token_in_a_subprotocol_is_left_alone() -> None:
     assert seen[1] == ("chat", ["chat"])
 
 
-@pytest.mark.parametrize(("token", "status"), [(None, 401), ("garbage", 401), (scoped("b"), 403)])
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [(None, 401), ("garbage", 401), (scoped("b"), 403)],
+    ids=["none", "garbage", "another scope"],
+)
 @pytest.mark.parametrize("way", ["depends", "require", "security"])
 def test_a_socket_is_refused_before_it_opens(way: str, token: str | None, status: int) -> None:
     """With the status where the server can say it, else with close code 1008."""
