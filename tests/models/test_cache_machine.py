@@ -146,11 +146,11 @@ class Cache(RuleBasedStateMachine):
             self._present((kid, material, times, "bob", scope), False, 2)
 
     @rule(
-        change=st.sampled_from(["rekey", "withdraw", "expire", "freeze", "revoke"]),
+        change=st.sampled_from(["rekey", "withdraw", "expire", "freeze", "revoke", "age"]),
         times=st.sampled_from(TIMES),
     )
     def outlive(self, change: str, times: tuple[int, int]) -> None:
-        """C2: a token that is in the cache, and what should end it."""
+        """C2: a token that is in the cache, and what should end it; or its keys age, and it must ask."""
         token = ("a", 0, times, "alice", "orders/read")
         self.rotate("a", 0)
         self.refresh()
@@ -161,9 +161,12 @@ class Cache(RuleBasedStateMachine):
             self.withdraw("a")
         elif change == "revoke":
             self.revoke("alice", True)
+        elif change == "age":
+            self.later(1000.0)
         else:
             (self.later if change == "expire" else self.freeze)(3606.0)
-        self.refresh()
+        if change != "age":
+            self.refresh()
         self._present(token, False, 1)
 
     # ---- hooks
