@@ -354,5 +354,5 @@ def test_a_broken_check_is_our_fault_where_it_would_have_decided(
 
 
 def test_the_scope_hint_names_the_usual_reason() -> None:
-    """Tokens of an SDK sign-in hold no custom scope (facts/tokens.md 4.6)."""
+    """Tokens of an SDK sign-in hold no custom scope."""
     assert "aws.cognito.signin.user.admin" in str(denial(ADMIN, context()).hint)

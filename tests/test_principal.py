@@ -121,7 +121,7 @@ def test_groups_are_an_array_of_strings(claimed: object, groups: tuple[str, ...]
     ids=["machine", "username-null", "username", "another-subject", "id-token"],
 )
 def test_a_machine_is_its_own_client(changes: dict[str, Any], *, machine: bool) -> None:
-    """Client credentials: `sub` equals `client_id` and nobody is named (facts/tokens.md 4.5)."""
+    """Client credentials: `sub` equals `client_id` and nobody is named."""
     assert principal(ACCESS, **changes).is_machine is machine
 
 

@@ -17,8 +17,8 @@ __all__ = ["MAX_DEPTH", "Malformed", "b64url_decode", "json_object"]
 # objects (3 levels) and triggers add a few; RFC 8259 section 9 leaves the bound to the reader.
 MAX_DEPTH = 32
 
-# Arrays and objects of a document. The claims and scopes that triggers add end at 5,000 characters
-# (facts/tokens.md 4.8), and empty arrays side by side are what costs a reader most for its length.
+# Arrays and objects of a document. The claims and scopes that triggers add end at 5,000 characters,
+# and empty arrays side by side are what costs a reader most for its length.
 MAX_CONTAINERS = 1024
 
 # The last character of a 2- or 3-character group has 4 or 2 bits that no octet uses; only zeros

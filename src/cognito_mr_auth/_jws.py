@@ -19,8 +19,8 @@ from .errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
 __all__ = ["MAX_HEADER_CHARS", "MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
 
-# Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters
-# (facts/tokens.md 4.8). API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
+# Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
+# API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
 MAX_TOKEN_CHARS = 16 * 1024
 MAX_KID_CHARS = 256
 # The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.

@@ -32,7 +32,7 @@ __all__ = [
 FLIGHT_SECONDS = 5.0
 # Below API Gateway's 29 s and most clients' 10 s by far; a caller that waits longer is lost anyway.
 PATIENCE_SECONDS = 2.0
-# Between the median of a healthy fetch (30 to 100 ms) and what a person notices (facts 9.2).
+# Between the median of a healthy fetch (30 to 100 ms) and what a person notices.
 HEDGE_SECONDS = 0.2
 # A forged kid costs a waiting thread; 32 of them are below the smallest usual pool (anyio: 40).
 MAX_SEEKERS = 32

@@ -145,7 +145,7 @@ class Principal:
 
     @property
     def is_machine(self) -> bool:
-        """Whether this is an app client on its own (client credentials, facts/tokens.md 4.5)."""
+        """Whether this is an app client on its own (client credentials, RFC 6749 4.4)."""
         is_access = self.token_use == "access"
         return is_access and self.subject == self.client_id and "username" not in self._claims
 

@@ -1,4 +1,4 @@
-"""The outcome matrix of facts 2.11: each cause, put to each kind of event, gets exactly its answer."""
+"""The outcome matrix: each cause, put to each kind of event, gets exactly its answer."""
 
 from __future__ import annotations
 

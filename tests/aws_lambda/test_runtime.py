@@ -188,7 +188,7 @@ def form_of(scene: Scene) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_good_token_is_let_in(scene: Scene, kind: str) -> None:
-    """The client posts exactly the answer of facts 2.3 to 2.9, as a response."""
+    """The client posts exactly the answer of its kind, as a response."""
     good = token(scene.pool, "good")
     outcome = scene.api.invoke(with_token(kind, good))
     assert outcome.what == "response", outcome.body

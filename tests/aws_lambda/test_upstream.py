@@ -644,7 +644,7 @@ def verifier(pool: FakeUserPool) -> Verifier:
 
 
 def stringified(context: dict[str, Any]) -> dict[str, str]:
-    """What API Gateway makes of a context's values: "1", "true", "value" (facts 2.3)."""
+    """What API Gateway makes of a context's values: "1", "true", "value"."""
     return {
         name: str(value).lower() if value is True or value is False else str(value)
         for name, value in context.items()

@@ -34,7 +34,7 @@ def test_a_missing_package_names_the_extra(absent: str) -> None:
     """Without click or rich, importing the command line says what to install."""
     code = f"import sys; sys.modules[{absent!r}] = None; import cognito_mr_auth.cli"
     told = _python("-c", code).stderr.splitlines()[-1]
-    assert told == f"ImportError: the command line needs {absent}: pip install cognito-mr-auth[cli]"
+    assert told == f'ImportError: the command line needs {absent}: pip install "cognito-mr-auth[cli]"'
 
 
 def test_the_library_does_not_load_it() -> None:

@@ -167,7 +167,7 @@ class Judge:
                     assert spent or case.blurred, "R4: more flights than the budget"
             assert out.url in case.permits[out.flight], f"R: {out.url} was asked for {cause}"
             rests = case.model.left(out.url, now) and not case.model.rests[out.url].parked
-            if rests and out.flight in case.seeks and not case.blurred:
+            if rests and out.flight in case.seeks and not case.blurred and not out.flight.everywhere:
                 assert not out.flight.answers, "R6: a resting endpoint was asked after an answer"
         foreground = [out for out in asked if not out.background and not out.flight.everywhere]
         assert len(foreground) <= 1, "R2: a hedged flight asks one after the other"
@@ -260,15 +260,14 @@ class Judge:
 
     def _took(self, case: Case, out: Out, doc: Doc | None) -> bool:
         """A clock went forth and back over the deadline: either will do. Was it taken?"""
-        ages = {each["url"]: each["age"] for each in self._health(case)["endpoints"]}
         failures = {each["url"]: each["failures"] for each in self._health(case)["endpoints"]}
         if doc is not None and doc.usable:
-            return bool(ages[out.url] == elapsed(self.world.clock(), out.begun))
+            return out.answered
         return bool(failures[out.url] > case.model.rests[out.url].failures)
 
     def _took_note(self, case: Case, out: Out, doc: Doc | None, failure: FetchFailed | None) -> None:
         now, model = self.world.clock(), case.model
-        if doc is not None and model.hear(out.url, out.begun, doc):
+        if doc is not None and model.hear(out.url, out.begun, doc, now):
             case.heard.append(out.number)
             case.set_back = case.troubled = case.confirmed = False
             return

@@ -122,14 +122,14 @@ class Model:
         age = min((elapsed(now, each.begun) for each in standing), default=MAX_STALE)
         return View(row(age), keys, frozenset(quarantined))
 
-    def hear(self, url: str, begun: Instant, doc: Doc) -> bool:
-        """K1, K4: an endpoint has answered; False when that is a failed fetch."""
+    def hear(self, url: str, begun: Instant, doc: Doc, now: Instant) -> bool:
+        """K1, K4, R7: an endpoint has answered; False when that is a failed fetch."""
         if not doc.usable:
             if doc.exposed:
                 self.burnt[url] = Said(begun, {}, doc.exposed)
             return False
         held = self.words.get(url)
-        if held is None or held.begun[1] <= begun[1]:
+        if held is None or elapsed(now, begun) <= elapsed(now, held.begun):
             self.words[url] = Said(begun, doc.usable, doc.exposed)
             self.burnt.pop(url, None)
         self.file = dict(self.words)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
+from cognito_mr_auth._flight import ANSWERED
 from cognito_mr_auth._snapshot import FetchFailed, Record
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
@@ -69,8 +70,14 @@ class Out:
         self.background = background
         self.begun: Instant = work._ask.begun
         self.flight = work._ask.flight
+        self._ask = work._ask
         self.late = False  # its flight's deadline has passed
         self.counted = False  # and was told as a failure
+
+    @property
+    def answered(self) -> bool:
+        """Whether the library took what came back for an answer."""
+        return bool(self._ask.state == ANSWERED)
 
 
 class World:

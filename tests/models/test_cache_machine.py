@@ -201,7 +201,7 @@ class Cache(RuleBasedStateMachine):
         for world, out in zip(self.worlds, (first, second), strict=True):
             world.land(out, FetchFailed("connect") if doc is None else served(doc))
         if doc is not None:
-            self.model.hear(first.url, first.begun, doc)
+            self.model.hear(first.url, first.begun, doc, self.clock())
 
     @precondition(lambda self: self.worlds[0].outs)
     @rule(

@@ -44,6 +44,13 @@ def test_every_rule_has_a_bug() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_the_design_page_lists_every_rule() -> None:
+    """Who meets a letter in a comment finds what it says in docs/design.md, once."""
+    page = (PROJECT / "docs" / "design.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([A-Z][0-9]?) \| .+ \|$", page, re.MULTILINE)
+    assert sorted(rows) == sorted(RULES)
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.rule}-{bug.name}")
 def test_the_bug_has_its_place(bug: Any) -> None:
     """Its text stands once in its file, the change leaves Python behind, and its tests exist."""

@@ -19,7 +19,7 @@ Token = tuple[str, str]
 """What to expect it as, "access" or "id", and its text."""
 
 
-# --- Cognito's shapes (facts/tokens.md 4)
+# --- Cognito's shapes
 
 GROUPS = ["ops", "admin", "us-west-2_Fake00001_Google"]
 TRIGGER: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """API Gateway as a Lambda authorizer meets it: routes, ARNs, IAM's verdict, and the authorizer cache.
 
-Owns the tests' own reading of AWS's documents (facts/lambda-authorizers.md 2.1 to 2.6 and 2.11). It
-shares no line and no idea of matching with the package: what both would get wrong, no test would see.
+Owns the tests' own reading of AWS's documents. It shares no line and no idea of
+matching with the package: what both would get wrong, no test would see.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Authorizer = Callable[[dict[str, Any], Any], Any]
 KINDS: tuple[Kind, ...] = ("rest-token", "rest-request", "http-1.0", "http-2.0")
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-MAX_RESOURCE = 512  # characters of one ARN in a returned document (facts 2.3)
-MAX_METHOD_ARN = 1600  # bytes of a request's ARN; beyond it the client gets 414 (facts 2.3)
+MAX_RESOURCE = 512  # characters of one ARN in a returned document
+MAX_METHOD_ARN = 1600  # bytes of a request's ARN; beyond it the client gets 414
 API = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/prod/"
 
 
@@ -254,7 +254,7 @@ def policy_of(answer: object, kind: Kind) -> tuple[Statement, ...]:
     """The statements of an authorizer's answer.
 
     Raises:
-        Refused: API Gateway would not take the answer (facts 2.3, 2.5, 2.6).
+        Refused: API Gateway would not take the answer.
     """
     if not isinstance(answer, dict) or not {"principalId", "policyDocument"} <= answer.keys():
         raise Refused("an answer has a principalId and a policyDocument")

@@ -1,8 +1,8 @@
 """The golden Lambda events of tests/aws_lambda/events: loaded, copied, and given a token.
 
-One file per event kind, written from AWS's guides (shared/facts/lambda-authorizers.md, 2.1 to 2.9),
-plus "proxy-*" for plain handlers. In a file the token is the word TOKEN. Nothing here imports the
-library, so an event is never shaped by the code that it tests.
+One file per event kind, written from AWS's guides, plus "proxy-*" for plain handlers. In a file the
+token is the word TOKEN. Nothing here imports the library, so an event is never shaped by the code
+that it tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each kind of API is told, for each outcome: the matrix of facts 2.11, as a table.
+"""What each kind of API is told, for each outcome: the matrix of outcomes, as a table.
 
 Owns the forms of answers. `refuse` is for no token and bad ones, `forbid` for a good token that may not
 do this, `admit` for the rest. An outage has no form: it stays the error that it is, since a Deny would

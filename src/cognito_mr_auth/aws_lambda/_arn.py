@@ -1,4 +1,4 @@
-"""The ARN of the method or route that is called, and what a policy document may name (facts 2.3).
+"""The ARN of the method or route that is called, and what a policy document may name.
 
 Owns its parts. An ARN is built from the parts of one that API Gateway gave, and nothing that a client
 chose gets into it unescaped.

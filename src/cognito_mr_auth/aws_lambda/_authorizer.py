@@ -29,7 +29,7 @@ from ._told import Options, told
 
 __all__ = ["Authorizer", "Unauthorized"]
 
-# AppSync and AWS IoT hand on what a client sent, most often without a scheme (facts 2.7, 2.9).
+# AppSync and AWS IoT hand on what a client sent, most often without a scheme.
 _BARE = frozenset({"appsync", "iot"})
 
 

@@ -1,4 +1,4 @@
-"""What an authorizer tells the API behind it about a principal, by names that the user chose (facts 2.3).
+"""What an authorizer tells the API behind it about a principal, by names that the user chose.
 
 Owns the names and the form of their values: flat scalars, which API Gateway makes strings of, or for
 HTTP APIs with payload 2.0 JSON as it is. The other way round stands in `_upstream`.

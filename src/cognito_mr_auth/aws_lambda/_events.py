@@ -1,4 +1,4 @@
-"""The events of authorizers: which kind one is, and the request that it tells of (facts 2.1 to 2.9).
+"""The events of authorizers: which kind one is, and the request that it tells of.
 
 Owns the shapes. What a client chose (headers, cookies, query, token) never decides the kind.
 """

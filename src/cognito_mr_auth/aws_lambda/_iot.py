@@ -1,4 +1,4 @@
-"""AWS IoT's custom authorizers: the policy documents of a principal, and the answer's form (facts 2.9).
+"""AWS IoT's custom authorizers: the policy documents of a principal, and the answer's form.
 
 Owns the template's placeholders. A value that could widen an ARN or a topic filter is refused, never
 escaped: MQTT and IAM have different wildcards, and a device that is turned away finds out at once.

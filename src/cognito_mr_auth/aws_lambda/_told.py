@@ -23,7 +23,7 @@ from ._iot import IotPolicy, IotPolicySource
 
 __all__ = ["Options", "Told", "told"]
 
-# The API Gateway cache's default, and the least that a Cognito access token can live (facts 4.8).
+# The API Gateway cache's default, and the least that a Cognito access token can live.
 DEFAULT_TTL_S = 300
 # "Lambda authorizers" (AppSync): the cache's time is at most an hour.
 MAX_TTL_S = 3600

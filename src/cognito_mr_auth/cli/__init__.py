@@ -9,7 +9,7 @@ try:
     import click  # noqa: F401 - asked for here, where its absence can be explained
     import rich  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ImportError(f"the command line needs {error.name}: pip install cognito-mr-auth[cli]") from error
+    raise ImportError(f'the command line needs {error.name}: pip install "cognito-mr-auth[cli]"') from error
 
 from ._app import main
 

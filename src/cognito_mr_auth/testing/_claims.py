@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-# What a sign-in through the SDK gets, and nothing else (facts/tokens.md 4.6).
+# What a sign-in through the SDK gets, and nothing else (AWS: "Scopes, M2M, and resource servers").
 SDK_SCOPE: Final = "aws.cognito.signin.user.admin"
 # Scopes of a resource server have the form "identifier/name"; machines get only such ones.
 MACHINE_SCOPE: Final = "orders/read"

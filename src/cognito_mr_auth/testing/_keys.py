@@ -21,7 +21,7 @@ from typing import Final, Literal
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-# Cognito's own size (facts/tokens.md 4.1; AWS: "2048-bit RSA").
+# Cognito's own size (AWS: "2048-bit RSA").
 KEY_SIZE_BITS: Final = 2048
 # Cognito's kids are standard base64 of 32 bytes: 44 characters that end in "=".
 KID_BYTES: Final = 32
