@@ -55,7 +55,7 @@ class Case:
         self.model = model
         self.visits: list[tuple[Visit, str, int, bool]] = []  # with kid, material, whether plausible
         self.permits: dict[Any, set[str]] = {}  # by flight: whom it may ask
-        self.seeks: set[Any] = set()  # the flights that began for an unknown kid
+        self.seeks: dict[Any, set[str]] = {}  # by flight for an unknown kid: who was at rest when it began
         self.heard: list[int] = []  # the numbers of the requests that were answered
         self.set_back = False  # a clock, over a limit that had been passed
         self.troubled = False  # somebody failed since the last answer
@@ -162,12 +162,12 @@ class Judge:
             if out.flight not in case.permits:
                 case.permits[out.flight] = set(case.model.urls) if case.blurred else may
                 if cause == SEEK:
-                    case.seeks.add(out.flight)
+                    case.seeks[out.flight] = case.model.at_rest(now)
                     spent = case.model.spend(now)
                     assert spent or case.blurred, "R4: more flights than the budget"
             assert out.url in case.permits[out.flight], f"R: {out.url} was asked for {cause}"
-            rests = case.model.left(out.url, now) and not case.model.rests[out.url].parked
-            if rests and out.flight in case.seeks and not case.blurred and not out.flight.everywhere:
+            rests = out.url in case.seeks.get(out.flight, ())
+            if rests and not case.blurred and not out.flight.everywhere:
                 assert not out.flight.answers, "R6: a resting endpoint was asked after an answer"
         foreground = [out for out in asked if not out.background and not out.flight.everywhere]
         assert len(foreground) <= 1, "R2: a hedged flight asks one after the other"

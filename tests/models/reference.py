@@ -129,7 +129,8 @@ class Model:
                 self.burnt[url] = Said(begun, {}, doc.exposed)
             return False
         held = self.words.get(url)
-        if held is None or elapsed(now, begun) <= elapsed(now, held.begun):
+        newer = held is None or held.begun[1] <= begun[1]  # unless that clock went back (R7)
+        if newer or elapsed(now, begun) <= elapsed(now, self.words[url].begun):
             self.words[url] = Said(begun, doc.usable, doc.exposed)
             self.burnt.pop(url, None)
         self.file = dict(self.words)
@@ -190,6 +191,10 @@ class Model:
         others = [url for url in self.urls if url not in parked] or self.urls
         soonest = min(self.left(url, now) for url in others)
         return {url for url in others if self.left(url, now) == soonest}
+
+    def at_rest(self, now: Instant) -> set[str]:
+        """R6: who is left alone now; parked ones are another matter (K5)."""
+        return {url for url, rest in self.rests.items() if self.left(url, now) and not rest.parked}
 
     def spare(self, awake: set[str], now: Instant) -> set[str]:
         """R6: who else a flight for an unknown kid may ask as long as nobody answers it."""
