@@ -163,6 +163,22 @@ def test_cancellation_passes_through_an_awaitable() -> None:
     asyncio.run(main())
 
 
+class _Forever:
+    """An awaitable that never has an answer."""
+
+    def __await__(self) -> Generator[object, None, object]:
+        while True:
+            yield None
+
+
+def test_a_coroutine_that_is_closed_without_a_loop_just_ends() -> None:
+    """A collector closes what a loop has left behind, and there is no task to ask then."""
+    steps = adrive(asking(_Forever()))
+    steps.send(None)
+    steps.close()
+    assert steps.cr_frame is None
+
+
 # --- Tasks, loops, cancellation
 
 

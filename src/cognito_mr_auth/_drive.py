@@ -83,17 +83,24 @@ async def _pause(future: Any, seconds: float) -> None:
 
 
 async def _outcome(awaitable: Any) -> object:
-    from asyncio import CancelledError, current_task
-
     try:
         return await awaitable
     except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
         return BROKEN
-    except CancelledError:
-        task = current_task()
-        if task is None or task.cancelling():
+    except BaseException as error:
+        if not _only_the_hooks(error):
             raise
-        return BROKEN  # something that the hook waited for was cancelled, and not this task
+        return BROKEN
+
+
+def _only_the_hooks(error: BaseException) -> bool:
+    """Whether something that the hook waited for was cancelled, and not this task."""
+    import asyncio
+
+    if not isinstance(error, asyncio.CancelledError):  # a coroutine that is closed has no loop to ask
+        return False
+    task = asyncio.current_task()
+    return task is not None and not task.cancelling()
 
 
 def together(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:

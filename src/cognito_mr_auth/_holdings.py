@@ -200,8 +200,7 @@ class Holdings:
             self.states[url] = rules.EndpointState()
             self.confirmed, self._ever = False, True
             # K4: by the request's start. The monotonic clock of a restored sandbox may have gone back (R7).
-            newer = held is None or held.begun[1] <= begun[1]
-            if held is None or newer or elapsed(now, begun) <= elapsed(now, held.begun):
+            if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._words[url] = _word(url, begun, document, raw)
                 self._burnt.pop(url, None)
             self._words.pop("", None)  # the first real word ends the seed (P)
