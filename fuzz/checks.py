@@ -15,10 +15,11 @@ from itertools import combinations
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier, policy
-from cognito_mr_auth import _key_file as key_file
-from cognito_mr_auth._holdings import Holdings
-from cognito_mr_auth._keys import Document, assemble, read_document
-from cognito_mr_auth._snapshot import FetchFailed, Key, Windows, Word
+from cognito_mr_auth._jwks.document import Document, read_document
+from cognito_mr_auth._jwks.key_set import Holdings
+from cognito_mr_auth._jwks.merge import assemble
+from cognito_mr_auth._jwks.model import FetchFailed, Key, Windows, Word
+from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeUserPool
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import errors
-from cognito_mr_auth._bearer import Inbound, Sources, find_token, refusal, split_subprotocols
+from cognito_mr_auth._web.bearer import Inbound, Sources, find_token, refusal, split_subprotocols
 
 DOCUMENT = "https://api.example.com/.well-known/oauth-protected-resource"
 

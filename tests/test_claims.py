@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 from support.refusals import CANARY, refused
 
-from cognito_mr_auth._claims import (
-    Expectations,
-    Span,
-    check_claims,
-    check_span,
-    time_span,
-)
-from cognito_mr_auth._snapshot import MAX_TIME
+from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._jwt.claims import Expectations, Span, check_claims, check_span, time_span
 from cognito_mr_auth.errors import ClaimRejected, TokenExpired, TokenNotYetValid
 from cognito_mr_auth.testing import REMOVE
 

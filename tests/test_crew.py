@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cognito_mr_auth._crew import (
+from cognito_mr_auth._remote.threads import (
     BUSY,
     FULL,
     MAX_BACKGROUND,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._drive import adrive, drive, together
-from cognito_mr_auth._hooks import BROKEN
+from cognito_mr_auth._runtime.hooks import BROKEN
+from cognito_mr_auth._runtime.run import adrive, drive, together
 from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
 
 LONG = 30.0

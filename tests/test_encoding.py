@@ -11,13 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.refusals import CANARY
 
-from cognito_mr_auth._encoding import (
-    MAX_CONTAINERS,
-    MAX_DEPTH,
-    Malformed,
-    b64url_decode,
-    json_object,
-)
+from cognito_mr_auth._base.encoding import MAX_CONTAINERS, MAX_DEPTH, Malformed, b64url_decode, json_object
 
 
 def encode(octets: bytes) -> bytes:

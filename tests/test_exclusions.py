@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth._exclusions import Exclusions
+from cognito_mr_auth._web.exclusions import Exclusions
 from cognito_mr_auth.errors import ConfigurationError
 
 

@@ -20,13 +20,7 @@ from support.crowd import outcome
 from support.fetches import landed
 
 from cognito_mr_auth import Principal, Verifier, events
-from cognito_mr_auth.errors import (
-    AuthError,
-    KeysUnavailable,
-    KeyUnknown,
-    SignatureInvalid,
-    TokenRejected,
-)
+from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown, SignatureInvalid, TokenRejected
 from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 KINDS = ("original", "replica", "updated")

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth import _network
-from cognito_mr_auth._fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, Fetcher, proxy_for, retry_after
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._remote import transport as _transport
+from cognito_mr_auth._remote.fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, Fetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
 URL = "http://127.0.0.1/jwks.json"
@@ -252,9 +252,9 @@ ADDRESSES = ["127.0.0.2", "127.0.0.1"]
 
 def connected(port: int) -> tuple[str, float]:
     """The address that a connection to a host with these two reaches, and the seconds that it takes."""
-    line = _network.Line(time.monotonic() + PATIENT)
+    line = _transport.Line(time.monotonic() + PATIENT)
     begun = time.monotonic()
-    stream = _network._Backend(line, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
+    stream = _transport._Backend(line, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
     seconds = time.monotonic() - begun
     reached: str = stream.get_extra_info("socket").getpeername()[0]
     stream.close()
@@ -285,10 +285,10 @@ def test_an_address_that_drops_packets_leaves_time_for_the_next(listener: socket
 
 def test_addresses_come_once() -> None:
     """The resolver's order is kept, and no address is tried twice."""
-    found = _network._addresses("localhost", 80)
+    found = _transport._addresses("localhost", 80)
     assert len(set(found)) == len(found) >= 1
-    assert _network._addresses("127.0.0.1", 80) == ["127.0.0.1"]
-    assert _network._addresses("a" * 64, 80) == []
+    assert _transport._addresses("127.0.0.1", 80) == ["127.0.0.1"]
+    assert _transport._addresses("a" * 64, 80) == []
 
 
 # --- A transport of the user's
@@ -468,7 +468,7 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
 
 def test_a_connection_made_too_late_is_hung_up() -> None:
     """Whoever asks to hang up while the connection is being made is heard once it stands."""
-    line = _network.Line(time.monotonic() + PATIENT)
+    line = _transport.Line(time.monotonic() + PATIENT)
     line.hang_up()
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -483,7 +483,7 @@ def test_a_connection_made_too_late_is_hung_up() -> None:
 
 def test_a_peer_that_left_first() -> None:
     """Hanging up a connection that is no longer one is no error."""
-    line = _network.Line(time.monotonic() + PATIENT)
+    line = _transport.Line(time.monotonic() + PATIENT)
     with socket.socket() as unconnected:
         line.hold(unconnected)
         line.hang_up()
@@ -642,9 +642,9 @@ def test_through_a_proxy(
         socket.create_server((address, 0), family=family) as server,
         _pump(server, secure.original.port, heads),
     ):
-        line = _network.Line(time.monotonic() + PATIENT)
+        line = _transport.Line(time.monotonic() + PATIENT)
         proxy = f"http://{login}{address}:{server.getsockname()[1]}"
-        transport = _network.Transport(line, secure.ssl_context, proxy)
+        transport = _transport.Transport(line, secure.ssl_context, proxy)
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert client.get(secure.original.url).status_code == 200
         line.let_go()
@@ -664,7 +664,7 @@ def test_through_a_proxy(
 )
 def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     """Scheme, host and port are taken from the URL; the login is not part of the address."""
-    transport = _network.Transport(_network.Line(0.0), ssl.create_default_context(), proxy)
+    transport = _transport.Transport(_transport.Line(0.0), ssl.create_default_context(), proxy)
     url = httpx.URL(origin.decode())
     found = transport._pool._proxy_url  # type: ignore[union-attr]
     assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)
@@ -685,8 +685,8 @@ def test_a_fetch_imports_nothing() -> None:
     """F: `prepare` has done so: a fork during an import on another thread leaves the child without it."""
     script = (
         "import sys, threading\n"
-        "from cognito_mr_auth._fetch import Fetcher\n"
-        "from cognito_mr_auth._snapshot import FetchFailed\n"
+        "from cognito_mr_auth._remote.fetch import Fetcher\n"
+        "from cognito_mr_auth._jwks.model import FetchFailed\n"
         "fetcher, url = Fetcher(), 'http://127.0.0.1:1/'\n"
         "fetcher.prepare([url])\n"
         "before = set(sys.modules)\n"

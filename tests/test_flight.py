@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._flight import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Ask, Flight
-from cognito_mr_auth._snapshot import Endpoint
+from cognito_mr_auth._jwks.model import Endpoint
+from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Ask, Flight
 
 QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab"]
 

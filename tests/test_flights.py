@@ -10,8 +10,8 @@ import pytest
 from support.rig import DOWN, Rig
 
 from cognito_mr_auth import UserPool, events
-from cognito_mr_auth._flights import Gear, _save_nothing
-from cognito_mr_auth._snapshot import FetchFailed, Record
+from cognito_mr_auth._jwks.model import FetchFailed, Record
+from cognito_mr_auth._remote.coordinator import Gear, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
 

@@ -11,7 +11,7 @@ import pytest
 from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._snapshot import Record, Windows
+from cognito_mr_auth._jwks.model import Record, Windows
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 from cognito_mr_auth.events import Event
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cognito_mr_auth import Verifier, _fork
+from cognito_mr_auth import Verifier
+from cognito_mr_auth._runtime import fork
 from cognito_mr_auth.testing import FakeUserPool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -53,7 +54,7 @@ def test_a_child_forgets() -> None:
     """Each tracked object forgets once in the child, twice in a grandchild, never in the parent."""
     one, other = Tracked(), Tracked()
     for each in (one, other, one):
-        _fork.track(each)
+        fork.track(each)
     assert in_child(lambda: (one.forgotten, other.forgotten)) == "(1, 1)"
     assert in_child(lambda: in_child(lambda: one.forgotten)) == "2"
     assert (one.forgotten, other.forgotten) == (0, 0)
@@ -62,11 +63,11 @@ def test_a_child_forgets() -> None:
 def test_tracking_keeps_nothing_alive() -> None:
     """An object that is gone is not told, nor remembered."""
     gone = Tracked()
-    _fork.track(gone)
-    before = len(_fork._tracked)
+    fork.track(gone)
+    before = len(fork._tracked)
     del gone
     gc.collect()
-    assert len(_fork._tracked) < before
+    assert len(fork._tracked) < before
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
-from cognito_mr_auth._bearer import Inbound
-from cognito_mr_auth._guard import Guard
+from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth._web.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 
 

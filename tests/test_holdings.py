@@ -9,7 +9,7 @@ import pytest
 from support.rig import Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._snapshot import Endpoint, FetchFailed, Record
+from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, Record
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 

@@ -13,8 +13,9 @@ import pytest
 from support.refusals import CANARY
 
 from cognito_mr_auth import Principal, errors, events, policy
-from cognito_mr_auth._drive import adrive, drive
-from cognito_mr_auth._hooks import Teller, is_async, require_policy, settle
+from cognito_mr_auth._runtime.dispatch import Teller
+from cognito_mr_auth._runtime.hooks import is_async, require_policy, settle
+from cognito_mr_auth._runtime.run import adrive, drive
 from cognito_mr_auth.principal import Issuer
 
 PRINCIPAL = Principal(

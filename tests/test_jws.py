@@ -9,7 +9,8 @@ import pytest
 from support.refusals import CANARY, refused
 from support.segments import segment
 
-from cognito_mr_auth._jws import (
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwt.compact import (
     MAX_HEADER_CHARS,
     MAX_HEADERS,
     MAX_KID_CHARS,
@@ -21,7 +22,6 @@ from cognito_mr_auth._jws import (
     split,
     verify_signature,
 )
-from cognito_mr_auth._keys import read_document
 from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 from cognito_mr_auth.testing import REMOVE, SigningKey
 

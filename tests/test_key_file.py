@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth import Verifier, _key_file, errors, events
-from cognito_mr_auth._key_file import MAX_FILE_BYTES, KeyFileError
-from cognito_mr_auth._snapshot import Record
+from cognito_mr_auth import Verifier, errors, events
+from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._remote import key_file as _key_file
+from cognito_mr_auth._remote.key_file import MAX_FILE_BYTES, KeyFileError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 POOL_ID = "us-west-2_EXAMPLE"

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._keys import (
+from cognito_mr_auth._base.clock import Instant
+from cognito_mr_auth._jwks.document import (
     MAX_DOCUMENT_BYTES,
     MAX_KEYS,
     MAX_KID_CHARS,
     Document,
-    assemble,
     read_document,
 )
-from cognito_mr_auth._snapshot import FetchFailed, Instant, Key, Snapshot, Windows, Word
+from cognito_mr_auth._jwks.merge import assemble
+from cognito_mr_auth._jwks.model import FetchFailed, Key, Snapshot, Windows, Word
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
 # Held, since the kit gives the material of a key that is gone to the next one.

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import UserPool, Verifier
-from cognito_mr_auth._options import MAX_STALE_LIMIT, TOKEN_USES, check_callables, check_options, windows
-from cognito_mr_auth._snapshot import Windows
+from cognito_mr_auth._config.options import (
+    MAX_STALE_LIMIT,
+    TOKEN_USES,
+    check_callables,
+    check_options,
+    windows,
+)
+from cognito_mr_auth._jwks.model import Windows
 from cognito_mr_auth.errors import ConfigurationError
 
 POOL = UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cognito_mr_auth import pool
-from cognito_mr_auth._partitions import REGION, dns_suffix, partition
+from cognito_mr_auth._base.partitions import REGION, dns_suffix, partition
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rig import WINDOWS
 
-from cognito_mr_auth import _refresh as rules
-from cognito_mr_auth._refresh import Budget, EndpointState
-from cognito_mr_auth._snapshot import NO_KEYS, Endpoint, Instant, Snapshot
+from cognito_mr_auth._base.clock import Instant
+from cognito_mr_auth._jwks import schedule as rules
+from cognito_mr_auth._jwks.model import NO_KEYS, Endpoint, Snapshot
+from cognito_mr_auth._jwks.schedule import Budget, EndpointState
 
 NOW: Instant = (10_000.0, 500.0)
 UPDATED = Endpoint("u", "updated", "us-west-2", loopback=False)

@@ -115,18 +115,19 @@ BAD = {
     "a test's file": "`test_nothing.py::test_x`",
     "a row": "`tests/test_jws.py::test_only_a_str_is_a_token[no such row]`",
     "a method of a test": "`tests/test_jws.py::Text::nothing`",
-    "a function": "[`_jws.nothing`](../src/cognito_mr_auth/_jws.py)",
-    "a private function": "`_jws.nothing`",
+    "a function": "[`_jwt.compact.nothing`](../src/cognito_mr_auth/_jwt/compact.py)",
+    "a private function": "`_jwt.compact.nothing`",
     "a method": "[`verifier.Verifier.nothing`](../src/cognito_mr_auth/verifier.py)",
-    "a module": "[`_nothing.f`](../src/cognito_mr_auth/_jws.py)",
+    "a module": "[`_nothing.f`](../src/cognito_mr_auth/_jwt/compact.py)",
     "a file": "[x](nothing.md)",
     "a place": "(tests/no_such_folder)",
     "a command": "`make nothing`",
 }
 GOOD = (
-    "`tests/test_jws.py::test_only_a_str_is_a_token[bytes]` `test_jws.py::Text` `_jws.parse` "
-    "[`verifier.Verifier._route`](../src/cognito_mr_auth/verifier.py) `_claims.check_claims()` "
-    "[`aws_lambda._authorizer.Authorizer`](../src/cognito_mr_auth/aws_lambda/_authorizer.py) "
+    "`tests/test_jws.py::test_only_a_str_is_a_token[bytes]` `test_jws.py::Text` `_jwt.compact.parse` "
+    "[`verifier.Verifier._route`](../src/cognito_mr_auth/verifier.py) `_jwt.claims.check_claims()` "
+    "[`aws_lambda._authorizer.authorizer.Authorizer`]"
+    "(../src/cognito_mr_auth/aws_lambda/_authorizer/authorizer.py) "
     "tests/test_jws.py, `tests/support/*.py`. `make test` "
     "[x](design.md#threads) [y](https://example.com/x) `verifier.verify(token)` `x.py`"
 )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import Verifier, errors
-from cognito_mr_auth._settings import VARIABLES, json_value, verifier_from
+from cognito_mr_auth._config.environment import VARIABLES, json_value, verifier_from
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 

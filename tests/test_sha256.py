@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from cognito_mr_auth._sha256 import sha256
+from cognito_mr_auth._base.digest import sha256
 
 # In a process of its own: which library hashes is decided once.
 _BEFORE_AND_AFTER = """
-from cognito_mr_auth import _sha256
+from cognito_mr_auth._base import digest as _sha256
 sizes = [0, 1, 63, 64, 1000, 9000]
 first = [_sha256.sha256(bytes(size)).hex() for size in sizes]
 import hashlib
@@ -22,7 +22,8 @@ print(*first)
 """
 _NOTHING_IMPORTED = """
 import sys
-from cognito_mr_auth import Verifier, _sha256
+from cognito_mr_auth import Verifier
+from cognito_mr_auth._base import digest as _sha256
 there = set(sys.modules)  # whatever watches this process may have brought more
 for _ in range(100):
     _sha256.sha256(b"")
@@ -32,7 +33,7 @@ assert (_sha256._fresh is not None) == ("hashlib" in there)
 _HALF_IMPORTED = """
 import sys, types
 sys.modules["hashlib"] = types.ModuleType("hashlib")
-from cognito_mr_auth import _sha256
+from cognito_mr_auth._base import digest as _sha256
 assert _sha256.sha256(b"").hex().startswith("e3b0c442") and _sha256._fresh is None
 """
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.refusals import refused
 
 from cognito_mr_auth import ANY_CLIENT, Verifier, errors, policy
-from cognito_mr_auth._claims import Expectations, check_claims
+from cognito_mr_auth._jwt.claims import Expectations, check_claims
 from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
 
 NOW = 1_800_000_000.0

@@ -8,8 +8,8 @@ import pytest
 from support.rig import DOWN, WINDOWS, Caller, Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._refresh import MAX_SEEKERS
-from cognito_mr_auth._snapshot import FetchFailed, Record
+from cognito_mr_auth._jwks.model import FetchFailed, Record
+from cognito_mr_auth._jwks.schedule import MAX_SEEKERS
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 HOUR = 3600.0

@@ -23,11 +23,12 @@ import httpx
 import pytest
 from support.fetches import alive
 
-from cognito_mr_auth import Principal, Verifier, _sha256, policy
-from cognito_mr_auth._crew import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, Crew
-from cognito_mr_auth._jws import MAX_HEADERS
-from cognito_mr_auth._refresh import FLIGHT_SECONDS
-from cognito_mr_auth._verified import Verified
+from cognito_mr_auth import Principal, Verifier, policy
+from cognito_mr_auth._base import digest as _digest
+from cognito_mr_auth._jwks.schedule import FLIGHT_SECONDS
+from cognito_mr_auth._jwt.compact import MAX_HEADERS
+from cognito_mr_auth._remote.threads import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, Crew
+from cognito_mr_auth._runtime.token_cache import Verified
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
@@ -379,7 +380,7 @@ def test_the_switch_of_hash_libraries_is_seen_by_nobody() -> None:
         return [function(text) for text in texts]
 
     for _ in range(25):
-        loader = SourceFileLoader("a_fresh_copy", _sha256.__file__)
+        loader = SourceFileLoader("a_fresh_copy", _digest.__file__)
         spec = spec_from_loader(loader.name, loader)
         assert spec is not None
         fresh = module_from_spec(spec)  # which has not decided yet

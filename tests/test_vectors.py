@@ -17,10 +17,10 @@ from support.refusals import refused
 from support.vectors import load, rs256_profile
 
 from cognito_mr_auth import Verifier
-from cognito_mr_auth._encoding import Malformed, json_object
-from cognito_mr_auth._jws import Jws, open_jws, parse, verify_signature
-from cognito_mr_auth._keys import Document, read_document
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._base.encoding import Malformed, json_object
+from cognito_mr_auth._jwks.document import Document, read_document
+from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwt.compact import Jws, open_jws, parse, verify_signature
 from cognito_mr_auth.errors import (
     AlgorithmNotAllowed,
     KeyUnknown,

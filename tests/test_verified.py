@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._verified import MAX_CACHED_CHARS, MIN_CACHED_CHARS, Verified
+from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS, MIN_CACHED_CHARS, Verified
 
 
 class Text(str):

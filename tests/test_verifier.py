@@ -16,7 +16,7 @@ from support.refusals import CANARY, refused
 from support.verdicts import at_once
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, events, policy
-from cognito_mr_auth._verified import MAX_CACHED_CHARS
+from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
 from cognito_mr_auth.testing import MALFORMED, REMOVE, FakeClock, FakeUserPool, SigningKey
 from cognito_mr_auth.verifier import WARM_TOGETHER
 

@@ -25,7 +25,12 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cognito_mr_auth import Verifier, _claims, _encoding, _jws, _sha256, _verified, principal, verifier
+from cognito_mr_auth import Verifier, principal, verifier
+from cognito_mr_auth._base import digest as _digest
+from cognito_mr_auth._base import encoding
+from cognito_mr_auth._jwt import claims as _claims
+from cognito_mr_auth._jwt import compact as _compact
+from cognito_mr_auth._runtime import token_cache
 from cognito_mr_auth.testing import FakeUserPool
 
 from ._result import Result, Row, plain
@@ -48,7 +53,7 @@ class Scene:
         self.pool = FakeUserPool()
         self.first = self.pool.access_token()
         self.tokens = [self.pool.access_token(claims={"n": number}) for number in range(count)]
-        self.parsed = [_jws.parse(token) for token in self.tokens]
+        self.parsed = [_compact.parse(token) for token in self.tokens]
         self.key = self.pool.offline_verifier().signing_key(self.tokens[0]).public
 
     def fresh(self, cache_size: int = 1024) -> Verifier:
@@ -106,34 +111,34 @@ def parts_of(scene: Scene) -> dict[str, Part]:
     """The path's parts, from first to last."""
     token, jws = scene.tokens[0], scene.parsed[0]
     halves = [
-        [_encoding.b64url_decode(half.encode()) for half in each.split(".")[1:]] for each in scene.tokens
+        [encoding.b64url_decode(half.encode()) for half in each.split(".")[1:]] for each in scene.tokens
     ]
     found = scene.fresh()
     route = found._routes[scene.pool.issuer("original")]  # noqa: SLF001
-    cache, headers, digest = found._verified, found._headers, _sha256.sha256(token.encode())  # noqa: SLF001
+    cache, headers, digest = found._verified, found._headers, _digest.sha256(token.encode())  # noqa: SLF001
     keys = [number.to_bytes(8, "big") for number in range(len(scene.tokens))]
     now, who = time.time(), found.verify(token)
     entry: Any = (who, None, None, None)
     return {
-        "digest of the token": (_verified, "sha256", in_order(keys), lambda: cache.digest(token)),
+        "digest of the token": (token_cache, "sha256", in_order(keys), lambda: cache.digest(token)),
         "base64 of payload and signature": (
-            _jws,
+            _compact,
             "_decoded",
             in_order([half for pair in halves for half in pair]),
-            lambda: [_encoding.b64url_decode(each.encode()) for each in token.split(".")[1:]],
+            lambda: [encoding.b64url_decode(each.encode()) for each in token.split(".")[1:]],
         ),
         "strict JSON": (
-            _jws,
+            _compact,
             "json_object",
             in_order([each.payload for each in scene.parsed]),
-            lambda: _encoding.json_object(halves[0][0]),
+            lambda: encoding.json_object(halves[0][0]),
         ),
-        "parsing in all": (verifier, "parse", in_order(scene.parsed), lambda: _jws.parse(token, headers)),
+        "parsing in all": (verifier, "parse", in_order(scene.parsed), lambda: _compact.parse(token, headers)),
         "RSA and its digest": (
             verifier,
             "verify_signature",
             always(None),
-            lambda: _jws.verify_signature(jws, scene.key),
+            lambda: _compact.verify_signature(jws, scene.key),
         ),
         "claims": (
             verifier,
@@ -147,16 +152,16 @@ def parts_of(scene: Scene) -> dict[str, Part]:
             always(who),
             lambda: principal.principal_from_payload(jws.payload, route.issuer, "us-west-2_Example"),
         ),
-        "keeping it": (_verified.Verified, "keep", always(None), lambda: cache.keep(digest, entry)),
+        "keeping it": (token_cache.Verified, "keep", always(None), lambda: cache.keep(digest, entry)),
     }
 
 
 def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0915 - that is its point
     """Every check of the path in a single function, for tokens without lists, objects and escapes."""
     kids, cache, routes = made._headers.kids, made._verified, made._routes  # noqa: SLF001
-    wall, monotonic, scan = time.time, time.monotonic, _encoding._scan  # noqa: SLF001
+    wall, monotonic, scan = time.time, time.monotonic, encoding._scan  # noqa: SLF001
     new, put = object.__new__, object.__setattr__
-    padding, hashed, sha256 = PKCS1v15(), Prehashed(SHA256()), _sha256.sha256
+    padding, hashed, sha256 = PKCS1v15(), Prehashed(SHA256()), _digest.sha256
 
     def octets_of(text: bytes) -> bytes:
         if 43 in text or 47 in text or 61 in text:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from . import _scope as asgi
-from ._bearer import GUARD, PRINCIPAL, Answer
-from ._guard import Guard, Options
-from ._scope import App, Receive, Scope, Send
+from ._web import asgi_scope as asgi
+from ._web.asgi_scope import App, Receive, Scope, Send
+from ._web.bearer import GUARD, PRINCIPAL, Answer
+from ._web.guard import Guard, Options
 from .errors import AuthError
 from .policy import Policy
 from .principal import Principal

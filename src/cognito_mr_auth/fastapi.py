@@ -24,12 +24,12 @@ try:
 except ImportError as error:
     raise ImportError('FastAPI is missing: pip install "cognito-mr-auth[fastapi]"') from error
 
-from . import _openapi as openapi
-from . import _scope as asgi
 from . import policy as policies
-from ._bearer import PRINCIPAL, Answer, Inbound
-from ._guard import Guard, Options
-from ._hooks import require_policy
+from ._runtime.hooks import require_policy
+from ._web import asgi_scope as asgi
+from ._web import openapi
+from ._web.bearer import PRINCIPAL, Answer, Inbound
+from ._web.guard import Guard, Options
 from .errors import AuthError, ConfigurationError
 from .policy import Policy
 from .principal import Principal

@@ -12,14 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
-from ._snapshot import MAX_TIME
-from .errors import (
-    AuthenticationTooOld,
-    AuthError,
-    CheckUnavailable,
-    ConfigurationError,
-    PolicyDenied,
-)
+from ._base.clock import MAX_TIME
+from .errors import AuthenticationTooOld, AuthError, CheckUnavailable, ConfigurationError, PolicyDenied
 from .principal import Principal
 
 __all__ = [

@@ -12,8 +12,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from ._partitions import REGION, dns_suffix, partition
-from ._snapshot import Endpoint
+from ._base.partitions import REGION, dns_suffix, partition
+from ._jwks.model import Endpoint
 from .errors import ConfigurationError
 from .principal import Issuer
 

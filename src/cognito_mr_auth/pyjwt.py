@@ -21,8 +21,8 @@ except ImportError as error:
         'cognito_mr_auth.pyjwt needs PyJWT: pip install "cognito-mr-auth[pyjwt]"', name="jwt"
     ) from error
 
-from ._guard import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S
-from ._snapshot import Key
+from ._jwks.model import Key
+from ._web.guard import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S
 from .errors import (
     AlgorithmNotAllowed,
     AuthError,

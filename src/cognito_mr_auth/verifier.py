@@ -11,24 +11,26 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Self
 
-from . import _saved as saved
-from ._claims import Expectations, Span, check_claims, check_span, in_time
-from ._crew import Crew
-from ._drive import adrive, drive, together
-from ._fetch import Fetcher
-from ._fork import track
-from ._hooks import Hook, OnEvent, Teller, is_async, require_policy, require_sync, settle
-from ._jws import Headers, Jws, parse, verify_signature
-from ._options import check_callables, check_options, windows
-from ._refresh import FLIGHT_SECONDS, PATIENCE_SECONDS
-from ._snapshot import Clock, Instant, Key
-from ._verified import Verified
+from ._base.clock import Clock, Instant
+from ._config.options import check_callables, check_options, windows
+from ._jwks.model import Key
+from ._jwks.schedule import FLIGHT_SECONDS, PATIENCE_SECONDS
+from ._jwt.claims import Expectations, Span, check_claims, check_span, in_time
+from ._jwt.compact import Headers, Jws, parse, verify_signature
+from ._remote import persistence as saved
+from ._remote.fetch import Fetcher
+from ._remote.remote_key_set import Gear, KeyStore, Patience
+from ._remote.threads import Crew
+from ._runtime.dispatch import OnEvent, Teller
+from ._runtime.fork import track
+from ._runtime.hooks import Hook, is_async, require_policy, require_sync, settle
+from ._runtime.run import adrive, drive, together
+from ._runtime.token_cache import Verified
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
 from .principal import Issuer, Principal, principal_from_payload
-from .store import Gear, KeyStore, Patience
 
 if TYPE_CHECKING:
     import ssl
@@ -145,9 +147,9 @@ class Verifier:
         Raises:
             ConfigurationError: naming the variable that is missing or wrong.
         """
-        from . import _settings  # the one upward import of the house (DESIGN)
+        from ._config import environment  # only those who call this pay for it
 
-        return _settings.verifier_from(cls, os.environ)
+        return environment.verifier_from(cls, os.environ)
 
     # -- verification ---------------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ._bearer import GUARD, PRINCIPAL, Answer
-from ._environ import inbound, status_line, without_body
-from ._guard import Guard, Options
+from ._web.bearer import GUARD, PRINCIPAL, Answer
+from ._web.guard import Guard, Options
+from ._web.wsgi_environ import inbound, status_line, without_body
 from .errors import AuthError
 from .policy import Policy
 from .principal import Principal

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._expiry import REASON, until_expiry
+from cognito_mr_auth._web.socket_expiry import REASON, until_expiry
 
 SOON_S = 0.02
 NEVER_S = 3600.0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth.aws_lambda._context import DEFAULT, MAX_CONTEXT_CHARS, Context, flat_groups
+from cognito_mr_auth.aws_lambda._authorizer.context import DEFAULT, MAX_CONTEXT_CHARS, Context, flat_groups
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
 

@@ -12,7 +12,7 @@ import pytest
 from support.lambda_events import with_token
 
 from cognito_mr_auth.aws_lambda import Authorizer
-from cognito_mr_auth.aws_lambda._iot import IotPolicy, principal_id
+from cognito_mr_auth.aws_lambda._authorizer.iot import IotPolicy, principal_id
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 

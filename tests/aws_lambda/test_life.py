@@ -13,7 +13,7 @@ import pytest
 from support.lambda_events import with_token
 
 from cognito_mr_auth.aws_lambda import Authorizer, warm_up
-from cognito_mr_auth.aws_lambda._life import patience
+from cognito_mr_auth.aws_lambda._lifecycle import patience
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 

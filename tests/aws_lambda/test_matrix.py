@@ -14,7 +14,7 @@ from support.refusals import CANARY
 from cognito_mr_auth import UserPool, Verifier, errors, policy
 from cognito_mr_auth.aws_lambda import Authorizer, Unauthorized
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
-from cognito_mr_auth.testing._malformed import MALFORMED as MALFORMED_TOKENS
+from cognito_mr_auth.testing._tokens.malformed import MALFORMED as MALFORMED_TOKENS
 
 FAKE = FakeUserPool(clock=FakeClock())
 VERIFIER = FAKE.offline_verifier()

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from support.lambda_events import event, with_token, without_token
 
-from cognito_mr_auth import _key_file, errors
-from cognito_mr_auth._snapshot import Record
+from cognito_mr_auth import aws_lambda, errors
+from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.aws_lambda import Unauthorized
-from cognito_mr_auth.aws_lambda._ready import VARIABLES, build
+from cognito_mr_auth.aws_lambda._authorizer.environment import VARIABLES, build
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -38,7 +39,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pool's keys in a file, so that no test but those of `warm` asks anybody."""
     path = tmp_path_factory.mktemp("baked") / "keys.json"
     record = Record(NOWHERE, time.time(), json.dumps(POOL.jwks()).encode())
-    _key_file.write(str(path), POOL.user_pool_id, [record], [NOWHERE])
+    key_file.write(str(path), POOL.user_pool_id, [record], [NOWHERE])
     return path
 
 
@@ -326,7 +327,7 @@ def test_warm(
         path = tmp_path / "keys.json"
         if at_hand:
             record = Record(url, time.time(), json.dumps(POOL.jwks()).encode())
-            _key_file.write(str(path), POOL.user_pool_id, [record], [url])
+            key_file.write(str(path), POOL.user_pool_id, [record], [url])
         changes = {"COGNITO_JWKS_URLS": url, "COGNITO_BAKED_KEY_FILE": str(path)}
         if initialization is not None:
             changes["AWS_LAMBDA_INITIALIZATION_TYPE"] = initialization
@@ -345,7 +346,7 @@ def test_warm_for_one_pool_of_two(at_hand: int, ready: Ready, keys: Path) -> Non
             path = keys.with_name(f"{at_hand}-{pool.user_pool_id}.json")
             if len(members) < at_hand:
                 record = Record(url, time.time(), json.dumps(pool.jwks()).encode())
-                _key_file.write(str(path), pool.user_pool_id, [record], [url])
+                key_file.write(str(path), pool.user_pool_id, [record], [url])
             member = {"user_pool_id": pool.user_pool_id, "client_ids": [pool.client_id]}
             members.append(member | {"jwks_urls": url, "baked_key_file": str(path)})
         ready.base = {"COGNITO_USER_POOLS": json.dumps(members)}
@@ -621,6 +622,11 @@ def test_a_missing_variable_fails_the_look_up() -> None:
     out, error = run(program, {})
     assert out == ""
     assert error.startswith("cognito_mr_auth.errors.ConfigurationError: COGNITO_USER_POOL_ID is not set")
+
+
+def test_no_other_name_is_made_up() -> None:
+    """Only the handler and the promised names are made when they are asked for."""
+    assert not hasattr(aws_lambda, "Handler")
 
 
 def test_a_failed_look_up_is_not_remembered(ready: Ready) -> None:

@@ -13,8 +13,8 @@ from support.lambda_events import event as golden
 from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
-from cognito_mr_auth.aws_lambda._proxy import requires
-from cognito_mr_auth.store import Patience
+from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth.aws_lambda._proxy.requires import requires
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 KINDS = ("rest", "http-1.0", "http-2.0", "function-url", "alb", "alb-multi-value", "websocket-connect")

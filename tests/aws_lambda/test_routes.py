@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import policy
-from cognito_mr_auth.aws_lambda._routes import RouteTable
+from cognito_mr_auth.aws_lambda._authorizer.routes import RouteTable
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth.aws_lambda._shapes import Entry, Segments, covers, meets, reach, resolve, text
+from cognito_mr_auth.aws_lambda._authorizer.segments import (
+    Entry,
+    Segments,
+    covers,
+    meets,
+    reach,
+    resolve,
+    text,
+)
 
 SEGMENTS = st.lists(st.sampled_from(["a", "b", None]), min_size=1, max_size=4).map(tuple)
 ENTRIES = st.builds(

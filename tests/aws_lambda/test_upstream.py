@@ -12,8 +12,8 @@ from support.lambda_events import event as golden
 from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, policy
-from cognito_mr_auth.aws_lambda._authorizer import Authorizer
-from cognito_mr_auth.aws_lambda._upstream import principal_from_event, still_valid
+from cognito_mr_auth.aws_lambda._authorizer.authorizer import Authorizer
+from cognito_mr_auth.aws_lambda._proxy.upstream import principal_from_event, still_valid
 from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 

@@ -18,14 +18,14 @@ from rich.console import Console
 
 from cognito_mr_auth import errors, events
 from cognito_mr_auth.cli import main
-from cognito_mr_auth.cli._demo import MAX_PHASE_SECONDS, perform
-from cognito_mr_auth.cli._demo_judge import Call, World
-from cognito_mr_auth.cli._demo_plan import KINDS, Phase, Plan, story
-from cognito_mr_auth.cli._demo_report import Board, Report
-from cognito_mr_auth.cli._demo_run import MakeVerifier, real_verifier
-from cognito_mr_auth.cli._demo_show import AsJson, AsLines, AsTable, choose
-from cognito_mr_auth.cli._demo_subject import Subject
-from cognito_mr_auth.cli._demo_tokens import FORGED, Shot, stream
+from cognito_mr_auth.cli._demo.command import MAX_PHASE_SECONDS, perform
+from cognito_mr_auth.cli._demo.judge import Call, World
+from cognito_mr_auth.cli._demo.plan import KINDS, Phase, Plan, story
+from cognito_mr_auth.cli._demo.report import Board, Report
+from cognito_mr_auth.cli._demo.run import MakeVerifier, real_verifier
+from cognito_mr_auth.cli._demo.show import AsJson, AsLines, AsTable, choose
+from cognito_mr_auth.cli._demo.subject import Subject
+from cognito_mr_auth.cli._demo.tokens import FORGED, Shot, stream
 from cognito_mr_auth.testing import FakeUserPool
 
 SHORT = Plan((Phase("one", 0.2), Phase("two", 0.2, cold="second")), rate=50.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cognito_mr_auth import errors
-from cognito_mr_auth.cli._demo_judge import Call, World, fault, key_could_be_had
-from cognito_mr_auth.cli._demo_plan import KINDS
-from cognito_mr_auth.cli._demo_tokens import Shot
+from cognito_mr_auth.cli._demo.judge import Call, World, fault, key_could_be_had
+from cognito_mr_auth.cli._demo.plan import KINDS
+from cognito_mr_auth.cli._demo.tokens import Shot
 
 ALL, ONE, NONE = frozenset(KINDS), frozenset({"replica"}), frozenset[str]()
 

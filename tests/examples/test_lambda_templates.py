@@ -19,15 +19,18 @@ from cfnlint.decode import decode, decode_str
 from support.lambda_events import with_token, without_token
 from support.run import PROJECT
 
-from cognito_mr_auth import UserPool, _key_file, _settings
-from cognito_mr_auth._snapshot import Record
-from cognito_mr_auth.aws_lambda import Authorizer, _ready
+from cognito_mr_auth import UserPool
+from cognito_mr_auth._config import environment as _environment
+from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._remote import key_file
+from cognito_mr_auth.aws_lambda import Authorizer
+from cognito_mr_auth.aws_lambda._authorizer import environment as _ready
 from cognito_mr_auth.testing import FakeUserPool
 
 LAMBDA = PROJECT / "examples" / "lambda"
 TEMPLATE, TERRAFORM = LAMBDA / "template.yaml", LAMBDA / "http_api.tf"
 HANDLER = "cognito_mr_auth.aws_lambda.handler"
-KNOWN = _settings.VARIABLES | _ready.VARIABLES
+KNOWN = _environment.VARIABLES | _ready.VARIABLES
 # Where multi-Region replication is to be had; cfn-lint knows where its resource types exist.
 REGIONS = ["us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1"]
 # The shortest life of a Cognito access token is 5 minutes: a cached answer outlives it by no more.
@@ -246,7 +249,7 @@ def keys_at(path: Path) -> str:
     """A key file with the pool's keys, as build_zip.py bakes one; its path."""
     [url, *_] = [each.url for each in UserPool(POOL.user_pool_id, client_ids=[POOL.client_id]).endpoints]
     words = [Record(url, time.time(), json.dumps(POOL.jwks()).encode())]
-    _key_file.write(str(path), POOL.user_pool_id, words, [url])
+    key_file.write(str(path), POOL.user_pool_id, words, [url])
     return str(path)
 
 

@@ -21,9 +21,9 @@ from faults.endpoints import How
 from support.fetches import alive, landed
 
 from cognito_mr_auth import UserPool, Verifier, events
-from cognito_mr_auth._drive import drive
+from cognito_mr_auth._remote.remote_key_set import KeyStore
+from cognito_mr_auth._runtime.run import drive
 from cognito_mr_auth.errors import AuthError, KeysUnavailable
-from cognito_mr_auth.store import KeyStore
 from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0

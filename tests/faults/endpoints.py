@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cognito_mr_auth.testing._endpoint import FakeEndpoint
-from cognito_mr_auth.testing._exchange import Exchange
-from cognito_mr_auth.testing._faults import Action, Fault
-from cognito_mr_auth.testing._release import Release
+from cognito_mr_auth.testing._endpoints.endpoint import FakeEndpoint
+from cognito_mr_auth.testing._endpoints.exchange import Exchange
+from cognito_mr_auth.testing._endpoints.faults import Action, Fault
+from cognito_mr_auth.testing._endpoints.release import Release
 
 How = Callable[[FakeEndpoint], None]
 """Makes an endpoint misbehave from now on."""

@@ -11,9 +11,9 @@ from faults.endpoints import act
 from support.fetches import landed
 
 from cognito_mr_auth import Verifier, events
-from cognito_mr_auth.testing._exchange import Exchange
-from cognito_mr_auth.testing._faults import Action, jwks_body
-from cognito_mr_auth.testing._release import Release
+from cognito_mr_auth.testing._endpoints.exchange import Exchange
+from cognito_mr_auth.testing._endpoints.faults import Action, jwks_body
+from cognito_mr_auth.testing._endpoints.release import Release
 
 CYCLE = HOUR / 3
 DAYS_LONG = 12 * HOUR

@@ -13,9 +13,9 @@ import pytest
 from faults.cell import HANGS, Fault, Place, State, check_cell, states
 from faults.endpoints import How, before_tls, dripping, greet, mode
 
-from cognito_mr_auth._fetch import Fetcher
-from cognito_mr_auth.testing._exchange import Exchange
-from cognito_mr_auth.testing._release import Release
+from cognito_mr_auth._remote.fetch import Fetcher
+from cognito_mr_auth.testing._endpoints.exchange import Exchange
+from cognito_mr_auth.testing._endpoints.release import Release
 
 pytestmark = pytest.mark.needs("trustme")
 

@@ -14,7 +14,7 @@ import pytest
 from faults.cell import HANGS, SOON, Fault, Place, State, check_cell, states
 from faults.endpoints import PIECE
 
-from cognito_mr_auth._network import Line, _Stream
+from cognito_mr_auth._remote.transport import Line, _Stream
 
 BROKEN, TOO_LARGE = "broken-transport", "body-too-large"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth.errors import KeysUnavailable
 
 from .reference import (

@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
-from cognito_mr_auth._flight import ANSWERED
-from cognito_mr_auth._snapshot import FetchFailed, Record
+from cognito_mr_auth._jwks.model import FetchFailed, Record
+from cognito_mr_auth._jwks.refresh import ANSWERED
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
-from cognito_mr_auth.testing._keys import SigningKey
+from cognito_mr_auth.testing._tokens.keys import SigningKey
 
 from .reference import Doc, Instant
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cognito_mr_auth import Principal, UserPool, policy
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth.errors import (
     AuthError,
     PolicyDenied,

@@ -12,8 +12,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cognito_mr_auth import UserPool, _key_file
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth import UserPool
+from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._remote import key_file as _key_file
 
 from .judge import Case, Judge
 from .profile import machine

@@ -19,8 +19,8 @@ from oracle.judges import DECODERS, bench
 from support.segments import octets_of
 from support.vectors import halves, load, rs256_profile
 
-from cognito_mr_auth._jws import Jws, open_jws, verify_signature
-from cognito_mr_auth._keys import read_document
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwt.compact import Jws, open_jws, verify_signature
 from cognito_mr_auth.errors import TokenRejected
 from cognito_mr_auth.testing import FakeUserPool
 

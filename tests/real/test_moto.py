@@ -19,12 +19,7 @@ from moto.server import ThreadedMotoServer
 from support.refusals import refused
 
 from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, events
-from cognito_mr_auth.errors import (
-    ClaimRejected,
-    ConfigurationError,
-    IssuerUnknown,
-    KeysUnavailable,
-)
+from cognito_mr_auth.errors import ClaimRejected, ConfigurationError, IssuerUnknown, KeysUnavailable
 
 REGION = "us-west-2"
 PASSWORD = "Corr3ct-horse!"

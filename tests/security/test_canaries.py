@@ -289,7 +289,8 @@ def test_an_awaited_hook_that_fails_shows_nothing(options: dict[str, Any]) -> No
 def kept(verifier: Verifier, text: str) -> None:
     """A verifier that has refused a token holds nothing of it (C3).
 
-    The header is remembered as it came where the signature was valid; it holds no claim (`_jws.Headers`).
+    The header is remembered as it came where the signature was valid; it holds no claim
+    (`_jwt.compact.Headers`).
     """
     header, _, rest = text.partition(".")
     held = [each for each in walk(vars(verifier), {}) if each != header]

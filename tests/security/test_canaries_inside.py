@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._bearer import Inbound
-from cognito_mr_auth._jws import Jws, parse
-from cognito_mr_auth._snapshot import NO_KEYS, Record, Word
-from cognito_mr_auth.aws_lambda._events import Reading, Request, read
-from cognito_mr_auth.aws_lambda._proxy_events import Call
-from cognito_mr_auth.aws_lambda._upstream import _Handed
+from cognito_mr_auth._jwks.model import NO_KEYS, Record, Word
+from cognito_mr_auth._jwt.compact import Jws, parse
+from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth.aws_lambda._authorizer.events import Reading, Request, read
+from cognito_mr_auth.aws_lambda._proxy.events import Call
+from cognito_mr_auth.aws_lambda._proxy.upstream import _Handed
 from cognito_mr_auth.testing import FakeUserPool
 
 CANARY = "c4n4ry7Wren"

@@ -12,7 +12,7 @@ from support.segments import segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, errors
-from cognito_mr_auth._claims import MAX_TIME
+from cognito_mr_auth._jwt.claims import MAX_TIME
 from cognito_mr_auth.errors import (
     AuthError,
     ClaimRejected,

@@ -16,9 +16,9 @@ from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, errors
-from cognito_mr_auth._encoding import MAX_DEPTH
-from cognito_mr_auth._keys import read_document
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._base.encoding import MAX_DEPTH
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth.errors import AuthError, TokenMalformed
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 

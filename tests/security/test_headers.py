@@ -11,7 +11,7 @@ from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, Verifier, errors
-from cognito_mr_auth._jws import MAX_HEADERS
+from cognito_mr_auth._jwt.compact import MAX_HEADERS
 from cognito_mr_auth.errors import AlgorithmNotAllowed, AuthError, KeyUnknown, TokenMalformed
 from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool, SigningKey
 

@@ -13,10 +13,10 @@ from support.segments import octets_of, segment
 from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, policy
-from cognito_mr_auth._bearer import Inbound, Sources, find_token
-from cognito_mr_auth._claims import MAX_TIME
-from cognito_mr_auth._keys import read_document
-from cognito_mr_auth._snapshot import FetchFailed
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwt.claims import MAX_TIME
+from cognito_mr_auth._web.bearer import Inbound, Sources, find_token
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
     CredentialsMissing,

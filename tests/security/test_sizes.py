@@ -13,11 +13,11 @@ import pytest
 from support.segments import segment
 
 from cognito_mr_auth import Verifier, errors
-from cognito_mr_auth._bearer import Inbound, Sources, find_token
-from cognito_mr_auth._jws import MAX_HEADER_CHARS, MAX_TOKEN_CHARS
-from cognito_mr_auth._keys import MAX_DOCUMENT_BYTES, MAX_KEYS, read_document
-from cognito_mr_auth._snapshot import FetchFailed
-from cognito_mr_auth._verified import MAX_CACHED_CHARS
+from cognito_mr_auth._jwks.document import MAX_DOCUMENT_BYTES, MAX_KEYS, read_document
+from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwt.compact import MAX_HEADER_CHARS, MAX_TOKEN_CHARS
+from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
+from cognito_mr_auth._web.bearer import Inbound, Sources, find_token
 from cognito_mr_auth.errors import AuthError, CredentialsMissing, RequestMalformed, TokenMalformed
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._flights import Gear
-from cognito_mr_auth._snapshot import Endpoint, FetchFailed, Key, Record, Windows
+from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, Key, Record, Windows
+from cognito_mr_auth._remote.coordinator import Gear
+from cognito_mr_auth._remote.remote_key_set import KeyStore, Patience, Wait
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.events import Event
-from cognito_mr_auth.store import KeyStore, Patience, Wait
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 WINDOWS = Windows(900.0, 3600.0, 86400.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from cognito_mr_auth.testing._release import Release
+from cognito_mr_auth.testing._endpoints.release import Release
 
 
 def test_whoever_comes_after_the_release_is_let_go_too() -> None:

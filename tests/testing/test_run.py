@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.run import DEADLINE_S, running
 
-from cognito_mr_auth import _settings
+from cognito_mr_auth._config import environment
 from cognito_mr_auth.testing import _run
 
 PYTHON = [sys.executable, "-c"]
@@ -103,9 +103,9 @@ def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
 def test_every_variable_that_is_read_is_set_or_unset() -> None:
     """No variable of Verifier.from_env() is left to chance."""
     given = {
-        _settings.PREFIX + name for name in ("USER_POOL_ID", "CLIENT_IDS", "REPLICA_REGIONS", "JWKS_URLS")
+        environment.PREFIX + name for name in ("USER_POOL_ID", "CLIENT_IDS", "REPLICA_REGIONS", "JWKS_URLS")
     }
-    assert given | set(_run._UNWANTED) == _settings.VARIABLES
+    assert given | set(_run._UNWANTED) == environment.VARIABLES
     assert not given & set(_run._UNWANTED)
 
 

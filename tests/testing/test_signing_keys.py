@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from cognito_mr_auth.testing import FakeUserPool, SigningKey
-from cognito_mr_auth.testing._keys import RESERVE, Reserve
+from cognito_mr_auth.testing._tokens.keys import RESERVE, Reserve
 
 
 def number(text: str) -> int:

@@ -13,22 +13,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._authorizer import Authorizer, Unauthorized
-from ._life import warm_up
+from ._authorizer.authorizer import Authorizer, Unauthorized
+from ._lifecycle import warm_up
 
 __all__ = ["Authorizer", "Unauthorized", "principal_from_event", "requires", "still_valid", "warm_up"]
 
 # Beyond the authorizer, which needs none of it, and the milliseconds count: a cold start waits for imports.
-_LATER = {"principal_from_event": "_upstream", "requires": "_proxy", "still_valid": "_upstream"}
+_LATER = {
+    "principal_from_event": "_proxy.upstream",
+    "requires": "_proxy.requires",
+    "still_valid": "_proxy.upstream",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name == "handler":
         import os
 
-        from . import _ready
+        from ._authorizer import environment
 
-        made: Any = _ready.build(os.environ)
+        made: Any = environment.build(os.environ)
     elif name in _LATER:
         from importlib import import_module
 

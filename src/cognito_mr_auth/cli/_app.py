@@ -10,7 +10,7 @@ import logging
 
 import click
 
-from ._demo import demo
+from ._demo.command import demo
 from ._input import looks_like_token
 from ._inspect import inspect
 from ._keys_fetch import keys

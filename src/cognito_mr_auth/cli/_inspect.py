@@ -10,8 +10,9 @@ from typing import IO, Any, Final
 
 import click
 
-from cognito_mr_auth import _jws, errors
-from cognito_mr_auth._encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth import errors
+from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth._jwt import compact
 
 from ._input import read_token, token_argument
 from ._options import Exit, json_option
@@ -33,7 +34,7 @@ def inspect(token_file: IO[bytes], as_json: bool) -> None:
     """
     token = read_token(token_file)
     try:
-        header, payload, _, _ = _jws.split(token)
+        header, payload, _, _ = compact.split(token)
         parts = {"header": _part(header, "header"), "claims": _part(payload, "payload")}
     except errors.TokenRejected as error:
         show_refusal(error, as_json=as_json)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, errors, events
-from cognito_mr_auth._key_file import KeyFileError, read
+from cognito_mr_auth._remote.key_file import KeyFileError, read
 
 from ._options import Exit, json_option, pool_options, usage_errors
 from ._text import echo_json, safe

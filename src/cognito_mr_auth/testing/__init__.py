@@ -10,13 +10,13 @@ This module is the index; nothing here is imported by the library itself.
 from __future__ import annotations
 
 from ._clock import FakeClock
-from ._endpoint import FakeEndpoint
-from ._endpoints import FakeEndpoints
-from ._faults import FAULTS
-from ._keys import SigningKey
-from ._malformed import MALFORMED
-from ._mint import REMOVE, TokenOptions
+from ._endpoints.endpoint import FakeEndpoint
+from ._endpoints.endpoints import FakeEndpoints
+from ._endpoints.faults import FAULTS
 from ._pool import FakeUserPool
+from ._tokens.keys import SigningKey
+from ._tokens.malformed import MALFORMED
+from ._tokens.mint import REMOVE, TokenOptions
 
 __all__ = [
     "FAULTS",

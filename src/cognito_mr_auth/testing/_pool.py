@@ -1,7 +1,7 @@
 """FakeUserPool: a user pool that exists only in the test's process.
 
 Owns the pool's configuration, its keys and what its methods mint. It must never open a socket:
-serving is `_endpoints`' job.
+serving is `_endpoints.endpoints`' job.
 """
 
 from __future__ import annotations
@@ -10,21 +10,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
-from cognito_mr_auth._partitions import dns_suffix as suffix_of
+from cognito_mr_auth._base.partitions import dns_suffix as suffix_of
 
-from ._claims import (
-    MACHINE_SCOPE,
-    SDK_SCOPE,
-    Moment,
-    User,
-    access_claims,
-    id_claims,
-    machine_claims,
-)
-from ._endpoints import FakeEndpoints
-from ._keys import SigningKey, new_kid
-from ._malformed import damaged
-from ._mint import Draft, IssuerKind, Part, Signer, TokenOptions, compact, merged
+from ._endpoints.endpoints import FakeEndpoints
+from ._tokens.claims import MACHINE_SCOPE, SDK_SCOPE, Moment, User, access_claims, id_claims, machine_claims
+from ._tokens.keys import SigningKey, new_kid
+from ._tokens.malformed import damaged
+from ._tokens.mint import Draft, IssuerKind, Part, Signer, TokenOptions, compact, merged
 
 if TYPE_CHECKING:
     from cognito_mr_auth import UserPool, Verifier

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Self
 
-from cognito_mr_auth._settings import PREFIX
+from cognito_mr_auth._config.environment import PREFIX
 from cognito_mr_auth.errors import ConfigurationError
 
 from ._pool import FakeUserPool

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cognito_mr_auth import Verifier, errors
-from cognito_mr_auth import _scope as scopes
-from cognito_mr_auth._hooks import require_policy
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._web import asgi_scope as scopes
 from cognito_mr_auth.asgi import CognitoAuthMiddleware, permit, refusal
 from cognito_mr_auth.policy import Policy
 

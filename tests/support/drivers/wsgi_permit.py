@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from cognito_mr_auth import Verifier, errors
-from cognito_mr_auth._environ import status_line
-from cognito_mr_auth._hooks import require_policy
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._web.wsgi_environ import status_line
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.wsgi import CognitoAuthMiddleware, permit, principal_of, refusal
 

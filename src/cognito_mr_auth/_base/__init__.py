@@ -1,0 +1,1 @@
+"""Leaves: strict text and JSON, digests, moments, partitions. Imports nothing of ours."""

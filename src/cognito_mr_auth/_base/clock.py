@@ -1,0 +1,35 @@
+"""Moments on two clocks, and what lies between them (R7).
+
+Owns the one rule for an interval. Never reads a clock itself.
+"""
+
+from collections.abc import Callable
+
+__all__ = ["MAX_TIME", "Clock", "Instant", "elapsed"]
+
+Instant = tuple[float, float]
+"""(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
+
+
+# 9999-12-31T23:59:59Z, the last second that datetime knows: milliseconds and garbage lie beyond, and an int
+# there need not even fit a float (S4).
+MAX_TIME = 253402300799
+
+
+Clock = Callable[[], Instant]
+"""The one source of time: a callable that gives both readings at once."""
+
+
+def elapsed(now: Instant, then: Instant) -> float:
+    """Seconds from `then` to `now`, the larger of both clocks' readings (R7).
+
+    A wall clock set back hides time, a monotonic one stands still in a frozen sandbox: whichever
+    saw more time pass is believed, so that neither makes a key look younger than it is.
+    """
+    wall = now[0] - then[0]
+    monotonic = now[1] - then[1]
+    if wall > monotonic:
+        return wall
+    if monotonic >= wall:
+        return monotonic
+    return float("inf")  # a broken clock's NaN: nothing is young, so nothing is trusted

@@ -1,0 +1,1 @@
+"""A verifier's settings: checked options, environment variables."""

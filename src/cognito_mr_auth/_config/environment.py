@@ -1,0 +1,231 @@
+"""A verifier from environment variables, for Lambda functions and containers (floor 4).
+
+Owns the variables' names and forms. Reads a mapping that it is given; an empty variable is an error
+and never ANY_CLIENT, and no variable sends key requests anywhere but to loopback.
+
+    COGNITO_USER_POOL_ID     required, such as us-west-2_EXAMPLE
+    COGNITO_CLIENT_IDS       required, separated by commas; or ANY_CLIENT
+    COGNITO_REPLICA_REGIONS  separated by commas
+    COGNITO_ISSUERS          of original, replica, updated, separated by commas
+    COGNITO_AUDIENCE         resource identifier of access tokens (RFC 8707)
+    COGNITO_KEY_FILE         path of the persisted key set
+    COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
+    COGNITO_JWKS_URLS        one URL on loopback, for tests
+
+    COGNITO_USER_POOLS       several pools, in place of all above: a JSON array of objects
+    COGNITO_TOKEN_USE        access (default), id or any
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from cognito_mr_auth._base.encoding import Malformed, json_object
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.pool import ANY_CLIENT, UserPool
+
+V = TypeVar("V")
+
+__all__ = [
+    "PREFIX",
+    "VARIABLES",
+    "excerpt",
+    "items",
+    "json_value",
+    "option_of",
+    "refuse_unknown",
+    "string_list",
+    "text",
+    "verifier_from",
+]
+
+PREFIX = "COGNITO_"
+
+# Variable -> the option of UserPool that it sets, which is also the name of a member of COGNITO_USER_POOLS.
+_POOL = {
+    "USER_POOL_ID": "user_pool_id",
+    "CLIENT_IDS": "client_ids",
+    "REPLICA_REGIONS": "replica_regions",
+    "ISSUERS": "issuers",
+    "AUDIENCE": "audience",
+    "KEY_FILE": "key_file",
+    "BAKED_KEY_FILE": "baked_key_file",
+    "JWKS_URLS": "jwks_urls",
+}
+_LISTS = frozenset({"client_ids", "replica_regions", "issuers"})
+_REQUIRED = ("user_pool_id", "client_ids")
+_POOLS, _TOKEN_USE = f"{PREFIX}USER_POOLS", f"{PREFIX}TOKEN_USE"
+
+VARIABLES = frozenset({_POOLS, _TOKEN_USE} | {PREFIX + name for name in _POOL})
+"""Every variable that is read here."""
+
+# The one way to say ANY_CLIENT here: spelled out, and alone.
+_ANY_CLIENT = "ANY_CLIENT"
+# How much of what somebody wrote stands in a message: enough for a slip, too little for a secret.
+_SHOWN_CHARS = 20
+_OPTION = re.compile(r"[a-z_]+")
+
+
+def verifier_from(kind: Callable[..., V], environment: Mapping[str, str]) -> V:
+    """The verifier that the variables describe.
+
+    Raises:
+        ConfigurationError: naming the variable that is missing or wrong.
+    """
+    several = _POOLS in environment
+    pools = _several(environment) if several else [_one(environment)]
+    use = text(environment, _TOKEN_USE) if _TOKEN_USE in environment else "access"
+    problem = ""
+    try:
+        return kind(*pools, token_use=use)
+    except ConfigurationError as error:
+        problem = str(error)
+    blamed = {"token_use": _TOKEN_USE}.get(option_of(problem))
+    raise ConfigurationError(f"{blamed or (_POOLS if several else f'{PREFIX}* variables')}: {problem}")
+
+
+def _one(environment: Mapping[str, str]) -> UserPool:
+    """The pool of the variables that stand for one."""
+    options: dict[str, Any] = {}
+    for name, option in _POOL.items():
+        if PREFIX + name in environment or option in _REQUIRED:
+            options[option] = (items if option in _LISTS else text)(environment, PREFIX + name)
+    if options["client_ids"] == [_ANY_CLIENT]:
+        options["client_ids"] = ANY_CLIENT
+    variables = {option: PREFIX + name for name, option in _POOL.items()}
+    return _pool(options, lambda option: variables.get(option, f"{PREFIX}* variables"))
+
+
+def _several(environment: Mapping[str, str]) -> list[UserPool]:
+    """The pools of COGNITO_USER_POOLS."""
+    for name in _POOL:
+        if PREFIX + name in environment:
+            raise ConfigurationError(f"{_POOLS}: {PREFIX}{name} is set too; say it there, or here, once")
+    found = json_value(_POOLS, text(environment, _POOLS))
+    if not isinstance(found, list) or not found:
+        raise ConfigurationError(f"{_POOLS}: give a JSON array of objects, one for each user pool")
+    return [_member(f"{_POOLS}[{number}]", each) for number, each in enumerate(found)]
+
+
+def _member(where: str, given: object) -> UserPool:
+    if not isinstance(given, dict):
+        raise ConfigurationError(f"{where}: give a JSON object")
+    refuse_unknown(where, given, tuple(_POOL.values()))
+    for option in _REQUIRED:
+        if option not in given:
+            raise ConfigurationError(f"{where}: {option} is missing")
+    options = {option: _value(where, option, value) for option, value in given.items()}
+    return _pool(options, lambda _: where)
+
+
+def _value(where: str, option: str, value: object) -> Any:
+    if option == "client_ids" and value == _ANY_CLIENT:
+        return ANY_CLIENT
+    if option in _LISTS:
+        return string_list(f"{where}: {option}", value)
+    if isinstance(value, str) or (option == "jwks_urls" and isinstance(value, dict)):
+        return value
+    raise ConfigurationError(f"{where}: {option} is no JSON string")
+
+
+def _pool(options: Mapping[str, Any], variable: Callable[[str], str]) -> UserPool:
+    """The pool of these options; `variable` says what to blame for one of them."""
+    problem = ""
+    try:
+        return _checked(options)
+    except ConfigurationError as error:
+        problem = str(error)
+    raise ConfigurationError(f"{variable(option_of(problem))}: {problem}")
+
+
+def _checked(options: Mapping[str, Any]) -> UserPool:
+    if options["client_ids"] is not ANY_CLIENT and _ANY_CLIENT in options["client_ids"]:
+        raise ConfigurationError("client_ids: ANY_CLIENT stands alone")
+    pool = UserPool(**options)
+    # Whoever can set a variable must not choose whose keys are trusted.
+    if "jwks_urls" in options and not all(each.loopback for each in pool.endpoints):
+        raise ConfigurationError("jwks_urls may only point to loopback from a variable")
+    return pool
+
+
+# -- forms of a value, for the settings of adapters too ------------------------------------------
+
+
+def text(environment: Mapping[str, str], variable: str) -> str:
+    """A variable's value, without white space around it.
+
+    Raises:
+        ConfigurationError: it is not set, or empty.
+    """
+    value = environment.get(variable)
+    if value is None:
+        raise ConfigurationError(f"{variable} is not set")
+    if not value.strip():
+        raise ConfigurationError(f"{variable} is empty")
+    return value.strip()
+
+
+def items(environment: Mapping[str, str], variable: str) -> list[str]:
+    """The members of a variable's value, which commas separate.
+
+    Raises:
+        ConfigurationError: it is not set or empty, or a member is empty.
+    """
+    values = [value.strip() for value in text(environment, variable).split(",")]
+    if "" in values:
+        raise ConfigurationError(f"{variable} has an empty member")
+    return values
+
+
+def json_value(where: str, value: str) -> Any:
+    """What a JSON text says, read as strictly as a token (DESIGN S2).
+
+    Raises:
+        ConfigurationError: naming `where` and the fault, and nothing of the text.
+    """
+    fault = ""
+    try:
+        # One reader for all JSON, and it takes objects: so the text becomes the one member of one. A
+        # text that would close it early, or add to it, leaves no valid JSON or a second member.
+        whole = json_object(b'{"":%b}' % value.encode("utf-8", "surrogatepass"))
+        if len(whole) == 1:
+            return whole[""]
+        fault = "not one JSON value"
+    except Malformed as error:
+        fault = f"{error} (names and strings in double quotes, no comma at an end)"
+    raise ConfigurationError(f"{where}: {fault}")
+
+
+def string_list(where: str, value: object) -> list[str]:
+    """A JSON array of strings.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return value
+    raise ConfigurationError(f"{where} is no JSON array of strings")
+
+
+def refuse_unknown(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+    """A slip in a name must not leave a requirement out.
+
+    Raises:
+        ConfigurationError: naming the first member that is none of the known ones.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(f"{where}: no member {excerpt(name)}; there are {', '.join(known)}")
+
+
+def excerpt(value: str) -> str:
+    """What somebody wrote, quoted and cut, for a message."""
+    return repr(value if len(value) <= _SHOWN_CHARS else f"{value[:_SHOWN_CHARS]}...")
+
+
+def option_of(problem: str) -> str:
+    """The option that a constructor's message begins with, or a word that is none."""
+    found = _OPTION.match(problem)
+    return found[0] if found else ""

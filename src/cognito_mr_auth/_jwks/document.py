@@ -1,0 +1,195 @@
+"""A JWKS document to keys, and several endpoints' words to one set (DESIGN K1 to K4, S1, T3 to T5).
+
+Owns which public keys may be used at all and which key a `kid` means. Pure: no clock, lock or I/O.
+A document is data from the network: nothing in it is trusted to have a type.
+"""
+
+from binascii import Error, a2b_base64
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+
+from .model import NO_KEYS, FetchFailed, Key
+
+__all__ = ["MAX_DOCUMENT_BYTES", "MAX_KEYS", "Document", "read_document"]
+
+# Cognito serves two keys in about 0.9 KB, three or four in rotation; Nimbus stops at 50 KiB.
+MAX_DOCUMENT_BYTES = 64 * 1024
+MAX_KEYS = 32
+
+# RFC 7518 3.3 asks for 2048 bits; above 8192 a verification costs what an attacker would like.
+MIN_BITS, MAX_BITS = 2048, 8192
+# FIPS 186-5 5.1 bounds e from below by 2^16; a large e makes verification slow (1.8 ms at 2048 bit).
+MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
+MAX_KID_CHARS = 256
+
+# Members that must not be public (RFC 7518 6.3.2 for RSA, 6.4.1 for symmetric keys).
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+# Public halves whose private halves anyone can download: SHA-256 of the modulus (T4).
+_EMULATOR_KEYS = frozenset(
+    {
+        "60ececf17e149ab77be01dedd94c3fb8a0c33c70d4a78b1c3807b097c7c506be",  # moto
+        "c7136d7ffb62dffefcea2a9334ba1c0dec551884515aa204361e1953606fe3c6",  # cognito-local
+    }
+)
+
+
+class Document(NamedTuple):
+    """What a JWKS document holds: usable keys by kid, what was skipped and why, and its warnings.
+
+    `conflicts` are kids with two usable keys; `exposed` moduli whose private members are in it.
+    """
+
+    keys: Mapping[str, Key]
+    skipped: tuple[tuple[str, int], ...]
+    conflicts: frozenset[str]
+    exposed: frozenset[int]
+
+
+class _Skip(Exception):  # noqa: N818 - a signal inside this module
+    """This member is not a key for us; the reason is a fixed word."""
+
+
+def read_document(
+    raw: bytes,
+    *,
+    allow_emulators: bool = False,
+    known: Callable[[str], Key | None] = NO_KEYS.get,
+) -> Document:
+    """The keys of a JWKS document (RFC 7517 section 5): members we do not understand are skipped.
+
+    `known` gives the key held under a kid, whose object is kept when the material is the same.
+
+    Raises:
+        FetchFailed: when the whole document is unusable (`reason` is "document-...").
+    """
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise FetchFailed("document-too-large")
+    try:
+        members = json_object(raw).get("keys")
+    except Malformed:
+        members = None
+    if not isinstance(members, list):
+        raise FetchFailed("document-not-jwks")
+    if len(members) > MAX_KEYS:
+        raise FetchFailed("document-too-many-keys")
+    keys: dict[str, Key] = {}
+    skipped: dict[str, int] = {}
+    conflicts: set[str] = set()
+    exposed: set[int] = set()
+    for member in members:
+        try:
+            key = _read_member(member, exposed, known, allow_emulators=allow_emulators)
+            if keys.setdefault(key.kid, key).material != key.material:
+                conflicts.add(key.kid)
+        except _Skip as skip:
+            reason = skip.args[0]
+            skipped[reason] = skipped.get(reason, 0) + 1
+    usable = {
+        kid: key for kid, key in keys.items() if kid not in conflicts and key.material[0] not in exposed
+    }
+    return Document(
+        MappingProxyType(usable),
+        tuple(sorted(skipped.items())),
+        frozenset(conflicts),
+        frozenset(exposed),
+    )
+
+
+def _read_member(
+    member: object,
+    exposed: set[int],
+    known: Callable[[str], Key | None],
+    *,
+    allow_emulators: bool,
+) -> Key:
+    if not isinstance(member, dict):
+        raise _Skip("not-rsa")
+    leaks = not _PRIVATE.isdisjoint(member)
+    # Whoever reads this document can sign: the public half is burnt as well (T5), however
+    # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
+    burnt = _sloppy(member.get("n")) if leaks else ()
+    exposed.update(burnt)
+    if member.get("kty") != "RSA":
+        raise _Skip("not-rsa")
+    if leaks:
+        raise _Skip("private-members" if burnt else "number")
+    modulus, exponent = _number(member.get("n")), _number(member.get("e"))
+    kid = _check_metadata(member)
+    if not MIN_BITS <= modulus.bit_length() <= MAX_BITS or not modulus & 1:
+        raise _Skip("modulus")
+    if not MIN_EXPONENT < exponent < MAX_EXPONENT:
+        raise _Skip("exponent")
+    if not allow_emulators and _digest(modulus) in _EMULATOR_KEYS:
+        raise _Skip("emulator-key")
+    material = (modulus, exponent)
+    held = known(kid)
+    if held is not None and held.material == material:
+        return held  # the same object, so that cached tokens stand over a refresh (C2)
+    try:
+        return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
+    except ValueError:  # cryptography's own opinion of the numbers: an even exponent, so far
+        raise _Skip("exponent") from None
+
+
+def _digest(modulus: int) -> str:
+    hashing = Hash(SHA256())
+    hashing.update(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big"))
+    return hashing.finalize().hex()
+
+
+def _check_metadata(member: dict[str, Any]) -> str:
+    """The member's `kid`, if `kid`, `use`, `key_ops` and `alg` fit RS256 (RFC 7517 4.2 to 4.5)."""
+    kid = member.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARS:
+        raise _Skip("kid")
+    if member.get("alg", "RS256") != "RS256":
+        raise _Skip("alg")
+    if member.get("use", "sig") != "sig":
+        raise _Skip("use")
+    if "key_ops" in member:
+        operations = member["key_ops"]
+        if not isinstance(operations, list) or "verify" not in operations:
+            raise _Skip("key_ops")
+        # Texts, each once (RFC 7517 4.3); counting them one by one took a second of 48 KB.
+        if any(name.__class__ is not str for name in operations) or len(set(operations)) < len(operations):
+            raise _Skip("key_ops")
+    return kid
+
+
+def _number(text: object) -> int:
+    """A Base64urlUInt: minimal octets, no leading zero (RFC 7518 section 2)."""
+    octets = _octets(text)
+    if octets[0] == 0:
+        raise _Skip("number")
+    return int.from_bytes(octets, "big")
+
+
+def _octets(text: object) -> bytes:
+    if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
+        raise _Skip("number")
+    try:
+        octets = b64url_decode(text.encode("ascii"))
+    except Malformed:
+        octets = b""
+    if not octets:
+        raise _Skip("number")
+    return octets
+
+
+def _sloppy(text: object) -> tuple[int, ...]:
+    """The number that a text may mean to anybody: either alphabet, padded or not; none if it has none."""
+    if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
+        return ()
+    try:  # this decoder leaves out what is not of its alphabet
+        octets = a2b_base64(text.rstrip("= \r\n").replace("-", "+").replace("_", "/") + "==")
+    except Error:
+        return ()
+    number = int.from_bytes(octets, "big")
+    return (number,) if number else ()

@@ -1,0 +1,147 @@
+"""The values that a pool's key store is made of: keys, words, snapshots (DESIGN K).
+
+Owns shapes alone. Nothing here changes after it was made, so a reader needs no lock (R8).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from cognito_mr_auth._base.clock import Instant
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+else:
+    # Annotations are no strings in this house's modules of values, and this floor knows no cryptography.
+    RSAPublicKey = Any
+
+__all__ = [
+    "NO_KEYS",
+    "Endpoint",
+    "FetchFailed",
+    "Key",
+    "KeySetConfig",
+    "Record",
+    "Snapshot",
+    "Windows",
+    "Word",
+]
+
+
+class Endpoint(NamedTuple):
+    """One place that serves the pool's JWKS, for the issuer of that kind and Region."""
+
+    url: str
+    kind: str
+    region: str
+    loopback: bool
+
+
+class KeySetConfig(Protocol):
+    """What the keys of one issuer are fetched by: a UserPool is one, and so may other issuers be."""
+
+    @property
+    def user_pool_id(self) -> str:
+        """What events and health name."""
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where its JWKS is served."""
+
+    @property
+    def seed(self) -> bytes | None:
+        """A JWKS document to begin with."""
+
+    @property
+    def key_file(self) -> str | None:
+        """The path of the persisted key set."""
+
+    @property
+    def baked_key_file(self) -> str | None:
+        """The path of a key set that is read and never written."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether no endpoint may ever be asked."""
+
+    @property
+    def insecure_emulator(self) -> bool:
+        """Whether emulators' public keys are taken."""
+
+
+class Key(NamedTuple):
+    """An RSA public key under its `kid`; `material` is (n, e), which is what makes keys the same."""
+
+    kid: str
+    material: tuple[int, int]
+    public: RSAPublicKey
+
+
+NO_KEYS: Mapping[str, Key] = MappingProxyType({})
+
+
+class Word(NamedTuple):
+    """What one endpoint last said (K1): `begun` is when the request for it began.
+
+    `conflicts` are kids that the document itself gives two keys; `exposed` are moduli whose private
+    members it served (T5). A word with no keys says nothing but its `exposed`. `ageless` marks the
+    seed of an offline pool. `raw` is the document as it came, for the key file.
+    """
+
+    url: str
+    begun: Instant
+    keys: Mapping[str, Key]
+    raw: bytes
+    conflicts: frozenset[str] = frozenset()
+    exposed: frozenset[int] = frozenset()
+    ageless: bool = False
+
+    def __repr__(self) -> str:
+        """Whose word it is; the document may hold a private key."""
+        return f"Word({self.url!r})"
+
+
+class Record(NamedTuple):
+    """A word as a key file keeps it: URL, wall time at which its request began, the body."""
+
+    url: str
+    begun: float
+    document: bytes
+
+    def __repr__(self) -> str:
+        """Whose it is; the document may hold a private key."""
+        return f"Record({self.url!r})"
+
+
+class Snapshot(NamedTuple):
+    """The union of the standing words at one moment (K1 to K3), and how long it needs no thought.
+
+    Within `calm_for` seconds of `made`, on both clocks, every known kid may be served as it is.
+    `begun` is the start of the newest word's request, None when no word with keys stands.
+    """
+
+    made: Instant
+    calm_for: float
+    begun: Instant | None
+    fresh_for: float
+    keys: Mapping[str, Key]
+    quarantined: Mapping[str, tuple[str, ...]]
+    recheck_in: float
+
+
+class Windows(NamedTuple):
+    """Ages of a key set, in seconds, at which the answer to "ask again?" changes (DESIGN R)."""
+
+    refresh_after: float
+    revalidate_after: float
+    max_stale: float
+
+
+class FetchFailed(Exception):  # noqa: N818 - it never leaves the library
+    """An endpoint gave no key set. `reason` is a fixed word; `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""One token: its parts, its signature, its claims. Pure."""

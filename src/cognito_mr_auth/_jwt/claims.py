@@ -1,0 +1,147 @@
+"""What a token's claims must say: times, use, client, audience (DESIGN O, S4 to S6).
+
+Owns these checks and their order. Pure: the moment comes in as an argument. Used on verified claims,
+and by R5 on unverified ones, where a refusal only saves a fetch.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth.errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
+
+__all__ = ["Expectations", "Span", "check_claims", "check_span", "time_span"]
+
+_NO_TEXT = "is required and must be a non-empty string"
+_CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"
+
+
+class Expectations(NamedTuple):
+    """What one pool of one verifier accepts. `client_ids` is None for ANY_CLIENT."""
+
+    token_use: str
+    client_ids: frozenset[str] | None
+    audience: str | None
+    leeway: float
+
+
+Span = tuple[float, float]
+"""The moments between which a token is valid, leeway included: from the first, before the second."""
+
+
+def time_span(claims: Mapping[str, Any], leeway: float) -> Span:
+    """The span that `exp`, `iat` and `nbf` leave (RFC 7519 4.1.4 to 4.1.6, S4).
+
+    Raises:
+        ClaimRejected: one of them is absent or no NumericDate; `nbf` may be absent.
+    """
+    issued: Any = claims.get("iat")
+    expires: Any = claims.get("exp")
+    if issued.__class__ is not int or not 0 <= issued <= MAX_TIME:
+        _check_moment("iat", issued)
+    if expires.__class__ is not int or not 0 <= expires <= MAX_TIME:
+        _check_moment("exp", expires)
+    if "nbf" in claims:
+        _check_moment("nbf", claims["nbf"])
+        issued = max(issued, claims["nbf"])
+    return issued - leeway, expires + leeway
+
+
+def _check_moment(name: str, value: Any) -> None:
+    # bool is an int to Python, and a comparison with NaN would be False for "expired?".
+    if value.__class__ is not int and value.__class__ is not float:
+        _refuse(name, "is required and must be a number")
+    if not 0 <= value <= MAX_TIME:
+        _refuse(name, "is not a plausible time")
+
+
+def check_span(span: Span, now: float) -> None:
+    """RFC 7519 4.1.4: on or after `exp` a token must not be accepted; before `nbf` neither.
+
+    Raises:
+        TokenExpired, TokenNotYetValid: as the names say.
+    """
+    start, end = span
+    if not now < end:  # so put, a broken clock's NaN is no time at which a token is good
+        raise TokenExpired(hint="get a new one with the refresh token")
+    if now < start:
+        raise TokenNotYetValid(hint=_CLOCKS)
+
+
+def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> bool:
+    """Whether the claims' times, of the right form, allow the token now."""
+    try:
+        check_span(time_span(claims, leeway), now)
+    except AuthError:
+        return False
+    return True
+
+
+def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) -> Span:
+    """Every check that does not need the signature, in DESIGN's order; gives the time span.
+
+    Raises:
+        TokenExpired, TokenNotYetValid: by the clock `now`, in seconds since the epoch.
+        ClaimRejected: naming the claim.
+    """
+    span = time_span(claims, expected.leeway)
+    check_span(span, now)
+    subject, use = claims.get("sub"), claims.get("token_use")
+    if subject.__class__ is not str or not subject:
+        _refuse("sub", _NO_TEXT)
+    if use != expected.token_use or use == "any":
+        _check_use(use, expected.token_use)
+    if "jti" in claims and claims["jti"].__class__ is not str:
+        _refuse("jti", "must be a string")  # RFC 7519 4.1.7
+    client_claim = "client_id" if use == "access" else "aud"
+    client = claims.get(client_claim)
+    if client.__class__ is not str or not client:
+        _refuse(client_claim, _NO_TEXT)
+    if expected.client_ids is not None and client not in expected.client_ids:
+        raise ClaimRejected(
+            f"the token's {client_claim} is none of the configured app clients",
+            claim=client_claim,
+            hint="the token is for another app client of the user pool",
+        )
+    if use == "access" and (expected.audience is not None or "aud" in claims):
+        _check_audience(claims.get("aud"), expected.audience, client)
+    return span
+
+
+def _check_use(use: object, expected: str) -> None:
+    """What is left to say of a `token_use` that is not, letter for letter, the expected one."""
+    if use.__class__ is not str or not use:
+        _refuse("token_use", _NO_TEXT)
+    if use not in ("access", "id"):
+        _refuse("token_use", 'is neither "access" nor "id"')
+    if expected not in (use, "any"):
+        sent = "an ID token" if use == "id" else "an access token"
+        wanted = "access" if use == "id" else "ID"
+        raise ClaimRejected(
+            "the token's token_use is not the expected one",
+            claim="token_use",
+            hint=f"this is {sent}; send the {wanted} token",
+        )
+
+
+def _check_audience(held: object, audience: str | None, client: str) -> None:
+    """S6: the configured resource, or, where a token names an audience unasked, its own client."""
+    if audience is None:
+        if held != client:
+            raise ClaimRejected(
+                "the token is bound to an audience",
+                claim="aud",
+                hint="the token is bound to a resource (RFC 8707): configure audience=",
+            )
+        return
+    members = held if isinstance(held, list) else [held]
+    if any(member.__class__ is not str for member in members) or audience not in members:
+        raise ClaimRejected(
+            "the token's aud does not hold the configured audience",
+            claim="aud",
+            hint="request the token with this API as its resource (RFC 8707)",
+        )
+
+
+def _refuse(name: str, what: str) -> NoReturn:
+    raise ClaimRejected(f"the token's {name} {what}", claim=name)

@@ -1,0 +1,180 @@
+"""A compact JWS, from text to parts, and its RS256 signature (RFC 7515, DESIGN O, S, T3).
+
+Owns what a token must look like before anybody asks what it says. Pure; checks go from cheap to dear,
+and nothing here reads a claim. Each error is built without the decoder's exception, which holds the
+payload.
+"""
+
+from typing import Any, NamedTuple, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from cognito_mr_auth._base.digest import sha256
+from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
+
+__all__ = ["MAX_HEADER_CHARS", "MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
+
+# Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
+# API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
+MAX_TOKEN_CHARS = 16 * 1024
+MAX_KID_CHARS = 256
+# The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.
+MAX_HEADER_CHARS = 2048
+
+# Members that would change what is verified or with which key. None is ever read (T3): RFC 7515
+# 4.1.2 to 4.1.6 (keys), 4.1.11 (crit), RFC 7797 (b64), RFC 7516 4.1 (zip, enc), RFC 7518 4.8.1
+# (p2c), RFC 7519 5.2 (cty: a nested token).
+_FORBIDDEN = frozenset({"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"})
+
+# RFC 8725 3.11; a value without "/" has "application/" before it (RFC 7515 4.1.9).
+_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+
+_PADDING = PKCS1v15()
+_HASHED = Prehashed(SHA256())
+_DOT, _SPACE = b". "
+_tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
+
+
+class Jws(NamedTuple):
+    """The parts of a token, none of them verified yet; `header` is the segment as it came."""
+
+    kid: str
+    payload: dict[str, Any]
+    signed: bytes
+    signature: bytes
+    header: bytes = b""
+
+    def __repr__(self) -> str:
+        """Nothing of the token: error trackers print what frames hold."""
+        return "Jws()"
+
+
+# One pool's tokens have two headers, four in mid-rotation.
+MAX_HEADERS = 64
+
+
+class Headers:
+    """Headers that have been read before, by their segment: its kid (RFC 7515 4.1).
+
+    The same octets say the same, so they are not read again. Only those of tokens whose signature was
+    valid are kept: nobody else fills it. Replaced when full; a reader needs no lock.
+    """
+
+    __slots__ = ("kids",)
+
+    def __init__(self) -> None:
+        self.kids: dict[bytes, str] = {}
+
+    def keep(self, jws: Jws) -> None:
+        """Remember the header of a token whose signature is valid."""
+        if jws.header not in self.kids:
+            self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
+
+
+def parse(token: object, known: Headers | None = None) -> Jws:
+    """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
+
+    `known` are headers that need no second reading.
+
+    Raises:
+        TokenMalformed: it is no compact JWS of two JSON objects and a signature.
+        AlgorithmNotAllowed: its `alg` is not "RS256".
+    """
+    header, payload, signed, signature = split(token)
+    kid = None if known is None else known.kids.get(header)
+    if kid is None:
+        kid = _kid(header)
+    octets = _decoded(payload, "payload")
+    parts = (kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
+    return _tuple(Jws, parts)
+
+
+def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
+    """The JWS layer alone: kid, payload octets (any content), signing input, signature octets.
+
+    Raises:
+        TokenMalformed, AlgorithmNotAllowed: as `parse` does.
+    """
+    header, payload, signed, signature = split(token)
+    kid = _kid(header)
+    return kid, _decoded(payload, "payload"), signed, _decoded(signature, "signature")
+
+
+def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
+    """Header, payload, signing input, signature, as they came: of a str of the right size with two dots."""
+    if not isinstance(token, str):
+        raise TokenMalformed(hint="pass the token as a str")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise TokenMalformed(f"the token is longer than {MAX_TOKEN_CHARS} characters")
+    text = str.encode(token, "utf-8", "replace")
+    signed, _, signature = text.rpartition(b".")
+    header, dot, payload = signed.partition(b".")
+    if not dot or _DOT in payload or _SPACE in header:
+        _not_compact(text)
+    return header, payload, signed, signature
+
+
+def _not_compact(text: bytes) -> NoReturn:
+    if text.count(b".") == 4:  # RFC 7516 3.1: five parts are a JWE
+        raise TokenMalformed(hint="this is an encrypted token, perhaps a refresh token")
+    if text[:7].lower() == b"bearer ":
+        raise TokenMalformed(hint='pass the token without "Bearer "')
+    raise TokenMalformed
+
+
+def verify_signature(jws: Jws, key: RSAPublicKey) -> None:
+    """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
+
+    Raises:
+        SignatureInvalid: the signature is not this key's.
+    """
+    try:
+        # The same verdict as with SHA-256 in one call, which takes longer to look its hash up.
+        key.verify(jws.signature, sha256(jws.signed), _PADDING, _HASHED)
+    except InvalidSignature:
+        pass
+    else:
+        return
+    raise SignatureInvalid
+
+
+def _kid(segment: bytes) -> str:
+    if len(segment) > MAX_HEADER_CHARS:
+        raise TokenMalformed(f"the token's header is longer than {MAX_HEADER_CHARS} characters")
+    return _check_header(_object(_decoded(segment, "header"), "header"))
+
+
+def _check_header(header: dict[str, Any]) -> str:
+    if header.get("alg") != "RS256":
+        raise AlgorithmNotAllowed
+    if not _FORBIDDEN.isdisjoint(header):
+        raise TokenMalformed("the token's header has a member that is never accepted")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARS:
+        raise TokenMalformed("the token's header has no usable kid")
+    if "typ" in header:
+        kind = header["typ"]
+        if not isinstance(kind, str) or not kind.isascii() or kind.lower() not in _TYPES:
+            raise TokenMalformed("the token's header has a typ other than JWT or at+jwt")
+    return kid
+
+
+def _decoded(segment: bytes, name: str) -> bytes:
+    try:
+        return b64url_decode(segment)
+    except Malformed:
+        pass
+    raise TokenMalformed(f"the token's {name} is not canonical base64url")
+
+
+def _object(octets: bytes, name: str) -> dict[str, Any]:
+    try:
+        return json_object(octets)
+    except Malformed:
+        pass
+    raise TokenMalformed(f"the token's {name} is not a strict JSON object")

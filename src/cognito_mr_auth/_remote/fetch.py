@@ -1,0 +1,216 @@
+"""The only network I/O: one JWKS URL to its document, within one deadline (DESIGN F).
+
+Owns what a request and an answer may look like on the wire, and the choice of proxy. One connection
+per fetch: between two refreshes a kept-alive one would have gone stale. Never follows a redirect,
+never sends a credential, and raises `FetchFailed` alone, whose reason is a fixed word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+
+from cognito_mr_auth._jwks.model import FetchFailed
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from .transport import Line
+
+__all__ = ["MAX_BODY_BYTES", "Fetcher", "proxy_for", "retry_after"]
+
+# The same 64 KiB that _keys allows: a body is cut off here, on the wire, before it is memory.
+MAX_BODY_BYTES = 64 * 1024
+# A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
+MAX_PIECES = 1024
+# DESIGN R6 honours Retry-After (RFC 9110 10.2.3) up to a minute.
+MAX_RETRY_AFTER = 60.0
+
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "cognito-mr-auth",
+}
+
+
+class Fetcher:
+    """Fetches JWKS documents for all pools of one verifier.
+
+    `transport` replaces the network (an `httpx.BaseTransport`, not closed by us); `ssl_context`
+    replaces the default one, which trusts the certificates that httpx trusts. `environment` holds
+    proxies by scheme, as `urllib.request.getproxies` gives them; the process's own by default.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._ssl_context = ssl_context
+        self._environment = environment
+        self._lines: set[Line] = set()
+        self._closed = False
+        self._imported = False
+
+    def prepare(self, urls: Iterable[str]) -> None:
+        """Import what a fetch needs and load certificates, on the caller's thread.
+
+        A fork during an import inside a fetch thread would leave the import lock held in the child.
+        """
+        if not self._imported:
+            import email.utils  # noqa: F401
+            import encodings.idna  # noqa: F401 - getaddrinfo's, whose failed import the child remembers
+            import urllib.request  # noqa: F401
+
+            from . import transport as _transport  # noqa: F401
+
+            self._imported = True
+        if self._ssl_context is None and any(url.startswith("https:") for url in urls):
+            import httpx
+
+            self._ssl_context = httpx.create_ssl_context()
+
+    def __call__(self, url: str, seconds: float) -> bytes:
+        """The body of a 200 answer.
+
+        Raises:
+            FetchFailed: for anything else, after at most `seconds` but for a stuck DNS resolver.
+        """
+        from .transport import Line
+
+        line = Line(time.monotonic() + seconds)
+        self._lines.add(line)
+        try:
+            if self._closed:
+                raise FetchFailed("closed")
+            return self._get(url, line, seconds)
+        finally:
+            self._lines.discard(line)
+            line.let_go()
+
+    def _get(self, url: str, line: Line, seconds: float) -> bytes:
+        import httpcore
+        import httpx
+
+        try:
+            # The environment is read where it counts (`proxy_for`, `prepare`), and .netrc nowhere.
+            client = httpx.Client(
+                transport=self._transport or self._line_transport(url, line),
+                trust_env=False,
+                follow_redirects=False,
+                timeout=seconds,
+            )
+            try:
+                with client.stream("GET", url, headers=_HEADERS) as answer:
+                    return _body(answer, line.deadline)
+            finally:
+                if self._transport is None:
+                    client.close()
+        except (httpx.TimeoutException, httpcore.TimeoutException):
+            reason = "timeout"
+        except (httpx.ConnectError, httpcore.ConnectError) as error:
+            reason = "tls" if _is_tls(error) else "connect"
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+            reason = "protocol"
+        except (httpcore.NetworkError, OSError):
+            reason = "reset"
+        except (httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol):
+            reason = "protocol"
+        raise FetchFailed(reason)
+
+    def _line_transport(self, url: str, line: Line) -> httpx.BaseTransport:
+        from .transport import Transport
+
+        try:
+            return Transport(line, self._ssl_context, proxy_for(url, self._environment))
+        except ValueError:  # a proxy variable that is no http or https URL
+            pass
+        raise FetchFailed("proxy")
+
+    def close(self) -> None:
+        """Hang up every connection that is still open, so that their threads end now."""
+        self._closed = True
+        for line in list(self._lines):
+            line.hang_up()
+
+    def forget(self) -> None:
+        """After a fork: the parent's connections are not ours to close."""
+        self._lines = set()
+
+
+def _is_tls(error: BaseException) -> bool:
+    import ssl
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _body(answer: httpx.Response, deadline: float) -> bytes:
+    if answer.status_code != 200:
+        raise FetchFailed(
+            "redirect" if answer.is_redirect else "status",
+            status=answer.status_code,
+            retry_after=retry_after(answer.headers.get("retry-after"), time.time()),
+        )
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        raise FetchFailed("encoding", status=200)
+    return b"".join(_pieces(answer, deadline))
+
+
+def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
+    size = 0
+    # Not `iter_bytes`, which swallows empty pieces, so that no bound would see those of a user's transport.
+    # There is nothing to decode: another encoding than identity has been refused.
+    for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
+        size += len(piece)
+        if count >= MAX_PIECES:
+            raise FetchFailed("protocol", status=200)
+        if size > MAX_BODY_BYTES:
+            raise FetchFailed("body-too-large", status=200)
+        if time.monotonic() > deadline:  # a transport of the user's may know no deadline
+            raise FetchFailed("timeout", status=200)
+        yield piece
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, 0 to 60; None for one that says nothing.
+
+    Both forms of RFC 9110 10.2.3: seconds, and a date, which is compared with `now` (wall seconds).
+    """
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), MAX_RETRY_AFTER)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The proxy that HTTPS_PROXY and its kin name for this URL; none for loopback and NO_PROXY."""
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies_environment
+    from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return None
+    proxies = dict(getproxies_environment() if environment is None else environment)
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or bypass(host, proxies):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,0 +1,56 @@
+"""What a pool keeps on disk, told as values: words to begin with, and problems as events (DESIGN P).
+
+Owns the translation between `_remote.key_file` and the verifier: no problem with a file is ever an exception
+to a caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cognito_mr_auth._jwks.model import KeySetConfig, Record
+from cognito_mr_auth.events import Event, KeyFileProblem
+
+from . import key_file
+
+__all__ = ["load", "save"]
+
+
+def load(pool: KeySetConfig) -> tuple[list[Record], list[Event]]:
+    """The words in the pool's key files, oldest first, and what was wrong with the files.
+
+    Of two words of one URL both are told: the newer one counts, but only the store can say whether
+    it is of any use (a time in the future, say, is of none).
+    """
+    records: list[Record] = []
+    events: list[Event] = []
+    urls = {endpoint.url for endpoint in pool.endpoints}
+    for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
+        if path is None:
+            continue
+        try:
+            found = key_file.read(path, pool.user_pool_id)
+        except key_file.KeyFileError as error:
+            # A key file of our own is not there yet at the first start; a baked one was left out.
+            if path == pool.baked_key_file or error.reason != "missing":
+                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: {error.reason}"))
+        else:
+            records += found
+            if found and urls.isdisjoint(each.url for each in found):
+                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: other-endpoints"))
+    return sorted(records, key=_begun), events
+
+
+def _begun(record: Record) -> float:
+    return record.begun
+
+
+def save(pool: KeySetConfig, words: Collection[Record]) -> Collection[Event]:
+    """Write these words to the pool's key file; a failure is one event."""
+    path = pool.key_file or ""
+    try:
+        urls = [endpoint.url for endpoint in pool.endpoints]
+        key_file.write(path, pool.user_pool_id, words, urls)
+    except key_file.KeyFileError as error:
+        return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
+    return ()

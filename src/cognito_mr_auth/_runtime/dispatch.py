@@ -1,0 +1,68 @@
+"""Events, handed to a user's hook and to the standard logger (DESIGN H3).
+
+Owns what happens when the hook raises: it is counted and swallowed. Imports no logging until it logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from cognito_mr_auth.events import (
+    EndpointParked,
+    Event,
+    InsecureEmulator,
+    KeyExposed,
+    KeyFileProblem,
+    KeyQuarantined,
+    StateChanged,
+)
+
+__all__ = ["OnEvent", "Teller"]
+
+
+class OnEvent(Protocol):
+    """A user's hook: called with one frozen event at a time, on any thread."""
+
+    def __call__(self, event: Event, /) -> object: ...
+
+
+# What the standard logger hears of too: changes of state that somebody may have to act on.
+_LOGGED = (
+    EndpointParked,
+    InsecureEmulator,
+    KeyExposed,
+    KeyFileProblem,
+    KeyQuarantined,
+    StateChanged,
+)
+
+
+class Teller:
+    """Hands events to the hook and to the logger; counts what they raise."""
+
+    def __init__(self, on_event: OnEvent | None) -> None:
+        self._on_event = on_event
+        self.failures = 0
+
+    def __call__(self, events: Collection[Event]) -> None:
+        for event in events:
+            # Apart, so that a handler of the logger's that raises leaves the hook its event.
+            if isinstance(event, _LOGGED):
+                self._tell(_log, event)
+            if self._on_event is not None:
+                self._tell(self._on_event, event)
+
+    def _tell(self, hook: OnEvent, event: Event) -> None:
+        try:
+            hook(event)
+        except Exception:  # noqa: BLE001 - H3: counted and swallowed
+            self.failures += 1
+
+
+def _log(event: Event, /) -> None:
+    import logging
+
+    healthy = isinstance(event, StateChanged) and event.after in ("fresh", "aged")
+    level = logging.INFO if healthy else logging.WARNING
+    logging.getLogger("cognito_mr_auth").log(level, "%s", event)

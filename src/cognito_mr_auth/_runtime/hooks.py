@@ -1,0 +1,98 @@
+"""Asking a user's callables: `revoked`, `policy.check` and `on_event` (DESIGN H).
+
+Owns what their answers mean. Anything but True or False is no answer, and what they raise never
+reaches the caller: it could say yes to nobody, and could carry a token. Imports no asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
+from cognito_mr_auth.policy import Context, Pending, Policy, denial
+from cognito_mr_auth.principal import Principal
+
+__all__ = ["BROKEN", "Hook", "ask", "is_async", "require_policy", "require_sync", "settle"]
+
+Hook = Callable[[Principal], Any]
+
+BROKEN = object()
+"""What a hook that raised is taken to have answered."""
+
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
+
+
+def is_async(function: object) -> bool:
+    """Whether calling `function` gives a coroutine (through partials and callable objects)."""
+    while isinstance(function, partial):  # not hasattr "func": a Mock has it, without end
+        function = function.func
+    call = type(function).__call__ if callable(function) else None
+    code = None
+    for candidate in (function, getattr(function, "__func__", None), call):
+        code = code or getattr(candidate, "__code__", None)
+    return bool(code is not None and code.co_flags & _CO_COROUTINE)
+
+
+def require_policy(require: object) -> None:
+    """A function where a policy belongs would be truthy and never asked (H1)."""
+    if require is not None and not isinstance(require, Policy):
+        help_ = "wrap it in policy.check()" if callable(require) else 'such as policy.scopes("orders/read")'
+        raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
+
+
+def require_sync(require: Policy | None) -> None:
+    """A check that is a coroutine function can only be awaited (H2)."""
+    require_policy(require)
+    if require is not None and any(is_async(each.function) for each in require.leaves("check")):
+        raise TypeError("require= holds a check that is a coroutine function: call averify()")
+
+
+Asked = Generator[Any, Any, object]
+"""Yields an awaitable where the hook gave one; gets its outcome sent back (BROKEN if it raised)."""
+
+
+def ask(hook: Hook, principal: Principal) -> Asked:
+    """The hook's answer, or BROKEN."""
+    try:
+        answer = hook(principal)
+    except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
+        return BROKEN
+    if hasattr(type(answer), "__await__"):  # the type is asked: what the answer itself says may raise
+        answer = yield answer
+    return answer
+
+
+def settle(
+    principal: Principal, now: float, revoked: Hook | None, require: Policy | None
+) -> Generator[Any, Any, Principal]:
+    """Revocation, then policy: the last two steps of DESIGN O.
+
+    Raises:
+        TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.
+    """
+    if revoked is not None:
+        answer = yield from ask(revoked, principal)
+        if answer is True:
+            raise TokenRevoked
+        if answer is not False:
+            raise RevocationUnavailable
+    if require is not None:
+        answers: dict[int, object] = {}
+        while True:
+            context = Context(principal, now, answers)
+            verdict, leaf = _evaluate(require, context)
+            if leaf is None:
+                break
+            answers[id(leaf)] = yield from ask(leaf.function, principal)
+        if verdict is not True:
+            raise denial(require, context)
+    return principal
+
+
+def _evaluate(require: Policy, context: Context) -> tuple[bool | None, Policy | None]:
+    try:
+        return require.evaluate(context), None
+    except Pending as pending:
+        return None, pending.leaf

@@ -1,0 +1,82 @@
+"""The verified-token cache (DESIGN C): a digest of a token, and what was found when it was verified.
+
+Owns which entries are kept. Decides nothing about them: the verifier looks at the key, the times and
+the policy of every hit (C2).
+
+When it is full, an eighth of it is looked at, the oldest: what was not asked for since it was last looked at
+goes, the rest gets a second chance (CLOCK). So a hit writes a mark at most and takes no lock; with a list of
+uses, and one lock for all hits, two threads had half the throughput of one (benchmarks/suite/growth.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from cognito_mr_auth._base.digest import sha256
+
+__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "Verified"]
+
+# C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
+MAX_CACHED_CHARS = 8 * 1024
+# A signature of 2,048 bits alone takes 342 characters: what is shorter was never verified (S1).
+MIN_CACHED_CHARS = 342
+# The part that is looked at when it is full: seldom enough to cost a token next to nothing, and so small
+# that nobody waits for it (a tenth of a millisecond for 128 of 1,024).
+PART = 8
+
+Entry = TypeVar("Entry")
+
+
+class Verified(Generic[Entry]):
+    """At most `size` entries, seven eighths of them at least: those used last. None for a size of 0 (C3)."""
+
+    __slots__ = ("_at_once", "_kept", "_lock", "_longest", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._at_once = max(1, size // PART)
+        self._lock = threading.Lock()
+        # By digest: the entry, and whether it was asked for since it was last looked at.
+        self._kept: dict[bytes | None, list[Any]] = {}
+        self._longest = MAX_CACHED_CHARS if size else -1
+
+    def digest(self, token: object) -> bytes | None:
+        """The cache's key: never the token itself (C1). None for what is not to be kept."""
+        if not isinstance(token, str) or not MIN_CACHED_CHARS < len(token) <= self._longest:
+            return None
+        return sha256(str.encode(token, "utf-8", "surrogatepass"))
+
+    def find(self, digest: bytes | None) -> Entry | None:
+        """The entry of a token, if there is one."""
+        kept = self._kept.get(digest)  # nothing is kept under None
+        if kept is None:
+            return None
+        kept[1] = True
+        found: Entry = kept[0]
+        return found
+
+    def keep(self, digest: bytes, entry: Entry) -> None:
+        """Remember a token that was verified."""
+        with self._lock:
+            if digest not in self._kept and len(self._kept) >= self._size:
+                self._make_room()
+            self._kept[digest] = [entry, False]
+
+    def _make_room(self) -> None:
+        oldest = list(islice(self._kept.items(), self._at_once))
+        for digest, kept in oldest:
+            del self._kept[digest]
+            if kept[1]:  # to the end, as if it came now
+                kept[1] = False
+                self._kept[digest] = kept
+        if len(self._kept) >= self._size:
+            del self._kept[next(iter(self._kept))]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        return iter(list(self._kept))

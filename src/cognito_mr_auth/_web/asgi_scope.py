@@ -1,0 +1,180 @@
+"""ASGI, both ways: a scope as the guard reads it, and the guard's answer as ASGI messages.
+
+Owns what HTTP and WebSocket have in common for `asgi`, `starlette` and `fastapi`, and imports none of
+them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from cognito_mr_auth.errors import RequestMalformed
+from cognito_mr_auth.principal import Principal
+
+from . import bearer
+from .bearer import Answer, Inbound
+from .guard import Guard
+
+__all__ = [
+    "App",
+    "Receive",
+    "Scope",
+    "Send",
+    "deny",
+    "inbound",
+    "open_socket",
+    "respond",
+    "without_body",
+    "without_token",
+]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# RFC 6455 7.4.1: policy violation.
+POLICY_VIOLATION = 1008
+_DENIAL = "websocket.http.response"
+# Messages of extensions that are a body in another form: a file's path, a file's descriptor.
+_BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+def inbound(scope: Scope) -> Inbound:
+    """An HTTP or WebSocket scope as the guard reads it.
+
+    Raises:
+        ValueError: another type of connection, which nobody here can refuse or let pass.
+    """
+    if scope["type"] not in ("http", "websocket"):
+        raise ValueError("only HTTP, WebSocket and lifespan connections can be served")
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+
+    def header(name: str) -> list[str]:
+        wanted = name.encode()
+        return [value.decode("latin-1") for key, value in headers if key == wanted]
+
+    path: str = scope["path"]
+    if scope.get("root_path"):
+        path = _route_path(path, scope["root_path"])
+    raw_path = (scope.get("raw_path") or b"").decode("latin-1")
+    if scope["type"] == "websocket":
+        return Inbound("", path, raw_path, header, True, _subprotocols(scope, header))
+    return Inbound(scope["method"], path, raw_path, header)
+
+
+def _route_path(path: str, root: str) -> str:
+    """The path below `root_path`, which is what routers match (as Starlette's get_route_path)."""
+    if path.startswith(root) and path[len(root) :][:1] in ("", "/"):
+        return path[len(root) :]
+    return path
+
+
+def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> list[str]:
+    offered: list[str] = list(scope.get("subprotocols") or ())
+    return offered or [
+        each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")
+    ]
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+async def respond(scope: Scope, send: Send, answer: Answer) -> None:
+    """Send a whole HTTP response, or the denial response of a WebSocket handshake."""
+    prefix = "websocket.http" if scope["type"] == "websocket" else "http"
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": f"{prefix}.response.start", "status": answer.status, "headers": headers})
+    await send({"type": f"{prefix}.response.body", "body": answer.body})
+
+
+async def deny(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """Refuse a request. A WebSocket hears the status where the server can say it, else 1008."""
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect: some servers take no answer before it was read
+        if not can_deny(scope):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+            return
+    await respond(scope, send, answer)
+
+
+def without_body(send: Send) -> Send:
+    """What an application says to a preflight, body left out: nobody has said who asks.
+
+    The Fetch standard reads status and headers alone; an application that ignores the method would
+    answer with what it shows to users. Of other messages only trailers go out: an extension may bring one
+    that shows something.
+    """
+
+    async def send_bare(message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"content-length"]
+            message = {**message, "headers": kept}
+        elif kind == "http.response.body":
+            message = {**message, "body": b""}
+        elif kind in _BODIES:
+            more = message.get("more_body", False)
+            message = {"type": "http.response.body", "body": b"", "more_body": more}
+        elif kind != "http.response.trailers":
+            return
+        await send(message)
+
+    return send_bare
+
+
+def can_deny(scope: Scope) -> bool:
+    """Whether the server can answer a WebSocket handshake with an HTTP response."""
+    return _DENIAL in (scope.get("extensions") or {})
+
+
+# -- sockets --------------------------------------------------------------------------------------
+
+
+def without_token(scope: Scope, guard: Guard) -> Scope:
+    """A WebSocket's scope as the application may see it: the subprotocol that is a token is gone."""
+    if scope["type"] != "websocket" or guard.subprotocol is None:
+        return scope
+    seen = inbound(scope)
+    try:
+        token, rest = bearer.split_subprotocols(seen, guard.subprotocol)
+    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
+        rest = tuple(seen.subprotocols[: seen.subprotocols.index(guard.subprotocol) + 1])
+    else:
+        if token is None:
+            return scope
+    name = b"sec-websocket-protocol"
+    headers = [(key, value) for key, value in scope["headers"] if key != name]
+    return {**scope, "subprotocols": list(rest), "headers": [*headers, (name, ", ".join(rest).encode())]}
+
+
+def marked(send: Send, marker: str) -> Send:
+    """Answer the marker where the application picks no subprotocol (RFC 6455 4.1: one of those offered)."""
+
+    async def send_marked(message: Message) -> None:
+        if message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message = {**message, "subprotocol": marker}
+        await send(message)
+
+    return send_marked
+
+
+async def open_socket(
+    app: App, scope: Scope, receive: Receive, send: Send, guard: Guard, principal: Principal | None
+) -> None:
+    """Run the application on an authenticated WebSocket.
+
+    The token is out of its sight, the marker is answered, and with `close_at_expiry` the socket ends
+    when the principal's token does.
+    """
+    visible = without_token(scope, guard)
+    if visible is not scope and guard.subprotocol is not None:
+        send = marked(send, guard.subprotocol)
+    if guard.close_at_expiry and principal is not None:
+        from .socket_expiry import until_expiry
+
+        await until_expiry(app, visible, receive, send, guard.verifier.seconds_left(principal))
+    else:
+        await app(visible, receive, send)

@@ -1,0 +1,59 @@
+"""Paths that need no token, matched so that no spelling of another path is taken for them.
+
+Owns the match alone. A path that a proxy, a server and a router may read in two ways is never
+excluded: better a 401 for an odd spelling of a public page than an open door to a private one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from cognito_mr_auth.errors import ConfigurationError
+
+__all__ = ["Exclusions", "unambiguous"]
+
+# In a decoded path: empty, "." and ".." segments (with ";parameters", as Java servers have them),
+# a backslash, what is still percent-encoded, a control character.
+_AMBIGUOUS = re.compile(r"//|\\|%|[\x00-\x1f\x7f]|(?:^|/)\.{1,2}(?:[;/]|$)")
+# In a path as sent: the same, and an encoded slash, backslash, percent sign or NUL.
+_AMBIGUOUS_RAW = re.compile(
+    r"//|\\|%(?:2f|5c|25|00)|[\x00-\x20\x7f]|(?:^|/)(?:\.|%2e){1,2}(?:[;/]|$)", re.IGNORECASE
+)
+# What an entry may be: segments of RFC 3986 pchar without percent-encoding, or "*" for the rest.
+_ENTRY = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()+,;=:@]*)+(?:(?<=/)\*)?")
+
+
+class Exclusions:
+    """`"/health"` is that path alone; `"/static/*"` is every path below `/static/`.
+
+    Raises:
+        ConfigurationError: for an entry that is neither, or that would exclude everything.
+    """
+
+    __slots__ = ("_leading", "_whole")
+
+    def __init__(self, paths: Collection[str] = ()) -> None:
+        if isinstance(paths, (str, bytes)):
+            raise ConfigurationError(f"exclude={paths!r}: give a list, such as exclude=['/health']")
+        for path in paths:
+            if type(path) is not str or not _ENTRY.fullmatch(path) or _AMBIGUOUS.search(path):
+                raise ConfigurationError(f"exclude holds {path!r}: give '/health' or '/static/*'")
+            if path == "/*":
+                raise ConfigurationError("exclude holds '/*', which leaves nothing to protect")
+        self._whole = frozenset(path for path in paths if not path.endswith("/*"))
+        self._leading = tuple(path[:-1] for path in paths if path.endswith("/*"))
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._leading)
+
+    def match(self, path: str, raw_path: str) -> bool:
+        """Whether the path is one of these, beyond doubt. `raw_path` may hold a query."""
+        if path not in self._whole and not path.startswith(self._leading):
+            return False
+        return unambiguous(path, raw_path)
+
+
+def unambiguous(path: str, raw_path: str) -> bool:
+    """Whether everyone on the way reads this path alike. `raw_path` may hold a query."""
+    return not _AMBIGUOUS.search(path) and not _AMBIGUOUS_RAW.search(raw_path.partition("?")[0])

@@ -1,0 +1,316 @@
+"""The guard that stands in every adapter: its settings, and who passes (DESIGN, floor 5).
+
+Owns the order of the questions: is it the metadata document, a CORS preflight, an excluded path, a
+request without a token where that is tolerated? Only then the verifier is asked. Sync and async share
+all of it. Adapters hand in what they were given and hold no decision of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Collection
+from typing import TypedDict
+
+from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from . import bearer
+from .bearer import Answer, Inbound, Sources
+from .exclusions import Exclusions
+from .metadata import ResourceMetadata, check_url
+
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "MAX_TIMEOUT_S",
+    "Guard",
+    "Options",
+    "check_flags",
+    "check_name",
+    "check_timeout",
+    "sources",
+]
+
+# DESIGN R1: what a caller waits for keys.
+DEFAULT_TIMEOUT_S = 2.0
+# Beyond it, every load balancer has given the request up.
+MAX_TIMEOUT_S = 60.0
+DEFAULT_REALM = "api"
+
+# RFC 9110 5.6.2 for a cookie's or subprotocol's name, RFC 6750 3 for what a realm may hold.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_REALM = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
+# RFC 6454 6.2, as browsers send it: lower case, no path, no default port.
+_ORIGIN = re.compile(
+    r"(?!https:.*:443$|http:.*:80$)https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
+
+# Headers with which a client names another method than it sends, where a framework or a middleware
+# behind the guard heeds one. A browser's preflight never has them: it only lists names (Fetch, 4.8).
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+
+class Options(TypedDict, total=False):
+    """What every adapter takes by keyword, beside its verifier.
+
+    require: what every principal must have (a policy).
+    optional: let requests without a token pass, with no principal. A bad token is refused all the same.
+    preflight: let CORS preflights pass, without a principal; False where none is to be answered.
+    exclude: paths that need no token: "/health", or "/static/*" for all below.
+    cookie: name of a cookie that may hold the token; needs allowed_origins.
+    allowed_origins: origins ("https://app.example.com") from which the cookie is taken on WebSockets
+        and on methods that change something.
+    realm: the challenge's realm.
+    resource: this API's URL; serves the RFC 9728 document and names it in the challenge.
+    resource_scopes, resource_name: what that document says beside the issuers.
+    resource_metadata: the document's URL, where something else serves it.
+    timeout: seconds that a request waits for keys.
+    """
+
+    require: Policy | None
+    optional: bool
+    preflight: bool
+    exclude: Collection[str]
+    cookie: str | None
+    allowed_origins: Collection[str]
+    realm: str
+    resource: str | None
+    resource_scopes: Collection[str]
+    resource_name: str | None
+    resource_metadata: str | None
+    timeout: float
+
+
+class Guard:
+    """One verifier with the settings of `Options`, for one adapter.
+
+    Raises:
+        ConfigurationError: for a setting that cannot be right.
+        TypeError: for a `require` that is no policy, or a verifier that is no Verifier.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        require: Policy | None = None,
+        optional: bool = False,
+        preflight: bool = True,
+        exclude: Collection[str] = (),
+        cookie: str | None = None,
+        allowed_origins: Collection[str] = (),
+        subprotocol: str | None = None,
+        close_at_expiry: bool = False,
+        realm: str = DEFAULT_REALM,
+        resource: str | None = None,
+        resource_scopes: Collection[str] = (),
+        resource_name: str | None = None,
+        resource_metadata: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        if not isinstance(verifier, Verifier):
+            raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
+        require_policy(require)
+        check_flags(optional=optional, preflight=preflight, close_at_expiry=close_at_expiry)
+        if type(realm) is not str or not _REALM.fullmatch(realm):
+            raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
+        check_timeout(timeout)
+        self.verifier = verifier
+        self.close_at_expiry = close_at_expiry
+        self._optional = optional
+        self._preflight = preflight
+        self.metadata: ResourceMetadata | None = None
+        self._require = require
+        self._timeout = timeout
+        self._exclusions = Exclusions(exclude)
+        self._sources = sources(cookie, allowed_origins, subprotocol)
+        self._realm = realm
+        if resource is not None:
+            self.metadata = ResourceMetadata(
+                resource, issuers=verifier.issuers, scopes=resource_scopes, name=resource_name
+            )
+        elif resource_scopes or resource_name is not None:
+            raise ConfigurationError("resource_scopes= and resource_name= belong to resource=")
+        self._metadata_url = _metadata_url(self.metadata, resource_metadata)
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The marker before a token in Sec-WebSocket-Protocol, if that source was chosen."""
+        return self._sources.subprotocol
+
+    def refuse_async_hooks(self) -> None:
+        """For adapters that only ever block.
+
+        Raises:
+            TypeError: `revoked`, or a check of the guard's policy, is a coroutine function (H2).
+        """
+        self.verifier.refuse_async_hooks(self._require)
+
+    # -- who passes -----------------------------------------------------------------------------
+
+    def document(self, inbound: Inbound) -> Answer | None:
+        """The metadata document, if this request asks for it."""
+        here = self.metadata is not None and not inbound.websocket and inbound.path == self.metadata.path
+        if self.metadata is None or not here or inbound.method not in ("GET", "HEAD"):
+            return None
+        return self.metadata.answer
+
+    def verify(
+        self,
+        inbound: Inbound,
+        require: Policy | None = None,
+        *,
+        always: bool = False,
+        timeout: Patience | None = None,
+    ) -> Principal | None:
+        """The request's principal; None for one that passes without a token.
+
+        `require` is a route's policy, on top of the guard's. `always` is for a route that named its
+        guard itself: neither exclusions nor the optional mode open it. `timeout` takes the place of the
+        guard's own, for a request that has less time left (see `Verifier.verify`).
+
+        Raises:
+            AuthError: it may not pass; `refusal` says what the client hears.
+        """
+        token = self._token(inbound, always=always)
+        if token is None:
+            return None
+        patience = self._timeout if timeout is None else timeout
+        return self.verifier.verify(token, require=self._both(require), timeout=patience)
+
+    def averify(
+        self,
+        inbound: Inbound,
+        require: Policy | None = None,
+        *,
+        always: bool = False,
+        timeout: Patience | None = None,
+    ) -> Awaitable[Principal | None]:
+        """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
+
+        Raises, before anything is awaited: AuthError, for a request whose credential is none.
+        """
+        token = self._token(inbound, always=always)
+        if token is None:
+            return _nobody()
+        patience = self._timeout if timeout is None else timeout
+        return self.verifier.averify(token, require=self._both(require), timeout=patience)
+
+    def _token(self, inbound: Inbound, *, always: bool) -> str | None:
+        if self.is_preflight(inbound):
+            return None
+        if not always and self._exclusions and self._exclusions.match(inbound.path, inbound.raw_path):
+            return None
+        try:
+            return bearer.find_token(inbound, self._sources)
+        except CredentialsMissing:
+            if self._optional and not always:
+                return None
+            raise
+
+    def is_preflight(self, inbound: Inbound) -> bool:
+        """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
+
+        One that asks for another method is none: a middleware behind us would make a DELETE of it.
+        """
+        return (
+            inbound.method == "OPTIONS"
+            and self._preflight
+            and not inbound.websocket
+            and bool(inbound.header("origin"))
+            and bool(inbound.header("access-control-request-method"))
+            and not any(map(inbound.header, _OVERRIDES))
+        )
+
+    def _both(self, require: Policy | None) -> Policy | None:
+        if require is None or self._require is None:
+            return self._require if require is None else require
+        return self._require & require
+
+    def permit(self, principal: Principal | None, require: Policy | None) -> Principal:
+        """The principal that a guard in front has found, if a route's policy lets it pass.
+
+        Raises:
+            CredentialsMissing: there is none.
+            AuthError: the policy refuses it.
+        """
+        require_policy(require)
+        if principal is None:
+            raise CredentialsMissing
+        return principal if require is None else self.verifier.permit(principal, require)
+
+    async def apermit(self, principal: Principal | None, require: Policy | None) -> Principal:
+        """Like `permit`, for asyncio."""
+        require_policy(require)
+        if principal is None:
+            raise CredentialsMissing
+        return principal if require is None else await self.verifier.apermit(principal, require)
+
+    # -- what the client hears ------------------------------------------------------------------
+
+    def refusal(self, error: AuthError) -> Answer:
+        """The response to a request that may not pass."""
+        error.with_traceback(None)  # its frames hold the token, and error reporters show frames
+        return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
+
+
+async def _nobody() -> None:
+    """Who sent a request that may pass without a token."""
+
+
+def check_timeout(timeout: float) -> None:
+    """Raises ConfigurationError for what is no number of seconds that a request may wait."""
+    if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
+        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
+
+
+def check_name(name: str, value: object) -> None:
+    """Raises ConfigurationError for what cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
+    if type(value) is not str or not _NAME.fullmatch(value):
+        raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
+
+
+def check_flags(**flags: object) -> None:
+    """Raises ConfigurationError for a flag that is neither True nor False."""
+    for name, flag in flags.items():
+        if type(flag) is not bool:
+            raise ConfigurationError(f"{name}={flag!r}: say True or False")
+
+
+def sources(
+    cookie: str | None,
+    allowed_origins: Collection[str],
+    subprotocol: str | None,
+    query: str | None = None,
+) -> Sources:
+    """Where a token may stand, as settings name it.
+
+    Raises:
+        ConfigurationError: for a name or an origin that cannot be right.
+    """
+    for name, value in (("cookie", cookie), ("subprotocol", subprotocol), ("query", query)):
+        if value is not None:
+            check_name(name, value)
+    if isinstance(allowed_origins, (str, bytes)):
+        raise ConfigurationError(f"allowed_origins={allowed_origins!r}: give a list of origins")
+    for origin in allowed_origins:
+        if type(origin) is not str or not _ORIGIN.fullmatch(origin):
+            raise ConfigurationError(
+                f"allowed_origins holds {origin!r}: give origins such as 'https://app.example.com'"
+            )
+    if (cookie is None) != (not allowed_origins):
+        raise ConfigurationError(
+            "cookie= and allowed_origins= need each other: browsers send cookies unasked"
+        )
+    return Sources(cookie, frozenset(allowed_origins), subprotocol, query)
+
+
+def _metadata_url(metadata: ResourceMetadata | None, url: str | None) -> str | None:
+    if metadata is not None and url is not None:
+        raise ConfigurationError("resource_metadata= is for a document that resource= does not serve")
+    if url is not None:
+        check_url("resource_metadata", url)
+    return metadata.url if metadata is not None else url

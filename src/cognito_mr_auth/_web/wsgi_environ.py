@@ -1,0 +1,59 @@
+"""WSGI, both ways: an environ as the guard reads it, and the guard's answer (PEP 3333).
+
+Owns what `wsgi` and `flask` have in common, and imports neither. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from .bearer import Answer, Inbound
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+__all__ = ["inbound", "status_line", "without_body"]
+
+
+def inbound(environ: Mapping[str, Any]) -> Inbound:
+    """An environ as the guard reads it. Servers have joined headers of one name with a comma."""
+
+    def header(name: str) -> list[str]:
+        value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return [] if value is None else [value]
+
+    # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return Inbound(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
+
+
+def status_line(answer: Answer) -> str:
+    """Such as "401 Unauthorized"."""
+    return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+
+
+def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    """What an application says to a preflight, body left out: nobody has said who asks.
+
+    The Fetch standard reads status and headers alone; an application that ignores the method would
+    answer with what it shows to users. Nothing is read of it once it has begun: it may have no end, and
+    a server that sends nothing never finds out that the client has left.
+    """
+    begun: list[str] = []
+
+    def start_bare(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        begun.append(status)
+        kept = [pair for pair in headers if pair[0].lower() != "content-length"]
+        start_response(status, kept, *exc_info)
+        return lambda _octets: None
+
+    said = app(environ, start_bare)
+    try:
+        for _ in () if begun else said:  # PEP 3333: begun with the first octets at the latest
+            if begun:
+                break
+    finally:
+        getattr(said, "close", lambda: None)()
+    return []

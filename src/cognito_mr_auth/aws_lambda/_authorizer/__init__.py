@@ -1,0 +1,1 @@
+"""Lambda authorizers: events in, policies and contexts out."""

@@ -1,0 +1,169 @@
+"""The Authorizer: an event comes in, the answer of its kind goes out.
+
+Owns the order of the steps: which kind, which token, does the cache's key hold it, is it valid, may its
+principal do this. Settings stand in `_authorizer.options`, the forms of answers in `_authorizer.responses`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Unpack
+
+from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth._web.bearer import find_token
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, patience, warm_up
+from cognito_mr_auth.errors import (
+    AuthenticationTooOld,
+    AuthError,
+    ConfigurationError,
+    PolicyDenied,
+    Unavailable,
+)
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from .events import HTTP, REST, Request, detect, read, unwrap
+from .options import Options, told
+from .responses import ANSWERS, Unauthorized, Verdict
+
+__all__ = ["Authorizer", "Unauthorized"]
+
+# AppSync and AWS IoT hand on what a client sent, most often without a scheme.
+_BARE = frozenset({"appsync", "iot"})
+
+
+class Authorizer:
+    """A Lambda authorizer: callable with `(event, context)`, as the function's handler.
+
+    Args:
+        verifier: what tokens are verified with; its hooks must not be coroutine functions.
+        kind: which events come, if they are not to be told apart: "rest-token", "rest-request",
+            "http-1.0", "http-2.0", "websocket", "appsync" or "iot".
+        require: what every principal must have (a policy).
+        routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
+            a policy admits any valid token. The answer then allows all that the principal may call.
+        resources: "stage" for answers that fit every request of a token, or "exact" for the one
+            request alone; `exact` needs an authorizer without cache.
+        response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.
+        iot_policy: needed for AWS IoT: a policy document, several or JSON of them, with placeholders
+            such as `${cognito:sub}`; or a callable that gives one for a principal.
+        fields: AppSync: `{"Mutation.deleteOrder": policy}`, fields that not everybody may use.
+        header: the header that holds the token.
+        bare_token: take a token without "Bearer" before it, too (AppSync and AWS IoT: always).
+        cookie: name of a cookie that may hold the token; needs allowed_origins, and no cache.
+        allowed_origins: origins from which the cookie is taken where something may be changed.
+        query: name of a query parameter that may hold the token. URLs are logged.
+        subprotocol: WebSocket: the marker before the token in Sec-WebSocket-Protocol.
+        strip_prefix, strip_suffix: AppSync: what clients put around the token.
+        context: names of what the API behind is told: of `sub client_id username token_use scope groups
+            iss user_pool_id iat exp kind`, or claims.
+        usage_identifier_key: REST: gives the usage plan's API key of a principal, or None.
+        ttl: AppSync: seconds for which an answer may be cached; never longer than the token lives.
+        warm: ask for keys now, for 2 s at most; an outage does not raise.
+        timeout: seconds that an invocation waits for keys, where it has them.
+
+    Called with an event, it answers in the form of the event's kind, raises `Unauthorized` where
+    that is the form (REST, WebSocket), and raises an outage as `errors.Unavailable`: API Gateway makes a
+    500 of it and caches nothing. It raises ConfigurationError for an event of no known kind, and for one
+    that shows that the API is set up so that the answer would be dangerous or of no use.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(self, verifier: Verifier, **options: Unpack[Options]) -> None:
+        if not isinstance(verifier, Verifier):
+            raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
+        self._told = told(**options)
+        for policy in self._told.policies:
+            verifier.refuse_async_hooks(policy)
+        self._verifier = verifier
+        if self._told.warm:
+            warm_up(verifier)
+        on_restore(verifier)
+
+    def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
+        """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
+        raw = unwrap(event)
+        kind = self._kind(raw)
+        self._check(kind)
+        try:
+            return self._answer(raw, kind, partial(patience, context, self._told.timeout))
+        except AuthError as error:
+            failure = error.with_traceback(None)  # its frames hold the token
+        _log(failure)
+        if isinstance(failure, Unavailable):
+            raise failure
+        return ANSWERS[kind].refuse()
+
+    def _kind(self, event: Any) -> str:
+        """The event's kind; what was told stands for an event that is none of the known ones."""
+        told = self._told.kind
+        try:
+            found = detect(event)
+        except ConfigurationError:
+            if told is None:
+                raise
+            return told
+        if told not in (None, found):
+            raise ConfigurationError(f"an event of kind {found!r} came, and kind={told!r} was told")
+        return found
+
+    def _check(self, kind: str) -> None:
+        settings = self._told.settings
+        if kind == "iot" and settings.iot is None:
+            raise ConfigurationError("an event of AWS IoT came, and there is no iot_policy=")
+        if settings.routes is not None and kind not in REST | HTTP:
+            raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
+
+    def _answer(self, event: Any, kind: str, timeout: Patience) -> dict[str, Any]:
+        request = read(event, kind, self._told.reading)
+        sources = self._told.sources
+        token = find_token(request.inbound, sources._replace(bare=True) if kind in _BARE else sources)
+        principal = self._verifier.verify(token, timeout=timeout)
+        _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
+        left = self._verifier.seconds_left(principal)
+        verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
+        denied = self._denied(principal)
+        if denied is None:
+            return ANSWERS[kind].admit(self._told.settings, verdict)
+        _log(denied)
+        return ANSWERS[kind].forbid(self._told.settings, verdict)
+
+    def _denied(self, principal: Principal) -> PolicyDenied | None:
+        """Why the authorizer's own policy refuses a principal; other errors than that are raised."""
+        try:
+            if self._told.require is not None:
+                self._verifier.permit(principal, self._told.require)
+        except PolicyDenied as error:
+            return error.with_traceback(None)
+        return None
+
+    def _permits(self, principal: Principal, policy: Policy | None) -> bool:
+        """Whether a route's or a field's policy lets the principal pass; an outage is raised."""
+        try:
+            return policy is None or self._verifier.permit(principal, policy) is principal
+        except (PolicyDenied, AuthenticationTooOld):
+            return False
+
+    def __repr__(self) -> str:
+        return f"<Authorizer of {self._verifier!r}>"
+
+
+def _check_cache_key(request: Request, token: str) -> None:
+    """HTTP APIs say what their cache is keyed with: without the token, callers would share answers."""
+    if request.identity and not any(token in each for each in request.identity):
+        raise ConfigurationError(
+            "the authorizer's identity sources do not hold the token, so its cache would mix up callers: "
+            "make the token's header (or cookie, or query parameter) one of them"
+        )
+
+
+def _log(error: AuthError) -> None:
+    """Operators hear why: neither API Gateway nor AppSync tells the client."""
+    import logging
+
+    level = logging.ERROR if isinstance(error, Unavailable) else logging.INFO
+    reason = error.code if error.hint is None else f"{error.code} ({error.hint})"
+    logging.getLogger("cognito_mr_auth").log(level, "authorizer: %s", reason)

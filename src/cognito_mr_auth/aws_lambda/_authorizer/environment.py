@@ -1,0 +1,240 @@
+"""The ready handler: an authorizer that environment variables describe, with no code of the user's.
+
+Owns the names and forms of the COGNITO_AUTHORIZER_* variables. What an option means, and what cannot
+be right, is the authorizer's to say; here its answer gets the variable's name. Reads a mapping that it
+is given, and the one file that it names. An unknown variable that begins with COGNITO is an error: a
+slip in "SCOPES" must not leave the API open.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from cognito_mr_auth import policy
+from cognito_mr_auth._config import environment as settings
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.verifier import Verifier
+
+from .authorizer import Authorizer
+
+__all__ = ["PREFIX", "VARIABLES", "build"]
+
+PREFIX: Final = f"{settings.PREFIX}AUTHORIZER_"
+_OURS: Final = settings.PREFIX.rstrip("_")
+
+# A policy document of that size is far beyond what API Gateway takes; a bundle opened by mistake ends here.
+MAX_FILE_BYTES = 256 * 1024
+# "Configuring environment variables": reserved ones. What comes up before anybody calls has time to ask.
+_INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
+_AHEAD_OF_CALLS = frozenset({"provisioned-concurrency", "snap-start"})
+# States of a pool whose keys may be served (DESIGN R).
+_USABLE = frozenset({"fresh", "aged", "stale"})
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_FLAGS: Mapping[str, bool] = {"true": True, "false": False}
+
+
+# -- forms of a value -------------------------------------------------------------------------------
+
+
+def _as_written(environment: Mapping[str, str], variable: str) -> str:
+    settings.text(environment, variable)
+    return environment[variable]  # white space may be part of what clients put around a token
+
+
+def _flag(environment: Mapping[str, str], variable: str) -> bool:
+    value = settings.text(environment, variable)
+    if value not in _FLAGS:
+        raise ConfigurationError(f"{variable}={settings.excerpt(value)}: say true or false")
+    return _FLAGS[value]
+
+
+def _number(environment: Mapping[str, str], variable: str) -> int | float:
+    value = settings.text(environment, variable)
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        raise ConfigurationError(f"{variable}={settings.excerpt(value)}: give a number such as 300 or 1.5")
+    return float(value) if found[1] else int(value)
+
+
+def _template(environment: Mapping[str, str], variable: str) -> object:
+    found = settings.json_value(variable, settings.text(environment, variable))
+    if not isinstance(found, (dict, list)):
+        raise ConfigurationError(f"{variable}: give a JSON object, or an array of them")
+    return found
+
+
+Form = Callable[[Mapping[str, str], str], object]
+
+# Variable -> the option of Authorizer that it sets, and how its value is written.
+_OPTIONS: Mapping[str, tuple[str, Form]] = {
+    "KIND": ("kind", settings.text),
+    "RESPONSE": ("response", settings.text),
+    "RESOURCES": ("resources", settings.text),
+    "CONTEXT": ("context", settings.items),
+    "HEADER": ("header", settings.text),
+    "BARE_TOKEN": ("bare_token", _flag),
+    "COOKIE": ("cookie", settings.text),
+    "ALLOWED_ORIGINS": ("allowed_origins", settings.items),
+    "QUERY": ("query", settings.text),
+    "SUBPROTOCOL": ("subprotocol", settings.text),
+    "STRIP_PREFIX": ("strip_prefix", _as_written),
+    "STRIP_SUFFIX": ("strip_suffix", _as_written),
+    "IOT_POLICY": ("iot_policy", _template),
+    "TTL": ("ttl", _number),
+    "TIMEOUT": ("timeout", _number),
+}
+# Variable, and in lower case the member of a route -> what makes the policy. Together: and.
+_POLICIES: Mapping[str, Callable[..., Policy]] = {
+    "SCOPES": policy.scopes,
+    "ANY_SCOPE": policy.any_scope,
+    "GROUPS": policy.groups,
+    "ANY_GROUP": policy.any_group,
+}
+_ROUTES, _ROUTES_FILE, _WARM = f"{PREFIX}ROUTES", f"{PREFIX}ROUTES_FILE", f"{PREFIX}WARM"
+
+VARIABLES = frozenset({PREFIX + name for name in (*_OPTIONS, *_POLICIES)} | {_ROUTES, _ROUTES_FILE, _WARM})
+"""Every variable that is read here, beside those of `_config.environment`."""
+
+
+def build(environment: Mapping[str, str]) -> Authorizer:
+    """The authorizer that the variables describe.
+
+    Raises:
+        ConfigurationError: naming the variable that is missing or wrong.
+    """
+    for name in environment:
+        # No code of the user's runs here, so nothing else can be meant by such a name.
+        if name.upper().startswith(_OURS) and name not in VARIABLES | settings.VARIABLES:
+            raise ConfigurationError(f"{name}: there is no such variable; see docs/configuration.md")
+    verifier = settings.verifier_from(Verifier, environment)
+    options: dict[str, Any] = {
+        option: form(environment, PREFIX + name)
+        for name, (option, form) in _OPTIONS.items()
+        if PREFIX + name in environment
+    }
+    _check_use(environment)
+    options["require"] = _requirement(environment)
+    options["routes"] = _routes(environment)
+    options["warm"] = _warm(environment, verifier)
+    problem = ""
+    try:
+        return Authorizer(verifier, **options)
+    except ConfigurationError as error:
+        problem = str(error)
+    raise ConfigurationError(f"{_variable(problem, environment)}: {problem}")
+
+
+def _variable(problem: str, environment: Mapping[str, str]) -> str:
+    """The variable whose option a message of the authorizer begins with."""
+    names = {option: PREFIX + name for name, (option, _) in _OPTIONS.items()}
+    names["routes"] = _ROUTES_FILE if _ROUTES_FILE in environment else _ROUTES
+    return names.get(settings.option_of(problem), f"{PREFIX}* variables")
+
+
+# -- what a principal must have -----------------------------------------------------------------------
+
+
+def _requirement(environment: Mapping[str, str]) -> Policy | None:
+    """The policies of all variables that name one, together."""
+    named = {PREFIX + name: make for name, make in _POLICIES.items() if PREFIX + name in environment}
+    return _together(
+        _policy(variable, make, settings.items(environment, variable)) for variable, make in named.items()
+    )
+
+
+def _check_use(environment: Mapping[str, str]) -> None:
+    """ID tokens have no scopes, so nobody would ever pass."""
+    for name in ("SCOPES", "ANY_SCOPE"):
+        if environment.get(f"{settings.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
+            raise ConfigurationError(
+                f"{PREFIX}{name}: ID tokens have no scopes; see {settings.PREFIX}TOKEN_USE"
+            )
+
+
+def _policy(where: str, make: Callable[..., Policy], names: list[str]) -> Policy:
+    problem = ""
+    try:
+        return make(*names)
+    except ConfigurationError as error:
+        problem = str(error)
+    raise ConfigurationError(f"{where}: {problem}")
+
+
+def _together(policies: Iterable[Policy]) -> Policy | None:
+    whole: Policy | None = None
+    for each in policies:
+        whole = each if whole is None else whole & each
+    return whole
+
+
+def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
+    """The route table, from the variable or from the file that the other one names."""
+    if _ROUTES_FILE in environment:
+        if _ROUTES in environment:
+            raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; one of them says it")
+        variable, text = _ROUTES_FILE, _read(environment)
+    elif _ROUTES in environment:
+        variable, text = _ROUTES, settings.text(environment, _ROUTES)
+    else:
+        return None
+    found = settings.json_value(variable, text)
+    if not isinstance(found, dict) or not found:
+        # No routes at all would be no table, and no table is the whole stage.
+        raise ConfigurationError(f"{variable}: give a JSON object with a member for each route")
+    return {key: _route(f"{variable}: {key!r}", each) for key, each in found.items()}
+
+
+def _route(where: str, given: object) -> Policy | None:
+    if not isinstance(given, dict):
+        raise ConfigurationError(f"{where}: give an object; {{}} lets every valid token pass")
+    makers = {name.lower(): make for name, make in _POLICIES.items()}
+    settings.refuse_unknown(where, given, makers)
+    return _together(
+        _policy(where, makers[name], settings.string_list(f"{where}: {name}", names))
+        for name, names in given.items()
+    )
+
+
+def _read(environment: Mapping[str, str]) -> str:
+    """What stands in the file of routes, which is shipped with the function's code."""
+    given = settings.text(environment, _ROUTES_FILE)
+    path = os.path.join(environment.get("LAMBDA_TASK_ROOT", ""), given)
+    problem = ""
+    data = b""
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            data = file.read(MAX_FILE_BYTES + 1) or b""
+    except (OSError, ValueError) as error:
+        problem = f"{path!r} cannot be read ({type(error).__name__})"
+    if len(data) > MAX_FILE_BYTES:
+        problem = f"{path!r} is larger than {MAX_FILE_BYTES // 1024} KiB"
+    if problem:
+        raise ConfigurationError(f"{_ROUTES_FILE}: {problem}")
+    return data.decode("utf-8", "surrogateescape")  # octets that are no UTF-8 are refused with the rest
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would keep the init waiting for a writer
+
+
+# -- when to ask for keys --------------------------------------------------------------------------------
+
+
+def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
+    """Whether keys are asked for now.
+
+    By default where nobody waits for this init, and where the first caller would have to wait for keys
+    anyway: at init, the answer of one request serves all.
+    """
+    value = settings.text(environment, _WARM) if _WARM in environment else "auto"
+    if value in _FLAGS:
+        return _FLAGS[value]
+    if value != "auto":
+        raise ConfigurationError(f"{_WARM}={settings.excerpt(value)}: say true, false or auto")
+    states = {pool["state"] for pool in verifier.health()["pools"].values()}
+    return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE

@@ -1,0 +1,238 @@
+"""The events of authorizers: which kind one is, and the request that it tells of.
+
+Owns the shapes. What a client chose (headers, cookies, query, token) never decides the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
+from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
+
+from .arn import NOWHERE, MethodArn
+
+__all__ = ["HTTP", "KINDS", "REST", "Reading", "Request", "detect", "read", "unwrap"]
+
+KINDS: Final = ("rest-token", "rest-request", "http-1.0", "http-2.0", "websocket", "appsync", "iot")
+"""The kinds of authorizer events, as `kind=` names them."""
+REST: Final = frozenset({"rest-token", "rest-request"})
+HTTP: Final = frozenset({"http-1.0", "http-2.0"})
+
+_UNKNOWN = "the event is no authorizer's event that is known here"
+
+
+class Reading(NamedTuple):
+    """How tokens are written: the header that holds one, and what AppSync's clients put around it."""
+
+    header: str = "authorization"
+    prefix: str = ""
+    suffix: str = ""
+
+
+class Request(NamedTuple):
+    """What an event tells: the request, the method's ARN (not for AppSync and IoT), the cache key.
+
+    `identity` are the values that API Gateway keys its cache with, where the event says so.
+    """
+
+    inbound: Inbound
+    arn: MethodArn = NOWHERE
+    identity: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """No value that a client sent: one of them is its token."""
+        return "Request()"
+
+
+def unwrap(event: Any) -> Mapping[str, Any]:
+    """The event itself, also of Powertools' event classes.
+
+    Raises:
+        ConfigurationError: it is no JSON object.
+    """
+    raw = raw_event(event)
+    if not isinstance(raw, Mapping):
+        raise ConfigurationError(_UNKNOWN)
+    return raw
+
+
+def detect(event: Mapping[str, Any]) -> str:
+    """The kind of an event, one of KINDS.
+
+    Raises:
+        ConfigurationError: it is none of them.
+    """
+    context = mapping(event.get("requestContext"))
+    if event.get("type") == "TOKEN":
+        return "rest-token"
+    if event.get("type") == "REQUEST":
+        return _request_kind(event, context)
+    if "authorizationToken" in event and "queryString" in context:
+        return "appsync"
+    if "protocolData" in event:
+        return "iot"
+    raise ConfigurationError(_UNKNOWN)
+
+
+def _request_kind(event: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    version = event.get("version")
+    if version == "2.0":
+        return "http-2.0"
+    # A path may end with "/$connect", too; only a WebSocket's ARN has nothing else after its stage.
+    if context.get("eventType") == "CONNECT" or MethodArn.parse(event.get("methodArn")).rest == "$connect":
+        return "websocket"
+    return "http-1.0" if version == "1.0" else "rest-request"
+
+
+def read(event: Mapping[str, Any], kind: str, reading: Reading) -> Request:
+    """The request of an event of that kind.
+
+    Raises:
+        ConfigurationError: it is not of that kind.
+        RequestMalformed: the token is not written as `reading` says.
+    """
+    return _READERS[kind](event, reading)
+
+
+# -- one reader for each kind -------------------------------------------------------------------
+
+
+def _rest_token(event: Mapping[str, Any], reading: Reading) -> Request:
+    value = event.get("authorizationToken")
+    return Request(_only(reading.header, value), MethodArn.parse(event.get("methodArn")))
+
+
+def _rest_request(event: Mapping[str, Any], _reading: Reading) -> Request:
+    return Request(_inbound(event, event.get("httpMethod")), MethodArn.parse(event.get("methodArn")))
+
+
+def _http_1(event: Mapping[str, Any], reading: Reading) -> Request:
+    # Values joined with commas; a token holds none.
+    identity = _texts(event.get("identitySource"))
+    return _rest_request(event, reading)._replace(identity=identity)
+
+
+def _http_2(event: Mapping[str, Any], _reading: Reading) -> Request:
+    http = mapping(mapping(event.get("requestContext")).get("http"))
+    cookies = _texts(event.get("cookies"))
+    inbound = _inbound(event, http.get("method"))
+    headers = inbound.header
+
+    def header(name: str) -> Sequence[str]:
+        # Cookies stand apart, and are no header any more.
+        return ["; ".join(cookies)] if name == "cookie" and cookies else headers(name)
+
+    identity = _texts(event.get("identitySource"))
+    return Request(inbound._replace(header=header), MethodArn.parse(event.get("routeArn")), identity)
+
+
+def _websocket(event: Mapping[str, Any], _reading: Reading) -> Request:
+    inbound = _inbound(event, "GET")
+    offered = inbound.header("sec-websocket-protocol")
+    names = tuple(name.strip() for line in offered for name in line.split(","))
+    inbound = inbound._replace(websocket=True, subprotocols=names)
+    return Request(inbound, MethodArn.parse(event.get("methodArn")))
+
+
+def _appsync(event: Mapping[str, Any], reading: Reading) -> Request:
+    value = event.get("authorizationToken")
+    if not isinstance(value, str):
+        return Request(_only(reading.header, None))
+    stripped = value.removeprefix(reading.prefix).removesuffix(reading.suffix)
+    if len(value) - len(stripped) != len(reading.prefix) + len(reading.suffix):
+        raise RequestMalformed("the token stands without the prefix and suffix that are configured")
+    return Request(_only(reading.header, stripped))
+
+
+def _iot(event: Mapping[str, Any], reading: Reading) -> Request:
+    data = mapping(event.get("protocolData"))
+    if "protocolData" not in event:
+        raise ConfigurationError(_UNKNOWN)
+    if isinstance(event.get("token"), str):  # what AWS IoT itself has picked out
+        return Request(_only(reading.header, event["token"]))
+    http = mapping(data.get("http"))
+    in_headers = _lookup(http.get("headers"), reading.header)
+    found = [*in_headers, *_password(mapping(data.get("mqtt")).get("password"))]
+
+    def header(name: str) -> Sequence[str]:
+        return found if name == reading.header else ()
+
+    return Request(Inbound("", "", "", header, query=lambda name: _in_query_string(http, name)))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any], Reading], Request]] = {
+    "rest-token": _rest_token,
+    "rest-request": _rest_request,
+    "http-1.0": _http_1,
+    "http-2.0": _http_2,
+    "websocket": _websocket,
+    "appsync": _appsync,
+    "iot": _iot,
+}
+
+
+# -- the parts of events ------------------------------------------------------------------------
+
+
+def _texts(value: Any) -> list[str]:
+    """A string or an array of strings; anything else in it is no credential of ours."""
+    members = value if isinstance(value, (list, tuple)) else [value]
+    return [each for each in members if isinstance(each, str) and each]
+
+
+def _lookup(headers: object, name: str) -> list[str]:
+    """All values under a header's name, in any case, single or several."""
+    found: list[str] = []
+    for key, value in mapping(headers).items():
+        if key.lower() == name:
+            found += _texts(value)
+    return found
+
+
+def _only(header: str, value: object) -> Inbound:
+    """A request of which the event tells one header's value alone."""
+    values = _texts(value)
+    return Inbound("", "", "", lambda name: values if name == header else ())
+
+
+def _inbound(event: Mapping[str, Any], method: object) -> Inbound:
+    """A request with headers and query, with every value where the event has every value."""
+
+    def header(name: str) -> Sequence[str]:
+        several = _lookup(event.get("multiValueHeaders"), name)
+        return several or _lookup(event.get("headers"), name)
+
+    def query(name: str) -> Sequence[str]:
+        several = mapping(event.get("multiValueQueryStringParameters")).get(name)
+        return _texts(several) or _texts(mapping(event.get("queryStringParameters")).get(name))
+
+    return Inbound(method if isinstance(method, str) else "", "", "", header, query=query)
+
+
+def _in_query_string(http: Mapping[str, Any], name: str) -> Sequence[str]:
+    from urllib.parse import parse_qs  # dear, and only IoT leaves the query as a string
+
+    text = http.get("queryString")
+    if not isinstance(text, str):
+        return ()
+    try:
+        return parse_qs(text.removeprefix("?"), max_num_fields=100).get(name, ())
+    except ValueError:
+        pass
+    raise RequestMalformed("the query is malformed")
+
+
+def _password(value: object) -> list[str]:
+    """MQTT's password, which AWS IoT hands on in base64: where MQTT clients put a token."""
+    from binascii import Error, a2b_base64
+
+    if not isinstance(value, str) or not value:
+        return []
+    try:
+        return [a2b_base64(value, strict_mode=True).decode("ascii")]
+    except (Error, ValueError):
+        pass
+    raise RequestMalformed("the MQTT password is no token")

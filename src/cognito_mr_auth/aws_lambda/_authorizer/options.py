@@ -1,0 +1,190 @@
+"""What an Authorizer was told: its settings, checked when it is made.
+
+Owns which settings there are, which of them go together, and for which kinds of API they mean something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, NamedTuple, TypedDict
+
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._web.bearer import Sources
+from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, check_flags, check_name, check_timeout, sources
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+
+from .callbacks import require_callable
+from .context import DEFAULT, Context
+from .events import HTTP, KINDS, REST, Reading
+from .iot import IotPolicy, IotPolicySource
+from .responses import Settings
+
+__all__ = ["Options", "Told", "told"]
+
+# The API Gateway cache's default, and the least that a Cognito access token can live.
+DEFAULT_TTL_S = 300
+# "Lambda authorizers" (AppSync): the cache's time is at most an hour.
+MAX_TTL_S = 3600
+
+# Settings that mean something to these kinds alone: refused where another kind is told.
+_ONLY_FOR: Mapping[str, frozenset[str]] = {
+    "iot_policy": frozenset({"iot"}),
+    "fields": frozenset({"appsync"}),
+    "strip_prefix": frozenset({"appsync"}),
+    "strip_suffix": frozenset({"appsync"}),
+    "usage_identifier_key": REST,
+    "routes": REST | HTTP,
+    "resources": REST | HTTP,
+    "response": frozenset({"http-2.0"}),
+    "subprotocol": frozenset({"websocket"}),
+    "cookie": frozenset({"rest-request", "websocket"}) | HTTP,
+    "query": frozenset({"rest-request", "websocket", "iot"}) | HTTP,
+    "header": frozenset({"rest-request", "websocket", "iot"}) | HTTP,
+    "bare_token": REST | HTTP | {"websocket"},
+    "context": frozenset(KINDS) - {"iot"},
+    "ttl": frozenset({"appsync"}),
+}
+
+
+class Options(TypedDict, total=False):
+    """What an Authorizer takes by keyword; see there."""
+
+    kind: str | None
+    require: Policy | None
+    routes: Mapping[str, Policy | None] | None
+    resources: Literal["stage", "exact"]
+    response: Literal["iam", "simple"]
+    iot_policy: IotPolicySource | None
+    fields: Mapping[str, Policy] | None
+    header: str
+    bare_token: bool
+    cookie: str | None
+    allowed_origins: Collection[str]
+    query: str | None
+    subprotocol: str | None
+    strip_prefix: str
+    strip_suffix: str
+    context: Collection[str]
+    usage_identifier_key: Callable[[Principal], str | None] | None
+    ttl: int
+    warm: bool
+    timeout: float
+
+
+class Told(NamedTuple):
+    """The settings as the authorizer uses them."""
+
+    kind: str | None
+    require: Policy | None
+    policies: tuple[Policy | None, ...]
+    reading: Reading
+    sources: Sources
+    settings: Settings
+    warm: bool
+    timeout: float
+
+
+def told(
+    *,
+    kind: str | None = None,
+    require: Policy | None = None,
+    routes: Mapping[str, Policy | None] | None = None,
+    resources: Literal["stage", "exact"] = "stage",
+    response: Literal["iam", "simple"] = "iam",
+    iot_policy: IotPolicySource | None = None,
+    fields: Mapping[str, Policy] | None = None,
+    header: str = "authorization",
+    bare_token: bool = False,
+    cookie: str | None = None,
+    allowed_origins: Collection[str] = (),
+    query: str | None = None,
+    subprotocol: str | None = None,
+    strip_prefix: str = "",
+    strip_suffix: str = "",
+    context: Collection[str] = DEFAULT,
+    usage_identifier_key: Callable[[Principal], str | None] | None = None,
+    ttl: int = DEFAULT_TTL_S,
+    warm: bool = False,
+    timeout: float = DEFAULT_TIMEOUT_S,
+) -> Told:
+    """The settings, or a ConfigurationError or TypeError that begins with a setting's name."""
+    given = dict(locals())
+    _check_forms(given)
+    _check_kind(kind, given)
+    check_timeout(timeout)
+    require_policy(require)
+    reading = Reading(header.lower(), strip_prefix, strip_suffix)
+    settings = Settings(
+        context=Context(context),
+        exact=resources == "exact",
+        simple=response == "simple",
+        routes=_table(routes, kind, given),
+        iot=None if iot_policy is None else IotPolicy(iot_policy),
+        fields=_fields(fields),
+        usage_identifier_key=usage_identifier_key,
+        ttl=ttl,
+    )
+    places = sources(cookie, allowed_origins, subprotocol, query)
+    places = places._replace(header=reading.header, bare=bare_token)
+    policies = (require, *(routes or {}).values(), *settings.fields.values())
+    return Told(kind, require, policies, reading, places, settings, warm, timeout)
+
+
+# Users hear of it when they give an option that there is not: it is the signature of the class.
+told.__qualname__ = "Authorizer"
+_DEFAULTS: Mapping[str, Any] = told.__kwdefaults__ or {}
+
+
+def _check_forms(given: Mapping[str, Any]) -> None:
+    for name, words in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
+        if given[name] not in words:
+            raise ConfigurationError(f"{name}={given[name]!r}: say {' or '.join(map(repr, words))}")
+    check_flags(bare_token=given["bare_token"], warm=given["warm"])
+    check_name("header", given["header"])
+    for name in ("strip_prefix", "strip_suffix"):
+        if type(given[name]) is not str:
+            raise ConfigurationError(f"{name}={given[name]!r}: give a str")
+    if type(given["ttl"]) is not int or not 0 <= given["ttl"] <= MAX_TTL_S:
+        raise ConfigurationError(f"ttl={given['ttl']!r}: whole seconds, 0 to {MAX_TTL_S}")
+    if given["usage_identifier_key"] is not None:
+        require_callable("usage_identifier_key", given["usage_identifier_key"])
+
+
+def _check_kind(kind: str | None, given: Mapping[str, Any]) -> None:
+    if kind is None:
+        return
+    if kind not in KINDS:
+        raise ConfigurationError(f"kind={kind!r}: one of {', '.join(KINDS)}")
+    for name, kinds in _ONLY_FOR.items():
+        if given[name] != _DEFAULTS[name] and kind not in kinds:
+            raise ConfigurationError(
+                f"{name} means nothing to {kind!r}; it is for {', '.join(sorted(kinds))}"
+            )
+    if kind == "iot" and given["iot_policy"] is None:
+        raise ConfigurationError("iot_policy is needed: there is no policy that fits every device")
+
+
+def _table(routes: Mapping[str, Policy | None] | None, kind: str | None, given: Mapping[str, Any]) -> Any:
+    if routes is None:
+        return None
+    if given["response"] == "simple" or given["resources"] == "exact":
+        raise ConfigurationError("routes needs response='iam' and resources='stage': it makes the document")
+    from .routes import RouteTable
+
+    return RouteTable(routes, http=None if kind is None else kind in HTTP)
+
+
+def _fields(fields: Mapping[str, Policy] | None) -> Mapping[str, Policy]:
+    if fields is None:
+        return {}
+    if not isinstance(fields, Mapping):
+        raise ConfigurationError("fields: give a dict of 'Type.field' and policies")
+    for field, require in fields.items():
+        if type(field) is not str or not all(field.partition(".")):
+            raise ConfigurationError(f"fields holds {field!r}: name a field as 'Type.field'")
+        if require is None:
+            raise ConfigurationError(f"fields[{field!r}] is None: a field without a policy is for everybody")
+        require_policy(require)
+    return dict(fields)

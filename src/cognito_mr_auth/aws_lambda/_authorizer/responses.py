@@ -1,0 +1,200 @@
+"""What each kind of API is told, for each outcome: the matrix of outcomes, as a table.
+
+Owns the forms of answers. `refuse` is for no token and bad ones, `forbid` for a good token that may not
+do this, `admit` for the rest. An outage has no form: it stays the error that it is, since a Deny would
+be cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.principal import Principal
+
+from .arn import MethodArn, statement
+from .callbacks import ask
+from .context import Context
+from .events import HTTP
+from .iot import DENIED, IotPolicy
+from .iot import answer as iot_answer
+
+__all__ = ["ANSWERS", "Answers", "Settings", "Unauthorized", "Verdict"]
+
+Permits = Callable[[Any], bool]
+Answer = dict[str, Any]
+
+
+class Unauthorized(Exception):  # noqa: N818 - API Gateway makes a 401 of this very word, and of no other
+    """The request has no token that is accepted: REST and WebSocket APIs answer 401.
+
+    Its message is the word alone (API Gateway Developer Guide, "Use API Gateway Lambda authorizers").
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+class Settings(NamedTuple):
+    """What an Authorizer was told about its answers."""
+
+    context: Context
+    exact: bool
+    simple: bool
+    routes: Any  # a RouteTable, which is imported where there is one
+    iot: IotPolicy | None
+    fields: Mapping[str, Any]
+    usage_identifier_key: Callable[[Principal], Any] | None
+    ttl: int
+
+
+class Verdict(NamedTuple):
+    """Who asks for what: the principal, the ARN, the seconds that its token has left."""
+
+    kind: str
+    principal: Principal
+    arn: MethodArn
+    seconds: float
+    permits: Permits
+
+
+class Answers(NamedTuple):
+    """How one kind of API is told each outcome."""
+
+    refuse: Callable[[], Answer]
+    forbid: Callable[[Settings, Verdict], Answer]
+    admit: Callable[[Settings, Verdict], Answer]
+
+
+# -- REST, WebSocket and HTTP APIs: a policy document -------------------------------------------
+
+
+def _raise() -> NoReturn:
+    raise Unauthorized
+
+
+def _policy(settings: Settings, verdict: Verdict, document: dict[str, Any]) -> Answer:
+    """`principalId` holds the pool, since a subject is unique within its pool only."""
+    principal = verdict.principal
+    return {
+        "principalId": f"{principal.user_pool_id}|{principal.subject}",
+        "policyDocument": document,
+        "context": settings.context.of(principal, nested=verdict.kind == "http-2.0"),
+    }
+
+
+def _document(effect: str, resource: str) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement(effect, [resource])]}
+
+
+# What is below the stage's prefix: verb and path; for HTTP APIs a $default route's ARN has neither; for
+# WebSockets only $connect is ever authorized.
+_EVERYTHING = {"rest-token": "*/*", "rest-request": "*/*", "http-1.0": "*", "http-2.0": "*"}
+_EVERYTHING["websocket"] = "$connect"
+
+
+def _everything(verdict: Verdict) -> str:
+    return verdict.arn.prefix + _EVERYTHING[verdict.kind]
+
+
+def _deny(settings: Settings, verdict: Verdict) -> Answer:
+    return _policy(settings, verdict, _document("Deny", _everything(verdict)))
+
+
+def _allow(settings: Settings, verdict: Verdict) -> Answer:
+    arn = verdict.arn
+    if settings.routes is not None:
+        if arn.rest == "$default":
+            raise ConfigurationError(
+                "routes cannot name a $default route, whose ARN has no path: make it 'ANY /{proxy+}'"
+            )
+        document = settings.routes.document(arn.prefix, verdict.permits, http=verdict.kind in HTTP)
+        return _policy(settings, verdict, document)
+    if not settings.exact:
+        return _policy(settings, verdict, _document("Allow", _everything(verdict)))
+    # A path that no ARN can name is refused; without a cache, which `exact` asks for, that is all.
+    return (
+        _deny(settings, verdict)
+        if arn.itself is None
+        else _policy(settings, verdict, _document("Allow", arn.itself))
+    )
+
+
+def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
+    answer = _allow(settings, verdict)
+    if settings.usage_identifier_key is not None:
+        key = ask("usage_identifier_key", settings.usage_identifier_key, verdict.principal)
+        if key is not None and (type(key) is not str or not key):
+            raise TypeError("usage_identifier_key gave neither a usage plan's API key nor None")
+        if key is not None:
+            answer["usageIdentifierKey"] = key
+    return answer
+
+
+# -- HTTP APIs ----------------------------------------------------------------------------------
+
+
+def _error_message() -> Answer:
+    return {"errorMessage": "Unauthorized"}
+
+
+def _forbid_http(settings: Settings, verdict: Verdict) -> Answer:
+    return _simple(settings, verdict, passed=False) if settings.simple else _deny(settings, verdict)
+
+
+def _admit_http(settings: Settings, verdict: Verdict) -> Answer:
+    return _simple(settings, verdict, passed=True) if settings.simple else _allow(settings, verdict)
+
+
+def _simple(settings: Settings, verdict: Verdict, *, passed: bool) -> Answer:
+    return {"isAuthorized": passed, "context": settings.context.of(verdict.principal, nested=True)}
+
+
+# -- AppSync ------------------------------------------------------------------------------------
+
+
+def _refuse_appsync() -> Answer:
+    return {"isAuthorized": False, "ttlOverride": 0}  # 0: a key or a scope may be there in a moment
+
+
+def _forbid_appsync(_settings: Settings, _verdict: Verdict) -> Answer:
+    return _refuse_appsync()
+
+
+def _admit_appsync(settings: Settings, verdict: Verdict) -> Answer:
+    answer = {
+        "isAuthorized": True,
+        "resolverContext": settings.context.of(verdict.principal, nested=False),
+        # The one cache whose entries can end with their token.
+        "ttlOverride": max(0, min(settings.ttl, int(verdict.seconds))),
+    }
+    denied = [field for field, require in settings.fields.items() if not verdict.permits(require)]
+    return {**answer, "deniedFields": denied} if denied else answer
+
+
+# -- AWS IoT ------------------------------------------------------------------------------------
+
+
+def _refuse_iot() -> Answer:
+    return iot_answer(None, [dict(DENIED)], 0)
+
+
+def _forbid_iot(_settings: Settings, verdict: Verdict) -> Answer:
+    return iot_answer(verdict.principal, [dict(DENIED)], verdict.seconds)
+
+
+def _admit_iot(settings: Settings, verdict: Verdict) -> Answer:
+    documents = [] if settings.iot is None else settings.iot.of(verdict.principal)
+    return iot_answer(verdict.principal, documents, verdict.seconds)
+
+
+ANSWERS: Mapping[str, Answers] = {
+    "rest-token": Answers(_raise, _deny, _allow_rest),
+    "rest-request": Answers(_raise, _deny, _allow_rest),
+    "http-1.0": Answers(_error_message, _deny, _allow),
+    "http-2.0": Answers(_error_message, _forbid_http, _admit_http),
+    "websocket": Answers(_raise, _deny, _allow),
+    "appsync": Answers(_refuse_appsync, _forbid_appsync, _admit_appsync),
+    "iot": Answers(_refuse_iot, _forbid_iot, _admit_iot),
+}

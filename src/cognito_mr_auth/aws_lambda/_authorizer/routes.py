@@ -1,0 +1,328 @@
+"""The route table: one policy document that fits every request of a principal, so that it may be cached.
+
+    {"GET /orders": policy.scopes("orders/read"), "GET /orders/{id}": ..., "ANY /admin/{proxy+}": ...}
+
+Owns which routes the document allows and what it must deny. In IAM a wildcard crosses "/", so the Allow
+for `/orders/{id}` reaches `/orders/5/items`, too: each route that a principal lacks and an Allow of
+theirs reaches gets a Deny. A Deny that would reach what they may call cannot be had: then IAM cannot
+say what the table says, and the table is refused when it is made, not when somebody is let in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.policy import Policy
+
+from .arn import MAX_RESOURCE_CHARS, statement
+from .segments import Entry, Segments, covers, meets, precedence, reach, resolve, text
+
+__all__ = ["RouteTable"]
+
+VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+"""What ANY stands for (API Gateway's methods)."""
+
+# AWS names no limit for a Lambda authorizer's document; a resource policy of API Gateway has this one.
+MAX_DOCUMENT_CHARS = 8192
+# An ARN up to its stage, of a Region with a long name: what a document's size is reckoned with.
+PREFIX_CHARS = 80
+# The same with a stage name of 128 characters, the most that there are: what each ARN must have room for.
+LONGEST_PREFIX_CHARS = 208
+# Deeper routes than any that we have seen; what overlaps grows fast with depth.
+MAX_SEGMENTS = 16
+# A table whose parameters overlap in more ways than this is none that a person can judge, and one that
+# a function's init should not wait for: about a second.
+MAX_OVERLAPS = 20_000
+
+# RFC 3986 pchar without percent-encoding and "*"; a path has one spelling.
+_LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()+,;=:@]+")
+_PARAMETER = re.compile(r"\{[A-Za-z0-9._:-]+\}")
+_GREEDY = re.compile(r"\{[A-Za-z0-9._:-]+\+\}")
+_FORM = "a route is a verb or ANY, a space and a path, such as 'GET /orders/{id}'"
+
+
+class _Line(NamedTuple):
+    """One line of the table: the verbs that no other line has for the same path."""
+
+    verbs: tuple[str, ...]
+    path: Segments
+    greedy: bool
+    demand: int
+    name: str
+
+
+class _Deny(NamedTuple):
+    """A Resource to deny to whoever passes the policy `held` and not the policy `lacked`."""
+
+    held: int
+    lacked: int
+    resource: str
+
+
+class _Plan(NamedTuple):
+    """The document's parts: what each policy allows, and what must be denied beside it."""
+
+    allow: tuple[tuple[int, str], ...]
+    deny: tuple[_Deny, ...]
+
+
+class RouteTable:
+    """Routes and their policies; None for a route that any valid token may call.
+
+    `http` says whose order of routes counts where the two differ: REST APIs', HTTP APIs' (True), or
+    both (None).
+
+    Raises:
+        ConfigurationError: a route that cannot be right, or is there twice; a table that IAM cannot
+            express, naming the routes; more routes than one document holds.
+        TypeError: a value that is no policy.
+    """
+
+    __slots__ = ("_plans", "policies")
+
+    policies: tuple[Policy | None, ...]
+
+    def __init__(self, routes: Mapping[str, Policy | None], *, http: bool | None = None) -> None:
+        _check_form(routes)
+        for require in routes.values():
+            require_policy(require)
+        self.policies = tuple(dict.fromkeys(routes.values()))
+        lines = _lines(routes, {policy: index for index, policy in enumerate(self.policies)})
+        orders = (False, True) if http is None else (http,)
+        self._plans = {full_first: _Planner(lines, self.policies, full_first).plan() for full_first in orders}
+
+    def document(
+        self, prefix: str, permits: Callable[[Policy | None], bool], *, http: bool = False
+    ) -> dict[str, Any]:
+        """The document of one principal, for the API and stage of an ARN's prefix.
+
+        Raises:
+            ConfigurationError: the prefix is longer than any that AWS makes.
+        """
+        if len(prefix) > LONGEST_PREFIX_CHARS:
+            raise ConfigurationError(f"the API's ARN is longer than {LONGEST_PREFIX_CHARS} characters")
+        plan = self._plans[http]
+        passed = [permits(policy) for policy in self.policies]
+        allowed = [prefix + resource for demand, resource in plan.allow if passed[demand]]
+        denied = {
+            prefix + each.resource: None
+            for each in plan.deny
+            if passed[each.held] and not passed[each.lacked]
+        }
+        if denied and allowed:
+            # A parameter is never empty, and AWS does not say where "orders//audit" goes.
+            denied[prefix + "*//*"] = None
+        statements = [statement("Allow", allowed)] if allowed else []
+        if denied or not allowed:
+            statements.append(statement("Deny", list(denied) or [prefix + "*"]))
+        return {"Version": "2012-10-17", "Statement": statements}
+
+
+# -- reading the table --------------------------------------------------------------------------
+
+
+def _check_form(routes: object) -> None:
+    if not isinstance(routes, Mapping) or not routes:
+        raise ConfigurationError("routes: give a dict of routes and policies; " + _FORM)
+
+
+def _lines(routes: Mapping[str, Policy | None], demands: Mapping[Policy | None, int]) -> list[_Line]:
+    read: dict[tuple[str, Segments, bool], tuple[str, int]] = {}
+    for name, require in routes.items():
+        verb, path, greedy = _parse(name)
+        if (verb, path, greedy) in read:
+            raise ConfigurationError(
+                f"routes: {name!r} and {read[verb, path, greedy][0]!r} are one and the same"
+            )
+        read[verb, path, greedy] = (name, demands[require])
+    return [
+        _Line(verbs, path, greedy, demand, name)
+        for (verb, path, greedy), (name, demand) in read.items()
+        if (verbs := tuple(each for each in _verbs(verb) if verb == each or (each, path, greedy) not in read))
+    ]
+
+
+def _verbs(verb: str) -> tuple[str, ...]:
+    return VERBS if verb == "ANY" else (verb,)
+
+
+def _parse(name: object) -> tuple[str, Segments, bool]:
+    verb, space, path = name.partition(" ") if type(name) is str else ("", "", "")
+    if name == "$default":
+        raise ConfigurationError("routes: for '$default', write 'ANY /{proxy+}' and 'ANY /'")
+    if not space or (verb != "ANY" and verb not in VERBS) or not path.startswith("/"):
+        raise ConfigurationError(f"routes holds {name!r}: {_FORM}")
+    parts = path[1:].split("/")
+    segments = tuple(
+        None if _PARAMETER.fullmatch(part) or _GREEDY.fullmatch(part) else part for part in parts
+    )
+    if len(parts) > MAX_SEGMENTS:
+        raise ConfigurationError(f"routes holds {name!r}: more than {MAX_SEGMENTS} segments")
+    if any(_GREEDY.fullmatch(part) for part in parts[:-1]):
+        raise ConfigurationError(f"routes holds {name!r}: a greedy parameter stands last")
+    if path != "/" and not all(each is None or _is_literal(each) for each in segments):
+        raise ConfigurationError(
+            f"routes holds {name!r}: a segment is plain, or one {{parameter}} as a whole"
+        )
+    return verb, segments, bool(_GREEDY.fullmatch(parts[-1]))
+
+
+def _is_literal(segment: str) -> bool:
+    return segment not in (".", "..") and bool(_LITERAL.fullmatch(segment))
+
+
+# -- what the document must say -----------------------------------------------------------------
+
+
+class _Planner:
+    """Makes the plan of a table, for one order of routes."""
+
+    def __init__(self, lines: list[_Line], policies: tuple[Policy | None, ...], full_first: bool) -> None:
+        self._lines = lines
+        self._by = " (in an HTTP API's order of routes; kind= says which API it is)" if full_first else ""
+        self._demanded = [frozenset() if policy is None else policy.demands for policy in policies]
+        self._longest = 2 + max(len(line.path) for line in lines)
+        self._by_verb: dict[str, list[Entry]] = {verb: [] for verb in VERBS}
+        for line in lines:
+            for verb in line.verbs:
+                self._by_verb[verb].append(Entry((verb, *line.path), line.greedy, line.demand, line.name))
+        for entries in self._by_verb.values():
+            entries.sort(key=lambda entry: precedence(entry, full_first=full_first))
+        self._reach = {
+            (verb, entry.name): reach(entry, entries, self._longest)
+            for verb, entries in self._by_verb.items()
+            for entry in entries
+        }
+        self._overlaps = 0
+
+    def plan(self) -> _Plan:
+        allowed = [(line, self._allowed(line)) for line in self._lines]
+        allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
+        _check_plan(_Plan(allow, ()), len(self._demanded))  # before the work that the rest may be
+        deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
+        plan = _Plan(allow, tuple(deny))
+        _check_plan(plan, len(self._demanded))
+        return plan
+
+    def _allowed(self, line: _Line) -> list[Segments]:
+        """The patterns of a line: one for ANY, where that reaches nothing that its verbs do not reach."""
+        reaches = (self._reach.get((verb, line.name)) for verb in line.verbs)
+        each = [pattern for pattern in reaches if pattern is not None]
+        tails = {pattern[1:] for pattern in each}
+        # "?*/orders" would be "GET/any/orders", too: the verb's wildcard may cross "/" only where the
+        # path begins with one that could have done so. And a verb beside VERBS must find no Deny missing.
+        if len(each) < len(VERBS) or len(tails) > 1 or min(tails)[0] is not None:
+            return each
+        joined: Segments = (None, *tails.pop())
+        return each if any(True for _ in self._reached(line, [joined])) else [joined]
+
+    def _reached(self, line: _Line, patterns: list[Segments]) -> Iterator[tuple[Entry, Segments]]:
+        """The shapes of other routes' requests that patterns take in, of those that a caller may lack."""
+        for pattern in patterns:
+            for entry in self._entries(pattern):
+                if not self._implied(entry.demand, line.demand):
+                    for shape in self._overlap(entry, pattern):
+                        yield entry, shape
+
+    def _entries(self, pattern: Segments) -> Iterable[Entry]:
+        if pattern[0] is not None:
+            return self._by_verb[pattern[0]]
+        return (entry for entries in self._by_verb.values() for entry in entries)
+
+    def _overlap(self, entry: Entry, pattern: Segments) -> Iterator[Segments]:
+        """The shapes that match both and go to this entry and no other."""
+        entries = self._by_verb[str(entry.segments[0])]
+        for shape in meets(entry, pattern, self._longest):
+            self._overlaps += 1
+            if self._overlaps > MAX_OVERLAPS:
+                raise ConfigurationError("routes: too many parameters overlap; join routes with {proxy+}")
+            if resolve(shape, entries) is entry:
+                yield shape
+
+    def _implied(self, lacked: int, *held: int) -> bool:
+        """Whether nobody can lack the one policy who has passed the others."""
+        return self._demanded[lacked] <= frozenset().union(*(self._demanded[each] for each in held))
+
+    def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[_Deny]:
+        """What must be denied beside a line's Allows, for each policy that their caller may lack."""
+        shapes: dict[Entry, set[Segments]] = {}
+        for entry, shape in self._reached(line, patterns):
+            shapes.setdefault(entry, set()).add(shape)
+        wanted: dict[int, dict[Segments, str]] = {}
+        for entry, found in shapes.items():
+            # The route as a whole, if that harms nobody: it serves beside every Allow.
+            whole = self._reach[str(entry.segments[0]), entry.name]
+            harmless = whole is not None and self._harmed(whole, entry.demand, line) is None
+            best = [whole] if whole is not None and harmless else _fewest(found)
+            wanted.setdefault(entry.demand, {}).update(dict.fromkeys(best, entry.name))
+        for lacked, named in wanted.items():
+            for shape in self._joined(named, lacked, line):
+                hit = self._harmed(shape, lacked, line)
+                if hit is not None:
+                    raise ConfigurationError(
+                        f"routes: IAM cannot tell {named[shape]!r} from {hit!r} for a principal who may "
+                        f"call {line.name!r}{self._by}: its wildcards cross '/'. Give both one policy, or "
+                        "set their paths apart"
+                    )
+                for resource in _slashed(text(shape)):
+                    yield _Deny(line.demand, lacked, resource)
+
+    def _joined(self, shapes: Iterable[Segments], lacked: int, line: _Line) -> list[Segments]:
+        """The same with one pattern for all verbs, where that harms nobody."""
+        tails: dict[Segments, list[Segments]] = {}
+        for shape in shapes:
+            tails.setdefault(shape[1:], []).append(shape)
+        made: list[Segments] = []
+        for tail, each in tails.items():
+            joined: Segments = (None, *tail)
+            whole = len(each) == len(VERBS) and self._harmed(joined, lacked, line) is None
+            made += [joined] if whole else each
+        return made
+
+    def _harmed(self, pattern: Segments, lacked: int, line: _Line) -> str | None:
+        """A route that a Deny would take from somebody who may call it."""
+        for entry in self._entries(pattern):
+            if self._implied(lacked, line.demand, entry.demand):
+                continue
+            if any(True for _ in self._overlap(entry, pattern)):
+                return entry.name
+        return None
+
+
+def _slashed(resource: str) -> list[str]:
+    """A Deny, and the same with a slash at its end: AWS does not say whether that is another path."""
+    return [resource] if resource.endswith(("?*", "/")) else [resource, resource + "/"]
+
+
+def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
+    """Without those that another one covers as a pattern."""
+    kept: list[Segments] = []
+    for shape in sorted(shapes, key=lambda each: (len(each), text(each))):
+        if not any(covers(other, shape) for other in kept):
+            kept.append(shape)
+    return kept
+
+
+def _check_plan(plan: _Plan, policies: int) -> None:
+    """The longest document that any principal can get, as if policies were passed at will."""
+    for resource in [*(each for _, each in plan.allow), *(each.resource for each in plan.deny)]:
+        if LONGEST_PREFIX_CHARS + len(resource) > MAX_RESOURCE_CHARS:
+            raise ConfigurationError(
+                f"routes: a route is too long for an ARN of {MAX_RESOURCE_CHARS} characters"
+            )
+    allowed = [0] * policies
+    denied = [0] * policies
+    for demand, resource in plan.allow:
+        allowed[demand] += PREFIX_CHARS + len(resource) + 3
+    for _, lacked, resource in {(0, each.lacked, each.resource) for each in plan.deny}:
+        denied[lacked] += PREFIX_CHARS + len(resource) + 3
+    total = sum(map(max, allowed, denied)) + PREFIX_CHARS + len('"*//*",')
+    if total > MAX_DOCUMENT_CHARS:
+        raise ConfigurationError(
+            f"routes: too many for one policy document ({total} of {MAX_DOCUMENT_CHARS} characters); "
+            "join some with {proxy+}, or give them an authorizer of their own"
+        )

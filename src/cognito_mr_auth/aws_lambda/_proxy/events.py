@@ -1,0 +1,161 @@
+"""The events of plain handlers, and answers in the form that each of them wants (Lambda proxy integration).
+
+Owns the shapes: API Gateway's REST, HTTP (payload 1.0 and 2.0) and WebSocket `$connect` events, function
+URLs, load balancers with and without multi-value headers. What a client chose never decides the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, NoReturn
+
+from cognito_mr_auth._web.bearer import Answer, Inbound
+from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
+from cognito_mr_auth.errors import ConfigurationError
+
+__all__ = ["Call", "marked", "read", "respond", "without_body"]
+
+_ALB: Final = "alb"
+_ALB_MULTI: Final = "alb-multi-value"
+_HTTP_2: Final = "http-2.0"
+_REST: Final = "rest"  # HTTP APIs with payload 1.0, too
+_WEBSOCKET: Final = "websocket"
+
+# Stands where something other than a string was sent: no credential, no origin, and still there.
+_MALFORMED: Final = ""
+
+_WANTED = (
+    "requires() is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs and "
+    "load balancers; this event is "
+)
+
+
+class Call(NamedTuple):
+    """One request and the kind of its event, which decides the form of the answer."""
+
+    kind: str
+    inbound: Inbound
+
+
+def read(event: object) -> Call:
+    """The request that an event tells of: a dict, or anything with `.raw_event`.
+
+    The path is the event's own: payload 2.0 begins it with the stage's name, unless that is `$default`.
+
+    Raises:
+        ConfigurationError: the event is of another kind. It shows nothing of the event.
+    """
+    raw = mapping(raw_event(event))
+    context = mapping(raw.get("requestContext"))
+    kind = _kind(raw, context)
+    header = _headers(raw, kind)
+    if kind == _WEBSOCKET:
+        offered = [each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")]
+        return Call(kind, Inbound("GET", "", "", header, websocket=True, subprotocols=offered))
+    if kind == _HTTP_2:
+        method, path = mapping(context.get("http")).get("method"), raw.get("rawPath")
+    else:
+        method, path = raw.get("httpMethod"), raw.get("path")
+    if not isinstance(method, str) or not isinstance(path, str):
+        _refuse("without a method and a path")
+    return Call(kind, Inbound(method, path, path, header))
+
+
+def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    if any(name in raw for name in ("methodArn", "routeArn", "authorizationToken")):
+        _refuse("an authorizer's: give the function an aws_lambda.Authorizer")
+    if context.get("eventType") in ("MESSAGE", "DISCONNECT"):
+        _refuse("a WebSocket's message, which has no headers: see aws_lambda.principal_from_event()")
+    if context.get("eventType") == "CONNECT":
+        return _WEBSOCKET
+    if "elb" in context:
+        return _ALB_MULTI if isinstance(raw.get("multiValueHeaders"), Mapping) else _ALB
+    if raw.get("version") == "2.0" and "http" in context:
+        return _HTTP_2
+    if context and "httpMethod" in raw and "path" in raw:
+        return _REST
+    return _refuse("none of these")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise ConfigurationError(_WANTED + what)
+
+
+# -- headers ------------------------------------------------------------------------------------
+
+
+def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
+    """All values of a header, in any case. Multi-value headers alone count where there are any.
+
+    `headers` beside them holds the last value of each: with it a duplicate would not be seen.
+    """
+    several = kind != _HTTP_2 and raw.get("multiValueHeaders") is not None
+    given: Mapping[Any, Any] = mapping(raw.get("multiValueHeaders" if several else "headers"))
+    cookies = raw.get("cookies") if kind == _HTTP_2 else None
+
+    def header(name: str) -> list[str]:
+        if name == "cookie" and cookies is not None:  # payload 2.0: one string for each
+            return _values(cookies, several=True)
+        return [
+            value
+            for key, values in given.items()
+            if isinstance(key, str) and key.lower() == name
+            for value in _values(values, several=several)
+        ]
+
+    return header
+
+
+def _values(value: Any, *, several: bool) -> list[str]:
+    if value is None:
+        return []
+    if several and isinstance(value, list):
+        return [each if isinstance(each, str) else _MALFORMED for each in value]
+    return [value if isinstance(value, str) and not several else _MALFORMED]
+
+
+# -- answers ------------------------------------------------------------------------------------
+
+
+def respond(answer: Answer, call: Call) -> dict[str, Any]:
+    """An answer in the form of the event: what the function returns. Its length is the gateway's to say."""
+    headers = {name: value for name, value in answer.headers if name != "content-length"}
+    said: dict[str, Any] = {"statusCode": answer.status}
+    if call.kind in (_ALB, _ALB_MULTI):
+        said["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    if call.kind == _ALB_MULTI:  # a load balancer that sends them takes no others back
+        said["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+    else:
+        said["headers"] = headers
+    said["body"] = "" if call.inbound.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
+    said["isBase64Encoded"] = False
+    return said
+
+
+def without_body(response: object, call: Call) -> dict[str, Any]:
+    """What a handler says to a preflight, body left out: nobody has said who asks.
+
+    Without a status, payload 2.0 takes the whole response for the body.
+    """
+    if not isinstance(response, dict) or "statusCode" not in response:
+        return respond(Answer(200, (), b""), call)
+    kept = {**response, "body": "", "isBase64Encoded": False}
+    for name in ("headers", "multiValueHeaders"):
+        if isinstance(kept.get(name), dict):
+            kept[name] = {key: kept[name][key] for key in kept[name] if str(key).lower() != "content-length"}
+    return kept
+
+
+def marked(response: object, call: Call, marker: str | None) -> object:
+    """The marker answered where a `$connect` offered it and the handler picks no subprotocol.
+
+    Browsers end a connection for which none of those offered was picked (RFC 6455 4.1).
+    """
+    if marker not in call.inbound.subprotocols or not isinstance(response, dict):
+        return response
+    given = (response.get("headers"), response.get("multiValueHeaders"))
+    names = {str(name).lower() for each in given for name in mapping(each)}
+    if "sec-websocket-protocol" in names:
+        return response
+    return {**response, "headers": {**mapping(response.get("headers")), "Sec-WebSocket-Protocol": marker}}

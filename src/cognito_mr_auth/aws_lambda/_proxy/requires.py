@@ -1,0 +1,100 @@
+"""A guard on a plain handler: the function that serves an API's requests itself.
+
+Owns the decorator alone: the event is read and the answer written by `_proxy.events`, and the guard
+decides who passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Unpack
+
+from cognito_mr_auth._runtime.hooks import is_async
+from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, Guard, Options
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, patience
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.verifier import Verifier
+
+from .events import marked, read, respond, without_body
+
+__all__ = ["requires"]
+
+Served = Callable[[Any, Any], Any]
+
+_CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
+
+
+def requires(
+    verifier: Verifier, *, subprotocol: str | None = None, **options: Unpack[Options]
+) -> Callable[[Callable[..., Any]], Served]:
+    """A decorator: the handler runs for requests that carry a token the verifier accepts.
+
+        @requires(verifier, require=policy.scopes("orders/read"))
+        def handler(event, context, principal): ...
+
+    For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs and load
+    balancers. The handler gets the event as it came, and the principal by keyword: None for a request
+    that passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
+    `{"detail": "..."}`, in the form of their event; so they do for an AuthError that the handler raises.
+    REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
+
+    Args:
+        verifier: what tokens are verified with; its hooks must not be coroutine functions.
+        subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
+            marker is what the client hears in `Sec-WebSocket-Protocol`, unless the handler answers one.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout. `preflight` is False
+            unless it is said: API Gateway and function URLs answer CORS preflights. With True they reach
+            the handler without a principal, and its answer goes out without a body. `exclude` is
+            compared with the event's path, and never opens a `$connect`. A request waits for keys no
+            longer than the invocation has time left.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right, or a handler that is a
+            coroutine function. The decorated handler raises ConfigurationError for an event of any other
+            kind, and does not run.
+    """
+    options.setdefault("preflight", False)
+    guard = Guard(verifier, subprotocol=subprotocol, **options)
+    guard.refuse_async_hooks()
+    on_restore(verifier)
+    timeout = options.get("timeout", DEFAULT_TIMEOUT_S)
+
+    def decorate(handler: Any) -> Served:
+        _check_handler(handler)
+
+        @wraps(handler)
+        def guarded(event: Any, context: Any) -> Any:
+            return _serve(guard, handler, event, context, timeout)
+
+        return guarded
+
+    return decorate
+
+
+def _check_handler(handler: Any) -> None:
+    """Raises TypeError for what could not be called; what is no plain function is taken at its word."""
+    if not callable(handler) or is_async(handler):
+        raise TypeError("requires() guards functions that are no coroutine functions: Lambda awaits none")
+    code = getattr(handler, "__code__", None)
+    if code is None or code.co_flags & _CO_VARKEYWORDS:
+        return
+    if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")
+
+
+def _serve(guard: Guard, handler: Callable[..., Any], event: Any, context: Any, timeout: float) -> Any:
+    call = read(event)
+    answer = guard.document(call.inbound)
+    if answer is None:
+        try:
+            principal = guard.verify(call.inbound, timeout=partial(patience, context, timeout))
+            response = handler(event, context, principal=principal)
+        except AuthError as error:
+            answer = guard.refusal(error)
+        else:
+            if guard.is_preflight(call.inbound):
+                return without_body(response, call)
+            return marked(response, call, guard.subprotocol)
+    return respond(answer, call)

@@ -1,0 +1,321 @@
+"""The principal that an authorizer in front of a function has verified, as API Gateway hands it on.
+
+Owns the way back from flattened claims to a Principal. Verifies nothing, and guesses nothing: what can be
+read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, NoReturn
+
+from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._base.partitions import REGION, partition
+from cognito_mr_auth._config.options import MAX_LEEWAY
+from cognito_mr_auth.aws_lambda._authorizer.context import DEFAULT, RESERVED
+from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
+from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
+from cognito_mr_auth.principal import Issuer, Principal
+
+__all__ = ["principal_from_event", "still_valid"]
+
+_OURS: Final = "ours"
+_JWT: Final = "jwt"  # HTTP APIs' own authorizer
+_COGNITO: Final = "cognito"  # REST APIs' own
+
+_NOTHING = (
+    "no principal in the event: the route has no authorizer, or one that hands on none of the names in "
+    "Authorizer(context=)"
+)
+_GROUPS = "cognito:groups"
+# The form of the three issuers (DESIGN, "What this is for"); whose tokens pass is the authorizer's matter.
+_ISSUER = re.compile(
+    rf"https://(?P<updated>issuer-)?cognito-idp\.(?P<region>{REGION.pattern})\."
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+    rf"/(?P<pool>(?P<primary>{REGION.pattern})_[0-9A-Za-z]{{1,45}})"
+)
+# Cognito's ClientIdType.
+_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
+# A name that no array of several could have been made into.
+_SINGLE = re.compile(r"[^\s,]+")
+
+# Seconds as API Gateway writes them; the exponent is Go's and Java's way with large numbers.
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?", re.ASCII)
+# "Tue Jul 16 02:55:29 UTC 2019": java.util.Date, which the Cognito authorizer of REST APIs prints.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ({'|'.join(_MONTHS)}) ([0-9]{{1,2}}) "
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:UTC|GMT) ([0-9]{4})"
+)
+
+
+class _Handed(NamedTuple):
+    """What one authorizer has handed on: its form and, in it, the claims."""
+
+    form: str
+    claims: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """No claim."""
+        return f"_Handed({self.form!r})"
+
+
+def principal_from_event(event: Any, *, group_separator: str | None = None) -> Principal:
+    """Who an authorizer in front of this function has verified.
+
+    **This function verifies nothing.**
+    Safe only behind API Gateway, on a route that has that authorizer, in a function that nobody else may
+    invoke: whoever may invoke it directly writes the event, and so the principal. Never use it behind a
+    function URL or a load balancer.
+
+    Known by their shape: `Authorizer` (REST, HTTP and WebSocket APIs), the JWT authorizer of HTTP APIs,
+    the Cognito authorizer of REST APIs. An authorization may have been cached: see `still_valid`.
+
+    Args:
+        event: a dict, or anything with `.raw_event`.
+        group_separator: what joins the names of several groups, if it stands in no name: " " for the
+            JWT authorizer of HTTP APIs, "," for the Cognito authorizer of REST APIs. "a,b" may be one
+            group or two, and is refused without it.
+
+    Returns:
+        A Principal. `iat`, `exp`, `nbf` and `auth_time` are numbers and `cognito:groups` is an array;
+        other claims are as handed on, most of them strings. Scopes are those of the `scope` claim;
+        `jwt.scopes` is not read.
+
+    Raises:
+        LookupError: no authorizer of these has handed anything on.
+        ClaimRejected: by more than one, or a claim is absent or ambiguous; `hint` says what helps.
+        ConfigurationError: for another `group_separator`.
+    """
+    if group_separator not in (None, *_JOINED.values()):
+        raise ConfigurationError(f"group_separator={group_separator!r}: give ' ' or ',', or nothing")
+    handed = _handed(event)
+    claims = _as_signed(handed.claims) if handed.form == _OURS else dict(handed.claims)
+    use = _text(claims, "token_use", handed)
+    if use not in ("access", "id"):
+        _refuse("token_use", 'the handed-on token_use is neither "access" nor "id"')
+    _text(claims, "sub", handed)
+    if not _CLIENT_ID.fullmatch(_text(claims, "aud" if use == "id" else "client_id", handed)):
+        _refuse("aud" if use == "id" else "client_id", "the handed-on app client is no app client ID")
+    issuer, pool_id = _issuer(_text(claims, "iss", handed))
+    for name in ("exp", "iat"):
+        claims[name] = _moment(handed, name)
+    for name in ("auth_time", "nbf"):
+        if name in claims:
+            claims[name] = _moment(handed, name)
+    if _GROUPS in claims:
+        claims[_GROUPS] = _groups(claims[_GROUPS], handed.form, group_separator)
+    principal = Principal(claims, issuer=issuer, user_pool_id=pool_id)
+    if handed.form == _OURS:
+        _cross_check(principal, handed.claims)
+    return principal
+
+
+def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = time.time) -> bool:
+    """Whether the token behind an event has not expired since its authorizer looked at it.
+
+    For WebSockets, where nothing looks again after `$connect`, and for cached authorizations. Takes
+    `exp` from where `principal_from_event` takes it, and is as safe.
+
+    Args:
+        event: a dict, or anything with `.raw_event`.
+        leeway: seconds by which clocks may differ, 0 to 300.
+        clock: gives the seconds since the epoch.
+
+    Raises:
+        LookupError, ClaimRejected: as `principal_from_event` does.
+        ConfigurationError: for another leeway.
+    """
+    if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
+        raise ConfigurationError(f"leeway={leeway!r}: seconds, 0 to {MAX_LEEWAY:.0f}")
+    return clock() < _moment(_handed(event), "exp") + leeway
+
+
+# -- where it stands ----------------------------------------------------------------------------
+
+
+def _handed(event: Any) -> _Handed:
+    raw = mapping(raw_event(event))
+    authorizer = mapping(mapping(raw.get("requestContext")).get("authorizer"))
+    # An HTTP API with payload 1.0 has `claims` where REST APIs have them, written its own way.
+    flat = _JWT if raw.get("version") == "1.0" else _COGNITO
+    candidates = (
+        _Handed(_JWT, _present(mapping(authorizer.get("jwt")).get("claims"))),
+        _Handed(flat, _present(authorizer.get("claims"))),
+        _Handed(_OURS, _context(authorizer.get("lambda"))),
+        _Handed(_OURS, _context(authorizer)),
+    )
+    found = [each for each in candidates if each.claims]
+    if not found:
+        raise LookupError(_NOTHING)
+    if len(found) > 1:
+        raise ClaimRejected(
+            "the event holds the claims of more than one authorizer",
+            hint="API Gateway never writes such an event: see who may invoke the function",
+        )
+    return found[0]
+
+
+def _present(claims: object) -> dict[str, Any]:
+    return {name: value for name, value in mapping(claims).items() if value is not None}
+
+
+def _context(context: object) -> dict[str, Any]:
+    """What `Authorizer` has handed on, if this is its context."""
+    given = _present(context)
+    if given.keys().isdisjoint(DEFAULT):
+        return {}
+    return {name: value for name, value in given.items() if name not in RESERVED}
+
+
+def _as_signed(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims under the names that they have in a token."""
+    is_id = context.get("token_use") == "id"
+    names = {
+        "client_id": "aud" if is_id else "client_id",
+        "username": "cognito:username" if is_id else "username",
+        "groups": _GROUPS,
+    }
+    # A claim that was chosen under its own name may have been a string: groups come from `groups` alone.
+    ours = (*names, "kind", "user_pool_id", _GROUPS)
+    claims = {name: value for name, value in context.items() if name not in ours}
+    return claims | {signed: context[name] for name, signed in names.items() if name in context}
+
+
+# -- what it says -------------------------------------------------------------------------------
+
+
+def _refuse(name: str, message: str, hint: str | None = None) -> NoReturn:
+    raise ClaimRejected(message, claim=name, hint=hint)
+
+
+def _text(claims: Mapping[str, Any], name: str, handed: _Handed) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, handed.form))
+    return value
+
+
+def _missing(name: str, form: str) -> str:
+    if form == _OURS:
+        return f"add {'client_id' if name == 'aud' else name!r} to context= of the Authorizer"
+    return "every token of a Cognito user pool has it: see which issuer the authorizer accepts"
+
+
+def _moment(handed: _Handed, name: str) -> float:
+    value: object = handed.claims.get(name)
+    if value is None:
+        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, handed.form))
+    seconds = _seconds(value) if isinstance(value, str) else value
+    # bool is an int to Python, and NaN fails the comparison.
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_TIME:
+        _refuse(name, f"the handed-on {name} is no time that is known here")
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    if _SECONDS.fullmatch(text):
+        return int(text) if text.isdigit() else float(text)
+    date = _DATE.fullmatch(text)
+    if date is None:
+        return None
+    from datetime import UTC, datetime  # only one kind of authorizer writes dates
+
+    month, *numbers, year = date.groups()
+    try:
+        day, hour, minute, second = map(int, numbers)
+        moment = datetime(int(year), 1 + _MONTHS.index(month), day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp())
+
+
+def _issuer(url: str) -> tuple[Issuer, str]:
+    """The issuer of an already verified `iss`, and the pool's ID."""
+    parts = _ISSUER.fullmatch(url)
+    if parts is None:
+        _refuse("iss", "the handed-on iss is no issuer of a Cognito user pool")
+    region, primary = parts["region"], parts["primary"]
+    kind = "updated" if parts["updated"] else "original" if region == primary else "replica"
+    if (kind == "updated" and region != primary) or partition(region) != partition(primary):
+        _refuse("iss", "the handed-on iss is of a Region that its user pool cannot have")
+    return Issuer(url, kind, region), parts["pool"]
+
+
+def _cross_check(principal: Principal, context: Mapping[str, Any]) -> None:
+    """What the context says twice must agree: only then nothing was left out that matters."""
+    if context.get("user_pool_id", principal.user_pool_id) != principal.user_pool_id:
+        _refuse("iss", "the handed-on user_pool_id is not that of iss")
+    kind = "machine" if principal.is_machine else "user"
+    if context.get("kind", kind) != kind:
+        _refuse("username", "the handed-on kind is not what the claims say", _missing("username", _OURS))
+
+
+# -- groups -------------------------------------------------------------------------------------
+
+# How an authorizer of API Gateway joins the members of an array, and what says that this is unambiguous.
+_JOINED: Final = {_JWT: " ", _COGNITO: ","}
+
+
+def _groups(value: object, form: str, separator: str | None) -> list[str]:
+    """The names, if there is one way to read them."""
+    names: object = value
+    if isinstance(value, str):
+        names = _READERS[form](value, separator if separator == _JOINED.get(form) else None)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        hint = None
+        if form in _JOINED:
+            hint = f"say group_separator={_JOINED[form]!r} if that stands in no group's name"
+        _refuse(_GROUPS, "the handed-on groups can be read in more than one way", hint)
+    return list(names)
+
+
+def _from_context(text: str, _separator: str | None) -> object:
+    """`_authorizer.context.flat_groups`, the other way round."""
+    if not text.startswith("["):
+        return _split(text, " ")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_jwt(text: str, separator: str | None) -> list[str] | None:
+    """The JWT authorizer of HTTP APIs prints an array as "[a b]", and a string as it is.
+
+    Names of a pool's groups hold no white space (CreateGroup), but a pre-token-generation trigger may
+    give others: "[a b]" is one name or two.
+    """
+    if text[:1] != "[" or text[-1:] != "]" or text[1:2] == '"':  # in quotes: JSON, and not its own
+        return None
+    return _members(text[1:-1], separator)
+
+
+def _from_cognito(text: str, separator: str | None) -> list[str] | None:
+    """The Cognito authorizer of REST APIs joins names with commas, which may stand in a name."""
+    bracketed = text[:1] == "[" and text[-1:] == "]"  # another form's array
+    return None if bracketed or (not text and separator is None) else _members(text, separator)
+
+
+_READERS: Mapping[str, Callable[[str, str | None], object]] = {
+    _OURS: _from_context,
+    _JWT: _from_jwt,
+    _COGNITO: _from_cognito,
+}
+
+
+def _members(text: str, separator: str | None) -> list[str] | None:
+    if separator is not None:
+        return _split(text, separator)
+    return [text] if _SINGLE.fullmatch(text) else None if text else []
+
+
+def _split(text: str, separator: str) -> list[str] | None:
+    """The names between separators; None where one would be empty or hold white space."""
+    if not text:
+        return []
+    names = text.split(separator)
+    return names if all(name.split() == [name] for name in names) else None

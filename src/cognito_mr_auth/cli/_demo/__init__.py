@@ -1,0 +1,1 @@
+"""`cognito-mr-auth demo`, part by part."""

@@ -1,0 +1,67 @@
+"""`cognito-mr-auth demo`: watch the main job while Regions fail.
+
+Owns the command alone: plan, run, show, exit status.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cognito_mr_auth.cli._options import Exit, json_option
+
+from .plan import PHASE_SECONDS, TOKENS_PER_SECOND, Plan, story
+from .report import Board, Report
+from .run import MakeVerifier, real_verifier, run
+from .show import Show, choose
+
+__all__ = ["demo", "perform"]
+
+# Six phases, of which the last may last four times as long: 29 s, of the 30 s allowed.
+MAX_PHASE_SECONDS = 3.2
+# Below this a cold start, which takes up to 600 ms, would not end in its phase.
+MIN_PHASE_SECONDS = 0.5
+
+
+@click.command()
+@click.option(
+    "--phase-seconds",
+    type=click.FloatRange(MIN_PHASE_SECONDS, MAX_PHASE_SECONDS),
+    default=PHASE_SECONDS,
+    show_default=True,
+    help="How long a phase lasts.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(10, 200),
+    default=TOKENS_PER_SECOND,
+    show_default=True,
+    help="Tokens a second.",
+)
+@json_option
+def demo(phase_seconds: float, rate: float, as_json: bool) -> None:
+    """Watch a verifier while a Region hangs, keys rotate, and everything goes down.
+
+    All on loopback: a fake user pool with three endpoints, valid tokens of its three issuers and
+    forged ones between them. Exit status 0 only if no valid token was refused, no forged one
+    accepted, and 503 came only where no key could be had.
+    """
+    raise SystemExit(perform(story(phase_seconds, rate), choose(sys.stdout, as_json=as_json)))
+
+
+def perform(plan: Plan, show: Show, make_verifier: MakeVerifier = real_verifier) -> Exit:
+    """Run the plan and show it; the exit status."""
+    last = Board(plan).report(0.0)
+
+    def watch(report: Report) -> None:
+        nonlocal last
+        last = report
+        show.update(report)
+
+    show.begin(plan)
+    try:
+        run(plan, watch, make_verifier)
+    finally:
+        show.end(last)
+    return Exit.WELL if last.ok else Exit.REFUSED

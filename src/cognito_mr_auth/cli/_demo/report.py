@@ -1,0 +1,192 @@
+"""What the demo counts, and what its numbers say.
+
+Owns the score and the summary. Takes calls and events from any thread; asks nobody anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from cognito_mr_auth import errors
+
+from .judge import Call, World, fault
+from .plan import Plan
+
+__all__ = ["Board", "PhaseReport", "Report"]
+
+OUTCOMES: Final = ("accepted", "refused", "unavailable")
+
+State = Literal["waiting", "running", "ended"]
+# Faults told per phase: the first ones say what is wrong, hundreds would hide it.
+MAX_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseReport:
+    """One phase so far. `slowest_ms` is the slowest verification, `answered` the fetches by kind.
+
+    `accepted`, `refused` and `unavailable` (503) count answers to valid and to forged tokens alike;
+    `wrong` says which of them were wrong, `notes` what else is worth seeing.
+    """
+
+    name: str
+    state: State
+    accepted: int
+    refused: int
+    unavailable: int
+    slowest_ms: float
+    answered: dict[str, int]
+    notes: tuple[str, ...]
+    wrong: tuple[str, ...]
+    open_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole demo so far. `counts` is what `summary` says, `seconds` how long it has run."""
+
+    phases: tuple[PhaseReport, ...]
+    seconds: float
+    counts: dict[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every phase and every call has ended."""
+        return all(phase.state == "ended" and not phase.open_calls for phase in self.phases)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is over, every answer was right, and every phase accepted a valid token."""
+        return self.complete and not any(phase.wrong for phase in self.phases)
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        verdict = "WELL" if self.ok else "FAILED" if self.complete else "BROKEN OFF"
+        told = [f"{verdict} after {self.seconds:.1f} s."]
+        for kind in ("valid", "forged"):
+            counts = ", ".join(f"{self.counts[f'{kind} {each}']} {each}" for each in OUTCOMES)
+            told.append(f"{kind.capitalize()} tokens: {counts}.")
+        return " ".join([*told, f"Wrong answers: {self.counts['wrong']}."])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        phases = [asdict(phase) for phase in self.phases]
+        for phase in phases:
+            del phase["open_calls"], phase["state"]
+        return {
+            "ok": self.ok,
+            "summary": self.summary,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+            "phases": phases,
+        }
+
+
+class _Tally:
+    """One phase, while it is counted."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state: State = "waiting"
+        self.outcomes: Counter[tuple[bool, str]] = Counter()
+        self.answered: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.wrong: Counter[str] = Counter()
+        self.slowest = 0.0
+        self.open_calls = 0
+
+    def count(self, outcome: str) -> int:
+        return self.outcomes[False, outcome] + self.outcomes[True, outcome]
+
+    def faults(self) -> tuple[str, ...]:
+        told = [f"{what} ({n} times)" if n > 1 else what for what, n in self.wrong.items()]
+        if self.state == "ended" and not self.open_calls and not self.outcomes[False, "accepted"]:
+            told.append("no valid token accepted")
+        more = [f"and {len(told) - MAX_TOLD} more"] if len(told) > MAX_TOLD else []
+        return (*told[:MAX_TOLD], *more)
+
+
+class Board:
+    """The score of one run; a phase is known by its index in the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._lock = threading.Lock()
+        self._tallies = [_Tally(phase.name) for phase in plan.phases]
+        self._worlds: list[World] = []
+        self._now = 0
+
+    def enter(self, index: int) -> None:
+        """The phase begins, and the one before ends."""
+        with self._lock:
+            self._now = index
+            for position, tally in enumerate(self._tallies):
+                tally.state = "ended" if position < index else "waiting" if position > index else "running"
+
+    def is_now(self, world: World) -> None:
+        """The endpoints are so from now on."""
+        with self._lock:
+            self._worlds.append(world)
+
+    def answered(self, kind: str) -> None:
+        """An endpoint gave its keys; what comes after the last phase is counted there."""
+        with self._lock:
+            self._tallies[min(self._now, len(self._tallies) - 1)].answered[kind] += 1
+
+    def have_answered(self, kinds: Iterable[str]) -> bool:
+        """Whether all of these endpoints have given their keys in this phase."""
+        with self._lock:
+            return self._tallies[self._now].answered.keys() >= set(kinds)
+
+    def opened(self) -> int:
+        """A call is about to begin: the phase that it belongs to."""
+        with self._lock:
+            self._tallies[self._now].open_calls += 1
+            return self._now
+
+    def closed(self, index: int, call: Call, error: errors.AuthError | None, note: str | None = None) -> None:
+        """The call has ended: accepted, or refused with this error; `note` is worth seeing."""
+        unavailable = isinstance(error, errors.Unavailable)
+        outcome = "accepted" if error is None else "unavailable" if unavailable else "refused"
+        with self._lock:
+            tally = self._tallies[index]
+            tally.open_calls -= 1
+            tally.notes += [] if note is None else [note]
+            tally.outcomes[call.shot.forged, outcome] += 1
+            tally.slowest = max(tally.slowest, call.ended - call.began)
+            wrong = fault(call, error, self._worlds)
+            if wrong is not None:
+                tally.wrong[wrong] += 1
+
+    def report(self, seconds: float) -> Report:
+        """How it stands, `seconds` after the start."""
+        with self._lock:
+            total: Counter[tuple[bool, str]] = Counter()
+            for tally in self._tallies:
+                total += tally.outcomes
+            counts = {
+                f"{kind} {outcome}": total[kind == "forged", outcome]
+                for kind in ("valid", "forged")
+                for outcome in OUTCOMES
+            }
+            counts["wrong"] = sum(tally.wrong.total() for tally in self._tallies)
+            return Report(tuple(map(_told, self._tallies)), seconds, counts)
+
+
+def _told(tally: _Tally) -> PhaseReport:
+    return PhaseReport(
+        name=tally.name,
+        state=tally.state,
+        accepted=tally.count("accepted"),
+        refused=tally.count("refused"),
+        unavailable=tally.count("unavailable"),
+        slowest_ms=round(tally.slowest * 1000, 1),
+        answered=dict(sorted(tally.answered.items())),
+        notes=tuple(tally.notes),
+        wrong=tally.faults(),
+        open_calls=tally.open_calls,
+    )

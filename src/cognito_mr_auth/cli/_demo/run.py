@@ -1,0 +1,188 @@
+"""Runs the demo: endpoints that fail on cue, verifiers, and a steady stream of tokens.
+
+Owns time, threads and servers of a run; all are gone when it returns. Says nothing to anybody but
+the `watch` that it was given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Final, NamedTuple, Protocol
+
+from cognito_mr_auth import errors
+from cognito_mr_auth.events import Event
+from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
+
+from .judge import Call, World
+from .plan import Phase, Plan
+from .report import Board, Report
+from .subject import Subject
+from .tokens import Shot, stream, unknown_kid, valid
+
+__all__ = ["MakeVerifier", "Verifies", "real_verifier", "run"]
+
+# Callers at once: a few may wait 2 s each for keys while the stream goes on. Below the 32 that may
+# wait for an unknown kid (DESIGN R4), so that a rotation is not refused for the crowd.
+CALLERS: Final = 24
+# How often a verifier that started cold gets a token, and how often the viewer gets a new picture.
+COLD_EVERY_S: Final = 0.5
+WATCH_EVERY_S: Final = 0.1
+
+
+class Verifies(Protocol):
+    """What the demo needs of a verifier."""
+
+    def verify(self, token: str) -> object:
+        """Return for a token that is accepted, raise an AuthError for any other."""
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+
+
+OnEvent = Callable[[Event], None]
+MakeVerifier = Callable[[FakeUserPool, Plan, OnEvent], Verifies]
+Watch = Callable[[Report], None]
+
+
+def real_verifier(pool: FakeUserPool, plan: Plan, on_event: OnEvent) -> Verifies:
+    """A Verifier of access and ID tokens with the plan's windows."""
+    return pool.verifier("any", on_event=on_event, **plan.windows)
+
+
+def run(plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier) -> Report:
+    """Run the plan in real time; `watch` gets the report so far, about ten times a second."""
+    pool = _warm_pool()
+    with ExitStack() as opened:
+        endpoints = opened.enter_context(pool.serve())
+        run = _Run(plan, pool, endpoints, make_verifier, opened)
+        with ThreadPoolExecutor(CALLERS, "demo caller") as callers:
+            run.play(callers, watch)
+        report = run.report()
+    watch(report)
+    return report
+
+
+def _warm_pool() -> FakeUserPool:
+    """A pool with its keys made, and a reserve, so that the rotation does not stop the stream."""
+    spare = [FakeUserPool(), FakeUserPool()]
+    for each in spare:
+        each.jwks()
+    pool = FakeUserPool(replica_regions=["us-east-1"])
+    pool.jwks()
+    return pool
+
+
+class _Watched(NamedTuple):
+    subject: Subject
+    verifier: Verifies
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        pool: FakeUserPool,
+        endpoints: FakeEndpoints,
+        make_verifier: MakeVerifier,
+        opened: ExitStack,
+    ) -> None:
+        self._plan = plan
+        self._pool = pool
+        self._endpoints = endpoints
+        self._make_verifier = make_verifier
+        self._opened = opened
+        self._board = Board(plan)
+        self._kinds: dict[str, str] = {endpoint.url: endpoint.kind for endpoint in endpoints}
+        self._calls: list[Future[None]] = []
+        self._began = self._phase_began = time.monotonic()
+        self._modes: Mapping[str, str] = {}
+        self._well = frozenset(self._kinds.values())
+        self._first = self._start(None)
+        self._cold: list[_Watched] = []
+
+    def report(self) -> Report:
+        """The report so far. What is no AuthError is a bug, and comes out here."""
+        for call in self._calls:
+            if call.done():
+                call.result()
+        return self._board.report(time.monotonic() - self._began)
+
+    def play(self, callers: ThreadPoolExecutor, watch: Watch) -> None:
+        """Send the stream through every phase."""
+        shots = stream(self._pool)
+        next_shot = next_cold = next_watch = time.monotonic()
+        for index, phase in enumerate(self._plan.phases):
+            self._enter(index, phase, callers)
+            while self._goes_on(phase):
+                now = time.monotonic()
+                self._send(callers, [self._first], next(shots))
+                next_shot += 1 / self._plan.rate
+                if now >= next_cold:
+                    self._send(callers, self._cold, valid(self._pool))
+                    next_cold = now + COLD_EVERY_S
+                if now >= next_watch:
+                    watch(self.report())
+                    next_watch = now + WATCH_EVERY_S
+                time.sleep(max(0.0, next_shot - time.monotonic()))
+        self._board.enter(len(self._plan.phases))
+
+    def _goes_on(self, phase: Phase) -> bool:
+        beyond = time.monotonic() - self._phase_began - phase.seconds
+        return beyond < 0 or (beyond < phase.longer and not self._board.have_answered(self._kinds.values()))
+
+    def _enter(self, index: int, phase: Phase, callers: ThreadPoolExecutor) -> None:
+        self._phase_began = time.monotonic()
+        self._board.enter(index)
+        well = frozenset(self._kinds.values()).difference(phase.faults)
+        self._world(self._well & well)  # while it changes, only what is well before and after
+        for endpoint in self._endpoints:
+            mode = phase.faults.get(endpoint.kind)
+            if mode == self._modes.get(endpoint.kind):
+                continue  # to fail anew would let go of the requests that hang there
+            endpoint.heal() if mode is None else endpoint.fail(mode)
+        self._modes = phase.faults
+        if phase.rotate:
+            self._pool.rotate()
+            new = frozenset({self._pool.access_key.kid, self._pool.id_key.kid})
+            self._first.subject.awaits(new)
+        self._world(well)
+        if phase.cold is not None:
+            self._cold.append(self._start(phase.cold))
+            self._send(callers, self._cold[-1:], valid(self._pool))
+        if phase.unknown_kid:
+            self._send(callers, [self._first], unknown_kid(self._pool))
+
+    def _world(self, well: frozenset[str]) -> None:
+        self._well = well
+        listed = frozenset(key.kid for key in self._pool.keys)
+        self._board.is_now(World(time.monotonic(), well, listed))
+
+    def _start(self, cold: str | None) -> _Watched:
+        # The table tells of the first verifier's fetches alone.
+        heard = self._board.answered if cold is None else _ignore
+        subject = Subject(cold, self._kinds.__getitem__, heard)
+        verifier = self._make_verifier(self._pool, self._plan, subject.on_event)
+        self._opened.callback(verifier.close)
+        return _Watched(subject, verifier)
+
+    def _send(self, callers: ThreadPoolExecutor, to: Iterable[_Watched], shot: Shot) -> None:
+        for watched in to:
+            index = self._board.opened()
+            self._calls.append(callers.submit(self._call, watched, shot, index))
+
+    def _call(self, watched: _Watched, shot: Shot, index: int) -> None:
+        held, began = watched.subject.held, time.monotonic()
+        error: errors.AuthError | None = None
+        try:
+            watched.verifier.verify(shot.token)
+        except errors.AuthError as refusal:
+            error = refusal
+        call = Call(shot, began, time.monotonic(), held)
+        self._board.closed(index, call, error, watched.subject.remark(call, error, self._phase_began))
+
+
+def _ignore(_kind: str) -> None:
+    """Nothing."""

@@ -1,0 +1,235 @@
+"""Authentication for Flask: guards on views, on blueprints, on the whole application.
+
+    auth = CognitoAuth(verifier, app=app)
+
+    @app.get("/orders")
+    @auth.require(policy.scopes("orders/read"))
+    def orders(): ...
+
+Owns where a view's guards are found. `require` leaves a mark on the function that it was given, and a
+hook before each request enforces the marks of the view that is registered, so that a decorator above
+`@app.get` guards the route as well. Who passes is the guard's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar, Unpack, cast
+
+try:
+    from flask import Blueprint, Flask, Response, current_app, has_request_context, request
+    from flask.views import View
+    from werkzeug.local import LocalProxy
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
+    ) from error
+
+from cognito_mr_auth._runtime.hooks import require_sync
+from cognito_mr_auth._web.bearer import PRINCIPAL, Answer
+from cognito_mr_auth._web.guard import Guard, Options
+from cognito_mr_auth._web.wsgi_environ import inbound
+from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from ._views import HELD, OWED, PUBLIC, Mark, leave, look
+
+__all__ = ["PRINCIPAL", "CognitoAuth", "current_principal"]
+
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# In app.extensions, and in the request object. Not in flask.g: that is an application context's, and
+# requests made inside one `with app.app_context():` share it.
+_EXTENSION = "cognito_mr_auth"
+_PASSED = "_cognito_mr_auth_passed"
+
+
+def _find_principal() -> Principal | None:
+    if not has_request_context():
+        raise RuntimeError("current_principal is known only while a request is served")
+    found: Principal | None = request.environ.get(PRINCIPAL)
+    return found
+
+
+current_principal = cast("Principal", LocalProxy(_find_principal))
+"""Who sent this request. Stands for None where one without a token was let through: it is false then
+(`is None` is never true of a proxy). Works behind `wsgi.CognitoAuthMiddleware` too.
+
+Raises:
+    RuntimeError: outside a request.
+"""
+
+
+class _Passed:
+    """What a request has passed so far: its token is verified once, each policy is asked once."""
+
+    def __init__(self) -> None:
+        self.principal: Principal | None = None
+        self.policies: set[Policy] = set()
+
+
+class CognitoAuth:
+    """Guards views of Flask applications.
+
+    Args:
+        verifier: what tokens are verified with; its hooks must not be coroutine functions. May come
+            with `init_app` instead.
+        app: an application to initialise at once.
+        protect_all: every request needs a token, unknown URLs and static files included, but for
+            `@public` views, excluded paths and CORS preflights.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout. `optional` and
+            `exclude` open what `protect_all` closes; a view or blueprint that names its guard they never
+            open.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`, from an
+    error handler of `AuthError` that an application may replace.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | None = None,
+        *,
+        app: Flask | None = None,
+        protect_all: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        if type(protect_all) is not bool:
+            raise ConfigurationError(f"protect_all={protect_all!r}: say True or False")
+        self._guard = None if verifier is None else Guard(verifier, **options)
+        self._options = options
+        self._protect_all = protect_all
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, verifier: Verifier | None = None) -> None:
+        """Put the guards of this object to work in an application, before it serves.
+
+        One object may serve several applications, each with a verifier of its own.
+
+        Raises:
+            ConfigurationError: there is no verifier, neither here nor in the constructor.
+            RuntimeError: the application has a CognitoAuth already.
+        """
+        if _EXTENSION in app.extensions:
+            raise RuntimeError("this application has a CognitoAuth already: call init_app once")
+        guard = self._guard if verifier is None else Guard(verifier, **self._options)
+        if guard is None:
+            raise ConfigurationError("no verifier: CognitoAuth(verifier) or init_app(app, verifier)")
+        guard.refuse_async_hooks()
+        app.before_request(self._before_request)
+        if AuthError not in app.error_handler_spec[None][None]:
+            app.register_error_handler(AuthError, self.refusal)
+        if guard.metadata is not None:
+            document = self.public(partial(_response, guard.metadata.answer))
+            app.add_url_rule(guard.metadata.path, "cognito_mr_auth_metadata", document)
+        app.extensions[_EXTENSION] = (self, guard)
+
+    # -- what is guarded ------------------------------------------------------------------------
+
+    def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
+        """A decorator: the view needs a token and, if given, what the policy says.
+
+        For functions, coroutine functions, View classes (or in their `decorators`) and their methods.
+        Several hold together.
+
+        Raises:
+            TypeError: for what is no policy; by the decorator, for a view that is `public`.
+        """
+        require_sync(policy)
+        mark = Mark(self._hold_view, policy)
+
+        def decorate(view: ViewT) -> ViewT:
+            leave(mark, view)
+            if isinstance(view, type):
+                if not issubclass(view, View):
+                    raise TypeError("require() guards functions and subclasses of flask.views.View")
+                view.decorators = [*view.decorators, decorate]
+                return cast("ViewT", view)
+
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                if (answer := self._hold(policy, always=True)) is not None:
+                    return answer
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            # `wraps` has copied the marks: what the inner view owes is none of the wrapper's debt.
+            vars(guarded).update({HELD: (*getattr(view, HELD, ()), mark), OWED: ()})
+            return cast("ViewT", guarded)
+
+        return decorate
+
+    def public(self, view: ViewT) -> ViewT:
+        """Mark a view (function, View class or its method) as open in what is protected as a whole.
+
+        Raises:
+            TypeError: for a view that requires something.
+        """
+        if getattr(view, HELD, ()) or getattr(view, OWED, ()):
+            raise TypeError("a view cannot be both public and required")
+        setattr(view, PUBLIC, True)
+        return view
+
+    def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
+        """Guard all views of a blueprint, and of those nested in it, but for `public` ones.
+
+        Raises:
+            TypeError: for a `require` that is no policy.
+        """
+        require_sync(require)
+
+        def guard_blueprint() -> Response | None:
+            marks, public = look()
+            return self._hold(require, always=True) if marks or not public else None
+
+        blueprint.before_request(guard_blueprint)
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    def refusal(self, error: AuthError) -> Response:
+        """What the client hears of an error, for error handlers that change only some of it."""
+        return _response(self._guard_here().refusal(error))
+
+    def _before_request(self) -> Response | None:
+        marks, public = look()
+        answer = None
+        for check, policy in marks:
+            held = check(policy)
+            answer = answer or held
+        if self._protect_all and not marks and not public:
+            answer = self._hold(None, always=False)
+        return answer
+
+    def _hold_view(self, policy: Policy | None) -> Response | None:
+        return self._hold(policy, always=True)
+
+    def _hold(self, policy: Policy | None, *, always: bool) -> Response | None:
+        """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
+        guard = self._guard_here()
+        passed: _Passed | None = vars(request).get(_PASSED)
+        if passed is None or passed.principal is None:
+            asked = inbound(request.environ)
+            if guard.is_preflight(asked):
+                return current_app.make_default_options_response()
+            passed = vars(request)[_PASSED] = _Passed()
+            passed.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
+        if passed.principal is not None and policy is not None and policy not in passed.policies:
+            guard.permit(passed.principal, policy)
+            passed.policies.add(policy)
+        return None
+
+    def _guard_here(self) -> Guard:
+        auth, guard = current_app.extensions.get(_EXTENSION, (None, None))
+        if auth is not self or guard is None:
+            raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
+        return cast("Guard", guard)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, list(answer.headers))

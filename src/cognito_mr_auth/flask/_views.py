@@ -1,0 +1,64 @@
+"""The marks on Flask's views: what was required of them, and which are public.
+
+Owns where marks are left and how those of the registered view are found, so that a decorator above
+`@app.get`, which never sees the route, guards it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from flask import Response, current_app, request
+from flask.views import MethodView
+
+from cognito_mr_auth.policy import Policy
+
+__all__ = ["HELD", "OWED", "PUBLIC", "Mark", "leave", "look"]
+
+# On views: what our wrapper enforces when it is called, what a wrapper around this one was asked to
+# enforce, and that the view is open.
+HELD = "_cognito_mr_auth_held"
+OWED = "_cognito_mr_auth_owed"
+PUBLIC = "_cognito_mr_auth_public"
+
+
+class Mark(NamedTuple):
+    """What was required of a view: who checks it, and which policy, if any."""
+
+    check: Callable[[Policy | None], Response | None]
+    policy: Policy | None
+
+
+def leave(mark: Mark, view: object) -> None:
+    """Mark a view, and all that it wraps, since any of them may be what is registered."""
+    while view is not None:
+        target = getattr(view, "__func__", view)  # a bound method takes no attributes
+        if PUBLIC in vars(target):
+            raise TypeError("a view cannot be both public and required")
+        setattr(target, OWED, (*getattr(target, OWED, ()), mark))
+        view = getattr(view, "__wrapped__", None)
+
+
+def look() -> tuple[list[Mark], bool]:
+    """The marks of the view that this request goes to, and whether it is public."""
+    parts = list(_parts())
+    marks = [mark for part in parts for name in (HELD, OWED) for mark in getattr(part, name, ())]
+    # A class's own: what inherits from a public view is not public.
+    return marks, any(PUBLIC in getattr(part, "__dict__", ()) for part in parts)
+
+
+def _parts() -> Iterator[object]:
+    """The registered view; of a class-based one the class and the method too."""
+    if request.endpoint is None:  # nothing matches, or a redirect
+        return
+    view = current_app.view_functions[request.endpoint]
+    yield view
+    if hasattr(view, "view_class"):
+        cls = view.view_class
+        method = request.method.lower()
+        if method == "head" and not hasattr(cls, method):
+            method = "get"
+        yield from (cls, cls.dispatch_request)
+        if cls.dispatch_request is MethodView.dispatch_request:  # another may never come to the method
+            yield getattr(cls, method, None)

@@ -1,0 +1,1 @@
+"""Loopback JWKS endpoints that fail on request."""

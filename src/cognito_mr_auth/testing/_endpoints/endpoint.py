@@ -1,0 +1,266 @@
+"""One JWKS endpoint: a real, threaded server on 127.0.0.1 that can be told to fail.
+
+Owns its sockets and threads: all are gone after stop(). It must never listen beyond loopback.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from cognito_mr_auth.testing._tokens.mint import IssuerKind
+
+from .exchange import Exchange
+from .faults import Fault, KeySource, jwks_body, new_fault
+from .release import hang_up
+
+__all__ = ["EndpointSource", "FakeEndpoint"]
+
+HOST = "127.0.0.1"
+# Enough for hundreds of clients that connect at once (DESIGN: 500 asyncio tasks, 50 threads).
+BACKLOG = 512
+
+
+class EndpointSource(KeySource, Protocol):
+    """What an endpoint needs of a pool."""
+
+    @property
+    def updated_enabled(self) -> bool:
+        """Whether the pool has switched to the updated issuer."""
+
+
+class FakeEndpoint:
+    """The endpoint of one issuer: `kind`, `region` and `issuer` say of which."""
+
+    def __init__(
+        self,
+        source: EndpointSource,
+        *,
+        kind: IssuerKind,
+        region: str,
+        issuer: str,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.kind = kind
+        self.region = region
+        self.issuer = issuer
+        self.port = 0
+        self._source = source
+        self._tls = tls
+        self._path = urlsplit(issuer).path + "/.well-known/jwks.json"
+        self._name = f"fake-cognito {kind} {region}"
+        self._asked = threading.Condition()
+        self._paths: list[str] = []
+        self._connections = 0
+        self._fault: Fault | None = None
+        self._control = threading.RLock()  # start, stop, fail, heal: one at a time
+        self._socket: socket.socket | None = None
+        self._wake: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+        self._open_lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        # Apart from the connections: a handler that has closed its own may still be alive.
+        self._handlers: list[threading.Thread] = []
+
+    # ---- what a test looks at
+
+    @property
+    def url(self) -> str:
+        """Where the JWKS is: ``http(s)://127.0.0.1:{port}/{pool ID}/.well-known/jwks.json``."""
+        if not self.port:
+            raise RuntimeError("not started")
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}{self._path}"
+
+    @property
+    def requests(self) -> int:
+        """How many whole requests came, failed ones included, since the first start."""
+        return len(self._paths)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted, whether or not a request came."""
+        return self._connections
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What the requests asked for, in order."""
+        with self._asked:
+            return tuple(self._paths)
+
+    def asked(self, count: int = 1, timeout: float = 5.0) -> bool:
+        """Wait until `count` requests in all have come: whether they did in `timeout` seconds."""
+        with self._asked:
+            return self._asked.wait_for(lambda: len(self._paths) >= count, timeout)
+
+    # ---- what a test does
+
+    def fail(
+        self,
+        mode: str | int,
+        *,
+        delay: float | None = None,
+        after: int = 1,
+        times: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Fail in this mode from now on; it takes the place of any mode before.
+
+        `delay` seconds pass before the failure (or until heal()); only `times` requests fail, from
+        the `after`-th from now. `options` are the mode's own. A ValueError names the modes.
+        """
+        fault = new_fault(self._source, str(mode), delay=delay, after=after, times=times, options=options)
+        with self._control:
+            self._switch(fault)
+
+    def heal(self) -> None:
+        """Answer properly again, and let go at once of every connection that the fault holds."""
+        with self._control:
+            self._switch(None)
+
+    def start(self) -> None:
+        """Listen on a free port, or, if started before, on the same one."""
+        with self._control:
+            if self._socket is None:
+                self._socket = _bound(self.port)
+                self.port = self._socket.getsockname()[1]
+                self._listen()
+
+    def stop(self) -> None:
+        """Close every socket and join every thread; a fault is healed."""
+        with self._control:
+            self._switch(None)
+            self._pause()
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+            with self._open_lock:
+                for connection in self._open:
+                    hang_up(connection)
+            for handler in self._handlers:
+                handler.join()
+            self._handlers = []
+
+    # ---- listening
+
+    def _switch(self, fault: Fault | None) -> None:
+        before, self._fault = self._fault, fault
+        if before is not None:
+            before.release.set()
+        self._listen()
+
+    def _listen(self) -> None:
+        """Listen, or do not, as the fault in force wants it."""
+        if self._fault is not None and self._fault.stage == "listen":
+            self._refuse()
+        else:
+            self._resume()
+
+    def _refuse(self) -> None:
+        """Keep the port without listening: the kernel refuses, and nobody else takes the port."""
+        if self._acceptor is not None and self._socket is not None:
+            self._pause()
+            self._socket.close()
+            self._socket = _bound(self.port)
+
+    def _resume(self) -> None:
+        if self._acceptor is None and self._socket is not None:
+            self._socket.listen(BACKLOG)
+            self._socket.setblocking(False)
+            sleeper, self._wake = socket.socketpair()
+            self._acceptor = threading.Thread(
+                target=self._accept, args=(self._socket, sleeper), name=self._name, daemon=True
+            )
+            self._acceptor.start()
+
+    def _pause(self) -> None:
+        """End the accepting thread."""
+        if self._acceptor is not None and self._wake is not None:
+            self._wake.close()
+            self._acceptor.join()
+            self._acceptor = self._wake = None
+
+    def _accept(self, listener: socket.socket, sleeper: socket.socket) -> None:
+        with sleeper, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(sleeper, selectors.EVENT_READ)
+            while all(key.fileobj is not sleeper for key, _ in selector.select()):
+                with suppress(OSError):  # The client may have gone since select() said so.
+                    self._admit(listener.accept()[0])
+
+    def _admit(self, connection: socket.socket) -> None:
+        connection.setblocking(True)
+        if self._tls:
+            # The handshake is the handler's: a client that stalls in it must not stop the others.
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._connections += 1
+        handler = threading.Thread(
+            target=self._handle, args=(connection,), name=f"{self._name} handler", daemon=True
+        )
+        with self._open_lock:
+            self._open.add(connection)
+        handler.start()
+        self._handlers = [each for each in self._handlers if each.is_alive()] + [handler]
+
+    # ---- answering
+
+    def _handle(self, connection: socket.socket) -> None:
+        try:
+            with suppress(OSError):  # Clients leave, resets and failed handshakes are daily bread.
+                self._answer(connection)
+        finally:
+            with self._open_lock:
+                self._open.discard(connection)
+            connection.close()
+
+    def _answer(self, connection: socket.socket) -> None:
+        exchange = Exchange(connection)
+        fault = self._hit("connect")
+        if fault is None:
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
+            if not exchange.read_request():
+                return
+            # Before asked() returns: what the test does next must not change this request's fate.
+            fault = self._hit("request")
+            with self._asked:
+                self._paths.append(exchange.path)
+                self._asked.notify_all()
+        if fault is None:
+            self._healthy(exchange)
+        else:
+            fault.act(exchange)
+
+    def _hit(self, stage: str) -> Fault | None:
+        """The fault in force, if it hits an exchange that has come to this stage."""
+        fault = self._fault
+        return fault if fault is not None and fault.stage == stage and fault.hits() else None
+
+    def _healthy(self, exchange: Exchange) -> None:
+        if self.kind == "updated" and not self._source.updated_enabled:
+            exchange.reply(403, b'{"message":"Forbidden"}')
+        elif exchange.path != self._path:
+            exchange.reply(404, b'{"message":"Not found"}')
+        else:
+            exchange.reply(200, jwks_body(self._source.jwks()))
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._socket is None else self._fault.mode if self._fault else "well"
+        return f"FakeEndpoint({self.kind}, {self.region}, port={self.port}, {state})"
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket that is bound to loopback and does not listen."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # So that the port of connections in TIME_WAIT can be bound again.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -1,0 +1,105 @@
+"""All endpoints of one fake pool: original, replicas, updated.
+
+Owns starting and stopping them together. It must never answer a request itself.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
+
+from cognito_mr_auth.testing._tokens.mint import IssuerKind
+
+from .certificates import client_context, server_context
+from .endpoint import EndpointSource, FakeEndpoint
+
+__all__ = ["FakeEndpoints"]
+
+
+class _Pool(EndpointSource, Protocol):
+    @property
+    def user_pool_id(self) -> str: ...
+
+    @property
+    def replica_regions(self) -> tuple[str, ...]: ...
+
+    @property
+    def tls(self) -> bool: ...
+
+    def issuer(self, kind: IssuerKind = "original", region: str | None = None) -> str: ...
+
+
+class FakeEndpoints:
+    """A pool's endpoints: `original`, `replica`, `replicas[region]`, `updated`, or iterate."""
+
+    def __init__(self, pool: _Pool) -> None:
+        context = server_context() if pool.tls else None
+        primary = pool.user_pool_id.partition("_")[0]
+
+        def endpoint(kind: IssuerKind, region: str) -> FakeEndpoint:
+            issuer = pool.issuer(kind, region)
+            return FakeEndpoint(pool, kind=kind, region=region, issuer=issuer, tls=context)
+
+        self.original = endpoint("original", primary)
+        self.replicas = {region: endpoint("replica", region) for region in pool.replica_regions}
+        self.updated = endpoint("updated", primary)
+        self.running = False
+        self.ssl_context: ssl.SSLContext | None = client_context() if pool.tls else None
+        """For clients: trusts the throw-away authority alone. None without TLS."""
+
+    def __iter__(self) -> Iterator[FakeEndpoint]:
+        return iter((self.original, *self.replicas.values(), self.updated))
+
+    def __len__(self) -> int:
+        return 2 + len(self.replicas)
+
+    @property
+    def replica(self) -> FakeEndpoint:
+        """The first replica's endpoint; a LookupError for a pool without replicas."""
+        for endpoint in self.replicas.values():
+            return endpoint
+        raise LookupError("the pool has no replica: replica_regions=()")
+
+    @property
+    def jwks_urls(self) -> dict[str, str]:
+        """Issuer URL -> JWKS URL, as UserPool's `jwks_urls` takes it."""
+        return {endpoint.issuer: endpoint.url for endpoint in self}
+
+    @property
+    def requests(self) -> int:
+        """How many requests came in all."""
+        return sum(endpoint.requests for endpoint in self)
+
+    def fail(self, mode: str | int, **options: Any) -> None:
+        """Make every endpoint fail; see FakeEndpoint.fail."""
+        for endpoint in self:
+            endpoint.fail(mode, **options)
+
+    def heal(self) -> None:
+        """Heal every endpoint."""
+        for endpoint in self:
+            endpoint.heal()
+
+    def start(self) -> Self:
+        """Start every endpoint, each on a free port of its own."""
+        self.running = True
+        try:
+            for endpoint in self:
+                endpoint.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop every endpoint; no thread and no socket is left."""
+        self.running = False
+        for endpoint in self:
+            endpoint.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()

@@ -1,0 +1,83 @@
+"""One HTTP exchange on a loopback connection, with the means to botch it.
+
+Owns reading one request and writing bytes back. It must never decide what to answer: that is the
+fault's or the endpoint's business.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from .release import Release
+
+__all__ = ["Exchange", "head"]
+
+# Twice what http.client allows for one header line; requests for a JWKS have some 200 bytes.
+MAX_REQUEST_BYTES: Final = 128 * 1024
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
+_KNOWN_STATUSES: Final = frozenset(HTTPStatus)
+
+
+class Exchange:
+    """A connection that was accepted; `path` is known once the request was read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.path = ""
+
+    def read_request(self) -> bool:
+        """Whether a whole request head came; a client may well leave before."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            chunk = self.connection.recv(4096)
+            received += chunk
+            if not chunk or len(received) > MAX_REQUEST_BYTES:
+                return False
+        request_line = received.split(b"\r\n", 1)[0].decode("latin-1")
+        self.path = request_line.partition(" ")[2].partition(" ")[0].partition("?")[0]
+        return True
+
+    def send(self, data: bytes) -> None:
+        """Write raw bytes."""
+        self.connection.sendall(data)
+
+    def reply(
+        self,
+        status: int,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        claimed_length: int | None = None,
+    ) -> None:
+        """A whole HTTP answer; `claimed_length` is the Content-Length to claim."""
+        self.send(head(status, len(body) if claimed_length is None else claimed_length, headers))
+        self.send(body)
+
+    def reset(self) -> None:
+        """Close with RST instead of FIN: unsent data is dropped, the client sees ECONNRESET."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.connection.close()
+
+    def hold(self, release: Release) -> None:
+        """Say nothing until the client leaves or the release comes."""
+        with release.holding(self.connection):
+            # Not SSLSocket.recv(): it would go through with a handshake that is to be left hanging.
+            while socket.socket.recv(self.connection, 4096):
+                pass
+
+
+def head(status: int, length: int, headers: Mapping[str, str] | None = None) -> bytes:
+    """Status line and headers; one answer per connection, as if no client kept any alive."""
+    phrase = HTTPStatus(status).phrase if status in _KNOWN_STATUSES else "Unknown"
+    fields = {
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        "Connection": "close",
+        **(headers or {}),
+    }
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {text}" for name, text in fields.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

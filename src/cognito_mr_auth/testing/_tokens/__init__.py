@@ -1,0 +1,1 @@
+"""Minting tokens, good and bad."""

@@ -1,0 +1,101 @@
+"""JWS in compact form, with raw control over every byte.
+
+Owns encoding and signing of one token. It must never refuse a strange header or payload: refusing
+is the verifier's job, and the tests need something to refuse.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypedDict
+
+from .keys import SigningKey
+
+IssuerKind = Literal["original", "replica", "updated"]
+Signer = Literal["pool", "foreign", "unknown"]
+Part = Mapping[str, object] | bytes
+
+
+class _Remove:
+    """The type of REMOVE."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REMOVE"
+
+
+REMOVE: Final = _Remove()
+"""As a value in ``claims=`` or ``header=``: leave this member out."""
+
+
+class TokenOptions(TypedDict, total=False):
+    """What every minting method of FakeUserPool takes, besides its own arguments."""
+
+    issuer: IssuerKind
+    """Which of the pool's issuers `iss` names; default "original"."""
+    region: str | None
+    """The replica's Region, where the pool has several; default the first."""
+    client_id: str
+    """The app client; default the pool's."""
+    issued_at: float
+    """`iat` and `auth_time`, seconds since the epoch; default the pool's clock, in whole seconds.
+    """
+    expires_in: float
+    """Seconds from `issued_at` to `exp`; negative for a token born expired; default 3600."""
+    not_before: float
+    """`nbf`, seconds since the epoch; Cognito sets none."""
+    claims: Mapping[str, object]
+    """Claims to add or override, as a pre-token-generation trigger would, or worse; REMOVE deletes
+    one.
+    """
+    header: Mapping[str, object]
+    """The same for the JOSE header."""
+    signed_by: SigningKey | Signer
+    """"foreign": another key under the pool's kid; "unknown": another key, a new kid; or a key of
+    your own.
+    """
+    malformed: str | None
+    """A name in MALFORMED: damage the finished token in that way."""
+
+
+class Draft(NamedTuple):
+    """A token before it is signed."""
+
+    header: dict[str, object]
+    payload: dict[str, object]
+    key: SigningKey
+
+    def token(self) -> str:
+        """Sign the draft as it stands."""
+        return compact(self.header, self.payload, self.key)
+
+
+def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """`defaults` with `changes` laid over them; REMOVE takes a member out."""
+    both = {**defaults, **changes}
+    return {name: value for name, value in both.items() if value is not REMOVE}
+
+
+def octets(part: Part) -> bytes:
+    """The JSON of a mapping, compact and in UTF-8, or the bytes themselves."""
+    if isinstance(part, bytes):
+        return part
+    return json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def base64url(data: bytes) -> str:
+    """RFC 7515 section 2: the URL-safe alphabet, no padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def compact(header: Part, payload: Part, key: SigningKey) -> str:
+    """RFC 7515 section 7.1, signed with RS256 whatever the header says."""
+    return seal(f"{base64url(octets(header))}.{base64url(octets(payload))}", key)
+
+
+def seal(signing_input: str, key: SigningKey) -> str:
+    """Append the RS256 signature over exactly this text."""
+    return f"{signing_input}.{base64url(key.sign(signing_input.encode()))}"
