@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/failover.py
 
-Times are seconds of this machine; ages come from an injected clock. tests/test_failover.py holds the same
-promises as limits.
+Times are seconds of this machine; ages come from an injected clock.
+tests/faults/test_failover.py holds the same promises as limits.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
 # What looks at the project's files, and not at a Python: `make test` has done so.
 ABOUT_FILES = (
-    "tests/test_gates.py",
+    "tests/project/test_gates.py",
     "tests/examples/test_lambda_templates.py",
     "tests/examples/test_lambda_zip.py",
 )
@@ -60,10 +60,10 @@ MIDDLE = "3.12"
 LENGTHY = (
     "tests/e2e",
     "tests/examples",
-    "tests/aws_lambda/test_cold_start.py",
+    "tests/benchmarks/test_cold_start.py",
     "tests/aws_lambda/test_policy_cache.py",
     "tests/aws_lambda/test_runtime.py",
-    "tests/cli/test_demo.py",
+    "tests/cli/_demo/test_command.py",
     "tests/faults",
     "tests/models",
     "tests/oracle",
@@ -71,7 +71,21 @@ LENGTHY = (
 )
 # What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
 # alone: some of them have no wheels for later ones.
-OF_THE_EXTRAS = ("tests/adapters", "tests/cli", "tests/testing", "tests/test_house.py")
+OF_THE_EXTRAS = (
+    "tests/adapters",
+    "tests/cli",
+    "tests/flask",
+    "tests/project/test_rules.py",
+    "tests/starlette",
+    "tests/testing",
+    "tests/test_asgi.py",
+    "tests/test_fastapi.py",
+    "tests/test_fastapi_errors.py",
+    "tests/test_fastapi_openapi.py",
+    "tests/test_pyjwt.py",
+    "tests/test_pyjwt_strictness.py",
+    "tests/test_wsgi.py",
+)
 EXTRAS = "[cli,fastapi,flask,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
@@ -82,9 +96,12 @@ LENIENT = (
 UNMOVED = ("tests/aws_lambda/test_policy_cache.py",)
 # What shows that the tests beside it can fail: `make test` has shown it.
 CONTROLS = (
-    "tests/aws_lambda/test_cold_start.py::test_the_benchmark_fails_above_its_limit",
+    "tests/benchmarks/test_cold_start.py::test_the_benchmark_fails_above_its_limit",
     "tests/e2e/test_region_loss.py::test_the_same_run_over_pyjwts_key_client_fails",
-    "tests/test_import_time.py::test_a_built_verifier_costs_at_most_twice_an_import_of_rsa[an impossible",
+    (
+        "tests/benchmarks/test_import_time.py::"
+        "test_a_built_verifier_costs_at_most_twice_an_import_of_rsa[an impossible"
+    ),
 )
 
 # As `make test` runs them: much of the suite waits, and one processor would be half idle.

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 from support import needs, vectors
 
+from cognito_mr_auth import Verifier
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 # A slow machine is no failed property; CI must not fail on an example that nobody can see again.
@@ -111,6 +112,12 @@ def clock() -> FakeClock:
 def pool(clock: FakeClock) -> FakeUserPool:
     """A pool with one replica, whose time is `clock`."""
     return FakeUserPool(clock=clock)
+
+
+@pytest.fixture
+def verifier(pool: FakeUserPool) -> Verifier:
+    """A verifier of that pool's access tokens that never asks an endpoint."""
+    return pool.offline_verifier()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.gateway import API, KINDS, Gateway, Kind, Routes, matches
 from support.rights import (
@@ -199,6 +199,8 @@ def test_what_cannot_be_said_is_refused_and_nothing_else() -> None:
 
     @settings(max_examples=100)
     @given(tables(PLAIN, ("a", "b"), 3), KIND)
+    @example(REFUSED["an exception of an exception"], None)  # about one random table in twelve is refused,
+    @example(REFUSED["a corner in a corner"], None)  # and none of them need be among these hundred
     def judge(table: Table, kind: Kind | None) -> None:
         try:
             authorizer(table, kind=kind)
@@ -209,7 +211,8 @@ def test_what_cannot_be_said_is_refused_and_nothing_else() -> None:
         assert accepted is _expressible(table, kind)
 
     judge()
-    assert min(seen[True], seen[False]) >= 5, seen
+    assert seen[True] >= 50, seen
+    assert seen[False] >= 2, seen
 
 
 @pytest.mark.parametrize("row", REFUSED)

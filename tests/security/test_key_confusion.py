@@ -129,7 +129,7 @@ print(json.dumps([said, [name for name in sys.modules if "hmac" in name]]))
 def test_a_process_that_verifies_has_loaded_no_hmac() -> None:
     """Good and forged tokens are told apart in a process into which no module for HMAC was loaded.
 
-    tests/test_standards_source.py says the same of the source.
+    tests/security/test_standards_source.py says the same of the source.
     """
     pool = FakeUserPool()
     tokens = [pool.access_token(), pool.access_token(malformed="hs256_with_public_key")] * 20

@@ -1,6 +1,6 @@
 """The rules of the house that no tool checks: functions from a source tree to its violations.
 
-Owns the rules and their limits alone. test_house.py holds src/ to them, test_gates.py shows that
+Owns the rules and their limits alone. test_rules.py holds src/ to them, test_gates.py shows that
 each one bites. They read source text and import nothing that they check.
 """
 
@@ -67,6 +67,37 @@ def _code_lines(path: Path, tree: ast.Module) -> set[int]:
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
     rows = [range(token.start[0], token.end[0] + 1) for token in tokens if token.type not in silent]
     return {line for row in rows for line in row} - told
+
+
+# Folders below tests/ that mirror no folder of src/: what they test is the whole, or the project itself.
+CROSSCUTTING = frozenset({
+    "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "oracle", "project", "real",
+    "security", "soak", "support",
+})  # fmt: skip
+# Tests of a mirrored folder as a whole, by their names.
+OF_THE_WHOLE = frozenset({
+    "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
+    "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
+})  # fmt: skip
+
+
+def unmirrored(src: Path, tests: Path) -> list[str]:
+    """Test files whose place names no module: `tests/_jwt/test_claims.py` is for `_jwt/claims.py`.
+
+    A topic may follow the module's name, and a package's `__init__` is tested under the package's name.
+    """
+    package = src / "cognito_mr_auth"
+    found = []
+    for path in sorted(tests.rglob("test_*.py")):
+        place = path.relative_to(tests)
+        if place.parts[0] in CROSSCUTTING or place.as_posix() in OF_THE_WHOLE:
+            continue
+        folder = package / place.parent
+        modules = {each.stem.lstrip("_") for each in (folder, *folder.glob("*.py"))}
+        name = place.stem.removeprefix("test_")
+        if not folder.is_dir() or not any(f"{name}_".startswith(f"{module}_") for module in modules):
+            found.append(place.as_posix())
+    return found
 
 
 def undocumented(src: Path) -> list[str]:

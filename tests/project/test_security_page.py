@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import house
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
 PACKAGE = PROJECT / "src" / "cognito_mr_auth"
 PAGES = sorted(path.name for path in DOCS.glob("security*.md"))
@@ -111,10 +111,10 @@ def test_what_a_page_names_is_there(page: str) -> None:
 
 
 BAD = {
-    "a test": "`tests/test_jws.py::test_nothing`",
+    "a test": "`tests/_jwt/test_compact.py::test_nothing`",
     "a test's file": "`test_nothing.py::test_x`",
-    "a row": "`tests/test_jws.py::test_only_a_str_is_a_token[no such row]`",
-    "a method of a test": "`tests/test_jws.py::Text::nothing`",
+    "a row": "`tests/_jwt/test_compact.py::test_only_a_str_is_a_token[no such row]`",
+    "a method of a test": "`tests/_jwt/test_compact.py::Text::nothing`",
     "a function": "[`_jwt.compact.nothing`](../src/cognito_mr_auth/_jwt/compact.py)",
     "a private function": "`_jwt.compact.nothing`",
     "a method": "[`verifier.Verifier.nothing`](../src/cognito_mr_auth/verifier.py)",
@@ -124,11 +124,12 @@ BAD = {
     "a command": "`make nothing`",
 }
 GOOD = (
-    "`tests/test_jws.py::test_only_a_str_is_a_token[bytes]` `test_jws.py::Text` `_jwt.compact.parse` "
-    "[`verifier.Verifier._route`](../src/cognito_mr_auth/verifier.py) `_jwt.claims.check_claims()` "
+    "`tests/_jwt/test_compact.py::test_only_a_str_is_a_token[bytes]` `_jwt/test_compact.py::Text` "
+    "`_jwt.compact.parse` [`verifier.Verifier._route`](../src/cognito_mr_auth/verifier.py) "
+    "`_jwt.claims.check_claims()` "
     "[`aws_lambda._authorizer.authorizer.Authorizer`]"
     "(../src/cognito_mr_auth/aws_lambda/_authorizer/authorizer.py) "
-    "tests/test_jws.py, `tests/support/*.py`. `make test` "
+    "tests/_jwt/test_compact.py, `tests/support/*.py`. `make test` "
     "[x](design.md#threads) [y](https://example.com/x) `verifier.verify(token)` `x.py`"
 )
 

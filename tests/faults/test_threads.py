@@ -1,7 +1,7 @@
 """Eight threads that the interpreter switches at nearly every step: the answers are those of one.
 
 Each test is bounded by its work. The rules: no undocumented exception, no lost capacity, no torn answer
-(a principal always belongs to its token). FI-63; tests/test_concurrency.py has the crowds over real sockets.
+(a principal always belongs to its token). FI-63; test_concurrency.py has the crowds over real sockets.
 """
 
 from __future__ import annotations

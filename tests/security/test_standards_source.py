@@ -13,7 +13,7 @@ from support import house
 
 from cognito_mr_auth._remote.fetch import Fetcher
 
-SRC = Path(__file__).resolve().parents[1] / "src"
+SRC = Path(__file__).resolve().parents[2] / "src"
 
 
 def _library() -> list[tuple[str, ast.Module]]:

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 

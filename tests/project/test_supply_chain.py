@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 PAGE = (PROJECT / "docs" / "licences.md").read_text("utf-8")
 CORE, EXTRAS = PAGE.split("## What an extra adds")

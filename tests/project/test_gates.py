@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support import docs, house, needs
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 CLEAN = '''"""A module that breaks no rule."""
 
@@ -282,6 +282,28 @@ def test_the_rule_bites(
             target.write_text(text)
     assert rule(tmp_path / "clean") == []
     assert len(rule(tmp_path / "faulty")) == 1
+
+
+MIRRORED = [
+    pytest.param("_jwt/test_claims.py", [], id="its-module"),
+    pytest.param("_jwt/test_claims_of_machines.py", [], id="a-topic-of-it"),
+    pytest.param("_jwt/test_jwt.py", [], id="the-package"),
+    pytest.param("security/test_anything.py", [], id="of-the-whole"),
+    pytest.param("_jwt/test_claim.py", ["_jwt/test_claim.py"], id="no-module"),
+    pytest.param("test_claims.py", ["test_claims.py"], id="another-folder"),
+    pytest.param("attic/test_claims.py", ["attic/test_claims.py"], id="no-folder"),
+]
+
+
+@pytest.mark.parametrize(("name", "found"), MIRRORED)
+def test_the_mirror_bites(name: str, found: list[str], tmp_path: Path) -> None:
+    """A test file that names no module of its folder is found."""
+    module, test = tmp_path / "src/cognito_mr_auth/_jwt/claims.py", tmp_path / "tests" / name
+    for path in (module, test):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (module.parents[1] / "verifier.py").touch()
+    assert house.unmirrored(tmp_path / "src", tmp_path / "tests") == found
 
 
 TEXTS = [

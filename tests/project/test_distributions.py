@@ -18,7 +18,7 @@ import pytest
 
 pytestmark = pytest.mark.needs("hatchling")
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 NAME = f"cognito_mr_auth-{METADATA['version']}"
@@ -108,7 +108,7 @@ SECRETS = re.compile(rb"PRIVATE KEY|AKIA[0-9A-Z]{16}|eyJ[\w-]{40,}\.eyJ[\w-]{40,
 
 
 def test_neither_holds_a_secret(sdist: Path, wheel: Path) -> None:
-    """No private key, no access key and no signed token; test_house.py looks for machines' names."""
+    """No private key, no access key and no signed token; test_rules.py looks for machines' names."""
     octets = {path.name: path.read_bytes() for path in sdist.rglob("*") if path.is_file()}
     octets |= {name: read(wheel, name) for name in names(wheel)}
     assert [name for name, text in octets.items() if SECRETS.search(text)] == []

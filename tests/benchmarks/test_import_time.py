@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "import_time.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "import_time.py"
 
 
 def run(limit: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support import docs, house, needs
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 
 RULES = [
@@ -31,6 +31,11 @@ RULES = [
 def test_src_keeps_the_rule(rule: Callable[[Path], list[str]]) -> None:
     """src/ keeps each rule of the house."""
     assert rule(SRC) == []
+
+
+def test_test_files_mirror_src() -> None:
+    """A test of one module lies where the module lies, and has its name."""
+    assert house.unmirrored(SRC, needs.TESTS) == []
 
 
 # --- The index

@@ -1,16 +1,13 @@
-"""A JWKS document to keys, and several endpoints' words to one set."""
+"""A JWKS document to keys: which members are usable, and which document is a failed fetch."""
 
 from __future__ import annotations
 
 import base64
 import json
-import math
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._jwks.document import (
     MAX_DOCUMENT_BYTES,
     MAX_KEYS,
@@ -18,8 +15,7 @@ from cognito_mr_auth._jwks.document import (
     Document,
     read_document,
 )
-from cognito_mr_auth._jwks.merge import assemble
-from cognito_mr_auth._jwks.model import FetchFailed, Key, Snapshot, Windows, Word
+from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
 # Held, since the kit gives the material of a key that is gone to the next one.
@@ -313,168 +309,3 @@ def test_the_keys_cannot_be_changed() -> None:
     """A document's keys are read-only."""
     with pytest.raises(TypeError):
         read(GOOD).keys["good"] = None  # type: ignore[index]
-
-
-# --- The union of words
-
-WINDOWS = Windows(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
-NOW: Instant = (1_800_000_000.0, 5_000.0)
-A, B = read(GOOD, OTHER).keys["good"], read(GOOD, OTHER).keys["other"]
-
-
-def keys(**named: Key) -> MappingProxyType[str, Key]:
-    """Keys under kids, as a word holds them."""
-    return MappingProxyType({kid: key._replace(kid=kid) for kid, key in named.items()})
-
-
-def ago(seconds: float) -> Instant:
-    """The moment that many seconds before NOW, on both clocks."""
-    return (NOW[0] - seconds, NOW[1] - seconds)
-
-
-def word(url: str, age: float, held: Any = None, **more: Any) -> Word:
-    """What an endpoint said that long ago."""
-    return Word(url, ago(age), keys() if held is None else held, b"", **more)
-
-
-def union(*words: Word, fresh_for: float = 900.0) -> Snapshot:
-    """The snapshot of these words, the same in whatever order they come."""
-    snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (words, words[::-1])]
-    assert snapshots[0] == snapshots[1]
-    return snapshots[0]
-
-
-def test_no_word_no_key() -> None:
-    """The empty store: no keys, no age, and a decision is needed."""
-    snapshot = union()
-    assert (dict(snapshot.keys), dict(snapshot.quarantined)) == ({}, {})
-    assert snapshot.begun is None
-    assert snapshot.calm_for < 0
-    assert snapshot.recheck_in == math.inf
-
-
-def test_the_keys_are_the_union_of_the_standing_words() -> None:
-    """A lagging replica takes no new key away, a lost Region no old one (K1, K2)."""
-    snapshot = union(word("lagging", 10, keys(old=A)), word("primary", 20, keys(old=A, new=B)))
-    assert set(snapshot.keys) == {"old", "new"}
-    assert snapshot.begun == ago(10)
-    assert (snapshot.calm_for, snapshot.recheck_in) == (890.0, 86380.0)
-    assert (snapshot.made, snapshot.fresh_for) == (NOW, 900.0)
-
-
-@pytest.mark.parametrize(
-    ("age", "stands"),
-    [
-        pytest.param(-60.0, True, id="from-the-future"),
-        pytest.param(0.0, True, id="new"),
-        pytest.param(86399.75, True, id="just-within"),
-        pytest.param(86400.0, False, id="at-max-stale"),
-        pytest.param(1e6, False, id="long-gone"),
-    ],
-)
-def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
-    """A word older than `max_stale` gives no key."""
-    snapshot = union(word("gone", age, keys(a=A)))
-    assert list(snapshot.keys) == ["a"] * stands
-    assert snapshot.begun == (ago(age) if stands else None)
-
-
-@pytest.mark.parametrize("set_back", [(0, 1e6), (1e6, 0)], ids=["wall", "monotonic"])
-def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
-    """A clock that was set back, or stood still, makes no key look younger (R7)."""
-    stopped = (NOW[0] - 90000.0 + set_back[0], NOW[1] - 90000.0 + set_back[1])
-    assert not union(Word("url", stopped, keys(a=A), b"")).keys
-
-
-def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
-    """A word that only exposes keys does not make the set young."""
-    snapshot = union(word("leak", 5, exposed=frozenset({1})), word("url", 700, keys(a=A)))
-    assert snapshot.begun == ago(700)
-    assert snapshot.calm_for == 200.0
-
-
-@pytest.mark.parametrize(
-    ("ages", "kept", "quarantined"),
-    [
-        pytest.param((10, 20), None, ("first", "second"), id="both-young"),
-        pytest.param((10, 10), None, ("first", "second"), id="same-moment"),
-        pytest.param((10, 3599.5), None, ("first", "second"), id="just-young"),
-        pytest.param((10, 3600), A, (), id="one-at-the-limit"),
-        pytest.param((7200, 7100), B, (), id="both-old-the-second-newer"),
-        pytest.param((90000, 7100), B, (), id="the-first-gone"),
-    ],
-)
-def test_young_words_that_contradict_quarantine_the_kid(
-    ages: tuple[float, float], kept: Key | None, quarantined: tuple[str, ...]
-) -> None:
-    """Two young words with different keys: neither; an older one loses to the newer (K3)."""
-    words = [
-        word("first", ages[0], keys(kid=A, one=A)),
-        word("second", ages[1], keys(kid=B, two=B)),
-    ]
-    snapshot = assemble(words, NOW, WINDOWS, 900.0)
-    found = snapshot.keys.get("kid")
-    assert (found and found.material) == (kept and kept.material)
-    assert snapshot.quarantined.get("kid", ()) == quarantined
-    assert {"one", "two"} - set(snapshot.keys) == ({"one"} if ages[0] >= 86400 else set())
-
-
-def test_all_endpoints_that_contradict_are_named() -> None:
-    """Who agrees with the newest word is not named; the quarantine ends when the oldest ages."""
-    snapshot = union(
-        word("newest", 10, keys(kid=A)),
-        word("agrees", 20, keys(kid=A)),
-        word("differs", 100, keys(kid=B)),
-        word("differs-too", 1000, keys(kid=B)),
-        word("too-old", 4000, keys(kid=B)),
-    )
-    assert dict(snapshot.quarantined) == {"kid": ("newest", "differs", "differs-too")}
-    assert snapshot.recheck_in == 2600.0
-    assert not snapshot.keys
-
-
-def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
-    """Two keys under one kid in one young document: 503 for it, whatever another word says."""
-    torn = word("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
-    snapshot = union(torn, word("url", 20, keys(kid=A)))
-    assert dict(snapshot.quarantined) == {"kid": ("torn",)}
-    assert list(snapshot.keys) == ["fine"]
-    assert snapshot.recheck_in == 3590.0
-    old = torn._replace(begun=ago(3600))
-    assert set(union(old, word("url", 20, keys(kid=A))).keys) == {"fine", "kid"}
-
-
-def test_exposed_keys_are_unusable_from_every_word() -> None:
-    """A leak at one endpoint burns the key at all of them while that word stands (T5)."""
-    leak = word("leak", 4000, keys(b=B), exposed=frozenset({A.material[0]}))
-    fine = word("url", 10, keys(a=A, alias=A, b=B))
-    assert list(union(leak, fine).keys) == ["b"]
-    assert set(union(leak._replace(begun=ago(86400)), fine).keys) == {"a", "alias", "b"}
-
-
-def test_a_burnt_key_contradicts_nobody() -> None:
-    """What is unusable anyway quarantines no kid."""
-    leak = word("leak", 10, exposed=frozenset({A.material[0]}))
-    snapshot = union(leak, word("one", 20, keys(kid=A)), word("two", 30, keys(kid=B)))
-    assert snapshot.keys["kid"].material == B.material
-    assert not snapshot.quarantined
-
-
-def test_an_offline_seed_never_ages() -> None:
-    """With `offline=True` the seed stands for ever and needs no decision."""
-    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True))
-    assert list(snapshot.keys) == ["a"]
-    assert (snapshot.calm_for, snapshot.recheck_in) == (math.inf, math.inf)
-    assert snapshot.fresh_for == math.inf
-
-
-def test_a_key_file_beside_an_offline_seed_is_judged_by_its_age() -> None:
-    """Words that age still change the set when they go."""
-    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True), word("file", 80000, keys(b=B)))
-    assert set(snapshot.keys) == {"a", "b"}
-    assert (snapshot.calm_for, snapshot.recheck_in) == (6400.0, 6400.0)
-
-
-def test_a_set_past_its_refresh_needs_a_decision() -> None:
-    """`calm_for` is negative once the drawn refresh interval has passed."""
-    assert union(word("url", 1000, keys(a=A)), fresh_for=950.0).calm_for == -50.0

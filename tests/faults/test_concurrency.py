@@ -27,7 +27,7 @@ from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parent.parent
 # A child that says nothing for this long hangs; a fork and a verification take milliseconds.
 CHILD_SECONDS = 20.0
 

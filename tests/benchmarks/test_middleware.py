@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "middleware.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "middleware.py"
 
 
 @pytest.mark.parametrize(
