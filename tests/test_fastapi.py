@@ -272,6 +272,50 @@ def test_a_dependency_without_its_parentheses_is_an_error() -> None:
         app.get("/", dependencies=[Depends(CognitoAuth(VERIFIER).require)])(lambda: "reached")
 
 
+# --- Called by hand
+
+BY_HAND: dict[str, tuple[policy.Policy | None, str | None, int]] = {
+    "no token": (None, None, 401),
+    "a bad token": (None, "garbage", 401),
+    "a good token": (None, scoped("b"), 200),
+    "no token, and a policy that admits anything": (policy.check(lambda _anything: True), None, 401),
+    "no token, and a scope": (A, None, 401),
+    "a token without the scope": (A, scoped("b"), 403),
+    "a token with the scope": (A, scoped("a"), 200),
+}
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"principal": object()}, {"principal": "5f0c"}], ids=["bare", "an object", "a str"]
+)
+@pytest.mark.parametrize("options", [{}, {"optional": True, "exclude": ["/"]}], ids=repr)
+@pytest.mark.parametrize("row", BY_HAND)
+def test_by_hand_the_token_is_verified(row: str, options: dict[str, Any], given: dict[str, Any]) -> None:
+    """`await auth.require(p)(request)`: FastAPI's marker in the principal's place admits nobody."""
+    require, token, status = BY_HAND[row]
+    auth = CognitoAuth(VERIFIER, **options)
+    app = FastAPI()
+
+    @app.get("/")
+    async def subject(request: Request) -> str:
+        principal = await auth.require(require)(request, **given)
+        assert isinstance(principal, Principal)
+        return principal.subject
+
+    assert get(app, token).status == status
+
+
+@pytest.mark.parametrize("require", [None, policy.check(lambda _anything: True)], ids=["any", "check"])
+def test_an_overrides_stand_in_is_no_principal(require: policy.Policy | None) -> None:
+    """An override that gives anything but a Principal is not believed: the token decides."""
+    auth = CognitoAuth(VERIFIER)
+    app = FastAPI(dependencies=[Depends(auth.require(require))])
+    app.get("/")(lambda: "reached")
+    app.dependency_overrides[auth] = fixed(object())  # type: ignore[arg-type]
+    assert get(app).status == 401
+    assert get(app, scoped("a")).status == 200
+
+
 # --- What opens a route, and what does not
 
 PREFLIGHT = (("Origin", "https://app.example.com"), ("Access-Control-Request-Method", "GET"))

@@ -57,6 +57,18 @@ def test_a_policy_is_judged_alone(pool: FakeUserPool, row: str) -> None:
                 call()
 
 
+@pytest.mark.parametrize(
+    "value", [None, object(), "5f0c", True, Principal], ids=["None", "object", "str", "bool", "class"]
+)
+def test_what_is_no_principal_is_refused(pool: FakeUserPool, value: Any) -> None:
+    """A check that never looks at what it is given admits no stand-in for a principal."""
+    verifier, admitted = pool.offline_verifier(), policy.check(lambda _anything: True)
+    with pytest.raises(TypeError, match="Principal"):
+        verifier.permit(value, admitted)
+    with pytest.raises(TypeError, match="Principal"):
+        asyncio.run(verifier.apermit(value, admitted))
+
+
 def test_a_coroutine_needs_the_awaited_way(pool: FakeUserPool) -> None:
     """H2: a check that is a coroutine function works with `apermit` and is a TypeError with `permit`."""
     verifier = pool.offline_verifier()

@@ -264,15 +264,20 @@ class Verifier:
 
         Raises:
             PolicyDenied, AuthenticationTooOld, CheckUnavailable: as `verify` does.
-            TypeError: for a check that is a coroutine function, or a `require` that is no policy.
+            TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
+                `principal` that is no Principal.
         """
-        require_policy(require)
-        return drive(settle(principal, self._clock()[0], None, require))
+        return drive(self._permission(principal, require))
 
     async def apermit(self, principal: Principal, require: Policy) -> Principal:
         """Like `permit`, for asyncio."""
+        return await adrive(self._permission(principal, require))
+
+    def _permission(self, principal: Principal, require: Policy) -> Steps:
         require_policy(require)
-        return await adrive(settle(principal, self._clock()[0], None, require))
+        if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
+            raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
+        return settle(principal, self._clock()[0], None, require)
 
     @property
     def issuers(self) -> tuple[str, ...]:

@@ -210,8 +210,10 @@ def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier:
     assert both(guard, guard.permit, guard.apermit, principal, A) is principal
     assert both(guard, guard.permit, guard.apermit, principal, None) is principal
     assert both(guard, guard.permit, guard.apermit, principal, B) is errors.PolicyDenied
-    assert both(guard, guard.permit, guard.apermit, None, None) is errors.CredentialsMissing
-    assert both(guard, guard.permit, guard.apermit, None, A) is errors.CredentialsMissing
+    admitted = policy.check(lambda _anything: True)
+    for nobody in (None, object(), "5f0c", True, {"sub": "5f0c"}, Principal):
+        for require in (None, A, admitted):
+            assert both(guard, guard.permit, guard.apermit, nobody, require) is errors.CredentialsMissing
 
 
 @pytest.mark.parametrize("options", [{"optional": True}, {"exclude": ["/"]}], ids=repr)

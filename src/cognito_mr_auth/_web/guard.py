@@ -230,24 +230,22 @@ class Guard:
             return self._require if require is None else require
         return self._require & require
 
-    def permit(self, principal: Principal | None, require: Policy | None) -> Principal:
+    def permit(self, principal: object, require: Policy | None) -> Principal:
         """The principal that a guard in front has found, if a route's policy lets it pass.
 
         Raises:
-            CredentialsMissing: there is none.
+            CredentialsMissing: there is none, or what stands there is no Principal.
             AuthError: the policy refuses it.
         """
         require_policy(require)
-        if principal is None:
-            raise CredentialsMissing
-        return principal if require is None else self.verifier.permit(principal, require)
+        found = _identified(principal)
+        return found if require is None else self.verifier.permit(found, require)
 
-    async def apermit(self, principal: Principal | None, require: Policy | None) -> Principal:
+    async def apermit(self, principal: object, require: Policy | None) -> Principal:
         """Like `permit`, for asyncio."""
         require_policy(require)
-        if principal is None:
-            raise CredentialsMissing
-        return principal if require is None else await self.verifier.apermit(principal, require)
+        found = _identified(principal)
+        return found if require is None else await self.verifier.apermit(found, require)
 
     # -- what the client hears ------------------------------------------------------------------
 
@@ -255,6 +253,13 @@ class Guard:
         """The response to a request that may not pass."""
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
+
+
+def _identified(principal: object) -> Principal:
+    """What a framework left where the principal belongs (a marker, a user's stand-in) identifies nobody."""
+    if not isinstance(principal, Principal):
+        raise CredentialsMissing
+    return principal
 
 
 async def _nobody() -> None:
