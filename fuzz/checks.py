@@ -16,9 +16,9 @@ from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier, policy
 from cognito_mr_auth._jwks.document import Document, read_document
-from cognito_mr_auth._jwks.key_set import Holdings
+from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.merge import assemble
-from cognito_mr_auth._jwks.model import FetchFailed, Key, Windows, Word
+from cognito_mr_auth._jwks.model import CacheLifetimes, FetchFailed, Key, StoredResponse
 from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeUserPool
@@ -44,7 +44,7 @@ POOL, CLIENT, KID = "us-west-2_Fake00001", "1example23456789", "the-fuzzers-key"
 NOW = 1_790_000_000
 LEEWAY = 5
 MAX_TIME = 253402300799
-WINDOWS = Windows(900.0, 3600.0, 86400.0)
+WINDOWS = CacheLifetimes(900.0, 3600.0, 86400.0)
 # Stands between two parts of one input; it can stand in neither, since it is not UTF-8.
 JOINT = b"\xff\x00"
 FORBIDDEN = {"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"}
@@ -196,7 +196,9 @@ def check_jwks(data: bytes) -> None:
         if document is not None:
             begun = (NOW - 600.0 * at * at, -600.0 * at * at)
             words.append(
-                Word(f"https://{at}.example", begun, document.keys, raw, document.conflicts, document.exposed)
+                StoredResponse(
+                    f"https://{at}.example", begun, document.keys, raw, document.conflicts, document.exposed
+                )
             )
     if len(words) > 1:
         _union_borne_out(words)
@@ -254,7 +256,7 @@ def _large(member: Mapping[str, Any]) -> bool:
     return odd and 2048 <= modulus.bit_length() <= 8192 and 65536 < exponent < 2**32
 
 
-def _union_borne_out(words: list[Word]) -> None:
+def _union_borne_out(words: list[StoredResponse]) -> None:
     """K1, K3, T5 over words of three ages, all younger than `max_stale`."""
     snapshot = assemble(words, (float(NOW), 0.0), WINDOWS, 900.0)
     exposed = {modulus for word in words for modulus in word.exposed}
@@ -294,7 +296,7 @@ def check_key_file(data: bytes) -> None:
     if pool_id != POOL:
         return
     pool = UserPool(POOL, client_ids=[CLIENT], replica_regions=["us-east-1"])
-    held = Holdings(pool, WINDOWS, lambda: 0.5, region=None, records=records, now=(float(NOW), 1000.0))
+    held = KeySet(pool, WINDOWS, lambda: 0.5, region=None, records=records, now=(float(NOW), 1000.0))
     urls = {endpoint.url for endpoint in pool.endpoints}
     young = [each for each in records if each.url in urls and -60 <= NOW - each.begun < WINDOWS.max_stale]
     for kid, key in held.snapshot.keys.items():

@@ -152,7 +152,7 @@ def parts_of(scene: Scene) -> dict[str, Part]:
             always(who),
             lambda: principal.principal_from_payload(jws.payload, route.issuer, "us-west-2_Example"),
         ),
-        "keeping it": (token_cache.Verified, "keep", always(None), lambda: cache.keep(digest, entry)),
+        "keeping it": (token_cache.TokenCache, "keep", always(None), lambda: cache.keep(digest, entry)),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Unpack
 
 from ._web import asgi_scope as asgi
 from ._web.asgi_scope import App, Receive, Scope, Send
-from ._web.bearer import GUARD, PRINCIPAL, Answer
+from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
 from ._web.guard import Guard, Options
 from .errors import AuthError
 from .policy import Policy
@@ -46,7 +46,7 @@ async def permit(scope: Scope, policy: Policy) -> Principal:
     return await guard.apermit(principal, policy)
 
 
-def refusal(scope: Scope, error: AuthError) -> Answer:
+def refusal(scope: Scope, error: AuthError) -> HTTPResponse:
     """The response for an error of `permit`: `status`, `headers` and `body`."""
     guard: Guard = scope[GUARD]
     return guard.refusal(error)

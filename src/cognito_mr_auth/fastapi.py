@@ -28,7 +28,7 @@ from . import policy as policies
 from ._runtime.hooks import require_policy
 from ._web import asgi_scope as asgi
 from ._web import openapi
-from ._web.bearer import PRINCIPAL, Answer, Inbound
+from ._web.bearer import PRINCIPAL, HTTPRequest, HTTPResponse
 from ._web.guard import Guard, Options
 from .errors import AuthError, ConfigurationError
 from .policy import Policy
@@ -50,7 +50,7 @@ class AuthHTTPException(HTTPException):
     `error` is the AuthError, with its `code`, `hint` and `retryable`. `headers` have lower-case names.
     """
 
-    def __init__(self, error: AuthError, answer: Answer) -> None:
+    def __init__(self, error: AuthError, answer: HTTPResponse) -> None:
         headers = {name: value for name, value in answer.headers if name not in _OF_THE_BODY}
         super().__init__(answer.status, loads(answer.body)["detail"], headers)
         self.error = error
@@ -80,7 +80,7 @@ class _Visit:
 
     __slots__ = ("inbound", "principal")
 
-    def __init__(self, inbound: Inbound) -> None:
+    def __init__(self, inbound: HTTPRequest) -> None:
         self.inbound = inbound
         self.principal: Principal | None = None
 

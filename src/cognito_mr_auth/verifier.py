@@ -15,17 +15,17 @@ from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, windows
 from ._jwks.model import Key
 from ._jwks.schedule import FLIGHT_SECONDS, PATIENCE_SECONDS
-from ._jwt.claims import Expectations, Span, check_claims, check_span, in_time
-from ._jwt.compact import Headers, Jws, parse, verify_signature
+from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
+from ._jwt.compact import CompactJWS, HeaderCache, parse, verify_signature
 from ._remote import persistence as saved
-from ._remote.fetch import Fetcher
-from ._remote.remote_key_set import Gear, KeyStore, Patience
-from ._remote.threads import Crew
-from ._runtime.dispatch import OnEvent, Teller
+from ._remote.fetch import JWKSFetcher
+from ._remote.remote_key_set import Dependencies, Patience, RemoteKeySet
+from ._remote.threads import FetchThreads
+from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, is_async, require_policy, require_sync, settle
-from ._runtime.run import adrive, drive, together
-from ._runtime.token_cache import Verified
+from ._runtime.run import run_async, run_sync, together
+from ._runtime.token_cache import TokenCache
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
@@ -55,14 +55,16 @@ class _Route:
 
     __slots__ = ("expected", "issuer", "pool", "store")
 
-    def __init__(self, issuer: Issuer, pool: UserPool, store: KeyStore, expected: Expectations) -> None:
+    def __init__(
+        self, issuer: Issuer, pool: UserPool, store: RemoteKeySet, expected: ClaimRequirements
+    ) -> None:
         self.issuer = issuer
         self.pool = pool
         self.store = store
         self.expected = expected
 
 
-_Entry = tuple[Principal, Key, KeyStore, Span]
+_Entry = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
 """A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
@@ -108,10 +110,10 @@ class Verifier:
         self._clock = clock or _system_clock
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
-        self._tell = Teller(on_event)
-        self._fetcher = Fetcher(transport, ssl_context)
-        self._crew = Crew()
-        gear = Gear(
+        self._tell = EventDispatcher(on_event)
+        self._fetcher = JWKSFetcher(transport, ssl_context)
+        self._crew = FetchThreads()
+        gear = Dependencies(
             windows=windows(refresh_after, revalidate_after, max_stale),
             clock=self._clock,
             fetch=self._fetcher,
@@ -121,21 +123,21 @@ class Verifier:
             save=saved.save,
         )
         self._cache_size = cache_size
-        self._headers = Headers()
+        self._headers = HeaderCache()
         self._routes: dict[object, _Route] = {}
-        self._stores: dict[str, KeyStore] = {}
+        self._stores: dict[str, RemoteKeySet] = {}
         for pool in pools:
             self._add(pool, gear, token_use, float(leeway))
-        self._verified: Verified[_Entry] = Verified(cache_size)
+        self._verified: TokenCache[_Entry] = TokenCache(cache_size)
         track(self)
 
-    def _add(self, pool: UserPool, gear: Gear, token_use: str, leeway: float) -> None:
+    def _add(self, pool: UserPool, gear: Dependencies, token_use: str, leeway: float) -> None:
         records, events = saved.load(pool)
         if pool.insecure_emulator:
             events.append(InsecureEmulator(pool.user_pool_id))
-        store = KeyStore(pool, gear, records)
+        store = RemoteKeySet(pool, gear, records)
         self._stores[pool.user_pool_id] = store
-        expected = Expectations(token_use, pool.client_ids, pool.audience, leeway)
+        expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway)
         for url, issuer in pool.issuers.items():
             self._routes[url] = _Route(issuer, pool, store, expected)
         self._tell(events)
@@ -174,7 +176,7 @@ class Verifier:
         if require is not None or self._revoked_is_async:
             self.refuse_async_hooks(require)
         done = self._verification(token, require, timeout)
-        return done if isinstance(done, Principal) else drive(done)
+        return done if isinstance(done, Principal) else run_sync(done)
 
     async def averify(
         self, token: str, *, require: Policy | None = None, timeout: Patience = PATIENCE_SECONDS
@@ -183,7 +185,7 @@ class Verifier:
         if require is not None:
             require_policy(require)
         done = self._verification(token, require, timeout)
-        return done if isinstance(done, Principal) else await adrive(done)
+        return done if isinstance(done, Principal) else await run_async(done)
 
     def refuse_async_hooks(self, require: Policy | None) -> None:
         """Raises TypeError for a hook or a check that only `averify` can ask (H2)."""
@@ -209,7 +211,7 @@ class Verifier:
         return self._finish(self._accept(jws, route, found, digest, now), now, require)
 
     def _waiting(
-        self, jws: Jws, route: _Route, digest: bytes | None, require: Policy | None, timeout: Patience
+        self, jws: CompactJWS, route: _Route, digest: bytes | None, require: Policy | None, timeout: Patience
     ) -> Steps:
         key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
         now = self._clock()
@@ -218,7 +220,7 @@ class Verifier:
             return done
         return (yield from done)
 
-    def _plausible(self, jws: Jws, route: _Route) -> Callable[[], bool]:
+    def _plausible(self, jws: CompactJWS, route: _Route) -> Callable[[], bool]:
         """Whether the token could pass if its key were known (R5), asked when that matters."""
 
         def plausible() -> bool:
@@ -230,7 +232,7 @@ class Verifier:
 
         return plausible
 
-    def _route(self, jws: Jws) -> _Route:
+    def _route(self, jws: CompactJWS) -> _Route:
         issuer = jws.payload.get("iss")
         # T1: exact look-up; a list or a number is nobody's issuer, and never hashed.
         route = self._routes.get(issuer) if issuer.__class__ is str else None
@@ -241,7 +243,9 @@ class Verifier:
             )
         return route
 
-    def _accept(self, jws: Jws, route: _Route, key: Key, digest: bytes | None, now: Instant) -> Principal:
+    def _accept(
+        self, jws: CompactJWS, route: _Route, key: Key, digest: bytes | None, now: Instant
+    ) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
         verify_signature(jws, key.public)
         self._headers.keep(jws)
@@ -267,11 +271,11 @@ class Verifier:
             TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
                 `principal` that is no Principal.
         """
-        return drive(self._permission(principal, require))
+        return run_sync(self._permission(principal, require))
 
     async def apermit(self, principal: Principal, require: Policy) -> Principal:
         """Like `permit`, for asyncio."""
-        return await adrive(self._permission(principal, require))
+        return await run_async(self._permission(principal, require))
 
     def _permission(self, principal: Principal, require: Policy) -> Steps:
         require_policy(require)
@@ -301,7 +305,7 @@ class Verifier:
         def plausible() -> bool:  # R5, but whose token it must be is for the caller to say
             return in_time(jws.payload, route.expected.leeway, self._clock()[0])
 
-        return drive(route.store.resolve(jws.kid, plausible, timeout))
+        return run_sync(route.store.resolve(jws.kid, plausible, timeout))
 
     def signing_key_named(self, kid: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
         """The key of the only pool by its `kid`.
@@ -313,7 +317,7 @@ class Verifier:
         if len(self._stores) > 1:
             raise ConfigurationError("a kid names no key where there are several user pools")
         [store] = self._stores.values()
-        return drive(store.resolve(kid, lambda: True, timeout))
+        return run_sync(store.resolve(kid, lambda: True, timeout))
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -323,11 +327,11 @@ class Verifier:
         Raises:
             KeysUnavailable: when a pool is left without any usable key.
         """
-        drive(self._warming(timeout))
+        run_sync(self._warming(timeout))
 
     async def awarm(self, *, timeout: float = FLIGHT_SECONDS) -> None:
         """Like `warm`, for asyncio."""
-        await adrive(self._warming(timeout))
+        await run_async(self._warming(timeout))
 
     def _warming(self, timeout: float) -> Generator[Any, Any, None]:
         stores = list(self._stores.values())
@@ -376,4 +380,4 @@ class Verifier:
         self._fetcher.forget()
         for store in self._stores.values():
             store.forget()
-        self._verified = Verified(self._cache_size)
+        self._verified = TokenCache(self._cache_size)

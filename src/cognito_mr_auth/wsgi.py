@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ._web.bearer import GUARD, PRINCIPAL, Answer
+from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
 from ._web.guard import Guard, Options
 from ._web.wsgi_environ import inbound, status_line, without_body
 from .errors import AuthError
@@ -49,7 +49,7 @@ def permit(environ: Mapping[str, Any], policy: Policy) -> Principal:
     return guard.permit(principal, policy)
 
 
-def refusal(environ: Mapping[str, Any], error: AuthError) -> Answer:
+def refusal(environ: Mapping[str, Any], error: AuthError) -> HTTPResponse:
     """The response for an error of `permit`: `status`, `headers` and `body`."""
     guard: Guard = environ[GUARD]
     return guard.refusal(error)
@@ -92,6 +92,6 @@ class CognitoAuthMiddleware:
         return self._app(environ, start_response)
 
 
-def _respond(answer: Answer, method: str, start_response: Callable[..., object]) -> list[bytes]:
+def _respond(answer: HTTPResponse, method: str, start_response: Callable[..., object]) -> list[bytes]:
     start_response(status_line(answer), list(answer.headers))
     return [] if method == "HEAD" else [answer.body]  # RFC 9110 9.3.2; not every server cuts it off

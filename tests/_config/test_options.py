@@ -14,7 +14,7 @@ from cognito_mr_auth._config.options import (
     check_options,
     windows,
 )
-from cognito_mr_auth._jwks.model import Windows
+from cognito_mr_auth._jwks.model import CacheLifetimes
 from cognito_mr_auth.errors import ConfigurationError
 
 POOL = UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"])
@@ -52,7 +52,7 @@ NO_SECONDS = [
 def test_windows(values: tuple[float, float, float]) -> None:
     """Rising ages within a week are taken, as floats."""
     found = windows(*values)
-    assert found == Windows(*values)
+    assert found == CacheLifetimes(*values)
     assert {type(value) for value in found} == {float}
 
 
@@ -72,7 +72,7 @@ def test_windows_must_rise(values: tuple[float, float, float]) -> None:
     assert all(repr(value) in str(caught.value) for value in values)
 
 
-@pytest.mark.parametrize("place", range(3), ids=Windows._fields)
+@pytest.mark.parametrize("place", range(3), ids=CacheLifetimes._fields)
 @pytest.mark.parametrize("value", NO_SECONDS)
 def test_no_window(place: int, value: Any) -> None:
     """What is no number of seconds is refused by its name."""
@@ -80,7 +80,7 @@ def test_no_window(place: int, value: Any) -> None:
     values[place] = value
     with pytest.raises(ConfigurationError) as caught:
         windows(*values)
-    assert f"{Windows._fields[place]}={value!r}" in str(caught.value)
+    assert f"{CacheLifetimes._fields[place]}={value!r}" in str(caught.value)
 
 
 def test_callables() -> None:

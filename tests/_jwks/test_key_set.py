@@ -9,7 +9,7 @@ import pytest
 from support.rig import Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, Record
+from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, KeyFileEntry
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -37,17 +37,17 @@ def kinds(told: list[Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("record", "state"),
     [
-        pytest.param(Record(URL, WALL - 5, RAW), "fresh", id="young"),
-        pytest.param(Record(URL, WALL - 7200, RAW), "stale", id="two hours"),
-        pytest.param(Record(URL, WALL + 59, RAW), "fresh", id="a clock a little ahead"),
-        pytest.param(Record(URL, WALL + 61, RAW), "empty", id="from the future"),
-        pytest.param(Record(URL, WALL - 86400, RAW), "empty", id="max_stale"),
-        pytest.param(Record("https://else.example", WALL, RAW), "empty", id="another pool's"),
-        pytest.param(Record(URL, WALL, b"{"), "empty", id="no document"),
-        pytest.param(Record(URL, WALL, b'{"keys":[]}'), "empty", id="no key"),
+        pytest.param(KeyFileEntry(URL, WALL - 5, RAW), "fresh", id="young"),
+        pytest.param(KeyFileEntry(URL, WALL - 7200, RAW), "stale", id="two hours"),
+        pytest.param(KeyFileEntry(URL, WALL + 59, RAW), "fresh", id="a clock a little ahead"),
+        pytest.param(KeyFileEntry(URL, WALL + 61, RAW), "empty", id="from the future"),
+        pytest.param(KeyFileEntry(URL, WALL - 86400, RAW), "empty", id="max_stale"),
+        pytest.param(KeyFileEntry("https://else.example", WALL, RAW), "empty", id="another pool's"),
+        pytest.param(KeyFileEntry(URL, WALL, b"{"), "empty", id="no document"),
+        pytest.param(KeyFileEntry(URL, WALL, b'{"keys":[]}'), "empty", id="no key"),
     ],
 )
-def test_records_of_a_key_file(record: Record, state: str) -> None:
+def test_records_of_a_key_file(record: KeyFileEntry, state: str) -> None:
     """P: words of this pool's endpoints that are not too old; they pass the filters of a fetch."""
     rig = Rig(fake=FAKE, records=[record])
     assert rig.held.state == state
@@ -57,7 +57,7 @@ def test_records_of_a_key_file(record: Record, state: str) -> None:
 def test_a_seed_yields_to_a_word_of_the_file() -> None:
     """P: the seed is used only where no word is usable, and is never saved."""
     other = FakeUserPool().jwks()
-    assert set(Rig(fake=FAKE, jwks=other, records=[Record(URL, WALL, RAW)]).held.snapshot.keys) == BOTH
+    assert set(Rig(fake=FAKE, jwks=other, records=[KeyFileEntry(URL, WALL, RAW)]).held.snapshot.keys) == BOTH
     seeded = Rig(fake=FAKE, jwks=other)
     assert seeded.held.state == "stale"
     assert seeded.held.records() == []
@@ -243,7 +243,7 @@ def test_a_file_of_a_clock_a_little_ahead_stands_against_nothing(ahead: float) -
     """K4, P: what an endpoint says now is newer than a file of the past, whatever time that file names."""
     first = Rig()
     wall = first.clock.wall + ahead
-    records = [Record(each.url, wall, first.jwks()) for each in first.pool.endpoints]
+    records = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool.endpoints]
     rig = Rig(fake=first.fake, records=records)
     rig.fake.rotate()
     caller = rig.call(rig.kid)

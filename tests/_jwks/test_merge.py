@@ -12,12 +12,12 @@ import pytest
 from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._jwks.document import read_document
 from cognito_mr_auth._jwks.merge import assemble
-from cognito_mr_auth._jwks.model import Key, Snapshot, Windows, Word
+from cognito_mr_auth._jwks.model import CacheLifetimes, Key, Snapshot, StoredResponse
 from cognito_mr_auth.testing import SigningKey
 
 # Held, since the kit gives the material of a key that is gone to the next one.
 SIGNERS = SigningKey("a"), SigningKey("b")
-WINDOWS = Windows(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
+WINDOWS = CacheLifetimes(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
 NOW: Instant = (1_800_000_000.0, 5_000.0)
 A, B = read_document(json.dumps({"keys": [each.jwk() for each in SIGNERS]}).encode()).keys.values()
 
@@ -32,12 +32,12 @@ def ago(seconds: float) -> Instant:
     return (NOW[0] - seconds, NOW[1] - seconds)
 
 
-def word(url: str, age: float, held: Any = None, **more: Any) -> Word:
+def word(url: str, age: float, held: Any = None, **more: Any) -> StoredResponse:
     """What an endpoint said that long ago."""
-    return Word(url, ago(age), keys() if held is None else held, b"", **more)
+    return StoredResponse(url, ago(age), keys() if held is None else held, b"", **more)
 
 
-def union(*words: Word, fresh_for: float = 900.0) -> Snapshot:
+def union(*words: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
     """The snapshot of these words, the same in whatever order they come."""
     snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (words, words[::-1])]
     assert snapshots[0] == snapshots[1]
@@ -83,7 +83,7 @@ def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
 def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
     """A clock that was set back, or stood still, makes no key look younger (R7)."""
     stopped = (NOW[0] - 90000.0 + set_back[0], NOW[1] - 90000.0 + set_back[1])
-    assert not union(Word("url", stopped, keys(a=A), b"")).keys
+    assert not union(StoredResponse("url", stopped, keys(a=A), b"")).keys
 
 
 def test_the_age_is_that_of_the_newest_word_with_keys() -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth._jwks.model import Endpoint
-from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Ask, Flight
+from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Attempt, Refresh
 
 QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab"]
 
 
-def flight(*, everywhere: bool = False, spare: bool = False) -> Flight:
+def flight(*, everywhere: bool = False, spare: bool = False) -> Refresh:
     """A flight for the kid "k", born at 10 by pace and at (100, 100) by the clock."""
-    made = Flight(
+    made = Refresh(
         list(QUEUE[:1] if spare else QUEUE),
         QUEUE[1:] if spare else [],
         born=10.0,
@@ -30,9 +30,9 @@ def flight(*, everywhere: bool = False, spare: bool = False) -> Flight:
     return made
 
 
-def ask(made: Flight, pace: float = 10.0) -> Ask:
+def ask(made: Refresh, pace: float = 10.0) -> Attempt:
     """The first of the queue is asked."""
-    one = Ask(made.queue[0], (100.0, 100.0), len(made.asks) + 1, made)
+    one = Attempt(made.queue[0], (100.0, 100.0), len(made.asks) + 1, made)
     made.launched(one, pace)
     return one
 

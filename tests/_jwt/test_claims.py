@@ -9,7 +9,7 @@ import pytest
 from support.refusals import CANARY, refused
 
 from cognito_mr_auth._base.clock import MAX_TIME
-from cognito_mr_auth._jwt.claims import Expectations, Span, check_claims, check_span, time_span
+from cognito_mr_auth._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, time_span
 from cognito_mr_auth.errors import ClaimRejected, TokenExpired, TokenNotYetValid
 from cognito_mr_auth.testing import REMOVE
 
@@ -17,7 +17,7 @@ NOW = 1_800_000_000.0
 CLIENT = "1example23456789"
 RESOURCE = "https://api.example"
 
-ACCESS = Expectations("access", frozenset({CLIENT, "another"}), None, 5.0)
+ACCESS = ClaimRequirements("access", frozenset({CLIENT, "another"}), None, 5.0)
 ID = ACCESS._replace(token_use="id")
 ANY = ACCESS._replace(token_use="any")
 ANY_CLIENT = ACCESS._replace(client_ids=None)
@@ -45,7 +45,7 @@ def claims(use: str = "access", **changes: Any) -> dict[str, Any]:
         pytest.param({"exp": NOW - 90}, (NOW - 65, NOW - 85), id="empty"),
     ],
 )
-def test_the_span_of_a_token(changes: dict[str, Any], span: Span) -> None:
+def test_the_span_of_a_token(changes: dict[str, Any], span: ValidityPeriod) -> None:
     """From the later of `iat` and `nbf` to `exp`, widened by the leeway at both ends."""
     assert time_span(claims(**changes), 5.0) == span
 
@@ -148,7 +148,7 @@ def test_the_leeway_is_the_configured_one(leeway: float, expired_for: float, *, 
         pytest.param(claims(extra={"a": [1]}, nbf=NOW), ACCESS, id="more-claims"),
     ],
 )
-def test_good_claims_pass(token: dict[str, Any], expected: Expectations) -> None:
+def test_good_claims_pass(token: dict[str, Any], expected: ClaimRequirements) -> None:
     """Each shape that Cognito issues passes where it is expected, and its span comes back."""
     assert check_claims(token, expected, NOW) == time_span(token, expected.leeway)
 
@@ -208,7 +208,7 @@ def test_who_and_what_are_required_strings(use: str, name: str, value: object) -
         pytest.param(claims("id", aud=RESOURCE), BOUND._replace(token_use="id"), "aud", id="id"),
     ],
 )
-def test_a_wrong_claim_is_named(token: dict[str, Any], expected: Expectations, claim: str) -> None:
+def test_a_wrong_claim_is_named(token: dict[str, Any], expected: ClaimRequirements, claim: str) -> None:
     """The error names the claim, never its value."""
     assert refused(ClaimRejected, check_claims, token, expected, NOW).claim == claim
 
@@ -224,7 +224,7 @@ def test_a_wrong_claim_is_named(token: dict[str, Any], expected: Expectations, c
     ],
     ids=["id-token", "access-token", "client", "bound", "unbound"],
 )
-def test_a_hint_says_what_to_do(token: dict[str, Any], expected: Expectations, hint: str) -> None:
+def test_a_hint_says_what_to_do(token: dict[str, Any], expected: ClaimRequirements, hint: str) -> None:
     """What a person would say stands in the hint."""
     assert hint in str(refused(ClaimRejected, check_claims, token, expected, NOW).hint)
 

@@ -15,8 +15,8 @@ from cognito_mr_auth._jwt.compact import (
     MAX_HEADERS,
     MAX_KID_CHARS,
     MAX_TOKEN_CHARS,
-    Headers,
-    Jws,
+    CompactJWS,
+    HeaderCache,
     open_jws,
     parse,
     split,
@@ -46,14 +46,14 @@ def test_the_parts_of_a_token() -> None:
     """Header and payload are read, and the signing input is the very text that was received."""
     text = token(b' {"alg":"RS256","kid":"a-kid"} ', b'{"sub" : "x"}', b"\0\xff")
     octets = text.encode()
-    assert parse(text) == Jws(
+    assert parse(text) == CompactJWS(
         "a-kid", {"sub": "x"}, octets.rpartition(b".")[0], b"\0\xff", octets.partition(b".")[0]
     )
 
 
 def test_a_header_is_read_once() -> None:
     """A header that was kept is known by its octets; every other one is read in full."""
-    known = Headers()
+    known = HeaderCache()
     text = token()
     known.keep(parse(text, known))
     assert list(known.kids.values()) == ["a-kid"]
@@ -99,7 +99,7 @@ FAMILIAR: dict[str, Any] = {
 def test_a_known_header_changes_no_answer(text: Any) -> None:
     """The short way for headers read before ends as the long one does, down to the words."""
     text = Text(GOOD) if text == "subclass" else text
-    known = Headers()
+    known = HeaderCache()
     known.keep(parse(GOOD))
     answers = []
     for headers in (None, known):
@@ -112,7 +112,7 @@ def test_a_known_header_changes_no_answer(text: Any) -> None:
 
 def test_kept_headers_are_bounded() -> None:
     """At most 64; the kept ones make room, and a header that is kept again takes none."""
-    known = Headers()
+    known = HeaderCache()
     for number in range(2 * MAX_HEADERS + 1):
         for _ in range(2):
             known.keep(parse(token(header(kid=f"kid-{number}")), known))
@@ -314,7 +314,7 @@ def test_the_header_is_judged_before_the_rest_is_decoded(
 ) -> None:
     """ATK-39, DESIGN O: a header that may not pass costs nobody the payload behind it."""
     head = token(header(**changes)).partition(".")[0]
-    for known in (None, Headers()):
+    for known in (None, HeaderCache()):
         assert told in str(refused(kind, parse, f"{head}.{rest}", known))
 
 
@@ -455,7 +455,7 @@ def test_another_key_is_invalid(signing_key: SigningKey) -> None:
     refused(SignatureInvalid, verify_signature, signed(signing_key), public(SigningKey("a-kid")))
 
 
-def signed(key: SigningKey) -> Jws:
+def signed(key: SigningKey) -> CompactJWS:
     """A parsed token with the key's signature."""
     text = token().rpartition(".")[0]
     return parse(f"{text}.{segment(key.sign(text.encode()))}")

@@ -10,8 +10,8 @@ import pytest
 from support.rig import DOWN, Rig
 
 from cognito_mr_auth import UserPool, events
-from cognito_mr_auth._jwks.model import FetchFailed, Record
-from cognito_mr_auth._remote.coordinator import Gear, _save_nothing
+from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
+from cognito_mr_auth._remote.coordinator import Dependencies, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
 
@@ -39,7 +39,7 @@ def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> Non
     rig.land("updated", DOWN)
     assert rig.saved == []
     assert _save_nothing(rig.pool, []) == ()
-    assert Gear._field_defaults["save"] is _save_nothing
+    assert Dependencies._field_defaults["save"] is _save_nothing
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_error_while_saving_is_not_the_last_attempt() -> None:
     rig = Rig(key_file="keys.json")
     attempts: list[object] = []
 
-    def save(pool: UserPool, records: Collection[Record]) -> list[Event]:
+    def save(pool: UserPool, records: Collection[KeyFileEntry]) -> list[Event]:
         attempts.append(records)
         if len(attempts) == 1:
             raise MemoryError

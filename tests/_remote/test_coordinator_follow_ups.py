@@ -11,7 +11,7 @@ import pytest
 from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._jwks.model import Record, Windows
+from cognito_mr_auth._jwks.model import CacheLifetimes, KeyFileEntry
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 from cognito_mr_auth.events import Event
 
@@ -99,7 +99,7 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
 
 def test_a_stale_set_is_confirmed_by_whoever_answers() -> None:
     """With short windows the set goes stale while one endpoint hangs: the others renew it (R)."""
-    rig = Rig(windows=Windows(1.0, 2.0, 86400.0))
+    rig = Rig(windows=CacheLifetimes(1.0, 2.0, 86400.0))
     rig.fill()
     rig.later(1.5)
     assert rig.key() is not None  # aged: every endpoint is asked
@@ -147,7 +147,7 @@ class Baking(Rig):
     slow = 0.0
     caller: Caller | None = None
 
-    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
         self.later(self.slow)
         if self.caller is not None and self.caller.waiting:
             self.caller.step()
@@ -173,7 +173,7 @@ def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
 class Overtaken(Rig):
     """A rig in which the replica's answer comes while the first one is being saved."""
 
-    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
         if "replica" in self.out():
             self.land("replica")
         return super()._save(pool, records)

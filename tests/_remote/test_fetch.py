@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth._remote import transport as _transport
-from cognito_mr_auth._remote.fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, Fetcher, proxy_for, retry_after
+from cognito_mr_auth._remote.fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, JWKSFetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
 URL = "http://127.0.0.1/jwks.json"
@@ -93,14 +93,14 @@ class Running:
 
 def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUserPool) -> None:
     """A 200 answer's octets are handed over, and the connection is closed."""
-    body = Fetcher()(endpoints.original.url, PATIENT)
+    body = JWKSFetcher()(endpoints.original.url, PATIENT)
     assert pool.access_key.kid.encode() in body
     assert endpoints.original.connections == endpoints.original.requests == 1
 
 
 def test_what_a_request_says(listener: socket.socket) -> None:
     """Identity encoding is asked for, and no credential or cookie goes out."""
-    running = Running(lambda: Fetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", PATIENT))
+    running = Running(lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", PATIENT))
     connection, _ = listener.accept()
     with connection:
         request = connection.recv(65536).decode()
@@ -143,9 +143,9 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
     endpoints.original.fail(mode)
     begun = time.monotonic()
     if mode in ACCEPTED:
-        assert isinstance(Fetcher()(endpoints.original.url, 0.6), bytes)
+        assert isinstance(JWKSFetcher()(endpoints.original.url, 0.6), bytes)
     else:
-        error = failure(Fetcher(), endpoints.original.url, 0.6)
+        error = failure(JWKSFetcher(), endpoints.original.url, 0.6)
         assert (error.reason, error.status) == REASONS[mode]
     assert time.monotonic() - begun < 0.6 + 0.5
 
@@ -170,28 +170,28 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
 def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: FakeEndpoints) -> None:
     """Nothing but a whole, plain, small 200 is an answer."""
     endpoints.original.fail(**options)
-    assert failure(Fetcher(), endpoints.original.url, PATIENT).reason == reason
+    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).reason == reason
 
 
 def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
     """64 KiB are allowed."""
     endpoints.original.fail("huge", size=MAX_BODY_BYTES)
-    assert len(Fetcher()(endpoints.original.url, PATIENT)) == MAX_BODY_BYTES
+    assert len(JWKSFetcher()(endpoints.original.url, PATIENT)) == MAX_BODY_BYTES
 
 
 def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
     """The target would serve good keys; nobody asks it."""
     endpoints.original.fail("redirect", location=endpoints.updated.url)
-    assert failure(Fetcher(), endpoints.original.url, PATIENT).reason == "redirect"
+    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).reason == "redirect"
     assert (endpoints.original.requests, endpoints.updated.requests) == (1, 0)
 
 
 def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
     """Retry-After comes with the failure."""
     endpoints.original.fail(503, retry_after=7)
-    assert failure(Fetcher(), endpoints.original.url, PATIENT).retry_after == 7
+    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).retry_after == 7
     endpoints.original.fail(503)
-    assert failure(Fetcher(), endpoints.original.url, PATIENT).retry_after is None
+    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).retry_after is None
 
 
 # --- TLS
@@ -199,7 +199,7 @@ def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
 
 def test_tls(secure: FakeEndpoints) -> None:
     """With a context that trusts the endpoint's authority its answer is read."""
-    fetcher = Fetcher(ssl_context=secure.ssl_context)
+    fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
     fetcher.prepare([secure.original.url])
     assert fetcher(secure.original.url, PATIENT).startswith(b"{")
 
@@ -207,7 +207,7 @@ def test_tls(secure: FakeEndpoints) -> None:
 @pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "unprepared"])
 def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None:
     """By default an unknown authority is not trusted, and the reason says so."""
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     fetcher.prepare([secure.original.url] if prepared else ["http://127.0.0.1/"])
     assert failure(fetcher, secure.original.url, PATIENT).reason == "tls"
     assert secure.original.requests == 0
@@ -218,14 +218,14 @@ def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
     url = secure.original.url.replace("127.0.0.1", "127.0.0.2")
     with socket.create_server(("127.0.0.2", 0)) as server, _pump(server, secure.original.port):
         url = url.replace(str(secure.original.port), str(server.getsockname()[1]))
-        assert failure(Fetcher(ssl_context=secure.ssl_context), url, PATIENT).reason == "tls"
+        assert failure(JWKSFetcher(ssl_context=secure.ssl_context), url, PATIENT).reason == "tls"
 
 
 def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
     """A peer that is silent instead of shaking hands costs no more than the deadline."""
     secure.original.fail("stall")
     begun = time.monotonic()
-    error = failure(Fetcher(ssl_context=secure.ssl_context), secure.original.url, 0.3)
+    error = failure(JWKSFetcher(ssl_context=secure.ssl_context), secure.original.url, 0.3)
     assert (error.reason, time.monotonic() - begun < 0.8) == ("timeout", True)
 
 
@@ -235,7 +235,7 @@ def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
 def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
     """A host with several addresses, of which one may listen, is reached."""
     url = endpoints.original.url.replace("127.0.0.1", "localhost")
-    assert Fetcher()(url, PATIENT).startswith(b"{")
+    assert JWKSFetcher()(url, PATIENT).startswith(b"{")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
 )
 def test_a_name_without_address(host: str) -> None:
     """A name that does not resolve is a failure to connect."""
-    assert failure(Fetcher(), f"http://{host}/", PATIENT).reason == "connect"
+    assert failure(JWKSFetcher(), f"http://{host}/", PATIENT).reason == "connect"
 
 
 # Nobody listens at the first, which all of 127.0.0.0/8 of Linux's loopback can be.
@@ -252,7 +252,7 @@ ADDRESSES = ["127.0.0.2", "127.0.0.1"]
 
 def connected(port: int) -> tuple[str, float]:
     """The address that a connection to a host with these two reaches, and the seconds that it takes."""
-    line = _transport.Line(time.monotonic() + PATIENT)
+    line = _transport.CancelScope(time.monotonic() + PATIENT)
     begun = time.monotonic()
     stream = _transport._Backend(line, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
     seconds = time.monotonic() - begun
@@ -320,7 +320,7 @@ class _Streamed(httpx.SyncByteStream):
 
 def test_a_transport_replaces_the_network() -> None:
     """What it answers is the answer, and it stays open for the next fetch."""
-    fetcher = Fetcher(answering(200, stream=_Streamed(b"{", b"}")))
+    fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{", b"}")))
     assert [fetcher(COGNITO, PATIENT) for _ in range(2)] == [b"{}"] * 2
 
 
@@ -345,7 +345,7 @@ def test_a_transport_replaces_the_network() -> None:
 )
 def test_what_a_transport_may_raise(error: Exception, reason: str) -> None:
     """Each kind of failure has its word, and the error says no more than that."""
-    found = failure(Fetcher(raising(error)), URL, PATIENT)
+    found = failure(JWKSFetcher(raising(error)), URL, PATIENT)
     assert (found.reason, str(found), found.status) == (reason, reason, None)
 
 
@@ -354,13 +354,13 @@ def test_tls_is_recognised_behind_other_errors() -> None:
     error = httpx.ConnectError("wrapped")
     error.__cause__ = httpcore.ConnectError("wrapped")
     error.__cause__.__context__ = ssl.SSLCertVerificationError("secret")
-    assert failure(Fetcher(raising(error)), URL, PATIENT).reason == "tls"
+    assert failure(JWKSFetcher(raising(error)), URL, PATIENT).reason == "tls"
 
 
 def test_a_broken_transport_is_the_callers_to_see() -> None:
     """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
     with pytest.raises(ValueError, match="a bug"):
-        Fetcher(raising(ValueError("a bug")))(URL, PATIENT)
+        JWKSFetcher(raising(ValueError("a bug")))(URL, PATIENT)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_a_broken_transport_is_the_callers_to_see() -> None:
 )
 def test_a_body_has_a_bound_of_pieces(pieces: list[bytes], reason: str | None) -> None:
     """FI-21: 1,024 reads give any body that is allowed; what comes in more of them keeps a processor busy."""
-    fetcher = Fetcher(answering(200, stream=_Streamed(*pieces)))
+    fetcher = JWKSFetcher(answering(200, stream=_Streamed(*pieces)))
     if reason is None:
         assert fetcher(COGNITO, PATIENT) == b"".join(pieces)
     else:
@@ -393,12 +393,12 @@ def test_empty_pieces_count() -> None:
                 assert number < 2000, "nobody counts them"
                 yield b""
 
-    assert failure(Fetcher(answering(200, stream=Endless())), COGNITO, PATIENT).reason == "protocol"
+    assert failure(JWKSFetcher(answering(200, stream=Endless())), COGNITO, PATIENT).reason == "protocol"
 
 
 def test_a_transport_that_knows_no_deadline() -> None:
     """What a transport delivers after the deadline is thrown away."""
-    fetcher = Fetcher(answering(200, stream=_Streamed(b"{}")))
+    fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{}")))
     assert failure(fetcher, URL, -1.0).reason == "timeout"
 
 
@@ -407,7 +407,7 @@ def test_a_transport_that_knows_no_deadline() -> None:
 
 def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
     """After close() nothing is asked."""
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     fetcher.close()
     assert failure(fetcher, endpoints.original.url, PATIENT).reason == "closed"
     assert endpoints.original.connections == 0
@@ -417,7 +417,7 @@ def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
 def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
     """A running fetch ends at once, whatever it was waiting for."""
     endpoints.original.fail(mode)
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
     assert endpoints.original.asked()
     fetcher.close()
@@ -427,7 +427,7 @@ def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
 def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
     """So does one over TLS."""
     secure.original.fail("hang")
-    fetcher = Fetcher(ssl_context=secure.ssl_context)
+    fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
     running = Running(lambda: fetcher(secure.original.url, PATIENT))
     assert secure.original.asked()
     fetcher.close()
@@ -436,7 +436,7 @@ def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
 
 def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
     """TLS takes the socket over before it shakes hands; it is hung up all the same."""
-    fetcher = Fetcher(ssl_context=ssl.create_default_context())
+    fetcher = JWKSFetcher(ssl_context=ssl.create_default_context())
     running = Running(lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", PATIENT))
     connection, _ = listener.accept()
     with connection:
@@ -447,7 +447,7 @@ def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
 
 def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
     """The fetch lets its connection go; closing afterwards has nothing to hang up."""
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     fetcher(endpoints.original.url, PATIENT)
     assert fetcher._lines == set()
     fetcher.close()
@@ -457,7 +457,7 @@ def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
 def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
     """After a fork the parent's connections are not the child's to end."""
     endpoints.original.fail("slow")
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
     assert endpoints.original.asked()
     fetcher.forget()
@@ -468,7 +468,7 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
 
 def test_a_connection_made_too_late_is_hung_up() -> None:
     """Whoever asks to hang up while the connection is being made is heard once it stands."""
-    line = _transport.Line(time.monotonic() + PATIENT)
+    line = _transport.CancelScope(time.monotonic() + PATIENT)
     line.hang_up()
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -483,7 +483,7 @@ def test_a_connection_made_too_late_is_hung_up() -> None:
 
 def test_a_peer_that_left_first() -> None:
     """Hanging up a connection that is no longer one is no error."""
-    line = _transport.Line(time.monotonic() + PATIENT)
+    line = _transport.CancelScope(time.monotonic() + PATIENT)
     with socket.socket() as unconnected:
         line.hold(unconnected)
         line.hang_up()
@@ -576,14 +576,14 @@ def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
     """A proxy that does not even exist is not asked for a loopback URL."""
-    fetcher = Fetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
+    fetcher = JWKSFetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
     assert fetcher(endpoints.original.url, PATIENT).startswith(b"{")
 
 
 def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
     """A URL beyond loopback goes to the proxy that the environment names."""
     proxy = f"127.0.0.1:{listener.getsockname()[1]}"
-    running = Running(lambda: Fetcher(environment={"https": proxy})(COGNITO, PATIENT))
+    running = Running(lambda: JWKSFetcher(environment={"https": proxy})(COGNITO, PATIENT))
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(65536).startswith(b"CONNECT cognito-idp.us-west-2.amazonaws.com:443 ")
@@ -642,7 +642,7 @@ def test_through_a_proxy(
         socket.create_server((address, 0), family=family) as server,
         _pump(server, secure.original.port, heads),
     ):
-        line = _transport.Line(time.monotonic() + PATIENT)
+        line = _transport.CancelScope(time.monotonic() + PATIENT)
         proxy = f"http://{login}{address}:{server.getsockname()[1]}"
         transport = _transport.Transport(line, secure.ssl_context, proxy)
         with httpx.Client(transport=transport, trust_env=False) as client:
@@ -664,7 +664,7 @@ def test_through_a_proxy(
 )
 def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     """Scheme, host and port are taken from the URL; the login is not part of the address."""
-    transport = _transport.Transport(_transport.Line(0.0), ssl.create_default_context(), proxy)
+    transport = _transport.Transport(_transport.CancelScope(0.0), ssl.create_default_context(), proxy)
     url = httpx.URL(origin.decode())
     found = transport._pool._proxy_url  # type: ignore[union-attr]
     assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)
@@ -677,7 +677,7 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
 def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> None:
     """A slip in a proxy variable is told apart from an outage, and nothing is sent (F)."""
     with pytest.raises(FetchFailed) as failure:
-        Fetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
+        JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
     assert failure.value.reason == "proxy"
 
 
@@ -685,9 +685,9 @@ def test_a_fetch_imports_nothing() -> None:
     """F: `prepare` has done so: a fork during an import on another thread leaves the child without it."""
     script = (
         "import sys, threading\n"
-        "from cognito_mr_auth._remote.fetch import Fetcher\n"
+        "from cognito_mr_auth._remote.fetch import JWKSFetcher\n"
         "from cognito_mr_auth._jwks.model import FetchFailed\n"
-        "fetcher, url = Fetcher(), 'http://127.0.0.1:1/'\n"
+        "fetcher, url = JWKSFetcher(), 'http://127.0.0.1:1/'\n"
         "fetcher.prepare([url])\n"
         "before = set(sys.modules)\n"
         "def fetch():\n"
@@ -706,5 +706,5 @@ def test_a_fetch_imports_nothing() -> None:
 def test_a_proxy_over_tls_is_trusted_as_endpoints_are(secure: FakeEndpoints) -> None:
     """F: one `ssl_context` for both; this proxy is trusted, and then refuses to tunnel."""
     proxy = secure.original.url.removesuffix("/.well-known/jwks.json")
-    fetcher = Fetcher(None, secure.ssl_context, {"https": proxy})
+    fetcher = JWKSFetcher(None, secure.ssl_context, {"https": proxy})
     assert failure(fetcher, "https://cognito-idp.invalid/jwks.json", 5.0).reason == "protocol"

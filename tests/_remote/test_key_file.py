@@ -16,22 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import Verifier, errors, events
-from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._jwks.model import KeyFileEntry
 from cognito_mr_auth._remote import key_file as _key_file
 from cognito_mr_auth._remote.key_file import MAX_FILE_BYTES, KeyFileError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 POOL_ID = "us-west-2_EXAMPLE"
-ONE = Record("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"kid":"\xc3\xa9"}]}')
-OTHER = Record("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }')
+ONE = KeyFileEntry("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"kid":"\xc3\xa9"}]}')
+OTHER = KeyFileEntry("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }')
 
 
-def write(path: Path, *records: Record) -> None:
+def write(path: Path, *records: KeyFileEntry) -> None:
     """Write for the pool of these tests."""
     _key_file.write(str(path), POOL_ID, records, (ONE.url, OTHER.url))
 
 
-def read(path: Path) -> list[Record]:
+def read(path: Path) -> list[KeyFileEntry]:
     """Read for the pool of these tests."""
     return _key_file.read(str(path), POOL_ID)
 
@@ -152,7 +152,7 @@ STRANGER = ONE._replace(url="https://elsewhere.example/jwks.json")
     ],
 )
 def test_the_newer_word_wins(
-    held: list[Record], written: list[Record], result: list[Record], path: Path
+    held: list[KeyFileEntry], written: list[KeyFileEntry], result: list[KeyFileEntry], path: Path
 ) -> None:
     """What another process has written meanwhile is kept where it is newer, and can be true."""
     write(path, *held)
@@ -308,7 +308,7 @@ class Bakery:
         """The keys of this moment, in a file that says that they are of that age."""
         document = json.dumps(self.pool.jwks()).encode()
         url = url or self.url
-        record = Record(url, self.clock()[0] - age, document)
+        record = KeyFileEntry(url, self.clock()[0] - age, document)
         _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [record], [url])
 
     def verifier(self, **options: Any) -> Verifier:
@@ -427,7 +427,7 @@ def test_a_baked_file_is_never_written(own: bool, tmp_path: Path) -> None:
     pool = FakeUserPool()
     own_path, baked = tmp_path / "own.json", tmp_path / "baked.json"
     with pool.serve() as endpoints:
-        old = Record(endpoints.original.url, 1_700_000_000.0, json.dumps(pool.jwks()).encode())
+        old = KeyFileEntry(endpoints.original.url, 1_700_000_000.0, json.dumps(pool.jwks()).encode())
         _key_file.write(str(baked), pool.user_pool_id, [old], [old.url])
         before = (baked.read_bytes(), baked.stat().st_mtime_ns)
         configured = pool.user_pool(key_file=own_path if own else None, baked_key_file=baked)

@@ -8,7 +8,7 @@ import pytest
 from support.rig import DOWN, WINDOWS, Caller, Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._jwks.model import FetchFailed, Record
+from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
 from cognito_mr_auth._jwks.schedule import MAX_SEEKERS
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
@@ -799,7 +799,7 @@ def test_a_key_file_starts_a_process() -> None:
     raw = json.dumps(fake.jwks()).encode()
     wall = Rig().clock.wall
     url = Rig().original.url
-    rig = Rig(fake=fake, records=[Record(url, wall - 10 * HOUR, raw)])
+    rig = Rig(fake=fake, records=[KeyFileEntry(url, wall - 10 * HOUR, raw)])
     assert rig.store.health(rig.clock())["state"] == "stale"
     caller = rig.call(rig.kid)
     fail_all(rig)

@@ -15,7 +15,7 @@ from cognito_mr_auth._remote.threads import (
     MAX_PER_ENDPOINT,
     MAX_THREADS,
     STARTED,
-    Crew,
+    FetchThreads,
 )
 
 NAME = "cognito-mr-auth test"
@@ -25,7 +25,7 @@ class Held:
     """A crew whose work waits for the test's word."""
 
     def __init__(self) -> None:
-        self.crew = Crew()
+        self.crew = FetchThreads()
         self.release = threading.Event()
 
     def start(
@@ -171,7 +171,7 @@ class _Place:
 )
 def test_an_interrupted_start_takes_no_place(place: Callable[[], object], name: str) -> None:
     """F: an exception may come from a signal's handler at any moment."""
-    crew = Crew()
+    crew = FetchThreads()
     for _ in range(MAX_PER_ENDPOINT):
         with pytest.raises(_SoftLimitError):
             crew.start(place(), name, int, background=False)

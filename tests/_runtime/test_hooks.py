@@ -13,9 +13,9 @@ import pytest
 from support.refusals import CANARY
 
 from cognito_mr_auth import Principal, errors, events, policy
-from cognito_mr_auth._runtime.dispatch import Teller
+from cognito_mr_auth._runtime.dispatch import EventDispatcher
 from cognito_mr_auth._runtime.hooks import is_async, require_policy, settle
-from cognito_mr_auth._runtime.run import adrive, drive
+from cognito_mr_auth._runtime.run import run_async, run_sync
 from cognito_mr_auth.principal import Issuer
 
 PRINCIPAL = Principal(
@@ -154,9 +154,9 @@ def takes(hooks: tuple[Callable[[Principal], Any], Callable[[Principal], Any]], 
     require = named.get("require")
     plain, twin = hooks
     runs = [
-        lambda: drive(settle(PRINCIPAL, 0.0, plain, require)),
-        lambda: asyncio.run(adrive(settle(PRINCIPAL, 0.0, plain, require))),
-        lambda: asyncio.run(adrive(settle(PRINCIPAL, 0.0, twin, require))),
+        lambda: run_sync(settle(PRINCIPAL, 0.0, plain, require)),
+        lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, plain, require))),
+        lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, twin, require))),
     ]
     return [ending(run) for run in runs]
 
@@ -195,7 +195,7 @@ def test_a_raising_hook() -> None:
 
 def test_no_hook_at_all() -> None:
     """Without hook and policy everybody passes."""
-    assert drive(settle(PRINCIPAL, 0.0, None, None)) is PRINCIPAL
+    assert run_sync(settle(PRINCIPAL, 0.0, None, None)) is PRINCIPAL
 
 
 def test_revocation_comes_first() -> None:
@@ -212,9 +212,9 @@ def checking(make: Callable[[Any], policy.Policy], hooks: tuple[Any, Any]) -> li
     """What settling with a policy around the check ends with, in all three ways."""
     plain, twin = (make(policy.check(hook)) for hook in hooks)
     return [
-        ending(lambda: drive(settle(PRINCIPAL, 0.0, None, plain))),
-        ending(lambda: asyncio.run(adrive(settle(PRINCIPAL, 0.0, None, plain)))),
-        ending(lambda: asyncio.run(adrive(settle(PRINCIPAL, 0.0, None, twin)))),
+        ending(lambda: run_sync(settle(PRINCIPAL, 0.0, None, plain))),
+        ending(lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, None, plain)))),
+        ending(lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, None, twin)))),
     ]
 
 
@@ -264,14 +264,14 @@ def test_a_raising_check() -> None:
 def test_a_check_runs_once_and_only_if_it_matters(make: Callable[[Any], policy.Policy], asked: int) -> None:
     """What is decided without the check does not run it, and one check runs once."""
     hook = Mock(return_value=True)
-    ending(lambda: drive(settle(PRINCIPAL, 0.0, None, make(policy.check(hook)))))
+    ending(lambda: run_sync(settle(PRINCIPAL, 0.0, None, make(policy.check(hook)))))
     assert hook.call_count == asked
 
 
 def test_hooks_get_the_principal() -> None:
     """Revocation and check see the same verified principal."""
     revoked, check = Mock(return_value=False), Mock(return_value=True)
-    drive(settle(PRINCIPAL, 0.0, revoked, policy.check(check)))
+    run_sync(settle(PRINCIPAL, 0.0, revoked, policy.check(check)))
     for hook in (revoked, check):
         hook.assert_called_once_with(PRINCIPAL)
 
@@ -300,7 +300,7 @@ def records() -> Iterator[list[logging.LogRecord]]:
 def test_the_hook_gets_each_event(records: list[logging.LogRecord]) -> None:
     """One at a time and in order."""
     heard: list[events.Event] = []
-    teller = Teller(heard.append)
+    teller = EventDispatcher(heard.append)
     teller(TOLD)
     teller(())
     assert (heard, teller.failures) == (TOLD, 0)
@@ -309,7 +309,7 @@ def test_the_hook_gets_each_event(records: list[logging.LogRecord]) -> None:
 def test_what_the_hook_raises_is_counted(records: list[logging.LogRecord]) -> None:
     """It is swallowed, and the other events are told all the same."""
     hook = Mock(side_effect=[ValueError, None, ValueError])
-    teller = Teller(hook)
+    teller = EventDispatcher(hook)
     teller([*TOLD, STATE])
     assert (hook.call_count, teller.failures, len(records)) == (3, 2, 2)
 
@@ -321,7 +321,7 @@ def test_what_a_logging_handler_raises_is_counted() -> None:
     logger = logging.getLogger("cognito_mr_auth")
     logger.addHandler(handler)
     try:
-        teller = Teller(hook)
+        teller = EventDispatcher(hook)
         teller([STATE])
     finally:
         logger.removeHandler(handler)
@@ -353,7 +353,7 @@ def test_the_logger_hears_what_somebody_must_act_on(
     event: events.Event, level: str | None, records: list[logging.LogRecord]
 ) -> None:
     """Changes of state are logged, with or without a hook; daily bread is not."""
-    Teller(None)([event])
+    EventDispatcher(None)([event])
     assert [record.levelname for record in records] == ([] if level is None else [level])
     assert all(record.getMessage() == str(event) for record in records)
 
@@ -368,4 +368,4 @@ class _Row:
 def test_an_answer_that_raises_when_it_is_looked_at() -> None:
     """It is neither True nor False, so it is no answer."""
     with pytest.raises(errors.RevocationUnavailable):
-        drive(settle(PRINCIPAL, 0.0, lambda _: _Row(), None))
+        run_sync(settle(PRINCIPAL, 0.0, lambda _: _Row(), None))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._runtime.hooks import BROKEN
-from cognito_mr_auth._runtime.run import adrive, drive, together
+from cognito_mr_auth._runtime.hooks import HOOK_FAILED
+from cognito_mr_auth._runtime.run import run_async, run_sync, together
 from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
 
 LONG = 30.0
@@ -35,7 +35,7 @@ def waiting(*waits: tuple[Future[None], float], result: object = "done") -> Gene
 
 
 BOTH = pytest.mark.parametrize(
-    "take", [drive, lambda steps: asyncio.run(adrive(steps))], ids=["drive", "adrive"]
+    "take", [run_sync, lambda steps: asyncio.run(run_async(steps))], ids=["run_sync", "run_async"]
 )
 
 
@@ -134,27 +134,27 @@ class _Awaitable:
         pytest.param(lambda: _answer(True), True, id="true"),
         pytest.param(lambda: _answer(None), None, id="none"),
         pytest.param(_Awaitable, True, id="no-coroutine"),
-        pytest.param(_raise, BROKEN, id="raises"),
-        pytest.param(_lost, BROKEN, id="waits-for-what-was-cancelled"),
+        pytest.param(_raise, HOOK_FAILED, id="raises"),
+        pytest.param(_lost, HOOK_FAILED, id="waits-for-what-was-cancelled"),
     ],
 )
 def test_an_awaitable_is_awaited(make: Callable[[], Awaitable[object]], answer: object) -> None:
     """Its outcome is sent back; what it raises is no answer, and reaches nobody."""
-    assert asyncio.run(adrive(asking(make()))) is answer
+    assert asyncio.run(run_async(asking(make()))) is answer
 
 
 @pytest.mark.parametrize("make", [lambda: _answer(True), _Awaitable], ids=["coroutine", "other"])
 def test_a_thread_awaits_nothing(make: Callable[[], Awaitable[object]]) -> None:
     """Drive refuses, and leaves no coroutine that warns that it was never awaited."""
     with pytest.raises(TypeError, match=r"call averify\(\)"):
-        drive(asking(make()))
+        run_sync(asking(make()))
 
 
 def test_cancellation_passes_through_an_awaitable() -> None:
     """A cancelled caller is cancelled, and no hook's failure."""
 
     async def main() -> None:
-        task = asyncio.create_task(adrive(asking(asyncio.Event().wait())))
+        task = asyncio.create_task(run_async(asking(asyncio.Event().wait())))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -173,7 +173,7 @@ class _Forever:
 
 def test_a_coroutine_that_is_closed_without_a_loop_just_ends() -> None:
     """A collector closes what a loop has left behind, and there is no task to ask then."""
-    steps = adrive(asking(_Forever()))
+    steps = run_async(asking(_Forever()))
     steps.send(None)
     steps.close()
     assert steps.cr_frame is None
@@ -187,8 +187,8 @@ def test_a_cancelled_waiter_leaves_the_future_alone() -> None:
     future: Future[None] = Future()
 
     async def main() -> object:
-        first = asyncio.create_task(adrive(waiting((future, LONG))))
-        second = asyncio.create_task(adrive(waiting((future, LONG), result="second")))
+        first = asyncio.create_task(run_async(waiting((future, LONG))))
+        second = asyncio.create_task(run_async(waiting((future, LONG), result="second")))
         await asyncio.sleep(0)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -205,10 +205,10 @@ def test_a_future_that_ends_after_the_wait() -> None:
     future: Future[None] = Future()
 
     async def main() -> None:
-        await adrive(waiting((future, 0.0)))
+        await run_async(waiting((future, 0.0)))
         future.set_result(None)
         await asyncio.sleep(0)  # the late call comes here
-        await adrive(waiting((future, LONG), (future, LONG)))
+        await run_async(waiting((future, LONG), (future, LONG)))
 
     asyncio.run(main())
 
@@ -216,7 +216,7 @@ def test_a_future_that_ends_after_the_wait() -> None:
 def test_a_loop_that_was_closed_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
     """The end of a flight finds nobody, and says nothing: what a callback raises, a future logs (FI-59)."""
     future: Future[None] = Future()
-    asyncio.run(adrive(waiting((future, 0.01))))
+    asyncio.run(run_async(waiting((future, 0.01))))
     future.set_result(None)
     assert future.exception() is None
     assert caplog.records == []
@@ -227,7 +227,7 @@ def test_the_late_wake_up_of_a_cancelled_waiter() -> None:
     future: Future[None] = Future()
 
     async def main() -> None:
-        task = asyncio.create_task(adrive(waiting((future, LONG))))
+        task = asyncio.create_task(run_async(waiting((future, LONG))))
         await asyncio.sleep(0)
         future.add_done_callback(lambda _future: task.cancel())
         future.set_result(None)
@@ -248,7 +248,7 @@ def test_several_loops_wait_for_one_future() -> None:
         ready.wait(10.0)
         return (yield from waiting((future, LONG)))
 
-    takers: list[Take] = [drive, *[lambda steps: asyncio.run(adrive(steps))] * 2]
+    takers: list[Take] = [run_sync, *[lambda steps: asyncio.run(run_async(steps))] * 2]
     threads = [threading.Thread(target=lambda take=take: results.append(take(steps()))) for take in takers]
     for thread in threads:
         thread.start()
@@ -296,10 +296,10 @@ def test_an_error_keeps_nobody_from_ending(
 ) -> None:
     """The last error is given when all are done."""
     log: list[str] = []
-    found = drive(together([member(log, "a", waits, first), member(log, "b", waits, second)]))
+    found = run_sync(together([member(log, "a", waits, first), member(log, "b", waits, second)]))
     assert (type(found), {"a ends", "b ends"} <= set(log)) == (kind, True)
 
 
 def test_together_nobody() -> None:
     """Nobody is done at once."""
-    assert drive(together([])) is None
+    assert run_sync(together([])) is None

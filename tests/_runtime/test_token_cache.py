@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS, MIN_CACHED_CHARS, Verified
+from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS, MIN_CACHED_CHARS, TokenCache
 
 
 class Text(str):
@@ -26,7 +26,7 @@ LONG = "a" * MIN_CACHED_CHARS
 def test_the_key_is_a_digest(token: str) -> None:
     """SHA-256 of the token, for whatever text it is."""
     expected = sha256(token.encode("utf-8", "surrogatepass")).digest()
-    assert Verified[int](4).digest(token) == expected
+    assert TokenCache[int](4).digest(token) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,19 @@ def test_the_key_is_a_digest(token: str) -> None:
 )
 def test_what_is_not_kept_has_no_key(token: Any) -> None:
     """What is no str, what is longer than 8 KiB, and what cannot hold a signature."""
-    assert Verified[int](4).digest(token) is None
+    assert TokenCache[int](4).digest(token) is None
 
 
 def test_a_size_of_none_keeps_nothing() -> None:
     """C3: 0 turns it off."""
-    cache: Verified[int] = Verified(0)
+    cache: TokenCache[int] = TokenCache(0)
     assert cache.digest(f"{LONG}.") is None
     assert cache.find(None) is None
 
 
 def test_the_ones_used_last_are_kept() -> None:
     """What is asked for again and again stays, whatever comes by."""
-    cache: Verified[int] = Verified(16)
+    cache: TokenCache[int] = TokenCache(16)
     for number in range(100):
         cache.keep(b"%d" % number, number)
         assert cache.find(b"0") == 0
@@ -58,7 +58,7 @@ def test_the_ones_used_last_are_kept() -> None:
 @pytest.mark.parametrize("asked", [False, True], ids=["once", "again"])
 def test_the_bound(size: int, *, asked: bool) -> None:
     """Never more than its size, and never less than seven eighths of it when there were enough."""
-    cache: Verified[int] = Verified(size)
+    cache: TokenCache[int] = TokenCache(size)
     for number in range(3 * size):
         cache.keep(b"%d" % number, number)
         if asked:
@@ -69,7 +69,7 @@ def test_the_bound(size: int, *, asked: bool) -> None:
 
 def test_as_many_as_fit_stay() -> None:
     """Users who take turns, as many as the cache is large, are all remembered."""
-    cache: Verified[int] = Verified(64)
+    cache: TokenCache[int] = TokenCache(64)
     for _ in range(3):
         found = [cache.find(b"%d" % number) for number in range(64)]
         for number in range(64):
@@ -79,7 +79,7 @@ def test_as_many_as_fit_stay() -> None:
 
 def test_an_entry_is_replaced_in_its_place() -> None:
     """The same token, verified again with another key, takes no second place."""
-    cache: Verified[int] = Verified(2)
+    cache: TokenCache[int] = TokenCache(2)
     for value in range(5):
         cache.keep(b"a", value)
         assert (cache.find(b"a"), len(cache)) == (value, 1)
@@ -87,7 +87,7 @@ def test_an_entry_is_replaced_in_its_place() -> None:
 
 def test_threads_lose_no_entry() -> None:
     """What one thread has kept, every thread finds, while others keep more."""
-    cache: Verified[int] = Verified(100_000)
+    cache: TokenCache[int] = TokenCache(100_000)
 
     def work(first: int) -> list[int | None]:
         found = []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import errors
-from cognito_mr_auth._web.bearer import Inbound, Sources, find_token, refusal, split_subprotocols
+from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token, refusal, split_subprotocols
 
 DOCUMENT = "https://api.example.com/.well-known/oauth-protected-resource"
 
@@ -103,7 +103,7 @@ def test_nothing_breaks_out_of_the_challenge(message: str, scopes: list[str], re
 def test_a_token_comes_from_exactly_one_header(values: list[str]) -> None:
     """Whatever is sent, a token is given only for one header of the form of RFC 6750 2.1."""
     try:
-        token = find_token(Inbound("GET", "/", "", lambda _name: values), Sources())
+        token = find_token(HTTPRequest("GET", "/", "", lambda _name: values), Sources())
     except (errors.CredentialsMissing, errors.RequestMalformed) as error:
         assert error.__cause__ is None  # noqa: PT017
         assert error.__context__ is None  # noqa: PT017
@@ -116,7 +116,7 @@ def test_a_token_comes_from_exactly_one_header(values: list[str]) -> None:
 def test_a_plain_request_has_no_subprotocols() -> None:
     """The header of a WebSocket handshake means nothing on another request."""
     offered = ("bearer", "abc")
-    plain = Inbound("GET", "/", "", lambda _name: (), websocket=False, subprotocols=offered)
+    plain = HTTPRequest("GET", "/", "", lambda _name: (), websocket=False, subprotocols=offered)
     assert split_subprotocols(plain, "bearer") == (None, offered)
 
 
@@ -162,7 +162,7 @@ def test_places(
     expected: str | type[errors.AuthError],
 ) -> None:
     """Each place for a token counts where it was chosen, and one place at a time."""
-    inbound = Inbound(
+    inbound = HTTPRequest(
         "GET", "/", "", lambda name: headers.get(name, []), query=lambda name: query.get(name, [])
     )
     if isinstance(expected, str):
@@ -175,4 +175,4 @@ def test_places(
 def test_most_requests_say_nothing_of_their_query() -> None:
     """An adapter that hands in no query has none."""
     with pytest.raises(errors.CredentialsMissing):
-        find_token(Inbound("GET", "/", "", lambda _: ()), Sources(query="t"))
+        find_token(HTTPRequest("GET", "/", "", lambda _: ()), Sources(query="t"))

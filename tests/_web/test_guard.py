@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
-from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -26,10 +26,10 @@ def verifier(pool: FakeUserPool) -> Verifier:
     return pool.offline_verifier()
 
 
-def request_of(**headers: str) -> Inbound:
+def request_of(**headers: str) -> HTTPRequest:
     """A GET with these headers."""
     values = {name.replace("_", "-"): [value] for name, value in headers.items()}
-    return Inbound("GET", "/", "/", lambda name: values.get(name, []))
+    return HTTPRequest("GET", "/", "/", lambda name: values.get(name, []))
 
 
 ORIGINS = ["https://app.example.com"]
@@ -148,7 +148,7 @@ def test_where_the_document_is(verifier: Verifier, resource: str, path: str, url
 def test_a_document_without_wishes_is_short(verifier: Verifier) -> None:
     """What was not given does not stand in the document."""
     answer = Guard(verifier, resource="https://a.example").document(
-        Inbound("HEAD", "/.well-known/oauth-protected-resource", "", lambda _name: ())
+        HTTPRequest("HEAD", "/.well-known/oauth-protected-resource", "", lambda _name: ())
     )
     assert answer is not None
     assert b"scopes_supported" not in answer.body

@@ -21,7 +21,7 @@ from support.run import PROJECT
 
 from cognito_mr_auth import UserPool
 from cognito_mr_auth._config import environment as _environment
-from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._jwks.model import KeyFileEntry
 from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.aws_lambda import Authorizer
 from cognito_mr_auth.aws_lambda._authorizer import environment as _ready
@@ -248,7 +248,7 @@ def terraform_environment() -> dict[str, str]:
 def keys_at(path: Path) -> str:
     """A key file with the pool's keys, as build_zip.py bakes one; its path."""
     [url, *_] = [each.url for each in UserPool(POOL.user_pool_id, client_ids=[POOL.client_id]).endpoints]
-    words = [Record(url, time.time(), json.dumps(POOL.jwks()).encode())]
+    words = [KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())]
     key_file.write(str(path), POOL.user_pool_id, words, [url])
     return str(path)
 

@@ -21,8 +21,8 @@ from faults.endpoints import How
 from support.fetches import alive, landed
 
 from cognito_mr_auth import UserPool, Verifier, events
-from cognito_mr_auth._remote.remote_key_set import KeyStore
-from cognito_mr_auth._runtime.run import drive
+from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
+from cognito_mr_auth._runtime.run import run_sync
 from cognito_mr_auth.errors import AuthError, KeysUnavailable
 from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
@@ -236,7 +236,7 @@ class Cell:
         assert flights.asked - asked >= self.state.asked
 
     @property
-    def store(self) -> KeyStore:
+    def store(self) -> RemoteKeySet:
         """Of the pool that faults befall."""
         return self.verifier._stores[self.place.pool.user_pool_id]
 
@@ -263,7 +263,7 @@ class Cell:
         """A flight past its deadline is a timeout; who hangs for good never gets a third thread (R1, F)."""
         for threads_each in (1, 2, 2):
             with suppress(KeysUnavailable):
-                drive(self.store.warming(A_MOMENT))  # every endpoint of this pool is asked
+                run_sync(self.store.warming(A_MOMENT))  # every endpoint of this pool is asked
             assert list(threads().values()) == [threads_each] * len(self.place.endpoints)
             self.place.go_by(OVERDUE)
             assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT).startswith("503")

@@ -27,8 +27,8 @@ from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth._base import digest as _digest
 from cognito_mr_auth._jwks.schedule import FLIGHT_SECONDS
 from cognito_mr_auth._jwt.compact import MAX_HEADERS
-from cognito_mr_auth._remote.threads import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, Crew
-from cognito_mr_auth._runtime.token_cache import Verified
+from cognito_mr_auth._remote.threads import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, FetchThreads
+from cognito_mr_auth._runtime.token_cache import TokenCache
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
@@ -223,7 +223,7 @@ def test_rotation_and_withdrawal_under_load() -> None:
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_the_cache_keeps_its_bound_and_its_entries_apart(size: int) -> None:
     """C1: an entry is found under its own digest or not at all, and no room for entries is lost."""
-    cache: Verified[bytes] = Verified(size)
+    cache: TokenCache[bytes] = TokenCache(size)
     digests = [b"%032d" % number for number in range(3 * size)]
 
     def work(number: int) -> int:
@@ -247,7 +247,7 @@ def test_the_cache_keeps_its_bound_and_its_entries_apart(size: int) -> None:
 
 def test_what_is_asked_for_again_and_again_stays() -> None:
     """C1: strangers that come and go do not push a token in steady use out."""
-    cache: Verified[bytes] = Verified(64)
+    cache: TokenCache[bytes] = TokenCache(64)
     hot = b"%032d" % 0
     cache.keep(hot, hot)
 
@@ -265,7 +265,7 @@ def test_what_is_asked_for_again_and_again_stays() -> None:
 
 def test_a_crew_loses_no_place() -> None:
     """F: never more threads than places, and when all have ended every place is free again."""
-    crew = Crew()
+    crew = FetchThreads()
     live: Counter[int] = Counter()
     most: Counter[str] = Counter()
     lock = threading.Lock()

@@ -13,7 +13,7 @@ import pytest
 from faults.cell import HANGS, Fault, Place, State, check_cell, states
 from faults.endpoints import How, before_tls, dripping, greet, mode
 
-from cognito_mr_auth._remote.fetch import Fetcher
+from cognito_mr_auth._remote.fetch import JWKSFetcher
 from cognito_mr_auth.testing._endpoints.exchange import Exchange
 from cognito_mr_auth.testing._endpoints.release import Release
 
@@ -160,7 +160,7 @@ def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
 
 def test_the_default_settings_are_no_weaker() -> None:
     """Without `ssl_context=` the certificate and the host are checked, from TLS 1.2 on."""
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     fetcher.prepare(["https://127.0.0.1/"])
     context = fetcher._ssl_context
     assert context is not None

@@ -14,7 +14,7 @@ import pytest
 from faults.cell import HANGS, SOON, Fault, Place, State, check_cell, states
 from faults.endpoints import PIECE
 
-from cognito_mr_auth._remote.transport import Line, _Stream
+from cognito_mr_auth._remote.transport import CancelScope, _Stream
 
 BROKEN, TOO_LARGE = "broken-transport", "body-too-large"
 
@@ -143,5 +143,5 @@ def test_a_connection_whose_time_is_over_before_tls_is_closed() -> None:
     """F: httpcore does not know it yet, so nobody else would close it (FI-04)."""
     plain = _Plain()
     with pytest.raises(httpcore.ConnectTimeout):
-        _Stream(plain, Line(deadline=0.0)).start_tls(ssl.create_default_context())
+        _Stream(plain, CancelScope(deadline=0.0)).start_tls(ssl.create_default_context())
     assert plain.closed

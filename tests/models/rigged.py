@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
-from cognito_mr_auth._jwks.model import FetchFailed, Record
+from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
 from cognito_mr_auth._jwks.refresh import ANSWERED
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
@@ -87,7 +87,7 @@ class World:
         self.clock = FakeClock()
         self.outs: list[Out] = []
         self.asked: dict[str, int] = {}
-        self.saved: dict[str, list[Record]] = {}
+        self.saved: dict[str, list[KeyFileEntry]] = {}
         self.answer: bytes | FetchFailed = b""
 
     def pace(self) -> float:
@@ -129,7 +129,7 @@ class World:
     def tell(self, events: Collection[Event]) -> None:
         """Nobody listens: a machine's failure would drown in log lines."""
 
-    def save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+    def save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
         """Remember what would be written."""
         self.saved[pool.user_pool_id] = list(records)
         return ()

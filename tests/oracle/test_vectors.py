@@ -20,7 +20,7 @@ from cognito_mr_auth import Verifier
 from cognito_mr_auth._base.encoding import Malformed, json_object
 from cognito_mr_auth._jwks.document import Document, read_document
 from cognito_mr_auth._jwks.model import FetchFailed
-from cognito_mr_auth._jwt.compact import Jws, open_jws, parse, verify_signature
+from cognito_mr_auth._jwt.compact import CompactJWS, open_jws, parse, verify_signature
 from cognito_mr_auth.errors import (
     AlgorithmNotAllowed,
     KeyUnknown,
@@ -41,7 +41,7 @@ def check_jws(token: str, keys: Document) -> None:
     kid, _, signed, signature = open_jws(token)
     if kid not in keys.keys:
         raise KeyUnknown
-    verify_signature(Jws(kid, {}, signed, signature), keys.keys[kid].public)
+    verify_signature(CompactJWS(kid, {}, signed, signature), keys.keys[kid].public)
 
 
 def verdict(call: Callable[..., object], *values: Any) -> str:
@@ -107,7 +107,7 @@ def test_pkcs1_signatures(vectors_dir: Path) -> None:
             found["exponent", "3"] += len(group["tests"])
             continue
         for test in group["tests"]:
-            jws = Jws("", {}, bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"]))
+            jws = CompactJWS("", {}, bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"]))
             end = verdict(verify_signature, jws, keys.keys["none"].public)
             found[test["result"], end] += 1
     # In the "acceptable" one the padding lacks a NULL; a strict verifier refuses it.

@@ -20,7 +20,7 @@ from support.segments import octets_of
 from support.vectors import halves, load, rs256_profile
 
 from cognito_mr_auth._jwks.document import read_document
-from cognito_mr_auth._jwt.compact import Jws, open_jws, verify_signature
+from cognito_mr_auth._jwt.compact import CompactJWS, open_jws, verify_signature
 from cognito_mr_auth.errors import TokenRejected
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -37,7 +37,7 @@ def _ours(token: str, jwks: dict[str, Any]) -> bytes | None:
         kid, payload, signed, signature = open_jws(token)
         if kid not in keys:
             return None
-        verify_signature(Jws(kid, {}, signed, signature), keys[kid].public)
+        verify_signature(CompactJWS(kid, {}, signed, signature), keys[kid].public)
     except TokenRejected:
         return None
     return payload

@@ -290,7 +290,7 @@ def kept(verifier: Verifier, text: str) -> None:
     """A verifier that has refused a token holds nothing of it (C3).
 
     The header is remembered as it came where the signature was valid; it holds no claim
-    (`_jwt.compact.Headers`).
+    (`_jwt.compact.HeaderCache`).
     """
     header, _, rest = text.partition(".")
     held = [each for each in walk(vars(verifier), {}) if each != header]

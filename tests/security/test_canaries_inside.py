@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth._jwks.model import NO_KEYS, Record, Word
-from cognito_mr_auth._jwt.compact import Jws, parse
-from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth._jwks.model import NO_KEYS, KeyFileEntry, StoredResponse
+from cognito_mr_auth._jwt.compact import CompactJWS, parse
+from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth.aws_lambda._authorizer.events import Reading, Request, read
 from cognito_mr_auth.aws_lambda._proxy.events import Call
 from cognito_mr_auth.aws_lambda._proxy.upstream import _Handed
@@ -19,7 +19,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 CANARY = "c4n4ry7Wren"
 TOKEN = FakeUserPool().access_token(claims={"email": CANARY})
-OFFERED = Inbound("GET", f"/{CANARY}", "", lambda _name: [CANARY], subprotocols=[CANARY])
+OFFERED = HTTPRequest("GET", f"/{CANARY}", "", lambda _name: [CANARY], subprotocols=[CANARY])
 EVENT = {
     "type": "TOKEN",
     "methodArn": "arn:aws:execute-api:us-west-2:123456789012:abcdef/prod/GET/orders",
@@ -31,14 +31,14 @@ EVENT = {
     "value",
     [
         pytest.param(parse(TOKEN), id="a parsed token"),
-        pytest.param(Jws(CANARY, {CANARY: CANARY}, b"", CANARY.encode()), id="a token's parts"),
+        pytest.param(CompactJWS(CANARY, {CANARY: CANARY}, b"", CANARY.encode()), id="a token's parts"),
         pytest.param(OFFERED, id="a request"),
         pytest.param(Call("rest", OFFERED), id="an API event"),
         pytest.param(read(EVENT, "rest-token", Reading()), id="an authorizer's event"),
         pytest.param(Request(OFFERED, identity=[CANARY]), id="a cache's key"),
         pytest.param(_Handed("rest", {"email": CANARY}), id="claims behind an authorizer"),
-        pytest.param(Word("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a word"),
-        pytest.param(Record("https://a", 0.0, CANARY.encode()), id="a word in a key file"),
+        pytest.param(StoredResponse("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a word"),
+        pytest.param(KeyFileEntry("https://a", 0.0, CANARY.encode()), id="a word in a key file"),
     ],
 )
 def test_a_repr_shows_nothing(value: Any) -> None:

@@ -16,7 +16,7 @@ from cognito_mr_auth import Principal, policy
 from cognito_mr_auth._jwks.document import read_document
 from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth._jwt.claims import MAX_TIME
-from cognito_mr_auth._web.bearer import Inbound, Sources, find_token
+from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
     CredentialsMissing,
@@ -172,7 +172,7 @@ def test_random_objects(value: object) -> None:
 def test_random_headers(authorization: list[str], cookies: list[str]) -> None:
     """What is found in a request is one token or a documented error, wherever it may stand."""
     held = {"authorization": authorization, "cookie": cookies}
-    inbound = Inbound("GET", "/", "", lambda name: held.get(name, ()))
+    inbound = HTTPRequest("GET", "/", "", lambda name: held.get(name, ()))
     everywhere = Sources(cookie="token", allowed_origins=frozenset({"https://app.example"}))
     for sources in (Sources(), Sources(bare=True), everywhere):
         found: object = None

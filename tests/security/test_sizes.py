@@ -17,7 +17,7 @@ from cognito_mr_auth._jwks.document import MAX_DOCUMENT_BYTES, MAX_KEYS, read_do
 from cognito_mr_auth._jwks.model import FetchFailed
 from cognito_mr_auth._jwt.compact import MAX_HEADER_CHARS, MAX_TOKEN_CHARS
 from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
-from cognito_mr_auth._web.bearer import Inbound, Sources, find_token
+from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token
 from cognito_mr_auth.errors import AuthError, CredentialsMissing, RequestMalformed, TokenMalformed
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -230,7 +230,7 @@ def test_no_header_takes_long(value: str) -> None:
         (cookies, {"cookie": [value, "token=" + value, ";" * 100_000, "token=;" * 100_000]}),
     ):
         try:
-            said.append(find_token(Inbound("GET", "/", "", partial(_values, headers)), sources) in value)
+            said.append(find_token(HTTPRequest("GET", "/", "", partial(_values, headers)), sources) in value)
         except (CredentialsMissing, RequestMalformed):
             said.append(True)
     assert all(said)

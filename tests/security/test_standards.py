@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.refusals import refused
 
 from cognito_mr_auth import ANY_CLIENT, Verifier, errors, policy
-from cognito_mr_auth._jwt.claims import Expectations, check_claims
+from cognito_mr_auth._jwt.claims import ClaimRequirements, check_claims
 from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
 
 NOW = 1_800_000_000.0
@@ -130,7 +130,7 @@ def test_no_token_is_of_both_kinds(claims: dict[str, Any], clients: Any, audienc
     passed = []
     for use in ("access", "id"):
         try:
-            check_claims(claims, Expectations(use, clients, audience, 5.0), NOW)
+            check_claims(claims, ClaimRequirements(use, clients, audience, 5.0), NOW)
         except errors.AuthError:
             continue
         passed.append(use)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support import house
 
-from cognito_mr_auth._remote.fetch import Fetcher
+from cognito_mr_auth._remote.fetch import JWKSFetcher
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -65,7 +65,7 @@ def _imports(tree: ast.Module) -> set[str]:
 
 def test_certificates_are_checked_unless_the_caller_brings_a_context() -> None:
     """STD-30, RFC 9700 2.6: authority and host name are checked, and nothing below TLS 1.2 is spoken."""
-    fetcher = Fetcher()
+    fetcher = JWKSFetcher()
     fetcher.prepare(["https://cognito-idp.us-west-2.amazonaws.com/"])
     context = fetcher._ssl_context
     assert context is not None

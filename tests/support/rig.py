@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, Key, Record, Windows
-from cognito_mr_auth._remote.coordinator import Gear
-from cognito_mr_auth._remote.remote_key_set import KeyStore, Patience, Wait
+from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchFailed, Key, KeyFileEntry
+from cognito_mr_auth._remote.coordinator import Dependencies
+from cognito_mr_auth._remote.remote_key_set import Patience, RemoteKeySet, Wait
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
-WINDOWS = Windows(900.0, 3600.0, 86400.0)
+WINDOWS = CacheLifetimes(900.0, 3600.0, 86400.0)
 DOWN = FetchFailed("connect")
 
 Answer = bytes | BaseException | Callable[[], bytes]
@@ -106,14 +106,14 @@ class Caller:
 
 
 class Rig:
-    """A FakeUserPool (its endpoints: updated, original, replica) and a KeyStore for it."""
+    """A FakeUserPool (its endpoints: updated, original, replica) and a RemoteKeySet for it."""
 
     def __init__(
         self,
         *,
         region: str | None = None,
-        records: Collection[Record] = (),
-        windows: Windows = WINDOWS,
+        records: Collection[KeyFileEntry] = (),
+        windows: CacheLifetimes = WINDOWS,
         fake: FakeUserPool | None = None,
         **pool: Any,
     ) -> None:
@@ -122,12 +122,12 @@ class Rig:
         self.now_pace = 50.0
         self.crew, self.fetch = Crew(), Fetch()
         self.events: list[Event] = []
-        self.saved: list[list[Record]] = []
+        self.saved: list[list[KeyFileEntry]] = []
         self.log: list[str] = []
         self.save_events: list[Event] = []
         pool = {"client_ids": ["client1"], "replica_regions": ["us-east-1"]} | pool
         self.pool = UserPool(self.fake.user_pool_id, **pool)
-        gear = Gear(
+        gear = Dependencies(
             windows=windows,
             clock=self.clock,
             fetch=self.fetch,
@@ -139,7 +139,7 @@ class Rig:
             pace=lambda: self.now_pace,
         )
         self.gear = gear
-        self.store = KeyStore(self.pool, gear, records)
+        self.store = RemoteKeySet(self.pool, gear, records)
         self.flights, self.held = self.store._flights, self.store._held
         by_kind = {each.kind: each for each in self.pool.endpoints}
         self.updated: Endpoint = by_kind["updated"]
@@ -150,7 +150,7 @@ class Rig:
         self._unlocked("emit")
         self.events.extend(events)
 
-    def _save(self, pool: UserPool, records: Collection[Record]) -> Collection[Event]:
+    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
         self._unlocked("save")
         assert pool is self.pool
         self.saved.append(list(records))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cognito_mr_auth._jwks.model import Windows
+from cognito_mr_auth._jwks.model import CacheLifetimes
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import UserPool
 
@@ -22,13 +22,13 @@ MAX_STALE_LIMIT = 7 * 86400.0
 MAX_SECONDS = 1e15
 
 
-def windows(refresh_after: object, revalidate_after: object, max_stale: object) -> Windows:
+def windows(refresh_after: object, revalidate_after: object, max_stale: object) -> CacheLifetimes:
     """The ages at which keys are renewed, waited for and dropped, in seconds.
 
     Raises:
         ConfigurationError: unless 0 < refresh_after <= revalidate_after <= max_stale <= 7 days.
     """
-    found = Windows(
+    found = CacheLifetimes(
         _seconds("refresh_after", refresh_after),
         _seconds("revalidate_after", revalidate_after),
         _seconds("max_stale", max_stale),

@@ -26,15 +26,24 @@ from cognito_mr_auth.events import FetchFailed as FetchFailedEvent
 from . import schedule as rules
 from .document import Document, read_document
 from .merge import assemble
-from .model import NO_KEYS, Endpoint, FetchFailed, KeySetConfig, Record, Snapshot, Windows, Word
+from .model import (
+    NO_KEYS,
+    CacheLifetimes,
+    Endpoint,
+    FetchFailed,
+    KeyFileEntry,
+    KeySetConfig,
+    Snapshot,
+    StoredResponse,
+)
 
-__all__ = ["Holdings"]
+__all__ = ["KeySet"]
 
 # A key file from a machine whose clock is a little ahead is no forgery (P).
 CLOCK_SKEW = 60.0
 
 
-class Holdings:
+class KeySet:
     """The words and endpoint states of one pool, and the snapshot made of them.
 
     `snapshot` is replaced in one assignment, so that readers need no lock (R8).
@@ -57,11 +66,11 @@ class Holdings:
     def __init__(
         self,
         pool: KeySetConfig,
-        windows: Windows,
+        windows: CacheLifetimes,
         dice: Callable[[], float],
         *,
         region: str | None,
-        records: Collection[Record],
+        records: Collection[KeyFileEntry],
         now: Instant,
     ) -> None:
         self.pool = pool
@@ -70,15 +79,15 @@ class Holdings:
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
         self.confirmed = False  # a flight has failed since the set went stale (R)
         self._dice = dice
-        self._words: dict[str, Word] = {}
-        self._burnt: dict[str, Word] = {}  # of documents that were no words, but exposed keys (T5)
+        self._words: dict[str, StoredResponse] = {}
+        self._burnt: dict[str, StoredResponse] = {}  # of documents that were no words, but exposed keys (T5)
         self._ever = False  # whether the pool has had a key at all
         self.snapshot: Snapshot = assemble((), now, windows, 0.0)
         self._load(records, now)
         self.snapshot = self._assembled(now)
         self.state = self.phase(now)
 
-    def _load(self, records: Collection[Record], now: Instant) -> None:
+    def _load(self, records: Collection[KeyFileEntry], now: Instant) -> None:
         """Words from the key file, then the seed where no such word is usable (P)."""
         by_url = {each.url: each for each in self.pool.endpoints}
         for record in records:
@@ -100,7 +109,7 @@ class Holdings:
             self._words[""] = self._seed(self.pool.seed, now)
         self._ever = bool(self._words)
 
-    def _seed(self, raw: bytes, now: Instant) -> Word:
+    def _seed(self, raw: bytes, now: Instant) -> StoredResponse:
         local = all(each.loopback for each in self.pool.endpoints)
         try:
             document = self.read(raw, local=local)
@@ -198,7 +207,7 @@ class Holdings:
             self._words.pop("", None)  # the first real word ends the seed (P)
         elif document.exposed:
             # No word (K4), but what was exposed stays exposed while the endpoint says so (T5).
-            self._burnt[url] = Word(url, begun, NO_KEYS, b"", exposed=document.exposed)
+            self._burnt[url] = StoredResponse(url, begun, NO_KEYS, b"", exposed=document.exposed)
         self.publish(now, events)
         return bool(document.keys)
 
@@ -243,10 +252,10 @@ class Holdings:
         """Whom to ask beyond `chosen` while nobody answers (see `_jwks.schedule.spare`)."""
         return rules.spare(self.endpoints, self.states, now, chosen)
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[KeyFileEntry]:
         """The words for the key file; the seed is none of them."""
         words = list(self._words.values())
-        return [Record(each.url, each.begun[0], each.raw) for each in words if each.raw and each.url]
+        return [KeyFileEntry(each.url, each.begun[0], each.raw) for each in words if each.raw and each.url]
 
     def unavailable(self, now: Instant) -> KeysUnavailable:
         """The error of an outage, with each endpoint's fault as the hint."""
@@ -292,5 +301,5 @@ class Holdings:
         }
 
 
-def _word(url: str, begun: Instant, document: Document, raw: bytes) -> Word:
-    return Word(url, begun, document.keys, raw, document.conflicts, document.exposed)
+def _word(url: str, begun: Instant, document: Document, raw: bytes) -> StoredResponse:
+    return StoredResponse(url, begun, document.keys, raw, document.conflicts, document.exposed)

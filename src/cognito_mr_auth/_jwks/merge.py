@@ -8,12 +8,14 @@ from types import MappingProxyType
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 
-from .model import Key, Snapshot, Windows, Word
+from .model import CacheLifetimes, Key, Snapshot, StoredResponse
 
 __all__ = ["assemble"]
 
 
-def assemble(words: Collection[Word], now: Instant, windows: Windows, fresh_for: float) -> Snapshot:
+def assemble(
+    words: Collection[StoredResponse], now: Instant, windows: CacheLifetimes, fresh_for: float
+) -> Snapshot:
     """The pool's keys at this moment: the union of the standing words (K1), conflicts settled (K3).
 
     `fresh_for` is the refresh interval drawn for this snapshot (`refresh_after` +-10 %), in seconds.
@@ -24,7 +26,7 @@ def assemble(words: Collection[Word], now: Instant, windows: Windows, fresh_for:
     )
     exposed = frozenset().union(*(word.exposed for word in standing))
     keys: dict[str, Key] = {}
-    owners: dict[str, Word] = {}
+    owners: dict[str, StoredResponse] = {}
     quarantined: dict[str, tuple[str, ...]] = {}
     changes: list[float] = []
     for word in standing:

@@ -17,14 +17,14 @@ else:
 
 __all__ = [
     "NO_KEYS",
+    "CacheLifetimes",
     "Endpoint",
     "FetchFailed",
     "Key",
+    "KeyFileEntry",
     "KeySetConfig",
-    "Record",
     "Snapshot",
-    "Windows",
-    "Word",
+    "StoredResponse",
 ]
 
 
@@ -80,7 +80,7 @@ class Key(NamedTuple):
 NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 
 
-class Word(NamedTuple):
+class StoredResponse(NamedTuple):
     """What one endpoint last said (K1): `begun` is when the request for it began.
 
     `conflicts` are kids that the document itself gives two keys; `exposed` are moduli whose private
@@ -98,10 +98,10 @@ class Word(NamedTuple):
 
     def __repr__(self) -> str:
         """Whose word it is; the document may hold a private key."""
-        return f"Word({self.url!r})"
+        return f"StoredResponse({self.url!r})"
 
 
-class Record(NamedTuple):
+class KeyFileEntry(NamedTuple):
     """A word as a key file keeps it: URL, wall time at which its request began, the body."""
 
     url: str
@@ -110,7 +110,7 @@ class Record(NamedTuple):
 
     def __repr__(self) -> str:
         """Whose it is; the document may hold a private key."""
-        return f"Record({self.url!r})"
+        return f"KeyFileEntry({self.url!r})"
 
 
 class Snapshot(NamedTuple):
@@ -129,7 +129,7 @@ class Snapshot(NamedTuple):
     recheck_in: float
 
 
-class Windows(NamedTuple):
+class CacheLifetimes(NamedTuple):
     """Ages of a key set, in seconds, at which the answer to "ask again?" changes (DESIGN R)."""
 
     refresh_after: float

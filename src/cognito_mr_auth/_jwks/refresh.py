@@ -13,7 +13,7 @@ from cognito_mr_auth._base.clock import Instant, elapsed
 
 from .model import Endpoint
 
-__all__ = ["Ask", "Flight", "Signal"]
+__all__ = ["Attempt", "Refresh", "Signal"]
 
 # Kids remembered as wanted; more than this and the flight just asks everybody.
 MAX_WANTED = 64
@@ -30,7 +30,7 @@ class Signal(Protocol):
         """Wake every waiter."""
 
 
-class Ask:
+class Attempt:
     """One request to one endpoint, under the deadline of the flight that began it.
 
     `number` counts the store's requests: who came before whom.
@@ -38,7 +38,7 @@ class Ask:
 
     __slots__ = ("begun", "endpoint", "flight", "number", "state")
 
-    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, flight: Flight) -> None:
+    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, flight: Refresh) -> None:
         self.endpoint = endpoint
         self.begun = begun
         self.number = number
@@ -46,7 +46,7 @@ class Ask:
         self.state = PENDING
 
 
-class Flight:
+class Refresh:
     """Requests that share one deadline and one audience.
 
     `queue` is whom it asks, in order, and `spare` whom it asks after them as long as nobody answers (R6).
@@ -97,12 +97,12 @@ class Flight:
         self.background = background
         self.limit = limit
         self.hedge = hedge
-        self.asks: list[Ask] = []
+        self.asks: list[Attempt] = []
         self.wanted: set[str] = set()
         self.kicked = True  # the first request needs no waiting
         self.last_launch = born
         self.over = False
-        self.heir: Flight | None = None  # goes on with what is out, since a caller followed up (R3)
+        self.heir: Refresh | None = None  # goes on with what is out, since a caller followed up (R3)
         self.new_round = new_round
         self.round = new_round()
 
@@ -112,7 +112,7 @@ class Flight:
             self.wanted.add(kid)
 
     @property
-    def latest(self) -> Flight:
+    def latest(self) -> Refresh:
         """This flight, or the one that goes on with its requests."""
         flight = self
         while flight.heir is not None:
@@ -163,7 +163,7 @@ class Flight:
                 return None
         return self.queue[0]
 
-    def launched(self, ask: Ask, pace: float) -> None:
+    def launched(self, ask: Attempt, pace: float) -> None:
         """The first of the queue has been asked."""
         self.queue.pop(0)
         self.asks.append(ask)

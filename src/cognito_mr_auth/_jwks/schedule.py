@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 
-from .model import Endpoint, Snapshot, Windows
+from .model import CacheLifetimes, Endpoint, Snapshot
 
 __all__ = [
     "FLIGHT_SECONDS",
@@ -77,7 +77,7 @@ def drawn(refresh_after: float, dice: float) -> float:
     return refresh_after * (1.0 - JITTER + 2.0 * JITTER * dice)
 
 
-def phase(snapshot: Snapshot, now: Instant, windows: Windows, *, ever: bool) -> str:
+def phase(snapshot: Snapshot, now: Instant, windows: CacheLifetimes, *, ever: bool) -> str:
     """The age of the set in words (K2); `ever` says whether the pool has had a key at all."""
     if snapshot.begun is None:
         return EXPIRED if ever else EMPTY

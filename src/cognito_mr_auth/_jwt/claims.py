@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, NoReturn
 from cognito_mr_auth._base.clock import MAX_TIME
 from cognito_mr_auth.errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
 
-__all__ = ["Expectations", "Span", "check_claims", "check_span", "time_span"]
+__all__ = ["ClaimRequirements", "ValidityPeriod", "check_claims", "check_span", "time_span"]
 
 _NO_TEXT = "is required and must be a non-empty string"
 _CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"
 
 
-class Expectations(NamedTuple):
+class ClaimRequirements(NamedTuple):
     """What one pool of one verifier accepts. `client_ids` is None for ANY_CLIENT."""
 
     token_use: str
@@ -25,11 +25,11 @@ class Expectations(NamedTuple):
     leeway: float
 
 
-Span = tuple[float, float]
+ValidityPeriod = tuple[float, float]
 """The moments between which a token is valid, leeway included: from the first, before the second."""
 
 
-def time_span(claims: Mapping[str, Any], leeway: float) -> Span:
+def time_span(claims: Mapping[str, Any], leeway: float) -> ValidityPeriod:
     """The span that `exp`, `iat` and `nbf` leave (RFC 7519 4.1.4 to 4.1.6, S4).
 
     Raises:
@@ -55,7 +55,7 @@ def _check_moment(name: str, value: Any) -> None:
         _refuse(name, "is not a plausible time")
 
 
-def check_span(span: Span, now: float) -> None:
+def check_span(span: ValidityPeriod, now: float) -> None:
     """RFC 7519 4.1.4: on or after `exp` a token must not be accepted; before `nbf` neither.
 
     Raises:
@@ -77,7 +77,7 @@ def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> bool:
     return True
 
 
-def check_claims(claims: Mapping[str, Any], expected: Expectations, now: float) -> Span:
+def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: float) -> ValidityPeriod:
     """Every check that does not need the signature, in DESIGN's order; gives the time span.
 
     Raises:

@@ -17,7 +17,15 @@ from cognito_mr_auth._base.digest import sha256
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
-__all__ = ["MAX_HEADER_CHARS", "MAX_TOKEN_CHARS", "Headers", "Jws", "open_jws", "parse", "verify_signature"]
+__all__ = [
+    "MAX_HEADER_CHARS",
+    "MAX_TOKEN_CHARS",
+    "CompactJWS",
+    "HeaderCache",
+    "open_jws",
+    "parse",
+    "verify_signature",
+]
 
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
 # API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
@@ -40,7 +48,7 @@ _DOT, _SPACE = b". "
 _tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
 
 
-class Jws(NamedTuple):
+class CompactJWS(NamedTuple):
     """The parts of a token, none of them verified yet; `header` is the segment as it came."""
 
     kid: str
@@ -51,14 +59,14 @@ class Jws(NamedTuple):
 
     def __repr__(self) -> str:
         """Nothing of the token: error trackers print what frames hold."""
-        return "Jws()"
+        return "CompactJWS()"
 
 
 # One pool's tokens have two headers, four in mid-rotation.
 MAX_HEADERS = 64
 
 
-class Headers:
+class HeaderCache:
     """Headers that have been read before, by their segment: its kid (RFC 7515 4.1).
 
     The same octets say the same, so they are not read again. Only those of tokens whose signature was
@@ -70,13 +78,13 @@ class Headers:
     def __init__(self) -> None:
         self.kids: dict[bytes, str] = {}
 
-    def keep(self, jws: Jws) -> None:
+    def keep(self, jws: CompactJWS) -> None:
         """Remember the header of a token whose signature is valid."""
         if jws.header not in self.kids:
             self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
 
 
-def parse(token: object, known: Headers | None = None) -> Jws:
+def parse(token: object, known: HeaderCache | None = None) -> CompactJWS:
     """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
 
     `known` are headers that need no second reading.
@@ -91,7 +99,7 @@ def parse(token: object, known: Headers | None = None) -> Jws:
         kid = _kid(header)
     octets = _decoded(payload, "payload")
     parts = (kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
-    return _tuple(Jws, parts)
+    return _tuple(CompactJWS, parts)
 
 
 def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
@@ -127,7 +135,7 @@ def _not_compact(text: bytes) -> NoReturn:
     raise TokenMalformed
 
 
-def verify_signature(jws: Jws, key: RSAPublicKey) -> None:
+def verify_signature(jws: CompactJWS, key: RSAPublicKey) -> None:
     """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
 
     Raises:

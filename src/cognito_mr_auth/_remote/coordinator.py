@@ -1,7 +1,7 @@
 """The flights of one pool: starting them, their requests on threads, and what comes back (R1, F).
 
 Owns the lock of a pool's store, and what happens under it and right after it. Never holds it over I/O,
-a callback or a waiter: whatever a spell under the lock leaves to do goes into a `Batch`.
+a callback or a waiter: whatever a spell under the lock leaves to do goes into a `DeferredActions`.
 """
 
 import threading
@@ -14,15 +14,15 @@ from cognito_mr_auth import events
 from cognito_mr_auth._base.clock import Clock, Instant, elapsed
 from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.document import Document
-from cognito_mr_auth._jwks.key_set import Holdings
-from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, KeySetConfig, Record, Windows
-from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, PARKED, PENDING, Ask, Flight, Signal
+from cognito_mr_auth._jwks.key_set import KeySet
+from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchFailed, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, PARKED, PENDING, Attempt, Refresh, Signal
 from cognito_mr_auth.events import Event
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Batch", "Crew", "Fetch", "Flights", "Gear"]
+__all__ = ["DeferredActions", "Dependencies", "Fetch", "FetchThreads", "RefreshCoordinator"]
 
 # The lock is held for well under a millisecond; who cannot have it for so long stands in its way.
 CLOSE_SECONDS = 1.0
@@ -38,32 +38,32 @@ class Fetch(Protocol):
         """The document, or FetchFailed."""
 
 
-class Crew(Protocol):
+class FetchThreads(Protocol):
     """What starts threads: "started", "busy" (two hang at this place) or "full" (no room)."""
 
     def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
         """Run `work` on a thread of its own."""
 
 
-def _save_nothing(_pool: KeySetConfig, _records: Collection[Record]) -> Collection[Event]:
+def _save_nothing(_pool: KeySetConfig, _records: Collection[KeyFileEntry]) -> Collection[Event]:
     return ()
 
 
-class Gear(NamedTuple):
+class Dependencies(NamedTuple):
     """What all stores of a verifier share, and every seam to the world."""
 
-    windows: Windows
+    windows: CacheLifetimes
     clock: Clock
     fetch: Fetch
-    crew: Crew
+    crew: FetchThreads
     emit: Callable[[Collection[Event]], None]
     region: str | None = None
-    save: Callable[[KeySetConfig, Collection[Record]], Collection[Event]] = _save_nothing
+    save: Callable[[KeySetConfig, Collection[KeyFileEntry]], Collection[Event]] = _save_nothing
     dice: Callable[[], float] = random
     pace: Callable[[], float] = monotonic
 
 
-class Batch:
+class DeferredActions:
     """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
 
     __slots__ = ("events", "rounds", "save")
@@ -74,10 +74,10 @@ class Batch:
         self.save = False  # set by a fetch thread alone: no caller may wait for a disk (P)
 
 
-class Flights:
+class RefreshCoordinator:
     """At most one flight at a time for one pool's holdings."""
 
-    def __init__(self, held: Holdings, gear: Gear) -> None:
+    def __init__(self, held: KeySet, gear: Dependencies) -> None:
         self._held = held
         self._gear = gear
         self.asked = 0  # requests begun so far: who came before whom (R3)
@@ -89,7 +89,7 @@ class Flights:
     def forget(self) -> None:
         """At birth, and in a forked child: the parent's lock and flight are not ours (F)."""
         self.lock = threading.Lock()
-        self.current: Flight | None = None
+        self.current: Refresh | None = None
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds all that was heard
 
@@ -132,8 +132,8 @@ class Flights:
         return [each for each in plan if each.url not in stuck]
 
     def begin(
-        self, now: Instant, batch: Batch, *, seek: bool, everywhere: bool, background: bool = False
-    ) -> Flight | None:
+        self, now: Instant, batch: DeferredActions, *, seek: bool, everywhere: bool, background: bool = False
+    ) -> Refresh | None:
         """Under the lock: a new flight, or None when nobody can be asked now."""
         queue = [] if self.closed else self._held.plan(now, seek=seek, everywhere=everywhere)
         if not queue:
@@ -154,8 +154,8 @@ class Flights:
         *,
         everywhere: bool,
         background: bool,
-    ) -> Flight:
-        return Flight(
+    ) -> Refresh:
+        return Refresh(
             queue,
             spare,
             born=self._gear.pace(),
@@ -168,7 +168,7 @@ class Flights:
         )
 
     def follow(
-        self, old: Flight, queue: list[Endpoint], now: Instant, batch: Batch, *, background: bool
+        self, old: Refresh, queue: list[Endpoint], now: Instant, batch: DeferredActions, *, background: bool
     ) -> None:
         """Under the lock: a flight that takes over what `old` still waits for, and asks others anew.
 
@@ -185,7 +185,7 @@ class Flights:
         self.current = flight
         self.advance(flight, now, batch)
 
-    def live(self, now: Instant, batch: Batch) -> Flight | None:
+    def live(self, now: Instant, batch: DeferredActions) -> Refresh | None:
         """Under the lock: the flight under way; what is past its deadline is ended here (R1)."""
         flight, pace = self.current, self._gear.pace()
         if flight is None:
@@ -205,7 +205,7 @@ class Flights:
         """Ask every endpoint in the background, unless that is under way or would be in vain."""
         if not self.prepare():
             return
-        batch = Batch()
+        batch = DeferredActions()
         with self.lock:
             flight = self.live(now, batch)
             if flight is None:
@@ -214,11 +214,11 @@ class Flights:
                 self.follow(flight, queue, now, batch, background=True)
         self.flush(batch)
 
-    def warm(self, now: Instant) -> Flight | None:
+    def warm(self, now: Instant) -> Refresh | None:
         """A flight to every endpoint that is not parked: the one under way, widened, or a new one."""
         if not self.prepare():
             return None
-        batch = Batch()
+        batch = DeferredActions()
         with self.lock:
             flight = self.live(now, batch)
             if flight is None:
@@ -232,14 +232,14 @@ class Flights:
         self.flush(batch)
         return flight
 
-    def advance(self, flight: Flight, now: Instant, batch: Batch) -> None:
+    def advance(self, flight: Refresh, now: Instant, batch: DeferredActions) -> None:
         """Under the lock: start the requests that are due; end a flight without hope or need."""
         keys = self._held.snapshot.keys
         pace = self._gear.pace()
         while (endpoint := flight.next(pace, keys)) is not None:
             # Counted before it starts, so that who comes meanwhile does not take it for a later one.
             self.asked += 1
-            ask = Ask(endpoint, now, self.asked, flight)
+            ask = Attempt(endpoint, now, self.asked, flight)
             outcome = self._gear.crew.start(
                 (self._held.pool.user_pool_id, endpoint.url),
                 f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
@@ -256,7 +256,7 @@ class Flights:
         if flight.settled(keys):
             self._end(flight, now, batch)
 
-    def _end(self, flight: Flight, now: Instant, batch: Batch) -> None:
+    def _end(self, flight: Refresh, now: Instant, batch: DeferredActions) -> None:
         flight.over = True
         self.current = None
         if not flight.cut:
@@ -272,7 +272,7 @@ class Flights:
         # waiters end by their own patience.
         if not self.lock.acquire(timeout=CLOSE_SECONDS):
             return
-        batch = Batch()
+        batch = DeferredActions()
         try:
             flight, self.current = self.current, None
             if flight is not None:
@@ -282,7 +282,7 @@ class Flights:
             self.lock.release()
         self.flush(batch)
 
-    def fly(self, ask: Ask) -> None:
+    def fly(self, ask: Attempt) -> None:
         """One request, on its own thread."""
         flight = ask.flight
         started = self._gear.pace()
@@ -299,14 +299,14 @@ class Flights:
 
     def _land(
         self,
-        ask: Ask,
+        ask: Attempt,
         raw: bytes,
         document: Document | None,
         failure: FetchFailed | None,
         seconds: float,
     ) -> None:
         """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
-        batch = Batch()
+        batch = DeferredActions()
         with self.lock:
             flight = self.current
             if self.closed or flight is None or ask not in flight.asks or ask.state != PENDING:
@@ -333,11 +333,13 @@ class Flights:
                 self.advance(flight, now, batch)
         self.flush(batch)
 
-    def _failed(self, ask: Ask, failure: FetchFailed, seconds: float, now: Instant, batch: Batch) -> None:
+    def _failed(
+        self, ask: Attempt, failure: FetchFailed, seconds: float, now: Instant, batch: DeferredActions
+    ) -> None:
         counted = self._held.failed(ask.endpoint, failure, seconds, now, batch.events)
         ask.state = FAILED if counted else PARKED
 
-    def flush(self, batch: Batch) -> None:
+    def flush(self, batch: DeferredActions) -> None:
         """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
         for done in batch.rounds:
             done.set_result(None)
@@ -346,7 +348,7 @@ class Flights:
         if batch.events:
             self._gear.emit(batch.events)
 
-    def _save(self, batch: Batch) -> None:
+    def _save(self, batch: DeferredActions) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
         while self._claim():
             try:
@@ -377,7 +379,7 @@ class _Request:
 
     __slots__ = ("_ask", "_flights")
 
-    def __init__(self, flights: Flights, ask: Ask) -> None:
+    def __init__(self, flights: RefreshCoordinator, ask: Attempt) -> None:
         self._flights = flights
         self._ask = ask
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from .transport import Line
+    from .transport import CancelScope
 
-__all__ = ["MAX_BODY_BYTES", "Fetcher", "proxy_for", "retry_after"]
+__all__ = ["MAX_BODY_BYTES", "JWKSFetcher", "proxy_for", "retry_after"]
 
 # The same 64 KiB that _keys allows: a body is cut off here, on the wire, before it is memory.
 MAX_BODY_BYTES = 64 * 1024
@@ -36,7 +36,7 @@ _HEADERS = {
 }
 
 
-class Fetcher:
+class JWKSFetcher:
     """Fetches JWKS documents for all pools of one verifier.
 
     `transport` replaces the network (an `httpx.BaseTransport`, not closed by us); `ssl_context`
@@ -53,7 +53,7 @@ class Fetcher:
         self._transport = transport
         self._ssl_context = ssl_context
         self._environment = environment
-        self._lines: set[Line] = set()
+        self._lines: set[CancelScope] = set()
         self._closed = False
         self._imported = False
 
@@ -81,9 +81,9 @@ class Fetcher:
         Raises:
             FetchFailed: for anything else, after at most `seconds` but for a stuck DNS resolver.
         """
-        from .transport import Line
+        from .transport import CancelScope
 
-        line = Line(time.monotonic() + seconds)
+        line = CancelScope(time.monotonic() + seconds)
         self._lines.add(line)
         try:
             if self._closed:
@@ -93,7 +93,7 @@ class Fetcher:
             self._lines.discard(line)
             line.let_go()
 
-    def _get(self, url: str, line: Line, seconds: float) -> bytes:
+    def _get(self, url: str, line: CancelScope, seconds: float) -> bytes:
         import httpcore
         import httpx
 
@@ -123,7 +123,7 @@ class Fetcher:
             reason = "protocol"
         raise FetchFailed(reason)
 
-    def _line_transport(self, url: str, line: Line) -> httpx.BaseTransport:
+    def _line_transport(self, url: str, line: CancelScope) -> httpx.BaseTransport:
         from .transport import Transport
 
         try:

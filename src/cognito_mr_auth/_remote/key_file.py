@@ -14,7 +14,7 @@ from typing import Any
 
 from cognito_mr_auth._base.clock import MAX_TIME
 from cognito_mr_auth._base.encoding import Malformed, json_object
-from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._jwks.model import KeyFileEntry
 
 __all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 
@@ -35,7 +35,7 @@ class KeyFileError(Exception):
         self.reason = reason
 
 
-def read(path: str, user_pool_id: str) -> list[Record]:
+def read(path: str, user_pool_id: str) -> list[KeyFileEntry]:
     """The records of a key file.
 
     Raises:
@@ -78,7 +78,7 @@ def _bytes(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _parse(data: bytes) -> tuple[object, list[Record]] | None:
+def _parse(data: bytes) -> tuple[object, list[KeyFileEntry]] | None:
     if len(data) > MAX_FILE_BYTES:
         return None
     try:
@@ -93,7 +93,7 @@ def _parse(data: bytes) -> tuple[object, list[Record]] | None:
     return (value.get("user_pool_id"), whole) if len(whole) == len(records) else None
 
 
-def _record(entry: Any) -> Record | None:
+def _record(entry: Any) -> KeyFileEntry | None:
     if not isinstance(entry, dict):
         return None
     url, begun, document = entry.get("url"), entry.get("begun"), entry.get("jwks")
@@ -101,10 +101,10 @@ def _record(entry: Any) -> Record | None:
         return None
     if begun.__class__ not in (int, float) or not 0 <= begun <= MAX_TIME:
         return None
-    return Record(url, float(begun), document.encode("utf-8"))
+    return KeyFileEntry(url, float(begun), document.encode("utf-8"))
 
 
-def write(path: str, user_pool_id: str, records: Collection[Record], urls: Collection[str]) -> None:
+def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls: Collection[str]) -> None:
     """Write the records, keeping newer ones that another process has written meanwhile.
 
     `urls` are the pool's endpoints: what stands there of another one is not kept.

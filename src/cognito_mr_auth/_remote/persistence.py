@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cognito_mr_auth._jwks.model import KeySetConfig, Record
+from cognito_mr_auth._jwks.model import KeyFileEntry, KeySetConfig
 from cognito_mr_auth.events import Event, KeyFileProblem
 
 from . import key_file
@@ -16,13 +16,13 @@ from . import key_file
 __all__ = ["load", "save"]
 
 
-def load(pool: KeySetConfig) -> tuple[list[Record], list[Event]]:
+def load(pool: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
     """The words in the pool's key files, oldest first, and what was wrong with the files.
 
     Of two words of one URL both are told: the newer one counts, but only the store can say whether
     it is of any use (a time in the future, say, is of none).
     """
-    records: list[Record] = []
+    records: list[KeyFileEntry] = []
     events: list[Event] = []
     urls = {endpoint.url for endpoint in pool.endpoints}
     for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
@@ -41,11 +41,11 @@ def load(pool: KeySetConfig) -> tuple[list[Record], list[Event]]:
     return sorted(records, key=_begun), events
 
 
-def _begun(record: Record) -> float:
+def _begun(record: KeyFileEntry) -> float:
     return record.begun
 
 
-def save(pool: KeySetConfig, words: Collection[Record]) -> Collection[Event]:
+def save(pool: KeySetConfig, words: Collection[KeyFileEntry]) -> Collection[Event]:
     """Write these words to the pool's key file; a failure is one event."""
     path = pool.key_file or ""
     try:

@@ -12,15 +12,15 @@ from typing import Any
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._jwks import schedule as rules
-from cognito_mr_auth._jwks.key_set import Holdings
-from cognito_mr_auth._jwks.model import Key, KeySetConfig, Record, Snapshot
-from cognito_mr_auth._jwks.refresh import ANSWERED, Flight, Signal
+from cognito_mr_auth._jwks.key_set import KeySet
+from cognito_mr_auth._jwks.model import Key, KeyFileEntry, KeySetConfig, Snapshot
+from cognito_mr_auth._jwks.refresh import ANSWERED, Refresh, Signal
 from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
 from cognito_mr_auth.events import BudgetExhausted
 
-from .coordinator import Batch, Flights, Gear
+from .coordinator import DeferredActions, Dependencies, RefreshCoordinator
 
-__all__ = ["Gear", "KeyStore", "Patience", "Wait"]
+__all__ = ["Dependencies", "Patience", "RemoteKeySet", "Wait"]
 
 Wait = tuple[Signal, float]
 """A future that ends when something has happened, and the seconds to wait for it at most."""
@@ -35,7 +35,7 @@ MAX_CUTS = 3
 MIN_WAIT = 0.001
 
 
-class _Visit:
+class _Waiter:
     """One caller's stay: when it came, how long it waits, and which flight it waits for.
 
     `patience` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
@@ -47,7 +47,7 @@ class _Visit:
         self.came = came
         self.patience = patience
         self.until: float | None = None
-        self.flight: Flight | None = None
+        self.flight: Refresh | None = None
         self.followed = False
         self.checked = False
         self.cuts = 0
@@ -60,20 +60,22 @@ class _Visit:
         return self.until - pace
 
 
-class KeyStore:
+class RemoteKeySet:
     """The keys of one pool. `records` are words from its key file, already of safe origin."""
 
     # Every request reads these: a thousand pools' stores stay smaller without a dict each.
     __slots__ = ("_budget", "_flights", "_gear", "_held", "_over_budget", "_rechecked", "_seekers")
 
-    def __init__(self, pool: KeySetConfig, gear: Gear, records: Collection[Record] = ()) -> None:
+    def __init__(
+        self, pool: KeySetConfig, gear: Dependencies, records: Collection[KeyFileEntry] = ()
+    ) -> None:
         now = gear.clock()
         self._gear = gear
-        self._held = Holdings(pool, gear.windows, gear.dice, region=gear.region, records=records, now=now)
-        self._flights = Flights(self._held, gear)
+        self._held = KeySet(pool, gear.windows, gear.dice, region=gear.region, records=records, now=now)
+        self._flights = RefreshCoordinator(self._held, gear)
         self._budget = rules.Budget(rules.BUDGET_BURST, now)
         self._over_budget = False
-        self._seekers: set[_Visit] = set()
+        self._seekers: set[_Waiter] = set()
         self._rechecked: Instant | None = None
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
@@ -88,7 +90,7 @@ class KeyStore:
         held = self._held
         snapshot = held.snapshot
         if held.outdated(now) or held.phase(now) != held.state:
-            batch = Batch()
+            batch = DeferredActions()
             with self._flights.lock:
                 held.lapse(now, batch.events)
             self._flights.flush(batch)
@@ -117,7 +119,7 @@ class KeyStore:
             KeysUnavailable: the answer cannot be had in time.
         """
         held = self._held
-        visit = _Visit(self._flights.asked, patience)
+        visit = _Waiter(self._flights.asked, patience)
         try:
             while True:
                 now = self._gear.clock()
@@ -146,7 +148,7 @@ class KeyStore:
     def _look_before_seeking(
         self,
         kid: str,
-        visit: _Visit,
+        visit: _Waiter,
         snapshot: Snapshot,
         plausible: Callable[[], bool],
         now: Instant,
@@ -162,13 +164,13 @@ class KeyStore:
         visit.checked = True
 
     def _seat(
-        self, step: str, kid: str, visit: _Visit, judged: Snapshot, now: Instant
+        self, step: str, kid: str, visit: _Waiter, judged: Snapshot, now: Instant
     ) -> Wait | AuthError | None:
         """A place in a flight, the end of the visit, or None to judge again."""
         if step in rules.SERVED:  # between two looks its key came, or the flight of others failed
             return None
         ready = self._flights.prepare()
-        batch = Batch()
+        batch = DeferredActions()
         try:
             with self._flights.lock:
                 if not ready:
@@ -178,7 +180,7 @@ class KeyStore:
                 flight = self._flights.live(now, batch)
                 if flight is None:
                     begun = self._start_again(step, visit, now, batch)
-                    if not isinstance(begun, Flight):
+                    if not isinstance(begun, Refresh):
                         return begun
                     flight = begun
                 elif self._may_follow(step, visit, flight):
@@ -187,7 +189,9 @@ class KeyStore:
         finally:
             self._flights.flush(batch)
 
-    def _start_again(self, step: str, visit: _Visit, now: Instant, batch: Batch) -> Flight | AuthError | None:
+    def _start_again(
+        self, step: str, visit: _Waiter, now: Instant, batch: DeferredActions
+    ) -> Refresh | AuthError | None:
         """A new flight for a caller without one, if the one it waited for leaves any hope."""
         if visit.flight is not None:
             verdict = self._verdict(step, visit, visit.flight, now)
@@ -218,7 +222,7 @@ class KeyStore:
         offline = step == rules.SEEK and not self._held.endpoints
         return KeyUnknown() if offline else self._held.unavailable(now)
 
-    def _may_follow(self, step: str, visit: _Visit, flight: Flight) -> bool:
+    def _may_follow(self, step: str, visit: _Waiter, flight: Refresh) -> bool:
         """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""
         if visit.followed or flight.queue:
             return False
@@ -227,7 +231,9 @@ class KeyStore:
         answered = (ask.number > visit.came for ask in flight.asks if ask.state == ANSWERED)
         return not any(answered) and not flight.idle(self._gear.pace())
 
-    def _follow(self, step: str, visit: _Visit, flight: Flight, now: Instant, batch: Batch) -> Flight:
+    def _follow(
+        self, step: str, visit: _Waiter, flight: Refresh, now: Instant, batch: DeferredActions
+    ) -> Refresh:
         """The caller's one follow-up, without waiting for the hanging ones to give up (R3, R4)."""
         stuck = flight.stuck
         plan = self._held.plan(now, seek=False, everywhere=False)
@@ -240,7 +246,7 @@ class KeyStore:
         self._flights.follow(flight, queue, now, batch, background=False)
         return self._flights.current or flight
 
-    def _verdict(self, step: str, visit: _Visit, ended: Flight, now: Instant) -> AuthError | None:
+    def _verdict(self, step: str, visit: _Waiter, ended: Refresh, now: Instant) -> AuthError | None:
         """What an ended flight means for this caller (R3); None where it may take another."""
         if ended.cut and visit.cuts < MAX_CUTS:
             visit.cuts += 1
@@ -253,7 +259,7 @@ class KeyStore:
         visit.followed = True
         return None
 
-    def _refused(self, now: Instant, batch: Batch) -> AuthError:
+    def _refused(self, now: Instant, batch: DeferredActions) -> AuthError:
         """Beyond the budget (R4): an answer at once, by what the last flight found."""
         if not self._over_budget:
             self._over_budget = True
@@ -261,7 +267,7 @@ class KeyStore:
         return KeyUnknown() if self._flights.last_answered else self._held.unavailable(now)
 
     def _join(
-        self, flight: Flight, step: str, kid: str, visit: _Visit, now: Instant, batch: Batch
+        self, flight: Refresh, step: str, kid: str, visit: _Waiter, now: Instant, batch: DeferredActions
     ) -> Wait | AuthError:
         if step == rules.SEEK and visit not in self._seekers:
             if len(self._seekers) >= rules.MAX_SEEKERS:
@@ -305,7 +311,7 @@ class KeyStore:
                 break
             yield flight.round, min(left, flight.hedge)
             now = self._gear.clock()
-            batch = Batch()
+            batch = DeferredActions()
             with self._flights.lock:
                 if self._flights.live(now, batch) is flight:
                     self._flights.advance(flight, now, batch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-__all__ = ["BUSY", "FULL", "STARTED", "Crew"]
+__all__ = ["BUSY", "FULL", "STARTED", "FetchThreads"]
 
 # Enough for five pools that ask three endpoints each; more threads would only wait for the GIL.
 MAX_THREADS = 16
@@ -21,23 +21,23 @@ MAX_PER_ENDPOINT = 2
 STARTED, BUSY, FULL = "started", "busy", "full"
 
 
-class _Seat:
+class _Slot:
     """One thread's place: whose count it is in, and whether the thread has come to take it."""
 
     __slots__ = ("live", "place", "running")
 
-    def __init__(self, place: object, live: dict[object, set[_Seat]]) -> None:
+    def __init__(self, place: object, live: dict[object, set[_Slot]]) -> None:
         self.place = place
         self.live = live
         self.running = False
 
 
-class Crew:
+class FetchThreads:
     """Starts daemon threads, none kept when idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._live: dict[object, set[_Seat]] = {}
+        self._live: dict[object, set[_Slot]] = {}
         self._total = 0
 
     def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
@@ -45,7 +45,7 @@ class Crew:
 
         A process that may start no more threads is full as well.
         """
-        seat = _Seat(place, self._live)
+        seat = _Slot(place, self._live)
 
         def run() -> None:
             with self._lock:
@@ -75,11 +75,11 @@ class Crew:
 
     # Counted where the seat was given: after a fork that is the parent's count, which nobody reads.
 
-    def _take(self, seat: _Seat) -> None:
+    def _take(self, seat: _Slot) -> None:
         seat.live.setdefault(seat.place, set()).add(seat)
         self._total = sum(map(len, self._live.values()))
 
-    def _leave(self, seat: _Seat, *, running: bool) -> None:
+    def _leave(self, seat: _Slot, *, running: bool) -> None:
         seats = seat.live.get(seat.place, set())
         if seat in seats and seat.running is running:  # a thread that runs leaves its seat itself
             seats.discard(seat)

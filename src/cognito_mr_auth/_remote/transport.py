@@ -21,7 +21,7 @@ import httpx
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Line", "Transport"]
+__all__ = ["CancelScope", "Transport"]
 
 # Cognito's hosts have several addresses; one that drops packets must leave time for the next.
 CONNECT_SECONDS = 0.75
@@ -30,7 +30,7 @@ CONNECT_SECONDS = 0.75
 MAX_OCTETS = 160 * 1024
 
 
-class Line:
+class CancelScope:
     """One fetch's hold on the network: its deadline, and its connection for whoever must hang up."""
 
     def __init__(self, deadline: float) -> None:
@@ -79,7 +79,7 @@ class Line:
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, line: Line) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, line: CancelScope) -> None:
         self._inner = inner
         self._line = line
 
@@ -112,7 +112,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, line: Line, resolve: Callable[[str, int], list[str]]) -> None:
+    def __init__(self, line: CancelScope, resolve: Callable[[str, int], list[str]]) -> None:
         self._line = line
         self._resolve = resolve
 
@@ -171,7 +171,7 @@ class _Body(httpx.SyncByteStream):
 class Transport(httpx.BaseTransport):
     """An httpx transport for one request on one line. Errors are httpcore's own."""
 
-    def __init__(self, line: Line, context: ssl.SSLContext | None, proxy: str | None) -> None:
+    def __init__(self, line: CancelScope, context: ssl.SSLContext | None, proxy: str | None) -> None:
         backend = _Backend(line, _addresses)
         if proxy is None:
             self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)

@@ -18,7 +18,7 @@ from cognito_mr_auth.events import (
     StateChanged,
 )
 
-__all__ = ["OnEvent", "Teller"]
+__all__ = ["EventDispatcher", "OnEvent"]
 
 
 class OnEvent(Protocol):
@@ -38,7 +38,7 @@ _LOGGED = (
 )
 
 
-class Teller:
+class EventDispatcher:
     """Hands events to the hook and to the logger; counts what they raise."""
 
     def __init__(self, on_event: OnEvent | None) -> None:

@@ -14,11 +14,11 @@ from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
 from cognito_mr_auth.policy import Context, Pending, Policy, denial
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["BROKEN", "Hook", "ask", "is_async", "require_policy", "require_sync", "settle"]
+__all__ = ["HOOK_FAILED", "Hook", "ask", "is_async", "require_policy", "require_sync", "settle"]
 
 Hook = Callable[[Principal], Any]
 
-BROKEN = object()
+HOOK_FAILED = object()
 """What a hook that raised is taken to have answered."""
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
@@ -50,15 +50,15 @@ def require_sync(require: Policy | None) -> None:
 
 
 Asked = Generator[Any, Any, object]
-"""Yields an awaitable where the hook gave one; gets its outcome sent back (BROKEN if it raised)."""
+"""Yields an awaitable where the hook gave one; gets its outcome sent back (HOOK_FAILED if it raised)."""
 
 
 def ask(hook: Hook, principal: Principal) -> Asked:
-    """The hook's answer, or BROKEN."""
+    """The hook's answer, or HOOK_FAILED."""
     try:
         answer = hook(principal)
     except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
-        return BROKEN
+        return HOOK_FAILED
     if hasattr(type(answer), "__await__"):  # the type is asked: what the answer itself says may raise
         answer = yield answer
     return answer

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from cognito_mr_auth.errors import AuthError
 
-from .hooks import BROKEN
+from .hooks import HOOK_FAILED
 
-__all__ = ["adrive", "drive", "together"]
+__all__ = ["run_async", "run_sync", "together"]
 
 T = TypeVar("T")
 
@@ -21,11 +21,11 @@ Steps = Generator[Any, Any, T]
 """Yields (future, seconds) to wait for, or an awaitable whose outcome is to be sent back."""
 
 
-def drive(steps: Steps[T]) -> T:
+def run_sync(steps: Steps[T]) -> T:
     """Take the steps on this thread, blocking where they wait.
 
     Raises:
-        TypeError: a hook gave an awaitable, which only `adrive` can take.
+        TypeError: a hook gave an awaitable, which only `run_async` can take.
     """
     try:
         while True:
@@ -52,7 +52,7 @@ def _drop(awaitable: Any) -> None:
     close()  # a coroutine that is never awaited would warn at its end
 
 
-async def adrive(steps: Steps[T]) -> T:
+async def run_async(steps: Steps[T]) -> T:
     """Take the steps in this task, awaiting where they wait."""
     try:
         sent: object = None
@@ -87,11 +87,11 @@ async def _outcome(awaitable: Any) -> object:
     try:
         return await awaitable
     except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
-        return BROKEN
+        return HOOK_FAILED
     except BaseException as error:
         if not _only_the_hooks(error):
             raise
-        return BROKEN
+        return HOOK_FAILED
 
 
 def _only_the_hooks(error: BaseException) -> bool:

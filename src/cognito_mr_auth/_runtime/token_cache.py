@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from cognito_mr_auth._base.digest import sha256
 
-__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "Verified"]
+__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "TokenCache"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
@@ -30,7 +30,7 @@ PART = 8
 Entry = TypeVar("Entry")
 
 
-class Verified(Generic[Entry]):
+class TokenCache(Generic[Entry]):
     """At most `size` entries, seven eighths of them at least: those used last. None for a size of 0 (C3)."""
 
     __slots__ = ("_at_once", "_kept", "_lock", "_longest", "_size")

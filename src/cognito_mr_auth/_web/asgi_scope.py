@@ -13,7 +13,7 @@ from cognito_mr_auth.errors import RequestMalformed
 from cognito_mr_auth.principal import Principal
 
 from . import bearer
-from .bearer import Answer, Inbound
+from .bearer import HTTPRequest, HTTPResponse
 from .guard import Guard
 
 __all__ = [
@@ -42,7 +42,7 @@ _DENIAL = "websocket.http.response"
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
-def inbound(scope: Scope) -> Inbound:
+def inbound(scope: Scope) -> HTTPRequest:
     """An HTTP or WebSocket scope as the guard reads it.
 
     Raises:
@@ -61,8 +61,8 @@ def inbound(scope: Scope) -> Inbound:
         path = _route_path(path, scope["root_path"])
     raw_path = (scope.get("raw_path") or b"").decode("latin-1")
     if scope["type"] == "websocket":
-        return Inbound("", path, raw_path, header, True, _subprotocols(scope, header))
-    return Inbound(scope["method"], path, raw_path, header)
+        return HTTPRequest("", path, raw_path, header, True, _subprotocols(scope, header))
+    return HTTPRequest(scope["method"], path, raw_path, header)
 
 
 def _route_path(path: str, root: str) -> str:
@@ -82,7 +82,7 @@ def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> list[str]
 # -- answers --------------------------------------------------------------------------------------
 
 
-async def respond(scope: Scope, send: Send, answer: Answer) -> None:
+async def respond(scope: Scope, send: Send, answer: HTTPResponse) -> None:
     """Send a whole HTTP response, or the denial response of a WebSocket handshake."""
     prefix = "websocket.http" if scope["type"] == "websocket" else "http"
     headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers]
@@ -90,7 +90,7 @@ async def respond(scope: Scope, send: Send, answer: Answer) -> None:
     await send({"type": f"{prefix}.response.body", "body": answer.body})
 
 
-async def deny(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+async def deny(scope: Scope, receive: Receive, send: Send, answer: HTTPResponse) -> None:
     """Refuse a request. A WebSocket hears the status where the server can say it, else 1008."""
     if scope["type"] == "websocket":
         await receive()  # websocket.connect: some servers take no answer before it was read

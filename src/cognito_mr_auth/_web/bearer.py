@@ -16,8 +16,8 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing, OriginDenied, 
 __all__ = [
     "GUARD",
     "PRINCIPAL",
-    "Answer",
-    "Inbound",
+    "HTTPRequest",
+    "HTTPResponse",
     "Sources",
     "find_token",
     "refusal",
@@ -48,7 +48,7 @@ def _nothing(_name: str) -> Sequence[str]:
     return ()
 
 
-class Inbound(NamedTuple):
+class HTTPRequest(NamedTuple):
     """One request, as far as authentication looks at it.
 
     `path` is decoded and begins at the application's root; `raw_path` is as sent, "" where the server
@@ -66,7 +66,7 @@ class Inbound(NamedTuple):
 
     def __repr__(self) -> str:
         """Nothing that a client sent: what it offers as a subprotocol may be its token."""
-        return f"Inbound(websocket={self.websocket})"
+        return f"HTTPRequest(websocket={self.websocket})"
 
 
 class Sources(NamedTuple):
@@ -83,7 +83,7 @@ class Sources(NamedTuple):
     bare: bool = False
 
 
-class Answer(NamedTuple):
+class HTTPResponse(NamedTuple):
     """A whole response: header names in lower case, the body as sent."""
 
     status: int
@@ -98,7 +98,7 @@ class Answer(NamedTuple):
 # -- where the token stands ---------------------------------------------------------------------
 
 
-def find_token(inbound: Inbound, sources: Sources) -> str:
+def find_token(inbound: HTTPRequest, sources: Sources) -> str:
     """The one credential of a request.
 
     Raises:
@@ -169,14 +169,14 @@ def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     return found[0]
 
 
-def _from_query(inbound: Inbound, name: str | None) -> str | None:
+def _from_query(inbound: HTTPRequest, name: str | None) -> str | None:
     values = inbound.query(name) if name is not None else ()
     if len(values) > 1 or not all(map(_is_b64token, values)):  # RFC 6750 2.3
         raise RequestMalformed("the token's query parameter is malformed, or there are several")
     return values[0] if values else None
 
 
-def split_subprotocols(inbound: Inbound, marker: str | None) -> tuple[str | None, tuple[str, ...]]:
+def split_subprotocols(inbound: HTTPRequest, marker: str | None) -> tuple[str | None, tuple[str, ...]]:
     """The token after the marker in Sec-WebSocket-Protocol, and what is offered without it.
 
     Raises:
@@ -202,7 +202,7 @@ def _check_origin(origins: Sequence[str], allowed: frozenset[str]) -> None:
 # -- what the client hears ----------------------------------------------------------------------
 
 
-def refusal(error: AuthError, *, realm: str, resource_metadata: str | None = None) -> Answer:
+def refusal(error: AuthError, *, realm: str, resource_metadata: str | None = None) -> HTTPResponse:
     """The response to a request that may not pass: status, challenge, body `{"detail": "..."}`.
 
     RFC 6750 3 (challenge) and 3.1 (codes), RFC 9470 3 (max_age), RFC 9728 5.1 (resource_metadata),
@@ -221,7 +221,7 @@ def refusal(error: AuthError, *, realm: str, resource_metadata: str | None = Non
         headers.append(("retry-after", str(error.retry_after)))
     else:
         headers.append(("www-authenticate", _challenge(error, realm, resource_metadata)))
-    return Answer(error.status, tuple(headers), body)
+    return HTTPResponse(error.status, tuple(headers), body)
 
 
 def _challenge(error: AuthError, realm: str, resource_metadata: str | None) -> str:

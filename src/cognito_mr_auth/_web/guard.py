@@ -19,7 +19,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from . import bearer
-from .bearer import Answer, Inbound, Sources
+from .bearer import HTTPRequest, HTTPResponse, Sources
 from .exclusions import Exclusions
 from .metadata import ResourceMetadata, check_url
 
@@ -151,7 +151,7 @@ class Guard:
 
     # -- who passes -----------------------------------------------------------------------------
 
-    def document(self, inbound: Inbound) -> Answer | None:
+    def document(self, inbound: HTTPRequest) -> HTTPResponse | None:
         """The metadata document, if this request asks for it."""
         here = self.metadata is not None and not inbound.websocket and inbound.path == self.metadata.path
         if self.metadata is None or not here or inbound.method not in ("GET", "HEAD"):
@@ -160,7 +160,7 @@ class Guard:
 
     def verify(
         self,
-        inbound: Inbound,
+        inbound: HTTPRequest,
         require: Policy | None = None,
         *,
         always: bool = False,
@@ -183,7 +183,7 @@ class Guard:
 
     def averify(
         self,
-        inbound: Inbound,
+        inbound: HTTPRequest,
         require: Policy | None = None,
         *,
         always: bool = False,
@@ -199,7 +199,7 @@ class Guard:
         patience = self._timeout if timeout is None else timeout
         return self.verifier.averify(token, require=self._both(require), timeout=patience)
 
-    def _token(self, inbound: Inbound, *, always: bool) -> str | None:
+    def _token(self, inbound: HTTPRequest, *, always: bool) -> str | None:
         if self.is_preflight(inbound):
             return None
         if not always and self._exclusions and self._exclusions.match(inbound.path, inbound.raw_path):
@@ -211,7 +211,7 @@ class Guard:
                 return None
             raise
 
-    def is_preflight(self, inbound: Inbound) -> bool:
+    def is_preflight(self, inbound: HTTPRequest) -> bool:
         """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
 
         One that asks for another method is none: a middleware behind us would make a DELETE of it.
@@ -249,7 +249,7 @@ class Guard:
 
     # -- what the client hears ------------------------------------------------------------------
 
-    def refusal(self, error: AuthError) -> Answer:
+    def refusal(self, error: AuthError) -> HTTPResponse:
         """The response to a request that may not pass."""
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)

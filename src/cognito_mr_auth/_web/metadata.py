@@ -12,7 +12,7 @@ from json import dumps
 
 from cognito_mr_auth.errors import ConfigurationError
 
-from .bearer import Answer
+from .bearer import HTTPResponse
 
 __all__ = ["WELL_KNOWN", "ResourceMetadata", "check_url"]
 
@@ -76,4 +76,4 @@ class ResourceMetadata:
             ("content-length", str(len(body))),
             ("access-control-allow-origin", "*"),  # clients in browsers read it too, and it is public
         )
-        self.answer = Answer(200, headers, body)
+        self.answer = HTTPResponse(200, headers, body)

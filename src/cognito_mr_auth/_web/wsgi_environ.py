@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from .bearer import Answer, Inbound
+from .bearer import HTTPRequest, HTTPResponse
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["inbound", "status_line", "without_body"]
 
 
-def inbound(environ: Mapping[str, Any]) -> Inbound:
+def inbound(environ: Mapping[str, Any]) -> HTTPRequest:
     """An environ as the guard reads it. Servers have joined headers of one name with a comma."""
 
     def header(name: str) -> list[str]:
@@ -26,10 +26,10 @@ def inbound(environ: Mapping[str, Any]) -> Inbound:
 
     # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    return Inbound(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
+    return HTTPRequest(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
 
 
-def status_line(answer: Answer) -> str:
+def status_line(answer: HTTPResponse) -> str:
     """Such as "401 Unauthorized"."""
     return f"{answer.status} {HTTPStatus(answer.status).phrase}"
 

@@ -27,7 +27,7 @@ except ImportError as error:
     ) from error
 
 from cognito_mr_auth._runtime.hooks import require_sync
-from cognito_mr_auth._web.bearer import PRINCIPAL, Answer
+from cognito_mr_auth._web.bearer import PRINCIPAL, HTTPResponse
 from cognito_mr_auth._web.guard import Guard, Options
 from cognito_mr_auth._web.wsgi_environ import inbound
 from cognito_mr_auth.errors import AuthError, ConfigurationError
@@ -231,5 +231,5 @@ class CognitoAuth:
         return cast("Guard", guard)
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: HTTPResponse) -> Response:
     return Response(answer.body, answer.status, list(answer.headers))

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from cognito_mr_auth._runtime.hooks import is_async, require_policy
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_scope import Scope
-from cognito_mr_auth._web.bearer import GUARD, PRINCIPAL, Answer, Inbound
+from cognito_mr_auth._web.bearer import GUARD, PRINCIPAL, HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.exclusions import unambiguous
 from cognito_mr_auth._web.guard import Guard
 from cognito_mr_auth.errors import AuthError
@@ -85,7 +85,7 @@ def router_behind(app: Any) -> Router | None:
     return app
 
 
-def leads_to_public(router: Router | None, scope: Scope, inbound: Inbound) -> bool:
+def leads_to_public(router: Router | None, scope: Scope, inbound: HTTPRequest) -> bool:
     """Whether `router`, which a middleware stands before, will call an endpoint that is marked."""
     # Below a Mount, scope["app"] may be the outer application, whose routes are not the ones
     # behind the middleware: its "/health" would then open theirs.
@@ -132,7 +132,7 @@ def principal_of(connection: HTTPConnection) -> Principal | None:
     return found
 
 
-def response(answer: Answer) -> Response:
+def response(answer: HTTPResponse) -> Response:
     """The guard's answer as Starlette sends it."""
     return Response(answer.body, answer.status, dict(answer.headers))
 
@@ -189,7 +189,7 @@ def _is_preflight(connection: HTTPConnection) -> bool:
     return guard.is_preflight(asgi.inbound(connection.scope))
 
 
-async def _refused(connection: HTTPConnection, policy: Policy | None) -> Answer | None:
+async def _refused(connection: HTTPConnection, policy: Policy | None) -> HTTPResponse | None:
     guard: Guard | None = connection.scope.get(GUARD)
     if guard is None:
         raise RuntimeError("@requires needs CognitoAuthMiddleware or CognitoAuthBackend before the route")
@@ -201,7 +201,7 @@ async def _refused(connection: HTTPConnection, policy: Policy | None) -> Answer 
     return None
 
 
-async def _hang_up(websocket: WebSocket, answer: Answer) -> None:
+async def _hang_up(websocket: WebSocket, answer: HTTPResponse) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         await asgi.deny(websocket.scope, websocket.receive, websocket.send, answer)
     else:

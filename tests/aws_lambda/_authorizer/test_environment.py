@@ -15,7 +15,7 @@ import pytest
 from support.lambda_events import event, with_token, without_token
 
 from cognito_mr_auth import aws_lambda, errors
-from cognito_mr_auth._jwks.model import Record
+from cognito_mr_auth._jwks.model import KeyFileEntry
 from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.aws_lambda import Unauthorized
 from cognito_mr_auth.aws_lambda._authorizer.environment import VARIABLES, build
@@ -38,7 +38,7 @@ IOT_POLICY = json.dumps(
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pool's keys in a file, so that no test but those of `warm` asks anybody."""
     path = tmp_path_factory.mktemp("baked") / "keys.json"
-    record = Record(NOWHERE, time.time(), json.dumps(POOL.jwks()).encode())
+    record = KeyFileEntry(NOWHERE, time.time(), json.dumps(POOL.jwks()).encode())
     key_file.write(str(path), POOL.user_pool_id, [record], [NOWHERE])
     return path
 
@@ -326,7 +326,7 @@ def test_warm(
         url = endpoints.original.url
         path = tmp_path / "keys.json"
         if at_hand:
-            record = Record(url, time.time(), json.dumps(POOL.jwks()).encode())
+            record = KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())
             key_file.write(str(path), POOL.user_pool_id, [record], [url])
         changes = {"COGNITO_JWKS_URLS": url, "COGNITO_BAKED_KEY_FILE": str(path)}
         if initialization is not None:
@@ -345,7 +345,7 @@ def test_warm_for_one_pool_of_two(at_hand: int, ready: Ready, keys: Path) -> Non
             url = served.original.url
             path = keys.with_name(f"{at_hand}-{pool.user_pool_id}.json")
             if len(members) < at_hand:
-                record = Record(url, time.time(), json.dumps(pool.jwks()).encode())
+                record = KeyFileEntry(url, time.time(), json.dumps(pool.jwks()).encode())
                 key_file.write(str(path), pool.user_pool_id, [record], [url])
             member = {"user_pool_id": pool.user_pool_id, "client_ids": [pool.client_id]}
             members.append(member | {"jwks_urls": url, "baked_key_file": str(path)})

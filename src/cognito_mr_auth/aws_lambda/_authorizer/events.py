@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from cognito_mr_auth._web.bearer import Inbound
+from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
 
@@ -38,7 +38,7 @@ class Request(NamedTuple):
     `identity` are the values that API Gateway keys its cache with, where the event says so.
     """
 
-    inbound: Inbound
+    inbound: HTTPRequest
     arn: MethodArn = NOWHERE
     identity: Sequence[str] = ()
 
@@ -160,7 +160,7 @@ def _iot(event: Mapping[str, Any], reading: Reading) -> Request:
     def header(name: str) -> Sequence[str]:
         return found if name == reading.header else ()
 
-    return Request(Inbound("", "", "", header, query=lambda name: _in_query_string(http, name)))
+    return Request(HTTPRequest("", "", "", header, query=lambda name: _in_query_string(http, name)))
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any], Reading], Request]] = {
@@ -192,13 +192,13 @@ def _lookup(headers: object, name: str) -> list[str]:
     return found
 
 
-def _only(header: str, value: object) -> Inbound:
+def _only(header: str, value: object) -> HTTPRequest:
     """A request of which the event tells one header's value alone."""
     values = _texts(value)
-    return Inbound("", "", "", lambda name: values if name == header else ())
+    return HTTPRequest("", "", "", lambda name: values if name == header else ())
 
 
-def _inbound(event: Mapping[str, Any], method: object) -> Inbound:
+def _inbound(event: Mapping[str, Any], method: object) -> HTTPRequest:
     """A request with headers and query, with every value where the event has every value."""
 
     def header(name: str) -> Sequence[str]:
@@ -209,7 +209,7 @@ def _inbound(event: Mapping[str, Any], method: object) -> Inbound:
         several = mapping(event.get("multiValueQueryStringParameters")).get(name)
         return _texts(several) or _texts(mapping(event.get("queryStringParameters")).get(name))
 
-    return Inbound(method if isinstance(method, str) else "", "", "", header, query=query)
+    return HTTPRequest(method if isinstance(method, str) else "", "", "", header, query=query)
 
 
 def _in_query_string(http: Mapping[str, Any], name: str) -> Sequence[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
 
-from cognito_mr_auth._web.bearer import Answer, Inbound
+from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ class Call(NamedTuple):
     """One request and the kind of its event, which decides the form of the answer."""
 
     kind: str
-    inbound: Inbound
+    inbound: HTTPRequest
 
 
 def read(event: object) -> Call:
@@ -52,14 +52,14 @@ def read(event: object) -> Call:
     header = _headers(raw, kind)
     if kind == _WEBSOCKET:
         offered = [each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")]
-        return Call(kind, Inbound("GET", "", "", header, websocket=True, subprotocols=offered))
+        return Call(kind, HTTPRequest("GET", "", "", header, websocket=True, subprotocols=offered))
     if kind == _HTTP_2:
         method, path = mapping(context.get("http")).get("method"), raw.get("rawPath")
     else:
         method, path = raw.get("httpMethod"), raw.get("path")
     if not isinstance(method, str) or not isinstance(path, str):
         _refuse("without a method and a path")
-    return Call(kind, Inbound(method, path, path, header))
+    return Call(kind, HTTPRequest(method, path, path, header))
 
 
 def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ def _values(value: Any, *, several: bool) -> list[str]:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def respond(answer: Answer, call: Call) -> dict[str, Any]:
+def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
     """An answer in the form of the event: what the function returns. Its length is the gateway's to say."""
     headers = {name: value for name, value in answer.headers if name != "content-length"}
     said: dict[str, Any] = {"statusCode": answer.status}
@@ -139,7 +139,7 @@ def without_body(response: object, call: Call) -> dict[str, Any]:
     Without a status, payload 2.0 takes the whole response for the body.
     """
     if not isinstance(response, dict) or "statusCode" not in response:
-        return respond(Answer(200, (), b""), call)
+        return respond(HTTPResponse(200, (), b""), call)
     kept = {**response, "body": "", "isBase64Encoded": False}
     for name in ("headers", "multiValueHeaders"):
         if isinstance(kept.get(name), dict):
