@@ -18,7 +18,7 @@ from cognito_mr_auth import Principal, UserPool, Verifier, policy
 from cognito_mr_auth._jwks.document import Document, read_document
 from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.merge import assemble
-from cognito_mr_auth._jwks.model import CacheLifetimes, FetchFailed, Key, StoredResponse
+from cognito_mr_auth._jwks.model import CacheLifetimes, FetchError, Key, StoredResponse
 from cognito_mr_auth._remote import key_file
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeUserPool
@@ -85,8 +85,8 @@ def _lenient(use: str) -> tuple[Verifier, _Yes]:
     )
     # A small cache, so that entries come and go while the fuzzer repeats itself.
     verifier = Verifier(pool, token_use=use, leeway=LEEWAY, cache_size=8, clock=lambda: (float(NOW), 1000.0))
-    [store] = verifier._stores.values()
-    held, yes = store._held, _Yes()
+    [store] = verifier._key_sets.values()
+    held, yes = store._key_set, _Yes()
     key = held.snapshot.keys[KID]._replace(public=yes)  # type: ignore[arg-type]
     held.snapshot = held.snapshot._replace(keys={KID: key})
     return verifier, yes
@@ -189,7 +189,7 @@ def _principal_borne_out(principal: Principal, claims: dict[str, Any]) -> None:
 
 
 def check_jwks(data: bytes) -> None:
-    """A document gives keys that stand in it and may be used, or FetchFailed; several give their union."""
+    """A document gives keys that stand in it and may be used, or FetchError; several give their union."""
     words = []
     for at, raw in enumerate(data.split(JOINT)[:3]):
         document = _read(raw)
@@ -197,7 +197,12 @@ def check_jwks(data: bytes) -> None:
             begun = (NOW - 600.0 * at * at, -600.0 * at * at)
             words.append(
                 StoredResponse(
-                    f"https://{at}.example", begun, document.keys, raw, document.conflicts, document.exposed
+                    f"https://{at}.example",
+                    begun,
+                    document.keys,
+                    raw,
+                    document.conflicts,
+                    document.compromised,
                 )
             )
     if len(words) > 1:
@@ -209,7 +214,7 @@ def _read(raw: bytes) -> Document | None:
     for emulators in (True, False):
         try:
             found = read_document(raw, allow_emulators=emulators)
-        except FetchFailed as error:
+        except FetchError as error:
             _expect(error.reason.startswith("document-"), "another reason")
             return None
         _keys_borne_out(raw, found)
@@ -229,7 +234,7 @@ def _keys_borne_out(raw: bytes, found: Document) -> None:
         modulus, exponent = key.material
         _expect(2048 <= modulus.bit_length() <= 8192 and modulus % 2, "modulus")
         _expect(65536 < exponent < 2**32 and exponent % 2, "exponent")
-        _expect(modulus not in found.exposed, "an exposed key")
+        _expect(modulus not in found.compromised, "an exposed key")
     _expect(found.conflicts.isdisjoint(found.keys), "a key in conflict")
     _expect(len(found.keys) <= 32, "too many keys")
     _expect(sum(count for _, count in found.skipped) <= 32, "more skipped than there are")
@@ -259,7 +264,7 @@ def _large(member: Mapping[str, Any]) -> bool:
 def _union_borne_out(words: list[StoredResponse]) -> None:
     """K1, K3, T5 over words of three ages, all younger than `max_stale`."""
     snapshot = assemble(words, (float(NOW), 0.0), WINDOWS, 900.0)
-    exposed = {modulus for word in words for modulus in word.exposed}
+    exposed = {modulus for word in words for modulus in word.compromised}
     for kid, key in snapshot.keys.items():
         _expect(any(_is(word.keys.get(kid), key) for word in words), "a key that nobody listed")
         _expect(key.material[0] not in exposed, "an exposed key in the union")
@@ -296,14 +301,14 @@ def check_key_file(data: bytes) -> None:
     if pool_id != POOL:
         return
     pool = UserPool(POOL, client_ids=[CLIENT], replica_regions=["us-east-1"])
-    held = KeySet(pool, WINDOWS, lambda: 0.5, region=None, records=records, now=(float(NOW), 1000.0))
+    held = KeySet(pool, WINDOWS, lambda: 0.5, region=None, entries=records, now=(float(NOW), 1000.0))
     urls = {endpoint.url for endpoint in pool.endpoints}
     young = [each for each in records if each.url in urls and -60 <= NOW - each.begun < WINDOWS.max_stale]
     for kid, key in held.snapshot.keys.items():
         documents = filter(None, (_read(each.document) for each in young))
         _expect(any(_is(each.keys.get(kid), key) for each in documents), "a key of no word that may count")
     _expect(
-        {each.url for each in held.records()} <= {each.url for each in young}, "a word that may not count"
+        {each.url for each in held.entries()} <= {each.url for each in young}, "a word that may not count"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import events
-from cognito_mr_auth.events import EndpointParked, Event, StateChanged
+from cognito_mr_auth.events import EndpointDisabled, Event, StateChanged
 
 KINDS = sorted(Event.__subclasses__(), key=lambda kind: kind.__name__)
 
@@ -78,7 +78,7 @@ def test_an_event_shows_its_fields() -> None:
     "other",
     [
         StateChanged("a-pool", "fresh", "stale"),
-        EndpointParked("a-pool", "fresh", 403),
+        EndpointDisabled("a-pool", "fresh", 403),
         ("a-pool", "fresh", "aged"),
         None,
     ],

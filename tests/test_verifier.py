@@ -169,7 +169,7 @@ def test_each_refusal(make: Callable[[Any], Any], kind: type[errors.AuthError], 
     for _ in range(2):
         refused(kind, verifier.verify, token)
         refused(kind, lambda: asyncio.run(verifier.averify(token)))
-    assert len(verifier._verified) == 0  # C3
+    assert len(verifier._token_cache) == 0  # C3
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -191,7 +191,7 @@ def test_the_errors_cover_the_tree() -> None:
 
 def remembered(verifier: Verifier) -> int:
     """How many tokens the verifier remembers."""
-    return len(verifier._verified)
+    return len(verifier._token_cache)
 
 
 def test_a_hit_is_the_same_principal(pool: FakeUserPool) -> None:
@@ -202,7 +202,7 @@ def test_a_hit_is_the_same_principal(pool: FakeUserPool) -> None:
     assert verifier.verify(token) is principal
     assert at_once(verifier.averify(token)) is principal
     assert verifier.verify(pool.access_token()) is not principal
-    assert all(token.encode() not in key and len(key) == 32 for key in verifier._verified)
+    assert all(token.encode() not in key and len(key) == 32 for key in verifier._token_cache)
 
 
 def test_a_cached_token_never_yields(pool: FakeUserPool) -> None:

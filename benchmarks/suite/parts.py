@@ -114,8 +114,8 @@ def parts_of(scene: Scene) -> dict[str, Part]:
         [encoding.b64url_decode(half.encode()) for half in each.split(".")[1:]] for each in scene.tokens
     ]
     found = scene.fresh()
-    route = found._routes[scene.pool.issuer("original")]  # noqa: SLF001
-    cache, headers, digest = found._verified, found._headers, _digest.sha256(token.encode())  # noqa: SLF001
+    route = found._entries[scene.pool.issuer("original")]  # noqa: SLF001
+    cache, headers, digest = found._token_cache, found._header_cache, _digest.sha256(token.encode())  # noqa: SLF001
     keys = [number.to_bytes(8, "big") for number in range(len(scene.tokens))]
     now, who = time.time(), found.verify(token)
     entry: Any = (who, None, None, None)
@@ -158,7 +158,7 @@ def parts_of(scene: Scene) -> dict[str, Part]:
 
 def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0915 - that is its point
     """Every check of the path in a single function, for tokens without lists, objects and escapes."""
-    kids, cache, routes = made._headers.kids, made._verified, made._routes  # noqa: SLF001
+    kids, cache, routes = made._header_cache.kids, made._token_cache, made._entries  # noqa: SLF001
     wall, monotonic, scan = time.time, time.monotonic, encoding._scan  # noqa: SLF001
     new, put = object.__new__, object.__setattr__
     padding, hashed, sha256 = PKCS1v15(), Prehashed(SHA256()), _digest.sha256

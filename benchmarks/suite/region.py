@@ -47,7 +47,7 @@ BIN_SECONDS = 0.1
 # Until the contender's first call, so that it and the schedule begin together.
 LEAD_SECONDS = 0.2
 # A contender that neither ends nor is let go by heal() is stuck for good.
-PATIENCE_SECONDS = 60
+CHILD_SECONDS = 60
 # Our defaults, 900 s, 3600 s and 86400 s, as multiples of the first.
 REVALIDATE, MAX_STALE = 4, 96
 PHASES = ("fine", "hanging", "back")
@@ -247,14 +247,14 @@ def watch(name: str, on: Scene) -> dict[str, Any]:
         child.stdin.flush()
         said = json.loads(child.stdout.readline() or "{}")
         if not said.get("ready"):
-            _, complaint = child.communicate(timeout=PATIENCE_SECONDS)
+            _, complaint = child.communicate(timeout=CHILD_SECONDS)
             last = complaint.strip().splitlines()[-1:] or ["it said nothing"]
             return {"missing": said.get("missing", last[0])}
         start = time.monotonic() + LEAD_SECONDS
         child.stdin.write(f"{start!r}\n")
         child.stdin.flush()
         break_and_heal(on, start)
-        answer, _ = child.communicate(timeout=PATIENCE_SECONDS)
+        answer, _ = child.communicate(timeout=CHILD_SECONDS)
         found: dict[str, Any] = json.loads(answer)
         return found
     finally:

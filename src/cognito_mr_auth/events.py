@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Any, dataclass_transform
 
 __all__ = [
-    "BudgetExhausted",
-    "EndpointParked",
+    "EndpointDisabled",
     "Event",
     "FetchFailed",
     "FetchSucceeded",
     "InsecureEmulator",
-    "KeyExposed",
+    "KeyCompromised",
     "KeyFileProblem",
     "KeyQuarantined",
     "KeysChanged",
     "KeysSkipped",
+    "RateLimitReached",
     "StateChanged",
 ]
 
@@ -102,7 +102,7 @@ class FetchFailed(Event):
     retry_in: float
 
 
-class EndpointParked(Event):
+class EndpointDisabled(Event):
     """The updated issuer answered 403 or 404: not enabled for this pool, asked again in an hour."""
 
     user_pool_id: str
@@ -134,7 +134,7 @@ class KeyQuarantined(Event):
     urls: tuple[str, ...]
 
 
-class KeyExposed(Event):
+class KeyCompromised(Event):
     """An endpoint served private members of keys: their public halves are unusable (`moduli` of them)."""
 
     user_pool_id: str
@@ -150,7 +150,7 @@ class StateChanged(Event):
     after: str
 
 
-class BudgetExhausted(Event):
+class RateLimitReached(Event):
     """Unknown `kid`s came faster than they may cause fetches; further ones are answered at once."""
 
     user_pool_id: str

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Self
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, windows
 from ._jwks.model import Key
-from ._jwks.schedule import FLIGHT_SECONDS, PATIENCE_SECONDS
+from ._jwks.schedule import CALLER_WAIT_SECONDS, REFRESH_SECONDS
 from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
 from ._jwt.compact import CompactJWS, HeaderCache, parse, verify_signature
-from ._remote import persistence as saved
+from ._remote import persistence
+from ._remote.dependencies import Dependencies
 from ._remote.fetch import JWKSFetcher
-from ._remote.remote_key_set import Dependencies, Patience, RemoteKeySet
+from ._remote.remote_key_set import RemoteKeySet, Timeout
 from ._remote.threads import FetchThreads
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
-from ._runtime.hooks import Hook, is_async, require_policy, require_sync, settle
-from ._runtime.run import run_async, run_sync, together
+from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
+from ._runtime.run import gather, run_async, run_sync
 from ._runtime.token_cache import TokenCache
 from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
@@ -50,17 +51,17 @@ def _system_clock() -> Instant:
     return time.time(), time.monotonic()
 
 
-class _Route:
+class _IssuerEntry:
     """Where an accepted `iss` leads."""
 
-    __slots__ = ("expected", "issuer", "pool", "store")
+    __slots__ = ("expected", "issuer", "key_set", "pool")
 
     def __init__(
-        self, issuer: Issuer, pool: UserPool, store: RemoteKeySet, expected: ClaimRequirements
+        self, issuer: Issuer, pool: UserPool, key_set: RemoteKeySet, expected: ClaimRequirements
     ) -> None:
         self.issuer = issuer
         self.pool = pool
-        self.store = store
+        self.key_set = key_set
         self.expected = expected
 
 
@@ -110,37 +111,37 @@ class Verifier:
         self._clock = clock or _system_clock
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
-        self._tell = EventDispatcher(on_event)
+        self._dispatch = EventDispatcher(on_event)
         self._fetcher = JWKSFetcher(transport, ssl_context)
-        self._crew = FetchThreads()
-        gear = Dependencies(
+        self._threads = FetchThreads()
+        dependencies = Dependencies(
             windows=windows(refresh_after, revalidate_after, max_stale),
             clock=self._clock,
             fetch=self._fetcher,
-            crew=self._crew,
-            emit=self._tell,
+            threads=self._threads,
+            emit=self._dispatch,
             region=os.environ.get("AWS_REGION"),
-            save=saved.save,
+            save=persistence.save,
         )
         self._cache_size = cache_size
-        self._headers = HeaderCache()
-        self._routes: dict[object, _Route] = {}
-        self._stores: dict[str, RemoteKeySet] = {}
+        self._header_cache = HeaderCache()
+        self._entries: dict[object, _IssuerEntry] = {}
+        self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
-            self._add(pool, gear, token_use, float(leeway))
-        self._verified: TokenCache[_Entry] = TokenCache(cache_size)
+            self._add(pool, dependencies, token_use, float(leeway))
+        self._token_cache: TokenCache[_Entry] = TokenCache(cache_size)
         track(self)
 
-    def _add(self, pool: UserPool, gear: Dependencies, token_use: str, leeway: float) -> None:
-        records, events = saved.load(pool)
+    def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
+        records, events = persistence.load(pool)
         if pool.insecure_emulator:
             events.append(InsecureEmulator(pool.user_pool_id))
-        store = RemoteKeySet(pool, gear, records)
-        self._stores[pool.user_pool_id] = store
+        key_set = RemoteKeySet(pool, dependencies, records)
+        self._key_sets[pool.user_pool_id] = key_set
         expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway)
         for url, issuer in pool.issuers.items():
-            self._routes[url] = _Route(issuer, pool, store, expected)
-        self._tell(events)
+            self._entries[url] = _IssuerEntry(issuer, pool, key_set, expected)
+        self._dispatch(events)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -156,7 +157,7 @@ class Verifier:
     # -- verification ---------------------------------------------------------------------------
 
     def verify(
-        self, token: str, *, require: Policy | None = None, timeout: Patience = PATIENCE_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: Timeout = CALLER_WAIT_SECONDS
     ) -> Principal:
         """The principal of a valid token.
 
@@ -179,7 +180,7 @@ class Verifier:
         return done if isinstance(done, Principal) else run_sync(done)
 
     async def averify(
-        self, token: str, *, require: Policy | None = None, timeout: Patience = PATIENCE_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: Timeout = CALLER_WAIT_SECONDS
     ) -> Principal:
         """Like `verify`, without blocking the loop; a cached token never yields."""
         if require is not None:
@@ -193,73 +194,78 @@ class Verifier:
             raise TypeError("revoked= is a coroutine function: call averify()")
         require_sync(require)
 
-    def _verification(self, token: object, require: Policy | None, timeout: Patience) -> Steps | Principal:
+    def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
         now = self._clock()
-        digest = self._verified.digest(token)
-        entry = self._verified.find(digest)
-        if entry is not None:
-            principal, key, store, span = entry
-            if store.key_now(key.kid, now) is key:
+        digest = self._token_cache.digest(token)
+        cached = self._token_cache.find(digest)
+        if cached is not None:
+            principal, key, key_set, span = cached
+            if key_set.key_now(key.kid, now) is key:
                 check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
                 return self._finish(principal, now, require)
-        jws = parse(token, self._headers)
-        route = self._route(jws)
-        found = route.store.key_now(jws.kid, now)
+        jws = parse(token, self._header_cache)
+        entry = self._entry_of(jws)
+        found = entry.key_set.key_now(jws.kid, now)
         if found is None:
-            return self._waiting(jws, route, digest, require, timeout)
-        return self._finish(self._accept(jws, route, found, digest, now), now, require)
+            return self._waiting(jws, entry, digest, require, timeout)
+        return self._finish(self._accept(jws, entry, found, digest, now), now, require)
 
     def _waiting(
-        self, jws: CompactJWS, route: _Route, digest: bytes | None, require: Policy | None, timeout: Patience
+        self,
+        jws: CompactJWS,
+        entry: _IssuerEntry,
+        digest: bytes | None,
+        require: Policy | None,
+        timeout: Timeout,
     ) -> Steps:
-        key = yield from route.store.resolve(jws.kid, self._plausible(jws, route), timeout)
+        key = yield from entry.key_set.resolve(jws.kid, self._plausible(jws, entry), timeout)
         now = self._clock()
-        done = self._finish(self._accept(jws, route, key, digest, now), now, require)
+        done = self._finish(self._accept(jws, entry, key, digest, now), now, require)
         if isinstance(done, Principal):
             return done
         return (yield from done)
 
-    def _plausible(self, jws: CompactJWS, route: _Route) -> Callable[[], bool]:
+    def _plausible(self, jws: CompactJWS, entry: _IssuerEntry) -> Callable[[], bool]:
         """Whether the token could pass if its key were known (R5), asked when that matters."""
 
         def plausible() -> bool:
             try:
-                check_claims(jws.payload, route.expected, self._clock()[0])
+                check_claims(jws.payload, entry.expected, self._clock()[0])
             except AuthError:
                 return False
             return True
 
         return plausible
 
-    def _route(self, jws: CompactJWS) -> _Route:
+    def _entry_of(self, jws: CompactJWS) -> _IssuerEntry:
         issuer = jws.payload.get("iss")
         # T1: exact look-up; a list or a number is nobody's issuer, and never hashed.
-        route = self._routes.get(issuer) if issuer.__class__ is str else None
-        if route is None:
+        entry = self._entries.get(issuer) if issuer.__class__ is str else None
+        if entry is None:
             raise IssuerUnknown(
                 hint="the token is from another user pool, or from a Region that is not listed "
                 "in replica_regions"
             )
-        return route
+        return entry
 
     def _accept(
-        self, jws: CompactJWS, route: _Route, key: Key, digest: bytes | None, now: Instant
+        self, jws: CompactJWS, entry: _IssuerEntry, key: Key, digest: bytes | None, now: Instant
     ) -> Principal:
         """Signature first, then the claims (O); remembers the token."""
         verify_signature(jws, key.public)
-        self._headers.keep(jws)
+        self._header_cache.keep(jws)
         payload = jws.payload
-        span = check_claims(payload, route.expected, now[0])
-        principal = principal_from_payload(payload, route.issuer, route.pool.user_pool_id)
+        span = check_claims(payload, entry.expected, now[0])
+        principal = principal_from_payload(payload, entry.issuer, entry.pool.user_pool_id)
         if digest is not None:
-            self._verified.keep(digest, (principal, key, route.store, span))
+            self._token_cache.keep(digest, (principal, key, entry.key_set, span))
         return principal
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
         if require is None and self._revoked is None:
             return principal
-        return settle(principal, now[0], self._revoked, require)
+        return authorize(principal, now[0], self._revoked, require)
 
     # -- for adapters ---------------------------------------------------------------------------
 
@@ -281,18 +287,18 @@ class Verifier:
         require_policy(require)
         if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
             raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
-        return settle(principal, self._clock()[0], None, require)
+        return authorize(principal, self._clock()[0], None, require)
 
     @property
     def issuers(self) -> tuple[str, ...]:
         """Every `iss` that is accepted, in the order of the pools."""
-        return tuple(str(url) for url in self._routes)
+        return tuple(str(url) for url in self._entries)
 
     def seconds_left(self, principal: Principal) -> float:
         """Seconds until the principal's token expires, on this verifier's clock; negative after."""
         return principal.expires_at - self._clock()[0]
 
-    def signing_key(self, token: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
+    def signing_key(self, token: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
         """The key that a token names, of the pool whose issuer it names. Verifies nothing.
 
         Raises:
@@ -300,28 +306,28 @@ class Verifier:
             KeysUnavailable: the keys cannot be had.
         """
         jws = parse(token)
-        route = self._route(jws)
+        entry = self._entry_of(jws)
 
         def plausible() -> bool:  # R5, but whose token it must be is for the caller to say
-            return in_time(jws.payload, route.expected.leeway, self._clock()[0])
+            return in_time(jws.payload, entry.expected.leeway, self._clock()[0])
 
-        return run_sync(route.store.resolve(jws.kid, plausible, timeout))
+        return run_sync(entry.key_set.resolve(jws.kid, plausible, timeout))
 
-    def signing_key_named(self, kid: str, *, timeout: float = PATIENCE_SECONDS) -> Key:
+    def signing_key_named(self, kid: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
         """The key of the only pool by its `kid`.
 
         Raises:
             ConfigurationError: with several pools, since a kid belongs to a pool (T2).
             KeyUnknown, KeysUnavailable: as `signing_key` does.
         """
-        if len(self._stores) > 1:
+        if len(self._key_sets) > 1:
             raise ConfigurationError("a kid names no key where there are several user pools")
-        [store] = self._stores.values()
-        return run_sync(store.resolve(kid, lambda: True, timeout))
+        [key_set] = self._key_sets.values()
+        return run_sync(key_set.resolve(kid, lambda: True, timeout))
 
     # -- life -----------------------------------------------------------------------------------
 
-    def warm(self, *, timeout: float = FLIGHT_SECONDS) -> None:
+    def warm(self, *, timeout: float = REFRESH_SECONDS) -> None:
         """Ask every endpoint for keys and wait for the answers, at most `timeout` seconds.
 
         Raises:
@@ -329,16 +335,16 @@ class Verifier:
         """
         run_sync(self._warming(timeout))
 
-    async def awarm(self, *, timeout: float = FLIGHT_SECONDS) -> None:
+    async def awarm(self, *, timeout: float = REFRESH_SECONDS) -> None:
         """Like `warm`, for asyncio."""
         await run_async(self._warming(timeout))
 
     def _warming(self, timeout: float) -> Generator[Any, Any, None]:
-        stores = list(self._stores.values())
+        key_sets = list(self._key_sets.values())
         failure: AuthError | None = None
-        for first in range(0, len(stores), WARM_TOGETHER):
-            batch = [each.warming(timeout) for each in stores[first : first + WARM_TOGETHER]]
-            failure = (yield from together(batch)) or failure
+        for first in range(0, len(key_sets), WARM_TOGETHER):
+            batch = [each.warming(timeout) for each in key_sets[first : first + WARM_TOGETHER]]
+            failure = (yield from gather(batch)) or failure
         if failure is not None:
             raise failure
 
@@ -349,17 +355,17 @@ class Verifier:
         "endpoints": [...]}}, "hook_failures": int}`; ages in seconds. Stale is never healthy.
         """
         now = self._clock()
-        pools = {pool_id: store.health(now) for pool_id, store in self._stores.items()}
+        pools = {pool_id: key_set.health(now) for pool_id, key_set in self._key_sets.items()}
         return {
             "healthy": all(pool["healthy"] for pool in pools.values()),
             "pools": pools,
-            "hook_failures": self._tell.failures,
+            "hook_failures": self._dispatch.failures,
         }
 
     def close(self) -> None:
         """Start no more fetches and hang up the running ones. Keys at hand go on verifying."""
-        for store in self._stores.values():
-            store.close()
+        for key_set in self._key_sets.values():
+            key_set.close()
         self._fetcher.close()
 
     def __enter__(self) -> Self:
@@ -369,15 +375,15 @@ class Verifier:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Verifier of {', '.join(self._stores)}>"
+        return f"<Verifier of {', '.join(self._key_sets)}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a Verifier holds locks and keys; build one in each process")
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
-        self._crew.forget()
-        self._fetcher.forget()
-        for store in self._stores.values():
-            store.forget()
-        self._verified = TokenCache(self._cache_size)
+        self._threads.reset_after_fork()
+        self._fetcher.reset_after_fork()
+        for key_set in self._key_sets.values():
+            key_set.reset_after_fork()
+        self._token_cache = TokenCache(self._cache_size)

@@ -58,7 +58,7 @@ def made(**changes: str | None) -> Verifier:
 )
 def test_what_the_variables_mean(changes: dict[str, str], attribute: str, value: object) -> None:
     """Each variable sets what its name says; lists are separated by commas."""
-    [route, *_] = made(**changes)._routes.values()
+    [route, *_] = made(**changes)._entries.values()
     assert getattr(route.pool, attribute) == value
 
 
@@ -67,14 +67,14 @@ def test_the_token_use(use: str) -> None:
     """Access tokens by default; the others are spelled out."""
     pool = FakeUserPool()
     verifier = made(TOKEN_USE=use)
-    assert {route.expected.token_use for route in verifier._routes.values()} == {use}
-    assert {route.expected.token_use for route in made()._routes.values()} == {"access"}
-    assert set(verifier._routes) == {pool.issuer("original"), pool.issuer("updated")}
+    assert {route.expected.token_use for route in verifier._entries.values()} == {use}
+    assert {route.expected.token_use for route in made()._entries.values()} == {"access"}
+    assert set(verifier._entries) == {pool.issuer("original"), pool.issuer("updated")}
 
 
 def test_the_issuers() -> None:
     """The kinds of issuer can be limited."""
-    kinds = [route.issuer.kind for route in made(ISSUERS="updated")._routes.values()]
+    kinds = [route.issuer.kind for route in made(ISSUERS="updated")._entries.values()]
     assert kinds == ["updated"]
 
 
@@ -224,7 +224,7 @@ def several(*members: object, **changes: str) -> Verifier:
 def test_what_the_members_mean(changes: dict[str, object], attribute: str, value: object) -> None:
     """Each member is the option of its name, of its own pool alone."""
     verifier = several(ONE, OTHER | changes)
-    pools = {route.pool.user_pool_id: route.pool for route in verifier._routes.values()}
+    pools = {route.pool.user_pool_id: route.pool for route in verifier._entries.values()}
     assert getattr(pools[OTHER_ID], attribute) == value
     assert getattr(pools[POOL_ID], attribute) != value or value in ((), None)
 
@@ -232,7 +232,7 @@ def test_what_the_members_mean(changes: dict[str, object], attribute: str, value
 def test_the_issuers_of_one_of_several() -> None:
     """The kinds of issuer are a pool's own, too."""
     verifier = several(ONE, OTHER | {"issuers": ["updated"]})
-    assert [f"{route.pool.user_pool_id} {route.issuer.kind}" for route in verifier._routes.values()] == [
+    assert [f"{route.pool.user_pool_id} {route.issuer.kind}" for route in verifier._entries.values()] == [
         f"{POOL_ID} updated",
         f"{POOL_ID} original",
         f"{OTHER_ID} updated",
@@ -242,9 +242,9 @@ def test_the_issuers_of_one_of_several() -> None:
 @pytest.mark.parametrize("use", ["access", "id", "any"])
 def test_the_token_use_of_several(use: str) -> None:
     """One variable says it for all of them."""
-    uses = {route.expected.token_use for route in several(ONE, OTHER, TOKEN_USE=use)._routes.values()}
+    uses = {route.expected.token_use for route in several(ONE, OTHER, TOKEN_USE=use)._entries.values()}
     assert uses == {use}
-    assert {route.expected.token_use for route in several(ONE)._routes.values()} == {"access"}
+    assert {route.expected.token_use for route in several(ONE)._entries.values()} == {"access"}
 
 
 def test_several_pools_keep_to_themselves() -> None:

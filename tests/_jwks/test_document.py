@@ -15,7 +15,7 @@ from cognito_mr_auth._jwks.document import (
     Document,
     read_document,
 )
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
 # Held, since the kit gives the material of a key that is gone to the next one.
@@ -187,7 +187,7 @@ def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
     """RFC 7517 9.2: private and symmetric members MUST NOT be exposed: their key is burnt (T5)."""
     document = read(jwk(**{name: value}), OTHER)
     assert list(document.keys) == ["other"]
-    assert document.exposed == {MODULUS}
+    assert document.compromised == {MODULUS}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_fir
     leak = jwk(d="AQAB", **change)
     document = read(*([leak, GOOD] if private_first else [GOOD, leak]), OTHER)
     assert list(document.keys) == ["other"]
-    assert document.exposed == {MODULUS}
+    assert document.compromised == {MODULUS}
     assert document.skipped == (("private-members", 1),)
 
 
@@ -220,7 +220,7 @@ def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_fir
 def test_a_leak_of_another_type_burns_the_public_half_too(kty: object) -> None:
     """Whoever finds `n` and `d` can sign, whatever their `kty` says."""
     document = read(jwk(d="AQAB", kty=kty), GOOD, OTHER)
-    assert (list(document.keys), document.exposed) == (["other"], {MODULUS})
+    assert (list(document.keys), document.compromised) == (["other"], {MODULUS})
     assert document.skipped == (("not-rsa", 1),)
 
 
@@ -261,7 +261,7 @@ def test_a_leak_without_a_modulus_exposes_nothing_known(n: object) -> None:
 )
 def test_an_unusable_document_is_a_failed_fetch(raw: bytes, reason: str) -> None:
     """HTML with status 200, garbage, giants: the fetch failed, for a reason in fixed words."""
-    with pytest.raises(FetchFailed) as caught:
+    with pytest.raises(FetchError) as caught:
         read_document(raw)
     assert (caught.value.reason, caught.value.status, caught.value.retry_after) == (
         reason,

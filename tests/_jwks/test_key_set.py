@@ -9,7 +9,7 @@ import pytest
 from support.rig import Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._jwks.model import Endpoint, FetchFailed, KeyFileEntry
+from cognito_mr_auth._jwks.model import Endpoint, FetchError, KeyFileEntry
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -24,9 +24,9 @@ BOTH = {FAKE.access_key.kid, FAKE.id_key.kid}
 def hear(rig: Rig, endpoint: Endpoint, raw: bytes, *, age: float = 0.0) -> tuple[bool, list[Any]]:
     """An answer to a request begun `age` seconds ago."""
     now, told = rig.clock(), []
-    document = rig.held.read(raw, local=False)
+    document = rig.key_set.read(raw, local=False)
     begun = (now[0] - age, now[1] - age)
-    return rig.held.heard(endpoint, begun, raw, document, 0.1, now, told), told
+    return rig.key_set.store_response(endpoint, begun, raw, document, 0.1, now, told), told
 
 
 def kinds(told: list[Any]) -> list[str]:
@@ -35,7 +35,7 @@ def kinds(told: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("record", "state"),
+    ("entry", "state"),
     [
         pytest.param(KeyFileEntry(URL, WALL - 5, RAW), "fresh", id="young"),
         pytest.param(KeyFileEntry(URL, WALL - 7200, RAW), "stale", id="two hours"),
@@ -47,22 +47,24 @@ def kinds(told: list[Any]) -> list[str]:
         pytest.param(KeyFileEntry(URL, WALL, b'{"keys":[]}'), "empty", id="no key"),
     ],
 )
-def test_records_of_a_key_file(record: KeyFileEntry, state: str) -> None:
+def test_records_of_a_key_file(entry: KeyFileEntry, state: str) -> None:
     """P: words of this pool's endpoints that are not too old; they pass the filters of a fetch."""
-    rig = Rig(fake=FAKE, records=[record])
-    assert rig.held.state == state
-    assert rig.held.records() == ([record] if state != "empty" else [])
+    rig = Rig(fake=FAKE, entries=[entry])
+    assert rig.key_set.state == state
+    assert rig.key_set.entries() == ([entry] if state != "empty" else [])
 
 
 def test_a_seed_yields_to_a_word_of_the_file() -> None:
     """P: the seed is used only where no word is usable, and is never saved."""
     other = FakeUserPool().jwks()
-    assert set(Rig(fake=FAKE, jwks=other, records=[KeyFileEntry(URL, WALL, RAW)]).held.snapshot.keys) == BOTH
+    assert (
+        set(Rig(fake=FAKE, jwks=other, entries=[KeyFileEntry(URL, WALL, RAW)]).key_set.snapshot.keys) == BOTH
+    )
     seeded = Rig(fake=FAKE, jwks=other)
-    assert seeded.held.state == "stale"
-    assert seeded.held.records() == []
+    assert seeded.key_set.state == "stale"
+    assert seeded.key_set.entries() == []
     _, told = hear(seeded, seeded.updated, RAW)
-    assert set(seeded.held.snapshot.keys) == BOTH
+    assert set(seeded.key_set.snapshot.keys) == BOTH
     assert kinds(told) == ["FetchSucceeded", "KeysChanged", "StateChanged"]
 
 
@@ -84,8 +86,8 @@ def test_an_answer_tells_what_it_skipped() -> None:
     """K4: members left out are counted and told."""
     rig = Rig(fake=FAKE)
     raw = json.dumps({"keys": [*FAKE.jwks()["keys"], {"kty": "EC"}]}).encode()
-    heard, told = hear(rig, rig.updated, raw)
-    assert heard
+    store_response, told = hear(rig, rig.updated, raw)
+    assert store_response
     assert kinds(told) == ["KeysSkipped", "FetchSucceeded", "KeysChanged", "StateChanged"]
     assert told[1].skipped == 1
     assert (told[3].before, told[3].after) == ("empty", "fresh")
@@ -95,33 +97,33 @@ def test_an_older_answer_never_replaces_a_newer() -> None:
     """K4: by the start of the request."""
     rig = Rig(fake=FAKE)
     hear(rig, rig.updated, RAW)
-    heard, told = hear(rig, rig.updated, json.dumps(FakeUserPool().jwks()).encode(), age=1)
-    assert heard
+    store_response, told = hear(rig, rig.updated, json.dumps(FakeUserPool().jwks()).encode(), age=1)
+    assert store_response
     assert kinds(told) == ["FetchSucceeded"]
-    assert set(rig.held.snapshot.keys) == BOTH
+    assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_no_key_is_no_word() -> None:
     """K4: a document with no usable key takes nothing away."""
     rig = Rig(fake=FAKE)
     hear(rig, rig.updated, RAW)
-    heard, told = hear(rig, rig.updated, b'{"keys":[]}')
-    assert not heard
+    store_response, told = hear(rig, rig.updated, b'{"keys":[]}')
+    assert not store_response
     assert told == []
-    assert set(rig.held.snapshot.keys) == BOTH
+    assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_exposed_keys_are_unusable_while_an_endpoint_says_so() -> None:
     """T5: whichever endpoint serves the private members, the public halves are burnt."""
     rig = Rig(fake=FAKE)
     hear(rig, rig.updated, RAW)
-    heard, told = hear(rig, rig.held.endpoints[1], EXPOSING)
-    assert not heard
-    assert kinds(told) == ["KeysSkipped", "KeyExposed", "KeysChanged"]
+    store_response, told = hear(rig, rig.key_set.endpoints[1], EXPOSING)
+    assert not store_response
+    assert kinds(told) == ["KeysSkipped", "KeyCompromised", "KeysChanged"]
     assert told[1].moduli == 2
-    assert not rig.held.snapshot.keys
-    hear(rig, rig.held.endpoints[1], RAW)
-    assert set(rig.held.snapshot.keys) == BOTH
+    assert not rig.key_set.snapshot.keys
+    hear(rig, rig.key_set.endpoints[1], RAW)
+    assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> None:
@@ -131,37 +133,37 @@ def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> 
     for _ in range(25):
         rig.later(3600)
         hear(rig, rig.updated, EXPOSING)
-    hear(rig, rig.held.endpoints[1], RAW)
-    assert not rig.held.snapshot.keys
+    hear(rig, rig.key_set.endpoints[1], RAW)
+    assert not rig.key_set.snapshot.keys
 
 
 def test_a_pool_that_only_heard_of_exposed_keys_is_empty() -> None:
     """Contract: "empty" never had keys; a warning is none."""
     rig = Rig(fake=FAKE)
     hear(rig, rig.updated, EXPOSING)
-    assert rig.held.state == "empty"
-    assert rig.held.records() == []
+    assert rig.key_set.state == "empty"
+    assert rig.key_set.entries() == []
 
 
 def test_time_alone_changes_the_set() -> None:
-    """K1: a word older than `max_stale` no longer stands, and `lapse` tells."""
+    """K1: a word older than `max_stale` no longer stands, and `expire` tells."""
     rig = Rig(fake=FAKE)
     hear(rig, rig.updated, RAW)
     told: list[Any] = []
     rig.later(100)
-    rig.held.lapse(rig.clock(), told)
+    rig.key_set.expire(rig.clock(), told)
     assert told == []
     rig.later(86400)
-    rig.held.lapse(rig.clock(), told)
+    rig.key_set.expire(rig.clock(), told)
     assert kinds(told) == ["KeysChanged", "StateChanged"]
     assert set(told[0].removed) == BOTH
-    assert not rig.held.usable(rig.clock())
+    assert not rig.key_set.usable(rig.clock())
 
 
 def fail(rig: Rig, endpoint: Endpoint, **options: Any) -> tuple[bool, list[Any]]:
     """A failure of that endpoint, and what it told."""
     told: list[Any] = []
-    counted = rig.held.failed(endpoint, FetchFailed("status", **options), 0.1, rig.clock(), told)
+    counted = rig.key_set.record_failure(endpoint, FetchError("status", **options), 0.1, rig.clock(), told)
     return counted, told
 
 
@@ -174,39 +176,39 @@ def test_failures_back_off_and_a_success_clears_them() -> None:
         assert counted
         rest.append(told[0].retry_in)
     assert rest == [1.5, 3.0, 6.0]
-    assert rig.held.states[URL].last_error == "status 500"
+    assert rig.key_set.states[URL].last_error == "status 500"
     hear(rig, rig.updated, RAW)
-    assert rig.held.states[URL].failures == 0
+    assert rig.key_set.states[URL].failures == 0
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize(
-    ("index", "word_age", "parked"),
+    ("index", "word_age", "disabled"),
     [(0, None, True), (0, 10, False), (0, 86400, True), (1, None, False)],
     ids=["never spoke", "has a word", "its word is too old", "the original"],
 )
-def test_parking(status: int, index: int, word_age: float | None, parked: bool) -> None:
+def test_parking(status: int, index: int, word_age: float | None, disabled: bool) -> None:
     """K5: 403 or 404 of the updated URL, while it holds no word, is "not enabled" for an hour."""
     rig = Rig(fake=FAKE)
-    endpoint = rig.held.endpoints[index]
+    endpoint = rig.key_set.endpoints[index]
     if word_age is not None:
         hear(rig, endpoint, RAW)
         rig.later(word_age)
     counted, told = fail(rig, endpoint, status=status)
-    assert counted is not parked
-    assert kinds(told) == ["EndpointParked" if parked else "FetchFailed"]
-    health = rig.held.health(rig.clock())["endpoints"][index]
-    assert health["parked"] is parked
-    assert health["retry_in"] == (3600 if parked else 1.5)
-    assert health["failures"] == (0 if parked else 1)
+    assert counted is not disabled
+    assert kinds(told) == ["EndpointDisabled" if disabled else "FetchFailed"]
+    health = rig.key_set.health(rig.clock())["endpoints"][index]
+    assert health["disabled"] is disabled
+    assert health["retry_in"] == (3600 if disabled else 1.5)
+    assert health["failures"] == (0 if disabled else 1)
 
 
 def test_the_hint_of_an_outage() -> None:
     """E: the error says what each endpoint did, or which setting to look at."""
     rig = Rig(fake=FAKE)
     fail(rig, rig.updated, status=403)
-    fail(rig, rig.held.endpoints[1], retry_after=30)
-    error = rig.held.unavailable(rig.clock())
+    fail(rig, rig.key_set.endpoints[1], retry_after=30)
+    error = rig.key_set.unavailable(rig.clock())
     assert error.hint is not None
     assert "updated issuer in us-west-2: not enabled" in error.hint
     assert "original issuer in us-west-2: status" in error.hint
@@ -215,27 +217,27 @@ def test_the_hint_of_an_outage() -> None:
     issuer = URL.removesuffix("/.well-known/jwks.json")
     alone = Rig(fake=FAKE, jwks_urls={issuer: URL})
     fail(alone, alone.updated, status=403)
-    assert "IssuerConfiguration" in (alone.held.unavailable(alone.clock()).hint or "")
+    assert "IssuerConfiguration" in (alone.key_set.unavailable(alone.clock()).hint or "")
     offline = Rig(fake=FAKE, key_file="keys.json", offline=True)
-    assert "offline" in (offline.held.unavailable(offline.clock()).hint or "")
+    assert "offline" in (offline.key_set.unavailable(offline.clock()).hint or "")
 
 
 def test_health_is_honest_and_json_able() -> None:
     """Stale is never reported as healthy."""
     rig = Rig(fake=FAKE)
-    assert rig.held.health(rig.clock())["state"] == "empty"
+    assert rig.key_set.health(rig.clock())["state"] == "empty"
     hear(rig, rig.updated, RAW, age=2)
     seen = []
     for _ in range(4):
-        health = json.loads(json.dumps(rig.held.health(rig.clock())))
+        health = json.loads(json.dumps(rig.key_set.health(rig.clock())))
         seen.append((health["state"], health["healthy"], health["age"]))
         rig.later(1800 if len(seen) < 3 else 86400)
     assert seen[:3] == [("fresh", True, 2.0), ("aged", True, 1802.0), ("stale", False, 3602.0)]
-    health = rig.held.health(rig.clock())
+    health = rig.key_set.health(rig.clock())
     assert (health["state"], health["keys"], health["quarantined"]) == ("expired", 2, 0)
     assert health["endpoints"][1]["age"] is None
     assert health["endpoints"][0]["url"] == URL
-    assert rig.told(events.StateChanged) == []
+    assert rig.events_of(events.StateChanged) == []
 
 
 @pytest.mark.parametrize("ahead", [0.5, 59.0])
@@ -243,8 +245,8 @@ def test_a_file_of_a_clock_a_little_ahead_stands_against_nothing(ahead: float) -
     """K4, P: what an endpoint says now is newer than a file of the past, whatever time that file names."""
     first = Rig()
     wall = first.clock.wall + ahead
-    records = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool.endpoints]
-    rig = Rig(fake=first.fake, records=records)
+    entries = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool.endpoints]
+    rig = Rig(fake=first.fake, entries=entries)
     rig.fake.rotate()
     caller = rig.call(rig.kid)
     rig.land("updated")

@@ -32,14 +32,14 @@ def ago(seconds: float) -> Instant:
     return (NOW[0] - seconds, NOW[1] - seconds)
 
 
-def word(url: str, age: float, held: Any = None, **more: Any) -> StoredResponse:
+def response(url: str, age: float, held: Any = None, **more: Any) -> StoredResponse:
     """What an endpoint said that long ago."""
     return StoredResponse(url, ago(age), keys() if held is None else held, b"", **more)
 
 
-def union(*words: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
+def union(*responses: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
     """The snapshot of these words, the same in whatever order they come."""
-    snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (words, words[::-1])]
+    snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (responses, responses[::-1])]
     assert snapshots[0] == snapshots[1]
     return snapshots[0]
 
@@ -49,16 +49,16 @@ def test_no_word_no_key() -> None:
     snapshot = union()
     assert (dict(snapshot.keys), dict(snapshot.quarantined)) == ({}, {})
     assert snapshot.begun is None
-    assert snapshot.calm_for < 0
-    assert snapshot.recheck_in == math.inf
+    assert snapshot.safe_for < 0
+    assert snapshot.rebuild_in == math.inf
 
 
 def test_the_keys_are_the_union_of_the_standing_words() -> None:
     """A lagging replica takes no new key away, a lost Region no old one (K1, K2)."""
-    snapshot = union(word("lagging", 10, keys(old=A)), word("primary", 20, keys(old=A, new=B)))
+    snapshot = union(response("lagging", 10, keys(old=A)), response("primary", 20, keys(old=A, new=B)))
     assert set(snapshot.keys) == {"old", "new"}
     assert snapshot.begun == ago(10)
-    assert (snapshot.calm_for, snapshot.recheck_in) == (890.0, 86380.0)
+    assert (snapshot.safe_for, snapshot.rebuild_in) == (890.0, 86380.0)
     assert (snapshot.made, snapshot.fresh_for) == (NOW, 900.0)
 
 
@@ -74,7 +74,7 @@ def test_the_keys_are_the_union_of_the_standing_words() -> None:
 )
 def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
     """A word older than `max_stale` gives no key."""
-    snapshot = union(word("gone", age, keys(a=A)))
+    snapshot = union(response("gone", age, keys(a=A)))
     assert list(snapshot.keys) == ["a"] * stands
     assert snapshot.begun == (ago(age) if stands else None)
 
@@ -88,9 +88,9 @@ def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
 
 def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
     """A word that only exposes keys does not make the set young."""
-    snapshot = union(word("leak", 5, exposed=frozenset({1})), word("url", 700, keys(a=A)))
+    snapshot = union(response("leak", 5, compromised=frozenset({1})), response("url", 700, keys(a=A)))
     assert snapshot.begun == ago(700)
-    assert snapshot.calm_for == 200.0
+    assert snapshot.safe_for == 200.0
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_young_words_that_contradict_quarantine_the_kid(
     ages: tuple[float, float], kept: Key | None, quarantined: tuple[str, ...]
 ) -> None:
     """Two young words with different keys: neither; an older one loses to the newer (K3)."""
-    words = [
-        word("first", ages[0], keys(kid=A, one=A)),
-        word("second", ages[1], keys(kid=B, two=B)),
+    responses = [
+        response("first", ages[0], keys(kid=A, one=A)),
+        response("second", ages[1], keys(kid=B, two=B)),
     ]
-    snapshot = assemble(words, NOW, WINDOWS, 900.0)
+    snapshot = assemble(responses, NOW, WINDOWS, 900.0)
     found = snapshot.keys.get("kid")
     assert (found and found.material) == (kept and kept.material)
     assert snapshot.quarantined.get("kid", ()) == quarantined
@@ -122,59 +122,59 @@ def test_young_words_that_contradict_quarantine_the_kid(
 def test_all_endpoints_that_contradict_are_named() -> None:
     """Who agrees with the newest word is not named; the quarantine ends when the oldest ages."""
     snapshot = union(
-        word("newest", 10, keys(kid=A)),
-        word("agrees", 20, keys(kid=A)),
-        word("differs", 100, keys(kid=B)),
-        word("differs-too", 1000, keys(kid=B)),
-        word("too-old", 4000, keys(kid=B)),
+        response("newest", 10, keys(kid=A)),
+        response("agrees", 20, keys(kid=A)),
+        response("differs", 100, keys(kid=B)),
+        response("differs-too", 1000, keys(kid=B)),
+        response("too-old", 4000, keys(kid=B)),
     )
     assert dict(snapshot.quarantined) == {"kid": ("newest", "differs", "differs-too")}
-    assert snapshot.recheck_in == 2600.0
+    assert snapshot.rebuild_in == 2600.0
     assert not snapshot.keys
 
 
 def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
     """Two keys under one kid in one young document: 503 for it, whatever another word says."""
-    torn = word("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
-    snapshot = union(torn, word("url", 20, keys(kid=A)))
+    torn = response("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
+    snapshot = union(torn, response("url", 20, keys(kid=A)))
     assert dict(snapshot.quarantined) == {"kid": ("torn",)}
     assert list(snapshot.keys) == ["fine"]
-    assert snapshot.recheck_in == 3590.0
+    assert snapshot.rebuild_in == 3590.0
     old = torn._replace(begun=ago(3600))
-    assert set(union(old, word("url", 20, keys(kid=A))).keys) == {"fine", "kid"}
+    assert set(union(old, response("url", 20, keys(kid=A))).keys) == {"fine", "kid"}
 
 
 def test_exposed_keys_are_unusable_from_every_word() -> None:
     """A leak at one endpoint burns the key at all of them while that word stands (T5)."""
-    leak = word("leak", 4000, keys(b=B), exposed=frozenset({A.material[0]}))
-    fine = word("url", 10, keys(a=A, alias=A, b=B))
+    leak = response("leak", 4000, keys(b=B), compromised=frozenset({A.material[0]}))
+    fine = response("url", 10, keys(a=A, alias=A, b=B))
     assert list(union(leak, fine).keys) == ["b"]
     assert set(union(leak._replace(begun=ago(86400)), fine).keys) == {"a", "alias", "b"}
 
 
 def test_a_burnt_key_contradicts_nobody() -> None:
     """What is unusable anyway quarantines no kid."""
-    leak = word("leak", 10, exposed=frozenset({A.material[0]}))
-    snapshot = union(leak, word("one", 20, keys(kid=A)), word("two", 30, keys(kid=B)))
+    leak = response("leak", 10, compromised=frozenset({A.material[0]}))
+    snapshot = union(leak, response("one", 20, keys(kid=A)), response("two", 30, keys(kid=B)))
     assert snapshot.keys["kid"].material == B.material
     assert not snapshot.quarantined
 
 
 def test_an_offline_seed_never_ages() -> None:
     """With `offline=True` the seed stands for ever and needs no decision."""
-    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True))
+    snapshot = union(response("jwks", 1e9, keys(a=A), never_expires=True))
     assert list(snapshot.keys) == ["a"]
-    assert (snapshot.calm_for, snapshot.recheck_in) == (math.inf, math.inf)
+    assert (snapshot.safe_for, snapshot.rebuild_in) == (math.inf, math.inf)
     assert snapshot.fresh_for == math.inf
 
 
 def test_a_key_file_beside_an_offline_seed_is_judged_by_its_age() -> None:
     """Words that age still change the set when they go."""
-    snapshot = union(word("jwks", 1e9, keys(a=A), ageless=True), word("file", 80000, keys(b=B)))
+    snapshot = union(response("jwks", 1e9, keys(a=A), never_expires=True), response("file", 80000, keys(b=B)))
     assert set(snapshot.keys) == {"a", "b"}
-    assert (snapshot.calm_for, snapshot.recheck_in) == (6400.0, 6400.0)
+    assert (snapshot.safe_for, snapshot.rebuild_in) == (6400.0, 6400.0)
 
 
 def test_a_set_past_its_refresh_needs_a_decision() -> None:
-    """`calm_for` is negative once the drawn refresh interval has passed."""
-    assert union(word("url", 1000, keys(a=A)), fresh_for=950.0).calm_for == -50.0
+    """`safe_for` is negative once the drawn refresh interval has passed."""
+    assert union(response("url", 1000, keys(a=A)), fresh_for=950.0).safe_for == -50.0

@@ -8,40 +8,48 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth._jwks.model import Endpoint
-from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, MAX_WANTED, PENDING, Attempt, Refresh
+from cognito_mr_auth._jwks.refresh import (
+    ANSWERED,
+    DROPPED,
+    FAILED,
+    MAX_WANTED_KIDS,
+    PENDING,
+    Attempt,
+    Refresh,
+)
 
 QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab"]
 
 
-def flight(*, everywhere: bool = False, spare: bool = False) -> Refresh:
+def refresh(*, ask_all: bool = False, last_resort: bool = False) -> Refresh:
     """A flight for the kid "k", born at 10 by pace and at (100, 100) by the clock."""
     made = Refresh(
-        list(QUEUE[:1] if spare else QUEUE),
-        QUEUE[1:] if spare else [],
-        born=10.0,
+        list(QUEUE[:1] if last_resort else QUEUE),
+        QUEUE[1:] if last_resort else [],
+        began_monotonic=10.0,
         begun=(100.0, 100.0),
-        everywhere=everywhere,
+        ask_all=ask_all,
         background=False,
         limit=5.0,
         hedge=0.2,
-        new_round=Future,
+        new_progress=Future,
     )
-    made.want("k")
+    made.add_wanted("k")
     return made
 
 
-def ask(made: Refresh, pace: float = 10.0) -> Attempt:
+def attempt(made: Refresh, monotonic: float = 10.0) -> Attempt:
     """The first of the queue is asked."""
-    one = Attempt(made.queue[0], (100.0, 100.0), len(made.asks) + 1, made)
-    made.launched(one, pace)
+    one = Attempt(made.queue[0], (100.0, 100.0), len(made.attempts) + 1, made)
+    made.note_start(one, monotonic)
     return one
 
 
 def test_one_after_the_other() -> None:
     """R2: the first at once, the next after the hedge."""
-    made = flight()
+    made = refresh()
     assert made.next(10.0, {}) is QUEUE[0]
-    ask(made)
+    attempt(made)
     assert made.next(10.1, {}) is None
     assert made.next(10.25, {}) is QUEUE[1]
 
@@ -49,15 +57,15 @@ def test_one_after_the_other() -> None:
 @pytest.mark.parametrize(("state", "keys", "more"), [(FAILED, {}, True), (ANSWERED, {"k": 1}, False)])
 def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool) -> None:
     """R2: on with the queue after a failure or a miss; the wanted key ends the flight."""
-    made = flight()
-    ask(made).state = state
+    made = refresh()
+    attempt(made).state = state
     assert (made.next(10.0, keys) is not None) is more
-    assert made.settled(keys) is not more
+    assert made.done(keys) is not more
     assert made.answers == (state == ANSWERED)
 
 
 @pytest.mark.parametrize(
-    ("state", "pace", "more"),
+    ("state", "monotonic", "more"),
     [
         pytest.param(FAILED, 10.0, True, id="the awake one fails"),
         pytest.param(PENDING, 10.25, True, id="the awake one is silent"),
@@ -65,36 +73,36 @@ def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool)
         pytest.param(ANSWERED, 10.25, False, id="the awake one lacks the key"),
     ],
 )
-def test_the_spare_is_asked_while_nobody_answers(state: str, pace: float, more: bool) -> None:
+def test_the_spare_is_asked_while_nobody_answers(state: str, monotonic: float, more: bool) -> None:
     """R6: a resting endpoint is asked too, but not for a forged kid where another one has answered."""
-    made = flight(spare=True)
-    ask(made).state = state
-    assert (made.next(pace, {}) is QUEUE[1]) is more
-    assert made.settled({}) is (state == ANSWERED)
+    made = refresh(last_resort=True)
+    attempt(made).state = state
+    assert (made.next(monotonic, {}) is QUEUE[1]) is more
+    assert made.done({}) is (state == ANSWERED)
 
 
 def test_everywhere() -> None:
     """R2: all at once, wanted or not; settled when none is out."""
-    made = flight(everywhere=True)
-    first, second = ask(made), ask(made)
+    made = refresh(ask_all=True)
+    first, second = attempt(made), attempt(made)
     first.state = ANSWERED
-    assert not made.settled({"k": 1})
+    assert not made.done({"k": 1})
     assert made.pending == 1
-    second.state = CUT
-    assert made.settled({"k": 1})
-    assert made.cut
+    second.state = DROPPED
+    assert made.done({"k": 1})
+    assert made.dropped
     assert made.next(99.0, {}) is None
 
 
 def test_a_flight_that_is_over_asks_nobody() -> None:
     """K4: nothing is begun after the end."""
-    made = flight()
+    made = refresh()
     made.over = True
     assert made.next(99.0, {}) is None
 
 
 @pytest.mark.parametrize(
-    ("now", "pace", "late"),
+    ("now", "monotonic", "overdue"),
     [
         ((100.0, 100.0), 14.9, False),
         ((100.0, 100.0), 15.0, True),
@@ -102,22 +110,22 @@ def test_a_flight_that_is_over_asks_nobody() -> None:
         ((0.0, 105.0), 10.0, True),
     ],
 )
-def test_late(now: tuple[float, float], pace: float, late: bool) -> None:
+def test_late(now: tuple[float, float], monotonic: float, overdue: bool) -> None:
     """R7: the deadline passes by whichever clock saw it pass."""
-    assert flight().late(now, pace) is late
+    assert refresh().overdue(now, monotonic) is overdue
 
 
 def test_wanted_is_bounded() -> None:
     """A crowd of forged kids costs no memory."""
-    made = flight()
-    for number in range(2 * MAX_WANTED):
-        made.want(str(number))
-    assert len(made.wanted) == MAX_WANTED
+    made = refresh()
+    for number in range(2 * MAX_WANTED_KIDS):
+        made.add_wanted(str(number))
+    assert len(made.wanted_kids) == MAX_WANTED_KIDS
 
 
 def test_a_turn() -> None:
     """R3: each happening ends one round and begins the next."""
-    made = flight()
-    first = made.round
-    assert made.turn() is first
-    assert made.round is not first
+    made = refresh()
+    first = made.progress
+    assert made.notify() is first
+    assert made.progress is not first

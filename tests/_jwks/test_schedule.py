@@ -10,7 +10,7 @@ from support.rig import WINDOWS
 from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.model import NO_KEYS, Endpoint, Snapshot
-from cognito_mr_auth._jwks.schedule import Budget, EndpointState
+from cognito_mr_auth._jwks.schedule import EndpointState, RateLimit
 
 NOW: Instant = (10_000.0, 500.0)
 UPDATED = Endpoint("u", "updated", "us-west-2", loopback=False)
@@ -27,28 +27,28 @@ def snapshot(age: float | None, fresh_for: float = 900.0) -> Snapshot:
 
 
 @pytest.mark.parametrize(
-    ("age", "confirmed", "known", "unknown"),
+    ("age", "stale_if_error", "known", "unknown"),
     [
-        ("fresh", False, "serve", "seek"),
-        ("fresh", True, "serve", "seek"),
-        ("aged", False, "serve-and-ask", "seek"),
-        ("aged", True, "serve-and-ask", "seek"),
-        ("stale", False, "confirm", "seek"),
-        ("stale", True, "serve-and-ask", "seek"),
-        ("expired", False, "wait", "wait"),
-        ("expired", True, "wait", "wait"),
-        ("empty", False, "wait", "wait"),
-        ("empty", True, "wait", "wait"),
+        ("fresh", False, "serve", "fetch-unknown"),
+        ("fresh", True, "serve", "fetch-unknown"),
+        ("aged", False, "serve-and-refresh", "fetch-unknown"),
+        ("aged", True, "serve-and-refresh", "fetch-unknown"),
+        ("stale", False, "revalidate", "fetch-unknown"),
+        ("stale", True, "serve-and-refresh", "fetch-unknown"),
+        ("expired", False, "fetch", "fetch"),
+        ("expired", True, "fetch", "fetch"),
+        ("empty", False, "fetch", "fetch"),
+        ("empty", True, "fetch", "fetch"),
     ],
 )
-def test_the_table(age: str, confirmed: bool, known: str, unknown: str) -> None:
+def test_the_table(age: str, stale_if_error: bool, known: str, unknown: str) -> None:
     """DESIGN R, row by row."""
-    assert rules.decide(age, known=True, confirmed=confirmed) == known
-    assert rules.decide(age, known=False, confirmed=confirmed) == unknown
+    assert rules.decide(age, known=True, stale_if_error=stale_if_error) == known
+    assert rules.decide(age, known=False, stale_if_error=stale_if_error) == unknown
 
 
 @pytest.mark.parametrize(
-    ("age", "fresh_for", "ever", "expected"),
+    ("age", "fresh_for", "had_keys", "expected"),
     [
         (None, 900.0, False, "empty"),
         (None, 900.0, True, "expired"),
@@ -63,21 +63,21 @@ def test_the_table(age: str, confirmed: bool, known: str, unknown: str) -> None:
         (-100.0, 900.0, True, "fresh"),
     ],
 )
-def test_phases(age: float | None, fresh_for: float, ever: bool, expected: str) -> None:
+def test_phases(age: float | None, fresh_for: float, had_keys: bool, expected: str) -> None:
     """Each limit belongs to the older phase; the seed of an offline pool never ages."""
-    assert rules.phase(snapshot(age, fresh_for), NOW, WINDOWS, ever=ever) == expected
+    assert rules.state_of(snapshot(age, fresh_for), NOW, WINDOWS, had_keys=had_keys) == expected
 
 
-@pytest.mark.parametrize(("dice", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
-def test_drawn(dice: float, expected: float) -> None:
+@pytest.mark.parametrize(("rng", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
+def test_drawn(rng: float, expected: float) -> None:
     """R: the refresh age is drawn within 10 %."""
-    assert rules.drawn(900.0, dice) == pytest.approx(expected)
+    assert rules.jittered(900.0, rng) == pytest.approx(expected)
 
 
 @given(steps=st.lists(st.floats(0, 30), max_size=80), width=st.integers(1, 80))
 def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
     """R4: "at most 2 + T/5 unknown-kid flights in any T seconds"."""
-    budget, now, taken = Budget(2.0, (0.0, 0.0)), 0.0, []
+    budget, now, taken = RateLimit(2.0, (0.0, 0.0)), 0.0, []
     for step in steps:
         now += step
         left = budget.take((now, now))
@@ -90,7 +90,7 @@ def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
 
 def test_the_budget_refills() -> None:
     """R4, R7: two at once, one more after 5 s by whichever clock saw them pass."""
-    budget = Budget(2.0, NOW).take(NOW)
+    budget = RateLimit(2.0, NOW).take(NOW)
     assert budget is not None
     budget = budget.take(NOW)
     assert budget is not None
@@ -100,7 +100,7 @@ def test_the_budget_refills() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "dice", "asked_for", "expected"),
+    ("failures", "rng", "asked_for", "expected"),
     [
         (1, 0.0, None, 1.0),
         (1, 1.0, None, 2.0),
@@ -113,9 +113,9 @@ def test_the_budget_refills() -> None:
         (1, 1.0, 0.0, 2.0),
     ],
 )
-def test_back_off(failures: int, dice: float, asked_for: float | None, expected: float) -> None:
+def test_back_off(failures: int, rng: float, asked_for: float | None, expected: float) -> None:
     """R6: uniform(1/2, 1) x min(60, 2^n) s; Retry-After honoured up to 60 s."""
-    assert rules.back_off(failures, dice, asked_for) == expected
+    assert rules.back_off(failures, rng, asked_for) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_back_off(failures: int, dice: float, asked_for: float | None, expected:
 def test_resting(rest: float, passed: float, urgent: bool, expected: float) -> None:
     """R6: capped at 2 s while the pool has no usable key."""
     state = EndpointState(1, (NOW[0] - passed, NOW[1] - passed), rest)
-    assert rules.resting(state, NOW, urgent=urgent) == expected
+    assert rules.cooldown_left(state, NOW, urgent=urgent) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,41 +154,43 @@ def test_order(region: str | None, expected: str) -> None:
     assert "".join(each.url for each in rules.order((REPLICA, ORIGINAL, UPDATED), region)) == expected
 
 
-def rests(seconds: float, passed: float = 0.0, *, parked: bool = False) -> EndpointState:
+def rests(seconds: float, passed: float = 0.0, *, disabled: bool = False) -> EndpointState:
     """An endpoint that has been left alone for `passed` of `seconds`."""
-    return EndpointState(1, (NOW[0] - passed, NOW[1] - passed), seconds, parked)
+    return EndpointState(1, (NOW[0] - passed, NOW[1] - passed), seconds, disabled)
 
 
-FRESHLY_PARKED, PARKED = rests(3600, 1, parked=True), rests(3600, 3, parked=True)
+FRESHLY_PARKED, DISABLED = rests(3600, 1, disabled=True), rests(3600, 3, disabled=True)
 
 
 @pytest.mark.parametrize(
-    ("states", "urgent", "seek", "everywhere", "expected"),
+    ("states", "urgent", "unknown_kid", "ask_all", "expected"),
     [
         pytest.param((WELL, WELL, WELL), False, False, False, "uor", id="all well"),
         pytest.param((WELL, rests(30), WELL), False, False, False, "ur", id="one rests"),
         pytest.param((rests(30), rests(20), rests(9)), False, False, False, "", id="all rest"),
         pytest.param((rests(30), rests(20), rests(9)), False, True, False, "r", id="R6: the first to wake"),
         pytest.param((rests(30, 3), rests(20), rests(9)), True, False, False, "u", id="urgent: 2 s"),
-        pytest.param((PARKED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
+        pytest.param((DISABLED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
         pytest.param((FRESHLY_PARKED, WELL, WELL), False, False, False, "or", id="just parked"),
-        pytest.param((rests(3600, 3600, parked=True), WELL, WELL), False, False, False, "uor", id="an hour"),
-        pytest.param((PARKED, WELL, WELL), False, False, True, "or", id="everywhere but parked"),
-        pytest.param((PARKED, rests(9), rests(9)), False, False, True, "u", id="nobody but parked"),
         pytest.param(
-            (PARKED, rests(9), rests(8)), False, True, False, "ru", id="R6: parked is no substitute"
+            (rests(3600, 3600, disabled=True), WELL, WELL), False, False, False, "uor", id="an hour"
         ),
-        pytest.param((PARKED, rests(9), rests(9)), False, True, True, "or", id="warm: nobody rests"),
+        pytest.param((DISABLED, WELL, WELL), False, False, True, "or", id="everywhere but parked"),
+        pytest.param((DISABLED, rests(9), rests(9)), False, False, True, "u", id="nobody but parked"),
+        pytest.param(
+            (DISABLED, rests(9), rests(8)), False, True, False, "ru", id="R6: parked is no substitute"
+        ),
+        pytest.param((DISABLED, rests(9), rests(9)), False, True, True, "or", id="warm: nobody rests"),
         pytest.param((FRESHLY_PARKED,) * 3, True, True, True, "u", id="all just parked"),
         pytest.param((FRESHLY_PARKED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
     ],
 )
 def test_plan(
-    states: tuple[EndpointState, ...], urgent: bool, seek: bool, everywhere: bool, expected: str
+    states: tuple[EndpointState, ...], urgent: bool, unknown_kid: bool, ask_all: bool, expected: str
 ) -> None:
     """R2, R6, K5: whom a flight may ask, in order."""
     by_url = dict(zip("uor", states, strict=True))
-    chosen = rules.plan(ALL, by_url, NOW, urgent=urgent, seek=seek, everywhere=everywhere)
+    chosen = rules.candidates(ALL, by_url, NOW, urgent=urgent, unknown_kid=unknown_kid, ask_all=ask_all)
     assert "".join(each.url for each in chosen) == expected
 
 
@@ -205,5 +207,5 @@ def test_plan(
 def test_spare(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:
     """R6: whom a flight for an unknown kid asks besides, while nobody answers; one at most."""
     by_url = dict(zip("uor", states, strict=True))
-    spare = rules.spare(ALL, by_url, NOW, [each for each in ALL if each.url in chosen])
-    assert "".join(each.url for each in spare) == expected
+    last_resort = rules.last_resort(ALL, by_url, NOW, [each for each in ALL if each.url in chosen])
+    assert "".join(each.url for each in last_resort) == expected

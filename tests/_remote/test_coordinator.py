@@ -10,8 +10,8 @@ import pytest
 from support.rig import DOWN, Rig
 
 from cognito_mr_auth import UserPool, events
-from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
-from cognito_mr_auth._remote.coordinator import Dependencies, _save_nothing
+from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
+from cognito_mr_auth._remote.dependencies import Dependencies, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
 
@@ -26,7 +26,7 @@ def test_waiters_first_then_the_file_then_the_hooks(tmp_path: Path) -> None:
     rig.land("updated")
     assert rig.log == ["waiter", "save", "emit"]
     assert rig.events[-1] == rig.save_events[0]
-    assert [record.url for record in rig.saved[0]] == [rig.updated.url]
+    assert [entry.url for entry in rig.saved[0]] == [rig.updated.url]
 
 
 def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> Non
     [
         (RuntimeError("a user's transport"), "broken-transport"),
         (SystemExit(), "broken-transport"),
-        (FetchFailed("connect"), "connect"),
+        (FetchError("connect"), "connect"),
         (b"<html>", "document-not-jwks"),
         (b'{"keys":[]}', "document-no-usable-key"),
     ],
@@ -57,8 +57,8 @@ def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: st
     rig = Rig()
     rig.call(rig.kid)
     rig.land("updated", answer)
-    assert [each.reason for each in rig.told(events.FetchFailed)] == [reason]
-    assert rig.held.states[rig.updated.url].failures == 1
+    assert [each.reason for each in rig.events_of(events.FetchFailed)] == [reason]
+    assert rig.key_set.states[rig.updated.url].failures == 1
 
 
 def test_each_request_has_what_is_left_of_the_flight() -> None:
@@ -95,19 +95,19 @@ def test_a_frozen_flight_asks_nobody_more() -> None:
     rig.call(rig.kid)
     rig.clock.freeze(3600)
     rig.land("updated")
-    assert rig.flights.current is None
-    assert len(rig.crew.asked) == 1
+    assert rig.coordinator.current is None
+    assert len(rig.threads.asked) == 1
     assert rig.key() is None
 
 
 def test_the_last_flight_without_an_answer_is_remembered() -> None:
     """R4: what is beyond the budget is answered by what the last flight found."""
     rig = Rig()
-    assert rig.flights.last_answered
+    assert rig.coordinator.last_answered
     rig.call(rig.kid)
     for kind in ("updated", "original", "replica"):
         rig.land(kind, DOWN)
-    assert not rig.flights.last_answered
+    assert not rig.coordinator.last_answered
 
 
 def test_an_older_answer_is_an_answer_but_no_news() -> None:
@@ -116,11 +116,11 @@ def test_an_older_answer_is_an_answer_but_no_news() -> None:
     old = json.dumps(rig.fake.jwks()).encode()
     rig.fake.rotate()
     rig.fill()
-    before = rig.held.records()
+    before = rig.key_set.entries()
     now = rig.clock()
-    document = rig.held.read(old, local=False)
-    assert rig.held.heard(rig.updated, (now[0] - 9, now[1] - 9), old, document, 0.1, now, [])
-    assert rig.held.records() == before
+    document = rig.key_set.read(old, local=False)
+    assert rig.key_set.store_response(rig.updated, (now[0] - 9, now[1] - 9), old, document, 0.1, now, [])
+    assert rig.key_set.entries() == before
 
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ImportError("no httpx")])
@@ -131,13 +131,15 @@ def test_what_cannot_be_prepared_is_an_outage(error: Exception) -> None:
     for _ in range(3):
         assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
         assert isinstance(rig.warm().outcome, KeysUnavailable)
-    assert [(each.reason, each.url) for each in rig.told(events.FetchFailed)] == [("setup", rig.updated.url)]
+    assert [(each.reason, each.url) for each in rig.events_of(events.FetchFailed)] == [
+        ("setup", rig.updated.url)
+    ]
     rig.fetch.unready = None
     key = rig.fill()
     rig.later(2 * 3600)
     rig.fetch.unready = error
     assert [rig.call(rig.kid).outcome for _ in range(2)] == [key, key]
-    assert [each.reason for each in rig.told(events.FetchFailed)] == ["setup"]
+    assert [each.reason for each in rig.events_of(events.FetchFailed)] == ["setup"]
     assert rig.out() == []
 
 
@@ -147,17 +149,17 @@ def test_an_error_while_saving_is_not_the_last_attempt() -> None:
     rig = Rig(key_file="keys.json")
     attempts: list[object] = []
 
-    def save(pool: UserPool, records: Collection[KeyFileEntry]) -> list[Event]:
-        attempts.append(records)
+    def save(pool: UserPool, entries: Collection[KeyFileEntry]) -> list[Event]:
+        attempts.append(entries)
         if len(attempts) == 1:
             raise MemoryError
         return []
 
-    flights = rig.flights
-    flights._gear = rig.gear._replace(save=save)
+    refreshes = rig.coordinator
+    refreshes._dependencies = rig.dependencies._replace(save=save)
     rig.warm()
     with pytest.raises(MemoryError):
         rig.land("updated")
-    assert flights.saved is None
+    assert refreshes.saved is None
     rig.land("original")
-    assert (len(attempts), flights.saved) == (2, None)
+    assert (len(attempts), refreshes.saved) == (2, None)

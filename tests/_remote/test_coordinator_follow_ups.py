@@ -45,7 +45,7 @@ def test_who_comes_later_has_the_healthy_ones_asked_again() -> None:
 
 
 def test_a_follow_up_is_taken_once_and_what_hangs_still_counts() -> None:
-    """R3: the new answer lacks the kid, the hanging ones may have it: 503 only when patience ends."""
+    """R3: the new answer lacks the kid, the hanging ones may have it: 503 only when timeout ends."""
     rig = Rig()
     rig.fill()
     hanging(rig)
@@ -88,7 +88,7 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
     assert len(rig.out()) == 3
     rig.land("original")
     rig.land("replica")
-    rig.held.snapshot = rig.held.snapshot._replace(calm_for=-1.0, fresh_for=0.05)
+    rig.key_set.snapshot = rig.key_set.snapshot._replace(safe_for=-1.0, fresh_for=0.05)
     rig.later(0.1)
     assert rig.key() is not None
     assert rig.out() == ["updated"]  # the hanging one still has its 200 ms
@@ -117,13 +117,13 @@ def test_what_hangs_keeps_its_own_deadline() -> None:
     rig = Rig()
     rig.fill()
     hanging(rig)
-    caller = rig.call("unknown", patience=10.0)
+    caller = rig.call("unknown", timeout=10.0)
     rig.later(4.0)
     caller.step()  # the follow-up
     assert rig.out() == ["updated", "original", "replica"]
     rig.later(1.0)
     caller.step()
-    health = {each["kind"]: each["last_error"] for each in rig.store.health(rig.clock())["endpoints"]}
+    health = {each["kind"]: each["last_error"] for each in rig.keys.health(rig.clock())["endpoints"]}
     assert health == {"updated": "timeout", "original": "timeout", "replica": None}
     rig.land("replica")
     assert isinstance(caller.step(), KeyUnknown)
@@ -137,7 +137,7 @@ def test_the_background_asks_nobody_who_hangs() -> None:
     rig.key()
     rig.later(1.0)
     rig.key()
-    rig.flights.ask_around(rig.clock())
+    rig.coordinator.refresh_in_background(rig.clock())
     assert sorted(rig.out()) == ["original", "replica", "updated"]
 
 
@@ -147,17 +147,17 @@ class Baking(Rig):
     slow = 0.0
     caller: Caller | None = None
 
-    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         self.later(self.slow)
         if self.caller is not None and self.caller.waiting:
             self.caller.step()
             self.log.append("still waiting" if self.caller.waiting else "gone")
-        return super()._save(pool, records)
+        return super()._save(pool, entries)
 
 
 @pytest.mark.parametrize(("slow", "last"), [(0.0, "still waiting"), (0.9, "gone")], ids=["quick", "slow"])
 def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
-    """P: a process that only warms, to bake a file, ends with the file written; within its patience."""
+    """P: a process that only warms, to bake a file, ends with the file written; within its timeout."""
     rig = Baking(key_file="keys.json")
     rig.slow = slow
     rig.caller = rig.warm()
@@ -173,10 +173,10 @@ def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
 class Overtaken(Rig):
     """A rig in which the replica's answer comes while the first one is being saved."""
 
-    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         if "replica" in self.out():
             self.land("replica")
-        return super()._save(pool, records)
+        return super()._save(pool, entries)
 
 
 def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
@@ -184,7 +184,7 @@ def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
     rig = Overtaken(key_file="keys.json")
     rig.warm()
     rig.land("updated")
-    assert [len(records) for records in rig.saved] == [1, 2]
+    assert [len(entries) for entries in rig.saved] == [1, 2]
     rig.land("original")
     assert len(rig.saved[-1]) == 3
 

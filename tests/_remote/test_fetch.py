@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._remote import transport as _transport
 from cognito_mr_auth._remote.fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, JWKSFetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
@@ -58,9 +58,9 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def failure(call: Callable[..., Any], *values: Any) -> FetchFailed:
+def failure(call: Callable[..., Any], *values: Any) -> FetchError:
     """What the call ends with, once it is seen to carry nothing that it should not."""
-    with pytest.raises(FetchFailed) as caught:
+    with pytest.raises(FetchError) as caught:
         call(*values)
     assert caught.value.__context__ is None
     return caught.value
@@ -70,7 +70,7 @@ class Running:
     """A fetch on a thread of its own."""
 
     def __init__(self, fetch: Callable[[], bytes]) -> None:
-        self.outcome: bytes | FetchFailed | None = None
+        self.outcome: bytes | FetchError | None = None
         self._fetch = fetch
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -78,10 +78,10 @@ class Running:
     def _run(self) -> None:
         try:
             self.outcome = self._fetch()
-        except FetchFailed as error:
+        except FetchError as error:
             self.outcome = error
 
-    def end(self) -> bytes | FetchFailed | None:
+    def end(self) -> bytes | FetchError | None:
         """The outcome, which must come soon."""
         self._thread.join(2.0)
         assert not self._thread.is_alive()
@@ -258,7 +258,7 @@ def connected(port: int) -> tuple[str, float]:
     seconds = time.monotonic() - begun
     reached: str = stream.get_extra_info("socket").getpeername()[0]
     stream.close()
-    line.let_go()
+    line.close()
     return reached, seconds
 
 
@@ -421,7 +421,7 @@ def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
     running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
     assert endpoints.original.asked()
     fetcher.close()
-    assert isinstance(running.end(), FetchFailed)
+    assert isinstance(running.end(), FetchError)
 
 
 def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
@@ -431,7 +431,7 @@ def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
     running = Running(lambda: fetcher(secure.original.url, PATIENT))
     assert secure.original.asked()
     fetcher.close()
-    assert isinstance(running.end(), FetchFailed)
+    assert isinstance(running.end(), FetchError)
 
 
 def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
@@ -442,14 +442,14 @@ def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
     with connection:
         assert connection.recv(1) == b"\x16"  # its ClientHello: the handshake has begun
         fetcher.close()
-        assert isinstance(running.end(), FetchFailed)
+        assert isinstance(running.end(), FetchError)
 
 
 def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
     """The fetch lets its connection go; closing afterwards has nothing to hang up."""
     fetcher = JWKSFetcher()
     fetcher(endpoints.original.url, PATIENT)
-    assert fetcher._lines == set()
+    assert fetcher._scopes == set()
     fetcher.close()
     fetcher.close()
 
@@ -460,7 +460,7 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
     fetcher = JWKSFetcher()
     running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
     assert endpoints.original.asked()
-    fetcher.forget()
+    fetcher.reset_after_fork()
     fetcher.close()
     endpoints.original.heal()
     assert isinstance(running.end(), bytes)
@@ -469,25 +469,25 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
 def test_a_connection_made_too_late_is_hung_up() -> None:
     """Whoever asks to hang up while the connection is being made is heard once it stands."""
     line = _transport.CancelScope(time.monotonic() + PATIENT)
-    line.hang_up()
+    line.cancel()
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        line.hold(ours)
+        line.attach(ours)
         assert theirs.recv(1) == b""
         with pytest.raises(httpcore.ReadTimeout):
-            line.left(httpcore.ReadTimeout)
-        line.let_go()
-        line.let_go()
-        line.hang_up()
+            line.remaining(httpcore.ReadTimeout)
+        line.close()
+        line.close()
+        line.cancel()
 
 
 def test_a_peer_that_left_first() -> None:
     """Hanging up a connection that is no longer one is no error."""
     line = _transport.CancelScope(time.monotonic() + PATIENT)
     with socket.socket() as unconnected:
-        line.hold(unconnected)
-        line.hang_up()
-        line.let_go()
+        line.attach(unconnected)
+        line.cancel()
+        line.close()
 
 
 # --- Retry-After
@@ -589,7 +589,7 @@ def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
         assert connection.recv(65536).startswith(b"CONNECT cognito-idp.us-west-2.amazonaws.com:443 ")
         connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         outcome = running.end()
-    assert isinstance(outcome, FetchFailed)
+    assert isinstance(outcome, FetchError)
     assert outcome.reason == "protocol"
 
 
@@ -647,7 +647,7 @@ def test_through_a_proxy(
         transport = _transport.Transport(line, secure.ssl_context, proxy)
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert client.get(secure.original.url).status_code == 200
-        line.let_go()
+        line.close()
     assert heads[0].startswith(f"CONNECT 127.0.0.1:{secure.original.port} ".encode())
     sent = [part.split(b" ")[-1] for part in heads[0].split(b"\r\n") if b"roxy-" in part]
     assert sent == ([] if header is None else [header])
@@ -676,7 +676,7 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
 )
 def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> None:
     """A slip in a proxy variable is told apart from an outage, and nothing is sent (F)."""
-    with pytest.raises(FetchFailed) as failure:
+    with pytest.raises(FetchError) as failure:
         JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
     assert failure.value.reason == "proxy"
 
@@ -686,14 +686,14 @@ def test_a_fetch_imports_nothing() -> None:
     script = (
         "import sys, threading\n"
         "from cognito_mr_auth._remote.fetch import JWKSFetcher\n"
-        "from cognito_mr_auth._jwks.model import FetchFailed\n"
+        "from cognito_mr_auth._jwks.model import FetchError\n"
         "fetcher, url = JWKSFetcher(), 'http://127.0.0.1:1/'\n"
         "fetcher.prepare([url])\n"
         "before = set(sys.modules)\n"
         "def fetch():\n"
         "    try:\n"
         "        fetcher(url, 5.0)\n"
-        "    except FetchFailed as error:\n"
+        "    except FetchError as error:\n"
         "        print(error.reason, sorted(set(sys.modules) - before))\n"
         "thread = threading.Thread(target=fetch)\n"
         "thread.start()\n"

@@ -8,8 +8,8 @@ import pytest
 from support.rig import DOWN, WINDOWS, Caller, Rig
 
 from cognito_mr_auth import events
-from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
-from cognito_mr_auth._jwks.schedule import MAX_SEEKERS
+from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
+from cognito_mr_auth._jwks.schedule import MAX_UNKNOWN_KID_WAITERS
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 HOUR = 3600.0
@@ -38,7 +38,7 @@ def conflict(rig: Rig) -> str:
     rig.land("original", forged)
     rig.land("replica", DOWN)
     caller.step()
-    rig.crew.asked.clear()
+    rig.threads.asked.clear()
     return kid
 
 
@@ -46,7 +46,7 @@ def conflict(rig: Rig) -> str:
 
 
 @pytest.mark.parametrize(
-    ("age", "served", "asked"),
+    ("age", "served", "attempts_begun"),
     [
         (0.0, True, 0),
         (899.0, True, 0),
@@ -57,16 +57,16 @@ def conflict(rig: Rig) -> str:
         (86401.0, False, 0),
     ],
 )
-def test_a_known_kid_without_waiting(age: float, served: bool, asked: int) -> None:
+def test_a_known_kid_without_waiting(age: float, served: bool, attempts_begun: int) -> None:
     """R, R8: fresh is served, aged is served and asks everybody in the background, more must wait."""
     rig = Rig()
     key = rig.fill()
     rig.later(age)
     assert rig.key() is (key if served else None)
-    assert len(rig.crew.asked) == asked
-    assert rig.crew.background == [True] * asked
+    assert len(rig.threads.asked) == attempts_begun
+    assert rig.threads.background == [True] * attempts_begun
     rig.key()
-    assert len(rig.crew.asked) == asked  # one flight at a time
+    assert len(rig.threads.asked) == attempts_begun  # one flight at a time
 
 
 def test_states_are_told_once() -> None:
@@ -77,7 +77,7 @@ def test_states_are_told_once() -> None:
         rig.later(seconds)
         rig.key()
         rig.key()
-    changes = [(each.before, each.after) for each in rig.told(events.StateChanged)]
+    changes = [(each.before, each.after) for each in rig.events_of(events.StateChanged)]
     assert changes == [("fresh", "aged"), ("aged", "stale"), ("stale", "expired")]
 
 
@@ -125,7 +125,7 @@ def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
 def test_patience_ends_with_503() -> None:
     """R1: a caller waits `timeout` at most; the flight outlives it and its answer counts."""
     rig = Rig()
-    caller = rig.call(rig.kid, patience=1.0)
+    caller = rig.call(rig.kid, timeout=1.0)
     rig.later(1.0)
     assert isinstance(caller.step(), KeysUnavailable)
     rig.land("updated")
@@ -134,10 +134,10 @@ def test_patience_ends_with_503() -> None:
 
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
 def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
-    """R1: patience runs from the first request; importing the client takes a small Lambda seconds."""
+    """R1: timeout runs from the first request; importing the client takes a small Lambda seconds."""
     rig = Rig()
     rig.fetch.loading = lambda: rig.later(3.0)
-    caller = rig.warm(2.0) if warm else rig.call(rig.kid, patience=2.0)
+    caller = rig.warm(2.0) if warm else rig.call(rig.kid, timeout=2.0)
     rig.fetch.loading = lambda: None
     assert caller.waiting
     rig.later(1.9)
@@ -147,35 +147,35 @@ def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
     assert isinstance(caller.step(), KeysUnavailable)
 
 
-@pytest.mark.parametrize("patience", [0.0, -1.0, float("nan"), float("-inf")])
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("-inf")])
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
-def test_no_patience(patience: float, warm: bool) -> None:
+def test_no_patience(timeout: float, warm: bool) -> None:
     """R1: who may not wait is told at once, with an error that is documented; the flight goes on."""
     rig = Rig()
-    caller = rig.warm(patience) if warm else rig.call(rig.kid, patience=patience)
+    caller = rig.warm(timeout) if warm else rig.call(rig.kid, timeout=timeout)
     assert isinstance(caller.outcome, KeysUnavailable)
     rig.land("updated")
     assert rig.key() is not None
 
 
 def test_a_host_with_a_deadline_says_what_is_left_when_the_waiting_begins() -> None:
-    """R1: where `patience` is a function, it is asked once, after loading; Lambda ends what takes longer."""
+    """R1: where `timeout` is a function, it is asked once, after loading; Lambda ends what takes longer."""
     rig = Rig()
     rig.fetch.loading = lambda: rig.later(1.5)
-    asked = []
+    attempts_begun = []
 
     def left() -> float:
-        asked.append(rig.now_pace)
-        return 52.75 - rig.now_pace
+        attempts_begun.append(rig.now_monotonic)
+        return 52.75 - rig.now_monotonic
 
-    caller = rig.call(rig.kid, patience=left)
+    caller = rig.call(rig.kid, timeout=left)
     rig.fetch.loading = lambda: None
     rig.later(1.2)
     caller.step()
     assert caller.waiting
     rig.later(0.06)
     assert isinstance(caller.step(), KeysUnavailable)
-    assert asked == [51.5]
+    assert attempts_begun == [51.5]
 
 
 # --- R2: hedging
@@ -196,7 +196,7 @@ def test_the_next_endpoint_after_200_ms() -> None:
     rig.later(0.2)
     caller.step()
     assert rig.out() == ["updated", "original", "replica"]
-    assert caller.seconds == pytest.approx(1.59)  # nobody left to ask: until patience ends
+    assert caller.seconds == pytest.approx(1.59)  # nobody left to ask: until timeout ends
 
 
 def test_the_next_endpoint_at_once_on_an_error() -> None:
@@ -233,7 +233,7 @@ def test_the_own_region_first() -> None:
 # --- R3: unknown kids
 
 
-def seek(rig: Rig) -> Caller:
+def unknown_kid(rig: Rig) -> Caller:
     """A caller with an unknown kid, on a fresh set."""
     rig.fill()
     rig.later(10)
@@ -243,20 +243,20 @@ def seek(rig: Rig) -> Caller:
 def test_an_unknown_kid_is_401_when_everybody_has_answered() -> None:
     """R3: 401 only after every endpoint asked has answered or failed."""
     rig = Rig()
-    caller = seek(rig)
+    caller = unknown_kid(rig)
     rig.land("updated")
     assert caller.step() is None
     rig.land("original", DOWN)
     assert caller.step() is None
     rig.land("replica")
     assert isinstance(caller.step(), KeyUnknown)
-    assert not rig.store._seekers
+    assert not rig.keys._unknown_kid_waiters
 
 
 def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
     """R3: no endpoint answered, so nobody knows: 503."""
     rig = Rig()
-    caller = seek(rig)
+    caller = unknown_kid(rig)
     fail_all(rig)
     assert isinstance(caller.step(), KeysUnavailable)
 
@@ -274,7 +274,7 @@ def test_a_rotation_is_found() -> None:
 def test_an_older_flight_is_no_proof() -> None:
     """R3: a caller that joined an older flight takes one follow-up, whose answer settles it."""
     rig = Rig()
-    first = seek(rig)
+    first = unknown_kid(rig)
     for _ in range(2):
         rig.later(0.2)
         first.step()
@@ -288,7 +288,7 @@ def test_an_older_flight_is_no_proof() -> None:
     for _ in range(3):
         rig.land(rig.out()[0])
     assert isinstance(second.step(), KeyUnknown)
-    assert rig.crew.out == []
+    assert rig.threads.out == []
 
 
 def test_one_follow_up_only() -> None:
@@ -309,7 +309,7 @@ def test_one_follow_up_only() -> None:
 def test_requests_after_the_caller_came_are_proof() -> None:
     """R3: in a joined flight, one answer to a request begun after the caller came is enough."""
     rig = Rig()
-    first = seek(rig)
+    first = unknown_kid(rig)
     second = rig.call("unknown")
     for _ in range(3):
         rig.land(rig.out()[0])
@@ -331,23 +331,23 @@ def test_the_budget() -> None:
         assert isinstance(caller.step(), KeyUnknown)
     for _ in range(3):
         assert isinstance(rig.call("unknown").outcome, KeyUnknown)
-    assert len(rig.crew.asked) == 6
-    assert len(rig.told(events.BudgetExhausted)) == 1
+    assert len(rig.threads.asked) == 6
+    assert len(rig.events_of(events.RateLimitReached)) == 1
     rig.later(5)
     assert rig.call("unknown").waiting
     fail_all(rig)
     assert isinstance(rig.call("unknown").outcome, KeysUnavailable)  # the last flight got no answer
-    assert len(rig.told(events.BudgetExhausted)) == 2
+    assert len(rig.events_of(events.RateLimitReached)) == 2
 
 
 def test_32_seekers() -> None:
     """R4: the 33rd caller that waits for an unknown kid is answered at once; leaving makes room."""
     rig = Rig()
     rig.fill()
-    waiting = [rig.call(f"unknown {number}") for number in range(MAX_SEEKERS)]
+    waiting = [rig.call(f"unknown {number}") for number in range(MAX_UNKNOWN_KID_WAITERS)]
     assert all(caller.waiting for caller in waiting)
     assert isinstance(rig.call("one more").outcome, KeyUnknown)
-    assert len(rig.told(events.BudgetExhausted)) == 1
+    assert len(rig.events_of(events.RateLimitReached)) == 1
     waiting[0].steps.close()
     assert rig.call("one more").waiting
 
@@ -357,7 +357,7 @@ def test_an_implausible_token_spends_nothing() -> None:
     rig = Rig()
     rig.fill()
     assert isinstance(rig.call("unknown", plausible=False).outcome, KeyUnknown)
-    assert rig.crew.asked == []
+    assert rig.threads.asked == []
 
 
 def test_the_endpoint_whose_rest_ends_first() -> None:
@@ -365,9 +365,9 @@ def test_the_endpoint_whose_rest_ends_first() -> None:
     rig = Rig()
     rig.fill()
     caller = rig.call("unknown")
-    rig.land("updated", FetchFailed("status", status=503, retry_after=50))
-    rig.land("original", FetchFailed("status", status=503, retry_after=30))
-    rig.land("replica", FetchFailed("status", status=503, retry_after=40))
+    rig.land("updated", FetchError("status", status=503, retry_after=50))
+    rig.land("original", FetchError("status", status=503, retry_after=30))
+    rig.land("replica", FetchError("status", status=503, retry_after=40))
     assert isinstance(caller.step(), KeysUnavailable)
     rig.later(10)
     caller = rig.call("unknown")
@@ -383,8 +383,8 @@ def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> 
     rig.fill()
     rig.call("unknown")
     rig.land("updated")
-    rig.land("original", FetchFailed("status", status=503, retry_after=50))
-    rig.land("replica", FetchFailed("status", status=503, retry_after=40))
+    rig.land("original", FetchError("status", status=503, retry_after=50))
+    rig.land("replica", FetchError("status", status=503, retry_after=40))
     rig.later(10)
     rig.fake.rotate()
     caller = rig.call(rig.kid)
@@ -439,8 +439,8 @@ def test_stale_is_served_after_two_seconds_of_silence() -> None:
     """R: silence as long as a caller waits is a failure for those who come later."""
     rig = Rig()
     stale(rig)
-    patient = rig.call(rig.kid, patience=4.0)
-    early = rig.call(rig.kid, patience=4.0)
+    patient = rig.call(rig.kid, timeout=4.0)
+    early = rig.call(rig.kid, timeout=4.0)
     rig.later(2.0)
     assert patient.step() is None
     assert patient.seconds == 0.001
@@ -451,10 +451,10 @@ def test_stale_is_served_after_two_seconds_of_silence() -> None:
 
 
 def test_stale_is_served_when_patience_ends() -> None:
-    """R: a caller with less patience gets the stale key, which nobody contradicts."""
+    """R: a caller with less timeout gets the stale key, which nobody contradicts."""
     rig = Rig()
     stale(rig)
-    caller = rig.call(rig.kid, patience=0.5)
+    caller = rig.call(rig.kid, timeout=0.5)
     rig.later(0.6)
     assert caller.step().kid == rig.kid
 
@@ -466,7 +466,7 @@ def test_stale_with_everybody_resting() -> None:
     rig.later(HOUR - 1)
     rig.key()
     for kind in rig.out():
-        rig.land(kind, FetchFailed("status", status=503, retry_after=60))
+        rig.land(kind, FetchError("status", status=503, retry_after=60))
     rig.later(2)
     assert rig.call(rig.kid).outcome.kid == rig.kid
 
@@ -490,7 +490,7 @@ def test_a_failure_after_the_deadline_is_a_failure() -> None:
     rig.call(rig.kid)
     rig.later(5.5)
     rig.land("updated", DOWN)
-    assert rig.held.states[rig.updated.url].failures == 1
+    assert rig.key_set.states[rig.updated.url].failures == 1
 
 
 def test_a_flight_past_its_deadline_is_a_timeout() -> None:
@@ -499,7 +499,7 @@ def test_a_flight_past_its_deadline_is_a_timeout() -> None:
     rig.call(rig.kid)
     rig.later(5.0)
     caller = rig.call(rig.kid)
-    assert [each.reason for each in rig.told(events.FetchFailed)] == ["timeout"]
+    assert [each.reason for each in rig.events_of(events.FetchFailed)] == ["timeout"]
     assert rig.out() == ["updated", "original"]
     rig.land("updated")
     assert rig.key() is None
@@ -517,11 +517,11 @@ def test_a_freeze_is_no_failure(landed_first: bool) -> None:
         if landed_first:
             rig.land(rig.out()[0], DOWN)
         assert caller.step() is None
-        assert rig.held.states[rig.updated.url].failures == 0
+        assert rig.key_set.states[rig.updated.url].failures == 0
         assert caller.waiting
     rig.clock.freeze(HOUR)
     assert isinstance(caller.step(), KeysUnavailable)
-    assert rig.told(events.FetchFailed) == []
+    assert rig.events_of(events.FetchFailed) == []
 
 
 def test_freezes_do_not_take_a_stale_key_away() -> None:
@@ -543,8 +543,8 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     """K3: 503, no budget spent, the endpoints asked at most once a minute."""
     rig = Rig()
     kid = conflict(rig)
-    assert [each.kid for each in rig.told(events.KeyQuarantined)] == [kid]
-    budget = rig.store._budget
+    assert [each.kid for each in rig.events_of(events.KeyQuarantined)] == [kid]
+    budget = rig.keys._rate_limit
     assert isinstance(rig.call(kid).outcome, KeysUnavailable)
     assert rig.out() == ["updated", "original"]  # the replica rests
     rig.later(0.1)
@@ -556,7 +556,7 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     rig.later(1)
     rig.call(kid)
     assert len(rig.out()) == 3
-    assert rig.store._budget == budget
+    assert rig.keys._rate_limit == budget
     rig.fake.withdraw()
     for _ in range(3):
         rig.land(rig.out()[0])
@@ -579,17 +579,17 @@ def test_an_old_contradiction_ends_by_itself() -> None:
     assert rig.key(kid) is None
     rig.later(1801)
     assert rig.key(kid) is not None
-    assert rig.store.health(rig.clock())["quarantined"] == 0
+    assert rig.keys.health(rig.clock())["quarantined"] == 0
 
 
-# --- K5, offline, crew
+# --- K5, offline, threads
 
 
 def test_all_parked_names_the_setting() -> None:
     """K5: a pool that only has the updated endpoint, which answers 403: the hint says what to do."""
     rig = Rig(jwks_urls={"https://issuer-cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001": URL})
     caller = rig.call(rig.kid)
-    rig.land("updated", FetchFailed("status", status=403))
+    rig.land("updated", FetchError("status", status=403))
     assert "IssuerConfiguration" in caller.step().hint
 
 
@@ -608,10 +608,10 @@ def test_the_background_waits_for_room() -> None:
     rig = Rig()
     rig.fill()
     rig.later(901)
-    rig.crew.full_for_background = True
+    rig.threads.full_for_background = True
     assert rig.key() is not None
-    assert rig.flights.current is None
-    rig.crew.full_for_background = False
+    assert rig.coordinator.current is None
+    rig.threads.full_for_background = False
     rig.key()
     assert len(rig.out()) == 3
 
@@ -619,13 +619,13 @@ def test_the_background_waits_for_room() -> None:
 def test_a_full_crew_is_asked_again_in_200_ms() -> None:
     """F: a foreground flight without a thread looks again after the hedge, and does not spin."""
     rig = Rig()
-    rig.crew.full = True
+    rig.threads.full = True
     caller = rig.call(rig.kid)
     assert caller.seconds == pytest.approx(0.2)
     rig.later(0.2)
     caller.step()
     assert caller.seconds == pytest.approx(0.2)
-    rig.crew.full = False
+    rig.threads.full = False
     rig.later(0.2)
     caller.step()
     assert rig.out() == ["updated"]
@@ -636,7 +636,7 @@ def test_hanging_endpoints_are_an_outage(kid: str) -> None:
     """R3, E: two requests hang at every endpoint: an unknown kid is 503, a stale one is served."""
     rig = Rig()
     stale(rig)
-    rig.crew.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
     if kid == "unknown":
         assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
     else:
@@ -646,10 +646,10 @@ def test_hanging_endpoints_are_an_outage(kid: str) -> None:
 def test_a_flight_that_ends_while_it_is_joined() -> None:
     """R1: the last endpoints turn out to hang: the joining caller's wait has ended already."""
     rig = Rig()
-    rig.crew.full = True
+    rig.threads.full = True
     rig.call(rig.kid)
-    rig.crew.full = False
-    rig.crew.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    rig.threads.full = False
+    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
     caller = rig.call(rig.kid)
     assert caller.seconds == 0.001
     assert caller.woken
@@ -663,23 +663,23 @@ def test_a_foreground_caller_lifts_a_background_flight() -> None:
     rig.later(901)
     rig.key()
     rig.call("unknown")
-    assert rig.flights.current is not None
-    assert not rig.flights.current.background
+    assert rig.coordinator.current is not None
+    assert not rig.coordinator.current.background
 
 
 def test_a_snapshot_that_changed_meanwhile_is_judged_again() -> None:
     """R3: a set published between the judgement and the lock sends the caller back to judge."""
     rig = Rig()
     rig.fill()
-    stranger = rig.held.snapshot
+    stranger = rig.key_set.snapshot
 
     def plausible() -> bool:
-        with rig.flights.lock:
-            rig.held.publish(rig.clock(), [])
+        with rig.coordinator.lock:
+            rig.key_set.rebuild(rig.clock(), [])
         return True
 
-    caller = Caller(rig.store.resolve("unknown", plausible, 2.0))
-    assert rig.held.snapshot is not stranger
+    caller = Caller(rig.keys.resolve("unknown", plausible, 2.0))
+    assert rig.key_set.snapshot is not stranger
     assert caller.waiting
 
 
@@ -702,7 +702,7 @@ def test_warming_asks_everybody_and_waits_for_all() -> None:
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_warming_has_patience(answered: bool) -> None:
-    """It waits `patience` at most, and fails only for a pool left with no usable key."""
+    """It waits `timeout` at most, and fails only for a pool left with no usable key."""
     rig = Rig()
     caller = rig.warm(1.0)
     if answered:
@@ -735,7 +735,7 @@ def test_warming_past_the_flights_deadline() -> None:
     caller = rig.warm(10.0)
     rig.later(5.0)
     assert isinstance(caller.step(), KeysUnavailable)
-    assert len(rig.told(events.FetchFailed)) == 3
+    assert len(rig.events_of(events.FetchFailed)) == 3
 
 
 def test_warming_a_flight_that_another_caller_ended() -> None:
@@ -755,7 +755,7 @@ def test_close_releases_waiters_and_stores_nothing() -> None:
     """K4: after close() waiters are woken and refused, and an answer is not stored."""
     rig = Rig()
     caller, joined = rig.call(rig.kid), rig.call(rig.kid)
-    rig.store.close()
+    rig.keys.close()
     assert caller.woken
     assert isinstance(caller.step(), KeysUnavailable)
     assert isinstance(joined.step(), KeysUnavailable)
@@ -769,23 +769,23 @@ def test_close_without_a_flight_keeps_what_is_held() -> None:
     """K4: nothing more is asked; a known key is still known, an unknown one is nobody's fault."""
     rig = Rig()
     key = rig.fill()
-    rig.store.close()
+    rig.keys.close()
     assert rig.key() is key
     assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
     rig.later(901)
     assert rig.key() is key
-    assert rig.crew.asked == []
+    assert rig.threads.asked == []
 
 
 def test_a_forked_child_drops_the_flight() -> None:
     """F, K4: the child has a lock of its own, no flight, and stores nothing from before the fork."""
     rig = Rig()
-    lock = rig.flights.lock
+    lock = rig.coordinator.lock
     lock.acquire()
-    rig.store.forget()
-    assert rig.flights.lock is not lock
+    rig.keys.reset_after_fork()
+    assert rig.coordinator.lock is not lock
     rig.call(rig.kid)
-    rig.store.forget()
+    rig.keys.reset_after_fork()
     rig.land("updated")
     assert rig.key() is None
     caller = rig.call(rig.kid)
@@ -799,8 +799,8 @@ def test_a_key_file_starts_a_process() -> None:
     raw = json.dumps(fake.jwks()).encode()
     wall = Rig().clock.wall
     url = Rig().original.url
-    rig = Rig(fake=fake, records=[KeyFileEntry(url, wall - 10 * HOUR, raw)])
-    assert rig.store.health(rig.clock())["state"] == "stale"
+    rig = Rig(fake=fake, entries=[KeyFileEntry(url, wall - 10 * HOUR, raw)])
+    assert rig.keys.health(rig.clock())["state"] == "stale"
     caller = rig.call(rig.kid)
     fail_all(rig)
     assert caller.step().kid == rig.kid

@@ -21,11 +21,11 @@ def test_an_abandoned_visit_ends_without_the_lock() -> None:
     rig.fill()
     caller = rig.call("forged")
     ending = threading.Thread(target=caller.steps.close, daemon=True)
-    with rig.flights.lock:
+    with rig.coordinator.lock:
         ending.start()
         ending.join(5.0)
         assert not ending.is_alive()
-    assert not rig.store._seekers
+    assert not rig.keys._unknown_kid_waiters
 
 
 class Kid(str):
@@ -50,12 +50,12 @@ def watched(rig: Rig, looks: int, then: Callable[[], None]) -> Kid:
     return kid
 
 
-@pytest.mark.parametrize("patience", [2.0, 0.0])
-def test_a_key_that_comes_while_its_caller_judges(patience: float) -> None:
+@pytest.mark.parametrize("timeout", [2.0, 0.0])
+def test_a_key_that_comes_while_its_caller_judges(timeout: float) -> None:
     """R, R8: a known kid in a fresh set is served: it neither waits for the others nor is refused."""
     rig = Rig()
     rig.warm()
-    caller = rig.call(watched(rig, 1, lambda: rig.land("original")), patience=patience)
+    caller = rig.call(watched(rig, 1, lambda: rig.land("original")), timeout=timeout)
     assert caller.outcome.kid == rig.kid
     assert len(rig.out()) == 2
 
@@ -69,7 +69,7 @@ def test_a_flight_that_fails_while_a_caller_judges() -> None:
     rig.land("updated", DOWN)
     rig.land("original", DOWN)
     caller = rig.call(watched(rig, 2, lambda: rig.land("replica", DOWN)))
-    assert rig.held.confirmed
+    assert rig.key_set.stale_if_error
     assert caller.outcome.kid == rig.kid
 
 
@@ -79,7 +79,7 @@ def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
     warm = rig.warm(5.0)
     rig.land("updated", DOWN)
     rig.later(0.3)
-    other = rig.call(rig.kid, patience=5.0)
+    other = rig.call(rig.kid, timeout=5.0)
     rig.later(1.6)
     other.step()
     assert rig.out() == ["original", "replica", "updated"]
@@ -115,7 +115,7 @@ def test_warming_with_all_the_time_in_the_world() -> None:
     """No single wait is longer than a lock can wait, also while a key file is written."""
     rig = Rig()
     warm = rig.warm(float("inf"))
-    rig.flights.saved = Future()
+    rig.coordinator.saved = Future()
     for kind in rig.out():
         rig.land(kind)
     warm.step()
@@ -133,7 +133,7 @@ def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exceptio
     rig.later(0.05)
     rig.land("updated", answer)
     assert caller.step() is None
-    assert [state.failures for state in rig.held.states.values()] == [0, 0, 0]
+    assert [state.failures for state in rig.key_set.states.values()] == [0, 0, 0]
     rig.land("updated")
     assert caller.step().kid == rig.kid
 
@@ -151,7 +151,7 @@ def test_a_follow_up_begins_no_new_silence() -> None:
         rig.later(0.1)
         caller.step()
     assert caller.outcome.kid == rig.kid
-    assert len(rig.crew.asked) > 3
+    assert len(rig.threads.asked) > 3
     assert rig.key() is not None
 
 
@@ -165,12 +165,12 @@ class Interrupted:
 
 
 def test_close_on_top_of_who_holds_the_lock() -> None:
-    """K4: it comes back, nothing more is asked or stored, and waiters end by their own patience."""
+    """K4: it comes back, nothing more is asked or stored, and waiters end by their own timeout."""
     rig = Rig()
-    caller, lock = rig.call(rig.kid), rig.flights.lock
-    rig.flights.lock = Interrupted()  # type: ignore[assignment]
-    rig.store.close()
-    rig.flights.lock = lock
+    caller, lock = rig.call(rig.kid), rig.coordinator.lock
+    rig.coordinator.lock = Interrupted()  # type: ignore[assignment]
+    rig.keys.close()
+    rig.coordinator.lock = lock
     rig.land("updated")
     assert rig.key() is None
     rig.later(2.0)
@@ -182,10 +182,10 @@ def test_a_flight_that_asks_nobody_costs_no_budget() -> None:
     rig = Rig()
     rig.fill()
     rig.later(60.0)
-    rig.crew.refuse = {each.url: "busy" for each in rig.pool.endpoints}
+    rig.threads.refuse = {each.url: "busy" for each in rig.pool.endpoints}
     for _ in range(3):
         assert isinstance(rig.call("forged").outcome, KeysUnavailable)
-    rig.crew.refuse.clear()
+    rig.threads.refuse.clear()
     rig.fake.rotate()
     caller = rig.call(rig.kid)
     rig.land("updated")

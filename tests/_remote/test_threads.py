@@ -128,7 +128,7 @@ def test_a_forked_child_has_no_threads(held: Held) -> None:
     assert [held.start("here") for _ in range(2)] == [STARTED] * 2
     old = threads()
     held.crew._lock.acquire()  # as another thread of the parent may have done
-    held.crew.forget()
+    held.crew.reset_after_fork()
     assert [held.start("here") for _ in range(3)] == [STARTED, STARTED, BUSY]
     young = [thread for thread in threads() if thread not in old]
     held.release.set()

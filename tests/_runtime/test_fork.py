@@ -46,7 +46,7 @@ class Tracked:
     def __init__(self) -> None:
         self.forgotten = 0
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         self.forgotten += 1
 
 
@@ -81,8 +81,8 @@ def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
     token = pool.access_token(username="bob")
     with pool.serve(), pool.verifier() as verifier:
         verifier.verify(token)
-        [store] = verifier._stores.values()
-        with verifier._verified._lock, store._flights.lock, verifier._crew._lock:
+        [store] = verifier._key_sets.values()
+        with verifier._token_cache._lock, store._coordinator.lock, verifier._threads._lock:
             # Keys at hand need no lock: only who asks for more meets those of the store and the crew.
             said = in_child(lambda: (verifier.verify(token).username, verifier.warm()))
         assert said == "('bob', None)"
@@ -95,7 +95,7 @@ def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
         endpoints.fail("slow", times=1)
         with pytest.raises(Exception, match="unavailable"):
             verifier.verify(pool.access_token(), timeout=0.0)
-        assert verifier._fetcher._lines
+        assert verifier._fetcher._scopes
         said = in_child(lambda: (verifier.verify(pool.access_token()).username, verifier.health()["healthy"]))
         assert said == "('alice', True)"
 
@@ -117,5 +117,5 @@ def test_a_cache_of_the_childs_own(pool: FakeUserPool) -> None:
     verifier: Verifier | None = pool.offline_verifier()
     assert verifier is not None
     verifier.verify(pool.access_token())
-    assert in_child(lambda: len(verifier._verified)) == "0"
-    assert len(verifier._verified) == 1
+    assert in_child(lambda: len(verifier._token_cache)) == "0"
+    assert len(verifier._token_cache) == 1

@@ -14,7 +14,7 @@ from support.refusals import CANARY
 
 from cognito_mr_auth import Principal, errors, events, policy
 from cognito_mr_auth._runtime.dispatch import EventDispatcher
-from cognito_mr_auth._runtime.hooks import is_async, require_policy, settle
+from cognito_mr_auth._runtime.hooks import authorize, is_async, require_policy
 from cognito_mr_auth._runtime.run import run_async, run_sync
 from cognito_mr_auth.principal import Issuer
 
@@ -154,9 +154,9 @@ def takes(hooks: tuple[Callable[[Principal], Any], Callable[[Principal], Any]], 
     require = named.get("require")
     plain, twin = hooks
     runs = [
-        lambda: run_sync(settle(PRINCIPAL, 0.0, plain, require)),
-        lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, plain, require))),
-        lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, twin, require))),
+        lambda: run_sync(authorize(PRINCIPAL, 0.0, plain, require)),
+        lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, plain, require))),
+        lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, twin, require))),
     ]
     return [ending(run) for run in runs]
 
@@ -195,7 +195,7 @@ def test_a_raising_hook() -> None:
 
 def test_no_hook_at_all() -> None:
     """Without hook and policy everybody passes."""
-    assert run_sync(settle(PRINCIPAL, 0.0, None, None)) is PRINCIPAL
+    assert run_sync(authorize(PRINCIPAL, 0.0, None, None)) is PRINCIPAL
 
 
 def test_revocation_comes_first() -> None:
@@ -212,9 +212,9 @@ def checking(make: Callable[[Any], policy.Policy], hooks: tuple[Any, Any]) -> li
     """What settling with a policy around the check ends with, in all three ways."""
     plain, twin = (make(policy.check(hook)) for hook in hooks)
     return [
-        ending(lambda: run_sync(settle(PRINCIPAL, 0.0, None, plain))),
-        ending(lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, None, plain)))),
-        ending(lambda: asyncio.run(run_async(settle(PRINCIPAL, 0.0, None, twin)))),
+        ending(lambda: run_sync(authorize(PRINCIPAL, 0.0, None, plain))),
+        ending(lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, None, plain)))),
+        ending(lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, None, twin)))),
     ]
 
 
@@ -264,14 +264,14 @@ def test_a_raising_check() -> None:
 def test_a_check_runs_once_and_only_if_it_matters(make: Callable[[Any], policy.Policy], asked: int) -> None:
     """What is decided without the check does not run it, and one check runs once."""
     hook = Mock(return_value=True)
-    ending(lambda: run_sync(settle(PRINCIPAL, 0.0, None, make(policy.check(hook)))))
+    ending(lambda: run_sync(authorize(PRINCIPAL, 0.0, None, make(policy.check(hook)))))
     assert hook.call_count == asked
 
 
 def test_hooks_get_the_principal() -> None:
     """Revocation and check see the same verified principal."""
     revoked, check = Mock(return_value=False), Mock(return_value=True)
-    run_sync(settle(PRINCIPAL, 0.0, revoked, policy.check(check)))
+    run_sync(authorize(PRINCIPAL, 0.0, revoked, policy.check(check)))
     for hook in (revoked, check):
         hook.assert_called_once_with(PRINCIPAL)
 
@@ -338,15 +338,15 @@ POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
         pytest.param(events.StateChanged(POOL_ID, "empty", "fresh"), "INFO", id="fresh"),
         pytest.param(events.StateChanged(POOL_ID, "fresh", "aged"), "INFO", id="aged"),
         pytest.param(events.StateChanged(POOL_ID, "stale", "expired"), "WARNING", id="expired"),
-        pytest.param(events.EndpointParked(POOL_ID, URL, 403), "WARNING", id="parked"),
+        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403), "WARNING", id="parked"),
         pytest.param(events.InsecureEmulator(POOL_ID), "WARNING", id="emulator"),
-        pytest.param(events.KeyExposed(POOL_ID, URL, 1), "WARNING", id="exposed"),
+        pytest.param(events.KeyCompromised(POOL_ID, URL, 1), "WARNING", id="exposed"),
         pytest.param(events.KeyQuarantined(POOL_ID, "k%s", (URL,)), "WARNING", id="quarantined"),
         pytest.param(events.KeyFileProblem(POOL_ID, "read: owner"), "WARNING", id="key-file"),
         pytest.param(events.FetchSucceeded(POOL_ID, URL, 0.1, 2, 0), None, id="fetched"),
         pytest.param(events.FetchFailed(POOL_ID, URL, "reset", 0.1, None, 2.0), None, id="failed"),
         pytest.param(events.KeysChanged(POOL_ID, ("k",), ()), None, id="keys"),
-        pytest.param(events.BudgetExhausted(POOL_ID), None, id="budget"),
+        pytest.param(events.RateLimitReached(POOL_ID), None, id="budget"),
     ],
 )
 def test_the_logger_hears_what_somebody_must_act_on(
@@ -368,4 +368,4 @@ class _Row:
 def test_an_answer_that_raises_when_it_is_looked_at() -> None:
     """It is neither True nor False, so it is no answer."""
     with pytest.raises(errors.RevocationUnavailable):
-        run_sync(settle(PRINCIPAL, 0.0, lambda _: _Row(), None))
+        run_sync(authorize(PRINCIPAL, 0.0, lambda _: _Row(), None))

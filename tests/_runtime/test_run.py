@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth._runtime.hooks import HOOK_FAILED
-from cognito_mr_auth._runtime.run import run_async, run_sync, together
+from cognito_mr_auth._runtime.run import gather, run_async, run_sync
 from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
 
 LONG = 30.0
@@ -278,7 +278,7 @@ def member(
 def test_together(take: Take) -> None:
     """All begin before the first wait, and all end."""
     log: list[str] = []
-    assert take(together([member(log, "a", 2), member(log, "b", 0), member(log, "c", 1)])) is None
+    assert take(gather([member(log, "a", 2), member(log, "b", 0), member(log, "c", 1)])) is None
     assert log == ["a begins", "b begins", "b ends", "c begins", "a ends", "c ends"]
 
 
@@ -296,10 +296,10 @@ def test_an_error_keeps_nobody_from_ending(
 ) -> None:
     """The last error is given when all are done."""
     log: list[str] = []
-    found = run_sync(together([member(log, "a", waits, first), member(log, "b", waits, second)]))
+    found = run_sync(gather([member(log, "a", waits, first), member(log, "b", waits, second)]))
     assert (type(found), {"a ends", "b ends"} <= set(log)) == (kind, True)
 
 
 def test_together_nobody() -> None:
     """Nobody is done at once."""
-    assert run_sync(together([])) is None
+    assert run_sync(gather([])) is None

@@ -110,12 +110,12 @@ class Heard:
 class Paced(Verifier):
     """A Verifier whose real seconds the test may let pass, too: a flight is late by both (R6)."""
 
-    def __init__(self, *pools: UserPool, pace: Callable[[], float], **options: Any) -> None:
-        self._pace = pace
+    def __init__(self, *pools: UserPool, monotonic: Callable[[], float], **options: Any) -> None:
+        self._monotonic = monotonic
         super().__init__(*pools, **options)
 
-    def _add(self, pool: UserPool, gear: Any, token_use: str, leeway: float) -> None:
-        super()._add(pool, gear._replace(pace=self._pace), token_use, leeway)
+    def _add(self, pool: UserPool, dependencies: Any, token_use: str, leeway: float) -> None:
+        super()._add(pool, dependencies._replace(monotonic=self._monotonic), token_use, leeway)
 
 
 class Place:
@@ -142,9 +142,11 @@ class Place:
         """A verifier of both pools."""
         pools = self.pool.user_pool(), self.neighbour.user_pool()
         settings: dict[str, Any] = {"ssl_context": self.endpoints.ssl_context, "clock": self.clock}
-        return Paced(*pools, pace=self.pace, token_use="access", cache_size=0, **(settings | options))
+        return Paced(
+            *pools, monotonic=self.monotonic, token_use="access", cache_size=0, **(settings | options)
+        )
 
-    def pace(self) -> float:
+    def monotonic(self) -> float:
         """Real seconds, and those that the test let pass."""
         return time.monotonic() + self.ahead
 
@@ -226,19 +228,19 @@ class Cell:
 
     def known(self, known: str, forged: str, timeout: float) -> None:
         """A kid that is held: served without a wait where the table says so, and the right ones asked."""
-        flights = self.store._flights
-        asked = flights.asked
+        coordinator = self.store._coordinator
+        asked = coordinator.attempts_begun
         if self.state.at_once:
             assert at_once(self.verifier, self.token) == known
-            assert flights.asked - asked == self.state.asked
+            assert coordinator.attempts_begun - asked == self.state.asked
             assert at_once(self.verifier, self.mint(signed_by="foreign")) == forged
         assert said(self.verifier, self.token, timeout) == known
-        assert flights.asked - asked >= self.state.asked
+        assert coordinator.attempts_begun - asked >= self.state.asked
 
     @property
     def store(self) -> RemoteKeySet:
         """Of the pool that faults befall."""
-        return self.verifier._stores[self.place.pool.user_pool_id]
+        return self.verifier._key_sets[self.place.pool.user_pool_id]
 
     def mint(self, **options: Any) -> str:
         """A token of the pool that faults befall."""

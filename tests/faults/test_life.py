@@ -231,7 +231,7 @@ def test_a_fetch_thread_that_dies(error: type[BaseException], healed: Place) -> 
             landed()
             assert healed.endpoints.requests - asked == (len(healed.endpoints) if cycle else 1)
             healed.clock.advance(HOUR / 3)
-        assert verifier._crew._total == 0
+        assert verifier._threads._total == 0
 
 
 def run(program: str, *arguments: str, seconds: float = 60.0) -> Any:

@@ -25,7 +25,7 @@ from support.fetches import alive
 
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth._base import digest as _digest
-from cognito_mr_auth._jwks.schedule import FLIGHT_SECONDS
+from cognito_mr_auth._jwks.schedule import REFRESH_SECONDS
 from cognito_mr_auth._jwt.compact import MAX_HEADERS
 from cognito_mr_auth._remote.threads import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, FetchThreads
 from cognito_mr_auth._runtime.token_cache import TokenCache
@@ -36,7 +36,7 @@ from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
 pytestmark = pytest.mark.usefixtures("hurried")
 
 THREADS = 8
-PATIENCE_SECONDS = 60.0
+JOIN_SECONDS = 60.0
 # A flight asks three endpoints, one after the other at most; a caller may join one that had begun before.
 MAX_TURNS = 20
 
@@ -48,11 +48,11 @@ def together(work: Callable[[int], Result], count: int = THREADS) -> list[Result
     gate = threading.Barrier(count)
 
     def begin(number: int) -> Result:
-        gate.wait(PATIENCE_SECONDS)
+        gate.wait(JOIN_SECONDS)
         return work(number)
 
     with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(begin, range(count), timeout=PATIENCE_SECONDS))
+        return list(threads.map(begin, range(count), timeout=JOIN_SECONDS))
 
 
 def told(verifier: Verifier, token: str, **options: Any) -> str:
@@ -98,10 +98,10 @@ def test_each_token_gets_its_own_answer(size: int) -> None:
             return found
 
         assert sum(together(work), Counter[str]()) == {"right": THREADS * len(expected)}
-        known = verifier._headers.kids
+        known = verifier._header_cache.kids
         assert 0 < len(known) <= MAX_HEADERS
         assert set(known.values()) == {pool.access_key.kid}
-        assert len(verifier._verified) <= size
+        assert len(verifier._token_cache) <= size
 
 
 class Answers(httpx.BaseTransport):
@@ -125,7 +125,7 @@ def fetches_ended() -> bool:
         if not live:
             return True
         for each in live:
-            each.join(PATIENCE_SECONDS)
+            each.join(JOIN_SECONDS)
     return False
 
 
@@ -209,12 +209,12 @@ def test_rotation_and_withdrawal_under_load() -> None:
         assert turned == {"listed": ROUNDS, "withdrawn": ROUNDS}
         assert fetches_ended()
         # A flight that found no free thread waits for the next caller, who finds it late.
-        scene.clock.advance(FLIGHT_SECONDS)
+        scene.clock.advance(REFRESH_SECONDS)
         verifier.warm()
         assert fetches_ended()
-        [store] = verifier._stores.values()
-        assert (store._seekers, store._flights.current) == (set(), None)
-        assert (verifier._crew._total, verifier._crew._live) == (0, {})
+        [store] = verifier._key_sets.values()
+        assert (store._unknown_kid_waiters, store._coordinator.current) == (set(), None)
+        assert (verifier._threads._total, verifier._threads._live) == (0, {})
 
 
 # --- The parts
@@ -338,7 +338,7 @@ def test_a_principal_is_the_same_to_all_who_look_first() -> None:
             seen = []
             turn = number % 4 * 2  # half of them begin with what another one begins with
             for one in fresh:
-                gate.wait(PATIENCE_SECONDS)
+                gate.wait(JOIN_SECONDS)
                 found = [look(one) for look in LOOKS[turn:] + LOOKS[:turn]]
                 seen.append(found[len(LOOKS) - turn :] + found[: len(LOOKS) - turn])
             return seen

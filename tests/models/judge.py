@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth.errors import KeysUnavailable
 
 from .reference import (
     BACKGROUND,
-    CONFIRM,
-    FLIGHT,
+    FETCH,
+    FETCH_UNKNOWN,
     FROZEN,
     NOBODY,
-    SEEK,
+    REFRESH_SECONDS,
+    REVALIDATE,
     STALE,
-    WAIT,
     Doc,
     Model,
     View,
@@ -36,12 +36,12 @@ from .rigged import (
     WAITING,
     Out,
     Rigged,
-    Visit,
+    Waiter,
     World,
     served,
 )
 
-MAX_SEEKERS = 32
+MAX_UNKNOWN_KID_WAITERS = 32
 # A caller that is woken more often than this in one visit spins.
 MAX_TURNS = 120
 
@@ -53,13 +53,13 @@ class Case:
         self.number = number
         self.pool_id = FAKES[number].user_pool_id
         self.model = model
-        self.visits: list[tuple[Visit, str, int, bool]] = []  # with kid, material, whether plausible
+        self.waiters: list[tuple[Waiter, str, int, bool]] = []  # with kid, material, whether plausible
         self.permits: dict[Any, set[str]] = {}  # by flight: whom it may ask
         self.seeks: dict[Any, set[str]] = {}  # by flight for an unknown kid: who was at rest when it began
-        self.heard: list[int] = []  # the numbers of the requests that were answered
+        self.store_response: list[int] = []  # the numbers of the requests that were answered
         self.set_back = False  # a clock, over a limit that had been passed
         self.troubled = False  # somebody failed since the last answer
-        self.confirmed = False  # a caller waited on a stale set, in vain
+        self.stale_if_error = False  # a caller waited on a stale set, in vain
 
     @property
     def blurred(self) -> bool:
@@ -80,19 +80,19 @@ class Judge:
 
     def arrive(self, case: Case, kid: str, material: int, text: str, patience: float, plausible: bool) -> str:
         """A caller comes with this token."""
-        visit = Visit(self.verifier, self.world, case.number, text, patience)
-        case.visits.append((visit, kid, material, plausible))
-        self._step(case, visit, kid, material, plausible)
+        waiter = Waiter(self.verifier, self.world, case.number, text, patience)
+        case.waiters.append((waiter, kid, material, plausible))
+        self._step(case, waiter, kid, material, plausible)
         self._wake()
-        return visit.outcome
+        return waiter.outcome
 
     def _wake(self) -> None:
         """Whoever may go on does."""
-        while due := [(case, each) for case in self.cases for each in case.visits if each[0].due()]:
+        while due := [(case, each) for case in self.cases for each in case.waiters if each[0].due()]:
             case, one = due[0]
             self._step(case, *one)
 
-    def _step(self, case: Case, visit: Visit, kid: str, material: int, plausible: bool) -> None:
+    def _step(self, case: Case, waiter: Waiter, kid: str, material: int, plausible: bool) -> None:
         now, model = self.world.clock(), case.model
         view = model.view(now)
         cause = view.cause(kid, plausible=plausible)
@@ -100,34 +100,40 @@ class Judge:
             due = model.recheck(now)  # counted also while it is open who is right, as the real one does
             cause = cause if due or case.blurred else NOBODY
         before, live, flying = list(self.world.outs), self._live(case), self._flying(case)
-        may = model.askable(cause, now) | (model.askable(BACKGROUND, now) if cause == CONFIRM else set())
+        may = model.askable(cause, now) | (model.askable(BACKGROUND, now) if cause == REVALIDATE else set())
         had = model.budget(now)
-        seekers = sum(each[0].seeking for each in case.visits)
-        visit.step()
-        assert visit.turns <= MAX_TURNS, "a caller spins"
-        if visit.outcome != WAITING:
-            case.visits.remove((visit, kid, material, plausible))
-        elif cause == SEEK and not case.blurred and not visit.seeking:
-            visit.seeking = True
-            assert seekers < MAX_SEEKERS, "R4: 33 callers wait for unknown kids"
+        seekers = sum(each[0].waits_for_unknown_kid for each in case.waiters)
+        waiter.step()
+        assert waiter.turns <= MAX_TURNS, "a caller spins"
+        if waiter.outcome != WAITING:
+            case.waiters.remove((waiter, kid, material, plausible))
+        elif cause == FETCH_UNKNOWN and not case.blurred and not waiter.waits_for_unknown_kid:
+            waiter.waits_for_unknown_kid = True
+            assert seekers < MAX_UNKNOWN_KID_WAITERS, "R4: 33 callers wait for unknown kids"
         failed = self._sync(case)
         after = model.askable(cause, now)
         asked = [out for out in self.world.outs if out not in before]
-        in_vain = cause == SEEK and not live and not asked and self._crowded(case)
+        in_vain = cause == FETCH_UNKNOWN and not live and not asked and self._crowded(case)
         if in_vain:
             # Nobody could be asked, and what that has cost is seen from inside alone.
-            model.level, model.spent = self.verifier._stores[case.pool_id]._budget
+            model.level, model.spent = self.verifier._key_sets[case.pool_id]._rate_limit
         self._judge_requests(case, asked, cause, may | after)
         if cause == BACKGROUND and not live and not flying:
             self._must_ask(case, asked, model.askable(BACKGROUND, now) & may - failed)
         if case.blurred:
             said = {word.keys.get(kid) for word in model.words.values()}
-            assert visit.outcome != ACCEPTED or material in said, "T2, K1: nobody said so"
+            assert waiter.outcome != ACCEPTED or material in said, "T2, K1: nobody said so"
         else:
-            self._judge_outcome(case, visit, view, kid, material, plausible)
-            refused = visit.outcome in (UNKNOWN, DOWN) and cause == SEEK
-            if refused and not in_vain and not self.closed and not asked and seekers < MAX_SEEKERS:
-                judged = self._is_judgement(case, visit, live)
+            self._judge_outcome(case, waiter, view, kid, material, plausible)
+            refused = waiter.outcome in (UNKNOWN, DOWN) and cause == FETCH_UNKNOWN
+            if (
+                refused
+                and not in_vain
+                and not self.closed
+                and not asked
+                and seekers < MAX_UNKNOWN_KID_WAITERS
+            ):
+                judged = self._is_judgement(case, waiter, live)
                 assert judged or (had < 1.0 and not live), "R4: refused, with budget left"
 
     # ---- requests
@@ -137,14 +143,14 @@ class Judge:
 
     def _flying(self, case: Case) -> bool:
         """R1: one flight at a time, for five seconds at most, even if nothing of it is out any more."""
-        flight = self.verifier._stores[case.pool_id]._flights.current
-        return flight is not None and not flight.late(self.world.clock(), self.world.pace())
+        refresh = self.verifier._key_sets[case.pool_id]._coordinator.current
+        return refresh is not None and not refresh.overdue(self.world.clock(), self.world.monotonic())
 
     def _hangs(self, case: Case) -> bool:
         """Whether anything is out that may count still, after whatever clocks did."""
         now = self.world.clock()
         outs = [out for out in self.world.outs if out.pool_id == case.pool_id]
-        return any(not out.late or elapsed(now, out.flight.begun) < FLIGHT for out in outs)
+        return any(not out.late or elapsed(now, out.refresh.begun) < REFRESH_SECONDS for out in outs)
 
     def _crowded(self, case: Case) -> bool:
         """F: whether two requests hang at each endpoint that may be asked."""
@@ -159,17 +165,17 @@ class Judge:
             assert out.pool_id == case.pool_id, "T2: another pool was asked"
             others = [each.url for each in self._live(case) if each is not out]
             assert out.url not in others, "R1: two requests of one pool at one endpoint"
-            if out.flight not in case.permits:
-                case.permits[out.flight] = set(case.model.urls) if case.blurred else may
-                if cause == SEEK:
-                    case.seeks[out.flight] = case.model.at_rest(now)
+            if out.refresh not in case.permits:
+                case.permits[out.refresh] = set(case.model.urls) if case.blurred else may
+                if cause == FETCH_UNKNOWN:
+                    case.seeks[out.refresh] = case.model.at_rest(now)
                     spent = case.model.spend(now)
                     assert spent or case.blurred, "R4: more flights than the budget"
-            assert out.url in case.permits[out.flight], f"R: {out.url} was asked for {cause}"
-            rests = out.url in case.seeks.get(out.flight, ())
-            if rests and not case.blurred and not out.flight.everywhere:
-                assert not out.flight.answers, "R6: a resting endpoint was asked after an answer"
-        foreground = [out for out in asked if not out.background and not out.flight.everywhere]
+            assert out.url in case.permits[out.refresh], f"R: {out.url} was asked for {cause}"
+            rests = out.url in case.seeks.get(out.refresh, ())
+            if rests and not case.blurred and not out.refresh.ask_all:
+                assert not out.refresh.answers, "R6: a resting endpoint was asked after an answer"
+        foreground = [out for out in asked if not out.background and not out.refresh.ask_all]
         assert len(foreground) <= 1, "R2: a hedged flight asks one after the other"
 
     def _must_ask(self, case: Case, asked: list[Out], awake: set[str]) -> None:
@@ -183,19 +189,19 @@ class Judge:
     # ---- answers
 
     def _judge_outcome(
-        self, case: Case, visit: Visit, view: View, kid: str, material: int, plausible: bool
+        self, case: Case, waiter: Waiter, view: View, kid: str, material: int, plausible: bool
     ) -> None:
-        outcome = visit.outcome
+        outcome = waiter.outcome
         if view.knows(kid):
             said = {
                 (ACCEPTED if plausible else REJECTED) if each == material else FORGED
                 for each in view.keys[kid]
             }
-            self._judge_known(case, visit, view, said)
+            self._judge_known(case, waiter, view, said)
         elif outcome == WAITING:
             assert not self.closed, "K4: it waits after close()"
-            assert self.world.pace() < visit.until, "R1: it waits beyond its patience"
-            assert self._hangs(case) or visit.wake - self.world.pace() <= 0.2, "R3: it waits for nobody"
+            assert self.world.monotonic() < waiter.deadline, "R1: it waits beyond its patience"
+            assert self._hangs(case) or waiter.wake - self.world.monotonic() <= 0.2, "R3: it waits for nobody"
             assert kid not in view.quarantined, "K3: a quarantined kid waits"
         else:
             assert outcome in (UNKNOWN, DOWN), f"{outcome}: that key is not known"
@@ -203,47 +209,49 @@ class Judge:
             assert view.usable, "E: an outage is not the token's fault"
             assert kid not in view.quarantined, "K3: a quarantined kid is no fault of the token"
 
-    def _judge_known(self, case: Case, visit: Visit, view: View, said: set[str]) -> None:
-        outcome = visit.outcome
+    def _judge_known(self, case: Case, waiter: Waiter, view: View, said: set[str]) -> None:
+        outcome = waiter.outcome
         assert outcome in said | {WAITING}, f"R, T2, K: {outcome} for a known kid"
         if outcome == WAITING:
             assert view.row == STALE, "R: a known kid waits though the set is young"
-            assert not case.confirmed, "R: a known kid waits twice on a stale set"
-            assert self.world.pace() < visit.until, "R1: it waits beyond its patience"
+            assert not case.stale_if_error, "R: a known kid waits twice on a stale set"
+            assert self.world.monotonic() < waiter.deadline, "R1: it waits beyond its patience"
             return
         if view.row != STALE:
             return
-        if visit.arriving and visit.patience > 0 and not self._may_give_up(case):
+        if waiter.arriving and waiter.timeout > 0 and not self._may_give_up(case):
             raise AssertionError("R: a stale set is confirmed before it is served")
-        flight = self.verifier._stores[case.pool_id]._flights.current
-        silent = flight is None or self.world.pace() - flight.born >= 2.0  # a follow-up begins anew
-        if visit.patience > 2.0 and not visit.frozen and silent:
-            case.confirmed = True
+        refresh = self.verifier._key_sets[case.pool_id]._coordinator.current
+        silent = (
+            refresh is None or self.world.monotonic() - refresh.began_monotonic >= 2.0
+        )  # a follow-up begins anew
+        if waiter.timeout > 2.0 and not waiter.frozen and silent:
+            case.stale_if_error = True
 
     def _may_give_up(self, case: Case) -> bool:
         """Whether somebody has failed, or nobody can be asked."""
         silent = any(out.pool_id == case.pool_id and out.late for out in self.world.outs)
-        awake = case.model.askable(CONFIRM, self.world.clock())
-        return case.troubled or case.confirmed or silent or not awake or self.closed
+        awake = case.model.askable(REVALIDATE, self.world.clock())
+        return case.troubled or case.stale_if_error or silent or not awake or self.closed
 
-    def _is_judgement(self, case: Case, visit: Visit, live: list[Out]) -> bool:
+    def _is_judgement(self, case: Case, waiter: Waiter, live: list[Out]) -> bool:
         """R3: whether a refusal of an unknown kid follows from what the endpoints have said."""
-        if visit.frozen or self.world.pace() >= visit.until:
+        if waiter.frozen or self.world.monotonic() >= waiter.deadline:
             return True
-        if visit.arriving:
+        if waiter.arriving:
             return False
-        answered = any(number > visit.came for number in case.heard)
+        answered = any(number > waiter.attempts_before for number in case.store_response)
         assert not live, "R3: judged while an endpoint may still answer"
-        return answered if visit.outcome == UNKNOWN else not answered
+        return answered if waiter.outcome == UNKNOWN else not answered
 
     # ---- endpoints
 
-    def land(self, out: Out, doc: Doc | None, failure: FetchFailed | None) -> None:
+    def land(self, out: Out, doc: Doc | None, failure: FetchError | None) -> None:
         """A request comes back, with a document or a failure (or with garbage: neither)."""
         world, now = self.world, self.world.clock()
         case = next(each for each in self.cases if each.pool_id == out.pool_id)
         before, saved = list(world.outs), world.saved.get(out.pool_id)
-        in_time = elapsed(now, out.flight.begun) < FLIGHT and not self.closed
+        in_time = elapsed(now, out.refresh.begun) < REFRESH_SECONDS and not self.closed
         out.late = out.late or not in_time
         answer = failure or (b"{}" if doc is None else served(doc))
         world.land(out, answer)
@@ -255,7 +263,7 @@ class Judge:
             self._took_note(case, out, doc, failure)
         self._sync(case)
         asked = [each for each in world.outs if each not in before]
-        self._judge_requests(case, asked, WAIT, set(case.model.urls))
+        self._judge_requests(case, asked, FETCH, set(case.model.urls))
         self._wake()
 
     def _took(self, case: Case, out: Out, doc: Doc | None) -> bool:
@@ -265,25 +273,25 @@ class Judge:
             return out.answered
         return bool(failures[out.url] > case.model.rests[out.url].failures)
 
-    def _took_note(self, case: Case, out: Out, doc: Doc | None, failure: FetchFailed | None) -> None:
+    def _took_note(self, case: Case, out: Out, doc: Doc | None, failure: FetchError | None) -> None:
         now, model = self.world.clock(), case.model
         if doc is not None and model.hear(out.url, out.begun, doc, now):
-            case.heard.append(out.number)
-            case.set_back = case.troubled = case.confirmed = False
+            case.store_response.append(out.number)
+            case.set_back = case.troubled = case.stale_if_error = False
             return
         out.counted = case.troubled = True
         status, wish = (failure.status, failure.retry_after) if failure else (200, None)
         model.fail(out.url, status, wish or 0.0, now)
 
-    def _late_note(self, case: Case, out: Out, failure: FetchFailed | None) -> None:
+    def _late_note(self, case: Case, out: Out, failure: FetchError | None) -> None:
         """R6, R7: nobody waited for it any more, so it may count as a failure, once."""
         [said] = [each for each in self._health(case)["endpoints"] if each["url"] == out.url]
         rest = case.model.rests[out.url]
-        if (said["failures"], said["parked"]) == (rest.failures, rest.parked):
+        if (said["failures"], said["disabled"]) == (rest.failures, rest.disabled):
             return
         now = self.world.clock()
         assert not out.counted, "R6: one request is two failures"
-        assert elapsed(now, out.flight.begun) < FROZEN, "R6: a freeze is nobody's failure"
+        assert elapsed(now, out.refresh.begun) < FROZEN, "R6: a freeze is nobody's failure"
         out.counted = True
         status, wish = (failure.status, failure.retry_after) if failure else (None, None)
         case.model.fail(out.url, status, wish or 0.0, now)
@@ -299,13 +307,13 @@ class Judge:
             url, rest = said["url"], model.rests[said["url"]]
             if said["failures"] != rest.failures:
                 late = [out for out in self.world.outs if out.url == url and out.late and not out.counted]
-                timely = [out for out in late if elapsed(now, out.flight.begun) < FROZEN or case.blurred]
+                timely = [out for out in late if elapsed(now, out.refresh.begun) < FROZEN or case.blurred]
                 assert timely, "R6: a failure that nobody had"
                 timely[0].counted = case.troubled = True
                 model.fail(url, None, 0.0, now)
                 failed.add(url)
             rest = model.rests[url]
-            assert (said["failures"], said["parked"]) == (rest.failures, rest.parked), "R6, K5"
+            assert (said["failures"], said["disabled"]) == (rest.failures, rest.disabled), "R6, K5"
             assert abs(said["retry_in"] - model.left(url, now)) < 1e-6, "R6: another rest"
             word = model.words.get(url)
             assert said["age"] == (None if word is None else max(0.0, elapsed(now, word.begun))), "K1"
@@ -321,7 +329,7 @@ class Judge:
         """The clock has moved: which requests are late by now."""
         now = self.world.clock()
         for out in self.world.outs:
-            if not out.late and elapsed(now, out.flight.begun) >= FLIGHT:
+            if not out.late and elapsed(now, out.refresh.begun) >= REFRESH_SECONDS:
                 out.late = True
                 for case in self.cases:
                     case.troubled = case.troubled or case.pool_id == out.pool_id
@@ -334,23 +342,23 @@ class Judge:
         for case, old, new in zip(self.cases, before, self.views(), strict=True):
             same = (old.keys, old.quarantined, old.usable) == (new.keys, new.quarantined, new.usable)
             case.set_back = case.set_back or (seconds < 0 and not same)
-            for visit, *_ in case.visits:
-                visit.frozen = True
+            for waiter, *_ in case.waiters:
+                waiter.frozen = True
 
     def pass_time(self, seconds: float) -> None:
         """Both clocks go on; whoever wakes meanwhile takes a step at that moment."""
-        end = self.world.pace() + seconds
-        while self.world.pace() < end:
-            wakes = [each[0].wake for case in self.cases for each in case.visits]
-            until = min([end, *(wake for wake in wakes if wake > self.world.pace())])
-            self.world.clock.advance(until - self.world.pace())
+        end = self.world.monotonic() + seconds
+        while self.world.monotonic() < end:
+            wakes = [each[0].wake for case in self.cases for each in case.waiters]
+            deadline = min([end, *(wake for wake in wakes if wake > self.world.monotonic())])
+            self.world.clock.advance(deadline - self.world.monotonic())
             self.moved()
             self._wake()
 
     def warm(self, case: Case) -> None:
         """The user asks: every endpoint that is not parked has a request out, or hangs twice (R2)."""
         before, hangs = list(self.world.outs), self._hangs(case)
-        store = self.verifier._stores[case.pool_id]
+        store = self.verifier._key_sets[case.pool_id]
         steps = store.warming(0.0)
         error = None
         try:
@@ -362,15 +370,15 @@ class Judge:
         steps.close()
         self._sync(case)
         for out in self.world.outs:
-            case.permits.setdefault(out.flight, set()).update(case.model.urls)
+            case.permits.setdefault(out.refresh, set()).update(case.model.urls)
         asked = [out for out in self.world.outs if out not in before]
-        self._judge_requests(case, asked, WAIT, set(case.model.urls))
+        self._judge_requests(case, asked, FETCH, set(case.model.urls))
         usable = case.model.view(self.world.clock()).usable
         assert case.blurred or (error is None) == usable, "R2: warm fails for want of a key alone"
         if not self.closed and not case.blurred and not hangs:
             urls = [out.url for out in self.world.outs]
-            parked = {url for url, rest in case.model.rests.items() if rest.parked}
-            assert set(case.model.urls) - parked <= set(urls), "R2: warm asks every endpoint"
+            disabled = {url for url, rest in case.model.rests.items() if rest.disabled}
+            assert set(case.model.urls) - disabled <= set(urls), "R2: warm asks every endpoint"
         self._wake()
 
     def close(self) -> None:
@@ -378,13 +386,13 @@ class Judge:
         self.closed = True
         self.verifier.close()
         self._wake()
-        assert not any(case.visits for case in self.cases), "K4: somebody still waits after close()"
+        assert not any(case.waiters for case in self.cases), "K4: somebody still waits after close()"
 
     def leave(self) -> None:
         """Callers that are not in the child of a fork."""
         for case in self.cases:
-            for visit, *_ in case.visits:
-                visit.steps.close()
-            case.visits.clear()
+            for waiter, *_ in case.waiters:
+                waiter.steps.close()
+            case.waiters.clear()
             case.permits.clear()
             case.seeks.clear()

@@ -12,15 +12,21 @@ from typing import NamedTuple
 Instant = tuple[float, float]
 
 # R, K3, P: the ages of a set, in seconds.
-REFRESH, REVALIDATE, MAX_STALE = 900.0, 3600.0, 86400.0
+REFRESH_AFTER, REVALIDATE_AFTER, MAX_STALE = 900.0, 3600.0, 86400.0
 # R1, R6: when a flight ends, and when it was frozen rather than slow.
-FLIGHT, FROZEN = 5.0, 10.0
-PARKED = 3600.0
+REFRESH_SECONDS, FROZEN = 5.0, 10.0
+DISABLED = 3600.0
 FUTURE = 60.0
 
 FRESH, AGED, STALE, NONE = "fresh", "aged", "stale", "none"
 # Why somebody asks: nobody, the background, a waiter on a stale set, for an unknown kid, without a set.
-NOBODY, BACKGROUND, CONFIRM, SEEK, WAIT = "nobody", "background", "confirm", "seek", "wait"
+NOBODY, BACKGROUND, REVALIDATE, FETCH_UNKNOWN, FETCH = (
+    "nobody",
+    "background",
+    "revalidate",
+    "fetch-unknown",
+    "fetch",
+)
 
 
 def elapsed(now: Instant, then: Instant) -> float:
@@ -35,22 +41,22 @@ class Doc(NamedTuple):
     private: frozenset[str] = frozenset()
 
     @property
-    def exposed(self) -> frozenset[int]:
+    def compromised(self) -> frozenset[int]:
         """T5: materials of which anybody may have the private half."""
         return frozenset(self.keys[kid] for kid in self.private)
 
     @property
     def usable(self) -> dict[str, int]:
         """K4: the keys that count."""
-        return {kid: each for kid, each in self.keys.items() if each not in self.exposed}
+        return {kid: each for kid, each in self.keys.items() if each not in self.compromised}
 
 
-class Said(NamedTuple):
+class Response(NamedTuple):
     """K1: a word."""
 
     begun: Instant
     keys: Mapping[str, int]
-    exposed: frozenset[int]
+    compromised: frozenset[int]
 
 
 class View(NamedTuple):
@@ -72,12 +78,12 @@ class View(NamedTuple):
     def cause(self, kid: str, *, plausible: bool) -> str:
         """The table of R: what a caller with this kid makes the pool do."""
         if not self.usable:
-            return WAIT
+            return FETCH
         if kid in self.quarantined:
             return BACKGROUND
         if kid in self.keys:
-            return {FRESH: NOBODY, AGED: BACKGROUND, STALE: CONFIRM}[self.row]
-        return SEEK if plausible else NOBODY
+            return {FRESH: NOBODY, AGED: BACKGROUND, STALE: REVALIDATE}[self.row]
+        return FETCH_UNKNOWN if plausible else NOBODY
 
 
 class Rest(NamedTuple):
@@ -86,7 +92,7 @@ class Rest(NamedTuple):
     failures: int = 0
     since: Instant = (0.0, 0.0)
     seconds: float = 0.0
-    parked: bool = False
+    disabled: bool = False
 
 
 class Model:
@@ -95,9 +101,9 @@ class Model:
     def __init__(self, urls: Collection[str], updated: str, now: Instant) -> None:
         self.urls = tuple(urls)
         self.updated = updated
-        self.words: dict[str, Said] = {}
-        self.burnt: dict[str, Said] = {}
-        self.file: dict[str, Said] = {}
+        self.words: dict[str, Response] = {}
+        self.burnt: dict[str, Response] = {}
+        self.file: dict[str, Response] = {}
         self.rests = dict.fromkeys(self.urls, Rest())
         self.level, self.spent = 2.0, now
         self.rechecked: Instant | None = None
@@ -108,13 +114,13 @@ class Model:
         """K1 to K3, T5 and the rows of R."""
         standing = [each for each in self.words.values() if elapsed(now, each.begun) < MAX_STALE]
         burnt = [each for each in self.burnt.values() if elapsed(now, each.begun) < MAX_STALE]
-        exposed = frozenset[int]().union(*(each.exposed for each in (*standing, *burnt)))
+        compromised = frozenset[int]().union(*(each.compromised for each in (*standing, *burnt)))
         keys: dict[str, frozenset[int]] = {}
         quarantined = set()
         for kid in {kid for each in standing for kid in each.keys}:
             said = [(elapsed(now, each.begun), each.keys[kid]) for each in standing if kid in each.keys]
-            said = [(age, material) for age, material in said if material not in exposed]
-            if len({material for age, material in said if age < REVALIDATE}) > 1:
+            said = [(age, material) for age, material in said if material not in compromised]
+            if len({material for age, material in said if age < REVALIDATE_AFTER}) > 1:
                 quarantined.add(kid)
             elif said:
                 newest = min(said)[0]
@@ -125,13 +131,13 @@ class Model:
     def hear(self, url: str, begun: Instant, doc: Doc, now: Instant) -> bool:
         """K1, K4, R7: an endpoint has answered; False when that is a failed fetch."""
         if not doc.usable:
-            if doc.exposed:
-                self.burnt[url] = Said(begun, {}, doc.exposed)
+            if doc.compromised:
+                self.burnt[url] = Response(begun, {}, doc.compromised)
             return False
         held = self.words.get(url)
         newer = held is None or held.begun[1] <= begun[1]  # unless that clock went back (R7)
         if newer or elapsed(now, begun) <= elapsed(now, self.words[url].begun):
-            self.words[url] = Said(begun, doc.usable, doc.exposed)
+            self.words[url] = Response(begun, doc.usable, doc.compromised)
             self.burnt.pop(url, None)
         self.file = dict(self.words)
         self.rests[url] = Rest()
@@ -160,7 +166,7 @@ class Model:
         word = self.words.get(url)
         speaks = word is not None and elapsed(now, word.begun) < MAX_STALE
         if url == self.updated and status in (403, 404) and not speaks:
-            self.rests[url] = Rest(0, now, PARKED, True)
+            self.rests[url] = Rest(0, now, DISABLED, True)
             return
         failures = self.rests[url].failures + 1
         back_off = 0.75 * min(60.0, 2.0**failures)
@@ -176,33 +182,33 @@ class Model:
         """R2, R6, K5: the endpoints that a flight for this cause may ask."""
         if cause == NOBODY:
             return set()
-        parked = {url for url in self.urls if self.rests[url].parked and self.left(url, now)}
-        awake = {url for url in self.urls if not self.left(url, now, urgent=cause == WAIT)} - parked
-        again = {url for url in parked if not self.left(url, now, urgent=True)}
+        disabled = {url for url in self.urls if self.rests[url].disabled and self.left(url, now)}
+        awake = {url for url in self.urls if not self.left(url, now, urgent=cause == FETCH)} - disabled
+        again = {url for url in disabled if not self.left(url, now, urgent=True)}
         if cause == BACKGROUND:
             return awake or again
-        if cause == SEEK:
-            again |= self._soonest(parked, now) if not awake else set()
-            again |= self.spare(awake, now)
+        if cause == FETCH_UNKNOWN:
+            again |= self._soonest(disabled, now) if not awake else set()
+            again |= self.last_resort(awake, now)
         return awake | again
 
-    def _soonest(self, parked: set[str], now: Instant) -> set[str]:
+    def _soonest(self, disabled: set[str], now: Instant) -> set[str]:
         """R6: one at least, whoever rests; a parked one only where all are parked."""
-        others = [url for url in self.urls if url not in parked] or self.urls
+        others = [url for url in self.urls if url not in disabled] or self.urls
         soonest = min(self.left(url, now) for url in others)
         return {url for url in others if self.left(url, now) == soonest}
 
     def at_rest(self, now: Instant) -> set[str]:
         """R6: who is left alone now; parked ones are another matter (K5)."""
-        return {url for url, rest in self.rests.items() if self.left(url, now) and not rest.parked}
+        return {url for url, rest in self.rests.items() if self.left(url, now) and not rest.disabled}
 
-    def spare(self, awake: set[str], now: Instant) -> set[str]:
+    def last_resort(self, awake: set[str], now: Instant) -> set[str]:
         """R6: who else a flight for an unknown kid may ask as long as nobody answers it."""
-        resting = {url: self.left(url, now) for url in self.urls if url not in awake}
-        resting = {url: left for url, left in resting.items() if not self.rests[url].parked}
+        cooldown_left = {url: self.left(url, now) for url in self.urls if url not in awake}
+        cooldown_left = {url: left for url, left in cooldown_left.items() if not self.rests[url].disabled}
         # Where nobody is awake, the first to wake is asked anyhow, and the spare is the second.
-        upto = sorted(resting.values())[: 1 if awake else 2][-1:]
-        return {url for url, left in resting.items() if [left] <= upto}
+        upto = sorted(cooldown_left.values())[: 1 if awake else 2][-1:]
+        return {url for url, left in cooldown_left.items() if [left] <= upto}
 
     def budget(self, now: Instant) -> float:
         """R4: flights for unknown kids that may be begun now: at most 2 + T/5 in any T."""
@@ -226,6 +232,6 @@ def row(age: float) -> str:
     """The rows of the table of R."""
     if age >= MAX_STALE:
         return NONE
-    if age >= REVALIDATE:
+    if age >= REVALIDATE_AFTER:
         return STALE
-    return AGED if age >= REFRESH else FRESH
+    return AGED if age >= REFRESH_AFTER else FRESH

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
-from cognito_mr_auth._jwks.model import FetchFailed, KeyFileEntry
+from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
 from cognito_mr_auth._jwks.refresh import ANSWERED
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
@@ -68,33 +68,33 @@ class Out:
         self.work: Callable[[], None] = work
         self.number = number
         self.background = background
-        self.begun: Instant = work._ask.begun
-        self.flight = work._ask.flight
-        self._ask = work._ask
+        self.begun: Instant = work._attempt.begun
+        self.refresh = work._attempt.refresh
+        self._attempt = work._attempt
         self.late = False  # its flight's deadline has passed
         self.counted = False  # and was told as a failure
 
     @property
     def answered(self) -> bool:
         """Whether the library took what came back for an answer."""
-        return bool(self._ask.state == ANSWERED)
+        return bool(self._attempt.state == ANSWERED)
 
 
 class World:
-    """The crew, the network, the clocks and the disk of one process."""
+    """The threads, the network, the clocks and the disk of one process."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.outs: list[Out] = []
         self.asked: dict[str, int] = {}
         self.saved: dict[str, list[KeyFileEntry]] = {}
-        self.answer: bytes | FetchFailed = b""
+        self.answer: bytes | FetchError = b""
 
-    def pace(self) -> float:
+    def monotonic(self) -> float:
         """Real seconds: the monotonic clock."""
         return self.clock.monotonic
 
-    # ---- the crew (F: two per endpoint, sixteen in all, half of them for the background)
+    # ---- the threads (F: two per endpoint, sixteen in all, half of them for the background)
 
     def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
         """Keep the work until it is landed."""
@@ -114,11 +114,11 @@ class World:
 
     def __call__(self, url: str, seconds: float) -> bytes:
         """What the machine has laid out."""
-        if isinstance(self.answer, FetchFailed):
+        if isinstance(self.answer, FetchError):
             raise self.answer
         return self.answer
 
-    def land(self, out: Out, answer: bytes | FetchFailed) -> None:
+    def land(self, out: Out, answer: bytes | FetchError) -> None:
         """The request comes back; its thread ends after what follows from that."""
         self.answer = answer
         out.work()
@@ -129,9 +129,9 @@ class World:
     def tell(self, events: Collection[Event]) -> None:
         """Nobody listens: a machine's failure would drown in log lines."""
 
-    def save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
+    def save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         """Remember what would be written."""
-        self.saved[pool.user_pool_id] = list(records)
+        self.saved[pool.user_pool_id] = list(entries)
         return ()
 
 
@@ -142,35 +142,35 @@ class Rigged(Verifier):
         self._world = world
         super().__init__(*pools, token_use="access", clock=world.clock, **options)
 
-    def _add(self, pool: UserPool, gear: Any, token_use: str, leeway: float) -> None:
+    def _add(self, pool: UserPool, dependencies: Any, token_use: str, leeway: float) -> None:
         world = self._world
-        rigged = gear._replace(
-            crew=world,
+        rigged = dependencies._replace(
+            threads=world,
             fetch=world,
             emit=world.tell,
             save=world.save,
-            pace=world.pace,
-            dice=lambda: 0.5,
+            monotonic=world.monotonic,
+            rng=lambda: 0.5,
             region=None,
         )
         super()._add(pool, rigged, token_use, leeway)
 
 
-class Visit:
+class Waiter:
     """One caller with a token: it takes a step whenever the machine says so."""
 
-    def __init__(self, verifier: Rigged, world: World, pool: int, text: str, patience: float) -> None:
+    def __init__(self, verifier: Rigged, world: World, pool: int, text: str, timeout: float) -> None:
         self.pool = pool
         self.world = world
-        self.patience = patience
-        self.until = world.pace() + patience
-        self.came = world.asked.get(FAKES[pool].user_pool_id, 0)
-        self.begin: Callable[[], Any] = lambda: verifier._verification(text, None, patience)
+        self.timeout = timeout
+        self.deadline = world.monotonic() + timeout
+        self.attempts_before = world.asked.get(FAKES[pool].user_pool_id, 0)
+        self.begin: Callable[[], Any] = lambda: verifier._verification(text, None, timeout)
         self.steps: Any = None
         self.future: Any = None
         self.wake = 0.0
         self.turns = 0
-        self.seeking = False  # it has waited for an unknown kid
+        self.waits_for_unknown_kid = False  # it has waited for an unknown kid
         self.frozen = False  # a clock jumped while it waited
         self.outcome = WAITING
 
@@ -181,7 +181,7 @@ class Visit:
 
     def due(self) -> bool:
         """Whether it wakes now."""
-        return (self.future is not None and bool(self.future.done())) or self.world.pace() >= self.wake
+        return (self.future is not None and bool(self.future.done())) or self.world.monotonic() >= self.wake
 
     def step(self) -> str:
         """Judge again."""
@@ -197,7 +197,7 @@ class Visit:
             return self._end(ACCEPTED)
         except AuthError as error:
             return self._end(VERDICTS[type(error)])
-        self.wake = self.world.pace() + seconds
+        self.wake = self.world.monotonic() + seconds
         return WAITING
 
     def _end(self, outcome: str) -> str:

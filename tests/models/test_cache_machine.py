@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cognito_mr_auth import Principal, UserPool, policy
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth.errors import (
     AuthError,
     PolicyDenied,
@@ -195,11 +195,11 @@ class Cache(RuleBasedStateMachine):
         self.doc = Doc({each: key for each, key in self.doc.keys.items() if each != kid})
         self.docs.append(self.doc)
 
-    def _land(self, index: int, doc: Doc | None) -> None:
+    def on_result(self, index: int, doc: Doc | None) -> None:
         first, second = (world.outs[index] for world in self.worlds)
         assert (first.url, first.begun) == (second.url, second.begun)
         for world, out in zip(self.worlds, (first, second), strict=True):
-            world.land(out, FetchFailed("connect") if doc is None else served(doc))
+            world.land(out, FetchError("connect") if doc is None else served(doc))
         if doc is not None:
             self.model.hear(first.url, first.begun, doc, self.clock())
 
@@ -216,14 +216,14 @@ class Cache(RuleBasedStateMachine):
             doc = self.docs[index % len(self.docs)]
         if how == "leak":
             doc = self.doc._replace(private=frozenset(sorted(self.doc.keys)[:1]))
-        self._land(which % len(self.worlds[0].outs), None if how == "down" else doc)
+        self.on_result(which % len(self.worlds[0].outs), None if how == "down" else doc)
 
     @rule()
     def refresh(self) -> None:
         """Every endpoint is asked, and serves what the pool lists now."""
         self._settle(None)
         for verifier in (self.cached, self.plain):
-            [store] = verifier._stores.values()
+            [store] = verifier._key_sets.values()
             steps: Any = store.warming(1.0)
             next(steps, None)
             steps.close()
@@ -232,7 +232,7 @@ class Cache(RuleBasedStateMachine):
     def _settle(self, doc: Doc | None) -> None:
         """Nothing stays out."""
         while self.worlds[0].outs:
-            self._land(0, doc)
+            self.on_result(0, doc)
 
     # ---- time and life
 
@@ -253,8 +253,8 @@ class Cache(RuleBasedStateMachine):
         """F: the child goes on with the keys, and an empty cache."""
         for world, verifier in zip(self.worlds, (self.cached, self.plain), strict=True):
             world.outs.clear()
-            verifier.forget()
-        assert len(self.cached._verified) == 0
+            verifier.reset_after_fork()
+        assert len(self.cached._token_cache) == 0
 
     # ---- always
 
@@ -262,10 +262,10 @@ class Cache(RuleBasedStateMachine):
     def bounded_and_nameless(self) -> None:
         """C1, C3: so many digests and no more, none of them of a token that was refused."""
         if hasattr(self, "cached"):
-            held = list(self.cached._verified)
+            held = list(self.cached._token_cache)
             assert len(set(held)) <= self.size
             assert set(held) <= self.verified
-            assert len(self.plain._verified) == 0
+            assert len(self.plain._token_cache) == 0
 
 
 TestCache = Cache.TestCase

@@ -31,7 +31,9 @@ def test_a_known_kid_takes_no_lock_and_asks_nobody(way: str, kid: str) -> None:
     key = rig.fill()
     rig.later(899.0 if kid == "known-for-long" else 0.0)
     nobody: Any = Untouchable()
-    rig.flights.lock = nobody
-    rig.flights._gear = rig.store._gear = rig.gear._replace(crew=nobody, fetch=nobody)
+    rig.coordinator.lock = nobody
+    rig.coordinator._dependencies = rig.keys._dependencies = rig.dependencies._replace(
+        threads=nobody, fetch=nobody
+    )
     found = rig.key() if way == "key_now" else rig.call(rig.kid).outcome
     assert found is key

@@ -19,13 +19,13 @@ def test_one_request_is_one_failure(answer: Answer | None) -> None:
         rig.later(0.2)
         rig.call("forged")
     rig.land("replica")  # the other two hang
-    caller = rig.call("unknown", patience=10.0)
+    caller = rig.call("unknown", timeout=10.0)
     rig.later(4.0)
     caller.step()  # a follow-up, which takes over what hangs
     rig.later(1.0)
     caller.step()  # their five seconds are over
-    before = dict(rig.held.states)
+    before = dict(rig.key_set.states)
     assert before[rig.updated.url].failures == 1
     rig.land("updated", answer)
-    assert rig.held.states == before
-    assert len(rig.told(events.FetchFailed)) == 2
+    assert rig.key_set.states == before
+    assert len(rig.events_of(events.FetchFailed)) == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._remote import key_file as _key_file
 
 from .judge import Case, Judge
@@ -35,10 +35,10 @@ ANSWERS = {
     "leak": None,
     "empty": None,
     "garbage": None,
-    "down": FetchFailed("connect"),
-    "busy": FetchFailed("status", status=503, retry_after=30.0),
-    "absurd": FetchFailed("status", status=429, retry_after=86400.0),
-    "forbidden": FetchFailed("status", status=403),
+    "down": FetchError("connect"),
+    "busy": FetchError("status", status=503, retry_after=30.0),
+    "absurd": FetchError("status", status=429, retry_after=86400.0),
+    "forbidden": FetchError("status", status=403),
 }
 KINDS = st.sampled_from(["ok", "ok", "ok", "ok", "lagging", "lagging", "down", *sorted(ANSWERS)])
 
@@ -164,9 +164,9 @@ class Keys(RuleBasedStateMachine):
     def land(self, which: int, kind: str, index: int) -> None:
         """One of the requests under way comes back."""
         out = self.world.outs[which % len(self.world.outs)]
-        self._land(out, [fake.user_pool_id for fake in FAKES].index(out.pool_id), kind, index)
+        self.on_result(out, [fake.user_pool_id for fake in FAKES].index(out.pool_id), kind, index)
 
-    def _land(self, out: Out, pool: int, kind: str, index: int) -> None:
+    def on_result(self, out: Out, pool: int, kind: str, index: int) -> None:
         self.judge.land(out, self._doc(pool, kind, index), ANSWERS[kind])
 
     @precondition(lambda self: self.world.outs)
@@ -183,7 +183,7 @@ class Keys(RuleBasedStateMachine):
         case = self.judge.cases[pool]
         self.judge.warm(case)
         for out in [out for out in self.world.outs if out.pool_id == case.pool_id and not out.late]:
-            self._land(out, pool, kinds[case.model.urls.index(out.url)], -2)
+            self.on_result(out, pool, kinds[case.model.urls.index(out.url)], -2)
 
     @rule(pool=POOLS, which=INDEX, rounds=st.integers(1, 3), kid=st.sampled_from(KIDS), more=st.booleans())
     def away(self, pool: int, which: int, rounds: int, kid: str, more: bool) -> None:
@@ -243,7 +243,7 @@ class Keys(RuleBasedStateMachine):
         self.judge.leave()
         self.ghosts += self.world.outs
         self.world.outs.clear()
-        self.judge.verifier.forget()
+        self.judge.verifier.reset_after_fork()
 
     @precondition(lambda self: self.ghosts)
     @rule(which=INDEX)
@@ -293,7 +293,7 @@ class Keys(RuleBasedStateMachine):
         now = self.world.clock()
         for case in self.judge.cases:
             view = case.model.view(now)
-            held = self.judge.verifier._stores[case.pool_id]._held.snapshot.keys
+            held = self.judge.verifier._key_sets[case.pool_id]._key_set.snapshot.keys
             numbers = {kid: MATERIAL[key.material[0]] for kid, key in held.items()}
             assert set(numbers.values()) <= set(MATERIALS[case.number]), "T2"
             if view.usable and not case.blurred:
@@ -307,7 +307,7 @@ class Keys(RuleBasedStateMachine):
     def nobody_waits_for_ever(self) -> None:
         """R1: who waits has been judged at its time."""
         for case in self.judge.cases if hasattr(self, "judge") else []:
-            assert all(visit.wake > self.world.pace() for visit, *_ in case.visits)
+            assert all(waiter.wake > self.world.monotonic() for waiter, *_ in case.waiters)
 
 
 MATERIAL = {key._lease.private_key().public_key().public_numbers().n: at for at, key in enumerate(KEYS)}

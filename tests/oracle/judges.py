@@ -93,8 +93,8 @@ class Joserfc:
         self._keys = joserfc.jwk.KeySet.import_key_set(pool.jwks())  # type: ignore[arg-type]
         # RFC 7515 4: members that one does not understand are ignored, which is an option there.
         thumbprints = {name: HeaderParameter(name, lambda _: None) for name in NEVER_READ}
-        self._headers = JWSRegistry(header_registry=thumbprints, strict_check_header=False)
-        self._headers.max_header_length = 2048
+        self._header_cache = JWSRegistry(header_registry=thumbprints, strict_check_header=False)
+        self._header_cache.max_header_length = 2048
         needed: dict[str, Any] = {
             "exp": {"essential": True},
             "iat": {"essential": True},
@@ -112,7 +112,7 @@ class Joserfc:
     def read(self, use: str, token: str) -> Reading:
         """The claims, or the error's name."""
         try:
-            found = joserfc.jwt.decode(token, self._keys, algorithms=["RS256"], registry=self._headers)
+            found = joserfc.jwt.decode(token, self._keys, algorithms=["RS256"], registry=self._header_cache)
             self._claims[use].validate(found.claims)
         except (JoseError, *DECODERS) as error:
             return type(error).__name__

@@ -19,7 +19,7 @@ from support.vectors import load, rs256_profile
 from cognito_mr_auth import Verifier
 from cognito_mr_auth._base.encoding import Malformed, json_object
 from cognito_mr_auth._jwks.document import Document, read_document
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._jwt.compact import CompactJWS, open_jws, parse, verify_signature
 from cognito_mr_auth.errors import (
     AlgorithmNotAllowed,
@@ -48,7 +48,7 @@ def verdict(call: Callable[..., object], *values: Any) -> str:
     """The name of the documented error, or `accepted`; any other exception goes through."""
     try:
         call(*values)
-    except (TokenRejected, FetchFailed) as error:
+    except (TokenRejected, FetchError) as error:
         return type(error).__name__
     return "accepted"
 
@@ -170,7 +170,7 @@ def test_the_keys_of_rfc_7520(vectors_dir: Path) -> None:
     assert len(loaded) == 6
     everything = document(*loaded.values())
     assert not everything.keys
-    assert len(everything.exposed) == 1
+    assert len(everything.compromised) == 1
 
 
 def test_rfc_negative(vectors_dir: Path) -> None:
@@ -270,7 +270,7 @@ def test_what_must_be_rejected_is(suite: dict[str, bytes], placements: Placement
         if name.startswith("n_")
     }
     assert len(found) == 188
-    assert set(found.values()) == {"FetchFailed" if "jwk" in placement else "TokenMalformed"}
+    assert set(found.values()) == {"FetchError" if "jwk" in placement else "TokenMalformed"}
 
 
 @pytest.mark.parametrize("placement", MEMBERS)
@@ -293,7 +293,7 @@ def test_what_must_be_accepted_is_as_a_members_value(
         # Read, and then refused for what an empty object lacks: alg, iss, keys.
         ("whole_header", "AlgorithmNotAllowed"),
         ("whole_payload", "IssuerUnknown"),
-        ("whole_jwks", "FetchFailed"),
+        ("whole_jwks", "FetchError"),
     ],
 )
 def test_what_must_be_accepted_is_read_as_a_whole(
@@ -305,7 +305,7 @@ def test_what_must_be_accepted_is_read_as_a_whole(
         for name, text in suite.items()
         if name.startswith("y_") and name not in REFUSED
     }
-    no_object = "FetchFailed" if placement == "whole_jwks" else "TokenMalformed"
+    no_object = "FetchError" if placement == "whole_jwks" else "TokenMalformed"
     assert Counter(found.values()) == {(for_objects, True): OBJECTS, (no_object, False): 83}
 
 

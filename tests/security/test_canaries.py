@@ -295,7 +295,7 @@ def kept(verifier: Verifier, text: str) -> None:
     header, _, rest = text.partition(".")
     held = [each for each in walk(vars(verifier), {}) if each != header]
     assert POOL.access_key.kid in held
-    assert len(verifier._verified) == 0
+    assert len(verifier._token_cache) == 0
     clean(held, rest)
 
 

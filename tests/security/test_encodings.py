@@ -18,7 +18,7 @@ from support.verdicts import verdict
 from cognito_mr_auth import Principal, errors
 from cognito_mr_auth._base.encoding import MAX_DEPTH
 from cognito_mr_auth._jwks.document import read_document
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth.errors import AuthError, TokenMalformed
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -116,7 +116,7 @@ def test_a_part_in_another_encoding_is_none(change: Change) -> None:
     """STD-09: in header and payload, signed by the pool itself; and a JWKS so written is a failed fetch."""
     assert end(POOL.sign(change(HEADER_JSON), PAYLOAD_JSON)) is TokenMalformed
     assert end(POOL.sign(None, change(PAYLOAD_JSON))) is TokenMalformed
-    with pytest.raises(FetchFailed) as caught:
+    with pytest.raises(FetchError) as caught:
         read_document(change(json.dumps(POOL.jwks()).encode()))
     assert caught.value.reason == "document-not-jwks"
 

@@ -28,7 +28,7 @@ def primed() -> Verifier:
     """A verifier that remembers the good token, and so the good header."""
     verifier = POOL.offline_verifier()
     verifier.verify(GOOD)
-    assert list(verifier._headers.kids.values()) == [KID]
+    assert list(verifier._header_cache.kids.values()) == [KID]
     return verifier
 
 
@@ -168,7 +168,7 @@ def test_a_forged_header_is_refused_in_every_state(row: str) -> None:
         token = forged(part, signer)
         found = [ends(verifier, token) for verifier in STATES.values() for _ in range(2)]
         assert (signer, set(found)) == (signer, {kind})
-    assert all(set(each._headers.kids) <= {HEAD.encode()} for each in STATES.values())
+    assert all(set(each._header_cache.kids) <= {HEAD.encode()} for each in STATES.values())
 
 
 PIECES = {
@@ -217,7 +217,7 @@ def test_only_who_can_sign_fills_the_memory() -> None:
         assert ends(verifier, token) is errors.SignatureInvalid
         unknown = POOL.access_token(signed_by="unknown", header={"flood": number})
         assert ends(verifier, unknown) is KeyUnknown
-    assert set(verifier._headers.kids) == {HEAD.encode()}
+    assert set(verifier._header_cache.kids) == {HEAD.encode()}
 
 
 def test_a_remembered_header_brings_no_key() -> None:
@@ -231,7 +231,7 @@ def test_a_remembered_header_brings_no_key() -> None:
         pool.rotate()
         pool.withdraw()
         verifier.warm(timeout=30.0)
-        assert old.kid in verifier._headers.kids.values()
+        assert old.kid in verifier._header_cache.kids.values()
         for token in (pool.access_token(signed_by=old), pool.access_token(signed_by=STRANGER.under(old.kid))):
             with pytest.raises(KeyUnknown):
                 verifier.verify(token)
@@ -253,4 +253,4 @@ def test_threads_that_replace_the_memory_let_nothing_in() -> None:
         found = list(threads.map(work, [good, bad] * 4))
     assert found[::2] == [{None}] * 4
     assert found[1::2] == [{errors.SignatureInvalid, AlgorithmNotAllowed}] * 4
-    assert len(verifier._headers.kids) <= MAX_HEADERS
+    assert len(verifier._header_cache.kids) <= MAX_HEADERS

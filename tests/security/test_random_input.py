@@ -14,7 +14,7 @@ from support.verdicts import verdict
 
 from cognito_mr_auth import Principal, policy
 from cognito_mr_auth._jwks.document import read_document
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._jwt.claims import MAX_TIME
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token
 from cognito_mr_auth.errors import (
@@ -213,10 +213,10 @@ def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float)
         raw = served.get(kind, rig.jwks())
         try:
             document = read_document(raw)
-        except FetchFailed as failure:
+        except FetchError as failure:
             assert failure.reason.startswith("document-")  # noqa: PT017
         else:
-            exposed |= key.material[0] in document.exposed
+            exposed |= key.material[0] in document.compromised
             taken_away += bool(document.keys) and key.kid not in document.keys
             listed = document.keys.get(key.kid, key)
             contradicted |= key.kid in document.conflicts or listed.material != key.material
@@ -228,6 +228,6 @@ def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float)
         assert rig.key() is key
     if exposed:
         assert rig.key() is None
-    json.dumps(rig.store.health(rig.clock()))
+    json.dumps(rig.keys.health(rig.clock()))
     assert repr(rig.events)
     assert all("under the lock" not in each for each in rig.log)

@@ -14,7 +14,7 @@ from support.segments import segment
 
 from cognito_mr_auth import Verifier, errors
 from cognito_mr_auth._jwks.document import MAX_DOCUMENT_BYTES, MAX_KEYS, read_document
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._jwt.compact import MAX_HEADER_CHARS, MAX_TOKEN_CHARS
 from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token
@@ -166,7 +166,7 @@ def test_a_large_document_is_refused_at_little_cost(make: Callable[[], bytes]) -
     """ATK-35, ATK-47: a failed fetch with a fixed word; nothing is read beyond 64 KiB and 32 keys."""
     raw = make()
     started = time.thread_time()
-    with pytest.raises(FetchFailed, match=r"^document-[a-z-]+$"):
+    with pytest.raises(FetchError, match=r"^document-[a-z-]+$"):
         read_document(raw)
     assert time.thread_time() - started < LINEAR_SECONDS
 
@@ -248,7 +248,7 @@ def test_large_good_tokens_pass(verifier: Verifier, characters: int) -> None:
     """What is long but legal is verified each time; beyond 8 KiB nothing of it is kept (C1)."""
     room = (characters - len(GOOD)) * 3 // 4
     token = POOL.access_token(claims={"custom:x": "x" * room})
-    kept = len(verifier._verified)
+    kept = len(verifier._token_cache)
     for _ in range(2):
         assert verifier.verify(token).subject
-    assert len(verifier._verified) == kept + (len(token) <= MAX_CACHED_CHARS)
+    assert len(verifier._token_cache) == kept + (len(token) <= MAX_CACHED_CHARS)

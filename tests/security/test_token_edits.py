@@ -112,8 +112,8 @@ def run(part: int, parts: int) -> dict[str, Any]:
         "counts": counts,
         "accepted": accepted[:10],
         "same": verifier.verify(token) is principal,
-        "cached": len(verifier._verified),
-        "headers": len(verifier._headers.kids),
+        "cached": len(verifier._token_cache),
+        "headers": len(verifier._header_cache.kids),
     }
 
 

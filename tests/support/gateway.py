@@ -329,13 +329,13 @@ class Gateway:
         self.kind, self.ttl, self.clock = kind, ttl, clock or FakeClock()
         self.asked = 0
         self._http = kind.startswith("http")
-        self._routes = Routes(routes, http=self._http, search=search, trailing_slash=trailing_slash)
+        self._entries = Routes(routes, http=self._http, search=search, trailing_slash=trailing_slash)
         self._authorizer = authorizer
         self._cache: dict[str, tuple[float, tuple[Statement, ...]]] = {}
 
     def ask(self, verb: str, path: str, token: str | None) -> Reply:
         """One request with `Authorization: Bearer <token>`, or with no such header."""
-        route = self._routes.resolve(verb, path)
+        route = self._entries.resolve(verb, path)
         if route is None:  # REST calls it "Missing Authentication Token"
             return Reply(404 if self._http else 403, None, False, "no route")
         arn = f"{API}{verb}{path}"

@@ -24,7 +24,7 @@ CLIENTS = 8
 PHASE_SECONDS = 2.5
 REFRESH_AFTER, REVALIDATE_AFTER = 1.0, 2.0
 # Longer than anything may take, so that a hang is seen and not waited for.
-PATIENCE_SECONDS = 10.0
+CALLER_WAIT_SECONDS = 10.0
 MAX_RETRIES = 20
 
 KINDS = ("original", "replica", "updated")
@@ -153,7 +153,7 @@ class Clients:
         self._threads = ThreadPoolExecutor(CLIENTS)
         self._http = httpx.Client(
             base_url=url,
-            timeout=PATIENCE_SECONDS,
+            timeout=CALLER_WAIT_SECONDS,
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         )

@@ -10,20 +10,20 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchFailed, Key, KeyFileEntry
-from cognito_mr_auth._remote.coordinator import Dependencies
-from cognito_mr_auth._remote.remote_key_set import Patience, RemoteKeySet, Wait
+from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchError, Key, KeyFileEntry
+from cognito_mr_auth._remote.dependencies import Dependencies
+from cognito_mr_auth._remote.remote_key_set import RemoteKeySet, Timeout, Wait
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 WINDOWS = CacheLifetimes(900.0, 3600.0, 86400.0)
-DOWN = FetchFailed("connect")
+DOWN = FetchError("connect")
 
 Answer = bytes | BaseException | Callable[[], bytes]
 
 
-class Crew:
+class Threads:
     """Threads that do not run: `out` holds their work until the test takes it."""
 
     def __init__(self) -> None:
@@ -112,35 +112,35 @@ class Rig:
         self,
         *,
         region: str | None = None,
-        records: Collection[KeyFileEntry] = (),
+        entries: Collection[KeyFileEntry] = (),
         windows: CacheLifetimes = WINDOWS,
         fake: FakeUserPool | None = None,
         **pool: Any,
     ) -> None:
         self.fake = fake or FakeUserPool()
         self.clock = FakeClock()
-        self.now_pace = 50.0
-        self.crew, self.fetch = Crew(), Fetch()
+        self.now_monotonic = 50.0
+        self.threads, self.fetch = Threads(), Fetch()
         self.events: list[Event] = []
         self.saved: list[list[KeyFileEntry]] = []
         self.log: list[str] = []
         self.save_events: list[Event] = []
         pool = {"client_ids": ["client1"], "replica_regions": ["us-east-1"]} | pool
         self.pool = UserPool(self.fake.user_pool_id, **pool)
-        gear = Dependencies(
+        dependencies = Dependencies(
             windows=windows,
             clock=self.clock,
             fetch=self.fetch,
-            crew=self.crew,
+            threads=self.threads,
             emit=self._emit,
             region=region,
             save=self._save,
-            dice=lambda: 0.5,
-            pace=lambda: self.now_pace,
+            rng=lambda: 0.5,
+            monotonic=lambda: self.now_monotonic,
         )
-        self.gear = gear
-        self.store = RemoteKeySet(self.pool, gear, records)
-        self.flights, self.held = self.store._flights, self.store._held
+        self.dependencies = dependencies
+        self.keys = RemoteKeySet(self.pool, dependencies, entries)
+        self.coordinator, self.key_set = self.keys._coordinator, self.keys._key_set
         by_kind = {each.kind: each for each in self.pool.endpoints}
         self.updated: Endpoint = by_kind["updated"]
         self.original: Endpoint | None = by_kind.get("original")
@@ -150,16 +150,16 @@ class Rig:
         self._unlocked("emit")
         self.events.extend(events)
 
-    def _save(self, pool: UserPool, records: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         self._unlocked("save")
         assert pool is self.pool
-        self.saved.append(list(records))
+        self.saved.append(list(entries))
         return self.save_events
 
     def _unlocked(self, what: str) -> None:
-        free = self.flights.lock.acquire(blocking=False)
+        free = self.coordinator.lock.acquire(blocking=False)
         if free:
-            self.flights.lock.release()
+            self.coordinator.lock.release()
         self.log.append(what if free else f"{what} under the lock")
 
     # ---- time
@@ -167,15 +167,15 @@ class Rig:
     def later(self, seconds: float) -> None:
         """Time passes for everybody."""
         self.clock.advance(seconds)
-        self.now_pace += seconds
+        self.now_monotonic += seconds
 
     # ---- callers
 
-    def call(self, kid: str, *, patience: Patience = 2.0, plausible: bool = True) -> Caller:
-        return Caller(self.store.resolve(kid, lambda: plausible, patience))
+    def call(self, kid: str, *, timeout: Timeout = 2.0, plausible: bool = True) -> Caller:
+        return Caller(self.keys.resolve(kid, lambda: plausible, timeout))
 
-    def warm(self, patience: float = 2.0) -> Caller:
-        return Caller(self.store.warming(patience))
+    def warm(self, timeout: float = 2.0) -> Caller:
+        return Caller(self.keys.warming(timeout))
 
     # ---- endpoints
 
@@ -190,14 +190,14 @@ class Rig:
     def out(self) -> list[str]:
         """The kinds of the endpoints whose requests are out, in the order of asking."""
         kinds = {each.url: each.kind for each in self.pool.endpoints}
-        return [kinds[url] for url, _ in self.crew.out]
+        return [kinds[url] for url, _ in self.threads.out]
 
     def land(self, kind: str, answer: Answer | None = None) -> None:
         """The oldest request that is out to that endpoint comes back (default: today's JWKS)."""
         url = next(each.url for each in self.pool.endpoints if each.kind == kind)
         self.fetch.answers[url] = self.jwks() if answer is None else answer
-        index = next(at for at, (where, _) in enumerate(self.crew.out) if where == url)
-        _, work = self.crew.out.pop(index)
+        index = next(at for at, (where, _) in enumerate(self.threads.out) if where == url)
+        _, work = self.threads.out.pop(index)
         work()
 
     def fill(self) -> Key:
@@ -208,15 +208,15 @@ class Rig:
         assert not caller.waiting or caller.step() is None
         self.events.clear()
         self.log.clear()
-        self.crew.asked.clear()
-        self.crew.background.clear()
+        self.threads.asked.clear()
+        self.threads.background.clear()
         key = self.key()
         assert key is not None
         return key
 
     def key(self, kid: str | None = None) -> Key | None:
-        return self.store.key_now(kid or self.kid, self.clock())
+        return self.keys.key_now(kid or self.kid, self.clock())
 
-    def told(self, kind: type[Event]) -> list[Any]:
+    def events_of(self, kind: type[Event]) -> list[Any]:
         """The events of one type, so far."""
         return [event for event in self.events if isinstance(event, kind)]

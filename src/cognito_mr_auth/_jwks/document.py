@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 
-from .model import NO_KEYS, FetchFailed, Key
+from .model import NO_KEYS, FetchError, Key
 
 __all__ = ["MAX_DOCUMENT_BYTES", "MAX_KEYS", "Document", "read_document"]
 
@@ -43,13 +43,13 @@ _EMULATOR_KEYS = frozenset(
 class Document(NamedTuple):
     """What a JWKS document holds: usable keys by kid, what was skipped and why, and its warnings.
 
-    `conflicts` are kids with two usable keys; `exposed` moduli whose private members are in it.
+    `conflicts` are kids with two usable keys; `compromised` moduli whose private members are in it.
     """
 
     keys: Mapping[str, Key]
     skipped: tuple[tuple[str, int], ...]
     conflicts: frozenset[str]
-    exposed: frozenset[int]
+    compromised: frozenset[int]
 
 
 class _Skip(Exception):  # noqa: N818 - a signal inside this module
@@ -70,41 +70,41 @@ def read_document(
         FetchFailed: when the whole document is unusable (`reason` is "document-...").
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
-        raise FetchFailed("document-too-large")
+        raise FetchError("document-too-large")
     try:
         members = json_object(raw).get("keys")
     except Malformed:
         members = None
     if not isinstance(members, list):
-        raise FetchFailed("document-not-jwks")
+        raise FetchError("document-not-jwks")
     if len(members) > MAX_KEYS:
-        raise FetchFailed("document-too-many-keys")
+        raise FetchError("document-too-many-keys")
     keys: dict[str, Key] = {}
     skipped: dict[str, int] = {}
     conflicts: set[str] = set()
-    exposed: set[int] = set()
+    compromised: set[int] = set()
     for member in members:
         try:
-            key = _read_member(member, exposed, known, allow_emulators=allow_emulators)
+            key = _read_member(member, compromised, known, allow_emulators=allow_emulators)
             if keys.setdefault(key.kid, key).material != key.material:
                 conflicts.add(key.kid)
         except _Skip as skip:
             reason = skip.args[0]
             skipped[reason] = skipped.get(reason, 0) + 1
     usable = {
-        kid: key for kid, key in keys.items() if kid not in conflicts and key.material[0] not in exposed
+        kid: key for kid, key in keys.items() if kid not in conflicts and key.material[0] not in compromised
     }
     return Document(
         MappingProxyType(usable),
         tuple(sorted(skipped.items())),
         frozenset(conflicts),
-        frozenset(exposed),
+        frozenset(compromised),
     )
 
 
 def _read_member(
     member: object,
-    exposed: set[int],
+    compromised: set[int],
     known: Callable[[str], Key | None],
     *,
     allow_emulators: bool,
@@ -114,12 +114,12 @@ def _read_member(
     leaks = not _PRIVATE.isdisjoint(member)
     # Whoever reads this document can sign: the public half is burnt as well (T5), however
     # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
-    burnt = _sloppy(member.get("n")) if leaks else ()
-    exposed.update(burnt)
+    found = lenient_number(member.get("n")) if leaks else ()
+    compromised.update(found)
     if member.get("kty") != "RSA":
         raise _Skip("not-rsa")
     if leaks:
-        raise _Skip("private-members" if burnt else "number")
+        raise _Skip("private-members" if found else "number")
     modulus, exponent = _number(member.get("n")), _number(member.get("e"))
     kid = _check_metadata(member)
     if not MIN_BITS <= modulus.bit_length() <= MAX_BITS or not modulus & 1:
@@ -183,7 +183,7 @@ def _octets(text: object) -> bytes:
     return octets
 
 
-def _sloppy(text: object) -> tuple[int, ...]:
+def lenient_number(text: object) -> tuple[int, ...]:
     """The number that a text may mean to anybody: either alphabet, padded or not; none if it has none."""
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         return ()

@@ -14,58 +14,62 @@ __all__ = ["assemble"]
 
 
 def assemble(
-    words: Collection[StoredResponse], now: Instant, windows: CacheLifetimes, fresh_for: float
+    responses: Collection[StoredResponse], now: Instant, windows: CacheLifetimes, fresh_for: float
 ) -> Snapshot:
     """The pool's keys at this moment: the union of the standing words (K1), conflicts settled (K3).
 
     `fresh_for` is the refresh interval drawn for this snapshot (`refresh_after` +-10 %), in seconds.
     """
     standing = sorted(
-        (word for word in words if word.ageless or elapsed(now, word.begun) < windows.max_stale),
-        key=lambda word: elapsed(now, word.begun),
+        (
+            response
+            for response in responses
+            if response.never_expires or elapsed(now, response.begun) < windows.max_stale
+        ),
+        key=lambda response: elapsed(now, response.begun),
     )
-    exposed = frozenset().union(*(word.exposed for word in standing))
+    compromised = frozenset().union(*(response.compromised for response in standing))
     keys: dict[str, Key] = {}
     owners: dict[str, StoredResponse] = {}
     quarantined: dict[str, tuple[str, ...]] = {}
     changes: list[float] = []
-    for word in standing:
-        age = elapsed(now, word.begun)
-        if not word.ageless:
+    for response in standing:
+        age = elapsed(now, response.begun)
+        if not response.never_expires:
             changes.append(windows.max_stale - age)
         recent = age < windows.revalidate_after
-        if recent and word.conflicts:
-            quarantined.update((kid, (word.url,)) for kid in word.conflicts)
+        if recent and response.conflicts:
+            quarantined.update((kid, (response.url,)) for kid in response.conflicts)
             changes.append(windows.revalidate_after - age)
-        for kid, key in word.keys.items():
-            if key.material[0] in exposed:
+        for kid, key in response.keys.items():
+            if key.material[0] in compromised:
                 continue
             if keys.setdefault(kid, key).material != key.material and recent:
                 # Both words are young, for `standing` goes from the newest to the oldest.
-                quarantined[kid] = (*quarantined.get(kid, (owners[kid].url,)), word.url)
+                quarantined[kid] = (*quarantined.get(kid, (owners[kid].url,)), response.url)
                 changes.append(windows.revalidate_after - age)
-            owners.setdefault(kid, word)
-    begun = next((word.begun for word in standing if word.keys), None)
+            owners.setdefault(kid, response)
+    begun = next((response.begun for response in standing if response.keys), None)
     usable = {kid: key for kid, key in keys.items() if kid not in quarantined}
-    recheck_in = min(changes, default=float("inf"))
-    ageless = any(word.ageless for word in standing)
+    rebuild_in = min(changes, default=float("inf"))
+    never_expires = any(response.never_expires for response in standing)
     return Snapshot(
         made=now,
-        calm_for=_calm(begun, now, fresh_for, recheck_in, ageless=ageless),
+        safe_for=_safe_for(begun, now, fresh_for, rebuild_in, never_expires=never_expires),
         begun=begun,
-        fresh_for=float("inf") if ageless else fresh_for,
+        fresh_for=float("inf") if never_expires else fresh_for,
         keys=MappingProxyType(usable),
         quarantined=MappingProxyType(quarantined),
-        recheck_in=recheck_in,
+        rebuild_in=rebuild_in,
     )
 
 
-def _calm(
-    begun: Instant | None, now: Instant, fresh_for: float, recheck_in: float, *, ageless: bool
+def _safe_for(
+    begun: Instant | None, now: Instant, fresh_for: float, rebuild_in: float, *, never_expires: bool
 ) -> float:
     """Seconds from now in which a known kid needs no decision; negative when it needs one now."""
-    if ageless:
-        return recheck_in
+    if never_expires:
+        return rebuild_in
     if begun is None:
         return -1.0
-    return min(fresh_for - elapsed(now, begun), recheck_in)
+    return min(fresh_for - elapsed(now, begun), rebuild_in)

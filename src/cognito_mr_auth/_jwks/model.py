@@ -19,7 +19,7 @@ __all__ = [
     "NO_KEYS",
     "CacheLifetimes",
     "Endpoint",
-    "FetchFailed",
+    "FetchError",
     "Key",
     "KeyFileEntry",
     "KeySetConfig",
@@ -83,8 +83,8 @@ NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 class StoredResponse(NamedTuple):
     """What one endpoint last said (K1): `begun` is when the request for it began.
 
-    `conflicts` are kids that the document itself gives two keys; `exposed` are moduli whose private
-    members it served (T5). A word with no keys says nothing but its `exposed`. `ageless` marks the
+    `conflicts` are kids that the document itself gives two keys; `compromised` are moduli whose private
+    members it served (T5). A word with no keys says nothing but its `compromised`. `never_expires` marks the
     seed of an offline pool. `raw` is the document as it came, for the key file.
     """
 
@@ -93,8 +93,8 @@ class StoredResponse(NamedTuple):
     keys: Mapping[str, Key]
     raw: bytes
     conflicts: frozenset[str] = frozenset()
-    exposed: frozenset[int] = frozenset()
-    ageless: bool = False
+    compromised: frozenset[int] = frozenset()
+    never_expires: bool = False
 
     def __repr__(self) -> str:
         """Whose word it is; the document may hold a private key."""
@@ -116,17 +116,17 @@ class KeyFileEntry(NamedTuple):
 class Snapshot(NamedTuple):
     """The union of the standing words at one moment (K1 to K3), and how long it needs no thought.
 
-    Within `calm_for` seconds of `made`, on both clocks, every known kid may be served as it is.
+    Within `safe_for` seconds of `made`, on both clocks, every known kid may be served as it is.
     `begun` is the start of the newest word's request, None when no word with keys stands.
     """
 
     made: Instant
-    calm_for: float
+    safe_for: float
     begun: Instant | None
     fresh_for: float
     keys: Mapping[str, Key]
     quarantined: Mapping[str, tuple[str, ...]]
-    recheck_in: float
+    rebuild_in: float
 
 
 class CacheLifetimes(NamedTuple):
@@ -137,7 +137,7 @@ class CacheLifetimes(NamedTuple):
     max_stale: float
 
 
-class FetchFailed(Exception):  # noqa: N818 - it never leaves the library
+class FetchError(Exception):
     """An endpoint gave no key set. `reason` is a fixed word; `retry_after` is in seconds."""
 
     def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:

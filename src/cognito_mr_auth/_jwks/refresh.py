@@ -16,11 +16,11 @@ from .model import Endpoint
 __all__ = ["Attempt", "Refresh", "Signal"]
 
 # Kids remembered as wanted; more than this and the flight just asks everybody.
-MAX_WANTED = 64
+MAX_WANTED_KIDS = 64
 # A flight as late as two of them was frozen, not slow, also where real time went on.
 FROZEN_LIMITS = 2
 
-PENDING, ANSWERED, FAILED, PARKED, CUT = "pending", "answered", "failed", "parked", "cut"
+PENDING, ANSWERED, FAILED, DISABLED, DROPPED = "pending", "answered", "failed", "disabled", "dropped"
 
 
 class Signal(Protocol):
@@ -36,154 +36,156 @@ class Attempt:
     `number` counts the store's requests: who came before whom.
     """
 
-    __slots__ = ("begun", "endpoint", "flight", "number", "state")
+    __slots__ = ("begun", "endpoint", "number", "refresh", "state")
 
-    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, flight: Refresh) -> None:
+    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, refresh: Refresh) -> None:
         self.endpoint = endpoint
         self.begun = begun
         self.number = number
-        self.flight = flight
+        self.refresh = refresh
         self.state = PENDING
 
 
 class Refresh:
-    """Requests that share one deadline and one audience.
+    """One refresh: its attempts, their deadline, and the kids that its waiters need.
 
-    `queue` is whom it asks, in order, and `spare` whom it asks after them as long as nobody answers (R6).
-    `born` is a reading of the pace clock (real seconds, for hedging), `begun` one of the verifier's
-    clock (for the deadline over a freeze). `round` is replaced whenever something has happened:
-    waiters wait for it, then judge for themselves (R3).
+    `queue` holds the endpoints to ask, in order. `last_resort` is asked after them while none has answered
+    (R6). `began_monotonic` is a reading of the real monotonic clock, for hedging. `begun` is one of the
+    verifier's clock, for the deadline over a freeze. `progress` is replaced on each result: waiters wait
+    for it, then each judges for itself (R3).
     """
 
     __slots__ = (
-        "asks",
+        "ask_all",
+        "attempts",
         "background",
+        "began_monotonic",
         "begun",
-        "born",
-        "everywhere",
         "hedge",
-        "heir",
-        "kicked",
-        "last_launch",
+        "last_resort",
+        "last_start",
         "limit",
-        "new_round",
+        "new_progress",
         "over",
+        "progress",
         "queue",
-        "round",
+        "result_arrived",
         "silent_since",
-        "spare",
-        "wanted",
+        "successor",
+        "wanted_kids",
     )
 
     def __init__(
         self,
         queue: list[Endpoint],
-        spare: list[Endpoint],
+        last_resort: list[Endpoint],
         *,
-        born: float,
+        began_monotonic: float,
         begun: Instant,
-        everywhere: bool,
+        ask_all: bool,
         background: bool,
         limit: float,
         hedge: float,
-        new_round: Callable[[], Signal],
+        new_progress: Callable[[], Signal],
     ) -> None:
-        self.queue = queue + spare
-        self.spare = spare
-        self.born = born
-        self.silent_since = born  # a follow-up of an unanswered flight begins no new silence
+        self.queue = queue + last_resort
+        self.last_resort = last_resort
+        self.began_monotonic = began_monotonic
+        self.silent_since = began_monotonic  # a follow-up of an unanswered flight begins no new silence
         self.begun = begun
-        self.everywhere = everywhere
+        self.ask_all = ask_all
         self.background = background
         self.limit = limit
         self.hedge = hedge
-        self.asks: list[Attempt] = []
-        self.wanted: set[str] = set()
-        self.kicked = True  # the first request needs no waiting
-        self.last_launch = born
+        self.attempts: list[Attempt] = []
+        self.wanted_kids: set[str] = set()
+        self.result_arrived = True  # the first request needs no waiting
+        self.last_start = began_monotonic
         self.over = False
-        self.heir: Refresh | None = None  # goes on with what is out, since a caller followed up (R3)
-        self.new_round = new_round
-        self.round = new_round()
+        self.successor: Refresh | None = None  # goes on with what is out, since a caller followed up (R3)
+        self.new_progress = new_progress
+        self.progress = new_progress()
 
-    def want(self, kid: str) -> None:
+    def add_wanted(self, kid: str) -> None:
         """A waiter for this kid has joined."""
-        if len(self.wanted) < MAX_WANTED:
-            self.wanted.add(kid)
+        if len(self.wanted_kids) < MAX_WANTED_KIDS:
+            self.wanted_kids.add(kid)
 
     @property
     def latest(self) -> Refresh:
         """This flight, or the one that goes on with its requests."""
-        flight = self
-        while flight.heir is not None:
-            flight = flight.heir
-        return flight
+        refresh = self
+        while refresh.successor is not None:
+            refresh = refresh.successor
+        return refresh
 
     @property
     def answers(self) -> int:
         """How many endpoints gave a usable key set."""
-        return sum(ask.state == ANSWERED for ask in self.asks)
+        return sum(attempt.state == ANSWERED for attempt in self.attempts)
 
     @property
     def pending(self) -> int:
         """How many requests are still out."""
-        return sum(ask.state == PENDING for ask in self.asks)
+        return sum(attempt.state == PENDING for attempt in self.attempts)
 
     @property
-    def cut(self) -> bool:
+    def dropped(self) -> bool:
         """Whether a freeze or a jump of the clock made answers worthless: nobody's failure (R6)."""
-        return any(ask.state == CUT for ask in self.asks)
+        return any(attempt.state == DROPPED for attempt in self.attempts)
 
     @property
-    def stuck(self) -> frozenset[str]:
+    def pending_urls(self) -> frozenset[str]:
         """The URLs that are still silent."""
-        return frozenset(ask.endpoint.url for ask in self.asks if ask.state == PENDING)
+        return frozenset(attempt.endpoint.url for attempt in self.attempts if attempt.state == PENDING)
 
-    def idle(self, pace: float) -> float:
+    def hedge_left(self, monotonic: float) -> float:
         """Seconds until the silent ones have had their `hedge`; 0 when they have."""
-        return max(0.0, self.hedge - (pace - self.last_launch))
+        return max(0.0, self.hedge - (monotonic - self.last_start))
 
-    def hungry(self, keys: Mapping[str, object]) -> bool:
+    def needs_more(self, keys: Mapping[str, object]) -> bool:
         """Whether a waiter still lacks what it came for."""
         # Answers of a flight that this one follows up are what its waiters were not content with.
-        answered = any(ask.state == ANSWERED and ask.flight is self for ask in self.asks)
-        return not answered or any(kid not in keys for kid in self.wanted)
+        answered = any(attempt.state == ANSWERED and attempt.refresh is self for attempt in self.attempts)
+        return not answered or any(kid not in keys for kid in self.wanted_kids)
 
-    def next(self, pace: float, keys: Mapping[str, object]) -> Endpoint | None:
+    def next(self, monotonic: float, keys: Mapping[str, object]) -> Endpoint | None:
         """Whom to ask now (R2): all, or one after `hedge` seconds or at once after a miss."""
-        if self.spare and self.answers:
-            self.queue = [each for each in self.queue if each not in self.spare]
-            self.spare = []
+        if self.last_resort and self.answers:
+            self.queue = [each for each in self.queue if each not in self.last_resort]
+            self.last_resort = []
         if self.over or not self.queue:
             return None
-        if not self.everywhere:
-            if not self.hungry(keys):
+        if not self.ask_all:
+            if not self.needs_more(keys):
                 return None
-            if not self.kicked and self.pending and pace - self.last_launch < self.hedge:
+            if not self.result_arrived and self.pending and monotonic - self.last_start < self.hedge:
                 return None
         return self.queue[0]
 
-    def launched(self, ask: Attempt, pace: float) -> None:
+    def note_start(self, attempt: Attempt, monotonic: float) -> None:
         """The first of the queue has been asked."""
         self.queue.pop(0)
-        self.asks.append(ask)
-        self.last_launch = pace
-        self.kicked = False
+        self.attempts.append(attempt)
+        self.last_start = monotonic
+        self.result_arrived = False
 
-    def settled(self, keys: Mapping[str, object]) -> bool:
+    def done(self, keys: Mapping[str, object]) -> bool:
         """Whether nothing is out and nothing more will be asked."""
-        return not self.pending and (not self.queue or not (self.everywhere or self.hungry(keys)))
+        return not self.pending and (not self.queue or not (self.ask_all or self.needs_more(keys)))
 
-    def late(self, now: Instant, pace: float) -> bool:
+    def overdue(self, now: Instant, monotonic: float) -> bool:
         """Whether the deadline has passed, by real time or by the verifier's clock (R7)."""
-        return pace - self.born >= self.limit or elapsed(now, self.begun) >= self.limit
+        return monotonic - self.began_monotonic >= self.limit or elapsed(now, self.begun) >= self.limit
 
-    def frozen(self, now: Instant, pace: float) -> bool:
+    def frozen(self, now: Instant, monotonic: float) -> bool:
         """Whether it is late by a freeze or a jump of the clock, and by nobody's fault (R6)."""
         age = elapsed(now, self.begun)
-        return age >= FROZEN_LIMITS * self.limit or (age >= self.limit and pace - self.born < self.limit)
+        return age >= FROZEN_LIMITS * self.limit or (
+            age >= self.limit and monotonic - self.began_monotonic < self.limit
+        )
 
-    def turn(self) -> Signal:
+    def notify(self) -> Signal:
         """Start a new round; the caller ends the returned one when it holds no lock."""
-        done, self.round = self.round, self.new_round()
+        done, self.progress = self.progress, self.new_progress()
         return done

@@ -5,71 +5,46 @@ a callback or a waiter: whatever a spell under the lock leaves to do goes into a
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable
-from random import random
-from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from cognito_mr_auth import events
-from cognito_mr_auth._base.clock import Clock, Instant, elapsed
+from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.document import Document
 from cognito_mr_auth._jwks.key_set import KeySet
-from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchFailed, KeyFileEntry, KeySetConfig
-from cognito_mr_auth._jwks.refresh import ANSWERED, CUT, FAILED, PARKED, PENDING, Attempt, Refresh, Signal
+from cognito_mr_auth._jwks.model import Endpoint, FetchError
+from cognito_mr_auth._jwks.refresh import (
+    ANSWERED,
+    DISABLED,
+    DROPPED,
+    FAILED,
+    PENDING,
+    Attempt,
+    Refresh,
+    Signal,
+)
 from cognito_mr_auth.events import Event
+
+from .dependencies import Dependencies
+from .threads import BUSY, FULL
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["DeferredActions", "Dependencies", "Fetch", "FetchThreads", "RefreshCoordinator"]
+__all__ = ["DeferredActions", "RefreshCoordinator"]
 
 # The lock is held for well under a millisecond; who cannot have it for so long stands in its way.
 CLOSE_SECONDS = 1.0
 
 
-class Fetch(Protocol):
-    """What fetches: `prepare` on the caller's thread, then a call on a thread of its own."""
-
-    def prepare(self, urls: Iterable[str]) -> None:
-        """Load whatever a fetch of these URLs needs."""
-
-    def __call__(self, url: str, seconds: float) -> bytes:
-        """The document, or FetchFailed."""
-
-
-class FetchThreads(Protocol):
-    """What starts threads: "started", "busy" (two hang at this place) or "full" (no room)."""
-
-    def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Run `work` on a thread of its own."""
-
-
-def _save_nothing(_pool: KeySetConfig, _records: Collection[KeyFileEntry]) -> Collection[Event]:
-    return ()
-
-
-class Dependencies(NamedTuple):
-    """What all stores of a verifier share, and every seam to the world."""
-
-    windows: CacheLifetimes
-    clock: Clock
-    fetch: Fetch
-    crew: FetchThreads
-    emit: Callable[[Collection[Event]], None]
-    region: str | None = None
-    save: Callable[[KeySetConfig, Collection[KeyFileEntry]], Collection[Event]] = _save_nothing
-    dice: Callable[[], float] = random
-    pace: Callable[[], float] = monotonic
-
-
 class DeferredActions:
     """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
 
-    __slots__ = ("events", "rounds", "save")
+    __slots__ = ("events", "futures", "save")
 
     def __init__(self) -> None:
-        self.rounds: list[Signal] = []
+        self.futures: list[Signal] = []
         self.events: list[Event] = []
         self.save = False  # set by a fetch thread alone: no caller may wait for a disk (P)
 
@@ -77,16 +52,16 @@ class DeferredActions:
 class RefreshCoordinator:
     """At most one flight at a time for one pool's holdings."""
 
-    def __init__(self, held: KeySet, gear: Dependencies) -> None:
-        self._held = held
-        self._gear = gear
-        self.asked = 0  # requests begun so far: who came before whom (R3)
+    def __init__(self, key_set: KeySet, dependencies: Dependencies) -> None:
+        self._key_set = key_set
+        self._dependencies = dependencies
+        self.attempts_begun = 0  # requests begun so far: who came before whom (R3)
         self.closed = False
         self.last_answered = True
         self._prepared = True
-        self.forget()
+        self.reset_after_fork()
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """At birth, and in a forked child: the parent's lock and flight are not ours (F)."""
         self.lock = threading.Lock()
         self.current: Refresh | None = None
@@ -99,171 +74,189 @@ class RefreshCoordinator:
         False when not even that can be done, as in a process without a free descriptor: an outage, told
         once until it is over.
         """
-        if not self._held.endpoints:
+        if not self._key_set.endpoints:
             return True
         try:
             import concurrent.futures  # noqa: F401 - a round is one of its futures
 
-            self._gear.fetch.prepare(each.url for each in self._held.endpoints)
+            self._dependencies.fetch.prepare(each.url for each in self._key_set.endpoints)
         except (ImportError, OSError):
             if self._prepared:
                 self._prepared = False
-                pool_id, url = self._held.pool.user_pool_id, self._held.endpoints[0].url
-                self._gear.emit([events.FetchFailed(pool_id, url, "setup", 0.0, None, 0.0)])
+                pool_id, url = self._key_set.pool.user_pool_id, self._key_set.endpoints[0].url
+                self._dependencies.emit([events.FetchFailed(pool_id, url, "setup", 0.0, None, 0.0)])
             return False
         self._prepared = True
         return True
 
-    def others(self, now: Instant) -> list[Endpoint]:
+    def candidates_now(self, now: Instant) -> list[Endpoint]:
         """Whom the background may ask now: nobody while a flight has more than hanging ones to offer.
 
         Without the lock only a hint.
         """
-        flight, pace = self.current, self._gear.pace()
-        stuck: Collection[str] = ()
-        if flight is not None and not flight.late(now, pace):
-            if flight.queue or flight.idle(pace):
+        refresh, monotonic = self.current, self._dependencies.monotonic()
+        pending_urls: Collection[str] = ()
+        if refresh is not None and not refresh.overdue(now, monotonic):
+            if refresh.queue or refresh.hedge_left(monotonic):
                 return []
-            stuck = flight.stuck
+            pending_urls = refresh.pending_urls
         # Each hit of an aged set comes here, so what can be known without a plan is not planned.
-        if self.closed or (stuck and all(each.url in stuck for each in self._held.endpoints)):
+        if self.closed or (
+            pending_urls and all(each.url in pending_urls for each in self._key_set.endpoints)
+        ):
             return []
-        plan = self._held.plan(now, seek=False, everywhere=True)
-        return [each for each in plan if each.url not in stuck]
+        candidates = self._key_set.candidates(now, unknown_kid=False, ask_all=True)
+        return [each for each in candidates if each.url not in pending_urls]
 
     def begin(
-        self, now: Instant, batch: DeferredActions, *, seek: bool, everywhere: bool, background: bool = False
+        self,
+        now: Instant,
+        deferred: DeferredActions,
+        *,
+        unknown_kid: bool,
+        ask_all: bool,
+        background: bool = False,
     ) -> Refresh | None:
         """Under the lock: a new flight, or None when nobody can be asked now."""
-        queue = [] if self.closed else self._held.plan(now, seek=seek, everywhere=everywhere)
+        queue = [] if self.closed else self._key_set.candidates(now, unknown_kid=unknown_kid, ask_all=ask_all)
         if not queue:
             return None
-        spare = self._held.spare(now, queue) if seek and not everywhere else []
-        flight = self._flight(queue, spare, now, everywhere=everywhere, background=background)
-        self.current = flight
-        self.advance(flight, now, batch)
-        if background and not flight.asks:  # no room for a single request
+        last_resort = self._key_set.last_resort(now, queue) if unknown_kid and not ask_all else []
+        refresh = self._new_refresh(queue, last_resort, now, ask_all=ask_all, background=background)
+        self.current = refresh
+        self.start_due(refresh, now, deferred)
+        if background and not refresh.attempts:  # no room for a single request
             self.current = None
         return self.current
 
-    def _flight(
+    def _new_refresh(
         self,
         queue: list[Endpoint],
-        spare: list[Endpoint],
+        last_resort: list[Endpoint],
         now: Instant,
         *,
-        everywhere: bool,
+        ask_all: bool,
         background: bool,
     ) -> Refresh:
         return Refresh(
             queue,
-            spare,
-            born=self._gear.pace(),
+            last_resort,
+            began_monotonic=self._dependencies.monotonic(),
             begun=now,
-            everywhere=everywhere,
+            ask_all=ask_all,
             background=background,
-            limit=rules.FLIGHT_SECONDS,
+            limit=rules.REFRESH_SECONDS,
             hedge=rules.HEDGE_SECONDS,
-            new_round=_new_round,
+            new_progress=_new_progress,
         )
 
-    def follow(
-        self, old: Refresh, queue: list[Endpoint], now: Instant, batch: DeferredActions, *, background: bool
+    def start_successor(
+        self,
+        old: Refresh,
+        queue: list[Endpoint],
+        now: Instant,
+        deferred: DeferredActions,
+        *,
+        background: bool,
     ) -> None:
         """Under the lock: a flight that takes over what `old` still waits for, and asks others anew.
 
         Else one endpoint that hangs would keep all others from being asked for its five seconds.
         """
-        flight = self._flight(queue, [], now, everywhere=background, background=background)
+        refresh = self._new_refresh(queue, [], now, ask_all=background, background=background)
         # Older generations are left behind, or one that hangs for good would make the list grow.
-        flight.asks = [ask for ask in old.asks if ask.state == PENDING or ask.flight is old]
-        flight.wanted = set(old.wanted)
+        refresh.attempts = [
+            attempt for attempt in old.attempts if attempt.state == PENDING or attempt.refresh is old
+        ]
+        refresh.wanted_kids = set(old.wanted_kids)
         if not old.answers:
-            flight.silent_since = old.silent_since
-        old.over, old.heir = True, flight
-        batch.rounds.append(old.turn())
-        self.current = flight
-        self.advance(flight, now, batch)
+            refresh.silent_since = old.silent_since
+        old.over, old.successor = True, refresh
+        deferred.futures.append(old.notify())
+        self.current = refresh
+        self.start_due(refresh, now, deferred)
 
-    def live(self, now: Instant, batch: DeferredActions) -> Refresh | None:
+    def running(self, now: Instant, deferred: DeferredActions) -> Refresh | None:
         """Under the lock: the flight under way; what is past its deadline is ended here (R1)."""
-        flight, pace = self.current, self._gear.pace()
-        if flight is None:
+        refresh, monotonic = self.current, self._dependencies.monotonic()
+        if refresh is None:
             return None
-        for ask in flight.asks:
-            if ask.state == PENDING and ask.flight.late(now, pace):
-                if ask.flight.frozen(now, pace):
-                    ask.state = CUT
+        for attempt in refresh.attempts:
+            if attempt.state == PENDING and attempt.refresh.overdue(now, monotonic):
+                if attempt.refresh.frozen(now, monotonic):
+                    attempt.state = DROPPED
                 else:
-                    self._failed(ask, FetchFailed("timeout"), rules.FLIGHT_SECONDS, now, batch)
-        if not flight.late(now, pace):
-            return flight
-        self._end(flight, now, batch)
+                    self._failed(attempt, FetchError("timeout"), rules.REFRESH_SECONDS, now, deferred)
+        if not refresh.overdue(now, monotonic):
+            return refresh
+        self._end(refresh, now, deferred)
         return None
 
-    def ask_around(self, now: Instant) -> None:
+    def refresh_in_background(self, now: Instant) -> None:
         """Ask every endpoint in the background, unless that is under way or would be in vain."""
         if not self.prepare():
             return
-        batch = DeferredActions()
+        deferred = DeferredActions()
         with self.lock:
-            flight = self.live(now, batch)
-            if flight is None:
-                self.begin(now, batch, seek=False, everywhere=True, background=True)
-            elif queue := self.others(now):
-                self.follow(flight, queue, now, batch, background=True)
-        self.flush(batch)
+            refresh = self.running(now, deferred)
+            if refresh is None:
+                self.begin(now, deferred, unknown_kid=False, ask_all=True, background=True)
+            elif queue := self.candidates_now(now):
+                self.start_successor(refresh, queue, now, deferred, background=True)
+        self.run_deferred(deferred)
 
     def warm(self, now: Instant) -> Refresh | None:
         """A flight to every endpoint that is not parked: the one under way, widened, or a new one."""
         if not self.prepare():
             return None
-        batch = DeferredActions()
+        deferred = DeferredActions()
         with self.lock:
-            flight = self.live(now, batch)
-            if flight is None:
-                flight = self.begin(now, batch, seek=True, everywhere=True)
+            refresh = self.running(now, deferred)
+            if refresh is None:
+                refresh = self.begin(now, deferred, unknown_kid=True, ask_all=True)
             else:
-                flight.everywhere, flight.background, flight.spare = True, False, []
-                asked = {ask.endpoint.url for ask in flight.asks} | {each.url for each in flight.queue}
-                everybody = self._held.plan(now, seek=True, everywhere=True)
-                flight.queue += [each for each in everybody if each.url not in asked]
-                self.advance(flight, now, batch)
-        self.flush(batch)
-        return flight
+                refresh.ask_all, refresh.background, refresh.last_resort = True, False, []
+                attempts_begun = {attempt.endpoint.url for attempt in refresh.attempts} | {
+                    each.url for each in refresh.queue
+                }
+                everybody = self._key_set.candidates(now, unknown_kid=True, ask_all=True)
+                refresh.queue += [each for each in everybody if each.url not in attempts_begun]
+                self.start_due(refresh, now, deferred)
+        self.run_deferred(deferred)
+        return refresh
 
-    def advance(self, flight: Refresh, now: Instant, batch: DeferredActions) -> None:
+    def start_due(self, refresh: Refresh, now: Instant, deferred: DeferredActions) -> None:
         """Under the lock: start the requests that are due; end a flight without hope or need."""
-        keys = self._held.snapshot.keys
-        pace = self._gear.pace()
-        while (endpoint := flight.next(pace, keys)) is not None:
+        keys = self._key_set.snapshot.keys
+        monotonic = self._dependencies.monotonic()
+        while (endpoint := refresh.next(monotonic, keys)) is not None:
             # Counted before it starts, so that who comes meanwhile does not take it for a later one.
-            self.asked += 1
-            ask = Attempt(endpoint, now, self.asked, flight)
-            outcome = self._gear.crew.start(
-                (self._held.pool.user_pool_id, endpoint.url),
+            self.attempts_begun += 1
+            attempt = Attempt(endpoint, now, self.attempts_begun, refresh)
+            outcome = self._dependencies.threads.start(
+                (self._key_set.pool.user_pool_id, endpoint.url),
                 f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
-                _Request(self, ask),
-                background=flight.background,
+                _Request(self, attempt),
+                background=refresh.background,
             )
-            if outcome == "full":
-                flight.last_launch = pace  # waiters look again after `hedge`, not all the time
+            if outcome == FULL:
+                refresh.last_start = monotonic  # waiters look again after `hedge`, not all the time
                 break
-            if outcome == "busy":  # two requests hang there already: this one would hang too
-                flight.queue.pop(0)
+            if outcome == BUSY:  # two requests hang there already: this one would hang too
+                refresh.queue.pop(0)
                 continue
-            flight.launched(ask, pace)
-        if flight.settled(keys):
-            self._end(flight, now, batch)
+            refresh.note_start(attempt, monotonic)
+        if refresh.done(keys):
+            self._end(refresh, now, deferred)
 
-    def _end(self, flight: Refresh, now: Instant, batch: DeferredActions) -> None:
-        flight.over = True
+    def _end(self, refresh: Refresh, now: Instant, deferred: DeferredActions) -> None:
+        refresh.over = True
         self.current = None
-        if not flight.cut:
-            self.last_answered = flight.answers > 0
-            if not flight.answers and self._held.phase(now) == rules.STALE:
-                self._held.confirmed = True
-        batch.rounds.append(flight.turn())
+        if not refresh.dropped:
+            self.last_answered = refresh.answers > 0
+            if not refresh.answers and self._key_set.state_of(now) == rules.STALE:
+                self._key_set.stale_if_error = True
+        deferred.futures.append(refresh.notify())
 
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
@@ -272,93 +265,95 @@ class RefreshCoordinator:
         # waiters end by their own patience.
         if not self.lock.acquire(timeout=CLOSE_SECONDS):
             return
-        batch = DeferredActions()
+        deferred = DeferredActions()
         try:
-            flight, self.current = self.current, None
-            if flight is not None:
-                flight.over = True
-                batch.rounds.append(flight.turn())
+            refresh, self.current = self.current, None
+            if refresh is not None:
+                refresh.over = True
+                deferred.futures.append(refresh.notify())
         finally:
             self.lock.release()
-        self.flush(batch)
+        self.run_deferred(deferred)
 
-    def fly(self, ask: Attempt) -> None:
+    def run_attempt(self, attempt: Attempt) -> None:
         """One request, on its own thread."""
-        flight = ask.flight
-        started = self._gear.pace()
+        refresh = attempt.refresh
+        started = self._dependencies.monotonic()
         raw, document = b"", None
-        failure: FetchFailed | None = None
+        failure: FetchError | None = None
         try:
-            raw = self._gear.fetch(ask.endpoint.url, flight.limit - (started - flight.born))
-            document = self._held.read(raw, local=ask.endpoint.loopback)
-        except FetchFailed as error:
+            raw = self._dependencies.fetch(
+                attempt.endpoint.url, refresh.limit - (started - refresh.began_monotonic)
+            )
+            document = self._key_set.read(raw, local=attempt.endpoint.loopback)
+        except FetchError as error:
             failure = error
         except BaseException:  # noqa: BLE001 - a user's transport may raise anything here
-            failure = FetchFailed("broken-transport")
-        self._land(ask, raw, document, failure, self._gear.pace() - started)
+            failure = FetchError("broken-transport")
+        self.on_result(attempt, raw, document, failure, self._dependencies.monotonic() - started)
 
-    def _land(
+    def on_result(
         self,
-        ask: Attempt,
+        attempt: Attempt,
         raw: bytes,
         document: Document | None,
-        failure: FetchFailed | None,
+        failure: FetchError | None,
         seconds: float,
     ) -> None:
         """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
-        batch = DeferredActions()
+        deferred = DeferredActions()
         with self.lock:
-            flight = self.current
-            if self.closed or flight is None or ask not in flight.asks or ask.state != PENDING:
+            refresh = self.current
+            if self.closed or refresh is None or attempt not in refresh.attempts or attempt.state != PENDING:
                 return  # too late, counted as such already, or from before a fork (K4)
-            now = self._gear.clock()
-            late = elapsed(now, ask.flight.begun) >= ask.flight.limit
-            if document is not None and late:  # R7: too late is thrown away
-                document, failure = None, FetchFailed("timeout")
-            if ask.flight.frozen(now, self._gear.pace()):
-                ask.state = CUT
-            elif document is not None and self._held.heard(
-                ask.endpoint, ask.begun, raw, document, seconds, now, batch.events
+            now = self._dependencies.clock()
+            overdue = elapsed(now, attempt.refresh.begun) >= attempt.refresh.limit
+            if document is not None and overdue:  # R7: too late is thrown away
+                document, failure = None, FetchError("timeout")
+            if attempt.refresh.frozen(now, self._dependencies.monotonic()):
+                attempt.state = DROPPED
+            elif document is not None and self._key_set.store_response(
+                attempt.endpoint, attempt.begun, raw, document, seconds, now, deferred.events
             ):
-                ask.state = ANSWERED
-                if self._held.pool.key_file is not None:
-                    self._unsaved = batch.save = True
-                    self.saved = self.saved or _new_round()
+                attempt.state = ANSWERED
+                if self._key_set.pool.key_file is not None:
+                    self._unsaved = deferred.save = True
+                    self.saved = self.saved or _new_progress()
             else:
-                failure = failure or FetchFailed("document-no-usable-key", status=200)
-                self._failed(ask, failure, seconds, now, batch)
-            flight.kicked = True
-            batch.rounds.append(flight.turn())
-            if self.live(now, batch) is flight:  # else whatever it asked now would be in vain
-                self.advance(flight, now, batch)
-        self.flush(batch)
+                failure = failure or FetchError("document-no-usable-key", status=200)
+                self._failed(attempt, failure, seconds, now, deferred)
+            refresh.result_arrived = True
+            deferred.futures.append(refresh.notify())
+            if self.running(now, deferred) is refresh:  # else whatever it asked now would be in vain
+                self.start_due(refresh, now, deferred)
+        self.run_deferred(deferred)
 
     def _failed(
-        self, ask: Attempt, failure: FetchFailed, seconds: float, now: Instant, batch: DeferredActions
+        self, attempt: Attempt, failure: FetchError, seconds: float, now: Instant, deferred: DeferredActions
     ) -> None:
-        counted = self._held.failed(ask.endpoint, failure, seconds, now, batch.events)
-        ask.state = FAILED if counted else PARKED
+        counted = self._key_set.record_failure(attempt.endpoint, failure, seconds, now, deferred.events)
+        attempt.state = FAILED if counted else DISABLED
 
-    def flush(self, batch: DeferredActions) -> None:
+    def run_deferred(self, deferred: DeferredActions) -> None:
         """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
-        for done in batch.rounds:
+        for done in deferred.futures:
             done.set_result(None)
-        if batch.save:
-            self._save(batch)
-        if batch.events:
-            self._gear.emit(batch.events)
+        if deferred.save:
+            self._save(deferred)
+        if deferred.events:
+            self._dependencies.emit(deferred.events)
 
-    def _save(self, batch: DeferredActions) -> None:
+    def _save(self, deferred: DeferredActions) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
-        while self._claim():
+        while self._claim_save():
             try:
-                batch.events.extend(self._gear.save(self._held.pool, self._held.records()))
+                deferred.events.extend(self._dependencies.save(self._key_set.pool, self._key_set.entries()))
             finally:  # or an error that nobody thought of would be the last attempt
-                done = self._saved_all()
+                done = self._finish_save()
                 if done is not None:
                     done.set_result(None)
 
-    def _saved_all(self) -> "Future[None] | None":
+    def _finish_save(self) -> "Future[None] | None":
         with self.lock:
             self._saving = False
             if self._unsaved:
@@ -366,7 +361,7 @@ class RefreshCoordinator:
             done, self.saved = self.saved, None
             return done
 
-    def _claim(self) -> bool:
+    def _claim_save(self) -> bool:
         with self.lock:
             if self._saving or not self._unsaved:
                 return False
@@ -377,17 +372,17 @@ class RefreshCoordinator:
 class _Request:
     """The work of one thread: a request of a flight."""
 
-    __slots__ = ("_ask", "_flights")
+    __slots__ = ("_attempt", "_coordinator")
 
-    def __init__(self, flights: RefreshCoordinator, ask: Attempt) -> None:
-        self._flights = flights
-        self._ask = ask
+    def __init__(self, refreshes: RefreshCoordinator, attempt: Attempt) -> None:
+        self._coordinator = refreshes
+        self._attempt = attempt
 
     def __call__(self) -> None:
-        self._flights.fly(self._ask)
+        self._coordinator.run_attempt(self._attempt)
 
 
-def _new_round() -> "Future[None]":
+def _new_progress() -> "Future[None]":
     from concurrent.futures import Future
 
     # Running from birth, so that a waiter's cancellation cannot cancel it for the others.

@@ -2,7 +2,7 @@
 
 Owns what a request and an answer may look like on the wire, and the choice of proxy. One connection
 per fetch: between two refreshes a kept-alive one would have gone stale. Never follows a redirect,
-never sends a credential, and raises `FetchFailed` alone, whose reason is a fixed word.
+never sends a credential, and raises `FetchError` alone, whose reason is a fixed word.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from cognito_mr_auth._jwks.model import FetchFailed
+from cognito_mr_auth._jwks.model import FetchError
 
 if TYPE_CHECKING:
     import ssl
@@ -53,7 +53,7 @@ class JWKSFetcher:
         self._transport = transport
         self._ssl_context = ssl_context
         self._environment = environment
-        self._lines: set[CancelScope] = set()
+        self._scopes: set[CancelScope] = set()
         self._closed = False
         self._imported = False
 
@@ -83,31 +83,31 @@ class JWKSFetcher:
         """
         from .transport import CancelScope
 
-        line = CancelScope(time.monotonic() + seconds)
-        self._lines.add(line)
+        scope = CancelScope(time.monotonic() + seconds)
+        self._scopes.add(scope)
         try:
             if self._closed:
-                raise FetchFailed("closed")
-            return self._get(url, line, seconds)
+                raise FetchError("closed")
+            return self._get(url, scope, seconds)
         finally:
-            self._lines.discard(line)
-            line.let_go()
+            self._scopes.discard(scope)
+            scope.close()
 
-    def _get(self, url: str, line: CancelScope, seconds: float) -> bytes:
+    def _get(self, url: str, scope: CancelScope, seconds: float) -> bytes:
         import httpcore
         import httpx
 
         try:
             # The environment is read where it counts (`proxy_for`, `prepare`), and .netrc nowhere.
             client = httpx.Client(
-                transport=self._transport or self._line_transport(url, line),
+                transport=self._transport or self._own_transport(url, scope),
                 trust_env=False,
                 follow_redirects=False,
                 timeout=seconds,
             )
             try:
                 with client.stream("GET", url, headers=_HEADERS) as answer:
-                    return _body(answer, line.deadline)
+                    return _body(answer, scope.deadline)
             finally:
                 if self._transport is None:
                     client.close()
@@ -121,26 +121,26 @@ class JWKSFetcher:
             reason = "reset"
         except (httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol):
             reason = "protocol"
-        raise FetchFailed(reason)
+        raise FetchError(reason)
 
-    def _line_transport(self, url: str, line: CancelScope) -> httpx.BaseTransport:
+    def _own_transport(self, url: str, scope: CancelScope) -> httpx.BaseTransport:
         from .transport import Transport
 
         try:
-            return Transport(line, self._ssl_context, proxy_for(url, self._environment))
+            return Transport(scope, self._ssl_context, proxy_for(url, self._environment))
         except ValueError:  # a proxy variable that is no http or https URL
             pass
-        raise FetchFailed("proxy")
+        raise FetchError("proxy")
 
     def close(self) -> None:
         """Hang up every connection that is still open, so that their threads end now."""
         self._closed = True
-        for line in list(self._lines):
-            line.hang_up()
+        for scope in list(self._scopes):
+            scope.cancel()
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """After a fork: the parent's connections are not ours to close."""
-        self._lines = set()
+        self._scopes = set()
 
 
 def _is_tls(error: BaseException) -> bool:
@@ -156,13 +156,13 @@ def _is_tls(error: BaseException) -> bool:
 
 def _body(answer: httpx.Response, deadline: float) -> bytes:
     if answer.status_code != 200:
-        raise FetchFailed(
+        raise FetchError(
             "redirect" if answer.is_redirect else "status",
             status=answer.status_code,
             retry_after=retry_after(answer.headers.get("retry-after"), time.time()),
         )
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchFailed("encoding", status=200)
+        raise FetchError("encoding", status=200)
     return b"".join(_pieces(answer, deadline))
 
 
@@ -173,11 +173,11 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
         size += len(piece)
         if count >= MAX_PIECES:
-            raise FetchFailed("protocol", status=200)
+            raise FetchError("protocol", status=200)
         if size > MAX_BODY_BYTES:
-            raise FetchFailed("body-too-large", status=200)
+            raise FetchError("body-too-large", status=200)
         if time.monotonic() > deadline:  # a transport of the user's may know no deadline
-            raise FetchFailed("timeout", status=200)
+            raise FetchError("timeout", status=200)
         yield piece
 
 

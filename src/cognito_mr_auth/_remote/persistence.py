@@ -22,7 +22,7 @@ def load(pool: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
     Of two words of one URL both are told: the newer one counts, but only the store can say whether
     it is of any use (a time in the future, say, is of none).
     """
-    records: list[KeyFileEntry] = []
+    entries: list[KeyFileEntry] = []
     events: list[Event] = []
     urls = {endpoint.url for endpoint in pool.endpoints}
     for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
@@ -35,22 +35,22 @@ def load(pool: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
             if path == pool.baked_key_file or error.reason != "missing":
                 events.append(KeyFileProblem(pool.user_pool_id, f"{what}: {error.reason}"))
         else:
-            records += found
+            entries += found
             if found and urls.isdisjoint(each.url for each in found):
                 events.append(KeyFileProblem(pool.user_pool_id, f"{what}: other-endpoints"))
-    return sorted(records, key=_begun), events
+    return sorted(entries, key=_begun), events
 
 
-def _begun(record: KeyFileEntry) -> float:
-    return record.begun
+def _begun(entry: KeyFileEntry) -> float:
+    return entry.begun
 
 
-def save(pool: KeySetConfig, words: Collection[KeyFileEntry]) -> Collection[Event]:
+def save(pool: KeySetConfig, responses: Collection[KeyFileEntry]) -> Collection[Event]:
     """Write these words to the pool's key file; a failure is one event."""
     path = pool.key_file or ""
     try:
         urls = [endpoint.url for endpoint in pool.endpoints]
-        key_file.write(path, pool.user_pool_id, words, urls)
+        key_file.write(path, pool.user_pool_id, responses, urls)
     except key_file.KeyFileError as error:
         return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
     return ()

@@ -16,21 +16,22 @@ from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.model import Key, KeyFileEntry, KeySetConfig, Snapshot
 from cognito_mr_auth._jwks.refresh import ANSWERED, Refresh, Signal
 from cognito_mr_auth.errors import AuthError, KeysUnavailable, KeyUnknown
-from cognito_mr_auth.events import BudgetExhausted
+from cognito_mr_auth.events import RateLimitReached
 
-from .coordinator import DeferredActions, Dependencies, RefreshCoordinator
+from .coordinator import DeferredActions, RefreshCoordinator
+from .dependencies import Dependencies
 
-__all__ = ["Dependencies", "Patience", "RemoteKeySet", "Wait"]
+__all__ = ["RemoteKeySet", "Timeout", "Wait"]
 
 Wait = tuple[Signal, float]
 """A future that ends when something has happened, and the seconds to wait for it at most."""
-Patience = float | Callable[[], float]
+Timeout = float | Callable[[], float]
 """Seconds that a caller waits at most, or what tells them when the waiting begins."""
 
 # All endpoints are asked at most this often because of a quarantined kid (K3).
 QUARANTINE_SECONDS = 60.0
 # How often one caller starts again because a freeze or a clock's jump spoiled its flight.
-MAX_CUTS = 3
+MAX_RESTARTS = 3
 # A wait is never shorter, so that a rounding error cannot make a caller spin.
 MIN_WAIT = 0.001
 
@@ -38,79 +39,91 @@ MIN_WAIT = 0.001
 class _Waiter:
     """One caller's stay: when it came, how long it waits, and which flight it waits for.
 
-    `patience` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
+    `timeout` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
     """
 
-    __slots__ = ("came", "checked", "cuts", "flight", "followed", "patience", "until")
+    __slots__ = ("attempts_before", "checked", "deadline", "followed_up", "refresh", "restarts", "timeout")
 
-    def __init__(self, came: int, patience: Patience) -> None:
-        self.came = came
-        self.patience = patience
-        self.until: float | None = None
-        self.flight: Refresh | None = None
-        self.followed = False
+    def __init__(self, attempts_before: int, timeout: Timeout) -> None:
+        self.attempts_before = attempts_before
+        self.timeout = timeout
+        self.deadline: float | None = None
+        self.refresh: Refresh | None = None
+        self.followed_up = False
         self.checked = False
-        self.cuts = 0
+        self.restarts = 0
 
-    def left(self, pace: float) -> float:
+    def left(self, monotonic: float) -> float:
         """Seconds of its patience that are left; the first question sets them running."""
-        if self.until is None:
-            seconds = self.patience() if callable(self.patience) else self.patience
-            self.until = pace + max(0.0, seconds)  # in this order NaN is none, too
-        return self.until - pace
+        if self.deadline is None:
+            seconds = self.timeout() if callable(self.timeout) else self.timeout
+            self.deadline = monotonic + max(0.0, seconds)  # in this order NaN is none, too
+        return self.deadline - monotonic
 
 
 class RemoteKeySet:
-    """The keys of one pool. `records` are words from its key file, already of safe origin."""
+    """The keys of one pool. `entries` are words from its key file, already of safe origin."""
 
     # Every request reads these: a thousand pools' stores stay smaller without a dict each.
-    __slots__ = ("_budget", "_flights", "_gear", "_held", "_over_budget", "_rechecked", "_seekers")
+    __slots__ = (
+        "_coordinator",
+        "_dependencies",
+        "_key_set",
+        "_quarantine_rechecked",
+        "_rate_limit",
+        "_rate_limited",
+        "_unknown_kid_waiters",
+    )
 
     def __init__(
-        self, pool: KeySetConfig, gear: Dependencies, records: Collection[KeyFileEntry] = ()
+        self, pool: KeySetConfig, dependencies: Dependencies, entries: Collection[KeyFileEntry] = ()
     ) -> None:
-        now = gear.clock()
-        self._gear = gear
-        self._held = KeySet(pool, gear.windows, gear.dice, region=gear.region, records=records, now=now)
-        self._flights = RefreshCoordinator(self._held, gear)
-        self._budget = rules.Budget(rules.BUDGET_BURST, now)
-        self._over_budget = False
-        self._seekers: set[_Waiter] = set()
-        self._rechecked: Instant | None = None
+        now = dependencies.clock()
+        self._dependencies = dependencies
+        self._key_set = KeySet(
+            pool, dependencies.windows, dependencies.rng, region=dependencies.region, entries=entries, now=now
+        )
+        self._coordinator = RefreshCoordinator(self._key_set, dependencies)
+        self._rate_limit = rules.RateLimit(rules.RATE_LIMIT_BURST, now)
+        self._rate_limited = False
+        self._unknown_kid_waiters: set[_Waiter] = set()
+        self._quarantine_rechecked: Instant | None = None
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
         """The key, if it can be had without waiting (R8); None means `resolve` must decide."""
-        snapshot = self._held.snapshot
-        made, calm = snapshot.made, snapshot.calm_for
+        snapshot = self._key_set.snapshot
+        made, calm = snapshot.made, snapshot.safe_for
         if now[0] - made[0] < calm and now[1] - made[1] < calm:
             return snapshot.keys.get(kid)
         return self._key_by_age(kid, now)
 
     def _key_by_age(self, kid: str, now: Instant) -> Key | None:
-        held = self._held
-        snapshot = held.snapshot
-        if held.outdated(now) or held.phase(now) != held.state:
-            batch = DeferredActions()
-            with self._flights.lock:
-                held.lapse(now, batch.events)
-            self._flights.flush(batch)
-            snapshot = held.snapshot
+        key_set = self._key_set
+        snapshot = key_set.snapshot
+        if key_set.needs_rebuild(now) or key_set.state_of(now) != key_set.state:
+            deferred = DeferredActions()
+            with self._coordinator.lock:
+                key_set.expire(now, deferred.events)
+            self._coordinator.run_deferred(deferred)
+            snapshot = key_set.snapshot
         key = snapshot.keys.get(kid)
-        step = rules.decide(held.phase(now), known=key is not None, confirmed=held.confirmed)
-        if step == rules.SERVE_AND_ASK:
-            self._ask_around(now)
+        step = rules.decide(
+            key_set.state_of(now), known=key is not None, stale_if_error=key_set.stale_if_error
+        )
+        if step == rules.SERVE_AND_REFRESH:
+            self._refresh_in_background(now)
             return key
         return key if step == rules.SERVE else None
 
-    def _ask_around(self, now: Instant) -> None:
+    def _refresh_in_background(self, now: Instant) -> None:
         """Ask every endpoint in the background, unless that is under way or would be in vain."""
-        if self._flights.others(now):
-            self._flights.ask_around(now)
+        if self._coordinator.candidates_now(now):
+            self._coordinator.refresh_in_background(now)
 
     def resolve(
-        self, kid: str, plausible: Callable[[], bool], patience: Patience
+        self, kid: str, plausible: Callable[[], bool], timeout: Timeout
     ) -> Generator[Wait, None, Key]:
-        """The key, waiting at most `patience` for it (R1, R3 to R5).
+        """The key, waiting at most `timeout` for it (R1, R3 to R5).
 
         `plausible` says whether the token could pass if the key were known (R5).
 
@@ -118,223 +131,234 @@ class RemoteKeySet:
             KeyUnknown: no endpoint lists the kid, or nothing may be spent on asking.
             KeysUnavailable: the answer cannot be had in time.
         """
-        held = self._held
-        visit = _Waiter(self._flights.asked, patience)
+        key_set = self._key_set
+        waiter = _Waiter(self._coordinator.attempts_begun, timeout)
         try:
             while True:
-                now = self._gear.clock()
+                now = self._dependencies.clock()
                 key = self.key_now(kid, now)
                 if key is not None:
                     return key
-                snapshot = held.snapshot
+                snapshot = key_set.snapshot
                 known = kid in snapshot.keys
-                step = rules.decide(held.phase(now), known=known, confirmed=held.confirmed)
-                if step == rules.SEEK:
-                    self._look_before_seeking(kid, visit, snapshot, plausible, now)
-                seat = self._seat(step, kid, visit, snapshot, now)
-                if isinstance(seat, AuthError):
-                    raise seat
-                if seat is not None:
-                    left = visit.left(self._gear.pace())
-                    if left <= 0 and step == rules.CONFIRM:
+                step = rules.decide(key_set.state_of(now), known=known, stale_if_error=key_set.stale_if_error)
+                if step == rules.FETCH_UNKNOWN:
+                    self._refuse_without_fetching(kid, waiter, snapshot, plausible, now)
+                outcome = self._wait_or_error(step, kid, waiter, snapshot, now)
+                if isinstance(outcome, AuthError):
+                    raise outcome
+                if outcome is not None:
+                    left = waiter.left(self._dependencies.monotonic())
+                    if left <= 0 and step == rules.REVALIDATE:
                         return snapshot.keys[kid]  # usable, and nobody contradicts it: serve (R)
                     if left <= 0:
-                        raise held.unavailable(now)
-                    yield seat[0], min(left, seat[1])
+                        raise key_set.unavailable(now)
+                    yield outcome[0], min(left, outcome[1])
         finally:
             # Without the lock: the collector may end an abandoned visit on a thread that holds it.
-            self._seekers.discard(visit)
+            self._unknown_kid_waiters.discard(waiter)
 
-    def _look_before_seeking(
+    def _refuse_without_fetching(
         self,
         kid: str,
-        visit: _Waiter,
+        waiter: _Waiter,
         snapshot: Snapshot,
         plausible: Callable[[], bool],
         now: Instant,
     ) -> None:
         """What an unknown kid is refused for without spending anything (K3, R5)."""
         if kid in snapshot.quarantined:
-            if self._rechecked is None or elapsed(now, self._rechecked) >= QUARANTINE_SECONDS:
-                self._rechecked = now
-                self._ask_around(now)
+            if (
+                self._quarantine_rechecked is None
+                or elapsed(now, self._quarantine_rechecked) >= QUARANTINE_SECONDS
+            ):
+                self._quarantine_rechecked = now
+                self._refresh_in_background(now)
             raise KeysUnavailable(hint="two endpoints contradict each other on this key")
-        if not visit.checked and not plausible():
+        if not waiter.checked and not plausible():
             raise KeyUnknown
-        visit.checked = True
+        waiter.checked = True
 
-    def _seat(
-        self, step: str, kid: str, visit: _Waiter, judged: Snapshot, now: Instant
+    def _wait_or_error(
+        self, step: str, kid: str, waiter: _Waiter, judged: Snapshot, now: Instant
     ) -> Wait | AuthError | None:
         """A place in a flight, the end of the visit, or None to judge again."""
         if step in rules.SERVED:  # between two looks its key came, or the flight of others failed
             return None
-        ready = self._flights.prepare()
-        batch = DeferredActions()
+        ready = self._coordinator.prepare()
+        deferred = DeferredActions()
         try:
-            with self._flights.lock:
+            with self._coordinator.lock:
                 if not ready:
                     return self._nobody(step, now)
-                if self._held.snapshot is not judged:
+                if self._key_set.snapshot is not judged:
                     return None
-                flight = self._flights.live(now, batch)
-                if flight is None:
-                    begun = self._start_again(step, visit, now, batch)
+                refresh = self._coordinator.running(now, deferred)
+                if refresh is None:
+                    begun = self._begin_refresh(step, waiter, now, deferred)
                     if not isinstance(begun, Refresh):
                         return begun
-                    flight = begun
-                elif self._may_follow(step, visit, flight):
-                    flight = self._follow(step, visit, flight, now, batch)
-                return self._join(flight, step, kid, visit, now, batch)
+                    refresh = begun
+                elif self._may_start_successor(step, waiter, refresh):
+                    refresh = self._start_successor(step, waiter, refresh, now, deferred)
+                return self._join(refresh, step, kid, waiter, now, deferred)
         finally:
-            self._flights.flush(batch)
+            self._coordinator.run_deferred(deferred)
 
-    def _start_again(
-        self, step: str, visit: _Waiter, now: Instant, batch: DeferredActions
+    def _begin_refresh(
+        self, step: str, waiter: _Waiter, now: Instant, deferred: DeferredActions
     ) -> Refresh | AuthError | None:
         """A new flight for a caller without one, if the one it waited for leaves any hope."""
-        if visit.flight is not None:
-            verdict = self._verdict(step, visit, visit.flight, now)
-            if verdict is not None and step == rules.CONFIRM:  # cut too often: as good as failed
-                self._held.confirmed = True
+        if waiter.refresh is not None:
+            verdict = self._verdict(step, waiter, waiter.refresh, now)
+            if verdict is not None and step == rules.REVALIDATE:  # cut too often: as good as failed
+                self._key_set.stale_if_error = True
                 return None
             if verdict is not None:
                 return verdict
-        seek, left = step == rules.SEEK, self._budget
-        if seek and self._held.endpoints and not self._flights.closed:
+        unknown_kid, left = step == rules.FETCH_UNKNOWN, self._rate_limit
+        if unknown_kid and self._key_set.endpoints and not self._coordinator.closed:
             taken = left.take(now)
             if taken is None:
-                return self._refused(now, batch)
+                return self._refused(now, deferred)
             left = taken
-        flight = self._flights.begin(now, batch, seek=seek, everywhere=False)
-        if flight is None:  # two requests hang at each: where nobody is asked, nothing is spent (R4)
+        refresh = self._coordinator.begin(now, deferred, unknown_kid=unknown_kid, ask_all=False)
+        if refresh is None:  # two requests hang at each: where nobody is asked, nothing is spent (R4)
             return self._nobody(step, now)
-        if left is not self._budget:
-            self._budget, self._over_budget = left, False
-        return flight
+        if left is not self._rate_limit:
+            self._rate_limit, self._rate_limited = left, False
+        return refresh
 
     def _nobody(self, step: str, now: Instant) -> AuthError | None:
         """Nobody can be asked now: for a stale set that is a failed flight (R)."""
-        if step == rules.CONFIRM:
-            self._held.confirmed = True
+        if step == rules.REVALIDATE:
+            self._key_set.stale_if_error = True
             return None
         # A seeker whom nobody can be asked for is refused only where there is nobody to ask (E).
-        offline = step == rules.SEEK and not self._held.endpoints
-        return KeyUnknown() if offline else self._held.unavailable(now)
+        offline = step == rules.FETCH_UNKNOWN and not self._key_set.endpoints
+        return KeyUnknown() if offline else self._key_set.unavailable(now)
 
-    def _may_follow(self, step: str, visit: _Waiter, flight: Refresh) -> bool:
+    def _may_start_successor(self, step: str, waiter: _Waiter, refresh: Refresh) -> bool:
         """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""
-        if visit.followed or flight.queue:
+        if waiter.followed_up or refresh.queue:
             return False
-        if step == rules.SEEK and not flight.answers:
+        if step == rules.FETCH_UNKNOWN and not refresh.answers:
             return False
-        answered = (ask.number > visit.came for ask in flight.asks if ask.state == ANSWERED)
-        return not any(answered) and not flight.idle(self._gear.pace())
+        answered = (
+            attempt.number > waiter.attempts_before
+            for attempt in refresh.attempts
+            if attempt.state == ANSWERED
+        )
+        return not any(answered) and not refresh.hedge_left(self._dependencies.monotonic())
 
-    def _follow(
-        self, step: str, visit: _Waiter, flight: Refresh, now: Instant, batch: DeferredActions
+    def _start_successor(
+        self, step: str, waiter: _Waiter, refresh: Refresh, now: Instant, deferred: DeferredActions
     ) -> Refresh:
         """The caller's one follow-up, without waiting for the hanging ones to give up (R3, R4)."""
-        stuck = flight.stuck
-        plan = self._held.plan(now, seek=False, everywhere=False)
-        queue = [each for each in plan if each.url not in stuck]
-        budget = self._budget.take(now) if step == rules.SEEK else self._budget
+        pending_urls = refresh.pending_urls
+        candidates = self._key_set.candidates(now, unknown_kid=False, ask_all=False)
+        queue = [each for each in candidates if each.url not in pending_urls]
+        budget = self._rate_limit.take(now) if step == rules.FETCH_UNKNOWN else self._rate_limit
         if not queue or budget is None:
-            return flight
-        self._budget = budget
-        visit.followed = True
-        self._flights.follow(flight, queue, now, batch, background=False)
-        return self._flights.current or flight
+            return refresh
+        self._rate_limit = budget
+        waiter.followed_up = True
+        self._coordinator.start_successor(refresh, queue, now, deferred, background=False)
+        return self._coordinator.current or refresh
 
-    def _verdict(self, step: str, visit: _Waiter, ended: Refresh, now: Instant) -> AuthError | None:
+    def _verdict(self, step: str, waiter: _Waiter, ended: Refresh, now: Instant) -> AuthError | None:
         """What an ended flight means for this caller (R3); None where it may take another."""
-        if ended.cut and visit.cuts < MAX_CUTS:
-            visit.cuts += 1
+        if ended.dropped and waiter.restarts < MAX_RESTARTS:
+            waiter.restarts += 1
             return None
-        later = [ask for ask in ended.asks if ask.number > visit.came]
-        if step == rules.SEEK and any(ask.state == ANSWERED for ask in later):
+        later = [attempt for attempt in ended.attempts if attempt.number > waiter.attempts_before]
+        if step == rules.FETCH_UNKNOWN and any(attempt.state == ANSWERED for attempt in later):
             return KeyUnknown()
-        if visit.followed or len(later) == len(ended.asks):
-            return self._held.unavailable(now)
-        visit.followed = True
+        if waiter.followed_up or len(later) == len(ended.attempts):
+            return self._key_set.unavailable(now)
+        waiter.followed_up = True
         return None
 
-    def _refused(self, now: Instant, batch: DeferredActions) -> AuthError:
+    def _refused(self, now: Instant, deferred: DeferredActions) -> AuthError:
         """Beyond the budget (R4): an answer at once, by what the last flight found."""
-        if not self._over_budget:
-            self._over_budget = True
-            batch.events.append(BudgetExhausted(self._held.pool.user_pool_id))
-        return KeyUnknown() if self._flights.last_answered else self._held.unavailable(now)
+        if not self._rate_limited:
+            self._rate_limited = True
+            deferred.events.append(RateLimitReached(self._key_set.pool.user_pool_id))
+        return KeyUnknown() if self._coordinator.last_answered else self._key_set.unavailable(now)
 
     def _join(
-        self, flight: Refresh, step: str, kid: str, visit: _Waiter, now: Instant, batch: DeferredActions
+        self, refresh: Refresh, step: str, kid: str, waiter: _Waiter, now: Instant, deferred: DeferredActions
     ) -> Wait | AuthError:
-        if step == rules.SEEK and visit not in self._seekers:
-            if len(self._seekers) >= rules.MAX_SEEKERS:
-                return self._refused(now, batch)
-            self._seekers.add(visit)
-        if visit.flight is not flight:
-            visit.flight = flight
-            flight.want(kid)
-            flight.background = False  # somebody waits now: it may use the places of the foreground
-        ending = flight.round
-        self._flights.advance(flight, now, batch)
-        if flight.over:  # its round is in the batch: the wait ends at once
+        if step == rules.FETCH_UNKNOWN and waiter not in self._unknown_kid_waiters:
+            if len(self._unknown_kid_waiters) >= rules.MAX_UNKNOWN_KID_WAITERS:
+                return self._refused(now, deferred)
+            self._unknown_kid_waiters.add(waiter)
+        if waiter.refresh is not refresh:
+            waiter.refresh = refresh
+            refresh.add_wanted(kid)
+            refresh.background = False  # somebody waits now: it may use the places of the foreground
+        ending = refresh.progress
+        self._coordinator.start_due(refresh, now, deferred)
+        if refresh.over:  # its round is in the batch: the wait ends at once
             return ending, MIN_WAIT
-        pace = self._gear.pace()
-        wake = flight.limit - (pace - flight.born)
-        if flight.queue:
-            due = flight.hedge - (pace - flight.last_launch)
-            wake = min(wake, due if due > 0 else flight.hedge)  # overdue: there was no thread for it
-        elif flight.pending < len(flight.asks) and not visit.followed:
-            wake = min(wake, flight.idle(pace) or flight.hedge)  # a follow-up may become possible
-        if step == rules.CONFIRM:
-            patience = rules.PATIENCE_SECONDS - (pace - flight.silent_since)
-            if patience <= 0 and not flight.answers:
+        monotonic = self._dependencies.monotonic()
+        wake = refresh.limit - (monotonic - refresh.began_monotonic)
+        if refresh.queue:
+            due = refresh.hedge - (monotonic - refresh.last_start)
+            wake = min(wake, due if due > 0 else refresh.hedge)  # overdue: there was no thread for it
+        elif refresh.pending < len(refresh.attempts) and not waiter.followed_up:
+            wake = min(
+                wake, refresh.hedge_left(monotonic) or refresh.hedge
+            )  # a follow-up may become possible
+        if step == rules.REVALIDATE:
+            timeout = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
+            if timeout <= 0 and not refresh.answers:
                 # Silence for as long as a caller waits: later callers need not wait again (R).
-                self._held.confirmed = True
-                batch.rounds.append(flight.turn())
-            wake = min(wake, patience)
+                self._key_set.stale_if_error = True
+                deferred.futures.append(refresh.notify())
+            wake = min(wake, timeout)
         return ending, max(wake, MIN_WAIT)
 
-    def warming(self, patience: float) -> Generator[Wait, None, None]:
-        """Ask every endpoint and wait for all of them, at most `patience` seconds.
+    def warming(self, timeout: float) -> Generator[Wait, None, None]:
+        """Ask every endpoint and wait for all of them, at most `timeout` seconds.
 
         Raises:
             KeysUnavailable: when the pool is left without a usable key.
         """
-        flight = self._flights.warm(self._gear.clock())
-        until = self._gear.pace() + max(0.0, patience)  # after what a first request loads, as in `resolve`
-        while flight is not None and not flight.over:
-            left = until - self._gear.pace()
+        refresh = self._coordinator.warm(self._dependencies.clock())
+        deadline = self._dependencies.monotonic() + max(
+            0.0, timeout
+        )  # after what a first request loads, as in `resolve`
+        while refresh is not None and not refresh.over:
+            left = deadline - self._dependencies.monotonic()
             if left <= 0:
                 break
-            yield flight.round, min(left, flight.hedge)
-            now = self._gear.clock()
-            batch = DeferredActions()
-            with self._flights.lock:
-                if self._flights.live(now, batch) is flight:
-                    self._flights.advance(flight, now, batch)
-            self._flights.flush(batch)
-            flight = flight.latest
-        while (saved := self._flights.saved) is not None:  # a key file that is baked must be whole
-            left = until - self._gear.pace()
+            yield refresh.progress, min(left, refresh.hedge)
+            now = self._dependencies.clock()
+            deferred = DeferredActions()
+            with self._coordinator.lock:
+                if self._coordinator.running(now, deferred) is refresh:
+                    self._coordinator.start_due(refresh, now, deferred)
+            self._coordinator.run_deferred(deferred)
+            refresh = refresh.latest
+        while (saved := self._coordinator.saved) is not None:  # a key file that is baked must be whole
+            left = deadline - self._dependencies.monotonic()
             if left <= 0:
                 break
-            yield saved, min(left, rules.FLIGHT_SECONDS)  # no lock waits for as long as a user may say
-        now = self._gear.clock()
-        if not self._held.usable(now):
-            raise self._held.unavailable(now)
+            yield saved, min(left, rules.REFRESH_SECONDS)  # no lock waits for as long as a user may say
+        now = self._dependencies.clock()
+        if not self._key_set.usable(now):
+            raise self._key_set.unavailable(now)
 
     def health(self, now: Instant) -> dict[str, Any]:
         """JSON-able: how old the set is and how each endpoint does (see `Verifier.health`)."""
-        return self._held.health(now)
+        return self._key_set.health(now)
 
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
-        self._flights.close()
+        self._coordinator.close()
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the parent's lock, flight and waiters are not ours (F)."""
-        self._flights.forget()
-        self._seekers = set()
+        self._coordinator.reset_after_fork()
+        self._unknown_kid_waiters = set()

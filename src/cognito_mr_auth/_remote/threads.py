@@ -45,17 +45,17 @@ class FetchThreads:
 
         A process that may start no more threads is full as well.
         """
-        seat = _Slot(place, self._live)
+        slot = _Slot(place, self._live)
 
         def run() -> None:
             with self._lock:
-                seat.running = True
-                self._take(seat)  # again, if the call was interrupted and gave it back
+                slot.running = True
+                self._occupy(slot)  # again, if the call was interrupted and gave it back
             try:
                 work()
             finally:
                 with self._lock:
-                    self._leave(seat, running=True)
+                    self._release(slot, running=True)
 
         try:
             with self._lock:
@@ -63,11 +63,11 @@ class FetchThreads:
                     return BUSY
                 if self._total >= (MAX_BACKGROUND if background else MAX_THREADS):
                     return FULL
-                self._take(seat)
+                self._occupy(slot)
             threading.Thread(target=run, name=name, daemon=True).start()
         except BaseException as error:
             with self._lock:
-                self._leave(seat, running=False)
+                self._release(slot, running=False)
             if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter is going down
                 return FULL
             raise  # what a signal's handler raised, a soft time limit say: the process may live on
@@ -75,19 +75,19 @@ class FetchThreads:
 
     # Counted where the seat was given: after a fork that is the parent's count, which nobody reads.
 
-    def _take(self, seat: _Slot) -> None:
-        seat.live.setdefault(seat.place, set()).add(seat)
+    def _occupy(self, slot: _Slot) -> None:
+        slot.live.setdefault(slot.place, set()).add(slot)
         self._total = sum(map(len, self._live.values()))
 
-    def _leave(self, seat: _Slot, *, running: bool) -> None:
-        seats = seat.live.get(seat.place, set())
-        if seat in seats and seat.running is running:  # a thread that runs leaves its seat itself
-            seats.discard(seat)
-            if not seats:
-                del seat.live[seat.place]
+    def _release(self, slot: _Slot, *, running: bool) -> None:
+        slots = slot.live.get(slot.place, set())
+        if slot in slots and slot.running is running:  # a thread that runs leaves its seat itself
+            slots.discard(slot)
+            if not slots:
+                del slot.live[slot.place]
             self._total = sum(map(len, self._live.values()))
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """After a fork: the parent's threads are not here, and its lock may be held by one."""
         self._lock = threading.Lock()
         self._live = {}

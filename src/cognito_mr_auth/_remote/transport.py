@@ -35,15 +35,15 @@ class CancelScope:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.cut = False
+        self.cancelled = False
         self._room = MAX_OCTETS
         self._lock = threading.Lock()  # so that nobody shuts a descriptor down that was closed meanwhile
         self._socket: socket.socket | None = None
 
-    def left(self, error: type[httpcore.TimeoutException]) -> float:
+    def remaining(self, error: type[httpcore.TimeoutException]) -> float:
         """Seconds until the deadline; raises `error` when there are none."""
         seconds = self.deadline - time.monotonic()
-        if seconds <= 0 or self.cut:
+        if seconds <= 0 or self.cancelled:
             raise error("deadline")
         return seconds
 
@@ -53,24 +53,24 @@ class CancelScope:
         if self._room < 0:
             raise httpcore.RemoteProtocolError("endless")
 
-    def hold(self, connection: socket.socket) -> None:
-        """Remember a connection until `let_go`, and hang up at once if that was asked for meanwhile."""
+    def attach(self, connection: socket.socket) -> None:
+        """Remember a connection until `close`, and hang up at once if that was asked for meanwhile."""
         # A duplicate: TLS takes the descriptor from the plain socket before its handshake, so that a
         # stalled one could not be ended; SSLSocket.shutdown() would take TLS from under its reader.
         duplicate = connection.dup()
         with self._lock:
             self._socket = duplicate
-        if self.cut:
-            self.hang_up()
+        if self.cancelled:
+            self.cancel()
 
-    def hang_up(self) -> None:
+    def cancel(self) -> None:
         """End every read and write, from another thread."""
-        self.cut = True
+        self.cancelled = True
         with self._lock, suppress(OSError):  # the peer was quicker
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """The fetch is over: its connection is nobody's any more."""
         with self._lock:
             if self._socket is not None:
@@ -79,17 +79,17 @@ class CancelScope:
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, line: CancelScope) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, scope: CancelScope) -> None:
         self._inner = inner
-        self._line = line
+        self._scope = scope
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._inner.read(max_bytes, self._line.left(httpcore.ReadTimeout))
-        self._line.count(len(data))
+        data = self._inner.read(max_bytes, self._scope.remaining(httpcore.ReadTimeout))
+        self._scope.count(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._line.left(httpcore.WriteTimeout))
+        self._inner.write(buffer, self._scope.remaining(httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -101,19 +101,19 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            left = self._line.left(httpcore.ConnectTimeout)
+            remaining = self._scope.remaining(httpcore.ConnectTimeout)
         except httpcore.ConnectTimeout:
             self.close()  # to httpcore it is no connection yet, which it would close
             raise
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._line)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, remaining), self._scope)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, line: CancelScope, resolve: Callable[[str, int], list[str]]) -> None:
-        self._line = line
+    def __init__(self, scope: CancelScope, resolve: Callable[[str, int], list[str]]) -> None:
+        self._scope = scope
         self._resolve = resolve
 
     def connect_tcp(
@@ -127,8 +127,8 @@ class _Backend(httpcore.NetworkBackend):
         addresses = self._resolve(host, port)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for position, address in enumerate(addresses, start=1):
-            left = self._line.left(httpcore.ConnectTimeout)
-            share = left if position == len(addresses) else min(left, CONNECT_SECONDS)
+            remaining = self._scope.remaining(httpcore.ConnectTimeout)
+            share = remaining if position == len(addresses) else min(remaining, CONNECT_SECONDS)
             try:
                 inner = httpcore.SyncBackend().connect_tcp(
                     address, port, share, local_address, socket_options
@@ -141,11 +141,11 @@ class _Backend(httpcore.NetworkBackend):
 
     def _held(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
         try:
-            self._line.hold(inner.get_extra_info("socket"))
+            self._scope.attach(inner.get_extra_info("socket"))
         except OSError:  # there was a descriptor for the connection, but none for the hold on it
             inner.close()
             raise
-        return _Stream(inner, self._line)
+        return _Stream(inner, self._scope)
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -171,8 +171,8 @@ class _Body(httpx.SyncByteStream):
 class Transport(httpx.BaseTransport):
     """An httpx transport for one request on one line. Errors are httpcore's own."""
 
-    def __init__(self, line: CancelScope, context: ssl.SSLContext | None, proxy: str | None) -> None:
-        backend = _Backend(line, _addresses)
+    def __init__(self, scope: CancelScope, context: ssl.SSLContext | None, proxy: str | None) -> None:
+        backend = _Backend(scope, _addresses)
         if proxy is None:
             self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
             return

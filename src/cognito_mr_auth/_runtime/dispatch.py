@@ -9,10 +9,10 @@ from collections.abc import Collection
 from typing import Protocol
 
 from cognito_mr_auth.events import (
-    EndpointParked,
+    EndpointDisabled,
     Event,
     InsecureEmulator,
-    KeyExposed,
+    KeyCompromised,
     KeyFileProblem,
     KeyQuarantined,
     StateChanged,
@@ -29,9 +29,9 @@ class OnEvent(Protocol):
 
 # What the standard logger hears of too: changes of state that somebody may have to act on.
 _LOGGED = (
-    EndpointParked,
+    EndpointDisabled,
     InsecureEmulator,
-    KeyExposed,
+    KeyCompromised,
     KeyFileProblem,
     KeyQuarantined,
     StateChanged,
@@ -49,11 +49,11 @@ class EventDispatcher:
         for event in events:
             # Apart, so that a handler of the logger's that raises leaves the hook its event.
             if isinstance(event, _LOGGED):
-                self._tell(_log, event)
+                self._deliver(_log, event)
             if self._on_event is not None:
-                self._tell(self._on_event, event)
+                self._deliver(self._on_event, event)
 
-    def _tell(self, hook: OnEvent, event: Event) -> None:
+    def _deliver(self, hook: OnEvent, event: Event) -> None:
         try:
             hook(event)
         except Exception:  # noqa: BLE001 - H3: counted and swallowed

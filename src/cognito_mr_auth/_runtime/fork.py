@@ -13,21 +13,21 @@ from weakref import WeakSet
 __all__ = ["track"]
 
 
-class _Forgets(Protocol):
-    def forget(self) -> None: ...
+class _ResetsAfterFork(Protocol):
+    def reset_after_fork(self) -> None: ...
 
 
-_tracked: WeakSet[_Forgets] = WeakSet()
+_tracked: WeakSet[_ResetsAfterFork] = WeakSet()
 
 
-def track(one: _Forgets) -> None:
-    """Call `one.forget()` in every child that this process forks, as long as `one` lives."""
+def track(one: _ResetsAfterFork) -> None:
+    """Call `one.reset_after_fork()` in every child that this process forks, as long as `one` lives."""
     _tracked.add(one)
 
 
 def _in_child() -> None:
     for one in list(_tracked):
-        one.forget()
+        one.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alone

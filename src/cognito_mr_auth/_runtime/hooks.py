@@ -14,7 +14,7 @@ from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
 from cognito_mr_auth.policy import Context, Pending, Policy, denial
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["HOOK_FAILED", "Hook", "ask", "is_async", "require_policy", "require_sync", "settle"]
+__all__ = ["HOOK_FAILED", "Hook", "authorize", "call_hook", "is_async", "require_policy", "require_sync"]
 
 Hook = Callable[[Principal], Any]
 
@@ -49,11 +49,11 @@ def require_sync(require: Policy | None) -> None:
         raise TypeError("require= holds a check that is a coroutine function: call averify()")
 
 
-Asked = Generator[Any, Any, object]
+HookCall = Generator[Any, Any, object]
 """Yields an awaitable where the hook gave one; gets its outcome sent back (HOOK_FAILED if it raised)."""
 
 
-def ask(hook: Hook, principal: Principal) -> Asked:
+def call_hook(hook: Hook, principal: Principal) -> HookCall:
     """The hook's answer, or HOOK_FAILED."""
     try:
         answer = hook(principal)
@@ -64,7 +64,7 @@ def ask(hook: Hook, principal: Principal) -> Asked:
     return answer
 
 
-def settle(
+def authorize(
     principal: Principal, now: float, revoked: Hook | None, require: Policy | None
 ) -> Generator[Any, Any, Principal]:
     """Revocation, then policy: the last two steps of DESIGN O.
@@ -73,7 +73,7 @@ def settle(
         TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.
     """
     if revoked is not None:
-        answer = yield from ask(revoked, principal)
+        answer = yield from call_hook(revoked, principal)
         if answer is True:
             raise TokenRevoked
         if answer is not False:
@@ -85,7 +85,7 @@ def settle(
             verdict, leaf = _evaluate(require, context)
             if leaf is None:
                 break
-            answers[id(leaf)] = yield from ask(leaf.function, principal)
+            answers[id(leaf)] = yield from call_hook(leaf.function, principal)
         if verdict is not True:
             raise denial(require, context)
     return principal

@@ -13,7 +13,7 @@ from cognito_mr_auth.errors import AuthError
 
 from .hooks import HOOK_FAILED
 
-__all__ = ["run_async", "run_sync", "together"]
+__all__ = ["gather", "run_async", "run_sync"]
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def _only_the_hooks(error: BaseException) -> bool:
     return task is not None and not task.cancelling()
 
 
-def together(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:
+def gather(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:
     """Begin all of these before the first wait, finish each, and give the last error, if any."""
     failure: AuthError | None = None
     first = [_step(steps) for steps in all_steps]

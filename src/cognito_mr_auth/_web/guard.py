@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Collection
 from typing import TypedDict
 
-from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
@@ -164,7 +164,7 @@ class Guard:
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: Patience | None = None,
+        timeout: Timeout | None = None,
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
@@ -187,7 +187,7 @@ class Guard:
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: Patience | None = None,
+        timeout: Timeout | None = None,
     ) -> Awaitable[Principal | None]:
         """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
 

@@ -106,14 +106,14 @@ class _Listener:
             case events.FetchFailed():
                 status = "" if event.status is None else f", status {event.status}"
                 self._said[event.url] = f"failed: {event.reason}{status}"
-            case events.EndpointParked():
+            case events.EndpointDisabled():
                 self._said[event.url] = f"not enabled (status {event.status})"
             case events.KeysSkipped():
                 reasons = ", ".join(f"{count} {reason}" for reason, count in event.reasons)
                 self.remarks.append(f"{event.url} lists members that are not used: {reasons}")
             case events.KeyQuarantined():
                 self.remarks.append(f"endpoints contradict each other on key {event.kid}")
-            case events.KeyExposed():
+            case events.KeyCompromised():
                 self.remarks.append(f"{event.url} serves private members: rotate the pool's keys")
             case events.KeyFileProblem():
                 self.remarks.append(f"key file: {event.reason}")

@@ -13,7 +13,7 @@ from support.lambda_events import event as golden
 from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
-from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth.aws_lambda._proxy.requires import requires
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -703,7 +703,7 @@ class Stopwatch(Verifier):
 
     waits: list[float]
 
-    def verify(self, token: str, *, require: Any = None, timeout: Patience = -1.0) -> Principal:
+    def verify(self, token: str, *, require: Any = None, timeout: Timeout = -1.0) -> Principal:
         self.waits.append(timeout() if callable(timeout) else timeout)
         return super().verify(token, require=require, timeout=timeout)
 

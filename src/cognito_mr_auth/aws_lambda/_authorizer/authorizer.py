@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Unpack
 
-from cognito_mr_auth._remote.remote_key_set import Patience
+from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._web.bearer import find_token
 from cognito_mr_auth.aws_lambda._lifecycle import on_restore, patience, warm_up
 from cognito_mr_auth.errors import (
@@ -117,7 +117,7 @@ class Authorizer:
         if settings.routes is not None and kind not in REST | HTTP:
             raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
 
-    def _answer(self, event: Any, kind: str, timeout: Patience) -> dict[str, Any]:
+    def _answer(self, event: Any, kind: str, timeout: Timeout) -> dict[str, Any]:
         request = read(event, kind, self._told.reading)
         sources = self._told.sources
         token = find_token(request.inbound, sources._replace(bare=True) if kind in _BARE else sources)
