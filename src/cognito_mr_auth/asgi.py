@@ -87,13 +87,13 @@ class CognitoAuthMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        inbound = asgi.inbound(scope)
-        document = self._guard.document(inbound)
+        http_request = asgi.read_request(scope)
+        document = self._guard.document(http_request)
         if document is not None:
             await asgi.respond(scope, send, document)
             return
         try:
-            principal = await self._guard.averify(inbound)
+            principal = await self._guard.averify(http_request)
         except AuthError as error:
             await asgi.deny(scope, receive, send, self._guard.refusal(error))
             return
@@ -101,6 +101,6 @@ class CognitoAuthMiddleware:
         if scope["type"] == "websocket":
             await asgi.open_socket(self._app, scope, receive, send, self._guard, principal)
             return
-        if self._guard.is_preflight(inbound):
+        if self._guard.is_preflight(http_request):
             send = asgi.without_body(send)
         await self._app(scope, receive, send)

@@ -38,7 +38,7 @@ from .verifier import Verifier
 __all__ = ["AuthHTTPException", "CognitoAuth"]
 
 # Where a connection keeps its visit to each guard. No client can write there.
-_VISITS: Final = "cognito_mr_auth.fastapi"
+_STATES: Final = "cognito_mr_auth.fastapi"
 
 # Set by the response itself.
 _OF_THE_BODY = frozenset({"content-type", "content-length"})
@@ -75,13 +75,13 @@ class _Named(str):
         return hash((_Named, str.__hash__(self)))
 
 
-class _Visit:
+class _ConnectionState:
     """What a guard has read of a connection, and whom it found. Shows neither in a repr of the scope."""
 
-    __slots__ = ("inbound", "principal")
+    __slots__ = ("http_request", "principal")
 
-    def __init__(self, inbound: HTTPRequest) -> None:
-        self.inbound = inbound
+    def __init__(self, http_request: HTTPRequest) -> None:
+        self.http_request = http_request
         self.principal: Principal | None = None
 
 
@@ -160,7 +160,7 @@ class CognitoAuth(SecurityBase):
             try:
                 # An override may say None. None from this guard means a connection that passed without a
                 # token. A caller by hand leaves FastAPI's marker here, which identifies nobody.
-                overridden = principal is None and self._guard not in connection.scope.get(_VISITS, ())
+                overridden = principal is None and self._guard not in connection.scope.get(_STATES, ())
                 if not overridden and not isinstance(principal, Principal):
                     principal = await self._find(connection, always=True)
                 return await self._guard.apermit(principal, policy)
@@ -172,18 +172,18 @@ class CognitoAuth(SecurityBase):
     async def _find(self, connection: HTTPConnection, *, always: bool) -> Principal | None:
         """Verify once per connection, so that `revoked` is asked once; a subprotocol's token is hidden."""
         guard, scope = self._guard, connection.scope
-        visits: dict[Guard, _Visit] = scope.setdefault(_VISITS, {})
-        visit = visits.get(guard)
-        if visit is None:
-            visit = visits[guard] = _Visit(asgi.inbound(scope))
-            if visit.inbound.websocket:
+        states: dict[Guard, _ConnectionState] = scope.setdefault(_STATES, {})
+        state = states.get(guard)
+        if state is None:
+            state = states[guard] = _ConnectionState(asgi.read_request(scope))
+            if state.http_request.websocket:
                 self._hide_token(cast("WebSocket", connection))
-        if guard.is_preflight(visit.inbound):
+        if guard.is_preflight(state.http_request):
             # CORSMiddleware has not answered it, and the route behind us would run for anybody.
             raise HTTPException(204)
-        if visit.principal is None:
-            visit.principal = scope[PRINCIPAL] = await guard.averify(visit.inbound, always=always)
-        return visit.principal
+        if state.principal is None:
+            state.principal = scope[PRINCIPAL] = await guard.averify(state.http_request, always=always)
+        return state.principal
 
     def _hide_token(self, websocket: WebSocket) -> None:
         visible = asgi.without_token(websocket.scope, self._guard)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
 from ._web.guard import Guard, Options
-from ._web.wsgi_environ import inbound, status_line, without_body
+from ._web.wsgi_environ import read_request, status_line, without_body
 from .errors import AuthError
 from .policy import Policy
 from .principal import Principal
@@ -77,7 +77,7 @@ class CognitoAuthMiddleware:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        request = inbound(environ)
+        request = read_request(environ)
         answer = self._guard.document(request)
         if answer is None:
             try:

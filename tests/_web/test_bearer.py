@@ -162,14 +162,14 @@ def test_places(
     expected: str | type[errors.AuthError],
 ) -> None:
     """Each place for a token counts where it was chosen, and one place at a time."""
-    inbound = HTTPRequest(
+    http_request = HTTPRequest(
         "GET", "/", "", lambda name: headers.get(name, []), query=lambda name: query.get(name, [])
     )
     if isinstance(expected, str):
-        assert find_token(inbound, sources) == expected
+        assert find_token(http_request, sources) == expected
     else:
         with pytest.raises(expected):
-            find_token(inbound, sources)
+            find_token(http_request, sources)
 
 
 def test_most_requests_say_nothing_of_their_query() -> None:

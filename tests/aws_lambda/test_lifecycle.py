@@ -13,7 +13,7 @@ import pytest
 from support.lambda_events import with_token
 
 from cognito_mr_auth.aws_lambda import Authorizer, warm_up
-from cognito_mr_auth.aws_lambda._lifecycle import patience
+from cognito_mr_auth.aws_lambda._lifecycle import wait_limit
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -41,7 +41,7 @@ PATIENCE = {
 @pytest.mark.parametrize(("context", "seconds"), PATIENCE.values(), ids=PATIENCE)
 def test_patience(context: Any, seconds: float) -> None:
     """An invocation waits for keys as long as it may, and keeps a quarter of a second for the answer."""
-    assert patience(context, 2.0) == pytest.approx(seconds)
+    assert wait_limit(context, 2.0) == pytest.approx(seconds)
 
 
 def test_a_key_at_hand_asks_for_no_time() -> None:

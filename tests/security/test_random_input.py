@@ -172,12 +172,12 @@ def test_random_objects(value: object) -> None:
 def test_random_headers(authorization: list[str], cookies: list[str]) -> None:
     """What is found in a request is one token or a documented error, wherever it may stand."""
     held = {"authorization": authorization, "cookie": cookies}
-    inbound = HTTPRequest("GET", "/", "", lambda name: held.get(name, ()))
+    http_request = HTTPRequest("GET", "/", "", lambda name: held.get(name, ()))
     everywhere = Sources(cookie="token", allowed_origins=frozenset({"https://app.example"}))
     for sources in (Sources(), Sources(bare=True), everywhere):
         found: object = None
         try:
-            found = find_token(inbound, sources)
+            found = find_token(http_request, sources)
         except (CredentialsMissing, RequestMalformed) as error:
             found = error
         assert unchained(found)

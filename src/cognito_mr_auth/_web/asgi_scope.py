@@ -22,8 +22,8 @@ __all__ = [
     "Scope",
     "Send",
     "deny",
-    "inbound",
     "open_socket",
+    "read_request",
     "respond",
     "without_body",
     "without_token",
@@ -42,7 +42,7 @@ _DENIAL = "websocket.http.response"
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
-def inbound(scope: Scope) -> HTTPRequest:
+def read_request(scope: Scope) -> HTTPRequest:
     """An HTTP or WebSocket scope as the guard reads it.
 
     Raises:
@@ -137,7 +137,7 @@ def without_token(scope: Scope, guard: Guard) -> Scope:
     """A WebSocket's scope as the application may see it: the subprotocol that is a token is gone."""
     if scope["type"] != "websocket" or guard.subprotocol is None:
         return scope
-    seen = inbound(scope)
+    seen = read_request(scope)
     try:
         token, rest = bearer.split_subprotocols(seen, guard.subprotocol)
     except RequestMalformed:  # where no token is looked at: what follows the marker may be one

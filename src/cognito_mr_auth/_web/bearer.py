@@ -98,7 +98,7 @@ class HTTPResponse(NamedTuple):
 # -- where the token stands ---------------------------------------------------------------------
 
 
-def find_token(inbound: HTTPRequest, sources: Sources) -> str:
+def find_token(request: HTTPRequest, sources: Sources) -> str:
     """The one credential of a request.
 
     Raises:
@@ -106,21 +106,21 @@ def find_token(inbound: HTTPRequest, sources: Sources) -> str:
         RequestMalformed: more than one, or one that RFC 6750 2.1 does not allow.
         OriginDenied: a cookie, sent from a page that is not of an allowed origin.
     """
-    token = _from_header(inbound.header(sources.header), bare=sources.bare)
+    token = _from_header(request.header(sources.header), bare=sources.bare)
     if sources.cookie is None and sources.subprotocol is None and sources.query is None:
         if token is None:
             raise CredentialsMissing
         return token
-    in_cookie = _from_cookies(inbound.header("cookie"), sources.cookie)
-    in_protocols, _ = split_subprotocols(inbound, sources.subprotocol)
-    in_query = _from_query(inbound, sources.query)
+    in_cookie = _from_cookies(request.header("cookie"), sources.cookie)
+    in_protocols, _ = split_subprotocols(request, sources.subprotocol)
+    in_query = _from_query(request, sources.query)
     found = [each for each in (token, in_cookie, in_protocols, in_query) if each is not None]
     if not found:
         raise CredentialsMissing
     if len(found) > 1:  # RFC 6750 2: "MUST NOT use more than one method", 3.1: invalid_request
         raise RequestMalformed("a token was sent in more than one way")
-    if in_cookie is not None and (inbound.websocket or inbound.method not in _SAFE_METHODS):
-        _check_origin(inbound.header("origin"), sources.allowed_origins)
+    if in_cookie is not None and (request.websocket or request.method not in _SAFE_METHODS):
+        _check_origin(request.header("origin"), sources.allowed_origins)
     return found[0]
 
 
@@ -169,21 +169,21 @@ def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     return found[0]
 
 
-def _from_query(inbound: HTTPRequest, name: str | None) -> str | None:
-    values = inbound.query(name) if name is not None else ()
+def _from_query(request: HTTPRequest, name: str | None) -> str | None:
+    values = request.query(name) if name is not None else ()
     if len(values) > 1 or not all(map(_is_b64token, values)):  # RFC 6750 2.3
         raise RequestMalformed("the token's query parameter is malformed, or there are several")
     return values[0] if values else None
 
 
-def split_subprotocols(inbound: HTTPRequest, marker: str | None) -> tuple[str | None, tuple[str, ...]]:
+def split_subprotocols(request: HTTPRequest, marker: str | None) -> tuple[str | None, tuple[str, ...]]:
     """The token after the marker in Sec-WebSocket-Protocol, and what is offered without it.
 
     Raises:
         RequestMalformed: the marker twice, or with no token after it.
     """
-    offered = tuple(inbound.subprotocols)
-    if marker is None or not inbound.websocket or marker not in offered:
+    offered = tuple(request.subprotocols)
+    if marker is None or not request.websocket or marker not in offered:
         return None, offered
     at = offered.index(marker) + 1
     token = offered[at] if at < len(offered) else ""

@@ -151,16 +151,16 @@ class Guard:
 
     # -- who passes -----------------------------------------------------------------------------
 
-    def document(self, inbound: HTTPRequest) -> HTTPResponse | None:
+    def document(self, request: HTTPRequest) -> HTTPResponse | None:
         """The metadata document, if this request asks for it."""
-        here = self.metadata is not None and not inbound.websocket and inbound.path == self.metadata.path
-        if self.metadata is None or not here or inbound.method not in ("GET", "HEAD"):
+        here = self.metadata is not None and not request.websocket and request.path == self.metadata.path
+        if self.metadata is None or not here or request.method not in ("GET", "HEAD"):
             return None
         return self.metadata.answer
 
     def verify(
         self,
-        inbound: HTTPRequest,
+        request: HTTPRequest,
         require: Policy | None = None,
         *,
         always: bool = False,
@@ -175,15 +175,15 @@ class Guard:
         Raises:
             AuthError: it may not pass; `refusal` says what the client hears.
         """
-        token = self._token(inbound, always=always)
+        token = self._token(request, always=always)
         if token is None:
             return None
-        patience = self._timeout if timeout is None else timeout
-        return self.verifier.verify(token, require=self._both(require), timeout=patience)
+        seconds = self._timeout if timeout is None else timeout
+        return self.verifier.verify(token, require=self._both(require), timeout=seconds)
 
     def averify(
         self,
-        inbound: HTTPRequest,
+        request: HTTPRequest,
         require: Policy | None = None,
         *,
         always: bool = False,
@@ -193,36 +193,36 @@ class Guard:
 
         Raises, before anything is awaited: AuthError, for a request whose credential is none.
         """
-        token = self._token(inbound, always=always)
+        token = self._token(request, always=always)
         if token is None:
             return _nobody()
-        patience = self._timeout if timeout is None else timeout
-        return self.verifier.averify(token, require=self._both(require), timeout=patience)
+        seconds = self._timeout if timeout is None else timeout
+        return self.verifier.averify(token, require=self._both(require), timeout=seconds)
 
-    def _token(self, inbound: HTTPRequest, *, always: bool) -> str | None:
-        if self.is_preflight(inbound):
+    def _token(self, request: HTTPRequest, *, always: bool) -> str | None:
+        if self.is_preflight(request):
             return None
-        if not always and self._exclusions and self._exclusions.match(inbound.path, inbound.raw_path):
+        if not always and self._exclusions and self._exclusions.match(request.path, request.raw_path):
             return None
         try:
-            return bearer.find_token(inbound, self._sources)
+            return bearer.find_token(request, self._sources)
         except CredentialsMissing:
             if self._optional and not always:
                 return None
             raise
 
-    def is_preflight(self, inbound: HTTPRequest) -> bool:
+    def is_preflight(self, request: HTTPRequest) -> bool:
         """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
 
         One that asks for another method is none: a middleware behind us would make a DELETE of it.
         """
         return (
-            inbound.method == "OPTIONS"
+            request.method == "OPTIONS"
             and self._preflight
-            and not inbound.websocket
-            and bool(inbound.header("origin"))
-            and bool(inbound.header("access-control-request-method"))
-            and not any(map(inbound.header, _OVERRIDES))
+            and not request.websocket
+            and bool(request.header("origin"))
+            and bool(request.header("access-control-request-method"))
+            and not any(map(request.header, _OVERRIDES))
         )
 
     def _both(self, require: Policy | None) -> Policy | None:

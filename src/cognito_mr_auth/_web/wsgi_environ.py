@@ -14,10 +14,10 @@ from .bearer import HTTPRequest, HTTPResponse
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["inbound", "status_line", "without_body"]
+__all__ = ["read_request", "status_line", "without_body"]
 
 
-def inbound(environ: Mapping[str, Any]) -> HTTPRequest:
+def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
     """An environ as the guard reads it. Servers have joined headers of one name with a comma."""
 
     def header(name: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.verifier import Verifier
 
-__all__ = ["on_restore", "patience", "warm_up"]
+__all__ = ["on_restore", "wait_limit", "warm_up"]
 
 # Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
 # "Runtime hooks for SnapStart"). Two of them are what a caller would wait, too (DESIGN R1).
@@ -46,7 +46,7 @@ def on_restore(verifier: Verifier) -> None:
     register_after_restore(warm_up, verifier)
 
 
-def patience(context: Any, seconds: float) -> float:
+def wait_limit(context: Any, seconds: float) -> float:
     """How long to wait for keys: `seconds`, or what the invocation has left (Lambda's context object)."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     if not callable(remaining):  # a test, or a local run

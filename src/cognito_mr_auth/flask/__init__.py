@@ -29,13 +29,13 @@ except ImportError as error:
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.bearer import PRINCIPAL, HTTPResponse
 from cognito_mr_auth._web.guard import Guard, Options
-from cognito_mr_auth._web.wsgi_environ import inbound
+from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._views import HELD, OWED, PUBLIC, Mark, leave, look
+from ._views import OUTER_GUARDS, OWN_GUARDS, PUBLIC, ViewGuard, guards_of_view, mark_view
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal"]
 
@@ -44,7 +44,7 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 # In app.extensions, and in the request object. Not in flask.g: that is an application context's, and
 # requests made inside one `with app.app_context():` share it.
 _EXTENSION = "cognito_mr_auth"
-_PASSED = "_cognito_mr_auth_passed"
+_STATE = "_cognito_mr_auth_passed"
 
 
 def _find_principal() -> Principal | None:
@@ -63,7 +63,7 @@ Raises:
 """
 
 
-class _Passed:
+class _RequestState:
     """What a request has passed so far: its token is verified once, each policy is asked once."""
 
     def __init__(self) -> None:
@@ -143,10 +143,10 @@ class CognitoAuth:
             TypeError: for what is no policy; by the decorator, for a view that is `public`.
         """
         require_sync(policy)
-        mark = Mark(self._hold_view, policy)
+        view_guard = ViewGuard(self._enforce_on_view, policy)
 
         def decorate(view: ViewT) -> ViewT:
-            leave(mark, view)
+            mark_view(view_guard, view)
             if isinstance(view, type):
                 if not issubclass(view, View):
                     raise TypeError("require() guards functions and subclasses of flask.views.View")
@@ -155,12 +155,12 @@ class CognitoAuth:
 
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                if (answer := self._hold(policy, always=True)) is not None:
+                if (answer := self._enforce(policy, always=True)) is not None:
                     return answer
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
             # `wraps` has copied the marks: what the inner view owes is none of the wrapper's debt.
-            vars(guarded).update({HELD: (*getattr(view, HELD, ()), mark), OWED: ()})
+            vars(guarded).update({OWN_GUARDS: (*getattr(view, OWN_GUARDS, ()), view_guard), OUTER_GUARDS: ()})
             return cast("ViewT", guarded)
 
         return decorate
@@ -171,7 +171,7 @@ class CognitoAuth:
         Raises:
             TypeError: for a view that requires something.
         """
-        if getattr(view, HELD, ()) or getattr(view, OWED, ()):
+        if getattr(view, OWN_GUARDS, ()) or getattr(view, OUTER_GUARDS, ()):
             raise TypeError("a view cannot be both public and required")
         setattr(view, PUBLIC, True)
         return view
@@ -185,8 +185,8 @@ class CognitoAuth:
         require_sync(require)
 
         def guard_blueprint() -> Response | None:
-            marks, public = look()
-            return self._hold(require, always=True) if marks or not public else None
+            view_guards, public = guards_of_view()
+            return self._enforce(require, always=True) if view_guards or not public else None
 
         blueprint.before_request(guard_blueprint)
 
@@ -197,31 +197,31 @@ class CognitoAuth:
         return _response(self._guard_here().refusal(error))
 
     def _before_request(self) -> Response | None:
-        marks, public = look()
+        view_guards, public = guards_of_view()
         answer = None
-        for check, policy in marks:
-            held = check(policy)
-            answer = answer or held
-        if self._protect_all and not marks and not public:
-            answer = self._hold(None, always=False)
+        for check, policy in view_guards:
+            refused = check(policy)
+            answer = answer or refused
+        if self._protect_all and not view_guards and not public:
+            answer = self._enforce(None, always=False)
         return answer
 
-    def _hold_view(self, policy: Policy | None) -> Response | None:
-        return self._hold(policy, always=True)
+    def _enforce_on_view(self, policy: Policy | None) -> Response | None:
+        return self._enforce(policy, always=True)
 
-    def _hold(self, policy: Policy | None, *, always: bool) -> Response | None:
+    def _enforce(self, policy: Policy | None, *, always: bool) -> Response | None:
         """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
         guard = self._guard_here()
-        passed: _Passed | None = vars(request).get(_PASSED)
-        if passed is None or passed.principal is None:
-            asked = inbound(request.environ)
+        state: _RequestState | None = vars(request).get(_STATE)
+        if state is None or state.principal is None:
+            asked = read_request(request.environ)
             if guard.is_preflight(asked):
                 return current_app.make_default_options_response()
-            passed = vars(request)[_PASSED] = _Passed()
-            passed.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
-        if passed.principal is not None and policy is not None and policy not in passed.policies:
-            guard.permit(passed.principal, policy)
-            passed.policies.add(policy)
+            state = vars(request)[_STATE] = _RequestState()
+            state.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
+        if state.principal is not None and policy is not None and policy not in state.policies:
+            guard.permit(state.principal, policy)
+            state.policies.add(policy)
         return None
 
     def _guard_here(self) -> Guard:

@@ -14,38 +14,43 @@ from flask.views import MethodView
 
 from cognito_mr_auth.policy import Policy
 
-__all__ = ["HELD", "OWED", "PUBLIC", "Mark", "leave", "look"]
+__all__ = ["OUTER_GUARDS", "OWN_GUARDS", "PUBLIC", "ViewGuard", "guards_of_view", "mark_view"]
 
 # On views: what our wrapper enforces when it is called, what a wrapper around this one was asked to
 # enforce, and that the view is open.
-HELD = "_cognito_mr_auth_held"
-OWED = "_cognito_mr_auth_owed"
+OWN_GUARDS = "_cognito_mr_auth_held"
+OUTER_GUARDS = "_cognito_mr_auth_owed"
 PUBLIC = "_cognito_mr_auth_public"
 
 
-class Mark(NamedTuple):
+class ViewGuard(NamedTuple):
     """What was required of a view: who checks it, and which policy, if any."""
 
     check: Callable[[Policy | None], Response | None]
     policy: Policy | None
 
 
-def leave(mark: Mark, view: object) -> None:
+def mark_view(view_guard: ViewGuard, view: object) -> None:
     """Mark a view, and all that it wraps, since any of them may be what is registered."""
     while view is not None:
         target = getattr(view, "__func__", view)  # a bound method takes no attributes
         if PUBLIC in vars(target):
             raise TypeError("a view cannot be both public and required")
-        setattr(target, OWED, (*getattr(target, OWED, ()), mark))
+        setattr(target, OUTER_GUARDS, (*getattr(target, OUTER_GUARDS, ()), view_guard))
         view = getattr(view, "__wrapped__", None)
 
 
-def look() -> tuple[list[Mark], bool]:
+def guards_of_view() -> tuple[list[ViewGuard], bool]:
     """The marks of the view that this request goes to, and whether it is public."""
     parts = list(_parts())
-    marks = [mark for part in parts for name in (HELD, OWED) for mark in getattr(part, name, ())]
+    view_guards = [
+        view_guard
+        for part in parts
+        for name in (OWN_GUARDS, OUTER_GUARDS)
+        for view_guard in getattr(part, name, ())
+    ]
     # A class's own: what inherits from a public view is not public.
-    return marks, any(PUBLIC in getattr(part, "__dict__", ()) for part in parts)
+    return view_guards, any(PUBLIC in getattr(part, "__dict__", ()) for part in parts)
 
 
 def _parts() -> Iterator[object]:

@@ -69,7 +69,7 @@ class CognitoUser(BaseUser):
         return self.principal.subject
 
 
-def _findings(guard: Guard, principal: Principal | None) -> dict[str, Any]:
+def _scope_values(guard: Guard, principal: Principal | None) -> dict[str, Any]:
     """What a connection's scope holds once the guard has looked at it."""
     found: dict[str, Any] = {PRINCIPAL: principal, GUARD: guard}
     if principal is None:
@@ -117,23 +117,23 @@ class CognitoAuthMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        inbound = asgi.inbound(scope)
-        document = self._guard.document(inbound)
+        http_request = asgi.read_request(scope)
+        document = self._guard.document(http_request)
         if document is not None:
             await asgi.respond(scope, send, document)
             return
         principal = None
-        if not leads_to_public(self._router, scope, inbound):
+        if not leads_to_public(self._router, scope, http_request):
             try:
-                principal = await self._guard.averify(inbound)
+                principal = await self._guard.averify(http_request)
             except AuthError as error:
                 await asgi.deny(scope, receive, send, self._guard.refusal(error))
                 return
-        scope = {**scope, **_findings(self._guard, principal)}
+        scope = {**scope, **_scope_values(self._guard, principal)}
         if scope["type"] == "websocket":
             await asgi.open_socket(self.app, scope, receive, send, self._guard, principal)
             return
-        if self._guard.is_preflight(inbound):
+        if self._guard.is_preflight(http_request):
             send = asgi.without_body(send)
         await self.app(scope, receive, send)
 
@@ -188,18 +188,18 @@ class CognitoAuthBackend(AuthenticationBackend):
         Raises:
             CognitoAuthenticationError: it has one, and may not pass.
         """
-        inbound = asgi.inbound(conn.scope)
+        http_request = asgi.read_request(conn.scope)
         principal = None
-        if self._guard.document(inbound) is None:
+        if self._guard.document(http_request) is None:
             try:
-                principal = await self._guard.averify(inbound)
+                principal = await self._guard.averify(http_request)
             except CredentialsMissing:
                 pass
             except AuthError as error:
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
-        findings = _findings(self._guard, principal)
-        conn.scope.update(findings)
-        return None if principal is None else (findings["auth"], findings["user"])
+        values = _scope_values(self._guard, principal)
+        conn.scope.update(values)
+        return None if principal is None else (values["auth"], values["user"])
 
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:  # noqa: ARG002 - Starlette's
         """The guard's answer; of another backend's error what Starlette makes of it."""

@@ -85,7 +85,7 @@ def router_behind(app: Any) -> Router | None:
     return app
 
 
-def leads_to_public(router: Router | None, scope: Scope, inbound: HTTPRequest) -> bool:
+def leads_to_public(router: Router | None, scope: Scope, http_request: HTTPRequest) -> bool:
     """Whether `router`, which a middleware stands before, will call an endpoint that is marked."""
     # Below a Mount, scope["app"] may be the outer application, whose routes are not the ones
     # behind the middleware: its "/health" would then open theirs.
@@ -96,7 +96,7 @@ def leads_to_public(router: Router | None, scope: Scope, inbound: HTTPRequest) -
         endpoint = _endpoint(application.routes, scope)
     except Exception:  # noqa: BLE001 - a convertor may raise anything; the router will, after the guard
         return False
-    return _is_public(endpoint) and unambiguous(inbound.path, inbound.raw_path)
+    return _is_public(endpoint) and unambiguous(http_request.path, http_request.raw_path)
 
 
 def _endpoint(routes: Iterable[BaseRoute], scope: Scope) -> object:
@@ -186,7 +186,7 @@ def _is_preflight(connection: HTTPConnection) -> bool:
     guard: Guard | None = connection.scope.get(GUARD)
     if guard is None or principal_of(connection) is not None:
         return False
-    return guard.is_preflight(asgi.inbound(connection.scope))
+    return guard.is_preflight(asgi.read_request(connection.scope))
 
 
 async def _refused(connection: HTTPConnection, policy: Policy | None) -> HTTPResponse | None:

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._web.bearer import find_token
-from cognito_mr_auth.aws_lambda._lifecycle import on_restore, patience, warm_up
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit, warm_up
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
     AuthError,
@@ -24,7 +24,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from .events import HTTP, REST, Request, detect, read, unwrap
-from .options import Options, told
+from .options import Options, authorizer_options
 from .responses import ANSWERS, Unauthorized, Verdict
 
 __all__ = ["Authorizer", "Unauthorized"]
@@ -75,11 +75,11 @@ class Authorizer:
     def __init__(self, verifier: Verifier, **options: Unpack[Options]) -> None:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
-        self._told = told(**options)
-        for policy in self._told.policies:
+        self._options = authorizer_options(options)
+        for policy in self._options.policies:
             verifier.refuse_async_hooks(policy)
         self._verifier = verifier
-        if self._told.warm:
+        if self._options.warm:
             warm_up(verifier)
         on_restore(verifier)
 
@@ -89,7 +89,7 @@ class Authorizer:
         kind = self._kind(raw)
         self._check(kind)
         try:
-            return self._answer(raw, kind, partial(patience, context, self._told.timeout))
+            return self._answer(raw, kind, partial(wait_limit, context, self._options.timeout))
         except AuthError as error:
             failure = error.with_traceback(None)  # its frames hold the token
         _log(failure)
@@ -98,44 +98,44 @@ class Authorizer:
         return ANSWERS[kind].refuse()
 
     def _kind(self, event: Any) -> str:
-        """The event's kind; what was told stands for an event that is none of the known ones."""
-        told = self._told.kind
+        """The event's kind; `kind=` stands for an event that is none of the known ones."""
+        expected = self._options.kind
         try:
             found = detect(event)
         except ConfigurationError:
-            if told is None:
+            if expected is None:
                 raise
-            return told
-        if told not in (None, found):
-            raise ConfigurationError(f"an event of kind {found!r} came, and kind={told!r} was told")
+            return expected
+        if expected not in (None, found):
+            raise ConfigurationError(f"an event of kind {found!r} came, and kind={expected!r} was given")
         return found
 
     def _check(self, kind: str) -> None:
-        settings = self._told.settings
+        settings = self._options.settings
         if kind == "iot" and settings.iot is None:
             raise ConfigurationError("an event of AWS IoT came, and there is no iot_policy=")
         if settings.routes is not None and kind not in REST | HTTP:
             raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
 
     def _answer(self, event: Any, kind: str, timeout: Timeout) -> dict[str, Any]:
-        request = read(event, kind, self._told.reading)
-        sources = self._told.sources
-        token = find_token(request.inbound, sources._replace(bare=True) if kind in _BARE else sources)
+        request = read(event, kind, self._options.location)
+        sources = self._options.sources
+        token = find_token(request.http_request, sources._replace(bare=True) if kind in _BARE else sources)
         principal = self._verifier.verify(token, timeout=timeout)
         _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
         left = self._verifier.seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
         denied = self._denied(principal)
         if denied is None:
-            return ANSWERS[kind].admit(self._told.settings, verdict)
+            return ANSWERS[kind].admit(self._options.settings, verdict)
         _log(denied)
-        return ANSWERS[kind].forbid(self._told.settings, verdict)
+        return ANSWERS[kind].forbid(self._options.settings, verdict)
 
     def _denied(self, principal: Principal) -> PolicyDenied | None:
         """Why the authorizer's own policy refuses a principal; other errors than that are raised."""
         try:
-            if self._told.require is not None:
-                self._verifier.permit(principal, self._told.require)
+            if self._options.require is not None:
+                self._verifier.permit(principal, self._options.require)
         except PolicyDenied as error:
             return error.with_traceback(None)
         return None

@@ -14,7 +14,7 @@ from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
 
 from .arn import NOWHERE, MethodArn
 
-__all__ = ["HTTP", "KINDS", "REST", "Reading", "Request", "detect", "read", "unwrap"]
+__all__ = ["HTTP", "KINDS", "REST", "Request", "TokenLocation", "detect", "read", "unwrap"]
 
 KINDS: Final = ("rest-token", "rest-request", "http-1.0", "http-2.0", "websocket", "appsync", "iot")
 """The kinds of authorizer events, as `kind=` names them."""
@@ -24,7 +24,7 @@ HTTP: Final = frozenset({"http-1.0", "http-2.0"})
 _UNKNOWN = "the event is no authorizer's event that is known here"
 
 
-class Reading(NamedTuple):
+class TokenLocation(NamedTuple):
     """How tokens are written: the header that holds one, and what AppSync's clients put around it."""
 
     header: str = "authorization"
@@ -38,7 +38,7 @@ class Request(NamedTuple):
     `identity` are the values that API Gateway keys its cache with, where the event says so.
     """
 
-    inbound: HTTPRequest
+    http_request: HTTPRequest
     arn: MethodArn = NOWHERE
     identity: Sequence[str] = ()
 
@@ -87,83 +87,83 @@ def _request_kind(event: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     return "http-1.0" if version == "1.0" else "rest-request"
 
 
-def read(event: Mapping[str, Any], kind: str, reading: Reading) -> Request:
+def read(event: Mapping[str, Any], kind: str, location: TokenLocation) -> Request:
     """The request of an event of that kind.
 
     Raises:
         ConfigurationError: it is not of that kind.
         RequestMalformed: the token is not written as `reading` says.
     """
-    return _READERS[kind](event, reading)
+    return _READERS[kind](event, location)
 
 
 # -- one reader for each kind -------------------------------------------------------------------
 
 
-def _rest_token(event: Mapping[str, Any], reading: Reading) -> Request:
+def _rest_token(event: Mapping[str, Any], location: TokenLocation) -> Request:
     value = event.get("authorizationToken")
-    return Request(_only(reading.header, value), MethodArn.parse(event.get("methodArn")))
+    return Request(_only(location.header, value), MethodArn.parse(event.get("methodArn")))
 
 
-def _rest_request(event: Mapping[str, Any], _reading: Reading) -> Request:
-    return Request(_inbound(event, event.get("httpMethod")), MethodArn.parse(event.get("methodArn")))
+def _rest_request(event: Mapping[str, Any], _location: TokenLocation) -> Request:
+    return Request(_http_request(event, event.get("httpMethod")), MethodArn.parse(event.get("methodArn")))
 
 
-def _http_1(event: Mapping[str, Any], reading: Reading) -> Request:
+def _http_1(event: Mapping[str, Any], location: TokenLocation) -> Request:
     # Values joined with commas; a token holds none.
     identity = _texts(event.get("identitySource"))
-    return _rest_request(event, reading)._replace(identity=identity)
+    return _rest_request(event, location)._replace(identity=identity)
 
 
-def _http_2(event: Mapping[str, Any], _reading: Reading) -> Request:
+def _http_2(event: Mapping[str, Any], _location: TokenLocation) -> Request:
     http = mapping(mapping(event.get("requestContext")).get("http"))
     cookies = _texts(event.get("cookies"))
-    inbound = _inbound(event, http.get("method"))
-    headers = inbound.header
+    http_request = _http_request(event, http.get("method"))
+    headers = http_request.header
 
     def header(name: str) -> Sequence[str]:
         # Cookies stand apart, and are no header any more.
         return ["; ".join(cookies)] if name == "cookie" and cookies else headers(name)
 
     identity = _texts(event.get("identitySource"))
-    return Request(inbound._replace(header=header), MethodArn.parse(event.get("routeArn")), identity)
+    return Request(http_request._replace(header=header), MethodArn.parse(event.get("routeArn")), identity)
 
 
-def _websocket(event: Mapping[str, Any], _reading: Reading) -> Request:
-    inbound = _inbound(event, "GET")
-    offered = inbound.header("sec-websocket-protocol")
+def _websocket(event: Mapping[str, Any], _location: TokenLocation) -> Request:
+    http_request = _http_request(event, "GET")
+    offered = http_request.header("sec-websocket-protocol")
     names = tuple(name.strip() for line in offered for name in line.split(","))
-    inbound = inbound._replace(websocket=True, subprotocols=names)
-    return Request(inbound, MethodArn.parse(event.get("methodArn")))
+    http_request = http_request._replace(websocket=True, subprotocols=names)
+    return Request(http_request, MethodArn.parse(event.get("methodArn")))
 
 
-def _appsync(event: Mapping[str, Any], reading: Reading) -> Request:
+def _appsync(event: Mapping[str, Any], location: TokenLocation) -> Request:
     value = event.get("authorizationToken")
     if not isinstance(value, str):
-        return Request(_only(reading.header, None))
-    stripped = value.removeprefix(reading.prefix).removesuffix(reading.suffix)
-    if len(value) - len(stripped) != len(reading.prefix) + len(reading.suffix):
+        return Request(_only(location.header, None))
+    stripped = value.removeprefix(location.prefix).removesuffix(location.suffix)
+    if len(value) - len(stripped) != len(location.prefix) + len(location.suffix):
         raise RequestMalformed("the token stands without the prefix and suffix that are configured")
-    return Request(_only(reading.header, stripped))
+    return Request(_only(location.header, stripped))
 
 
-def _iot(event: Mapping[str, Any], reading: Reading) -> Request:
+def _iot(event: Mapping[str, Any], location: TokenLocation) -> Request:
     data = mapping(event.get("protocolData"))
     if "protocolData" not in event:
         raise ConfigurationError(_UNKNOWN)
     if isinstance(event.get("token"), str):  # what AWS IoT itself has picked out
-        return Request(_only(reading.header, event["token"]))
+        return Request(_only(location.header, event["token"]))
     http = mapping(data.get("http"))
-    in_headers = _lookup(http.get("headers"), reading.header)
+    in_headers = _lookup(http.get("headers"), location.header)
     found = [*in_headers, *_password(mapping(data.get("mqtt")).get("password"))]
 
     def header(name: str) -> Sequence[str]:
-        return found if name == reading.header else ()
+        return found if name == location.header else ()
 
     return Request(HTTPRequest("", "", "", header, query=lambda name: _in_query_string(http, name)))
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any], Reading], Request]] = {
+_READERS: Mapping[str, Callable[[Mapping[str, Any], TokenLocation], Request]] = {
     "rest-token": _rest_token,
     "rest-request": _rest_request,
     "http-1.0": _http_1,
@@ -198,7 +198,7 @@ def _only(header: str, value: object) -> HTTPRequest:
     return HTTPRequest("", "", "", lambda name: values if name == header else ())
 
 
-def _inbound(event: Mapping[str, Any], method: object) -> HTTPRequest:
+def _http_request(event: Mapping[str, Any], method: object) -> HTTPRequest:
     """A request with headers and query, with every value where the event has every value."""
 
     def header(name: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What an Authorizer was told: its settings, checked when it is made.
+"""The options of an Authorizer, checked by its constructor.
 
 Owns which settings there are, which of them go together, and for which kinds of API they mean something.
 """
@@ -6,7 +6,7 @@ Owns which settings there are, which of them go together, and for which kinds of
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.bearer import Sources
@@ -17,11 +17,14 @@ from cognito_mr_auth.principal import Principal
 
 from .callbacks import require_callable
 from .context import DEFAULT, Context
-from .events import HTTP, KINDS, REST, Reading
+from .events import HTTP, KINDS, REST, TokenLocation
 from .iot import IotPolicy, IotPolicySource
 from .responses import Settings
 
-__all__ = ["Options", "Told", "told"]
+if TYPE_CHECKING:
+    from .routes import RouteTable
+
+__all__ = ["AuthorizerOptions", "Options", "authorizer_options"]
 
 # The API Gateway cache's default, and the least that a Cognito access token can live.
 DEFAULT_TTL_S = 300
@@ -73,107 +76,115 @@ class Options(TypedDict, total=False):
     timeout: float
 
 
-class Told(NamedTuple):
+class AuthorizerOptions(NamedTuple):
     """The settings as the authorizer uses them."""
 
     kind: str | None
     require: Policy | None
     policies: tuple[Policy | None, ...]
-    reading: Reading
+    location: TokenLocation
     sources: Sources
     settings: Settings
     warm: bool
     timeout: float
 
 
-def told(
-    *,
-    kind: str | None = None,
-    require: Policy | None = None,
-    routes: Mapping[str, Policy | None] | None = None,
-    resources: Literal["stage", "exact"] = "stage",
-    response: Literal["iam", "simple"] = "iam",
-    iot_policy: IotPolicySource | None = None,
-    fields: Mapping[str, Policy] | None = None,
-    header: str = "authorization",
-    bare_token: bool = False,
-    cookie: str | None = None,
-    allowed_origins: Collection[str] = (),
-    query: str | None = None,
-    subprotocol: str | None = None,
-    strip_prefix: str = "",
-    strip_suffix: str = "",
-    context: Collection[str] = DEFAULT,
-    usage_identifier_key: Callable[[Principal], str | None] | None = None,
-    ttl: int = DEFAULT_TTL_S,
-    warm: bool = False,
-    timeout: float = DEFAULT_TIMEOUT_S,
-) -> Told:
-    """The settings, or a ConfigurationError or TypeError that begins with a setting's name."""
-    given = dict(locals())
+class _Given(NamedTuple):
+    """The keywords of `Options` with their defaults, before anything is checked."""
+
+    kind: str | None = None
+    require: Policy | None = None
+    routes: Mapping[str, Policy | None] | None = None
+    resources: Literal["stage", "exact"] = "stage"
+    response: Literal["iam", "simple"] = "iam"
+    iot_policy: IotPolicySource | None = None
+    fields: Mapping[str, Policy] | None = None
+    header: str = "authorization"
+    bare_token: bool = False
+    cookie: str | None = None
+    allowed_origins: Collection[str] = ()
+    query: str | None = None
+    subprotocol: str | None = None
+    strip_prefix: str = ""
+    strip_suffix: str = ""
+    context: Collection[str] = DEFAULT
+    usage_identifier_key: Callable[[Principal], str | None] | None = None
+    ttl: int = DEFAULT_TTL_S
+    warm: bool = False
+    timeout: float = DEFAULT_TIMEOUT_S
+
+
+def authorizer_options(options: Options) -> AuthorizerOptions:
+    """The checked settings.
+
+    Raises:
+        ConfigurationError, TypeError: beginning with the setting's name.
+    """
+    for name in options:
+        if name not in _Given._fields:
+            raise TypeError(f"Authorizer() got an unexpected keyword argument {name!r}")
+    given = _Given(**options)
     _check_forms(given)
-    _check_kind(kind, given)
-    check_timeout(timeout)
-    require_policy(require)
-    reading = Reading(header.lower(), strip_prefix, strip_suffix)
+    _check_kind(given)
+    check_timeout(given.timeout)
+    require_policy(given.require)
+    location = TokenLocation(given.header.lower(), given.strip_prefix, given.strip_suffix)
     settings = Settings(
-        context=Context(context),
-        exact=resources == "exact",
-        simple=response == "simple",
-        routes=_table(routes, kind, given),
-        iot=None if iot_policy is None else IotPolicy(iot_policy),
-        fields=_fields(fields),
-        usage_identifier_key=usage_identifier_key,
-        ttl=ttl,
+        context=Context(given.context),
+        exact=given.resources == "exact",
+        simple=given.response == "simple",
+        routes=_table(given),
+        iot=None if given.iot_policy is None else IotPolicy(given.iot_policy),
+        fields=_fields(given.fields),
+        usage_identifier_key=given.usage_identifier_key,
+        ttl=given.ttl,
     )
-    places = sources(cookie, allowed_origins, subprotocol, query)
-    places = places._replace(header=reading.header, bare=bare_token)
-    policies = (require, *(routes or {}).values(), *settings.fields.values())
-    return Told(kind, require, policies, reading, places, settings, warm, timeout)
+    places = sources(given.cookie, given.allowed_origins, given.subprotocol, given.query)
+    places = places._replace(header=location.header, bare=given.bare_token)
+    policies = (given.require, *(given.routes or {}).values(), *settings.fields.values())
+    return AuthorizerOptions(
+        given.kind, given.require, policies, location, places, settings, given.warm, given.timeout
+    )
 
 
-# Users hear of it when they give an option that there is not: it is the signature of the class.
-told.__qualname__ = "Authorizer"
-_DEFAULTS: Mapping[str, Any] = told.__kwdefaults__ or {}
-
-
-def _check_forms(given: Mapping[str, Any]) -> None:
+def _check_forms(given: _Given) -> None:
     for name, words in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
-        if given[name] not in words:
-            raise ConfigurationError(f"{name}={given[name]!r}: say {' or '.join(map(repr, words))}")
-    check_flags(bare_token=given["bare_token"], warm=given["warm"])
-    check_name("header", given["header"])
+        if (value := getattr(given, name)) not in words:
+            raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, words))}")
+    check_flags(bare_token=given.bare_token, warm=given.warm)
+    check_name("header", given.header)
     for name in ("strip_prefix", "strip_suffix"):
-        if type(given[name]) is not str:
-            raise ConfigurationError(f"{name}={given[name]!r}: give a str")
-    if type(given["ttl"]) is not int or not 0 <= given["ttl"] <= MAX_TTL_S:
-        raise ConfigurationError(f"ttl={given['ttl']!r}: whole seconds, 0 to {MAX_TTL_S}")
-    if given["usage_identifier_key"] is not None:
-        require_callable("usage_identifier_key", given["usage_identifier_key"])
+        if type(value := getattr(given, name)) is not str:
+            raise ConfigurationError(f"{name}={value!r}: give a str")
+    if type(given.ttl) is not int or not 0 <= given.ttl <= MAX_TTL_S:
+        raise ConfigurationError(f"ttl={given.ttl!r}: whole seconds, 0 to {MAX_TTL_S}")
+    if given.usage_identifier_key is not None:
+        require_callable("usage_identifier_key", given.usage_identifier_key)
 
 
-def _check_kind(kind: str | None, given: Mapping[str, Any]) -> None:
+def _check_kind(given: _Given) -> None:
+    kind, defaults = given.kind, _Given._field_defaults
     if kind is None:
         return
     if kind not in KINDS:
         raise ConfigurationError(f"kind={kind!r}: one of {', '.join(KINDS)}")
     for name, kinds in _ONLY_FOR.items():
-        if given[name] != _DEFAULTS[name] and kind not in kinds:
+        if getattr(given, name) != defaults[name] and kind not in kinds:
             raise ConfigurationError(
                 f"{name} means nothing to {kind!r}; it is for {', '.join(sorted(kinds))}"
             )
-    if kind == "iot" and given["iot_policy"] is None:
+    if kind == "iot" and given.iot_policy is None:
         raise ConfigurationError("iot_policy is needed: there is no policy that fits every device")
 
 
-def _table(routes: Mapping[str, Policy | None] | None, kind: str | None, given: Mapping[str, Any]) -> Any:
-    if routes is None:
+def _table(given: _Given) -> RouteTable | None:
+    if given.routes is None:
         return None
-    if given["response"] == "simple" or given["resources"] == "exact":
+    if given.response == "simple" or given.resources == "exact":
         raise ConfigurationError("routes needs response='iam' and resources='stage': it makes the document")
     from .routes import RouteTable
 
-    return RouteTable(routes, http=None if kind is None else kind in HTTP)
+    return RouteTable(given.routes, http=None if given.kind is None else given.kind in HTTP)
 
 
 def _fields(fields: Mapping[str, Policy] | None) -> Mapping[str, Policy]:

@@ -35,7 +35,7 @@ class Call(NamedTuple):
     """One request and the kind of its event, which decides the form of the answer."""
 
     kind: str
-    inbound: HTTPRequest
+    http_request: HTTPRequest
 
 
 def read(event: object) -> Call:
@@ -128,7 +128,7 @@ def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
         said["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         said["headers"] = headers
-    said["body"] = "" if call.inbound.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
+    said["body"] = "" if call.http_request.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
     said["isBase64Encoded"] = False
     return said
 
@@ -152,7 +152,7 @@ def marked(response: object, call: Call, marker: str | None) -> object:
 
     Browsers end a connection for which none of those offered was picked (RFC 6455 4.1).
     """
-    if marker not in call.inbound.subprotocols or not isinstance(response, dict):
+    if marker not in call.http_request.subprotocols or not isinstance(response, dict):
         return response
     given = (response.get("headers"), response.get("multiValueHeaders"))
     names = {str(name).lower() for each in given for name in mapping(each)}

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 from cognito_mr_auth._runtime.hooks import is_async
 from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, Guard, Options
-from cognito_mr_auth.aws_lambda._lifecycle import on_restore, patience
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.verifier import Verifier
 
@@ -86,15 +86,15 @@ def _check_handler(handler: Any) -> None:
 
 def _serve(guard: Guard, handler: Callable[..., Any], event: Any, context: Any, timeout: float) -> Any:
     call = read(event)
-    answer = guard.document(call.inbound)
+    answer = guard.document(call.http_request)
     if answer is None:
         try:
-            principal = guard.verify(call.inbound, timeout=partial(patience, context, timeout))
+            principal = guard.verify(call.http_request, timeout=partial(wait_limit, context, timeout))
             response = handler(event, context, principal=principal)
         except AuthError as error:
             answer = guard.refusal(error)
         else:
-            if guard.is_preflight(call.inbound):
+            if guard.is_preflight(call.http_request):
                 return without_body(response, call)
             return marked(response, call, guard.subprotocol)
     return respond(answer, call)

@@ -52,7 +52,7 @@ _DATE = re.compile(
 )
 
 
-class _Handed(NamedTuple):
+class _AuthorizerClaims(NamedTuple):
     """What one authorizer has handed on: its form and, in it, the claims."""
 
     form: str
@@ -92,25 +92,25 @@ def principal_from_event(event: Any, *, group_separator: str | None = None) -> P
     """
     if group_separator not in (None, *_JOINED.values()):
         raise ConfigurationError(f"group_separator={group_separator!r}: give ' ' or ',', or nothing")
-    handed = _handed(event)
-    claims = _as_signed(handed.claims) if handed.form == _OURS else dict(handed.claims)
-    use = _text(claims, "token_use", handed)
+    given = _authorizer_claims(event)
+    claims = _as_signed(given.claims) if given.form == _OURS else dict(given.claims)
+    use = _text(claims, "token_use", given)
     if use not in ("access", "id"):
         _refuse("token_use", 'the handed-on token_use is neither "access" nor "id"')
-    _text(claims, "sub", handed)
-    if not _CLIENT_ID.fullmatch(_text(claims, "aud" if use == "id" else "client_id", handed)):
+    _text(claims, "sub", given)
+    if not _CLIENT_ID.fullmatch(_text(claims, "aud" if use == "id" else "client_id", given)):
         _refuse("aud" if use == "id" else "client_id", "the handed-on app client is no app client ID")
-    issuer, pool_id = _issuer(_text(claims, "iss", handed))
+    issuer, pool_id = _issuer(_text(claims, "iss", given))
     for name in ("exp", "iat"):
-        claims[name] = _moment(handed, name)
+        claims[name] = _moment(given, name)
     for name in ("auth_time", "nbf"):
         if name in claims:
-            claims[name] = _moment(handed, name)
+            claims[name] = _moment(given, name)
     if _GROUPS in claims:
-        claims[_GROUPS] = _groups(claims[_GROUPS], handed.form, group_separator)
+        claims[_GROUPS] = _groups(claims[_GROUPS], given.form, group_separator)
     principal = Principal(claims, issuer=issuer, user_pool_id=pool_id)
-    if handed.form == _OURS:
-        _cross_check(principal, handed.claims)
+    if given.form == _OURS:
+        _cross_check(principal, given.claims)
     return principal
 
 
@@ -131,22 +131,22 @@ def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = t
     """
     if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
         raise ConfigurationError(f"leeway={leeway!r}: seconds, 0 to {MAX_LEEWAY:.0f}")
-    return clock() < _moment(_handed(event), "exp") + leeway
+    return clock() < _moment(_authorizer_claims(event), "exp") + leeway
 
 
 # -- where it stands ----------------------------------------------------------------------------
 
 
-def _handed(event: Any) -> _Handed:
+def _authorizer_claims(event: Any) -> _AuthorizerClaims:
     raw = mapping(raw_event(event))
     authorizer = mapping(mapping(raw.get("requestContext")).get("authorizer"))
     # An HTTP API with payload 1.0 has `claims` where REST APIs have them, written its own way.
     flat = _JWT if raw.get("version") == "1.0" else _COGNITO
     candidates = (
-        _Handed(_JWT, _present(mapping(authorizer.get("jwt")).get("claims"))),
-        _Handed(flat, _present(authorizer.get("claims"))),
-        _Handed(_OURS, _context(authorizer.get("lambda"))),
-        _Handed(_OURS, _context(authorizer)),
+        _AuthorizerClaims(_JWT, _present(mapping(authorizer.get("jwt")).get("claims"))),
+        _AuthorizerClaims(flat, _present(authorizer.get("claims"))),
+        _AuthorizerClaims(_OURS, _context(authorizer.get("lambda"))),
+        _AuthorizerClaims(_OURS, _context(authorizer)),
     )
     found = [each for each in candidates if each.claims]
     if not found:
@@ -192,10 +192,10 @@ def _refuse(name: str, message: str, hint: str | None = None) -> NoReturn:
     raise ClaimRejected(message, claim=name, hint=hint)
 
 
-def _text(claims: Mapping[str, Any], name: str, handed: _Handed) -> str:
+def _text(claims: Mapping[str, Any], name: str, given: _AuthorizerClaims) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not value:
-        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, handed.form))
+        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, given.form))
     return value
 
 
@@ -205,10 +205,10 @@ def _missing(name: str, form: str) -> str:
     return "every token of a Cognito user pool has it: see which issuer the authorizer accepts"
 
 
-def _moment(handed: _Handed, name: str) -> float:
-    value: object = handed.claims.get(name)
+def _moment(given: _AuthorizerClaims, name: str) -> float:
+    value: object = given.claims.get(name)
     if value is None:
-        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, handed.form))
+        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, given.form))
     seconds = _seconds(value) if isinstance(value, str) else value
     # bool is an int to Python, and NaN fails the comparison.
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_TIME:
