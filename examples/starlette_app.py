@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from cognito_mr_auth import Verifier, policy
-from cognito_mr_auth.starlette import CognitoAuthMiddleware, public, requires
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, public, require
 
 verifier = Verifier.from_env()
 
@@ -27,7 +27,7 @@ async def me(request: Request) -> JSONResponse:
     return JSONResponse({"subject": principal.subject, "issuer": principal.issuer.kind})
 
 
-@requires(policy.scopes("orders/read"))
+@require(policy.scopes("orders/read"))
 async def orders(_request: Request) -> JSONResponse:
     """A token with this scope."""
     return JSONResponse({"orders": []})

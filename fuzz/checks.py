@@ -125,7 +125,7 @@ def check_token(data: bytes) -> None:
         _principal_borne_out(principal, jws.payload)
         _expect(_verified(verifier, text) == principal, "the second answer is another one")
         for require in POLICIES:
-            _documented(verifier.permit, principal, require)
+            _documented(verifier.require, principal, require)
 
 
 def _verified(verifier: Verifier, text: str) -> Principal | None:

@@ -112,7 +112,7 @@ class Turn:
 
 def _code(error: Exception) -> str:
     """What an error says; one that is not documented begins with an exclamation mark."""
-    return error.code if isinstance(error, AuthError) else f"!{type(error).__name__}: {error}"
+    return error.reason if isinstance(error, AuthError) else f"!{type(error).__name__}: {error}"
 
 
 def mint(supply: Supply, over: threading.Event) -> None:

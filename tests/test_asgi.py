@@ -11,7 +11,7 @@ from support.drivers import Ask
 from support.drivers.client import CONNECT, LEFT, http_scope, serve, websocket_scope
 
 from cognito_mr_auth import Verifier, errors, policy
-from cognito_mr_auth.asgi import PRINCIPAL, CognitoAuthMiddleware, permit, principal_of, refusal
+from cognito_mr_auth.asgi import PRINCIPAL, CognitoAuthMiddleware, principal_of, require, response
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 
@@ -96,14 +96,14 @@ READ = policy.scopes("orders/read")
 def test_a_route_may_ask_for_more(
     pool: FakeUserPool, verifier: Verifier, scopes: list[str] | None, status: int
 ) -> None:
-    """`permit` asks a route's policy, `refusal` says what the middleware would have said."""
+    """`require` asks a route's policy, `response` says what the middleware would have said."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
-            seen.append(await permit(scope, READ))
+            seen.append(await require(scope, READ))
         except errors.AuthError as error:
-            seen.append(refusal(scope, error))
+            seen.append(response(scope, error))
 
     headers = () if scopes is None else bearer(pool.access_token(scopes=scopes))
     serve(CognitoAuthMiddleware(app, verifier, optional=True, realm="orders"), http_scope(Ask(headers)))

@@ -73,7 +73,7 @@ def test_the_tree(name: str) -> None:
     kind = getattr(errors, name)
     assert kind.__base__.__name__ == parent
     for holder in (kind, made(name)):
-        assert [holder.status, holder.challenge, holder.retryable, holder.code] == promised
+        assert [holder.status, holder.oauth_error, holder.retryable, holder.reason] == promised
 
 
 def test_the_tree_is_complete() -> None:

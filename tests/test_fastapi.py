@@ -204,7 +204,7 @@ def test_every_policy_of_a_route_judges_an_override(row: str) -> None:
 def passes(principal: Principal, need: Any) -> bool:
     """Whether a policy lets the principal pass; scopes of `Security` do."""
     try:
-        return not isinstance(need, policy.Policy) or bool(VERIFIER.permit(principal, need))
+        return not isinstance(need, policy.Policy) or bool(VERIFIER.require(principal, need))
     except errors.PolicyDenied:
         return False
 

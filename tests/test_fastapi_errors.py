@@ -59,12 +59,12 @@ def test_handlers_see_a_refusal(values: tuple[str, ...], require: Any, status: i
     @app.exception_handler(status if kind == "status" else kind)
     async def handler(_request: Request, refused: AuthHTTPException) -> JSONResponse:
         seen.append(refused)
-        return JSONResponse({"code": refused.error.code}, 418, refused.headers)
+        return JSONResponse({"reason": refused.error.reason}, 418, refused.headers)
 
     sent = tuple(("Authorization", value) for value in values)
     reply = ask_http(app, Ask(sent), lambda: True)
     [refused] = seen
-    assert (reply.status, reply.json) == (418, {"code": refused.error.code})
+    assert (reply.status, reply.json) == (418, {"reason": refused.error.reason})
     assert (refused.status_code, refused.error.status) == (status, status)
     assert set(refused.headers or ()) == {
         "cache-control",

@@ -61,7 +61,7 @@ def orders(auth: CognitoAuth, **options: Any) -> FastAPI:
     return app
 
 
-@pytest.mark.parametrize("settings", [{}, {"domain": DOMAIN}], ids=["bearer", "oauth2"])
+@pytest.mark.parametrize("settings", [{}, {"login_domain": DOMAIN}], ids=["bearer", "oauth2"])
 @pytest.mark.parametrize(
     ("path", "security"),
     [
@@ -90,7 +90,7 @@ def test_a_route_lists_its_scopes(path: str, security: list[str] | None, setting
     [
         pytest.param({}, {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, id="bearer"),
         pytest.param(
-            {"domain": DOMAIN, "require": policy.scopes("api/use")},
+            {"login_domain": DOMAIN, "require": policy.scopes("api/use")},
             {
                 "type": "oauth2",
                 "flows": {
@@ -114,7 +114,7 @@ def test_there_is_one_scheme(settings: dict[str, Any], scheme: dict[str, Any]) -
 
 def test_the_scopes_are_plain_strings_in_the_document() -> None:
     """Also for those who read `app.openapi()` without going through JSON text."""
-    schema = orders(CognitoAuth(VERIFIER, domain=DOMAIN)).openapi()
+    schema = orders(CognitoAuth(VERIFIER, login_domain=DOMAIN)).openapi()
     [[scope]] = [each["Cognito"] for each in schema["paths"]["/read"]["get"]["security"]]
     assert (json.dumps(scope), str(scope)) == ('"orders/read"', "orders/read")
 
@@ -160,9 +160,9 @@ def test_responses_are_the_callers_own() -> None:
     ("settings", "init"),
     [
         ({}, None),
-        ({"domain": DOMAIN}, {"usePkceWithAuthorizationCodeGrant": True}),
+        ({"login_domain": DOMAIN}, {"usePkceWithAuthorizationCodeGrant": True}),
         (
-            {"domain": DOMAIN, "swagger_client_id": CLIENT_ID},
+            {"login_domain": DOMAIN, "swagger_client_id": CLIENT_ID},
             {"clientId": CLIENT_ID, "usePkceWithAuthorizationCodeGrant": True},
         ),
     ],
@@ -183,7 +183,7 @@ def test_swagger_ui_knows_the_client(settings: dict[str, Any], init: dict[str, A
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"domain": value}, id=f"domain {value!r}")
+        pytest.param({"login_domain": value}, id=f"domain {value!r}")
         for value in (
             "",
             "https://auth.example.com",
@@ -211,10 +211,10 @@ def test_swagger_ui_knows_the_client(settings: dict[str, Any], init: dict[str, A
     ]
     + [
         pytest.param({"swagger_client_id": CLIENT_ID}, id="client without domain"),
-        pytest.param({"swagger_client_id": "", "domain": DOMAIN}, id="empty client"),
-        pytest.param({"swagger_client_id": "</script>", "domain": DOMAIN}, id="client with a tag"),
-        pytest.param({"swagger_client_id": "\xe4bc", "domain": DOMAIN}, id="client beyond ASCII"),
-        pytest.param({"swagger_client_id": 1, "domain": DOMAIN}, id="client, a number"),
+        pytest.param({"swagger_client_id": "", "login_domain": DOMAIN}, id="empty client"),
+        pytest.param({"swagger_client_id": "</script>", "login_domain": DOMAIN}, id="client with a tag"),
+        pytest.param({"swagger_client_id": "\xe4bc", "login_domain": DOMAIN}, id="client beyond ASCII"),
+        pytest.param({"swagger_client_id": 1, "login_domain": DOMAIN}, id="client, a number"),
     ],
 )
 def test_nonsense_fails_at_once(settings: dict[str, Any]) -> None:
@@ -229,7 +229,7 @@ def test_nonsense_fails_at_once(settings: dict[str, Any]) -> None:
 )
 def test_host_names_are_taken(domain: str) -> None:
     """Cognito's own and custom ones, internationalised ones in their ASCII form."""
-    flow = CognitoAuth(VERIFIER, domain=domain).model.flows.authorizationCode
+    flow = CognitoAuth(VERIFIER, login_domain=domain).model.flows.authorizationCode
     assert flow.tokenUrl == f"https://{domain}/oauth2/token"
 
 

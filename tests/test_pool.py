@@ -80,7 +80,7 @@ def test_the_defaults_ask_for_nothing_special() -> None:
 )
 def test_the_kinds_accepted_can_be_chosen(kinds: Any, accepted: set[str]) -> None:
     """Issuers narrow what is accepted; all endpoints are asked all the same (R2)."""
-    made = pool(issuers=kinds)
+    made = pool(issuer_kinds=kinds)
     assert set(made.issuers) == accepted
     assert len(made.endpoints) == 3
 
@@ -321,13 +321,13 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("replicas-odd", {"replica_regions": [1]}, ("1",)),
     ("replicas-partition", {"replica_regions": ["cn-north-1"]}, ("cn-north-1", "partition")),
     ("replicas-gov", {"replica_regions": ["us-gov-west-1"]}, ("us-gov-west-1",)),
-    ("issuers-text", {"issuers": "original"}, ("original", "issuers=[")),
-    ("issuers-empty", {"issuers": []}, ("issuers is empty",)),
-    ("issuers-unknown", {"issuers": ["Original"]}, ("Original", "updated, original, replica")),
-    ("issuers-url", {"issuers": [ORIGINAL]}, (ORIGINAL,)),
-    ("issuers-twice", {"issuers": ["original", "original"]}, ("twice",)),
-    ("issuers-replica", {"issuers": ["replica"], "replica_regions": []}, ("replica_regions",)),
-    ("issuers-odd", {"issuers": [None]}, ("None",)),
+    ("issuers-text", {"issuer_kinds": "original"}, ("original", "issuer_kinds=[")),
+    ("issuers-empty", {"issuer_kinds": []}, ("issuer_kinds is empty",)),
+    ("issuers-unknown", {"issuer_kinds": ["Original"]}, ("Original", "updated, original, replica")),
+    ("issuers-url", {"issuer_kinds": [ORIGINAL]}, (ORIGINAL,)),
+    ("issuers-twice", {"issuer_kinds": ["original", "original"]}, ("twice",)),
+    ("issuers-replica", {"issuer_kinds": ["replica"], "replica_regions": []}, ("replica_regions",)),
+    ("issuers-odd", {"issuer_kinds": [None]}, ("None",)),
     ("audience-empty", {"audience": ""}, ("audience=''",)),
     ("audience-blank", {"audience": " "}, ("' '",)),
     ("audience-list", {"audience": ["https://a"]}, ("https://a",)),

@@ -40,14 +40,14 @@ ROWS: dict[str, tuple[Any, type[Exception] | None]] = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_policy_is_judged_alone(pool: FakeUserPool, row: str) -> None:
-    """`permit` and `apermit` judge a verified principal, and give it back."""
+    """`require` and `arequire` judge a verified principal, and give it back."""
     require, expected = ROWS[row]
     verifier = pool.offline_verifier()
     token = pool.access_token(scopes=["orders/read"], claims={"auth_time": int(T0) - 3600})
     principal = verifier.verify(token)
     calls = (
-        lambda: verifier.permit(principal, require),
-        lambda: asyncio.run(verifier.apermit(principal, require)),
+        lambda: verifier.require(principal, require),
+        lambda: asyncio.run(verifier.arequire(principal, require)),
     )
     for call in calls:
         if expected is None:
@@ -64,18 +64,18 @@ def test_what_is_no_principal_is_refused(pool: FakeUserPool, value: Any) -> None
     """A check that never looks at what it is given admits no stand-in for a principal."""
     verifier, admitted = pool.offline_verifier(), policy.check(lambda _anything: True)
     with pytest.raises(TypeError, match="Principal"):
-        verifier.permit(value, admitted)
+        verifier.require(value, admitted)
     with pytest.raises(TypeError, match="Principal"):
-        asyncio.run(verifier.apermit(value, admitted))
+        asyncio.run(verifier.arequire(value, admitted))
 
 
 def test_a_coroutine_needs_the_awaited_way(pool: FakeUserPool) -> None:
-    """H2: a check that is a coroutine function works with `apermit` and is a TypeError with `permit`."""
+    """H2: a check that is a coroutine function works with `arequire` and is a TypeError with `require`."""
     verifier = pool.offline_verifier()
     principal = verifier.verify(pool.access_token())
-    assert asyncio.run(verifier.apermit(principal, policy.check(_yes))) is principal
+    assert asyncio.run(verifier.arequire(principal, policy.check(_yes))) is principal
     with pytest.raises(TypeError):
-        verifier.permit(principal, policy.check(_yes))
+        verifier.require(principal, policy.check(_yes))
 
 
 def test_a_policy_alone_asks_no_revocation(pool: FakeUserPool) -> None:
@@ -83,7 +83,7 @@ def test_a_policy_alone_asks_no_revocation(pool: FakeUserPool) -> None:
     asked: list[Principal] = []
     verifier = pool.offline_verifier(revoked=lambda principal: bool(asked.append(principal)))
     principal = verifier.verify(pool.access_token(scopes=["orders/read"]))
-    verifier.permit(principal, SCOPES)
+    verifier.require(principal, SCOPES)
     assert asked == [principal]
 
 
@@ -101,7 +101,7 @@ def test_the_time_left_is_by_the_verifiers_clock(pool: FakeUserPool) -> None:
 def test_the_issuers_are_listed(pool: FakeUserPool) -> None:
     """Every accepted `iss`, of every pool."""
     other = FakeUserPool("eu-west-1_Other0001", replica_regions=(), clock=pool.clock)
-    pools = [pool.user_pool(issuers={"original", "replica"}), other.user_pool()]
+    pools = [pool.user_pool(issuer_kinds={"original", "replica"}), other.user_pool()]
     verifier = Verifier(*pools, token_use="access")
     assert set(verifier.issuers) == {
         pool.issuer("original"),

@@ -196,7 +196,7 @@ def test_an_auth_error_of_the_application_is_the_applications(pool: FakeUserPool
         principal = principal_of(environ)
         assert principal is not None
         start_response("200 OK", [])
-        verifier.permit(principal, policy.scopes("orders/write"))
+        verifier.require(principal, policy.scopes("orders/write"))
         return []
 
     with pytest.raises(PolicyDenied):

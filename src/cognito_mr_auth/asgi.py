@@ -19,7 +19,7 @@ from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "permit", "principal_of", "refusal"]
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"]
 
 
 def principal_of(scope: Scope) -> Principal | None:
@@ -34,22 +34,22 @@ def principal_of(scope: Scope) -> Principal | None:
     return found
 
 
-async def permit(scope: Scope, policy: Policy) -> Principal:
+async def require(scope: Scope, policy: Policy) -> Principal:
     """Who sent this request, if a route's policy lets them pass.
 
     Raises:
-        AuthError: it does not, or nobody is known; `refusal` is what the client should hear.
+        AuthError: it does not, or nobody is known; `response` is what the client should hear.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(scope)
     guard: Guard = scope[GUARD]
-    return await guard.apermit(principal, policy)
+    return await guard.arequire(principal, policy)
 
 
-def refusal(scope: Scope, error: AuthError) -> HTTPResponse:
-    """The response for an error of `permit`: `status`, `headers` and `body`."""
+def response(scope: Scope, error: AuthError) -> HTTPResponse:
+    """The response for an error of `require`: `status`, `headers` and `body`."""
     guard: Guard = scope[GUARD]
-    return guard.refusal(error)
+    return guard.response(error)
 
 
 class CognitoAuthMiddleware:
@@ -95,7 +95,7 @@ class CognitoAuthMiddleware:
         try:
             principal = await self._guard.averify(http_request)
         except AuthError as error:
-            await asgi.deny(scope, receive, send, self._guard.refusal(error))
+            await asgi.deny(scope, receive, send, self._guard.response(error))
             return
         scope = {**scope, PRINCIPAL: principal, GUARD: self._guard}
         if scope["type"] == "websocket":

@@ -1,6 +1,6 @@
 """Whose fault it is, and which HTTP status says so (DESIGN E).
 
-    AuthError                     code, status, retryable, hint, challenge
+    AuthError                     reason, status, retryable, hint, oauth_error
     ├─ CredentialsMissing    401  no credential at all
     ├─ RequestMalformed      400  invalid_request
     ├─ TokenRejected         401  invalid_token
@@ -57,15 +57,15 @@ class AuthError(Exception):
     """Why a request may not pass.
 
     Attributes:
-        code: one stable snake_case word for the class, for programs and metrics.
-        challenge: the RFC 6750 (or RFC 9470) `error` value, or None where the challenge has none.
+        reason: one stable snake_case word for the class, for programs and metrics.
+        oauth_error: the RFC 6750 (or RFC 9470) `error` value, or None where the challenge has none.
         status: the HTTP status that tells it.
         retryable: whether the same token may be accepted later.
         hint: what a person would say to help, or None. Safe to show, like `str()` of the error.
     """
 
-    code: ClassVar[str] = "auth_error"
-    challenge: ClassVar[str | None] = None
+    reason: ClassVar[str] = "auth_error"
+    oauth_error: ClassVar[str | None] = None
     status: ClassVar[int] = 401
     retryable: bool = False
     _default: ClassVar[str] = "the request was not authenticated"
@@ -88,15 +88,15 @@ def _rebuild(kind: type[AuthError], attributes: dict[str, object]) -> AuthError:
 class CredentialsMissing(AuthError):
     """No credential came with the request: a challenge without an error code (RFC 6750 3.1)."""
 
-    code = "credentials_missing"
+    reason = "credentials_missing"
     _default = "no access token was sent"
 
 
 class RequestMalformed(AuthError):
     """The credential was sent in a form that RFC 6750 section 2 does not know."""
 
-    code = "request_malformed"
-    challenge = "invalid_request"
+    reason = "request_malformed"
+    oauth_error = "invalid_request"
     status = 400
     _default = "the request's credential is malformed"
 
@@ -104,36 +104,36 @@ class RequestMalformed(AuthError):
 class TokenRejected(AuthError):
     """The token itself is at fault (RFC 6750 3.1 `invalid_token`)."""
 
-    code = "token_rejected"
-    challenge = "invalid_token"
+    reason = "token_rejected"
+    oauth_error = "invalid_token"
     _default = "the token was rejected"
 
 
 class TokenMalformed(TokenRejected):
     """Not a compact JWS of strict JSON objects (RFC 7515 3.1, RFC 7519 7.2)."""
 
-    code = "token_malformed"
+    reason = "token_malformed"
     _default = "the token is malformed"
 
 
 class AlgorithmNotAllowed(TokenRejected):
     """The header's `alg` is not RS256, the only one that Cognito signs with (RFC 8725 3.1)."""
 
-    code = "algorithm_not_allowed"
+    reason = "algorithm_not_allowed"
     _default = "the token's signature algorithm is not RS256"
 
 
 class IssuerUnknown(TokenRejected):
     """`iss` is none of the configured issuers, compared exactly (RFC 7519 4.1.1)."""
 
-    code = "issuer_unknown"
+    reason = "issuer_unknown"
     _default = "the token's issuer is not one of the configured issuers"
 
 
 class KeyUnknown(TokenRejected):
     """No endpoint of the pool lists the token's `kid`. May pass later, right after a rotation."""
 
-    code = "key_unknown"
+    reason = "key_unknown"
     retryable = True
     _default = "the token's signing key is not one of the user pool's keys"
 
@@ -141,21 +141,21 @@ class KeyUnknown(TokenRejected):
 class SignatureInvalid(TokenRejected):
     """The signature does not fit the key that `kid` names."""
 
-    code = "signature_invalid"
+    reason = "signature_invalid"
     _default = "the token's signature is invalid"
 
 
 class TokenExpired(TokenRejected):
     """`exp` has passed by more than the leeway (RFC 7519 4.1.4)."""
 
-    code = "token_expired"
+    reason = "token_expired"
     _default = "the token has expired"
 
 
 class TokenNotYetValid(TokenRejected):
     """`nbf` or `iat` lies in the future by more than the leeway (RFC 7519 4.1.5, 4.1.6)."""
 
-    code = "token_not_yet_valid"
+    reason = "token_not_yet_valid"
     retryable = True
     _default = "the token is not valid yet"
 
@@ -166,7 +166,7 @@ class ClaimRejected(TokenRejected):
     `claim` is the name of the claim (never its value).
     """
 
-    code = "claim_rejected"
+    reason = "claim_rejected"
     _default = "a claim of the token was rejected"
 
     def __init__(
@@ -179,15 +179,15 @@ class ClaimRejected(TokenRejected):
 class TokenRevoked(TokenRejected):
     """The `revoked` hook said so."""
 
-    code = "token_revoked"
+    reason = "token_revoked"
     _default = "the token was revoked"
 
 
 class AuthenticationTooOld(AuthError):
     """The user signed in too long ago for this resource (RFC 9470). `max_age` is in seconds."""
 
-    code = "authentication_too_old"
-    challenge = "insufficient_user_authentication"
+    reason = "authentication_too_old"
+    oauth_error = "insufficient_user_authentication"
     _default = "a more recent sign-in is required"
 
     def __init__(self, message: str | None = None, *, max_age: int, hint: str | None = None) -> None:
@@ -198,8 +198,8 @@ class AuthenticationTooOld(AuthError):
 class PolicyDenied(AuthError):
     """A good token that may not do this. `scopes` is filled only where scopes were what failed."""
 
-    code = "policy_denied"
-    challenge: ClassVar[str | None] = "insufficient_scope"
+    reason = "policy_denied"
+    oauth_error: ClassVar[str | None] = "insufficient_scope"
     status = 403
     _default = "the token does not permit this request"
 
@@ -220,8 +220,8 @@ class OriginDenied(PolicyDenied):
     No error code: a token with more scopes would not help.
     """
 
-    code = "origin_denied"
-    challenge = None
+    reason = "origin_denied"
+    oauth_error = None
     _default = "the token's cookie is not taken from this origin"
 
 
@@ -231,7 +231,7 @@ class Unavailable(AuthError):
     `retry_after` is a whole number of seconds, for the Retry-After header (RFC 9110 10.2.3).
     """
 
-    code = "unavailable"
+    reason = "unavailable"
     status = 503
     retryable = True
     _default = "the token cannot be checked at the moment"
@@ -244,19 +244,19 @@ class Unavailable(AuthError):
 class KeysUnavailable(Unavailable):
     """The user pool's signing keys cannot be had, or two endpoints contradict each other on one."""
 
-    code = "keys_unavailable"
+    reason = "keys_unavailable"
     _default = "the user pool's signing keys are unavailable"
 
 
 class RevocationUnavailable(Unavailable):
     """The `revoked` hook failed or gave neither True nor False."""
 
-    code = "revocation_unavailable"
+    reason = "revocation_unavailable"
     _default = "the token's revocation cannot be checked at the moment"
 
 
 class CheckUnavailable(Unavailable):
     """A `policy.check` callable failed or gave neither True nor False, and it would have decided."""
 
-    code = "check_unavailable"
+    reason = "check_unavailable"
     _default = "the request's permission cannot be checked at the moment"

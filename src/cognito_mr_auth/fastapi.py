@@ -90,9 +90,9 @@ class CognitoAuth(SecurityBase):
 
     Args:
         verifier: what tokens are verified with.
-        domain: the user pool's domain ("auth.example.com"); Swagger UI then signs users in with the
+        login_domain: the user pool's domain ("auth.example.com"); Swagger UI then signs users in with the
             authorization code grant. Without it, its users paste a token.
-        swagger_client_id: the app client that Swagger UI signs in with; needs `domain`.
+        swagger_client_id: the app client that Swagger UI signs in with; needs `login_domain`.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
             resource, resource_scopes, resource_name, resource_metadata, timeout.
@@ -111,17 +111,17 @@ class CognitoAuth(SecurityBase):
         self,
         verifier: Verifier,
         *,
-        domain: str | None = None,
+        login_domain: str | None = None,
         swagger_client_id: str | None = None,
         subprotocol: str | None = None,
         **options: Unpack[Options],
     ) -> None:
         self._guard = Guard(verifier, subprotocol=subprotocol, **options)
-        self._init_oauth = openapi.init_oauth(domain, swagger_client_id)
+        self._init_oauth = openapi.init_oauth(login_domain, swagger_client_id)
         self._scopes: dict[str, str] = {}
         self.scheme_name = "Cognito"
-        kind = models.HTTPBearer if domain is None else models.OAuth2
-        self.model = kind.model_validate(openapi.scheme(domain))
+        kind = models.HTTPBearer if login_domain is None else models.OAuth2
+        self.model = kind.model_validate(openapi.scheme(login_domain))
         self._name_scopes(options.get("require"))
 
     def __repr__(self) -> str:
@@ -137,7 +137,7 @@ class CognitoAuth(SecurityBase):
             principal = await self._find(connection, always=bool(scopes))
             if principal is None or not scopes:
                 return principal
-            return await self._guard.apermit(principal, policies.scopes(*scopes))
+            return await self._guard.arequire(principal, policies.scopes(*scopes))
         except AuthError as error:
             raise self._refused(connection, error) from None
 
@@ -163,7 +163,7 @@ class CognitoAuth(SecurityBase):
                 overridden = principal is None and self._guard not in connection.scope.get(_STATES, ())
                 if not overridden and not isinstance(principal, Principal):
                     principal = await self._find(connection, always=True)
-                return await self._guard.apermit(principal, policy)
+                return await self._guard.arequire(principal, policy)
             except AuthError as error:
                 raise self._refused(connection, error) from None
 
@@ -195,10 +195,10 @@ class CognitoAuth(SecurityBase):
         vars(websocket)["send"] = asgi.marked(websocket.send, self._guard.subprotocol)
 
     def _refused(self, connection: HTTPConnection, error: AuthError) -> HTTPException | WebSocketException:
-        error.with_traceback(None)  # as in Guard.refusal
+        error.with_traceback(None)  # as in Guard.response
         if isinstance(connection, WebSocket) and not asgi.can_deny(connection.scope):
             return WebSocketException(asgi.POLICY_VIOLATION)
-        return AuthHTTPException(error, self._guard.refusal(error))
+        return AuthHTTPException(error, self._guard.response(error))
 
     # -- OpenAPI --------------------------------------------------------------------------------
 

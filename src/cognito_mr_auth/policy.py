@@ -230,7 +230,7 @@ def _groups(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
     return all(n in held for n in names) if need_all else any(n in held for n in names)
 
 
-def _claim_save(value: tuple[str, object], context: Context) -> Verdict:
+def _claim(value: tuple[str, object], context: Context) -> Verdict:
     name, wanted = value
     held = context.principal.claims.get(name)
     if held.__class__ is not wanted.__class__:
@@ -250,7 +250,7 @@ def _max_age(seconds: int, context: Context) -> Verdict:
 _LEAVES: dict[str, Callable[[Any, Context], Verdict]] = {
     "scopes": _scopes,
     "groups": _groups,
-    "claim": _claim_save,
+    "claim": _claim,
     "max_age": _max_age,
 }
 

@@ -55,7 +55,7 @@ class UserPool:
         user_pool_id: such as "us-west-2_EXAMPLE"; it begins with the primary Region.
         client_ids: app client IDs whose tokens are accepted, or ANY_CLIENT.
         replica_regions: Regions that the pool is replicated to.
-        issuers: the kinds of `iss` accepted, of "original", "replica" and "updated"; all that the
+        issuer_kinds: the kinds of `iss` accepted, of "original", "replica" and "updated"; all that the
             pool can have by default. Its endpoints are asked for keys either way (R2).
         audience: the resource identifier that access tokens must be bound to (RFC 8707).
         jwks_urls: one URL, or {issuer URL: JWKS URL}: the only endpoints asked; `iss` stays as is.
@@ -107,7 +107,7 @@ class UserPool:
         *,
         client_ids: Collection[str] | _AnyClient,
         replica_regions: Collection[str] = (),
-        issuers: Collection[str] | None = None,
+        issuer_kinds: Collection[str] | None = None,
         audience: str | None = None,
         jwks_urls: str | Mapping[str, str] | None = None,
         jwks: Mapping[str, Any] | str | bytes | None = None,
@@ -132,7 +132,7 @@ class UserPool:
             "region": region,
             "client_ids": _client_ids(client_ids),
             "replica_regions": replicas,
-            "issuers": _accepted(possible, issuers),
+            "issuers": _accepted(possible, issuer_kinds),
             "endpoints": _endpoints(possible, jwks_urls, insecure=insecure_emulator),
             "audience": _audience(audience),
             "seed": seed,
@@ -208,15 +208,15 @@ def _possible_issuers(pool_id: str, region: str, replicas: tuple[str, ...], suff
 def _accepted(possible: tuple[Issuer, ...], kinds: object) -> dict[str, Issuer]:
     if kinds is None:
         return {issuer.url: issuer for issuer in possible}
-    wanted = _strings("issuers", kinds)
+    wanted = _strings("issuer_kinds", kinds)
     if not wanted:
-        raise ConfigurationError("issuers is empty: no token could be accepted")
+        raise ConfigurationError("issuer_kinds is empty: no token could be accepted")
     available = {issuer.kind for issuer in possible}
     for kind in wanted:
         if kind not in KINDS:
-            raise ConfigurationError(f"issuers holds {kind!r}; the kinds are {', '.join(KINDS)}")
+            raise ConfigurationError(f"issuer_kinds holds {kind!r}; the kinds are {', '.join(KINDS)}")
         if kind not in available:
-            raise ConfigurationError("issuers holds 'replica', but replica_regions is empty")
+            raise ConfigurationError("issuer_kinds holds 'replica', but replica_regions is empty")
     return {issuer.url: issuer for issuer in possible if issuer.kind in wanted}
 
 

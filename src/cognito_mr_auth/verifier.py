@@ -269,7 +269,7 @@ class Verifier:
 
     # -- for adapters ---------------------------------------------------------------------------
 
-    def permit(self, principal: Principal, require: Policy) -> Principal:
+    def require(self, principal: Principal, require: Policy) -> Principal:
         """The principal, if the policy lets it pass: for a route's policy after `verify`.
 
         Raises:
@@ -279,8 +279,8 @@ class Verifier:
         """
         return run_sync(self._permission(principal, require))
 
-    async def apermit(self, principal: Principal, require: Policy) -> Principal:
-        """Like `permit`, for asyncio."""
+    async def arequire(self, principal: Principal, require: Policy) -> Principal:
+        """Like `require`, for asyncio."""
         return await run_async(self._permission(principal, require))
 
     def _permission(self, principal: Principal, require: Policy) -> Steps:

@@ -22,7 +22,7 @@ from .verifier import Verifier
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "permit", "principal_of", "refusal"]
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"]
 
 
 def principal_of(environ: Mapping[str, Any]) -> Principal | None:
@@ -37,22 +37,22 @@ def principal_of(environ: Mapping[str, Any]) -> Principal | None:
     return found
 
 
-def permit(environ: Mapping[str, Any], policy: Policy) -> Principal:
+def require(environ: Mapping[str, Any], policy: Policy) -> Principal:
     """Who sent this request, if a route's policy lets them pass.
 
     Raises:
-        AuthError: it does not, or nobody is known; `refusal` is what the client should hear.
+        AuthError: it does not, or nobody is known; `response` is what the client should hear.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(environ)
     guard: Guard = environ[GUARD]
-    return guard.permit(principal, policy)
+    return guard.require(principal, policy)
 
 
-def refusal(environ: Mapping[str, Any], error: AuthError) -> HTTPResponse:
-    """The response for an error of `permit`: `status`, `headers` and `body`."""
+def response(environ: Mapping[str, Any], error: AuthError) -> HTTPResponse:
+    """The response for an error of `require`: `status`, `headers` and `body`."""
     guard: Guard = environ[GUARD]
-    return guard.refusal(error)
+    return guard.response(error)
 
 
 class CognitoAuthMiddleware:
@@ -84,7 +84,7 @@ class CognitoAuthMiddleware:
                 environ[PRINCIPAL] = self._guard.verify(request)
                 environ[GUARD] = self._guard
             except AuthError as error:
-                answer = self._guard.refusal(error)
+                answer = self._guard.response(error)
         if answer is not None:
             return _respond(answer, request.method, start_response)
         if self._guard.is_preflight(request):

@@ -74,7 +74,7 @@ def test_the_token_use(use: str) -> None:
 
 def test_the_issuers() -> None:
     """The kinds of issuer can be limited."""
-    kinds = [route.issuer.kind for route in made(ISSUERS="updated")._entries.values()]
+    kinds = [route.issuer.kind for route in made(ISSUER_KINDS="updated")._entries.values()]
     assert kinds == ["updated"]
 
 
@@ -90,7 +90,7 @@ NAMES = [
     "CLIENT_IDS",
     "TOKEN_USE",
     "REPLICA_REGIONS",
-    "ISSUERS",
+    "ISSUER_KINDS",
     "AUDIENCE",
     "KEY_FILE",
     "BAKED_KEY_FILE",
@@ -111,7 +111,7 @@ def test_empty_is_an_error(name: str, value: str) -> None:
         made(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["CLIENT_IDS", "REPLICA_REGIONS", "ISSUERS"])
+@pytest.mark.parametrize("name", ["CLIENT_IDS", "REPLICA_REGIONS", "ISSUER_KINDS"])
 @pytest.mark.parametrize("value", [",", "a,", ",a", "a, ,b"])
 def test_an_empty_member_is_an_error(name: str, value: str) -> None:
     """Neither is an empty member of a list."""
@@ -128,8 +128,8 @@ def test_an_empty_member_is_an_error(name: str, value: str) -> None:
         pytest.param({"TOKEN_USE": "both"}, "token_use='both'", id="token-use"),
         pytest.param({"REPLICA_REGIONS": "mars"}, "'mars'", id="region"),
         pytest.param({"REPLICA_REGIONS": "us-east-1,us-east-1"}, "twice", id="region-twice"),
-        pytest.param({"ISSUERS": "replica"}, "replica_regions is empty", id="issuer-impossible"),
-        pytest.param({"ISSUERS": "new"}, "'new'", id="issuer-kind"),
+        pytest.param({"ISSUER_KINDS": "replica"}, "replica_regions is empty", id="issuer-impossible"),
+        pytest.param({"ISSUER_KINDS": "new"}, "'new'", id="issuer-kind"),
         pytest.param({"KEY_FILE": "a\0b"}, "key_file='a\\x00b'", id="key-file"),
         pytest.param({"BAKED_KEY_FILE": "a\0b"}, "baked_key_file='a\\x00b'", id="baked-key-file"),
         pytest.param({"BAKED_KEY_FILE": "a", "KEY_FILE": "a"}, "is key_file too", id="one-file-twice"),
@@ -231,7 +231,7 @@ def test_what_the_members_mean(changes: dict[str, object], attribute: str, value
 
 def test_the_issuers_of_one_of_several() -> None:
     """The kinds of issuer are a pool's own, too."""
-    verifier = several(ONE, OTHER | {"issuers": ["updated"]})
+    verifier = several(ONE, OTHER | {"issuer_kinds": ["updated"]})
     assert [f"{route.pool.user_pool_id} {route.issuer.kind}" for route in verifier._entries.values()] == [
         f"{POOL_ID} updated",
         f"{POOL_ID} original",
@@ -358,8 +358,8 @@ def test_no_pools_at_all(value: str) -> None:
             OTHER | {"replica_regions": "us-east-1"}, "replica_regions is no JSON", id="region-text"
         ),
         pytest.param(OTHER | {"replica_regions": ["mars"]}, "replica_regions holds 'mars'", id="region"),
-        pytest.param(OTHER | {"issuers": ["new"]}, "issuers holds 'new'", id="issuer"),
-        pytest.param(OTHER | {"issuers": []}, "issuers is empty", id="no-issuers"),
+        pytest.param(OTHER | {"issuer_kinds": ["new"]}, "issuer_kinds holds 'new'", id="issuer"),
+        pytest.param(OTHER | {"issuer_kinds": []}, "issuer_kinds is empty", id="no-issuers"),
         pytest.param(OTHER | {"audience": ""}, "audience=''", id="empty-audience"),
         pytest.param(OTHER | {"audience": ["a"]}, "audience is no JSON string", id="audiences"),
         pytest.param(OTHER | {"key_file": ""}, "key_file=''", id="empty-key-file"),

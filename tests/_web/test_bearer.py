@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import errors
-from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token, refusal, split_subprotocols
+from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token, response_to, split_subprotocols
 
 DOCUMENT = "https://api.example.com/.well-known/oauth-protected-resource"
 
@@ -21,7 +21,7 @@ CHALLENGE = re.compile(rf"Bearer {_PARAMETER}(?:, {_PARAMETER})*")
 
 def said(error: errors.AuthError, **more: str) -> tuple[int, str | None, str | None]:
     """Status, challenge and Retry-After; the rest of the answer is checked on the way."""
-    answer = refusal(error, realm="api", **more)
+    answer = response_to(error, realm="api", **more)
     assert list(json.loads(answer.body)) == ["detail"]
     assert answer.header("content-length") == str(len(answer.body))
     assert (answer.header("content-type"), answer.header("cache-control")) == ("application/json", "no-store")
@@ -85,16 +85,16 @@ def test_an_outage_has_no_challenge(kind: type[errors.Unavailable]) -> None:
 
 def test_hints_are_for_who_can_act_on_them() -> None:
     """A refusal's hint helps who calls; an outage's hint is for the operator alone."""
-    told = refusal(errors.TokenExpired("late", hint="sign in"), realm="api").body
+    told = response_to(errors.TokenExpired("late", hint="sign in"), realm="api").body
     assert json.loads(told) == {"detail": "late: sign in"}
-    kept = refusal(errors.KeysUnavailable("away", hint="see IssuerConfiguration"), realm="api").body
+    kept = response_to(errors.KeysUnavailable("away", hint="see IssuerConfiguration"), realm="api").body
     assert json.loads(kept) == {"detail": "away"}
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3), st.text(min_size=1))
 def test_nothing_breaks_out_of_the_challenge(message: str, scopes: list[str], realm: str) -> None:
     """RFC 6750 3: values "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E"."""
-    answer = refusal(errors.PolicyDenied(message or "x", scopes=tuple(scopes)), realm=realm)
+    answer = response_to(errors.PolicyDenied(message or "x", scopes=tuple(scopes)), realm=realm)
     assert CHALLENGE.fullmatch(answer.header("www-authenticate") or "")
     assert json.loads(answer.body) == {"detail": message or "x"}
 

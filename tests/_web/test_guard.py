@@ -204,16 +204,16 @@ def test_both_policies_hold(
 
 
 def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier: Verifier) -> None:
-    """`permit` judges a principal that a guard in front has found; none at all is missing credentials."""
+    """`require` judges a principal that a guard in front has found; none at all is missing credentials."""
     guard = Guard(verifier)
     principal = verifier.verify(pool.access_token(scopes=["a/x"]))
-    assert both(guard, guard.permit, guard.apermit, principal, A) is principal
-    assert both(guard, guard.permit, guard.apermit, principal, None) is principal
-    assert both(guard, guard.permit, guard.apermit, principal, B) is errors.PolicyDenied
+    assert both(guard, guard.require, guard.arequire, principal, A) is principal
+    assert both(guard, guard.require, guard.arequire, principal, None) is principal
+    assert both(guard, guard.require, guard.arequire, principal, B) is errors.PolicyDenied
     admitted = policy.check(lambda _anything: True)
     for nobody in (None, object(), "5f0c", True, {"sub": "5f0c"}, Principal):
         for require in (None, A, admitted):
-            assert both(guard, guard.permit, guard.apermit, nobody, require) is errors.CredentialsMissing
+            assert both(guard, guard.require, guard.arequire, nobody, require) is errors.CredentialsMissing
 
 
 @pytest.mark.parametrize("options", [{"optional": True}, {"exclude": ["/"]}], ids=repr)

@@ -409,8 +409,8 @@ def test_a_preflight_passes(
 
 @drivers(websocket=False)
 def test_preflights_can_be_shut_out(world: World, driver: str) -> None:
-    """With `preflight=False` they need a token, as everything else."""
-    reply = build(driver, world.verifier, preflight=False)(Ask((ORIGIN, WANTED), "OPTIONS"))
+    """With `preflight="refuse"` they need a token, as everything else."""
+    reply = build(driver, world.verifier, preflight="refuse")(Ask((ORIGIN, WANTED), "OPTIONS"))
     check(reply, MISSING)
 
 
@@ -582,7 +582,7 @@ def test_a_subprotocol_can_be_the_token(world: World, driver: str, row: str) -> 
 NONSENSE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "a function as policy": ({"require": lambda _principal: True}, TypeError),
     "a scope as policy": ({"require": "orders/read"}, TypeError),
-    "preflight, not a bool": ({"preflight": None}, errors.ConfigurationError),
+    "preflight, no word": ({"preflight": True}, errors.ConfigurationError),
     "optional, not a bool": ({"optional": "no"}, errors.ConfigurationError),
     "exclude, a str": ({"exclude": "/health"}, errors.ConfigurationError),
     "cookie without origins": ({"cookie": "at"}, errors.ConfigurationError),

@@ -32,7 +32,7 @@ from aws_lambda_powertools.utilities.data_classes.appsync_authorizer_event impor
 from support.lambda_events import KINDS, event, with_token, without_token
 
 from cognito_mr_auth import policy
-from cognito_mr_auth.aws_lambda import Authorizer, Unauthorized, principal_from_event, requires
+from cognito_mr_auth.aws_lambda import Authorizer, CognitoAuth, Unauthorized, principal_from_authorizer
 from cognito_mr_auth.testing import FakeUserPool
 
 POOL = FakeUserPool()
@@ -246,7 +246,7 @@ def test_its_proxy_events_are_taken(kind: str) -> None:
     """A plain handler gets the event as it came, and the principal; a bad token is answered with 401."""
     seen: list[Any] = []
 
-    @requires(POOL.offline_verifier(), require=NEEDED)
+    @CognitoAuth(POOL.offline_verifier()).require(NEEDED)
     def handler(event: Any, _context: Any, principal: Any) -> dict[str, Any]:
         seen.extend((event, principal.subject))
         return {"statusCode": 200, "body": "ok"}
@@ -260,11 +260,11 @@ def test_its_proxy_events_are_taken(kind: str) -> None:
 
 
 def test_a_principal_is_read_from_its_event() -> None:
-    """`principal_from_event` reads what the authorizer in front has put into the event."""
+    """`principal_from_authorizer` reads what the authorizer in front has put into the event."""
     told = answer("rest-request", token())["context"]
     # API Gateway makes strings of the values.
     flat = {name: str(value) for name, value in told.items()} | {"principalId": PRINCIPAL}
     raw = event("proxy-rest")
     raw["requestContext"]["authorizer"] = flat
-    principal = principal_from_event(APIGatewayProxyEvent(raw))
+    principal = principal_from_authorizer(APIGatewayProxyEvent(raw))
     assert (principal.subject, principal.groups) == (SUBJECT, ("admins", "ops"))

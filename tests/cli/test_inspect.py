@@ -71,7 +71,7 @@ def test_a_refusal_as_json() -> None:
     """A program gets the reason."""
     done = _inspect("a.b", "--json")
     assert done.exit_code == 1
-    assert json.loads(done.output)["code"] == "token_malformed"
+    assert json.loads(done.output)["reason"] == "token_malformed"
 
 
 HOSTILE = [

@@ -74,8 +74,8 @@ def test_a_file_will_do(pool: FakeUserPool, settings: list[str], tmp_path: Path)
 
 
 def test_only_the_named_issuers_and_clients_pass(pool: FakeUserPool, settings: list[str]) -> None:
-    """--issuer and --client-id may be repeated, and what they do not name is refused."""
-    only = ["--issuer", "updated", "--issuer", "replica", "--client-id", "x", "--client-id"]
+    """--issuer-kind and --client-id may be repeated, and what they do not name is refused."""
+    only = ["--issuer-kind", "updated", "--issuer-kind", "replica", "--client-id", "x", "--client-id"]
     for issuer, status in {"updated": 0, "replica": 0, "original": 1}.items():
         token = pool.access_token(issuer=issuer)  # type: ignore[arg-type]
         assert _verify(settings, token, *only, pool.client_id).exit_code == status
@@ -139,7 +139,7 @@ USAGE = [
     pytest.param(["--any-client", "--user-pool-id", "pool"], "'pool'", id="pool-id"),
     pytest.param(["--any-client", "--replica-region", "moon"], "'moon'", id="region"),
     pytest.param(["--any-client", "--jwks-url", "http://keys.example/"], "https", id="http"),
-    pytest.param(["--any-client", "--issuer", "other"], "updated", id="issuer-kind"),
+    pytest.param(["--any-client", "--issuer-kind", "other"], "updated", id="issuer-kind"),
     pytest.param(["--any-client", "--token-use", "refresh"], "access", id="token-use"),
     pytest.param(["--any-client", "/no/such/file"], "/no/such/file", id="no-such-file"),
     pytest.param(["--client-id", "\x1b[2J"], "\\x1b", id="control-characters"),

@@ -202,7 +202,9 @@ def test_a_pasted_token_opens_what_it_may(browser: webdriver.Chrome, assets: Pat
 def test_with_a_domain_the_dialogue_signs_in(browser: webdriver.Chrome, assets: Path) -> None:
     """The Authorize button offers the authorization code grant with PKCE, our client and the scopes."""
     auth = CognitoAuth(
-        FakeUserPool().offline_verifier(), domain="auth.example.com", swagger_client_id="1example23456789"
+        FakeUserPool().offline_verifier(),
+        login_domain="auth.example.com",
+        swagger_client_id="1example23456789",
     )
     with served(application(auth, assets)) as base:
         page = Page(browser, base)

@@ -319,7 +319,7 @@ def refusal(error: AuthError) -> str:
     assert isinstance(error, KeysUnavailable) == (error.status == 503)
     assert error.__cause__ is error.__context__ is None
     assert "://" not in f"{error} {error.hint}"
-    return f"{error.status} {error.code}"
+    return f"{error.status} {error.reason}"
 
 
 def said(verifier: Verifier, token: str, timeout: float) -> str:

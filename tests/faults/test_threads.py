@@ -60,7 +60,7 @@ def told(verifier: Verifier, token: str, **options: Any) -> str:
     try:
         return verifier.verify(token, **options).subject
     except AuthError as error:
-        return error.code
+        return error.reason
 
 
 # --- Verifying: the store's snapshot, the cache, the header memo

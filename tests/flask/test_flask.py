@@ -446,7 +446,7 @@ def _handlers(app: Flask, auth: CognitoAuth, kind: str) -> None:
             raise ZeroDivisionError
         if kind == "redirects":
             return redirect("/login")
-        response = auth.refusal(error)
+        response = auth.response(error)
         response.headers["x-handler"] = kind
         return response
 
@@ -489,7 +489,7 @@ def test_a_handler_for_everything_leaves_ours_in_place(pool: FakeUserPool, verif
     auth.init_app(app)
     blueprint = Blueprint("b", __name__)
     app.register_error_handler(Exception, lambda error: ("handled", 418))
-    blueprint.register_error_handler(errors.AuthError, lambda error: (error.code, error.status))
+    blueprint.register_error_handler(errors.AuthError, lambda error: (error.reason, error.status))
     for place in (app, blueprint):
         place.add_url_rule(f"/{place.name.split('.')[-1]}", "x", who)
     app.register_blueprint(blueprint)
@@ -524,7 +524,7 @@ def test_an_auth_error_of_the_view_is_answered_like_ours(pool: FakeUserPool, ver
     @app.get("/x")
     @auth.require()
     def view() -> str:
-        verifier.permit(current_principal, READ)
+        verifier.require(current_principal, READ)
         return "ok"
 
     reply = app.test_client().get("/x", headers=bearer(pool))

@@ -170,7 +170,7 @@ class Audit:
             attack()
             end = "accepted"
         except AuthError as error:
-            end = error.code
+            end = error.reason
         finally:
             self.on = False
         return end, list(self.seen)
@@ -249,7 +249,7 @@ def main() -> None:
         warm = pool.verifier()
         ready(warm)
         derived = UserPool(POOL_ID, client_ids=[pool.client_id], replica_regions=["us-east-1"])
-        narrow = pool.verifier(pool=pool.user_pool(issuers={"replica"}))
+        narrow = pool.verifier(pool=pool.user_pool(issuer_kinds={"replica"}))
         verifiers = {
             "warm": warm,
             "cold": pool.verifier(),
@@ -301,7 +301,7 @@ def test_a_lookalike_is_unknown_and_asks_nobody(seen: dict[str, Any], row: str) 
 
 @pytest.mark.parametrize("row", ["original", "updated"])
 def test_an_issuer_that_was_not_chosen_is_a_lookalike(seen: dict[str, Any], row: str) -> None:
-    """ATK-21: where `issuers=` leaves a kind out, the pool's own key does not open for it."""
+    """ATK-21: where `issuer_kinds=` leaves a kind out, the pool's own key does not open for it."""
     assert seen["not configured"][row] == ["issuer_unknown", []]
 
 

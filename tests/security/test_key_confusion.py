@@ -32,7 +32,7 @@ def ends(verifier: Verifier, token: str) -> str:
     try:
         return verifier.verify(token).user_pool_id
     except AuthError as error:
-        return error.code
+        return error.reason
 
 
 # --- RS256 taken for HMAC
@@ -121,7 +121,7 @@ for token in tokens:
     try:
         said.append(verifier.verify(token).token_use)
     except errors.AuthError as error:
-        said.append(error.code)
+        said.append(error.reason)
 print(json.dumps([said, [name for name in sys.modules if "hmac" in name]]))
 """
 

@@ -119,7 +119,7 @@ def test_policies_about_any_claims(claims: dict[str, Any], which: int) -> None:
     said: list[object] = []
     for require in (POLICIES[which], ~POLICIES[which]):
         try:
-            passed.append(VERIFIER.permit(principal, require) is principal)
+            passed.append(VERIFIER.require(principal, require) is principal)
         except (PolicyDenied, AuthenticationTooOld) as error:
             said.append(error)
     assert all(map(unchained, said))

@@ -83,7 +83,7 @@ def ends(verifier: Verifier, token: str) -> str:
     try:
         verifier.verify(token)
     except AuthError as error:
-        return error.code
+        return error.reason
     return "accepted"
 
 
@@ -160,7 +160,7 @@ def test_averify_says_the_same() -> None:
                 for each in edited:
                     with pytest.raises(AuthError) as caught:
                         await verifier.averify(each)
-                    assert caught.value.code in VERDICTS, (name, at)
+                    assert caught.value.reason in VERDICTS, (name, at)
         assert await verifier.averify(token) is principal
 
     asyncio.run(main())

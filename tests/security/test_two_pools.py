@@ -23,7 +23,7 @@ def ends(verifier: Verifier, token: str) -> str:
     try:
         return verifier.verify(token, timeout=PATIENT).user_pool_id
     except AuthError as error:
-        return error.code
+        return error.reason
 
 
 class Twins:

@@ -110,7 +110,7 @@ def test_the_supply_is_what_it_says() -> None:
             try:
                 accepted, said = True, verifier.verify(each.token).subject
             except Exception as error:  # noqa: BLE001 - the judge says which
-                accepted, said = False, getattr(error, "code", f"!{error}")
+                accepted, said = False, getattr(error, "reason", f"!{error}")
             judge.hear("threads", each, Answer("here", accepted, said, time.time(), 0.0))
     assert judge.counts == {"threads: accepted": len(supply._valid), "threads: refused": len(supply._forged)}
     assert len(supply._forged) >= 7

@@ -1,4 +1,4 @@
-"""starlette: `public` opens one endpoint and no other, `requires` closes one for good."""
+"""starlette: `public` opens one endpoint and no other, `require` closes one for good."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from cognito_mr_auth.starlette import (
     CognitoAuthMiddleware,
     principal_of,
     public,
-    requires,
+    require,
 )
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -378,7 +378,7 @@ def test_around_an_application_nothing_is_public(verifier: Verifier) -> None:
     assert Client(with_app).get("/x").status_code == 401
 
 
-# --- requires
+# --- require
 
 READ = policy.scopes("orders/read")
 
@@ -393,11 +393,11 @@ def _threads(request: Request) -> PlainTextResponse:
 
 
 class Orders(HTTPEndpoint):
-    @requires(READ)
+    @require(READ)
     async def get(self, request: Request) -> PlainTextResponse:
         return PlainTextResponse("async")
 
-    @requires(READ)
+    @require(READ)
     def post(self, request: Request) -> PlainTextResponse:
         return PlainTextResponse("sync")
 
@@ -425,8 +425,8 @@ def test_requires_guards_every_shape(
 ) -> None:
     """Async and sync functions and methods: 401 without a token, 403 without the scope, else 200."""
     routes = [
-        Route("/async", requires(READ)(secret)),
-        Route("/sync", requires(READ)(_threads)),
+        Route("/async", require(READ)(secret)),
+        Route("/sync", require(READ)(_threads)),
         Route("/class", Orders),
     ]
     client = Client(Starlette(routes=routes, middleware=[stacks(verifier)[mounted]]))
@@ -443,7 +443,7 @@ def test_requires_guards_every_shape(
 
 
 def test_a_method_without_requires_is_the_middlewares_matter(pool: FakeUserPool, verifier: Verifier) -> None:
-    """`requires` stands where it is written and nowhere else."""
+    """`require` stands where it is written and nowhere else."""
     client = Client(guarded(verifier, Route("/class", Orders)))
     assert client.request("PUT", "/class").status_code == 401
     assert client.request("PUT", "/class", headers=bearer(pool.access_token())).text == "free"
@@ -451,7 +451,7 @@ def test_a_method_without_requires_is_the_middlewares_matter(pool: FakeUserPool,
 
 def test_requires_without_a_policy_wants_a_principal(pool: FakeUserPool, verifier: Verifier) -> None:
     """Neither optional mode nor an exclusion opens such a route."""
-    routes = [Route("/x", requires()(secret))]
+    routes = [Route("/x", require()(secret))]
     client = Client(guarded(verifier, *routes, optional=True, exclude=["/x"]))
     assert client.get("/x").status_code == 401
     client = Client(guarded(verifier, *routes, optional=True))
@@ -460,15 +460,15 @@ def test_requires_without_a_policy_wants_a_principal(pool: FakeUserPool, verifie
 
 def test_async_checks_work(pool: FakeUserPool, verifier: Verifier) -> None:
     """A check may ask a database, on the loop."""
-    client = Client(guarded(verifier, Route("/x", requires(policy.check(_is_alice))(secret))))
+    client = Client(guarded(verifier, Route("/x", require(policy.check(_is_alice))(secret))))
     for name, status in (("alice", 200), ("mallory", 403)):
         reply = client.get("/x", headers=bearer(pool.access_token(username=name)))
         assert reply.status_code == status
 
 
 def test_a_preflight_runs_no_guarded_route(verifier: Verifier) -> None:
-    """A route with `requires` would run for anybody: 204 instead; a plain OPTIONS needs a token."""
-    route = Route("/x", requires(READ)(secret), methods=["OPTIONS"])
+    """A route with `require` would run for anybody: 204 instead; a plain OPTIONS needs a token."""
+    route = Route("/x", require(READ)(secret), methods=["OPTIONS"])
     client = Client(guarded(verifier, route))
     wanted = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
     reply = client.request("OPTIONS", "/x", headers=wanted)
@@ -477,10 +477,10 @@ def test_a_preflight_runs_no_guarded_route(verifier: Verifier) -> None:
 
 
 def test_without_a_guard_nothing_opens() -> None:
-    """`requires` alone knows no verifier: an error that says what is missing, never an open route."""
+    """`require` alone knows no verifier: an error that says what is missing, never an open route."""
     reached = []
 
-    @requires()
+    @require()
     async def handler(request: Request) -> None:
         reached.append(request)
 
@@ -492,7 +492,7 @@ def test_without_a_guard_nothing_opens() -> None:
 def test_the_endpoint_keeps_its_name_and_signature() -> None:
     """Route names, documentation and signatures are the endpoint's own."""
 
-    @requires(READ)
+    @require(READ)
     async def orders(request: Request, page: int = 1) -> None:
         """Lists orders."""
 
@@ -507,16 +507,16 @@ def test_the_endpoint_keeps_its_name_and_signature() -> None:
     ids=["a scope", "a list", "an endpoint", "a function", "true", "a number"],
 )
 def test_a_policy_is_a_policy(wrong: Any) -> None:
-    """`@requires` on a bare function is an error where it is written."""
+    """`@require` on a bare function is an error where it is written."""
     with pytest.raises(TypeError, match="takes a policy"):
-        requires(wrong)
+        require(wrong)
 
 
 @pytest.mark.parametrize("wrong", [None, "x", Orders, Route("/", secret), READ], ids=repr)
 def test_an_endpoint_is_a_function_or_method(wrong: Any) -> None:
     """A class is guarded at its methods, a route at its endpoint."""
-    with pytest.raises(TypeError, match="requires guards functions and methods"):
-        requires(READ)(wrong)
+    with pytest.raises(TypeError, match="require guards functions and methods"):
+        require(READ)(wrong)
 
 
 def test_an_endpoint_takes_a_connection(pool: FakeUserPool, verifier: Verifier) -> None:
@@ -525,7 +525,7 @@ def test_an_endpoint_takes_a_connection(pool: FakeUserPool, verifier: Verifier) 
     async def call(**kwargs: Any) -> JSONResponse:
         return JSONResponse(sorted(kwargs))
 
-    inner = requires()(call)
+    inner = require()(call)
 
     async def by_name(request: Request) -> Any:
         return await inner(item=1, request=request)
@@ -536,17 +536,17 @@ def test_an_endpoint_takes_a_connection(pool: FakeUserPool, verifier: Verifier) 
         asyncio.run(inner(item=1))
 
 
-# --- requires and public
+# --- require and public
 
 
 def test_requires_and_public_exclude_each_other() -> None:
     """In either order, through other decorators, and for the methods of a class."""
     for combined in (
-        lambda: requires(READ)(open_to_all),
-        lambda: requires(READ)(logged(open_to_all)),
-        lambda: requires(READ)(functools.partial(public(_partial), "x")),
-        lambda: public(requires(READ)(secret)),
-        lambda: public(logged(requires(READ)(secret))),
+        lambda: require(READ)(open_to_all),
+        lambda: require(READ)(logged(open_to_all)),
+        lambda: require(READ)(functools.partial(public(_partial), "x")),
+        lambda: public(require(READ)(secret)),
+        lambda: public(logged(require(READ)(secret))),
         lambda: public(Orders),
         lambda: public(type("Child", (Orders,), {})),
     ):
@@ -554,22 +554,22 @@ def test_requires_and_public_exclude_each_other() -> None:
             combined()
 
 
-# --- requires on WebSockets
+# --- require on WebSockets
 
 
 class Feed(WebSocketEndpoint):
     encoding = "text"
 
-    @requires(READ)
+    @require(READ)
     async def on_connect(self, websocket: WebSocket) -> None:
         await websocket.accept()
 
-    @requires(READ & policy.any_group("ops"))
+    @require(READ & policy.any_group("ops"))
     async def on_receive(self, websocket: WebSocket, data: Any) -> None:
         await websocket.send_text(f"got {data}")
 
 
-@requires(READ)
+@require(READ)
 async def feed(websocket: WebSocket) -> None:
     """A socket for those who may read orders."""
     await websocket.accept()
@@ -598,7 +598,7 @@ def test_requires_guards_sockets(
 
 
 def test_an_open_socket_is_closed_where_a_message_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
-    """`requires` on `on_receive`: the handler does not run, and the client hears 1008."""
+    """`require` on `on_receive`: the handler does not run, and the client hears 1008."""
     app = guarded(verifier, WebSocketRoute("/", Feed))
     said = {"type": "websocket.receive", "text": "hi"}
     for groups, answer in (

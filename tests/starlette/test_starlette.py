@@ -30,7 +30,7 @@ from cognito_mr_auth.starlette import (
     CognitoAuthMiddleware,
     CognitoUser,
     principal_of,
-    requires,
+    require,
 )
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -358,7 +358,7 @@ def test_what_cannot_be_right_fails_in_the_constructor(verifier: Verifier, kind:
 def test_an_inner_guard_has_the_last_word(pool: FakeUserPool, verifier: Verifier) -> None:
     """A mounted application may have a stricter middleware of its own."""
 
-    @requires()
+    @require()
     async def handler(request: Request) -> JSONResponse:
         principal = principal_of(request)
         assert principal is not None

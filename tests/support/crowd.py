@@ -34,7 +34,7 @@ def outcome(call: Callable[[], object]) -> str:
     try:
         call()
     except AuthError as error:
-        return error.code
+        return error.reason
     return "accepted"
 
 
@@ -43,7 +43,7 @@ async def aoutcome(call: Awaitable[object]) -> str:
     try:
         await call
     except AuthError as error:
-        return error.code
+        return error.reason
     return "accepted"
 
 

@@ -89,7 +89,7 @@ def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
         "COGNITO_USER_POOL_ID": "eu-west-1_Real",
         "COGNITO_CLIENT_IDS": "2another3456789",
         "COGNITO_AUDIENCE": "https://api.example",
-        "COGNITO_ISSUERS": "updated",
+        "COGNITO_ISSUER_KINDS": "updated",
         "COGNITO_KEY_FILE": str(key_file),
         "COGNITO_TOKEN_USE": "id",
     }

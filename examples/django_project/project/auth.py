@@ -30,9 +30,9 @@ def require(needed: policy.Policy) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest) -> HttpResponse:
             try:
-                wsgi.permit(_place(request), needed)
+                wsgi.require(_place(request), needed)
             except errors.AuthError as error:
-                answer = wsgi.refusal(_place(request), error)
+                answer = wsgi.response(_place(request), error)
                 return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
             return view(request)
 

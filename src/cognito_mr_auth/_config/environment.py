@@ -6,7 +6,7 @@ and never ANY_CLIENT, and no variable sends key requests anywhere but to loopbac
     COGNITO_USER_POOL_ID     required, such as us-west-2_EXAMPLE
     COGNITO_CLIENT_IDS       required, separated by commas; or ANY_CLIENT
     COGNITO_REPLICA_REGIONS  separated by commas
-    COGNITO_ISSUERS          of original, replica, updated, separated by commas
+    COGNITO_ISSUER_KINDS     of original, replica, updated, separated by commas
     COGNITO_AUDIENCE         resource identifier of access tokens (RFC 8707)
     COGNITO_KEY_FILE         path of the persisted key set
     COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
@@ -48,13 +48,13 @@ _POOL = {
     "USER_POOL_ID": "user_pool_id",
     "CLIENT_IDS": "client_ids",
     "REPLICA_REGIONS": "replica_regions",
-    "ISSUERS": "issuers",
+    "ISSUER_KINDS": "issuer_kinds",
     "AUDIENCE": "audience",
     "KEY_FILE": "key_file",
     "BAKED_KEY_FILE": "baked_key_file",
     "JWKS_URLS": "jwks_urls",
 }
-_LISTS = frozenset({"client_ids", "replica_regions", "issuers"})
+_LISTS = frozenset({"client_ids", "replica_regions", "issuer_kinds"})
 _REQUIRED = ("user_pool_id", "client_ids")
 _POOLS, _TOKEN_USE = f"{PREFIX}USER_POOLS", f"{PREFIX}TOKEN_USE"
 

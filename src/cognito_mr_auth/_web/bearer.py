@@ -20,7 +20,7 @@ __all__ = [
     "HTTPResponse",
     "Sources",
     "find_token",
-    "refusal",
+    "response_to",
     "split_subprotocols",
 ]
 
@@ -202,7 +202,7 @@ def _check_origin(origins: Sequence[str], allowed: frozenset[str]) -> None:
 # -- what the client hears ----------------------------------------------------------------------
 
 
-def refusal(error: AuthError, *, realm: str, resource_metadata: str | None = None) -> HTTPResponse:
+def response_to(error: AuthError, *, realm: str, resource_metadata: str | None = None) -> HTTPResponse:
     """The response to a request that may not pass: status, challenge, body `{"detail": "..."}`.
 
     RFC 6750 3 (challenge) and 3.1 (codes), RFC 9470 3 (max_age), RFC 9728 5.1 (resource_metadata),
@@ -226,8 +226,8 @@ def refusal(error: AuthError, *, realm: str, resource_metadata: str | None = Non
 
 def _challenge(error: AuthError, realm: str, resource_metadata: str | None) -> str:
     parameters = [("realm", realm)]
-    if error.challenge is not None:
-        parameters += [("error", error.challenge), ("error_description", error.message)]
+    if error.oauth_error is not None:
+        parameters += [("error", error.oauth_error), ("error_description", error.message)]
     scopes: tuple[str, ...] = getattr(error, "scopes", ())
     if scopes:  # RFC 6750 3.1: "MAY include the scope attribute", and only where scopes are the matter
         parameters.append(("scope", " ".join(scopes)))

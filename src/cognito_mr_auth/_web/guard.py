@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Collection
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
@@ -58,7 +58,8 @@ class Options(TypedDict, total=False):
 
     require: what every principal must have (a policy).
     optional: let requests without a token pass, with no principal. A bad token is refused all the same.
-    preflight: let CORS preflights pass, without a principal; False where none is to be answered.
+    preflight: "pass" lets CORS preflights through, without a principal; with "refuse" they need a token,
+        as any other request.
     exclude: paths that need no token: "/health", or "/static/*" for all below.
     cookie: name of a cookie that may hold the token; needs allowed_origins.
     allowed_origins: origins ("https://app.example.com") from which the cookie is taken on WebSockets
@@ -72,7 +73,7 @@ class Options(TypedDict, total=False):
 
     require: Policy | None
     optional: bool
-    preflight: bool
+    preflight: Literal["pass", "refuse"]
     exclude: Collection[str]
     cookie: str | None
     allowed_origins: Collection[str]
@@ -98,7 +99,7 @@ class Guard:
         *,
         require: Policy | None = None,
         optional: bool = False,
-        preflight: bool = True,
+        preflight: Literal["pass", "refuse"] = "pass",
         exclude: Collection[str] = (),
         cookie: str | None = None,
         allowed_origins: Collection[str] = (),
@@ -114,14 +115,16 @@ class Guard:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         require_policy(require)
-        check_flags(optional=optional, preflight=preflight, close_at_expiry=close_at_expiry)
+        check_flags(optional=optional, close_at_expiry=close_at_expiry)
+        if preflight not in ("pass", "refuse"):
+            raise ConfigurationError(f"preflight={preflight!r}: say 'pass' or 'refuse'")
         if type(realm) is not str or not _REALM.fullmatch(realm):
             raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
         check_timeout(timeout)
         self.verifier = verifier
         self.close_at_expiry = close_at_expiry
         self._optional = optional
-        self._preflight = preflight
+        self._preflights_pass = preflight == "pass"
         self.metadata: ResourceMetadata | None = None
         self._require = require
         self._timeout = timeout
@@ -173,7 +176,7 @@ class Guard:
         guard's own, for a request that has less time left (see `Verifier.verify`).
 
         Raises:
-            AuthError: it may not pass; `refusal` says what the client hears.
+            AuthError: it may not pass; `response` says what the client hears.
         """
         token = self._token(request, always=always)
         if token is None:
@@ -218,7 +221,7 @@ class Guard:
         """
         return (
             request.method == "OPTIONS"
-            and self._preflight
+            and self._preflights_pass
             and not request.websocket
             and bool(request.header("origin"))
             and bool(request.header("access-control-request-method"))
@@ -230,7 +233,7 @@ class Guard:
             return self._require if require is None else require
         return self._require & require
 
-    def permit(self, principal: object, require: Policy | None) -> Principal:
+    def require(self, principal: object, require: Policy | None) -> Principal:
         """The principal that a guard in front has found, if a route's policy lets it pass.
 
         Raises:
@@ -239,20 +242,20 @@ class Guard:
         """
         require_policy(require)
         found = _identified(principal)
-        return found if require is None else self.verifier.permit(found, require)
+        return found if require is None else self.verifier.require(found, require)
 
-    async def apermit(self, principal: object, require: Policy | None) -> Principal:
-        """Like `permit`, for asyncio."""
+    async def arequire(self, principal: object, require: Policy | None) -> Principal:
+        """Like `require`, for asyncio."""
         require_policy(require)
         found = _identified(principal)
-        return found if require is None else await self.verifier.apermit(found, require)
+        return found if require is None else await self.verifier.arequire(found, require)
 
     # -- what the client hears ------------------------------------------------------------------
 
-    def refusal(self, error: AuthError) -> HTTPResponse:
+    def response(self, error: AuthError) -> HTTPResponse:
         """The response to a request that may not pass."""
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
-        return bearer.refusal(error, realm=self._realm, resource_metadata=self._metadata_url)
+        return bearer.response_to(error, realm=self._realm, resource_metadata=self._metadata_url)
 
 
 def _identified(principal: object) -> Principal:

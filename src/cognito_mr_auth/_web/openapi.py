@@ -38,7 +38,7 @@ def scheme(domain: str | None) -> dict[str, Any]:
     if domain is None:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     if type(domain) is not str or not _DOMAIN.fullmatch(domain):
-        raise ConfigurationError(f"domain={domain!r}: give a host name such as 'auth.example.com'")
+        raise ConfigurationError(f"login_domain={domain!r}: give a host name such as 'auth.example.com'")
     code = {
         "authorizationUrl": f"https://{domain}/oauth2/authorize",
         "tokenUrl": f"https://{domain}/oauth2/token",
@@ -55,7 +55,7 @@ def init_oauth(domain: str | None, client_id: str | None) -> dict[str, Any] | No
     """
     if client_id is not None:
         if domain is None:
-            raise ConfigurationError("swagger_client_id= needs domain=, where its users sign in")
+            raise ConfigurationError("swagger_client_id= needs login_domain=, where its users sign in")
         if type(client_id) is not str or not _CLIENT_ID.fullmatch(client_id):
             raise ConfigurationError(f"swagger_client_id={client_id!r}: give the id of an app client")
     if domain is None:

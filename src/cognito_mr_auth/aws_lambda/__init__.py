@@ -1,8 +1,10 @@
-"""AWS Lambda: authorizers for every kind of API, and a decorator for functions that are the API.
+"""AWS Lambda: authorizers for every kind of API, and a guard for functions that are the API.
 
     handler = Authorizer(verifier)      # or, without code, the function's handler is `handler` of this module
 
-    @requires(verifier, require=policy.scopes("orders/read"))
+    auth = CognitoAuth(verifier)
+
+    @auth.require(policy.scopes("orders/read"))
     def orders(event, context, principal): ...
 
 This module is the index. `handler` is built from environment variables when the runtime looks it up:
@@ -11,33 +13,45 @@ importing reads none, and a bad variable fails the function's init with a messag
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._authorizer.authorizer import Authorizer, Unauthorized
 from ._lifecycle import warm_up
 
-__all__ = ["Authorizer", "Unauthorized", "principal_from_event", "requires", "still_valid", "warm_up"]
+if TYPE_CHECKING:
+    from ._proxy.cognito_auth import CognitoAuth
+    from ._proxy.upstream import principal_from_authorizer, still_valid
+
+__all__ = [
+    "Authorizer",
+    "CognitoAuth",
+    "Unauthorized",
+    "principal_from_authorizer",
+    "still_valid",
+    "warm_up",
+]
 
 # Beyond the authorizer, which needs none of it, and the milliseconds count: a cold start waits for imports.
 _LATER = {
-    "principal_from_event": "_proxy.upstream",
-    "requires": "_proxy.requires",
+    "CognitoAuth": "_proxy.cognito_auth",
+    "principal_from_authorizer": "_proxy.upstream",
     "still_valid": "_proxy.upstream",
 }
 
+if not TYPE_CHECKING:  # a type checker sees real names, and no module that has every attribute
 
-def __getattr__(name: str) -> Any:
-    if name == "handler":
-        import os
+    def __getattr__(name: str) -> Any:
+        if name == "handler":
+            import os
 
-        from ._authorizer import environment
+            from ._authorizer import environment
 
-        made: Any = environment.build(os.environ)
-    elif name in _LATER:
-        from importlib import import_module
+            made: Any = environment.build(os.environ)
+        elif name in _LATER:
+            from importlib import import_module
 
-        made = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = made
-    return made
+            made = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = made
+        return made

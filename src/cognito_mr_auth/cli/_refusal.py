@@ -19,10 +19,10 @@ def show_refusal(error: errors.AuthError, *, as_json: bool) -> None:
     unavailable = isinstance(error, errors.Unavailable)
     outcome = "unavailable" if unavailable else "refused"
     if as_json:
-        names = ["code", "message", "hint", "status", "retryable"]
+        names = ["reason", "message", "hint", "status", "retryable"]
         names += ["retry_after"] * unavailable
         echo_json({"outcome": outcome} | {name: getattr(error, name) for name in names})
         return
-    click.echo(f"{outcome}: {safe(str(error))} ({error.code})")
+    click.echo(f"{outcome}: {safe(str(error))} ({error.reason})")
     if error.hint:
         click.echo(f"  hint: {safe(error.hint)}")

@@ -42,8 +42,8 @@ PATIENCE_S: Final = 5.0
     help="The kind of token that is accepted.",
 )
 @click.option(
-    "--issuer",
-    "issuers",
+    "--issuer-kind",
+    "issuer_kinds",
     multiple=True,
     type=click.Choice(KINDS),
     help="A kind of issuer that is accepted; may be repeated. Default: all that the pool has.",
@@ -79,7 +79,7 @@ def _pool(
     client_ids: Sequence[str],
     any_client: bool,
     jwks_url: str | None,
-    issuers: Sequence[str],
+    issuer_kinds: Sequence[str],
     **settings: Any,
 ) -> UserPool:
     if bool(client_ids) is any_client:
@@ -88,7 +88,7 @@ def _pool(
         user_pool_id,
         client_ids=ANY_CLIENT if any_client else client_ids,
         jwks_urls=jwks_url,
-        issuers=issuers or None,
+        issuer_kinds=issuer_kinds or None,
         **settings,
     )
 

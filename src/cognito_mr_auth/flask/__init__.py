@@ -125,7 +125,7 @@ class CognitoAuth:
         guard.refuse_async_hooks()
         app.before_request(self._before_request)
         if AuthError not in app.error_handler_spec[None][None]:
-            app.register_error_handler(AuthError, self.refusal)
+            app.register_error_handler(AuthError, self.response)
         if guard.metadata is not None:
             document = self.public(partial(_response, guard.metadata.answer))
             app.add_url_rule(guard.metadata.path, "cognito_mr_auth_metadata", document)
@@ -192,9 +192,9 @@ class CognitoAuth:
 
     # -- what happens ---------------------------------------------------------------------------
 
-    def refusal(self, error: AuthError) -> Response:
+    def response(self, error: AuthError) -> Response:
         """What the client hears of an error, for error handlers that change only some of it."""
-        return _response(self._guard_here().refusal(error))
+        return _response(self._guard_here().response(error))
 
     def _before_request(self) -> Response | None:
         view_guards, public = guards_of_view()
@@ -220,7 +220,7 @@ class CognitoAuth:
             state = vars(request)[_STATE] = _RequestState()
             state.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
         if state.principal is not None and policy is not None and policy not in state.policies:
-            guard.permit(state.principal, policy)
+            guard.require(state.principal, policy)
             state.policies.add(policy)
         return None
 

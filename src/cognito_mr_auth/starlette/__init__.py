@@ -2,7 +2,7 @@
 
     app = Starlette(routes=routes, middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)])
 
-Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@requires` for a route and
+Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@require` for a route and
 `@public` for one without a token. Who passes, and what others hear, the guard decides.
 """
 
@@ -34,7 +34,7 @@ from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMis
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._routes import leads_to_public, principal_of, public, requires, response, router_behind
+from ._routes import leads_to_public, principal_of, public, require, response, router_behind
 
 __all__ = [
     "CognitoAuthBackend",
@@ -43,7 +43,7 @@ __all__ = [
     "CognitoUser",
     "principal_of",
     "public",
-    "requires",
+    "require",
 ]
 
 
@@ -127,7 +127,7 @@ class CognitoAuthMiddleware:
             try:
                 principal = await self._guard.averify(http_request)
             except AuthError as error:
-                await asgi.deny(scope, receive, send, self._guard.refusal(error))
+                await asgi.deny(scope, receive, send, self._guard.response(error))
                 return
         scope = {**scope, **_scope_values(self._guard, principal)}
         if scope["type"] == "websocket":
@@ -150,7 +150,7 @@ class CognitoAuthenticationError(AuthenticationError):
 
 
 class CognitoAuthBackend(AuthenticationBackend):
-    """For Starlette's own AuthenticationMiddleware, with which routes are open unless `requires` closes them.
+    """For Starlette's own AuthenticationMiddleware, with which routes are open unless `require` closes them.
 
         app = Starlette(routes=routes, middleware=[CognitoAuthBackend(verifier).middleware])
 
@@ -204,5 +204,5 @@ class CognitoAuthBackend(AuthenticationBackend):
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:  # noqa: ARG002 - Starlette's
         """The guard's answer; of another backend's error what Starlette makes of it."""
         if isinstance(exc, CognitoAuthenticationError):
-            return response(self._guard.refusal(exc.error))
+            return response(self._guard.response(exc.error))
         return PlainTextResponse(str(exc), status_code=400)

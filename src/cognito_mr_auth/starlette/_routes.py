@@ -1,6 +1,6 @@
 """Starlette's routes: which need no token, and which need more than a valid one.
 
-Owns the decorators `public` and `requires`, and the look ahead of Starlette's router. What cannot be
+Owns the decorators `public` and `require`, and the look ahead of Starlette's router. What cannot be
 followed beyond doubt is not public.
 """
 
@@ -28,10 +28,10 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["leads_to_public", "principal_of", "public", "requires", "response", "router_behind"]
+__all__ = ["leads_to_public", "principal_of", "public", "require", "response", "router_behind"]
 
 _PUBLIC = "__cognito_mr_auth_public__"
-_REQUIRES = "__cognito_mr_auth_requires__"
+_REQUIRED = "__cognito_mr_auth_required__"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -45,14 +45,14 @@ def public(endpoint: Endpoint) -> Endpoint:
     A subclass of a public class is not public.
 
     Raises:
-        TypeError: for what cannot be marked, or is guarded by `requires`.
+        TypeError: for what cannot be marked, or is guarded by `require`.
     """
     given: object = endpoint
     if not callable(given) or isinstance(given, (MethodType, BaseRoute)):
         raise TypeError(f"public marks functions and classes, not {type(given).__name__}")
     methods = [getattr(endpoint, name, None) for name in dir(endpoint)] if isinstance(endpoint, type) else []
-    if any(_marked(each, _REQUIRES) for each in (endpoint, *methods)):
-        raise TypeError("an endpoint with @requires cannot be public")
+    if any(_marked(each, _REQUIRED) for each in (endpoint, *methods)):
+        raise TypeError("an endpoint with @require cannot be public")
     setattr(endpoint, _PUBLIC, True)
     return endpoint
 
@@ -70,8 +70,8 @@ def _marked(endpoint: object, mark: str) -> bool:
 
 
 def _mark_guarded(endpoint: Endpoint) -> Endpoint:
-    """Note that `requires` stands on this function, so that `public` refuses it."""
-    setattr(endpoint, _REQUIRES, True)
+    """Note that `require` stands on this function, so that `public` refuses it."""
+    setattr(endpoint, _REQUIRED, True)
     return endpoint
 
 
@@ -137,7 +137,7 @@ def response(answer: HTTPResponse) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers))
 
 
-def requires(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let only principals reach an endpoint, and only those that the policy lets pass.
 
     For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others hear
@@ -151,9 +151,9 @@ def requires(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Cal
 
     def decorate(endpoint: Any) -> Callable[..., Any]:
         if not callable(endpoint) or isinstance(endpoint, (type, BaseRoute)):
-            raise TypeError("requires guards functions and methods that take a Request or a WebSocket")
+            raise TypeError("require guards functions and methods that take a Request or a WebSocket")
         if _is_public(endpoint):
-            raise TypeError("a public endpoint cannot have @requires")
+            raise TypeError("a public endpoint cannot have @require")
         is_coroutine = is_async(endpoint)
 
         @wraps(endpoint)
@@ -179,7 +179,7 @@ def _connection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection
     for each in (*args, *kwargs.values()):
         if isinstance(each, HTTPConnection):
             return each
-    raise TypeError("an endpoint with @requires must be given a Request or a WebSocket")
+    raise TypeError("an endpoint with @require must be given a Request or a WebSocket")
 
 
 def _is_preflight(connection: HTTPConnection) -> bool:
@@ -192,12 +192,12 @@ def _is_preflight(connection: HTTPConnection) -> bool:
 async def _refused(connection: HTTPConnection, policy: Policy | None) -> HTTPResponse | None:
     guard: Guard | None = connection.scope.get(GUARD)
     if guard is None:
-        raise RuntimeError("@requires needs CognitoAuthMiddleware or CognitoAuthBackend before the route")
+        raise RuntimeError("@require needs CognitoAuthMiddleware or CognitoAuthBackend before the route")
     principal = principal_of(connection)
     try:
-        await guard.apermit(principal, policy)
+        await guard.arequire(principal, policy)
     except AuthError as error:
-        return guard.refusal(error)
+        return guard.response(error)
     return None
 
 

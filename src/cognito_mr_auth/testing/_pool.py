@@ -234,7 +234,7 @@ class FakeUserPool:
     def user_pool(self, *, offline: bool | None = None, **overrides: Any) -> UserPool:
         """A UserPool for this fake: with its endpoints while serving, else offline with its keys.
 
-        `overrides` are UserPool's own arguments (``audience=``, ``issuers=``, ``key_file=`` ...).
+        `overrides` are UserPool's own arguments (``audience=``, ``issuer_kinds=``, ``key_file=`` ...).
         """
         from cognito_mr_auth import UserPool
 

@@ -34,7 +34,8 @@ EXAMPLE_URL = "http://127.0.0.1:8000/me"
 
 # Variables of a real pool that would spoil the fake one; a key file would even be written to.
 _UNWANTED = tuple(
-    PREFIX + name for name in ("AUDIENCE", "BAKED_KEY_FILE", "ISSUERS", "KEY_FILE", "TOKEN_USE", "USER_POOLS")
+    PREFIX + name
+    for name in ("AUDIENCE", "BAKED_KEY_FILE", "ISSUER_KINDS", "KEY_FILE", "TOKEN_USE", "USER_POOLS")
 )
 
 

@@ -1,4 +1,4 @@
-"""aws_lambda.principal_from_event: what an authorizer has verified comes back as a Principal, or not."""
+"""aws_lambda.principal_from_authorizer: what an authorizer has verified comes back as a Principal, or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.aws_lambda._authorizer.authorizer import Authorizer
-from cognito_mr_auth.aws_lambda._proxy.upstream import principal_from_event, still_valid
+from cognito_mr_auth.aws_lambda._proxy.upstream import principal_from_authorizer, still_valid
 from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -98,7 +98,7 @@ def handed(place: str, **changes: Any) -> dict[str, Any]:
 def outcome(event: Any, **options: Any) -> Any:
     """The principal, or the claim that was refused."""
     try:
-        return principal_from_event(event, **options)
+        return principal_from_authorizer(event, **options)
     except ClaimRejected as error:
         return error.claim
 
@@ -109,7 +109,7 @@ def outcome(event: Any, **options: Any) -> Any:
 @pytest.mark.parametrize("place", PLACES)
 def test_an_access_token_comes_back(place: str) -> None:
     """Subject, client, user, use, scopes, groups, issuer, pool and times, from every authorizer's form."""
-    principal = principal_from_event(handed(place))
+    principal = principal_from_authorizer(handed(place))
     assert isinstance(principal, Principal)
     assert principal.to_dict() | {"claims": None} == {
         "subject": SUB,
@@ -134,7 +134,7 @@ def test_an_id_token_comes_back(place: str) -> None:
     changes: dict[str, Any] = {"token_use": "id", "scope": None}
     if place not in OURS:
         changes |= {"client_id": None, "aud": CLIENT, "username": None, "cognito_username": "alice"}
-    principal = principal_from_event(handed(place, **changes))
+    principal = principal_from_authorizer(handed(place, **changes))
     assert (principal.token_use, principal.client_id, principal.username) == ("id", CLIENT, "alice")
     assert principal.scopes == frozenset()
     assert principal.claims["aud"] == CLIENT
@@ -147,7 +147,7 @@ def test_a_machine_comes_back(place: str) -> None:
     changes: dict[str, Any] = {"sub": CLIENT, "username": None, "groups": None, "cognito_groups": None}
     if place in OURS:
         changes["kind"] = "machine"
-    principal = principal_from_event(handed(place, **changes))
+    principal = principal_from_authorizer(handed(place, **changes))
     assert principal.is_machine
     assert (principal.username, principal.groups) == (None, ())
     assert "cognito:groups" not in principal.claims
@@ -160,35 +160,35 @@ def test_event_classes_are_read_too(place: str) -> None:
     class Wrapped:
         raw_event = handed(place)
 
-    assert principal_from_event(Wrapped()) == principal_from_event(handed(place))
+    assert principal_from_authorizer(Wrapped()) == principal_from_authorizer(handed(place))
 
 
 def test_other_claims_are_as_handed_on() -> None:
     """Times are numbers, groups an array; what a claim's type was, nobody can say of the rest."""
-    claims = principal_from_event(handed("JWT, HTTP 2.0", email_verified="true", nbf=str(T0))).claims
+    claims = principal_from_authorizer(handed("JWT, HTTP 2.0", email_verified="true", nbf=str(T0))).claims
     assert {name: claims[name] for name in ("version", "email_verified", "auth_time", "nbf")} == {
         "version": "2",
         "email_verified": "true",
         "auth_time": T0,
         "nbf": T0,
     }
-    chosen = principal_from_event(handed("ours, REST", email="alice@example.com", integrationLatency=12))
+    chosen = principal_from_authorizer(handed("ours, REST", email="alice@example.com", integrationLatency=12))
     assert chosen.claims["email"] == "alice@example.com"
     assert not {"principalId", "integrationLatency", "kind", "user_pool_id", "groups"} & set(chosen.claims)
 
 
 def test_scopes_of_a_route_are_nobodys_scopes() -> None:
     """`jwt.scopes` is not read: a scope that only stands there is not the token's."""
-    principal = principal_from_event(handed("JWT, HTTP 2.0", scope=None))
+    principal = principal_from_authorizer(handed("JWT, HTTP 2.0", scope=None))
     assert principal.scopes == frozenset()
 
 
 def test_a_policy_cannot_tell_what_was_left_out(verifier: Verifier) -> None:
     """Without the groups, neither "in the group" nor "not in the group" passes."""
-    principal = principal_from_event(handed("ours, REST", groups=None))
+    principal = principal_from_authorizer(handed("ours, REST", groups=None))
     for require in (policy.any_group("ops"), ~policy.any_group("ops")):
         with pytest.raises(AuthError):
-            verifier.permit(principal, require)
+            verifier.require(principal, require)
 
 
 ISSUERS: dict[str, tuple[str, tuple[str, str] | None]] = {
@@ -236,7 +236,7 @@ def test_issuers_are_those_of_the_pool(pool: FakeUserPool, kind: Any) -> None:
     """The same `Issuer` as of a principal that a verifier has made."""
     url = pool.issuer(kind)
     issuer = pool.user_pool().issuers[url]
-    assert principal_from_event(handed("JWT, HTTP 2.0", iss=url)).issuer == issuer
+    assert principal_from_authorizer(handed("JWT, HTTP 2.0", iss=url)).issuer == issuer
 
 
 # --- Times
@@ -429,13 +429,15 @@ def test_commas_divide_groups_by_choice(written: str) -> None:
 @pytest.mark.parametrize("place", [*OURS, *JWT])
 def test_other_authorizers_need_no_separator(place: str) -> None:
     """Where groups are unambiguous, the choice changes nothing."""
-    assert principal_from_event(handed(place), group_separator=",") == principal_from_event(handed(place))
+    assert principal_from_authorizer(handed(place), group_separator=",") == principal_from_authorizer(
+        handed(place)
+    )
 
 
 def test_the_refusal_says_what_helps() -> None:
     """The hint names the option, where it is one."""
     with pytest.raises(ClaimRejected) as caught:
-        principal_from_event(handed("Cognito, REST", cognito_groups="secret,names"))
+        principal_from_authorizer(handed("Cognito, REST", cognito_groups="secret,names"))
     assert "group_separator=','" in (caught.value.hint or "")
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(caught.value)
@@ -447,7 +449,7 @@ def test_the_refusal_says_what_helps() -> None:
 def test_no_decoders_error_hangs_on_a_refusal(name: str, value: str) -> None:
     """DESIGN E: such an error would hold the claims; nor does a message hold a value."""
     with pytest.raises(ClaimRejected) as caught:
-        principal_from_event(handed("ours, REST", **{name: value}))
+        principal_from_authorizer(handed("ours, REST", **{name: value}))
     assert caught.value.__context__ is caught.value.__cause__ is None
     assert value not in f"{caught.value!r} {caught.value.hint}"
 
@@ -456,7 +458,7 @@ def test_no_decoders_error_hangs_on_a_refusal(name: str, value: str) -> None:
 def test_no_other_separator_is_taken(separator: Any) -> None:
     """API Gateway joins with a comma or a space."""
     with pytest.raises(ConfigurationError, match="group_separator="):
-        principal_from_event(handed("Cognito, REST"), group_separator=separator)
+        principal_from_authorizer(handed("Cognito, REST"), group_separator=separator)
 
 
 # --- What is refused
@@ -469,7 +471,7 @@ REQUIRED = ("sub", "token_use", "client_id", "iss", "exp", "iat")
 def test_what_a_principal_needs_is_required(place: str, name: str) -> None:
     """A name that was left out is named, with the way to have it handed on."""
     with pytest.raises(ClaimRejected, match=name) as caught:
-        principal_from_event(handed(place, **{name: None}))
+        principal_from_authorizer(handed(place, **{name: None}))
     assert caught.value.claim == name
     assert (f"add {name!r} to context= of the Authorizer" in (caught.value.hint or "")) is (place in OURS)
 
@@ -477,7 +479,7 @@ def test_what_a_principal_needs_is_required(place: str, name: str) -> None:
 def test_an_id_tokens_client_is_asked_for_by_its_name_in_the_context() -> None:
     """The claim is `aud`, but the context calls it `client_id`."""
     with pytest.raises(ClaimRejected) as caught:
-        principal_from_event(handed("ours, REST", token_use="id", client_id=None))
+        principal_from_authorizer(handed("ours, REST", token_use="id", client_id=None))
     assert (caught.value.claim, caught.value.hint) == ("aud", "add 'client_id' to context= of the Authorizer")
 
 
@@ -534,7 +536,7 @@ def test_more_than_one_authorizer_is_refused(kind: str, authorizer: dict[str, An
     """API Gateway never writes such an event, so somebody else has."""
     event = golden(f"proxy-{kind}")
     event["requestContext"]["authorizer"] = authorizer
-    for ask in (principal_from_event, still_valid):
+    for ask in (principal_from_authorizer, still_valid):
         with pytest.raises(ClaimRejected, match="more than one authorizer") as caught:
             ask(event)
         assert caught.value.claim is None
@@ -571,7 +573,7 @@ def test_nothing_there_is_a_lookup_error(kind: str, authorizer: Any) -> None:
     """The mistake is in the API's setup, and no token could mend it."""
     event = golden(f"proxy-{kind}")
     event["requestContext"]["authorizer"] = authorizer
-    for ask in (principal_from_event, still_valid):
+    for ask in (principal_from_authorizer, still_valid):
         with pytest.raises(LookupError, match="no principal in the event"):
             ask(event)
 
@@ -581,7 +583,7 @@ def test_nothing_there_is_a_lookup_error(kind: str, authorizer: Any) -> None:
 )
 def test_what_is_no_event_is_a_lookup_error(event: Any) -> None:
     """An SQS message or a direct call holds no principal."""
-    for ask in (principal_from_event, still_valid):
+    for ask in (principal_from_authorizer, still_valid):
         with pytest.raises(LookupError, match="no principal in the event"):
             ask(event)
 
@@ -589,7 +591,7 @@ def test_what_is_no_event_is_a_lookup_error(event: Any) -> None:
 def test_a_token_in_the_event_is_never_read(pool: FakeUserPool) -> None:
     """A good Authorization header makes no principal: only an authorizer does."""
     with pytest.raises(LookupError):
-        principal_from_event(with_token("proxy-http-2.0", pool.access_token()))
+        principal_from_authorizer(with_token("proxy-http-2.0", pool.access_token()))
 
 
 # --- Expiry
@@ -664,7 +666,7 @@ def travel(verifier: Verifier, token: str, kind: str, **options: Any) -> Princip
     """The principal on the other side of API Gateway."""
     context = Authorizer(verifier, **options)(with_token(kind, token), None)["context"]
     sent = json.loads(json.dumps(context)) if kind == "http-2.0" else stringified(context)
-    return principal_from_event(event_at(TRIPS[kind], sent))
+    return principal_from_authorizer(event_at(TRIPS[kind], sent))
 
 
 def essence(principal: Principal) -> dict[str, Any]:
@@ -763,7 +765,7 @@ def test_no_claims_raise_anything_else(place: str, changes: dict[str, Any]) -> N
     """Whatever stands there: a principal with a subject and a client, or a documented refusal."""
     event = event_at(place, HANDED[PLACES[place][0]] | changes)
     try:
-        principal = principal_from_event(event)
+        principal = principal_from_authorizer(event)
     except (ClaimRejected, LookupError):
         return
     assert isinstance(principal.subject, str)

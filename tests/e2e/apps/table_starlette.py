@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cognito_mr_auth.asgi import principal_of
-from cognito_mr_auth.starlette import CognitoAuthMiddleware, requires
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, require
 
 
 def said(connection: HTTPConnection) -> dict[str, Any]:
@@ -35,13 +35,13 @@ async def socket(websocket: WebSocket) -> None:
         await websocket.send_text(text)
 
 
-@requires(READ)
+@require(READ)
 async def orders(request: Request) -> JSONResponse:
     """Needs the scope."""
     return JSONResponse(said(request))
 
 
-@requires(READ)
+@require(READ)
 async def order_socket(websocket: WebSocket) -> None:
     """Needs the scope."""
     await socket(websocket)

@@ -28,7 +28,7 @@ def said(verifier: Verifier, token: str) -> str:
     try:
         verifier.verify(token, timeout=1.0)
     except AuthError as error:
-        return f"{error.status} {error.code}"
+        return f"{error.status} {error.reason}"
     return "accepted"
 
 

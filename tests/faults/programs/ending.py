@@ -23,7 +23,7 @@ def said(verifier: Verifier, token: str) -> str:
     try:
         verifier.verify(token, timeout=0.2)
     except AuthError as error:
-        return f"{error.status} {error.code}"
+        return f"{error.status} {error.reason}"
     return "accepted"
 
 

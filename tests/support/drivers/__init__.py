@@ -17,7 +17,7 @@ from cognito_mr_auth import Verifier
 # Driver -> what it imports beyond the core (tests carry these as `needs` marks).
 NEEDS: dict[str, tuple[str, ...]] = {
     "asgi": (),
-    "asgi_permit": (),
+    "asgi_require": (),
     "asgi_websocket": (),
     "fastapi": ("fastapi",),
     "fastapi_require": ("fastapi",),
@@ -33,7 +33,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "lambda_rest": (),
     "lambda_websocket": (),
     "wsgi": (),
-    "wsgi_permit": (),
+    "wsgi_require": (),
 }
 
 

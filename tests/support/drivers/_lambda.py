@@ -1,4 +1,4 @@
-"""aws_lambda.requires behind a gateway: events as API Gateway writes them, answers as it reads them.
+"""aws_lambda.CognitoAuth behind a gateway: events as API Gateway writes them, answers as it reads them.
 
 Owns the gateway's side: the REST event with every header value, and the length that it adds itself.
 """
@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from cognito_mr_auth import Verifier
-from cognito_mr_auth.aws_lambda import requires
+from cognito_mr_auth.aws_lambda import CognitoAuth
 
 from . import Ask, Asker, Reply
 from .client import Reached
@@ -32,7 +32,10 @@ def build_kind(verifier: Verifier, options: dict[str, Any], *, websocket: bool) 
     """An asker whose requests come as such events; preflights pass, as with the other adapters."""
     reached = Reached()
 
-    @requires(verifier, **{"preflight": True, **options})
+    settings: dict[str, Any] = {"preflight": "pass", **options}
+    auth = CognitoAuth(verifier, **settings)
+
+    @auth.require()
     def handler(event: Any, context: Any, principal: Any) -> dict[str, Any]:
         reached.mark()
         body = json.dumps(None if principal is None else principal.subject)

@@ -1,4 +1,4 @@
-"""aws_lambda.requires behind a REST API."""
+"""aws_lambda.CognitoAuth behind a REST API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""aws_lambda.requires on a WebSocket API's $connect."""
+"""aws_lambda.CognitoAuth on a WebSocket API's $connect."""
 
 from __future__ import annotations
 

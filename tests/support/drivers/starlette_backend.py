@@ -1,4 +1,4 @@
-"""starlette.CognitoAuthBackend in Starlette's own middleware, and `requires` on the route."""
+"""starlette.CognitoAuthBackend in Starlette's own middleware, and `require` on the route."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from cognito_mr_auth import Verifier
+from cognito_mr_auth import Verifier, starlette
 from cognito_mr_auth.policy import Policy
-from cognito_mr_auth.starlette import CognitoAuthBackend, requires
 
 from . import Ask, Asker, Reply
 from .client import Reached, ask_http
@@ -22,9 +21,9 @@ WEBSOCKET = False
 def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> Asker:
     """An asker over HTTP; the policy is the route's."""
     reached = Reached()
-    backend = CognitoAuthBackend(verifier, **options)
+    backend = starlette.CognitoAuthBackend(verifier, **options)
     app = Starlette(
-        routes=[*backend.routes, catch_all(requires(require)(everything(reached)))],
+        routes=[*backend.routes, catch_all(starlette.require(require)(everything(reached)))],
         middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)],
     )
 

@@ -135,7 +135,7 @@ class Authorizer:
         """Why the authorizer's own policy refuses a principal; other errors than that are raised."""
         try:
             if self._options.require is not None:
-                self._verifier.permit(principal, self._options.require)
+                self._verifier.require(principal, self._options.require)
         except PolicyDenied as error:
             return error.with_traceback(None)
         return None
@@ -143,7 +143,7 @@ class Authorizer:
     def _permits(self, principal: Principal, policy: Policy | None) -> bool:
         """Whether a route's or a field's policy lets the principal pass; an outage is raised."""
         try:
-            return policy is None or self._verifier.permit(principal, policy) is principal
+            return policy is None or self._verifier.require(principal, policy) is principal
         except (PolicyDenied, AuthenticationTooOld):
             return False
 
@@ -165,5 +165,5 @@ def _log(error: AuthError) -> None:
     import logging
 
     level = logging.ERROR if isinstance(error, Unavailable) else logging.INFO
-    reason = error.code if error.hint is None else f"{error.code} ({error.hint})"
+    reason = error.reason if error.hint is None else f"{error.reason} ({error.hint})"
     logging.getLogger("cognito_mr_auth").log(level, "authorizer: %s", reason)

@@ -28,7 +28,7 @@ DEFAULT: Final = (
     "exp",
     "kind",
 )
-"""What goes in unless it was chosen: all that `principal_from_event` needs."""
+"""What goes in unless it was chosen: all that `principal_from_authorizer` needs."""
 
 # `claims` is refused by payload 1.0; the others are API Gateway's own names beside the context's.
 RESERVED: Final = frozenset(

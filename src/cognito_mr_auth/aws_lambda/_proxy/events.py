@@ -26,7 +26,7 @@ _WEBSOCKET: Final = "websocket"
 _MALFORMED: Final = ""
 
 _WANTED = (
-    "requires() is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs and "
+    "CognitoAuth is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs and "
     "load balancers; this event is "
 )
 
@@ -66,7 +66,7 @@ def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     if any(name in raw for name in ("methodArn", "routeArn", "authorizationToken")):
         _refuse("an authorizer's: give the function an aws_lambda.Authorizer")
     if context.get("eventType") in ("MESSAGE", "DISCONNECT"):
-        _refuse("a WebSocket's message, which has no headers: see aws_lambda.principal_from_event()")
+        _refuse("a WebSocket's message, which has no headers: see aws_lambda.principal_from_authorizer()")
     if context.get("eventType") == "CONNECT":
         return _WEBSOCKET
     if "elb" in context:

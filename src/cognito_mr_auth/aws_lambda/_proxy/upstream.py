@@ -20,7 +20,7 @@ from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
 from cognito_mr_auth.principal import Issuer, Principal
 
-__all__ = ["principal_from_event", "still_valid"]
+__all__ = ["principal_from_authorizer", "still_valid"]
 
 _OURS: Final = "ours"
 _JWT: Final = "jwt"  # HTTP APIs' own authorizer
@@ -28,7 +28,7 @@ _COGNITO: Final = "cognito"  # REST APIs' own
 
 _NOTHING = (
     "no principal in the event: the route has no authorizer, or one that hands on none of the names in "
-    "Authorizer(context=)"
+    "Authorizer(context=); a function behind a function URL or a load balancer guards itself with CognitoAuth"
 )
 _GROUPS = "cognito:groups"
 # The form of the three issuers (DESIGN, "What this is for"); whose tokens pass is the authorizer's matter.
@@ -63,7 +63,7 @@ class _AuthorizerClaims(NamedTuple):
         return f"_Handed({self.form!r})"
 
 
-def principal_from_event(event: Any, *, group_separator: str | None = None) -> Principal:
+def principal_from_authorizer(event: Any, *, group_separator: str | None = None) -> Principal:
     """Who an authorizer in front of this function has verified.
 
     **This function verifies nothing.**
@@ -118,7 +118,7 @@ def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = t
     """Whether the token behind an event has not expired since its authorizer looked at it.
 
     For WebSockets, where nothing looks again after `$connect`, and for cached authorizations. Takes
-    `exp` from where `principal_from_event` takes it, and is as safe.
+    `exp` from where `principal_from_authorizer` takes it, and is as safe.
 
     Args:
         event: a dict, or anything with `.raw_event`.
@@ -126,7 +126,7 @@ def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = t
         clock: gives the seconds since the epoch.
 
     Raises:
-        LookupError, ClaimRejected: as `principal_from_event` does.
+        LookupError, ClaimRejected: as `principal_from_authorizer` does.
         ConfigurationError: for another leeway.
     """
     if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:

@@ -73,4 +73,4 @@ def fault(call: Call, error: errors.AuthError | None, worlds: Collection[World])
         if key_could_be_had(call, worlds):
             return f"503 though the key could be had: {call.shot.what}"
         return None
-    return None if call.shot.forged else f"valid token refused: {call.shot.what} ({error.code})"
+    return None if call.shot.forged else f"valid token refused: {call.shot.what} ({error.reason})"

@@ -1,13 +1,12 @@
-"""asgi.permit: a bare ASGI application that holds its routes' policy itself."""
+"""asgi.require: a bare ASGI application that holds its routes' policy itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cognito_mr_auth import Verifier, errors
+from cognito_mr_auth import Verifier, asgi, errors
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web import asgi_scope as scopes
-from cognito_mr_auth.asgi import CognitoAuthMiddleware, permit, refusal
 from cognito_mr_auth.policy import Policy
 
 from . import Ask, Asker, Reply
@@ -25,14 +24,14 @@ def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
             if require is not None:
-                await permit(scope, require)
+                await asgi.require(scope, require)
         except errors.AuthError as error:
-            await scopes.respond(scope, send, refusal(scope, error))
+            await scopes.respond(scope, send, asgi.response(scope, error))
         else:
             await inner(scope, receive, send)
 
-    require_policy(require)  # `permit` says so only when it is called
-    guarded = CognitoAuthMiddleware(app, verifier, **options)
+    require_policy(require)  # `require` says so only when it is called
+    guarded = asgi.CognitoAuthMiddleware(app, verifier, **options)
 
     def ask(request: Ask) -> Reply:
         return ask_http(guarded, request, reached.look)

@@ -1,4 +1,4 @@
-"""aws_lambda.requires: a plain handler runs for good tokens alone; each event is answered in its form."""
+"""aws_lambda.CognitoAuth: a plain handler runs for good tokens alone; each event is answered in its form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.lambda_events import with_token
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth._remote.remote_key_set import Timeout
-from cognito_mr_auth.aws_lambda._proxy.requires import requires
+from cognito_mr_auth.aws_lambda import CognitoAuth
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 KINDS = ("rest", "http-1.0", "http-2.0", "function-url", "alb", "alb-multi-value", "websocket-connect")
@@ -78,10 +78,15 @@ class Handler:
         return {"statusCode": 200, "headers": {}, "body": principal.subject if principal else "nobody"}
 
 
+def guarded(verifier: Verifier, **options: Any) -> Callable[[Any], Any]:
+    """The decorator of a CognitoAuth with these settings."""
+    return CognitoAuth(verifier, **options).require()
+
+
 def serve(verifier: Verifier, event: Any, context: Any = None, **options: Any) -> tuple[Any, Handler]:
     """What the function returns, and its handler."""
     handler = Handler()
-    return requires(verifier, **options)(handler)(event, context), handler
+    return guarded(verifier, **options)(handler)(event, context), handler
 
 
 def headers_of(kind: str, answer: dict[str, Any]) -> dict[str, str]:
@@ -402,11 +407,11 @@ def test_the_marker_is_answered(pool: FakeUserPool, verifier: Verifier, row: str
     said, headers = CONNECTED[row]
     offered = f"v1, bearer, {pool.access_token()}"
     event = event_of("websocket-connect", Sec_WebSocket_Protocol=offered)
-    answer = requires(verifier, subprotocol="bearer")(Handler(said))(event, None)
+    answer = guarded(verifier, subprotocol="bearer")(Handler(said))(event, None)
     assert answer.get("headers") == headers
     bearer = event_of("websocket-connect", f"Bearer {pool.access_token()}", Sec_WebSocket_Protocol="v1")
-    assert requires(verifier, subprotocol="bearer")(Handler(said))(bearer, None) is said
-    assert requires(verifier, subprotocol="bearer")(Handler("text"))(event, None) == "text"
+    assert guarded(verifier, subprotocol="bearer")(Handler(said))(bearer, None) is said
+    assert guarded(verifier, subprotocol="bearer")(Handler("text"))(event, None) == "text"
 
 
 # --- What needs no token
@@ -485,20 +490,20 @@ SAID: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("kind", HTTP_KINDS)
 @pytest.mark.parametrize("row", SAID)
 def test_preflights_reach_the_handler_by_choice(verifier: Verifier, row: str, kind: str) -> None:
-    """`preflight=True`: no principal, and the answer's body stays here. Else it is any request."""
+    """`preflight="pass"`: no principal, and the answer's body stays here. Else it is any request."""
     said, expected = SAID[row]
     event = event_of(kind, method="OPTIONS", **PREFLIGHT)
     handler = Handler(said)
-    assert requires(verifier, preflight=True)(handler)(event, None) == expected
+    assert guarded(verifier, preflight="pass")(handler)(event, None) == expected
     assert handler.calls[0][2] is None
-    assert requires(verifier)(handler)(event, None)["statusCode"] == 401
+    assert guarded(verifier)(handler)(event, None)["statusCode"] == 401
 
 
 @pytest.mark.parametrize("said", ["secret", {"secret": 1}, ["secret"], 5], ids=repr)
 def test_a_preflights_answer_without_a_status_is_all_body(verifier: Verifier, said: Any) -> None:
     """Payload 2.0 takes such a response for the body, so nothing of it goes out."""
     event = event_of("http-2.0", method="OPTIONS", **PREFLIGHT)
-    answer = requires(verifier, preflight=True)(Handler(said))(event, None)
+    answer = guarded(verifier, preflight="pass")(Handler(said))(event, None)
     assert answer == {"statusCode": 200, "headers": {}, "body": "", "isBase64Encoded": False}
 
 
@@ -510,10 +515,10 @@ def test_a_refusal_of_the_handler_is_answered(pool: FakeUserPool, verifier: Veri
     """An AuthError that the handler raises is what the client hears, and no frame hangs on it."""
     raised: list[errors.AuthError] = []
 
-    @requires(verifier)
+    @guarded(verifier)
     def handler(event: Any, context: Any, principal: Principal) -> Any:
         try:
-            verifier.permit(principal, policy.scopes("orders/write"))
+            verifier.require(principal, policy.scopes("orders/write"))
         except errors.AuthError as error:
             raised.append(error)
             raise
@@ -527,7 +532,7 @@ def test_a_refusal_of_the_handler_is_answered(pool: FakeUserPool, verifier: Veri
 def test_other_errors_go_through(pool: FakeUserPool, verifier: Verifier) -> None:
     """What else a handler raises is its own affair."""
 
-    @requires(verifier)
+    @guarded(verifier)
     def handler(event: Any, context: Any, principal: Principal) -> Any:
         raise KeyError("orders")
 
@@ -539,7 +544,7 @@ def test_any_response_goes_through(pool: FakeUserPool, verifier: Verifier) -> No
     """The handler's response is returned as it is, whatever it is."""
     event = event_of("http-2.0", f"Bearer {pool.access_token()}")
     for said in ("text", {"a": 1}, [1], {"statusCode": 204}):
-        assert requires(verifier)(Handler(said))(event, None) is said
+        assert guarded(verifier)(Handler(said))(event, None) is said
 
 
 # --- Other events
@@ -603,8 +608,8 @@ def test_other_events_do_not_run_the_handler(verifier: Verifier, row: str) -> No
     """A ConfigurationError says what was expected, nothing of the event, also where no token is needed."""
     event, said = OTHERS[row]
     handler = Handler()
-    with pytest.raises(errors.ConfigurationError, match=f"^requires.* is for events of .*{said}") as caught:
-        requires(verifier, optional=True, exclude=["/orders"])(handler)(event, None)
+    with pytest.raises(errors.ConfigurationError, match=f"^CognitoAuth is for events of .*{said}") as caught:
+        guarded(verifier, optional=True, exclude=["/orders"])(handler)(event, None)
     assert not handler.calls
     assert "TOKEN" not in str(caught.value)
 
@@ -616,7 +621,7 @@ def test_an_authorizers_event_does_not_run_the_handler(
     """A function that was made the authorizer by mistake is told so."""
     event, handler = with_token(kind, pool.access_token()), Handler()
     with pytest.raises(errors.ConfigurationError, match="an authorizer's: give the function an aws_lambda"):
-        requires(verifier)(handler)(event, None)
+        guarded(verifier)(handler)(event, None)
     assert not handler.calls
 
 
@@ -641,21 +646,55 @@ class AsyncCall:
 def test_a_handler_is_a_plain_function(verifier: Verifier, handler: Any) -> None:
     """A coroutine function would give a coroutine for every request, good or bad: TypeError at decoration."""
     with pytest.raises(TypeError, match="coroutine"):
-        requires(verifier)(handler)
-
-
-def test_bare_decoration_is_refused() -> None:
-    """`@requires` without parentheses would take the handler for the verifier."""
-    bare: Any = requires
-    with pytest.raises(TypeError, match="Verifier, not function"):
-
-        @bare
-        def handler(event: Any, context: Any, principal: Any) -> None: ...
+        guarded(verifier)(handler)
 
 
 async def asks(_principal: Any) -> bool:
     """A hook that is a coroutine function."""
     return True
+
+
+def test_bare_decoration_is_refused(verifier: Verifier) -> None:
+    """`@auth.require` would take the handler for a policy, `@CognitoAuth` for a verifier."""
+    auth: Any = CognitoAuth(verifier)
+    bare: Any = CognitoAuth
+    for decorator, said in ((auth.require, "takes a policy"), (bare, "Verifier, not function")):
+        with pytest.raises(TypeError, match=said):
+
+            @decorator
+            def handler(event: Any, context: Any, principal: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["orders/read", ["orders/read"], lambda _: True, policy.check(asks)],
+    ids=["text", "a list", "a function", "an async check"],
+)
+def test_a_policy_is_a_policy(verifier: Verifier, wrong: Any) -> None:
+    """Anything else fails when the function starts; so does a check that Lambda cannot await."""
+    with pytest.raises(TypeError):
+        CognitoAuth(verifier).require(wrong)
+
+
+def test_no_policy_beside_optional(verifier: Verifier) -> None:
+    """`optional=True` would hand the handler None where it counts on the policy."""
+    with pytest.raises(errors.ConfigurationError, match="optional=True"):
+        CognitoAuth(verifier, optional=True).require(policy.scopes("orders/read"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_function_has_its_policy(pool: FakeUserPool, verifier: Verifier, kind: str) -> None:
+    """One CognitoAuth guards several functions: its own policy holds for all, a function's for that one."""
+    auth = CognitoAuth(verifier, require=policy.groups("staff"))
+    rows = {(): 403, ("orders/read",): 200}
+    for scopes, expected in rows.items():
+        for groups in ((), ("staff",)):
+            event = event_of(kind, f"Bearer {pool.access_token(scopes=scopes, groups=groups)}")
+            reader, anybody = Handler(), Handler()
+            status = auth.require(policy.scopes("orders/read"))(reader)(event, None)["statusCode"]
+            assert status == (expected if groups else 403)
+            assert len(reader.calls) == (status == 200)
+            assert auth.require()(anybody)(event, None)["statusCode"] == (200 if groups else 403)
 
 
 @pytest.mark.parametrize(
@@ -676,19 +715,19 @@ async def asks(_principal: Any) -> bool:
 def test_settings_fail_at_decoration(verifier: Verifier, options: dict[str, Any], error: type) -> None:
     """S7: nonsense fails when the function starts, not when a request comes."""
     with pytest.raises(error):
-        requires(verifier, **options)
+        guarded(verifier, **options)
 
 
 def test_an_async_revocation_hook_is_refused(pool: FakeUserPool) -> None:
     """H2: what only `averify` could ask fails at decoration."""
     with pytest.raises(TypeError, match="coroutine function"):
-        requires(pool.offline_verifier(revoked=asks))
+        guarded(pool.offline_verifier(revoked=asks))
 
 
 def test_the_handler_keeps_its_name(verifier: Verifier) -> None:
     """functools.wraps: logs and docs show the function that was written."""
 
-    @requires(verifier)
+    @guarded(verifier)
     def orders(event: Any, context: Any, principal: Any) -> None:
         """What is on order."""
 
@@ -775,7 +814,7 @@ NAMES = {
 def test_a_handler_takes_the_principal_by_name(verifier: Verifier, handler: Any, fits: bool) -> None:
     """One that could not be called is refused when it is decorated, not at the first good request."""
     if fits:
-        assert requires(verifier)(handler)
+        assert guarded(verifier)(handler)
     else:
         with pytest.raises(TypeError, match="by its name"):
-            requires(verifier)(handler)
+            guarded(verifier)(handler)

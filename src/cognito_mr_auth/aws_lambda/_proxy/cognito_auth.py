@@ -1,0 +1,120 @@
+"""A guard on plain handlers: functions that serve an API's requests themselves.
+
+Owns the decorator alone: the event is read and the answer written by `_proxy.events`, and the guard
+decides who passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Unpack
+
+from cognito_mr_auth._runtime.hooks import is_async, require_sync
+from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, Guard, Options
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit
+from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.verifier import Verifier
+
+from .events import marked, read, respond, without_body
+
+__all__ = ["CognitoAuth"]
+
+Handler = Callable[[Any, Any], Any]
+
+_CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
+
+
+class CognitoAuth:
+    """Guards plain handlers of Lambda functions.
+
+        auth = CognitoAuth(verifier)
+
+        @auth.require(policy.scopes("orders/read"))
+        def handler(event, context, principal): ...
+
+    For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs and load
+    balancers. The handler gets the event as it came, and the principal by keyword: None for a request that
+    passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
+    `{"detail": "..."}`, in the form of their event; so they do for an AuthError that the handler raises.
+    REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
+
+    Args:
+        verifier: what tokens are verified with; its hooks must not be coroutine functions.
+        subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
+            marker is what the client hears in `Sec-WebSocket-Protocol`, unless the handler answers one.
+        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
+            resource, resource_scopes, resource_name, resource_metadata, timeout. `preflight` is "refuse"
+            unless it is said: API Gateway and function URLs answer CORS preflights. With "pass" they reach
+            the handler without a principal, and its answer goes out without a body. `exclude` is
+            compared with the event's path, and never opens a `$connect`. A request waits for keys no
+            longer than the invocation has time left.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self, verifier: Verifier, *, subprotocol: str | None = None, **options: Unpack[Options]
+    ) -> None:
+        options.setdefault("preflight", "refuse")
+        self._guard = Guard(verifier, subprotocol=subprotocol, **options)
+        self._guard.refuse_async_hooks()
+        self._optional = options.get("optional", False)
+        self._timeout = options.get("timeout", DEFAULT_TIMEOUT_S)
+        on_restore(verifier)
+
+    def __repr__(self) -> str:
+        return f"CognitoAuth({self._guard.verifier!r})"
+
+    def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
+        """A decorator: the handler needs a token and, if given, what the policy says.
+
+        Raises:
+            ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
+            TypeError: for what is no policy; by the decorator, for a handler that is a coroutine function
+                or does not take the principal. The decorated handler raises ConfigurationError for an
+                event of any other kind, and does not run.
+        """
+        require_sync(policy)
+        if policy is not None and self._optional:
+            raise ConfigurationError("optional=True admits requests without a token, and no policy can")
+
+        def decorate(handler: Any) -> Handler:
+            _check_handler(handler)
+
+            @wraps(handler)
+            def guarded(event: Any, context: Any) -> Any:
+                return self._serve(handler, policy, event, context)
+
+            return guarded
+
+        return decorate
+
+    def _serve(self, handler: Callable[..., Any], policy: Policy | None, event: Any, context: Any) -> Any:
+        guard, call = self._guard, read(event)
+        answer = guard.document(call.http_request)
+        if answer is None:
+            try:
+                wait = partial(wait_limit, context, self._timeout)
+                principal = guard.verify(call.http_request, policy, timeout=wait)
+                response = handler(event, context, principal=principal)
+            except AuthError as error:
+                answer = guard.response(error)
+            else:
+                if guard.is_preflight(call.http_request):
+                    return without_body(response, call)
+                return marked(response, call, guard.subprotocol)
+        return respond(answer, call)
+
+
+def _check_handler(handler: Any) -> None:
+    """Raises TypeError for what could not be called; what is no plain function is taken at its word."""
+    if not callable(handler) or is_async(handler):
+        raise TypeError("require() guards functions that are no coroutine functions: Lambda awaits none")
+    code = getattr(handler, "__code__", None)
+    if code is None or code.co_flags & _CO_VARKEYWORDS:
+        return
+    if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")
