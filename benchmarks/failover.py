@@ -74,7 +74,10 @@ def key_file() -> dict[str, object]:
         with pool.verifier(pool=pool.user_pool(key_file=path)) as verifier:
             first = timed(lambda: verifier.verify(pool.access_token()))
             verifier.warm()
-            return {"first_token": first, "health": verifier.health()["pools"][pool.user_pool_id]["state"]}
+            return {
+                "first_token": first,
+                "health": verifier.health()["providers"][pool.user_pool_id]["state"],
+            }
 
 
 def outage(age: float) -> dict[str, object]:

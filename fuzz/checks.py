@@ -301,8 +301,10 @@ def check_key_file(data: bytes) -> None:
     if pool_id != POOL:
         return
     pool = UserPool(POOL, client_ids=[CLIENT], replica_regions=["us-east-1"])
-    held = KeySet(pool, WINDOWS, lambda: 0.5, region=None, entries=records, now=(float(NOW), 1000.0))
-    urls = {endpoint.url for endpoint in pool.endpoints}
+    held = KeySet(
+        pool._key_set_config, WINDOWS, lambda: 0.5, region=None, entries=records, now=(float(NOW), 1000.0)
+    )
+    urls = {endpoint.url for endpoint in pool._key_set_config.endpoints}
     young = [each for each in records if each.url in urls and -60 <= NOW - each.begun < WINDOWS.max_stale]
     for kid, key in held.snapshot.keys.items():
         documents = filter(None, (_read(each.document) for each in young))

@@ -33,7 +33,7 @@ def test_the_index_is_complete() -> None:
 def test_an_event_is_a_frozen_value(kind: type[Event]) -> None:
     """The pool comes first; nothing can be set, added or deleted."""
     event = sample(kind)
-    assert kind.fields()[0] == "user_pool_id"
+    assert kind.fields()[0] == "provider"
     for name in (*kind.fields(), "extra"):
         with pytest.raises(AttributeError):
             setattr(event, name, "another")
@@ -65,10 +65,10 @@ def test_an_event_has_no_place_for_a_token(kind: type[Event]) -> None:
 def test_an_event_shows_its_fields() -> None:
     """In the order of writing: as text, and as a record for a structured log."""
     event = StateChanged("a-pool", "fresh", after="aged")
-    assert repr(event) == "StateChanged(user_pool_id='a-pool', before='fresh', after='aged')"
+    assert repr(event) == "StateChanged(provider='a-pool', before='fresh', after='aged')"
     assert json.loads(json.dumps(event.to_dict())) == {
         "event": "StateChanged",
-        "user_pool_id": "a-pool",
+        "provider": "a-pool",
         "before": "fresh",
         "after": "aged",
     }
@@ -103,5 +103,5 @@ def test_events_differ_by_type_and_fields(other: object) -> None:
 )
 def test_every_field_is_given_once(values: tuple[str, ...], named: dict[str, Any]) -> None:
     """A field that is missing, given twice or unknown is a TypeError that names the fields."""
-    with pytest.raises(TypeError, match="user_pool_id, before, after"):
+    with pytest.raises(TypeError, match="provider, before, after"):
         StateChanged(*values, **named)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import policy
+from cognito_mr_auth._runtime.denial import denial
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
     AuthError,
@@ -15,14 +16,14 @@ from cognito_mr_auth.errors import (
     ConfigurationError,
     PolicyDenied,
 )
-from cognito_mr_auth.policy import Context, Pending, Policy, denial
+from cognito_mr_auth.policy import Policy, _Context, _Pending
 from cognito_mr_auth.principal import Issuer, Principal
 from cognito_mr_auth.testing import REMOVE
 
 NOW = 1_800_000_000.0
 
 
-def context(answers: Any = None, **changes: Any) -> Context:
+def context(answers: Any = None, **changes: Any) -> _Context:
     """An access token's principal with some claims changed, added or removed."""
     claims: dict[str, Any] = {
         "sub": "a-subject",
@@ -41,7 +42,7 @@ def context(answers: Any = None, **changes: Any) -> Context:
     }
     claims = {name: value for name, value in (claims | changes).items() if value is not REMOVE}
     who = Principal(claims, issuer=Issuer("https://x", "original", "x"), user_pool_id="x_y")
-    return Context(who, NOW, answers or {})
+    return _Context(who, NOW, answers or {})
 
 
 def yes(_: Principal) -> bool:
@@ -74,22 +75,22 @@ NAMES = {True: YES, False: NO, None: CANNOT_TELL}
 )
 def test_and_or(left: Any, right: Any, both: Any, either: Any) -> None:
     """Kleene's logic: cannot-tell never turns into yes by itself."""
-    assert (NAMES[left] & NAMES[right]).evaluate(context()) is both
-    assert (NAMES[left] | NAMES[right]).evaluate(context()) is either
+    assert (NAMES[left] & NAMES[right])._evaluate(context()) is both
+    assert (NAMES[left] | NAMES[right])._evaluate(context()) is either
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(True, False), (False, True), (None, None)])
 def test_not(inner: Any, outer: Any) -> None:
     """`~` of cannot-tell is cannot-tell: silence on groups is no proof of not being in one."""
-    assert (~NAMES[inner]).evaluate(context()) is outer
-    assert (~~NAMES[inner]).evaluate(context()) is inner
+    assert (~NAMES[inner])._evaluate(context()) is outer
+    assert (~~NAMES[inner])._evaluate(context()) is inner
 
 
 def test_de_morgan() -> None:
     """The operators agree with each other over every pair of verdicts."""
     for a, b in itertools.product(NAMES.values(), repeat=2):
-        assert (~(a & b)).evaluate(context()) is (~a | ~b).evaluate(context())
-        assert (~(a | b)).evaluate(context()) is (~a & ~b).evaluate(context())
+        assert (~(a & b))._evaluate(context()) is (~a | ~b)._evaluate(context())
+        assert (~(a | b))._evaluate(context()) is (~a & ~b)._evaluate(context())
 
 
 # --- Leaves
@@ -155,7 +156,7 @@ ID_TOKEN = {"token_use": "id"}
 )
 def test_a_leaf(rule: Policy, changes: dict[str, Any], verdict: object) -> None:
     """Exact matches say yes or no; an absent or mistyped claim says cannot-tell."""
-    assert rule.evaluate(context(**changes)) is verdict
+    assert rule._evaluate(context(**changes)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -176,19 +177,19 @@ def test_a_check_says_true_or_false(answer: object, verdict: object) -> None:
     """Any other answer, a forgotten return included, is cannot-tell, also under `~`."""
     rule = policy.check(yes)
     answers = {id(rule): answer}
-    assert rule.evaluate(context(answers)) is verdict
-    assert (~rule).evaluate(context(answers)) is (None if verdict is None else not verdict)
+    assert rule._evaluate(context(answers)) is verdict
+    assert (~rule)._evaluate(context(answers)) is (None if verdict is None else not verdict)
 
 
 def test_a_check_without_an_answer_is_pending() -> None:
     """The evaluation stops at a check that has to run, and only there."""
     rule = policy.check(yes)
-    with pytest.raises(Pending) as caught:
-        (YES & rule).evaluate(context())
+    with pytest.raises(_Pending) as caught:
+        (YES & rule)._evaluate(context())
     assert caught.value.leaf is rule
-    assert rule.function is yes
-    assert (NO & rule).evaluate(context()) is False
-    assert (YES | rule).evaluate(context()) is True
+    assert rule._function is yes
+    assert (NO & rule)._evaluate(context()) is False
+    assert (YES | rule)._evaluate(context()) is True
 
 
 # --- The value itself
@@ -347,7 +348,7 @@ def test_a_broken_check_is_our_fault_where_it_would_have_decided(
 ) -> None:
     """503 if the check could have let the caller pass, else what else is missing (E)."""
     told = {id(leaf): answer for leaf, answer in answers.items()}
-    assert rule.evaluate(context(told)) is not True
+    assert rule._evaluate(context(told)) is not True
     error = denial(rule, context(told))
     assert type(error) is kind
     assert vars(error).get("scopes") == scopes

@@ -50,10 +50,10 @@ def test_one_pool_has_up_to_three_issuers() -> None:
 def test_every_issuer_serves_the_keys() -> None:
     """One endpoint each, the updated one first, none of them loopback."""
     made = pool()
-    assert [endpoint.url for endpoint in made.endpoints] == [
+    assert [endpoint.url for endpoint in made._key_set_config.endpoints] == [
         f"{issuer}{PATH}" for issuer in (UPDATED, ORIGINAL, REPLICA)
     ]
-    assert [(e.kind, e.region, e.loopback) for e in made.endpoints] == [
+    assert [(e.kind, e.region, e.loopback) for e in made._key_set_config.endpoints] == [
         ("updated", "us-west-2", False),
         ("original", "us-west-2", False),
         ("replica", "us-east-1", False),
@@ -63,7 +63,12 @@ def test_every_issuer_serves_the_keys() -> None:
 def test_the_defaults_ask_for_nothing_special() -> None:
     """No audience, seed, key file or emulator, and the network is allowed."""
     made = UserPool(POOL_ID, client_ids=[CLIENT])
-    assert (made.audience, made.seed, made.key_file, made.baked_key_file) == (None, None, None, None)
+    assert (made.audience, made._key_set_config.seed, made.key_file, made.baked_key_file) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert (made.offline, made.insecure_emulator, made.replica_regions) == (False, False, ())
     assert {issuer.kind for issuer in made.issuers.values()} == {"original", "updated"}
 
@@ -82,7 +87,7 @@ def test_the_kinds_accepted_can_be_chosen(kinds: Any, accepted: set[str]) -> Non
     """Issuers narrow what is accepted; all endpoints are asked all the same (R2)."""
     made = pool(issuer_kinds=kinds)
     assert set(made.issuers) == accepted
-    assert len(made.endpoints) == 3
+    assert len(made._key_set_config.endpoints) == 3
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,7 @@ def test_any_client_is_said_aloud() -> None:
 def test_one_url_is_the_only_endpoint(url: str, *, loopback: bool) -> None:
     """One URL, https or http to loopback, replaces all endpoints and changes no `iss`."""
     made = pool(jwks_urls=url)
-    (endpoint,) = made.endpoints
+    (endpoint,) = made._key_set_config.endpoints
     assert (endpoint.url, endpoint.kind, endpoint.loopback) == (url, "original", loopback)
     assert set(made.issuers) == {ORIGINAL, UPDATED, REPLICA}
 
@@ -156,7 +161,7 @@ def test_one_url_is_the_only_endpoint(url: str, *, loopback: bool) -> None:
 def test_urls_by_issuer_are_the_only_endpoints() -> None:
     """Kinds and Regions are those of the issuers; an issuer left out has no endpoint."""
     made = pool(jwks_urls={REPLICA: "https://b.example/", UPDATED: "http://127.0.0.1/"})
-    assert [tuple(endpoint) for endpoint in made.endpoints] == [
+    assert [tuple(endpoint) for endpoint in made._key_set_config.endpoints] == [
         ("http://127.0.0.1/", "updated", "us-west-2", True),
         ("https://b.example/", "replica", "us-east-1", False),
     ]
@@ -166,13 +171,13 @@ def test_one_url_for_several_issuers_is_one_endpoint() -> None:
     """It is asked once, and stands for the issuer that is preferred."""
     url = "https://keys.example/"
     made = pool(jwks_urls=MappingProxyType({ORIGINAL: url, REPLICA: url, UPDATED: url}))
-    assert [(e.url, e.kind) for e in made.endpoints] == [(url, "updated")]
+    assert [(e.url, e.kind) for e in made._key_set_config.endpoints] == [(url, "updated")]
 
 
 def test_an_emulator_in_a_container_may_be_allowed() -> None:
     """`insecure_emulator` allows http to any host; that does not make it loopback."""
     made = pool(jwks_urls="http://moto:5000/jwks", insecure_emulator=True)
-    assert [e.loopback for e in made.endpoints] == [False]
+    assert [e.loopback for e in made._key_set_config.endpoints] == [False]
 
 
 # --- Keys that the user brings
@@ -193,13 +198,13 @@ DOCUMENT = {"keys": [{"kty": "RSA", "kid": "\u00e9"}]}
 )
 def test_a_seed_in_any_form(jwks: Any) -> None:
     """A mapping, a str or bytes become the octets of the document."""
-    assert json.loads(pool(jwks=jwks).seed or b"") == DOCUMENT
+    assert json.loads(pool(jwks=jwks)._key_set_config.seed or b"") == DOCUMENT
 
 
 def test_a_seed_with_lone_surrogates_is_left_to_the_reader() -> None:
     """A str that is no Unicode text becomes octets that no strict reader takes."""
     with pytest.raises(UnicodeDecodeError):
-        (pool(jwks='{"keys":"\ud800"}').seed or b"").decode()
+        (pool(jwks='{"keys":"\ud800"}')._key_set_config.seed or b"").decode()
 
 
 @pytest.mark.parametrize("option", ["key_file", "baked_key_file"])

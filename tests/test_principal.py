@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth.principal import Issuer, Principal, principal_from_payload
+from cognito_mr_auth.principal import Issuer, Principal, _principal_from_payload
 from cognito_mr_auth.testing import REMOVE
 
 POOL_ID = "us-west-2_EXAMPLE"
@@ -141,6 +141,7 @@ FIELDS = [
     "groups",
     "issued_at",
     "issuer",
+    "provider",
     "scopes",
     "subject",
     "token_use",
@@ -162,7 +163,7 @@ def test_nothing_can_be_set_or_deleted(name: str) -> None:
 
 def verified(claims: dict[str, Any]) -> Principal:
     """A principal as a verifier makes it, which freezes its claims when somebody asks for them."""
-    return principal_from_payload(copy.deepcopy(claims), ISSUER, POOL_ID)
+    return _principal_from_payload(copy.deepcopy(claims), ISSUER, POOL_ID, POOL_ID)
 
 
 @pytest.mark.parametrize("make", [principal, verified])
@@ -257,7 +258,7 @@ def test_any_claim_survives(value: Any) -> None:
         principal(ACCESS, sub="another"),
         principal(ACCESS, extra=1),
         principal(ID),
-        Principal(ACCESS, issuer=ISSUER._replace(kind="original"), user_pool_id=POOL_ID),
+        Principal(ACCESS, issuer=Issuer(ISSUER.url, "original", ISSUER.region), user_pool_id=POOL_ID),
         ACCESS,
         None,
     ],

@@ -341,7 +341,7 @@ def test_what_is_kept_is_bounded() -> None:
     pool = FakeUserPool()
     verifier = pool.offline_verifier()
     client = JWKClient(verifier)
-    key = verifier.signing_key(pool.access_token())
+    key = verifier._signing_key(pool.access_token())
     for number in range(3 * MAX_KEYS):
         client._make(key._replace(kid=f"kid{number}"))
     assert [kid for kid, _ in client._made] == [f"kid{n}" for n in range(2 * MAX_KEYS, 3 * MAX_KEYS)]

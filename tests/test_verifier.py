@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from support.fetches import landed
+from support.network import Networked
 from support.refusals import CANARY, refused
 from support.verdicts import at_once
 
@@ -62,7 +63,7 @@ def test_tokens_are_dispatched_by_issuer(clock: FakeClock) -> None:
     for each in pools:
         assert verifier.verify(each.access_token()).user_pool_id == each.user_pool_id
         refused(errors.ClaimRejected, verifier.verify, each.access_token(client_id="another"))
-    assert set(verifier.health()["pools"]) == {each.user_pool_id for each in pools}
+    assert set(verifier.health()["providers"]) == {each.user_pool_id for each in pools}
 
 
 def test_one_pools_key_is_no_other_pools() -> None:
@@ -411,13 +412,13 @@ def test_an_implausible_token_fetches_nothing(pool: FakeUserPool) -> None:
 
 
 def test_a_broken_transport_is_an_outage(pool: FakeUserPool) -> None:
-    """Whatever a user's transport raises, callers get 503 and the hook hears a fixed word."""
+    """Whatever a fetch raises, callers get 503 and the hook hears a fixed word."""
     heard: list[Any] = []
 
     def broken(_request: httpx.Request) -> httpx.Response:
         raise ValueError("a bug")
 
-    verifier = Verifier(
+    verifier = Networked(
         pool.user_pool(offline=False, jwks=None),
         token_use="access",
         transport=httpx.MockTransport(broken),
@@ -463,7 +464,7 @@ def test_warming_many_pools() -> None:
         with Verifier(*(each.user_pool() for each in pools), token_use="access") as verifier:
             refused(errors.KeysUnavailable, verifier.warm)
             health = verifier.health()
-            unhealthy = {pool_id for pool_id, found in health["pools"].items() if not found["healthy"]}
+            unhealthy = {pool_id for pool_id, found in health["providers"].items() if not found["healthy"]}
             assert (health["healthy"], unhealthy) == (False, {broken.user_pool_id})
     finally:
         for each in serving:
@@ -477,11 +478,11 @@ def test_health(pool: FakeUserPool, clock: FakeClock) -> None:
         raise ValueError("a bug")
 
     with pool.serve(), pool.verifier(on_event=broken) as verifier:
-        assert verifier.health()["pools"][pool.user_pool_id]["state"] == "empty"
+        assert verifier.health()["providers"][pool.user_pool_id]["state"] == "empty"
         verifier.warm()
         health = verifier.health()
         assert (health["healthy"], health["hook_failures"] > 0) == (True, True)
-        assert health["pools"][pool.user_pool_id]["state"] == "fresh"
+        assert health["providers"][pool.user_pool_id]["state"] == "fresh"
         clock.advance(7200)
         assert verifier.health()["healthy"] is False
 

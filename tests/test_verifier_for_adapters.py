@@ -93,9 +93,9 @@ def test_the_time_left_is_by_the_verifiers_clock(pool: FakeUserPool) -> None:
     assert isinstance(clock, FakeClock)
     verifier = pool.offline_verifier()
     principal = verifier.verify(pool.access_token(expires_in=300))
-    assert verifier.seconds_left(principal) == 300
+    assert verifier._seconds_left(principal) == 300
     clock.advance(302)
-    assert verifier.seconds_left(principal) == -2
+    assert verifier._seconds_left(principal) == -2
 
 
 def test_the_issuers_are_listed(pool: FakeUserPool) -> None:
@@ -118,26 +118,26 @@ def test_a_key_is_of_the_tokens_pool(pool: FakeUserPool) -> None:
     theirs = other.access_key.under(kid)
     pools: list[UserPool] = [pool.user_pool(), other.user_pool(jwks={"keys": [theirs.jwk()]})]
     verifier = Verifier(*pools, token_use="access", clock=lambda: (T0, T0))
-    ours_key = verifier.signing_key(pool.access_token())
-    their_key = verifier.signing_key(other.access_token(signed_by=theirs))
+    ours_key = verifier._signing_key(pool.access_token())
+    their_key = verifier._signing_key(other.access_token(signed_by=theirs))
     assert (ours_key.kid, their_key.kid) == (kid, kid)
     assert ours_key.material != their_key.material
     with pytest.raises(errors.ConfigurationError):
-        verifier.signing_key_named(kid)
+        verifier._signing_key_named(kid)
 
 
 def test_a_key_by_its_name(pool: FakeUserPool) -> None:
     """With one pool a kid is enough; an unknown one is KeyUnknown, a strange issuer IssuerUnknown."""
     verifier = pool.offline_verifier()
     kid = pool.access_key.kid
-    assert verifier.signing_key_named(kid) is verifier.signing_key(pool.access_token())
+    assert verifier._signing_key_named(kid) is verifier._signing_key(pool.access_token())
     with pytest.raises(errors.KeyUnknown):
-        verifier.signing_key_named("nobody's")
+        verifier._signing_key_named("nobody's")
     with pytest.raises(errors.KeyUnknown):
-        verifier.signing_key(pool.access_token(signed_by="unknown"))
+        verifier._signing_key(pool.access_token(signed_by="unknown"))
     with pytest.raises(errors.KeyUnknown):  # R5: it could not pass anyway, so nothing is spent on it
-        verifier.signing_key(pool.access_token(signed_by="unknown", expires_in=-60))
+        verifier._signing_key(pool.access_token(signed_by="unknown", expires_in=-60))
     with pytest.raises(errors.IssuerUnknown):
-        verifier.signing_key(FakeUserPool("eu-west-1_Other0001").access_token())
+        verifier._signing_key(FakeUserPool("eu-west-1_Other0001").access_token())
     with pytest.raises(errors.TokenMalformed):
-        verifier.signing_key("garbage")
+        verifier._signing_key("garbage")

@@ -148,9 +148,11 @@ def parts_of(scene: Scene) -> dict[str, Part]:
         ),
         "principal": (
             verifier,
-            "principal_from_payload",
+            "_principal_from_payload",
             always(who),
-            lambda: principal.principal_from_payload(jws.payload, route.issuer, "us-west-2_Example"),
+            lambda: principal._principal_from_payload(  # noqa: SLF001
+                jws.payload, route.issuer, "us-west-2_Example", "us-west-2_Example"
+            ),
         ),
         "keeping it": (token_cache.TokenCache, "keep", always(None), lambda: cache.keep(digest, entry)),
     }
@@ -214,6 +216,7 @@ def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0
         made = new(principal.Principal)
         put(made, "_claims", claims)
         put(made, "issuer", route.issuer)
+        put(made, "provider", route.pool.user_pool_id)
         put(made, "user_pool_id", route.pool.user_pool_id)
         cache.keep(digest, (made, key, route.store, span))
         return made

@@ -118,7 +118,8 @@ def fetched_keys(user_pool_id: str, replica_regions: Sequence[str], jwks_url: st
             )
             with Verifier(pool, token_use="any", on_event=heard) as verifier:
                 verifier.warm()
-                heard.wait({endpoint.url for endpoint in pool.endpoints})  # told after the file is written
+                asked = verifier.health()["providers"][user_pool_id]["endpoints"]
+                heard.wait({endpoint["url"] for endpoint in asked})  # told after the file is written
             return path.read_bytes()
         except errors.ConfigurationError as error:
             raise BuildError(str(error), 2) from None

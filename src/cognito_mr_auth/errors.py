@@ -131,11 +131,11 @@ class IssuerUnknown(TokenRejected):
 
 
 class KeyUnknown(TokenRejected):
-    """No endpoint of the pool lists the token's `kid`. May pass later, right after a rotation."""
+    """No endpoint of the issuer lists the token's `kid`. May pass later, right after a rotation."""
 
     reason = "key_unknown"
     retryable = True
-    _default = "the token's signing key is not one of the user pool's keys"
+    _default = "the token's signing key is not one of the issuer's keys"
 
 
 class SignatureInvalid(TokenRejected):
@@ -242,10 +242,10 @@ class Unavailable(AuthError):
 
 
 class KeysUnavailable(Unavailable):
-    """The user pool's signing keys cannot be had, or two endpoints contradict each other on one."""
+    """The issuer's signing keys cannot be had, or two endpoints contradict each other on one."""
 
     reason = "keys_unavailable"
-    _default = "the user pool's signing keys are unavailable"
+    _default = "the issuer's signing keys are unavailable"
 
 
 class RevocationUnavailable(Unavailable):

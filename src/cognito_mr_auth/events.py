@@ -1,7 +1,7 @@
 """What a verifier tells its `on_event` hook: frozen values, one type per happening (DESIGN H3).
 
 Owns the shapes alone. No event holds a token, a claim or a signature; a `kid` appears only after an
-endpoint of the pool has listed it, and times are in seconds.
+endpoint of the provider has listed it, and times are in seconds. `provider` is a pool's ID.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Event(metaclass=_Slotted):
 class FetchSucceeded(Event):
     """An endpoint served a usable key set: how long it took and how many keys it held."""
 
-    user_pool_id: str
+    provider: str
     url: str
     seconds: float
     keys: int
@@ -94,7 +94,7 @@ class FetchFailed(Event):
     `reason` is one of a fixed set of words, `status` the HTTP status where there was one.
     """
 
-    user_pool_id: str
+    provider: str
     url: str
     reason: str
     seconds: float
@@ -105,7 +105,7 @@ class FetchFailed(Event):
 class EndpointDisabled(Event):
     """The updated issuer answered 403 or 404: not enabled for this pool, asked again in an hour."""
 
-    user_pool_id: str
+    provider: str
     url: str
     status: int
 
@@ -113,7 +113,7 @@ class EndpointDisabled(Event):
 class KeysChanged(Event):
     """The pool's usable keys changed: the `kid`s that came and went, sorted."""
 
-    user_pool_id: str
+    provider: str
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
@@ -121,7 +121,7 @@ class KeysChanged(Event):
 class KeysSkipped(Event):
     """Members of one answer were left out: pairs of a reason and how many, sorted."""
 
-    user_pool_id: str
+    provider: str
     url: str
     reasons: tuple[tuple[str, int], ...]
 
@@ -129,7 +129,7 @@ class KeysSkipped(Event):
 class KeyQuarantined(Event):
     """Two recent answers give one `kid` different keys: neither is used (503 for that kid)."""
 
-    user_pool_id: str
+    provider: str
     kid: str
     urls: tuple[str, ...]
 
@@ -137,7 +137,7 @@ class KeyQuarantined(Event):
 class KeyCompromised(Event):
     """An endpoint served private members of keys: their public halves are unusable (`moduli` of them)."""
 
-    user_pool_id: str
+    provider: str
     url: str
     moduli: int
 
@@ -145,7 +145,7 @@ class KeyCompromised(Event):
 class StateChanged(Event):
     """The age of the pool's key set crossed a limit: empty, fresh, aged, stale, expired."""
 
-    user_pool_id: str
+    provider: str
     before: str
     after: str
 
@@ -153,17 +153,17 @@ class StateChanged(Event):
 class RateLimitReached(Event):
     """Unknown `kid`s came faster than they may cause fetches; further ones are answered at once."""
 
-    user_pool_id: str
+    provider: str
 
 
 class KeyFileProblem(Event):
     """The key file could not be read, was refused, or could not be written (`reason` says which)."""
 
-    user_pool_id: str
+    provider: str
     reason: str
 
 
 class InsecureEmulator(Event):
     """`insecure_emulator=True` is on: plain http and emulators' public keys are trusted."""
 
-    user_pool_id: str
+    provider: str

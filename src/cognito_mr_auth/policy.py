@@ -9,11 +9,10 @@ never answered by a token that says nothing of groups. Evaluation here is pure b
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from itertools import product
 from typing import Any, Literal, NamedTuple
 
 from ._base.clock import MAX_TIME
-from .errors import AuthenticationTooOld, AuthError, CheckUnavailable, ConfigurationError, PolicyDenied
+from .errors import ConfigurationError
 from .principal import Principal
 
 __all__ = [
@@ -27,14 +26,14 @@ __all__ = [
     "scopes",
 ]
 
-CheckFunction = Callable[[Principal], "bool | Awaitable[bool]"]
-Verdict = bool | None
+_CheckFunction = Callable[[Principal], "bool | Awaitable[bool]"]
+_Verdict = bool | None
 """True for yes, False for no, None for cannot-tell."""
 
-Kind = Literal["scopes", "groups", "claim", "max_age", "check", "and", "or", "not"]
+_Kind = Literal["scopes", "groups", "claim", "max_age", "check", "and", "or", "not"]
 
 
-class Context(NamedTuple):
+class _Context(NamedTuple):
     """What an evaluation may look at: the principal, the wall clock, and answers of checks.
 
     `answers` maps the identity of a check to what it gave; `granted` lists kinds of leaves taken as
@@ -54,11 +53,11 @@ class Policy:
     """
 
     __slots__ = ("_kind", "_parts", "_value")
-    _kind: Kind
+    _kind: _Kind
     _value: Any
     _parts: "tuple[Policy, ...]"
 
-    def __init__(self, kind: Kind, value: Any = None, parts: "tuple[Policy, ...]" = ()) -> None:
+    def __init__(self, kind: _Kind, value: Any = None, parts: "tuple[Policy, ...]" = ()) -> None:
         """Use this module's functions instead."""
         put = object.__setattr__
         put(self, "_kind", kind)
@@ -103,7 +102,7 @@ class Policy:
         return tuple(dict.fromkeys(name for part in self._parts for name in part.scope_names))
 
     @property
-    def demands(self) -> frozenset[object]:
+    def _demands(self) -> frozenset[object]:
         """What must all hold for it to pass: one value for each condition that it joins with `&`.
 
         Policies that share a value share that condition; a policy whose demands include another's is
@@ -116,18 +115,18 @@ class Policy:
             part = waiting.pop()
             if id(part) not in seen:
                 seen.add(id(part))
-                waiting += part.joined
-                found |= part.own_demands
+                waiting += part._joined
+                found |= part._own_demands
         return frozenset(found)
 
     @property
-    def joined(self) -> "tuple[Policy, ...]":
+    def _joined(self) -> "tuple[Policy, ...]":
         """The two policies that `&` has joined; nothing for any other policy."""
         return self._parts if self._kind == "and" else ()
 
     @property
-    def own_demands(self) -> set[object]:
-        """The same as `demands`, without those of the policies that it joins. True is not 1."""
+    def _own_demands(self) -> set[object]:
+        """The same as `_demands`, without those of the policies that it joins. True is not 1."""
         if self._kind == "and":
             return set()
         if self._kind in ("scopes", "groups"):
@@ -143,49 +142,49 @@ class Policy:
         # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
         return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
-    def leaves(self, kind: Kind) -> "Iterator[Policy]":
+    def _leaves(self, kind: _Kind) -> "Iterator[Policy]":
         """The leaves of one kind, from left to right."""
         if self._kind == kind:
             yield self
         for part in self._parts:
-            yield from part.leaves(kind)
+            yield from part._leaves(kind)
 
-    def helpful_answers(self, wanted: bool = True) -> Iterator[tuple[int, bool]]:
+    def _helpful_answers(self, wanted: bool = True) -> Iterator[tuple[int, bool]]:
         """For each check, by identity, the answer that helps the policy to pass: no under `~`."""
         if self._kind == "check":
             yield id(self), wanted
         for part in self._parts:
-            yield from part.helpful_answers(wanted != (self._kind == "not"))
+            yield from part._helpful_answers(wanted != (self._kind == "not"))
 
     @property
-    def function(self) -> CheckFunction:
+    def _function(self) -> _CheckFunction:
         """The callable of a `check` leaf."""
-        found: CheckFunction = self._value
+        found: _CheckFunction = self._value
         return found
 
     @property
-    def seconds(self) -> int:
+    def _seconds(self) -> int:
         """The limit of a `max_age` leaf."""
         found: int = self._value
         return found
 
-    def evaluate(self, context: Context) -> Verdict:
+    def _evaluate(self, context: _Context) -> _Verdict:
         """Yes (True), no (False) or cannot-tell (None), by Kleene's three-valued logic.
 
         Raises:
-            Pending: for a check whose answer is not in the context yet.
+            _Pending: for a check whose answer is not in the context yet.
         """
         kind = self._kind
         if kind in context.granted:
             return True
         if kind == "not":
-            inner = self._parts[0].evaluate(context)
+            inner = self._parts[0]._evaluate(context)
             return None if inner is None else not inner
         if kind in ("and", "or"):
             decisive = kind == "or"
-            verdict: Verdict = not decisive
+            verdict: _Verdict = not decisive
             for part in self._parts:
-                found = part.evaluate(context)
+                found = part._evaluate(context)
                 if found is decisive:
                     return decisive
                 if found is None:
@@ -196,7 +195,7 @@ class Policy:
         return _LEAVES[kind](self._value, context)
 
 
-class Pending(Exception):  # noqa: N818 - a signal between the policy and the verifier
+class _Pending(Exception):  # noqa: N818 - a signal between the policy and the verifier
     """A check must run before the evaluation can go on."""
 
     def __init__(self, leaf: Policy) -> None:
@@ -204,15 +203,15 @@ class Pending(Exception):  # noqa: N818 - a signal between the policy and the ve
         self.leaf = leaf
 
 
-def _check(leaf: Policy, context: Context) -> Verdict:
+def _check(leaf: Policy, context: _Context) -> _Verdict:
     if id(leaf) not in context.answers:
-        raise Pending(leaf)
+        raise _Pending(leaf)
     answer = context.answers[id(leaf)]
     # Anything but the two truths (1, "yes", None, a forgotten return) is a broken check, not a yes.
     return answer if answer is True or answer is False else None
 
 
-def _scopes(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
+def _scopes(value: tuple[bool, tuple[str, ...]], context: _Context) -> _Verdict:
     need_all, names = value
     principal = context.principal
     if principal.token_use != "access" or principal.claims.get("scope").__class__ is not str:
@@ -221,7 +220,7 @@ def _scopes(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
     return all(n in held for n in names) if need_all else any(n in held for n in names)
 
 
-def _groups(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
+def _groups(value: tuple[bool, tuple[str, ...]], context: _Context) -> _Verdict:
     need_all, names = value
     claimed = context.principal.claims.get("cognito:groups")
     held = context.principal.groups
@@ -230,7 +229,7 @@ def _groups(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
     return all(n in held for n in names) if need_all else any(n in held for n in names)
 
 
-def _claim(value: tuple[str, object], context: Context) -> Verdict:
+def _claim(value: tuple[str, object], context: _Context) -> _Verdict:
     name, wanted = value
     held = context.principal.claims.get(name)
     if held.__class__ is not wanted.__class__:
@@ -238,7 +237,7 @@ def _claim(value: tuple[str, object], context: Context) -> Verdict:
     return bool(held == wanted)
 
 
-def _max_age(seconds: int, context: Context) -> Verdict:
+def _max_age(seconds: int, context: _Context) -> _Verdict:
     moment = context.principal.claims.get("auth_time")
     # What is no time at all (S4) says nothing of a sign-in, and an int beyond floats cannot be subtracted.
     if moment.__class__ not in (int, float) or not 0 <= moment <= MAX_TIME:
@@ -247,7 +246,7 @@ def _max_age(seconds: int, context: Context) -> Verdict:
     return age <= seconds
 
 
-_LEAVES: dict[str, Callable[[Any, Context], Verdict]] = {
+_LEAVES: dict[str, Callable[[Any, _Context], _Verdict]] = {
     "scopes": _scopes,
     "groups": _groups,
     "claim": _claim,
@@ -317,7 +316,7 @@ def max_age(seconds: int) -> Policy:
     return Policy("max_age", seconds)
 
 
-def check(function: CheckFunction) -> Policy:
+def check(function: _CheckFunction) -> Policy:
     """Your own predicate on the principal. Coroutine functions work with `averify` alone.
 
     Anything but True or False, an exception included, is cannot-tell and refuses.
@@ -327,47 +326,5 @@ def check(function: CheckFunction) -> Policy:
     return Policy("check", function)
 
 
-# With more checks that cannot answer, their combinations are not tried: the outage is ours anyway.
-MAX_BROKEN = 8
-
-# What is assumed to be granted, in this order, to find out why a policy did not pass. A check that
-# could not answer comes first: when it would have decided, the refusal is ours and not the caller's.
-_BLAME: tuple[frozenset[str], ...] = (
-    frozenset({"max_age"}),
-    frozenset({"scopes"}),
-    frozenset({"scopes", "max_age"}),
-)
-
-
-def denial(policy: Policy, context: Context) -> AuthError:
-    """The error for a policy that did not pass: what would have helped decides its type."""
-    helpful = dict(policy.helpful_answers())
-    # A check that the evaluation never reached is taken to help: it is not what failed.
-    answers = {**helpful, **context.answers}
-    broken = [key for key in helpful if answers[key] is not True and answers[key] is not False]
-    if len(broken) > MAX_BROKEN or (broken and _could_pass(policy, context, answers, broken)):
-        return CheckUnavailable()
-    for granted in _BLAME:
-        if policy.evaluate(context._replace(answers=answers, granted=granted)) is True:
-            return _blamed(policy, granted)
-    return PolicyDenied()
-
-
-def _could_pass(policy: Policy, context: Context, answers: Mapping[int, object], broken: list[int]) -> bool:
-    """Whether the checks that could not answer have answers with which the policy passes."""
-    for guess in product((True, False), repeat=len(broken)):
-        guessed = {**answers, **dict(zip(broken, guess, strict=True))}
-        if policy.evaluate(context._replace(answers=guessed)) is True:
-            return True
-    return False
-
-
-def _blamed(policy: Policy, granted: frozenset[str]) -> AuthError:
-    if "max_age" in granted:
-        seconds = min(leaf.seconds for leaf in policy.leaves("max_age"))
-        return AuthenticationTooOld(max_age=seconds, hint="sign in again, then retry")
-    return PolicyDenied(
-        scopes=policy.scope_names,
-        hint="the token lacks a scope; users who sign in through the SDK get only "
-        "aws.cognito.signin.user.admin unless a pre-token-generation trigger adds scopes",
-    )
+def __dir__() -> list[str]:
+    return __all__

@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ._base.partitions import REGION, dns_suffix, partition
-from ._jwks.model import Endpoint
+from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
 from .principal import Issuer
 
 __all__ = ["ANY_CLIENT", "UserPool"]
 
-KINDS: Final = ("updated", "original", "replica")
+_KINDS: Final = ("updated", "original", "replica")
 """The kinds of issuer, in the order in which their endpoints are preferred (R2)."""
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
@@ -74,17 +74,16 @@ class UserPool:
     """
 
     __slots__ = (
+        "_key_set_config",
         "audience",
         "baked_key_file",
         "client_ids",
-        "endpoints",
         "insecure_emulator",
         "issuers",
         "key_file",
         "offline",
         "region",
         "replica_regions",
-        "seed",
         "user_pool_id",
     )
 
@@ -93,13 +92,12 @@ class UserPool:
     client_ids: frozenset[str] | None
     replica_regions: tuple[str, ...]
     issuers: Mapping[str, Issuer]
-    endpoints: tuple[Endpoint, ...]
     audience: str | None
-    seed: bytes | None
     key_file: str | None
     baked_key_file: str | None
     offline: bool
     insecure_emulator: bool
+    _key_set_config: KeySetConfig
 
     def __init__(
         self,
@@ -127,15 +125,22 @@ class UserPool:
         files = _key_files(key_file, baked_key_file)
         if offline and seed is None and files == (None, None):
             raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
+        config = KeySetConfig(
+            user_pool_id,
+            _endpoints(possible, jwks_urls, insecure=insecure_emulator),
+            seed,
+            *files,
+            offline,
+            insecure_emulator,
+        )
         values: dict[str, object] = {
+            "_key_set_config": config,
             "user_pool_id": user_pool_id,
             "region": region,
             "client_ids": _client_ids(client_ids),
             "replica_regions": replicas,
             "issuers": _accepted(possible, issuer_kinds),
-            "endpoints": _endpoints(possible, jwks_urls, insecure=insecure_emulator),
             "audience": _audience(audience),
-            "seed": seed,
             "key_file": files[0],
             "baked_key_file": files[1],
             "offline": offline,
@@ -213,8 +218,8 @@ def _accepted(possible: tuple[Issuer, ...], kinds: object) -> dict[str, Issuer]:
         raise ConfigurationError("issuer_kinds is empty: no token could be accepted")
     available = {issuer.kind for issuer in possible}
     for kind in wanted:
-        if kind not in KINDS:
-            raise ConfigurationError(f"issuer_kinds holds {kind!r}; the kinds are {', '.join(KINDS)}")
+        if kind not in _KINDS:
+            raise ConfigurationError(f"issuer_kinds holds {kind!r}; the kinds are {', '.join(_KINDS)}")
         if kind not in available:
             raise ConfigurationError("issuer_kinds holds 'replica', but replica_regions is empty")
     return {issuer.url: issuer for issuer in possible if issuer.kind in wanted}

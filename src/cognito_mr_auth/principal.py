@@ -1,26 +1,58 @@
 """Who a verified token speaks for: an immutable value, shared by all hits of a cached token.
 
 Owns the shape and its copies. Never checks anything: a Principal is only made from claims that the
-verifier has accepted. Its repr shows pool, issuer kind and token use, and no claim's value.
+verifier has accepted. Its repr shows provider, issuer kind and token use, and no claim's value.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["Issuer", "Principal", "principal_from_payload"]
-
-
-class Issuer(NamedTuple):
-    """One accepted `iss`: its URL, its kind (original, replica, updated) and the host's Region."""
-
-    url: str
-    kind: str
-    region: str
+__all__ = ["Issuer", "Principal"]
 
 
 _new = object.__new__
-_put = object.__setattr__  # a Principal's own refuses
+_put = object.__setattr__  # a value's own refuses
+
+
+class Issuer:
+    """One accepted `iss`: its URL, its kind (original, replica, updated) and the host's Region.
+
+    A frozen value, no tuple: a later field breaks nobody. `region` is None where an issuer has none.
+    """
+
+    __slots__ = ("kind", "region", "url")
+
+    url: str
+    kind: str
+    region: str | None
+
+    def __init__(self, url: str, kind: str, region: str | None) -> None:
+        _put(self, "url", url)
+        _put(self, "kind", kind)
+        _put(self, "region", region)
+
+    def to_dict(self) -> dict[str, str | None]:
+        """A fresh dict of its fields."""
+        return {"url": self.url, "kind": self.kind, "region": self.region}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("an Issuer is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("an Issuer is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, Issuer) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+    def __repr__(self) -> str:
+        return f"Issuer(url={self.url!r}, kind={self.kind!r}, region={self.region!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Issuer, (self.url, self.kind, self.region))
 
 
 def _freeze(value: Any) -> Any:
@@ -40,19 +72,20 @@ def _thaw(value: Any) -> Any:
 
 
 class Principal:
-    """The user or machine that a verified token of a Cognito user pool speaks for.
+    """The user or machine that a verified token speaks for.
 
     Deeply immutable: arrays are tuples, objects read-only mappings. `copy` and `pickle` work.
 
     Attributes:
         subject: `sub`. Unique within a pool; for a machine it equals `client_id`.
-        client_id: the app client: `client_id` of an access token, `aud` of an ID token.
+        client_id: the app client: `client_id` of an access token, `aud` of an ID token; None without one.
         username: `username` or `cognito:username`; None for a machine.
         token_use: "access" or "id".
         scopes: the members of `scope` (RFC 6749 3.3); empty for ID tokens.
         groups: `cognito:groups` in the token's order; empty where absent.
         issuer: the `Issuer` whose URL is the token's `iss`.
-        user_pool_id: such as "us-west-2_EXAMPLE", the same for every issuer of a replicated pool.
+        provider: whose token it is: the pool's ID, the same for every issuer of a replicated pool.
+        user_pool_id: such as "us-west-2_EXAMPLE"; None for a provider that is no user pool.
         issued_at: `iat`, seconds since the epoch.
         expires_at: `exp`, seconds since the epoch.
         claims: every claim of the payload, as signed.
@@ -60,18 +93,36 @@ class Principal:
 
     # The rest is read out of the claims when somebody asks: most requests ask for little of it. A dict
     # is a payload as it was parsed, frozen when somebody asks for all of it.
-    __slots__ = ("_claims", "_groups", "_scopes", "issuer", "user_pool_id")
+    __slots__ = ("_claims", "_groups", "_scopes", "issuer", "provider", "user_pool_id")
 
     issuer: Issuer
-    user_pool_id: str
+    provider: str
+    user_pool_id: str | None
     _claims: dict[str, Any] | MappingProxyType[str, Any]
     _groups: tuple[str, ...]
     _scopes: frozenset[str]
 
-    def __init__(self, claims: Mapping[str, Any], *, issuer: Issuer, user_pool_id: str) -> None:
-        """Take claims that were accepted (adapters and copies call this; users get principals)."""
+    def __init__(
+        self,
+        claims: Mapping[str, Any],
+        *,
+        issuer: Issuer,
+        user_pool_id: str | None,
+        provider: str | None = None,
+    ) -> None:
+        """Take claims that were accepted (adapters and copies call this; users get principals).
+
+        `provider` is the pool's ID unless it is given.
+
+        Raises:
+            TypeError: for neither a pool nor a provider.
+        """
+        provider = user_pool_id if provider is None else provider
+        if provider is None:
+            raise TypeError("a Principal is of a user pool or of another provider: name one")
         _put(self, "_claims", _freeze(dict(claims)))
         _put(self, "issuer", issuer)
+        _put(self, "provider", provider)
         _put(self, "user_pool_id", user_pool_id)
 
     @property
@@ -90,10 +141,10 @@ class Principal:
         return found
 
     @property
-    def client_id(self) -> str:
-        """`client_id` of an access token, `aud` of an ID token."""
-        found: str = self._claims["client_id" if self._claims["token_use"] == "access" else "aud"]
-        return found
+    def client_id(self) -> str | None:
+        """`client_id` of an access token, `aud` of an ID token; None where no app client is named."""
+        found = self._claims.get("client_id" if self._claims["token_use"] == "access" else "aud")
+        return found if found.__class__ is str else None
 
     @property
     def username(self) -> str | None:
@@ -158,7 +209,8 @@ class Principal:
             "token_use": self.token_use,
             "scopes": sorted(self.scopes),
             "groups": list(self.groups),
-            "issuer": self.issuer._asdict(),
+            "issuer": self.issuer.to_dict(),
+            "provider": self.provider,
             "user_pool_id": self.user_pool_id,
             "issued_at": self.issued_at,
             "expires_at": self.expires_at,
@@ -173,7 +225,7 @@ class Principal:
         raise AttributeError("a Principal is immutable")
 
     def __repr__(self) -> str:
-        return f"<Principal {self.token_use} token of {self.user_pool_id}, {self.issuer.kind} issuer>"
+        return f"<Principal {self.token_use} token of {self.provider}, {self.issuer.kind} issuer>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Principal):
@@ -190,17 +242,20 @@ class Principal:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (_thaw(self.claims), tuple(self.issuer), self.user_pool_id))
+        return (_rebuild, (_thaw(self.claims), self.issuer, self.provider, self.user_pool_id))
 
 
-def principal_from_payload(payload: dict[str, Any], issuer: Issuer, user_pool_id: str) -> Principal:
+def _principal_from_payload(
+    payload: dict[str, Any], issuer: Issuer, provider: str, user_pool_id: str | None
+) -> Principal:
     """The principal of a payload that a verifier has accepted, and that nobody else holds."""
     made = _new(Principal)
     _put(made, "_claims", payload)
     _put(made, "issuer", issuer)
+    _put(made, "provider", provider)
     _put(made, "user_pool_id", user_pool_id)
     return made
 
 
-def _rebuild(claims: dict[str, Any], issuer: tuple[str, str, str], user_pool_id: str) -> Principal:
-    return Principal(claims, issuer=Issuer(*issuer), user_pool_id=user_pool_id)
+def _rebuild(claims: dict[str, Any], issuer: Issuer, provider: str, user_pool_id: str | None) -> Principal:
+    return Principal(claims, issuer=issuer, user_pool_id=user_pool_id, provider=provider)

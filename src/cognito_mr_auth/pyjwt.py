@@ -89,7 +89,7 @@ class JWKClient:
         """
         # PyJWT takes both. What is not ASCII is malformed, and this decoder raises nothing with it.
         text = token.decode("latin-1") if isinstance(token, bytes) else token
-        return self._translated(lambda: self._verifier.signing_key(text, timeout=self._timeout))
+        return self._translated(lambda: self._verifier._signing_key(text, timeout=self._timeout))
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
         """The key of the verifier's only pool by its `kid`.
@@ -101,7 +101,7 @@ class JWKClient:
         """
         if not isinstance(kid, str):  # PyJWKClient's callers pass on what a header holds
             raise jwt.PyJWKClientError("a kid is a str")
-        return self._translated(lambda: self._verifier.signing_key_named(kid, timeout=self._timeout))
+        return self._translated(lambda: self._verifier._signing_key_named(kid, timeout=self._timeout))
 
     def _translated(self, look_up: Callable[[], Key]) -> jwt.PyJWK:
         try:

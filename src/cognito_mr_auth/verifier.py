@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, windows
@@ -31,12 +31,10 @@ from .errors import AuthError, ConfigurationError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
-from .principal import Issuer, Principal, principal_from_payload
+from .principal import Issuer, Principal, _principal_from_payload
 
 if TYPE_CHECKING:
     import ssl
-
-    import httpx
 
 __all__ = ["Verifier"]
 
@@ -52,7 +50,7 @@ def _system_clock() -> Instant:
 
 
 class _IssuerEntry:
-    """Where an accepted `iss` leads."""
+    """What an accepted `iss` leads to: its key set, its claim rules, and whose principals it makes."""
 
     __slots__ = ("expected", "issuer", "key_set", "pool")
 
@@ -83,8 +81,7 @@ class Verifier:
         on_event: called with each event (see `events`), on any thread; must not block.
         revoked: called with each verified principal; True refuses it. A coroutine function works
             with `averify` alone.
-        transport: an `httpx.BaseTransport` in place of the network; not closed by us.
-        ssl_context: TLS settings in place of httpx's defaults.
+        ssl_context: TLS settings in place of the HTTP client's defaults.
         clock: gives (wall, monotonic) seconds.
 
     Raises:
@@ -102,7 +99,6 @@ class Verifier:
         max_stale: float = 86400.0,
         on_event: OnEvent | None = None,
         revoked: Hook | None = None,
-        transport: httpx.BaseTransport | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -112,7 +108,7 @@ class Verifier:
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
         self._dispatch = EventDispatcher(on_event)
-        self._fetcher = JWKSFetcher(transport, ssl_context)
+        self._fetcher = JWKSFetcher(ssl_context=ssl_context)
         self._threads = FetchThreads()
         dependencies = Dependencies(
             windows=windows(refresh_after, revalidate_after, max_stale),
@@ -133,11 +129,12 @@ class Verifier:
         track(self)
 
     def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
-        records, events = persistence.load(pool)
+        config = pool._key_set_config
+        entries, events = persistence.load(config)
         if pool.insecure_emulator:
-            events.append(InsecureEmulator(pool.user_pool_id))
-        key_set = RemoteKeySet(pool, dependencies, records)
-        self._key_sets[pool.user_pool_id] = key_set
+            events.append(InsecureEmulator(config.provider))
+        key_set = RemoteKeySet(config, dependencies, entries)
+        self._key_sets[config.provider] = key_set
         expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway)
         for url, issuer in pool.issuers.items():
             self._entries[url] = _IssuerEntry(issuer, pool, key_set, expected)
@@ -157,16 +154,15 @@ class Verifier:
     # -- verification ---------------------------------------------------------------------------
 
     def verify(
-        self, token: str, *, require: Policy | None = None, timeout: Timeout = CALLER_WAIT_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
     ) -> Principal:
         """The principal of a valid token.
 
         Args:
             token: a compact JWS.
             require: what the principal must have (see `policy`).
-            timeout: seconds to wait for keys at most, where they must be fetched; or a function that
-                gives them when the waiting begins, for a host with a deadline of its own. A process's
-                first request loads its HTTP client before (R1).
+            timeout: seconds to wait for keys at most, where they must be fetched. A process's first
+                request loads its HTTP client before (R1).
 
         Raises:
             AuthError: by subclass and `status`, whose fault it is. Nothing else is raised for a bad
@@ -175,12 +171,12 @@ class Verifier:
                 `require` that is no policy.
         """
         if require is not None or self._revoked_is_async:
-            self.refuse_async_hooks(require)
+            self._refuse_async_hooks(require)
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else run_sync(done)
 
     async def averify(
-        self, token: str, *, require: Policy | None = None, timeout: Timeout = CALLER_WAIT_SECONDS
+        self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
     ) -> Principal:
         """Like `verify`, without blocking the loop; a cached token never yields."""
         if require is not None:
@@ -188,7 +184,14 @@ class Verifier:
         done = self._verification(token, require, timeout)
         return done if isinstance(done, Principal) else await run_async(done)
 
-    def refuse_async_hooks(self, require: Policy | None) -> None:
+    def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
+        """Like `verify`, also with a function that gives the seconds when the waiting begins.
+
+        For a host with a deadline of its own: loading the HTTP client takes some of the time.
+        """
+        return self.verify(token, require=require, timeout=cast("float", timeout))
+
+    def _refuse_async_hooks(self, require: Policy | None) -> None:
         """Raises TypeError for a hook or a check that only `averify` can ask (H2)."""
         if self._revoked_is_async:
             raise TypeError("revoked= is a coroutine function: call averify()")
@@ -257,7 +260,8 @@ class Verifier:
         self._header_cache.keep(jws)
         payload = jws.payload
         span = check_claims(payload, entry.expected, now[0])
-        principal = principal_from_payload(payload, entry.issuer, entry.pool.user_pool_id)
+        pool_id = entry.pool.user_pool_id
+        principal = _principal_from_payload(payload, entry.issuer, pool_id, pool_id)
         if digest is not None:
             self._token_cache.keep(digest, (principal, key, entry.key_set, span))
         return principal
@@ -294,11 +298,11 @@ class Verifier:
         """Every `iss` that is accepted, in the order of the pools."""
         return tuple(str(url) for url in self._entries)
 
-    def seconds_left(self, principal: Principal) -> float:
+    def _seconds_left(self, principal: Principal) -> float:
         """Seconds until the principal's token expires, on this verifier's clock; negative after."""
         return principal.expires_at - self._clock()[0]
 
-    def signing_key(self, token: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
+    def _signing_key(self, token: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
         """The key that a token names, of the pool whose issuer it names. Verifies nothing.
 
         Raises:
@@ -313,12 +317,12 @@ class Verifier:
 
         return run_sync(entry.key_set.resolve(jws.kid, plausible, timeout))
 
-    def signing_key_named(self, kid: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
+    def _signing_key_named(self, kid: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
         """The key of the only pool by its `kid`.
 
         Raises:
             ConfigurationError: with several pools, since a kid belongs to a pool (T2).
-            KeyUnknown, KeysUnavailable: as `signing_key` does.
+            KeyUnknown, KeysUnavailable: as `_signing_key` does.
         """
         if len(self._key_sets) > 1:
             raise ConfigurationError("a kid names no key where there are several user pools")
@@ -351,14 +355,14 @@ class Verifier:
     def health(self) -> dict[str, Any]:
         """How each pool's keys and endpoints are doing, as JSON-able dicts.
 
-        `{"healthy": bool, "pools": {id: {"state", "healthy", "age", "keys", "quarantined",
+        `{"healthy": bool, "providers": {id: {"state", "healthy", "age", "keys", "quarantined",
         "endpoints": [...]}}, "hook_failures": int}`; ages in seconds. Stale is never healthy.
         """
         now = self._clock()
-        pools = {pool_id: key_set.health(now) for pool_id, key_set in self._key_sets.items()}
+        providers = {name: key_set.health(now) for name, key_set in self._key_sets.items()}
         return {
-            "healthy": all(pool["healthy"] for pool in pools.values()),
-            "pools": pools,
+            "healthy": all(each["healthy"] for each in providers.values()),
+            "providers": providers,
             "hook_failures": self._dispatch.failures,
         }
 
@@ -380,7 +384,7 @@ class Verifier:
     def __reduce__(self) -> str:
         raise TypeError("a Verifier holds locks and keys; build one in each process")
 
-    def reset_after_fork(self) -> None:
+    def _reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
         self._threads.reset_after_fork()
         self._fetcher.reset_after_fork()

@@ -436,7 +436,7 @@ def test_one_baked_file_serves_its_own_pool_alone(tmp_path: Path) -> None:
     members = [each | {"jwks_urls": urls, "baked_key_file": str(path)} for each in (ONE, OTHER)]
     with several(*members) as verifier:
         assert verifier.verify(pool.access_token()).user_pool_id == POOL_ID
-        states = {name: each["state"] for name, each in verifier.health()["pools"].items()}
+        states = {name: each["state"] for name, each in verifier.health()["providers"].items()}
     assert states == {POOL_ID: "fresh", OTHER_ID: "empty"}
 
 

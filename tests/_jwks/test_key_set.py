@@ -16,7 +16,7 @@ from cognito_mr_auth.testing import FakeUserPool
 FAKE = FakeUserPool()
 RAW = json.dumps(FAKE.jwks()).encode()
 EXPOSING = json.dumps(FAKE.jwks(private=True)).encode()
-URL, OTHER = (each.url for each in Rig(fake=FAKE).pool.endpoints[:2])
+URL, OTHER = (each.url for each in Rig(fake=FAKE).pool._key_set_config.endpoints[:2])
 WALL = Rig(fake=FAKE).clock.wall
 BOTH = {FAKE.access_key.kid, FAKE.id_key.kid}
 
@@ -245,7 +245,7 @@ def test_a_file_of_a_clock_a_little_ahead_stands_against_nothing(ahead: float) -
     """K4, P: what an endpoint says now is newer than a file of the past, whatever time that file names."""
     first = Rig()
     wall = first.clock.wall + ahead
-    entries = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool.endpoints]
+    entries = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool._key_set_config.endpoints]
     rig = Rig(fake=first.fake, entries=entries)
     rig.fake.rotate()
     caller = rig.call(rig.kid)

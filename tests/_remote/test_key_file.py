@@ -302,7 +302,7 @@ class Bakery:
         self.pool = FakeUserPool(clock=self.clock)
         self.own, self.baked = folder / "own.json", folder / "baked.json"
         self.heard: list[events.Event] = []
-        [self.url, *_] = [each.url for each in self.pool.user_pool().endpoints]
+        [self.url, *_] = [each.url for each in self.pool.user_pool()._key_set_config.endpoints]
 
     def lay(self, path: Path, age: float, *, user_pool_id: str | None = None, url: str = "") -> None:
         """The keys of this moment, in a file that says that they are of that age."""
@@ -374,7 +374,7 @@ def test_words_of_different_endpoints_stand_together(bakery: Bakery) -> None:
     bakery.lay(bakery.own, HOUR)
     bakery.pool.rotate()
     bakery.pool.withdraw()
-    [_, bakery.url, *_] = [each.url for each in bakery.pool.user_pool().endpoints]
+    [_, bakery.url, *_] = [each.url for each in bakery.pool.user_pool()._key_set_config.endpoints]
     bakery.lay(bakery.baked, HOUR)
     verifier = bakery.verifier()
     for token in (first, bakery.pool.access_token()):

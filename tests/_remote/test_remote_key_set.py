@@ -636,7 +636,7 @@ def test_hanging_endpoints_are_an_outage(kid: str) -> None:
     """R3, E: two requests hang at every endpoint: an unknown kid is 503, a stale one is served."""
     rig = Rig()
     stale(rig)
-    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool._key_set_config.endpoints), "busy")
     if kid == "unknown":
         assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
     else:
@@ -649,7 +649,7 @@ def test_a_flight_that_ends_while_it_is_joined() -> None:
     rig.threads.full = True
     rig.call(rig.kid)
     rig.threads.full = False
-    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool.endpoints), "busy")
+    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool._key_set_config.endpoints), "busy")
     caller = rig.call(rig.kid)
     assert caller.seconds == 0.001
     assert caller.woken

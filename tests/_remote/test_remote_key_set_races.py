@@ -182,7 +182,7 @@ def test_a_flight_that_asks_nobody_costs_no_budget() -> None:
     rig = Rig()
     rig.fill()
     rig.later(60.0)
-    rig.threads.refuse = {each.url: "busy" for each in rig.pool.endpoints}
+    rig.threads.refuse = {each.url: "busy" for each in rig.pool._key_set_config.endpoints}
     for _ in range(3):
         assert isinstance(rig.call("forged").outcome, KeysUnavailable)
     rig.threads.refuse.clear()

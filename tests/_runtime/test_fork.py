@@ -41,12 +41,12 @@ def in_child(work: Callable[[], object]) -> str:
 
 
 class Tracked:
-    """Counts how often it was told to forget."""
+    """Counts how often it was reset."""
 
     def __init__(self) -> None:
         self.forgotten = 0
 
-    def reset_after_fork(self) -> None:
+    def _reset_after_fork(self) -> None:
         self.forgotten += 1
 
 

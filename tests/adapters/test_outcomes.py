@@ -190,7 +190,7 @@ def test_an_outage_is_503(driver: str) -> None:
         with pool.verifier() as verifier:
             reply = build(driver, verifier)(Ask(_bearer(pool.access_token())))
     assert (reply.status, reply.reached) == (503, False)
-    assert reply.body == b'{"detail":"the user pool\'s signing keys are unavailable"}'
+    assert reply.body == b'{"detail":"the issuer\'s signing keys are unavailable"}'
     assert 1 <= int(reply.headers["retry-after"]) <= 60
     assert "www-authenticate" not in reply.headers
 

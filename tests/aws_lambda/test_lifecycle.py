@@ -121,7 +121,7 @@ def test_a_fetch_that_a_freeze_interrupted() -> None:
         endpoints.heal()
         assert authorizer(event)["principalId"]
         assert all(each.asked(n + 2) for each, n in zip(endpoints, asked, strict=True))
-        states = verifier.health()["pools"][fake.user_pool_id]["endpoints"]
+        states = verifier.health()["providers"][fake.user_pool_id]["endpoints"]
         assert [each["failures"] for each in states] == [0] * len(endpoints)
 
 

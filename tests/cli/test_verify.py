@@ -47,7 +47,7 @@ def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> No
     done = _verify(settings, token, "--client-id", pool.client_id)
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[0] == "accepted"
-    assert f"user pool  {POOL_ID}" in done.output
+    assert f"provider   {POOL_ID}" in done.output
     assert "issuer     replica, https://cognito-idp.us-east-1" in done.output
     assert "+00:00" in done.output
     assert "somebody-special" not in done.output

@@ -105,7 +105,7 @@ ROWS = {
     "missing scope": Row((GOOD,), 403, SCOPES, "/orders"),
     "with the scope": Row((b"Authorization: Bearer SCOPED",), 200, None, "/orders"),
     "keys out of reach": Row(
-        (b"Authorization: Bearer DARK",), 503, "the user pool's signing keys are unavailable", "/dark/me"
+        (b"Authorization: Bearer DARK",), 503, "the issuer's signing keys are unavailable", "/dark/me"
     ),
     # An ASGI application sees two headers, a WSGI application one with a comma.
     "two headers": Row((GOOD, GOOD), 400, FORM),

@@ -247,7 +247,10 @@ def terraform_environment() -> dict[str, str]:
 
 def keys_at(path: Path) -> str:
     """A key file with the pool's keys, as build_zip.py bakes one; its path."""
-    [url, *_] = [each.url for each in UserPool(POOL.user_pool_id, client_ids=[POOL.client_id]).endpoints]
+    [url, *_] = [
+        each.url
+        for each in UserPool(POOL.user_pool_id, client_ids=[POOL.client_id])._key_set_config.endpoints
+    ]
     words = [KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())]
     key_file.write(str(path), POOL.user_pool_id, words, [url])
     return str(path)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 from faults.endpoints import How
 from support.fetches import alive, landed
+from support.network import Networked
 
 from cognito_mr_auth import UserPool, Verifier, events
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
@@ -103,11 +104,11 @@ class Heard:
         return {
             f"{each.reason} {each.status}" if each.status not in (None, 200) else each.reason
             for each in list(self.all)
-            if isinstance(each, events.FetchFailed) and each.user_pool_id == pool.user_pool_id
+            if isinstance(each, events.FetchFailed) and each.provider == pool.user_pool_id
         }
 
 
-class Paced(Verifier):
+class Paced(Networked):
     """A Verifier whose real seconds the test may let pass, too: a flight is late by both (R6)."""
 
     def __init__(self, *pools: UserPool, monotonic: Callable[[], float], **options: Any) -> None:
@@ -192,7 +193,7 @@ class Cell:
     @property
     def health(self) -> dict[str, Any]:
         """How the pool that faults befall is doing."""
-        found: dict[str, Any] = self.verifier.health()["pools"][self.place.pool.user_pool_id]
+        found: dict[str, Any] = self.verifier.health()["providers"][self.place.pool.user_pool_id]
         return found
 
     def inflict(self, how: How) -> None:
@@ -258,7 +259,7 @@ class Cell:
         """The other pool of the same verifier verifies, and none of its endpoints has failed."""
         pool = self.place.neighbour
         assert said(self.verifier, pool.access_token(), PATIENTLY) == "accepted"
-        found = self.verifier.health()["pools"][pool.user_pool_id]["endpoints"]
+        found = self.verifier.health()["providers"][pool.user_pool_id]["endpoints"]
         assert [each["failures"] for each in found] == [0] * len(found)
 
     def overdue(self) -> None:

@@ -160,7 +160,7 @@ def test_a_freeze_in_mid_flight_is_nobodys_failure(place: Place) -> None:
             assert endpoints.updated.asked(1)
             clock.freeze(6 * HOUR)
             assert job.result(10) == "accepted"
-        health = verifier.health()["pools"][pool.user_pool_id]
+        health = verifier.health()["providers"][pool.user_pool_id]
         assert [each["failures"] for each in health["endpoints"]] == [0, 0, 0]
 
 

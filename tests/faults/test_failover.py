@@ -121,7 +121,7 @@ def test_a_key_file_of_ten_hours_starts_a_process_in_an_outage(tmp_path: Path) -
             assert verifier.verify(pool.access_token()).subject
             health = verifier.health()
             assert health["healthy"] is False
-            assert health["pools"][pool.user_pool_id]["state"] == "stale"
+            assert health["providers"][pool.user_pool_id]["state"] == "stale"
 
 
 def test_a_known_kid_costs_no_io_in_an_outage_of_an_hour() -> None:
@@ -134,7 +134,7 @@ def test_a_known_kid_costs_no_io_in_an_outage_of_an_hour() -> None:
         for _ in range(50):
             verifier.verify(pool.access_token())
         assert time.monotonic() - started < 1.0
-        assert verifier.health()["pools"][pool.user_pool_id]["state"] == "aged"
+        assert verifier.health()["providers"][pool.user_pool_id]["state"] == "aged"
 
 
 @both

@@ -115,7 +115,7 @@ def test_who_asks_for_time_gets_it(
 
 def failures(place: Place, verifier: Verifier) -> list[int]:
     """Failures in a row, by endpoint: updated, original, replica."""
-    pool: dict[str, Any] = verifier.health()["pools"][place.pool.user_pool_id]
+    pool: dict[str, Any] = verifier.health()["providers"][place.pool.user_pool_id]
     return [each["failures"] for each in pool["endpoints"]]
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from support.fetches import alive
+from support.network import Networked
 
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth._base import digest as _digest
@@ -155,7 +156,9 @@ class Rotation:
         """One that asks the network of this test, at three URLs."""
         urls = {issuer: f"http://127.0.0.1:9/{at}" for at, issuer in enumerate(self.pool.user_pool().issuers)}
         settings = self.pool.user_pool(jwks=None, offline=False, jwks_urls=urls)
-        return Verifier(settings, token_use="access", transport=self.network, clock=self.clock, cache_size=32)
+        return Networked(
+            settings, token_use="access", transport=self.network, clock=self.clock, cache_size=32
+        )
 
     def turn(self, verifier: Verifier) -> Counter[str]:
         """List one key after the other; the set grows aged in between, and is renewed by those who ask.

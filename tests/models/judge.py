@@ -297,7 +297,7 @@ class Judge:
         case.model.fail(out.url, status, wish or 0.0, now)
 
     def _health(self, case: Case) -> dict[str, Any]:
-        pools: dict[str, dict[str, Any]] = self.verifier.health()["pools"]
+        pools: dict[str, dict[str, Any]] = self.verifier.health()["providers"]
         return pools[case.pool_id]
 
     def _sync(self, case: Case) -> set[str]:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
-from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
+from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry, KeySetConfig
 from cognito_mr_auth._jwks.refresh import ANSWERED
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
@@ -129,9 +129,9 @@ class World:
     def tell(self, events: Collection[Event]) -> None:
         """Nobody listens: a machine's failure would drown in log lines."""
 
-    def save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+    def save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         """Remember what would be written."""
-        self.saved[pool.user_pool_id] = list(entries)
+        self.saved[config.provider] = list(entries)
         return ()
 
 

@@ -90,7 +90,7 @@ class Cache(RuleBasedStateMachine):
             Rigged(world, pool, cache_size=cache_size, leeway=LEEWAY, revoked=self._revoked)
             for world, cache_size in zip(self.worlds, (size, 0), strict=True)
         )
-        urls = {each.kind: each.url for each in pool.endpoints}
+        urls = {each.kind: each.url for each in pool._key_set_config.endpoints}
         self.model = Model(urls.values(), urls["updated"], self.clock())
 
     # ---- tokens
@@ -253,7 +253,7 @@ class Cache(RuleBasedStateMachine):
         """F: the child goes on with the keys, and an empty cache."""
         for world, verifier in zip(self.worlds, (self.cached, self.plain), strict=True):
             world.outs.clear()
-            verifier.reset_after_fork()
+            verifier._reset_after_fork()
         assert len(self.cached._token_cache) == 0
 
     # ---- always

@@ -75,7 +75,7 @@ class Keys(RuleBasedStateMachine):
         for number, fake in enumerate(FAKES):
             kinds = {
                 each["kind"]: each["url"]
-                for each in verifier.health()["pools"][fake.user_pool_id]["endpoints"]
+                for each in verifier.health()["providers"][fake.user_pool_id]["endpoints"]
             }
             cases.append(Case(number, Model(kinds.values(), kinds["updated"], self.world.clock())))
         self.judge = Judge(self.world, verifier, cases)
@@ -243,7 +243,7 @@ class Keys(RuleBasedStateMachine):
         self.judge.leave()
         self.ghosts += self.world.outs
         self.world.outs.clear()
-        self.judge.verifier.reset_after_fork()
+        self.judge.verifier._reset_after_fork()
 
     @precondition(lambda self: self.ghosts)
     @rule(which=INDEX)
@@ -299,7 +299,7 @@ class Keys(RuleBasedStateMachine):
             if view.usable and not case.blurred:
                 young = {kid for kid in view.keys if kid in held}
                 assert all(numbers[kid] in view.keys[kid] or view.row == "stale" for kid in young)
-            state = self.judge.verifier.health()["pools"][case.pool_id]["state"]
+            state = self.judge.verifier.health()["providers"][case.pool_id]["state"]
             assert case.blurred or (state in ("empty", "expired")) == (not view.usable)
             assert not view.usable or case.blurred or state == view.row
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
+from support.network import Networked
 from support.refusals import refused
 
 from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, events
@@ -101,7 +102,7 @@ def verifier(
     """A verifier for moto's pool; `options` are those of its UserPool."""
     settings = {"client_ids": [signed_in.client_id]} | options
     pool = UserPool(signed_in.pool_id, **settings)
-    return Verifier(pool, token_use=token_use, transport=transport, on_event=on_event)
+    return Networked(pool, token_use=token_use, transport=transport, on_event=on_event)
 
 
 def download(signed_in: SignedIn) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from support.drivers import NEEDS, Ask, build
+from support.network import Networked
 
 from cognito_mr_auth import Principal, UserPool, Verifier, errors, events, policy
 from cognito_mr_auth.errors import AuthError
@@ -239,7 +240,7 @@ class World:
             settings = {"offline": False, "jwks": None}
             options["transport"] = httpx.MockTransport(NETWORKS[network])
         self.pool = POOL.user_pool(**settings)
-        self.verifier = Verifier(self.pool, token_use="access", clock=CLOCK, on_event=self._hear, **options)
+        self.verifier = Networked(self.pool, token_use="access", clock=CLOCK, on_event=self._hear, **options)
 
     def _hear(self, event: events.Event) -> None:
         self.events.append(event)

@@ -12,9 +12,9 @@ import pytest
 from cognito_mr_auth._jwks.model import NO_KEYS, KeyFileEntry, StoredResponse
 from cognito_mr_auth._jwt.compact import CompactJWS, parse
 from cognito_mr_auth._web.bearer import HTTPRequest
-from cognito_mr_auth.aws_lambda._authorizer.events import Reading, Request, read
+from cognito_mr_auth.aws_lambda._authorizer.events import Request, TokenLocation, read
 from cognito_mr_auth.aws_lambda._proxy.events import Call
-from cognito_mr_auth.aws_lambda._proxy.upstream import _Handed
+from cognito_mr_auth.aws_lambda._proxy.upstream import _AuthorizerClaims
 from cognito_mr_auth.testing import FakeUserPool
 
 CANARY = "c4n4ry7Wren"
@@ -34,9 +34,9 @@ EVENT = {
         pytest.param(CompactJWS(CANARY, {CANARY: CANARY}, b"", CANARY.encode()), id="a token's parts"),
         pytest.param(OFFERED, id="a request"),
         pytest.param(Call("rest", OFFERED), id="an API event"),
-        pytest.param(read(EVENT, "rest-token", Reading()), id="an authorizer's event"),
+        pytest.param(read(EVENT, "rest-token", TokenLocation()), id="an authorizer's event"),
         pytest.param(Request(OFFERED, identity=[CANARY]), id="a cache's key"),
-        pytest.param(_Handed("rest", {"email": CANARY}), id="claims behind an authorizer"),
+        pytest.param(_AuthorizerClaims("rest", {"email": CANARY}), id="claims behind an authorizer"),
         pytest.param(StoredResponse("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a word"),
         pytest.param(KeyFileEntry("https://a", 0.0, CANARY.encode()), id="a word in a key file"),
     ],

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from support.network import Networked
 
-from cognito_mr_auth import Verifier, errors, events
+from cognito_mr_auth import errors, events
 from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
 
 CANARY = "c4n4ry7Wren"
@@ -75,7 +76,7 @@ def test_no_key_document_shows(
     found: list[str] = []
     with (
         caplog.at_level(logging.DEBUG),
-        Verifier(
+        Networked(
             configured, token_use="access", transport=transport, clock=FakeClock(), on_event=heard.append
         ) as verifier,
     ):

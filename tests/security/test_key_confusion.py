@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
+from support.network import Networked
 from support.refusals import refused
 from support.segments import octets_of, segment
 
@@ -210,7 +211,7 @@ def test_no_key_is_no_verdict(pool: FakeUserPool, keys: list[Any]) -> None:
     """ATK-08: endpoints without one usable key are an outage, for unsigned tokens as for good ones."""
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"keys": keys}))
     configured = pool.user_pool(offline=False, jwks=None)
-    verifier = Verifier(configured, token_use="access", transport=transport, clock=FakeClock())
+    verifier = Networked(configured, token_use="access", transport=transport, clock=FakeClock())
     with verifier:
         header, payload, _ = pool.access_token(header={"kid": "k"}).split(".")
         for token in (

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.network import Networked
 
 from cognito_mr_auth import UserPool, Verifier
 from cognito_mr_auth.errors import AuthError
@@ -54,7 +55,7 @@ class Twins:
             for each in self.pools
         ]
         transport = httpx.MockTransport(self.answer)
-        return Verifier(*configured, token_use="access", transport=transport, clock=self.clock, **options)
+        return Networked(*configured, token_use="access", transport=transport, clock=self.clock, **options)
 
     def token(self, *, of: int, by: int, key: int = -1) -> str:
         """A token that names pool `of`, signed with a key of pool `by`."""
@@ -108,7 +109,7 @@ def test_a_pool_that_is_dead_borrows_no_key() -> None:
 
     configured = [each.user_pool(offline=False, jwks=None) for each in twins.pools]
     transport = httpx.MockTransport(answer)
-    with Verifier(*configured, token_use="access", transport=transport, clock=twins.clock) as verifier:
+    with Networked(*configured, token_use="access", transport=transport, clock=twins.clock) as verifier:
         assert ends(verifier, twins.token(of=0, by=0)) == twins.pools[0].user_pool_id
         assert ends(verifier, twins.token(of=1, by=0)) == "keys_unavailable"
         assert ends(verifier, twins.token(of=1, by=1)) == "keys_unavailable"

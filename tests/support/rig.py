@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from cognito_mr_auth import UserPool
-from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchError, Key, KeyFileEntry
+from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchError, Key, KeyFileEntry, KeySetConfig
 from cognito_mr_auth._remote.dependencies import Dependencies
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet, Timeout, Wait
 from cognito_mr_auth.errors import AuthError
@@ -139,9 +139,9 @@ class Rig:
             monotonic=lambda: self.now_monotonic,
         )
         self.dependencies = dependencies
-        self.keys = RemoteKeySet(self.pool, dependencies, entries)
+        self.keys = RemoteKeySet(self.pool._key_set_config, dependencies, entries)
         self.coordinator, self.key_set = self.keys._coordinator, self.keys._key_set
-        by_kind = {each.kind: each for each in self.pool.endpoints}
+        by_kind = {each.kind: each for each in self.pool._key_set_config.endpoints}
         self.updated: Endpoint = by_kind["updated"]
         self.original: Endpoint | None = by_kind.get("original")
         self.replica: Endpoint | None = by_kind.get("replica")
@@ -150,9 +150,9 @@ class Rig:
         self._unlocked("emit")
         self.events.extend(events)
 
-    def _save(self, pool: UserPool, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
         self._unlocked("save")
-        assert pool is self.pool
+        assert config is self.pool._key_set_config
         self.saved.append(list(entries))
         return self.save_events
 
@@ -189,12 +189,12 @@ class Rig:
 
     def out(self) -> list[str]:
         """The kinds of the endpoints whose requests are out, in the order of asking."""
-        kinds = {each.url: each.kind for each in self.pool.endpoints}
+        kinds = {each.url: each.kind for each in self.pool._key_set_config.endpoints}
         return [kinds[url] for url, _ in self.threads.out]
 
     def land(self, kind: str, answer: Answer | None = None) -> None:
         """The oldest request that is out to that endpoint comes back (default: today's JWKS)."""
-        url = next(each.url for each in self.pool.endpoints if each.kind == kind)
+        url = next(each.url for each in self.pool._key_set_config.endpoints if each.kind == kind)
         self.fetch.answers[url] = self.jwks() if answer is None else answer
         index = next(at for at, (where, _) in enumerate(self.threads.out) if where == url)
         _, work = self.threads.out.pop(index)

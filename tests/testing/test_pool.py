@@ -102,7 +102,7 @@ def test_user_pool_is_offline_unless_serving(pool: FakeUserPool) -> None:
     with pool.serve() as endpoints:
         assert not pool.user_pool().offline
         assert pool.user_pool(offline=True).offline
-        served = {endpoint.url for endpoint in pool.user_pool().endpoints}
+        served = {endpoint.url for endpoint in pool.user_pool()._key_set_config.endpoints}
         assert served == {endpoint.url for endpoint in endpoints}
 
 

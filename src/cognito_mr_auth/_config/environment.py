@@ -145,7 +145,7 @@ def _checked(options: Mapping[str, Any]) -> UserPool:
         raise ConfigurationError("client_ids: ANY_CLIENT stands alone")
     pool = UserPool(**options)
     # Whoever can set a variable must not choose whose keys are trusted.
-    if "jwks_urls" in options and not all(each.loopback for each in pool.endpoints):
+    if "jwks_urls" in options and not all(each.loopback for each in pool._key_set_config.endpoints):
         raise ConfigurationError("jwks_urls may only point to loopback from a variable")
     return pool
 

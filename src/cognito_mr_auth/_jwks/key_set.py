@@ -54,8 +54,8 @@ class KeySet:
         "_had_keys",
         "_responses",
         "_rng",
+        "config",
         "endpoints",
-        "pool",
         "snapshot",
         "stale_if_error",
         "state",
@@ -65,7 +65,7 @@ class KeySet:
 
     def __init__(
         self,
-        pool: KeySetConfig,
+        config: KeySetConfig,
         windows: CacheLifetimes,
         rng: Callable[[], float],
         *,
@@ -73,9 +73,9 @@ class KeySet:
         entries: Collection[KeyFileEntry],
         now: Instant,
     ) -> None:
-        self.pool = pool
+        self.config = config
         self.windows = windows
-        self.endpoints = () if pool.offline else rules.order(pool.endpoints, region)
+        self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
         self.stale_if_error = False  # a flight has failed since the set went stale (R)
         self._rng = rng
@@ -91,7 +91,7 @@ class KeySet:
 
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
         """Words from the key file, then the seed where no such word is usable (P)."""
-        by_url = {each.url: each for each in self.pool.endpoints}
+        by_url = {each.url: each for each in self.config.endpoints}
         for entry in entries:
             endpoint = by_url.get(entry.url)
             if endpoint is None:  # another pool's or an older configuration's endpoint
@@ -107,12 +107,12 @@ class KeySet:
             begun = (now[0] - age, now[1] - max(0.0, age))
             if document.keys:
                 self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
-        if self.pool.seed is not None and not self._responses:
-            self._responses[""] = self._seed(self.pool.seed, now)
+        if self.config.seed is not None and not self._responses:
+            self._responses[""] = self._seed(self.config.seed, now)
         self._had_keys = bool(self._responses)
 
     def _seed(self, raw: bytes, now: Instant) -> StoredResponse:
-        local = all(each.loopback for each in self.pool.endpoints)
+        local = all(each.loopback for each in self.config.endpoints)
         try:
             document = self.read(raw, local=local)
         except FetchError as error:
@@ -122,13 +122,13 @@ class KeySet:
             raise ConfigurationError(f"jwks holds no usable key: {reasons}")
         age = self.windows.revalidate_after
         response = _response("", (now[0] - age, now[1] - age), document, raw)
-        return response._replace(never_expires=self.pool.offline)
+        return response._replace(never_expires=self.config.offline)
 
     def read(self, raw: bytes, *, local: bool) -> Document:
         """The keys of a document from an endpoint, which is `local` on loopback (T4)."""
         return read_document(
             raw,
-            allow_emulators=local or self.pool.insecure_emulator,
+            allow_emulators=local or self.config.insecure_emulator,
             known=self.snapshot.keys.get,
         )
 
@@ -149,21 +149,21 @@ class KeySet:
         """A new snapshot, and what changed by it."""
         before, after = self.snapshot, self._assembled(now)
         self.snapshot = after
-        pool_id = self.pool.user_pool_id
+        provider = self.config.provider
         added = tuple(sorted(after.keys.keys() - before.keys.keys()))
         removed = tuple(sorted(before.keys.keys() - after.keys.keys()))
         if added or removed:
-            events.append(KeysChanged(pool_id, added, removed))
+            events.append(KeysChanged(provider, added, removed))
         for kid, urls in after.quarantined.items():
             if kid not in before.quarantined:
-                events.append(KeyQuarantined(pool_id, kid, urls))
+                events.append(KeyQuarantined(provider, kid, urls))
         self.note_state(now, events)
 
     def note_state(self, now: Instant, events: list[Event]) -> None:
         """Tell when the age of the set has crossed a limit."""
         state = self.state_of(now)
         if state != self.state:
-            events.append(StateChanged(self.pool.user_pool_id, self.state, state))
+            events.append(StateChanged(self.config.provider, self.state, state))
             self.state = state
 
     def needs_rebuild(self, now: Instant) -> bool:
@@ -191,15 +191,15 @@ class KeySet:
         events: list[Event],
     ) -> bool:
         """Take an endpoint's document; False when it holds no usable key (K4)."""
-        url, pool_id = endpoint.url, self.pool.user_pool_id
+        url, provider = endpoint.url, self.config.provider
         held = self._responses.get(url)
         if document.skipped:
-            events.append(KeysSkipped(pool_id, url, document.skipped))
+            events.append(KeysSkipped(provider, url, document.skipped))
         if document.compromised:
-            events.append(KeyCompromised(pool_id, url, len(document.compromised)))
+            events.append(KeyCompromised(provider, url, len(document.compromised)))
         if document.keys:
             skipped = sum(count for _, count in document.skipped)
-            events.append(FetchSucceeded(pool_id, url, seconds, len(document.keys), skipped))
+            events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
             self.states[url] = rules.EndpointState()
             self.stale_if_error, self._had_keys = False, True
             # K4: by the request's start. The monotonic clock of a restored sandbox may have gone back (R7).
@@ -224,16 +224,16 @@ class KeySet:
         events: list[Event],
     ) -> bool:
         """Take a failure: back-off (R6), or parking (K5), for which it gives False."""
-        pool_id, url, status = self.pool.user_pool_id, endpoint.url, failure.status
+        provider, url, status = self.config.provider, endpoint.url, failure.status
         if endpoint.kind == "updated" and status in (403, 404) and not self._has_response(url, now):
             self.states[url] = rules.EndpointState(0, now, rules.DISABLED_SECONDS, True, "not enabled")
-            events.append(EndpointDisabled(pool_id, url, status or 0))
+            events.append(EndpointDisabled(provider, url, status or 0))
             return False
         failures = self.states[url].failures + 1
         rest = rules.back_off(failures, self._rng(), failure.retry_after)
         reason = failure.reason if status is None else f"{failure.reason} {status}"
         self.states[url] = rules.EndpointState(failures, now, rest, False, reason)
-        events.append(FetchFailedEvent(pool_id, url, failure.reason, seconds, status, rest))
+        events.append(FetchFailedEvent(provider, url, failure.reason, seconds, status, rest))
         return True
 
     def _has_response(self, url: str, now: Instant) -> bool:

@@ -5,7 +5,7 @@ Owns shapes alone. Nothing here changes after it was made, so a reader needs no 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cognito_mr_auth._base.clock import Instant
 
@@ -33,40 +33,25 @@ class Endpoint(NamedTuple):
 
     url: str
     kind: str
-    region: str
+    region: str | None
     loopback: bool
 
 
-class KeySetConfig(Protocol):
-    """What the keys of one issuer are fetched by: a UserPool is one, and so may other issuers be."""
+class KeySetConfig(NamedTuple):
+    """What the keys of one issuer are fetched by.
 
-    @property
-    def user_pool_id(self) -> str:
-        """What events and health name."""
+    `provider` is what events and health name. `seed` is a JWKS document to begin with. `key_file` is the path
+    of the persisted key set, `baked_key_file` of one that is read and never written. With `offline` no
+    endpoint is ever asked. `insecure_emulator` lets emulators' public keys in (T4).
+    """
 
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where its JWKS is served."""
-
-    @property
-    def seed(self) -> bytes | None:
-        """A JWKS document to begin with."""
-
-    @property
-    def key_file(self) -> str | None:
-        """The path of the persisted key set."""
-
-    @property
-    def baked_key_file(self) -> str | None:
-        """The path of a key set that is read and never written."""
-
-    @property
-    def offline(self) -> bool:
-        """Whether no endpoint may ever be asked."""
-
-    @property
-    def insecure_emulator(self) -> bool:
-        """Whether emulators' public keys are taken."""
+    provider: str
+    endpoints: tuple[Endpoint, ...]
+    seed: bytes | None = None
+    key_file: str | None = None
+    baked_key_file: str | None = None
+    offline: bool = False
+    insecure_emulator: bool = False
 
 
 class Key(NamedTuple):

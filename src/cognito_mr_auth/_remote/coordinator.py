@@ -83,8 +83,8 @@ class RefreshCoordinator:
         except (ImportError, OSError):
             if self._prepared:
                 self._prepared = False
-                pool_id, url = self._key_set.pool.user_pool_id, self._key_set.endpoints[0].url
-                self._dependencies.emit([events.FetchFailed(pool_id, url, "setup", 0.0, None, 0.0)])
+                provider, url = self._key_set.config.provider, self._key_set.endpoints[0].url
+                self._dependencies.emit([events.FetchFailed(provider, url, "setup", 0.0, None, 0.0)])
             return False
         self._prepared = True
         return True
@@ -234,7 +234,7 @@ class RefreshCoordinator:
             self.attempts_begun += 1
             attempt = Attempt(endpoint, now, self.attempts_begun, refresh)
             outcome = self._dependencies.threads.start(
-                (self._key_set.pool.user_pool_id, endpoint.url),
+                (self._key_set.config.provider, endpoint.url),
                 f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
                 _Request(self, attempt),
                 background=refresh.background,
@@ -316,7 +316,7 @@ class RefreshCoordinator:
                 attempt.endpoint, attempt.begun, raw, document, seconds, now, deferred.events
             ):
                 attempt.state = ANSWERED
-                if self._key_set.pool.key_file is not None:
+                if self._key_set.config.key_file is not None:
                     self._unsaved = deferred.save = True
                     self.saved = self.saved or _new_progress()
             else:
@@ -347,7 +347,7 @@ class RefreshCoordinator:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
         while self._claim_save():
             try:
-                deferred.events.extend(self._dependencies.save(self._key_set.pool, self._key_set.entries()))
+                deferred.events.extend(self._dependencies.save(self._key_set.config, self._key_set.entries()))
             finally:  # or an error that nobody thought of would be the last attempt
                 done = self._finish_save()
                 if done is not None:

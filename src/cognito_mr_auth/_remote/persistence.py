@@ -16,7 +16,7 @@ from . import key_file
 __all__ = ["load", "save"]
 
 
-def load(pool: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
+def load(config: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
     """The words in the pool's key files, oldest first, and what was wrong with the files.
 
     Of two words of one URL both are told: the newer one counts, but only the store can say whether
@@ -24,20 +24,20 @@ def load(pool: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
     """
     entries: list[KeyFileEntry] = []
     events: list[Event] = []
-    urls = {endpoint.url for endpoint in pool.endpoints}
-    for path, what in ((pool.baked_key_file, "read baked"), (pool.key_file, "read")):
+    urls = {endpoint.url for endpoint in config.endpoints}
+    for path, what in ((config.baked_key_file, "read baked"), (config.key_file, "read")):
         if path is None:
             continue
         try:
-            found = key_file.read(path, pool.user_pool_id)
+            found = key_file.read(path, config.provider)
         except key_file.KeyFileError as error:
             # A key file of our own is not there yet at the first start; a baked one was left out.
-            if path == pool.baked_key_file or error.reason != "missing":
-                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: {error.reason}"))
+            if path == config.baked_key_file or error.reason != "missing":
+                events.append(KeyFileProblem(config.provider, f"{what}: {error.reason}"))
         else:
             entries += found
             if found and urls.isdisjoint(each.url for each in found):
-                events.append(KeyFileProblem(pool.user_pool_id, f"{what}: other-endpoints"))
+                events.append(KeyFileProblem(config.provider, f"{what}: other-endpoints"))
     return sorted(entries, key=_begun), events
 
 
@@ -45,12 +45,12 @@ def _begun(entry: KeyFileEntry) -> float:
     return entry.begun
 
 
-def save(pool: KeySetConfig, responses: Collection[KeyFileEntry]) -> Collection[Event]:
+def save(config: KeySetConfig, responses: Collection[KeyFileEntry]) -> Collection[Event]:
     """Write these words to the pool's key file; a failure is one event."""
-    path = pool.key_file or ""
+    path = config.key_file or ""
     try:
-        urls = [endpoint.url for endpoint in pool.endpoints]
-        key_file.write(path, pool.user_pool_id, responses, urls)
+        urls = [endpoint.url for endpoint in config.endpoints]
+        key_file.write(path, config.provider, responses, urls)
     except key_file.KeyFileError as error:
-        return (KeyFileProblem(pool.user_pool_id, f"write: {error.reason}"),)
+        return (KeyFileProblem(config.provider, f"write: {error.reason}"),)
     return ()

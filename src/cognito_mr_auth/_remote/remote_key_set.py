@@ -76,12 +76,17 @@ class RemoteKeySet:
     )
 
     def __init__(
-        self, pool: KeySetConfig, dependencies: Dependencies, entries: Collection[KeyFileEntry] = ()
+        self, config: KeySetConfig, dependencies: Dependencies, entries: Collection[KeyFileEntry] = ()
     ) -> None:
         now = dependencies.clock()
         self._dependencies = dependencies
         self._key_set = KeySet(
-            pool, dependencies.windows, dependencies.rng, region=dependencies.region, entries=entries, now=now
+            config,
+            dependencies.windows,
+            dependencies.rng,
+            region=dependencies.region,
+            entries=entries,
+            now=now,
         )
         self._coordinator = RefreshCoordinator(self._key_set, dependencies)
         self._rate_limit = rules.RateLimit(rules.RATE_LIMIT_BURST, now)
@@ -283,7 +288,7 @@ class RemoteKeySet:
         """Beyond the budget (R4): an answer at once, by what the last flight found."""
         if not self._rate_limited:
             self._rate_limited = True
-            deferred.events.append(RateLimitReached(self._key_set.pool.user_pool_id))
+            deferred.events.append(RateLimitReached(self._key_set.config.provider))
         return KeyUnknown() if self._coordinator.last_answered else self._key_set.unavailable(now)
 
     def _join(

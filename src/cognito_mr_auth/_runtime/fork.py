@@ -14,20 +14,20 @@ __all__ = ["track"]
 
 
 class _ResetsAfterFork(Protocol):
-    def reset_after_fork(self) -> None: ...
+    def _reset_after_fork(self) -> None: ...
 
 
 _tracked: WeakSet[_ResetsAfterFork] = WeakSet()
 
 
 def track(one: _ResetsAfterFork) -> None:
-    """Call `one.reset_after_fork()` in every child that this process forks, as long as `one` lives."""
+    """Call `one._reset_after_fork()` in every child that this process forks, as long as `one` lives."""
     _tracked.add(one)
 
 
 def _in_child() -> None:
     for one in list(_tracked):
-        one.reset_after_fork()
+        one._reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alone

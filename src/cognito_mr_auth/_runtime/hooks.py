@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
-from cognito_mr_auth.policy import Context, Pending, Policy, denial
+from cognito_mr_auth.policy import Policy, _Context, _Pending
 from cognito_mr_auth.principal import Principal
+
+from .denial import denial
 
 __all__ = ["HOOK_FAILED", "Hook", "authorize", "call_hook", "is_async", "require_policy", "require_sync"]
 
@@ -45,7 +47,7 @@ def require_policy(require: object) -> None:
 def require_sync(require: Policy | None) -> None:
     """A check that is a coroutine function can only be awaited (H2)."""
     require_policy(require)
-    if require is not None and any(is_async(each.function) for each in require.leaves("check")):
+    if require is not None and any(is_async(each._function) for each in require._leaves("check")):
         raise TypeError("require= holds a check that is a coroutine function: call averify()")
 
 
@@ -81,18 +83,18 @@ def authorize(
     if require is not None:
         answers: dict[int, object] = {}
         while True:
-            context = Context(principal, now, answers)
+            context = _Context(principal, now, answers)
             verdict, leaf = _evaluate(require, context)
             if leaf is None:
                 break
-            answers[id(leaf)] = yield from call_hook(leaf.function, principal)
+            answers[id(leaf)] = yield from call_hook(leaf._function, principal)
         if verdict is not True:
             raise denial(require, context)
     return principal
 
 
-def _evaluate(require: Policy, context: Context) -> tuple[bool | None, Policy | None]:
+def _evaluate(require: Policy, context: _Context) -> tuple[bool | None, Policy | None]:
     try:
-        return require.evaluate(context), None
-    except Pending as pending:
+        return require._evaluate(context), None
+    except _Pending as pending:
         return None, pending.leaf

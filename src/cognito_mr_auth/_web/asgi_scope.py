@@ -175,6 +175,6 @@ async def open_socket(
     if guard.close_at_expiry and principal is not None:
         from .socket_expiry import until_expiry
 
-        await until_expiry(app, visible, receive, send, guard.verifier.seconds_left(principal))
+        await until_expiry(app, visible, receive, send, guard.verifier._seconds_left(principal))
     else:
         await app(visible, receive, send)

@@ -150,7 +150,7 @@ class Guard:
         Raises:
             TypeError: `revoked`, or a check of the guard's policy, is a coroutine function (H2).
         """
-        self.verifier.refuse_async_hooks(self._require)
+        self.verifier._refuse_async_hooks(self._require)
 
     # -- who passes -----------------------------------------------------------------------------
 
@@ -181,8 +181,9 @@ class Guard:
         token = self._token(request, always=always)
         if token is None:
             return None
-        seconds = self._timeout if timeout is None else timeout
-        return self.verifier.verify(token, require=self._both(require), timeout=seconds)
+        if timeout is not None:
+            return self.verifier._verify_within(token, self._both(require), timeout)
+        return self.verifier.verify(token, require=self._both(require), timeout=self._timeout)
 
     def averify(
         self,
@@ -190,7 +191,6 @@ class Guard:
         require: Policy | None = None,
         *,
         always: bool = False,
-        timeout: Timeout | None = None,
     ) -> Awaitable[Principal | None]:
         """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
 
@@ -199,8 +199,7 @@ class Guard:
         token = self._token(request, always=always)
         if token is None:
             return _nobody()
-        seconds = self._timeout if timeout is None else timeout
-        return self.verifier.averify(token, require=self._both(require), timeout=seconds)
+        return self.verifier.averify(token, require=self._both(require), timeout=self._timeout)
 
     def _token(self, request: HTTPRequest, *, always: bool) -> str | None:
         if self.is_preflight(request):

@@ -67,9 +67,10 @@ def fetch(
             verifier.warm()
         except errors.KeysUnavailable as error:
             failure = error
-        listener.wait({endpoint.url for endpoint in pool.endpoints})
+        listener.wait({endpoint.url for endpoint in pool._key_set_config.endpoints})
     answers = {
-        f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url) for endpoint in pool.endpoints
+        f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url)
+        for endpoint in pool._key_set_config.endpoints
     }
     fetched = failure is None and bool(listener.fetched)
     written = fetched and not listener.fetched.isdisjoint(_on_disk(key_file, user_pool_id, began))

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import click
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors
-from cognito_mr_auth.pool import KINDS
+from cognito_mr_auth.pool import _KINDS
 
 from ._input import read_token, token_argument
 from ._options import Exit, json_option, pool_options, usage_errors
@@ -45,7 +45,7 @@ PATIENCE_S: Final = 5.0
     "--issuer-kind",
     "issuer_kinds",
     multiple=True,
-    type=click.Choice(KINDS),
+    type=click.Choice(_KINDS),
     help="A kind of issuer that is accepted; may be repeated. Default: all that the pool has.",
 )
 @click.option("--audience", help="The resource that an access token must be bound to.")
@@ -96,13 +96,13 @@ def _pool(
 def _show_acceptance(principal: Principal, as_json: bool, with_claims: bool) -> None:
     if as_json:
         whole = principal.to_dict()
-        names = ["user_pool_id", "issuer", "token_use", "is_machine", "issued_at", "expires_at"]
+        names = ["provider", "user_pool_id", "issuer", "token_use", "is_machine", "issued_at", "expires_at"]
         names += ["claims"] * with_claims
         echo_json({"outcome": "accepted"} | {name: whole[name] for name in names})
         return
     click.echo("accepted")
     rows = {
-        "user pool": principal.user_pool_id,
+        "provider": principal.provider,
         "issuer": f"{principal.issuer.kind}, {principal.issuer.url}",
         "token use": principal.token_use,
         "expires": datetime.fromtimestamp(principal.expires_at, UTC).isoformat(" ", "seconds"),

@@ -113,6 +113,7 @@ def test_an_access_token_comes_back(place: str) -> None:
     assert isinstance(principal, Principal)
     assert principal.to_dict() | {"claims": None} == {
         "subject": SUB,
+        "provider": POOL_ID,
         "client_id": CLIENT,
         "username": "alice",
         "token_use": "access",

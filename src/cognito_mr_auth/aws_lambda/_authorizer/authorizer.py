@@ -77,7 +77,7 @@ class Authorizer:
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         self._options = authorizer_options(options)
         for policy in self._options.policies:
-            verifier.refuse_async_hooks(policy)
+            verifier._refuse_async_hooks(policy)
         self._verifier = verifier
         if self._options.warm:
             warm_up(verifier)
@@ -121,9 +121,9 @@ class Authorizer:
         request = read(event, kind, self._options.location)
         sources = self._options.sources
         token = find_token(request.http_request, sources._replace(bare=True) if kind in _BARE else sources)
-        principal = self._verifier.verify(token, timeout=timeout)
+        principal = self._verifier._verify_within(token, None, timeout)
         _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
-        left = self._verifier.seconds_left(principal)
+        left = self._verifier._seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
         denied = self._denied(principal)
         if denied is None:

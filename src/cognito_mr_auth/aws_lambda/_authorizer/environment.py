@@ -236,5 +236,5 @@ def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
         return _FLAGS[value]
     if value != "auto":
         raise ConfigurationError(f"{_WARM}={settings.excerpt(value)}: say true, false or auto")
-    states = {pool["state"] for pool in verifier.health()["pools"].values()}
+    states = {each["state"] for each in verifier.health()["providers"].values()}
     return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE

@@ -148,7 +148,7 @@ def principal_id(principal: Principal) -> str:
         from hashlib import sha256
 
         subject = sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
-    return "".join(filter(str.isalnum, principal.user_pool_id)) + subject
+    return "".join(filter(str.isalnum, principal.provider)) + subject
 
 
 def answer(principal: Principal | None, documents: list[dict[str, Any]], seconds: float) -> dict[str, Any]:

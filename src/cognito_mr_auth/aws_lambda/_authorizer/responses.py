@@ -78,7 +78,7 @@ def _policy(settings: Settings, verdict: Verdict, document: dict[str, Any]) -> A
     """`principalId` holds the pool, since a subject is unique within its pool only."""
     principal = verdict.principal
     return {
-        "principalId": f"{principal.user_pool_id}|{principal.subject}",
+        "principalId": f"{principal.provider}|{principal.subject}",
         "policyDocument": document,
         "context": settings.context.of(principal, nested=verdict.kind == "http-2.0"),
     }

@@ -184,7 +184,7 @@ class _Planner:
     def __init__(self, lines: list[_Line], policies: tuple[Policy | None, ...], full_first: bool) -> None:
         self._lines = lines
         self._by = " (in an HTTP API's order of routes; kind= says which API it is)" if full_first else ""
-        self._demanded = [frozenset() if policy is None else policy.demands for policy in policies]
+        self._demanded = [frozenset() if policy is None else policy._demands for policy in policies]
         self._longest = 2 + max(len(line.path) for line in lines)
         self._by_verb: dict[str, list[Entry]] = {verb: [] for verb in VERBS}
         for line in lines:

@@ -1,0 +1,129 @@
+"""The public names: what a user may import and call, and nothing beside it.
+
+A name that is added or lost here is a promise made or broken: the changelog says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+import pytest
+from support import needs
+
+import cognito_mr_auth
+from cognito_mr_auth import Issuer, Principal, UserPool, Verifier, errors, events, policy
+from cognito_mr_auth.testing import FakeUserPool
+
+MODULES: dict[str, set[str]] = {
+    "": {"ANY_CLIENT", "Issuer", "Principal", "UserPool", "Verifier", "errors", "events", "policy"},
+    "asgi": {"PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"},
+    "aws_lambda": {
+        *("Authorizer", "CognitoAuth", "Unauthorized"),
+        *("principal_from_authorizer", "still_valid", "warm_up"),
+    },
+    "cli": {"main"},
+    "errors": {
+        *("AlgorithmNotAllowed", "AuthError", "AuthenticationTooOld", "CheckUnavailable", "ClaimRejected"),
+        *("ConfigurationError", "CredentialsMissing", "IssuerUnknown", "KeyUnknown", "KeysUnavailable"),
+        *("OriginDenied", "PolicyDenied", "RequestMalformed", "RevocationUnavailable", "SignatureInvalid"),
+        *("TokenExpired", "TokenMalformed", "TokenNotYetValid", "TokenRejected", "TokenRevoked"),
+        "Unavailable",
+    },
+    "events": {
+        *("EndpointDisabled", "Event", "FetchFailed", "FetchSucceeded", "InsecureEmulator"),
+        *("KeyCompromised", "KeyFileProblem", "KeyQuarantined", "KeysChanged", "KeysSkipped"),
+        *("RateLimitReached", "StateChanged"),
+    },
+    "fastapi": {"AuthHTTPException", "CognitoAuth"},
+    "flask": {"PRINCIPAL", "CognitoAuth", "current_principal"},
+    "policy": {"Policy", "any_group", "any_scope", "check", "claim", "groups", "max_age", "scopes"},
+    "pool": {"ANY_CLIENT", "UserPool"},
+    "principal": {"Issuer", "Principal"},
+    "pyjwt": {"JWKClient"},
+    "starlette": {
+        *("CognitoAuthBackend", "CognitoAuthMiddleware", "CognitoAuthenticationError", "CognitoUser"),
+        *("principal_of", "public", "require"),
+    },
+    "testing": {
+        *("FAULTS", "MALFORMED", "REMOVE", "FakeClock", "FakeEndpoint", "FakeEndpoints", "FakeUserPool"),
+        *("SigningKey", "TokenOptions"),
+    },
+    "verifier": {"Verifier"},
+    "wsgi": {"PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"},
+}
+EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
+
+CLASSES: dict[type, set[str]] = {
+    Verifier: {
+        *("verify", "averify", "require", "arequire", "warm", "awarm", "health", "close", "from_env"),
+        "issuers",
+    },
+    UserPool: {
+        *("user_pool_id", "region", "client_ids", "replica_regions", "issuers", "audience"),
+        *("key_file", "baked_key_file", "offline", "insecure_emulator"),
+    },
+    Principal: {
+        *("subject", "provider", "user_pool_id", "client_id", "username", "token_use", "scopes", "groups"),
+        *("issuer", "issued_at", "expires_at", "is_machine", "claims", "to_dict"),
+    },
+    Issuer: {"url", "kind", "region", "to_dict"},
+    policy.Policy: {"scope_names"},
+    errors.AuthError: {"reason", "oauth_error", "status", "retryable"},
+    events.Event: {"fields", "to_dict"},
+    FakeUserPool: {
+        *("access_key", "access_token", "id_key", "id_token", "impostor", "issuer", "jwks", "keys"),
+        *(
+            "machine_token",
+            "offline_verifier",
+            "rotate",
+            "serve",
+            "sign",
+            "user_pool",
+            "verifier",
+            "withdraw",
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=pytest.mark.needs(EXTRAS[each])) if each in EXTRAS else each
+        for each in MODULES
+    ],
+)
+def test_a_module_promises_these_names(name: str) -> None:
+    """`__all__` is the list, and every name of it is there."""
+    module = importlib.import_module(f"cognito_mr_auth.{name}".rstrip("."))
+    assert set(module.__all__) == MODULES[name]
+    assert [each for each in module.__all__ if not hasattr(module, each)] == []
+
+
+def test_every_public_module_is_listed() -> None:
+    """The root of the package holds no module or folder without an underscore beyond the list."""
+    source = needs.TESTS.parent / "src" / "cognito_mr_auth"
+    found = {
+        each.stem for each in source.iterdir() if each.suffix == ".py" or (each / "__init__.py").exists()
+    }
+    assert {each for each in found if not each.startswith("_")} == MODULES.keys() - {""}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_a_class_promises_these_names(kind: type) -> None:
+    """What completion offers for an object is what a user would call."""
+    inherited = set(dir(Exception)) if issubclass(kind, Exception) else set()
+    assert {each for each in dir(kind) if not each.startswith("_")} - inherited == CLASSES[kind]
+
+
+def test_a_policys_module_shows_its_names_alone() -> None:
+    """`dir(policy)`, which completion reads, shows eight names and no part of the machinery."""
+    assert set(dir(policy)) == MODULES["policy"]
+
+
+def test_the_index_is_all_that_the_package_binds() -> None:
+    """Nothing else that the index imports has a public name, but for its own modules."""
+    ours = {name for name in vars(cognito_mr_auth) if not name.startswith("_")}
+    modules = {name for name in ours if importlib.util.find_spec(f"cognito_mr_auth.{name}")}
+    assert ours - modules == MODULES[""] - modules
