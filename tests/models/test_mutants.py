@@ -1,4 +1,4 @@
-"""The planted bugs: each still has its place, each rule of DESIGN has one, and the runner bites."""
+"""The planted bugs: each still has its place, each rule of the design has one, and the runner bites."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 
-# Every rule of DESIGN that has a letter; "R" alone is its table.
+# Every rule that has a letter; "R" alone is its table.
 RULES = {"O", "F", "E", "P", "R"}
 RULES |= {
     f"{letter}{number}"
@@ -38,15 +38,15 @@ BUGS = mutants.bugs()
 
 
 def test_every_rule_has_a_bug() -> None:
-    """Each rule of DESIGN is broken by one of them at least, and no rule is made up."""
+    """Each rule is broken by one of them at least, and no rule is made up."""
     assert {bug.rule for bug in BUGS} == RULES
     names = [bug.name for bug in BUGS]
     assert len(set(names)) == len(names)
 
 
-def test_the_design_page_lists_every_rule() -> None:
-    """Who meets a letter in a comment finds what it says in docs/design.md, once."""
-    page = (PROJECT / "docs" / "design.md").read_text("utf-8")
+def test_the_architecture_page_lists_every_rule() -> None:
+    """Who meets a letter in a comment finds what it says in docs/architecture.md, once."""
+    page = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
     rows = re.findall(r"^\| ([A-Z][0-9]?) \| .+ \|$", page, re.MULTILINE)
     assert sorted(rows) == sorted(RULES)
 

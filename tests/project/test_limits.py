@@ -1,4 +1,4 @@
-"""Every limit of the design is the number that the design and the documents say.
+"""Every limit is the number that docs/architecture.md and the other documents say.
 
 The tests elsewhere show that a limit holds wherever it stands, many of them by its own name; so only here is
 it seen when somebody moves one.
@@ -16,7 +16,7 @@ from cognito_mr_auth import Verifier
 
 HOUR, KIB = 3600.0, 1024
 
-# Rule of DESIGN, module, name, number.
+# Rule (by its letter in docs/architecture.md), module, name, number.
 LIMITS: list[tuple[str, str, str, float]] = [
     ("O", "_jwt.compact", "MAX_TOKEN_CHARS", 16 * KIB),
     ("O", "_jwt.compact", "MAX_HEADER_CHARS", 2 * KIB),

@@ -130,7 +130,7 @@ GOOD = (
     "[`aws_lambda._authorizer.authorizer.Authorizer`]"
     "(../src/cognito_mr_auth/aws_lambda/_authorizer/authorizer.py) "
     "tests/_jwt/test_compact.py, `tests/support/*.py`. `make test` "
-    "[x](design.md#threads) [y](https://example.com/x) `verifier.verify(token)` `x.py`"
+    "[x](architecture.md#locks) [y](https://example.com/x) `verifier.verify(token)` `x.py`"
 )
 
 
