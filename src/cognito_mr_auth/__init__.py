@@ -1,4 +1,4 @@
-"""JWTs of Amazon Cognito user pools, verified while a Region dies: multi-Region replication included.
+"""Verifies JWTs of Amazon Cognito user pools, also of replicated ones while a Region is down.
 
     from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, policy
 

@@ -1,4 +1,4 @@
-"""Whose fault it is, and which HTTP status says so (DESIGN E).
+"""The errors of a verification: whose fault it is, and which HTTP status says so (E).
 
     AuthError                     reason, status, retryable, hint, oauth_error
     ├─ CredentialsMissing    401  no credential at all
@@ -8,7 +8,7 @@
     │  └─ TokenExpired  TokenNotYetValid  ClaimRejected  TokenRevoked
     ├─ AuthenticationTooOld  401  insufficient_user_authentication
     ├─ PolicyDenied          403  insufficient_scope
-    │  └─ OriginDenied       403  a cookie from a foreign origin: no error code
+    │  └─ OriginDenied       403  a cookie from a foreign origin: no oauth_error
     └─ Unavailable           503  KeysUnavailable  RevocationUnavailable  CheckUnavailable
     ConfigurationError            a ValueError, only from constructors and Lambda's set-up
 
@@ -57,11 +57,11 @@ class AuthError(Exception):
     """Why a request may not pass.
 
     Attributes:
-        reason: one stable snake_case word for the class, for programs and metrics.
+        reason: a stable snake_case name of the class, for programs and metrics.
         oauth_error: the RFC 6750 (or RFC 9470) `error` value, or None where the challenge has none.
-        status: the HTTP status that tells it.
+        status: the HTTP status of the answer.
         retryable: whether the same token may be accepted later.
-        hint: what a person would say to help, or None. Safe to show, like `str()` of the error.
+        hint: advice for a person, or None. Safe to show, like `str()` of the error.
     """
 
     reason: ClassVar[str] = "auth_error"
@@ -177,7 +177,7 @@ class ClaimRejected(TokenRejected):
 
 
 class TokenRevoked(TokenRejected):
-    """The `revoked` hook said so."""
+    """The `revoked` hook answered True."""
 
     reason = "token_revoked"
     _default = "the token was revoked"
@@ -217,7 +217,7 @@ class PolicyDenied(AuthError):
 class OriginDenied(PolicyDenied):
     """A cookie came with a request that another site may have caused (RFC 6750 5.3, CSRF).
 
-    No error code: a token with more scopes would not help.
+    No `oauth_error`, because a token with more scopes would not help.
     """
 
     reason = "origin_denied"
@@ -226,7 +226,7 @@ class OriginDenied(PolicyDenied):
 
 
 class Unavailable(AuthError):
-    """Something that the answer needs is out of reach: 503, never the caller's fault.
+    """Something that the decision needs is out of reach: 503, never the caller's fault.
 
     `retry_after` is a whole number of seconds, for the Retry-After header (RFC 9110 10.2.3).
     """
@@ -242,7 +242,7 @@ class Unavailable(AuthError):
 
 
 class KeysUnavailable(Unavailable):
-    """The issuer's signing keys cannot be had, or two endpoints contradict each other on one."""
+    """The issuer's signing keys cannot be fetched, or two endpoints contradict each other on one."""
 
     reason = "keys_unavailable"
     _default = "the issuer's signing keys are unavailable"

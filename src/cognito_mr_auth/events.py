@@ -1,4 +1,4 @@
-"""What a verifier tells its `on_event` hook: frozen values, one type per happening (DESIGN H3).
+"""The events that a verifier's `on_event` hook receives: frozen values, one type for each (H3).
 
 Owns the shapes alone. No event holds a token, a claim or a signature; a `kid` appears only after an
 endpoint of the provider has listed it, and times are in seconds. `provider` is a pool's ID.
@@ -36,7 +36,7 @@ class _Slotted(type):
 class Event(metaclass=_Slotted):
     """What all events have: they are frozen, compare by value, and show their fields.
 
-    By hand, since a dozen NamedTuples or dataclasses would be a twelfth of this library's import.
+    Written by hand, because a dozen NamedTuples or dataclasses would take a twelfth of our import time.
     """
 
     def __init__(self, *values: object, **named: object) -> None:
@@ -91,7 +91,7 @@ class FetchSucceeded(Event):
 class FetchFailed(Event):
     """An endpoint did not serve a usable key set; it is left alone for `retry_in` seconds.
 
-    `reason` is one of a fixed set of words, `status` the HTTP status where there was one.
+    `reason` is one of a fixed set of strings, `status` the HTTP status where there was one.
     """
 
     provider: str
@@ -135,7 +135,7 @@ class KeyQuarantined(Event):
 
 
 class KeyCompromised(Event):
-    """An endpoint served private members of keys: their public halves are unusable (`moduli` of them)."""
+    """An endpoint served private members of keys: their public halves are unusable (`moduli` counts them)."""
 
     provider: str
     url: str

@@ -1,4 +1,4 @@
-"""What a principal must have to pass: values that combine with `&`, `|` and `~` (DESIGN H1).
+"""What a principal must have to pass: values that combine with `&`, `|` and `~` (H1).
 
     orders = policy.scopes("orders/read") & policy.any_group("ops", "admin")
     principal = verifier.verify(token, require=orders)
@@ -97,7 +97,7 @@ class Policy:
         if self._kind == "scopes":
             names: tuple[str, ...] = self._value[1]
             return names
-        if self._kind == "not":  # a scope that must be absent is none to ask for
+        if self._kind == "not":  # a scope that must be absent is not one to request
             return ()
         return tuple(dict.fromkeys(name for part in self._parts for name in part.scope_names))
 
@@ -105,8 +105,8 @@ class Policy:
     def _demands(self) -> frozenset[object]:
         """What must all hold for it to pass: one value for each condition that it joins with `&`.
 
-        Policies that share a value share that condition; a policy whose demands include another's is
-        never passed by whoever fails that one. Conditions that were written twice may have two values.
+        Policies that share a value share that condition. A principal that fails a policy fails every
+        policy whose demands include its demands. A condition that was written twice may have two values.
         """
         found: set[object] = set()
         seen: set[int] = set()
@@ -207,7 +207,7 @@ def _check(leaf: Policy, context: _Context) -> _Verdict:
     if id(leaf) not in context.answers:
         raise _Pending(leaf)
     answer = context.answers[id(leaf)]
-    # Anything but the two truths (1, "yes", None, a forgotten return) is a broken check, not a yes.
+    # Anything but True and False (1, "yes", None, a forgotten return) is a broken check, not a yes.
     return answer if answer is True or answer is False else None
 
 
@@ -239,7 +239,7 @@ def _claim(value: tuple[str, object], context: _Context) -> _Verdict:
 
 def _max_age(seconds: int, context: _Context) -> _Verdict:
     moment = context.principal.claims.get("auth_time")
-    # What is no time at all (S4) says nothing of a sign-in, and an int beyond floats cannot be subtracted.
+    # An implausible time (S4) is no sign-in, and an int beyond floats cannot be subtracted.
     if moment.__class__ not in (int, float) or not 0 <= moment <= MAX_TIME:
         return None
     age: float = context.now - moment

@@ -1,7 +1,7 @@
 """One Cognito user pool as its users configure it: ID, app clients, issuers, key endpoints.
 
-Owns the derivation of issuers and JWKS URLs (DESIGN "What this is for") and refuses nonsense with a
-ConfigurationError that names the value (S7). Does no I/O; a token never forms a URL (T1).
+Owns the derivation of issuers and JWKS URLs, and refuses nonsense with a ConfigurationError that names
+the value (S7). Does no I/O; a token never forms a URL (T1).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
 
 
 class _AnyClient:
-    """The type of ANY_CLIENT: a spelled-out opt-out that no environment variable can produce."""
+    """The type of ANY_CLIENT: an opt-out that must be spelled out, which an empty value never means."""
 
     __slots__ = ()
 
@@ -161,7 +161,7 @@ class UserPool:
 
 
 def _strings(name: str, values: object) -> tuple[str, ...]:
-    """A non-empty collection of distinct strings; a bare str is the classic slip (S7)."""
+    """The members of a collection of distinct strings; a bare str is a frequent slip (S7)."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise ConfigurationError(f"{name}={values!r}: give a list, such as {name}=[...]")
     found = tuple(values)
@@ -174,7 +174,7 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
 
 
 def _region_of(user_pool_id: object) -> str:
-    # No subclass: that of an Enum goes into an f-string as "Pools.MAIN".
+    # No subclass, because an f-string shows a member of a str Enum as "Pools.MAIN".
     match = _POOL_ID.fullmatch(user_pool_id) if type(user_pool_id) is str else None
     if match is None:
         raise ConfigurationError(f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'")
@@ -234,7 +234,7 @@ def _client_ids(given: object) -> frozenset[str] | None:
             raise ConfigurationError("ANY_CLIENT stands alone: client_ids=ANY_CLIENT")
     found = _strings("client_ids", given)
     if not found:
-        raise ConfigurationError("client_ids is empty: name app clients, or say ANY_CLIENT")
+        raise ConfigurationError("client_ids is empty: name app clients, or give ANY_CLIENT")
     for client_id in found:
         if not _CLIENT_ID.fullmatch(client_id):
             raise ConfigurationError(f"client_ids holds {client_id!r}, which is no app client ID")
@@ -309,8 +309,8 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
 
 
 def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
-    """An endpoint that the user named; its host and scheme are checked, its path is theirs."""
-    from urllib.parse import urlsplit  # dear, and derived endpoints need none of it
+    """An endpoint of `jwks_urls`; its host and scheme are checked, its path is not."""
+    from urllib.parse import urlsplit  # expensive, and derived endpoints do not need it
 
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")

@@ -1,4 +1,4 @@
-"""Who a verified token speaks for: an immutable value, shared by all hits of a cached token.
+"""Who a verified token stands for: an immutable value, shared by all cache hits of the token.
 
 Owns the shape and its copies. Never checks anything: a Principal is only made from claims that the
 verifier has accepted. Its repr shows provider, issuer kind and token use, and no claim's value.
@@ -12,13 +12,14 @@ __all__ = ["Issuer", "Principal"]
 
 
 _new = object.__new__
-_put = object.__setattr__  # a value's own refuses
+_put = object.__setattr__  # the values' own one refuses
 
 
 class Issuer:
     """One accepted `iss`: its URL, its kind (original, replica, updated) and the host's Region.
 
-    A frozen value, no tuple: a later field breaks nobody. `region` is None where an issuer has none.
+    A frozen value and no tuple, so that a later field breaks no user. `region` is None for an issuer
+    without one.
     """
 
     __slots__ = ("kind", "region", "url")
@@ -72,7 +73,7 @@ def _thaw(value: Any) -> Any:
 
 
 class Principal:
-    """The user or machine that a verified token speaks for.
+    """The user or machine that a verified token stands for.
 
     Deeply immutable: arrays are tuples, objects read-only mappings. `copy` and `pickle` work.
 
@@ -91,8 +92,8 @@ class Principal:
         claims: every claim of the payload, as signed.
     """
 
-    # The rest is read out of the claims when somebody asks: most requests ask for little of it. A dict
-    # is a payload as it was parsed, frozen when somebody asks for all of it.
+    # Other attributes are read from the claims on access, because most requests use few of them. A dict
+    # is a payload as it was parsed; the first access to `claims` freezes it.
     __slots__ = ("_claims", "_groups", "_scopes", "issuer", "provider", "user_pool_id")
 
     issuer: Issuer
@@ -119,7 +120,7 @@ class Principal:
         """
         provider = user_pool_id if provider is None else provider
         if provider is None:
-            raise TypeError("a Principal is of a user pool or of another provider: name one")
+            raise TypeError("a Principal needs user_pool_id= or provider=")
         _put(self, "_claims", _freeze(dict(claims)))
         _put(self, "issuer", issuer)
         _put(self, "provider", provider)
@@ -165,7 +166,7 @@ class Principal:
             return self._scopes
         except AttributeError:
             scope = self._claims.get("scope") if self._claims["token_use"] == "access" else None
-            # RFC 6749 3.3: single spaces between scopes; empty pieces are nobody's scope.
+            # RFC 6749 3.3: single spaces between scopes; empty pieces are no scope.
             found = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
             _put(self, "_scopes", found)
             return found
@@ -248,7 +249,7 @@ class Principal:
 def _principal_from_payload(
     payload: dict[str, Any], issuer: Issuer, provider: str, user_pool_id: str | None
 ) -> Principal:
-    """The principal of a payload that a verifier has accepted, and that nobody else holds."""
+    """The principal of a payload that a verifier has accepted, and that no other code holds."""
     made = _new(Principal)
     _put(made, "_claims", payload)
     _put(made, "issuer", issuer)

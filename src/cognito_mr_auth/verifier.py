@@ -1,6 +1,6 @@
-"""The verifier: what users call, and the one place where the parts are put together (floor 3).
+"""The verifier: what users call, and the one place where all parts are composed.
 
-Owns the order of a verification (DESIGN O) and the verified-token cache (C). Sync and asyncio callers
+Owns the order of a verification (O) and the verified-token cache (C). Sync and asyncio callers
 share every line but the ones that wait.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Verifier"]
 
-# How many pools are warmed at a time: three endpoints each fit the crew's 16 threads.
+# How many pools are warmed at a time: with three endpoints each they fit the 16 fetch threads.
 WARM_TOGETHER = 5
 
 Steps = Generator[Any, Any, Principal]
@@ -50,7 +50,7 @@ def _system_clock() -> Instant:
 
 
 class _IssuerEntry:
-    """What an accepted `iss` leads to: its key set, its claim rules, and whose principals it makes."""
+    """What an accepted `iss` leads to: its key set, claim requirements, and the pool of its principals."""
 
     __slots__ = ("expected", "issuer", "key_set", "pool")
 
@@ -147,7 +147,7 @@ class Verifier:
         Raises:
             ConfigurationError: naming the variable that is missing or wrong.
         """
-        from ._config import environment  # only those who call this pay for it
+        from ._config import environment  # only a call pays for this import
 
         return environment.verifier_from(cls, os.environ)
 
@@ -161,8 +161,8 @@ class Verifier:
         Args:
             token: a compact JWS.
             require: what the principal must have (see `policy`).
-            timeout: seconds to wait for keys at most, where they must be fetched. A process's first
-                request loads its HTTP client before (R1).
+            timeout: seconds to wait for keys at most, where they must be fetched. Loading the HTTP
+                client for a process's first request is not counted (R1).
 
         Raises:
             AuthError: by subclass and `status`, whose fault it is. Nothing else is raised for a bad
@@ -178,7 +178,7 @@ class Verifier:
     async def averify(
         self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
     ) -> Principal:
-        """Like `verify`, without blocking the loop; a cached token never yields."""
+        """Like `verify`, without blocking the loop. A cache hit yields for coroutine hooks only."""
         if require is not None:
             require_policy(require)
         done = self._verification(token, require, timeout)
@@ -192,7 +192,7 @@ class Verifier:
         return self.verify(token, require=require, timeout=cast("float", timeout))
 
     def _refuse_async_hooks(self, require: Policy | None) -> None:
-        """Raises TypeError for a hook or a check that only `averify` can ask (H2)."""
+        """Raises TypeError for a hook or a check that only `averify` can call (H2)."""
         if self._revoked_is_async:
             raise TypeError("revoked= is a coroutine function: call averify()")
         require_sync(require)
@@ -243,7 +243,7 @@ class Verifier:
 
     def _entry_of(self, jws: CompactJWS) -> _IssuerEntry:
         issuer = jws.payload.get("iss")
-        # T1: exact look-up; a list or a number is nobody's issuer, and never hashed.
+        # T1: exact look-up; a list or a number is no issuer, and is never hashed.
         entry = self._entries.get(issuer) if issuer.__class__ is str else None
         if entry is None:
             raise IssuerUnknown(
@@ -255,7 +255,7 @@ class Verifier:
     def _accept(
         self, jws: CompactJWS, entry: _IssuerEntry, key: Key, digest: bytes | None, now: Instant
     ) -> Principal:
-        """Signature first, then the claims (O); remembers the token."""
+        """Check the signature first, then the claims (O); store the token in the cache."""
         verify_signature(jws, key.public)
         self._header_cache.keep(jws)
         payload = jws.payload
@@ -306,13 +306,13 @@ class Verifier:
         """The key that a token names, of the pool whose issuer it names. Verifies nothing.
 
         Raises:
-            TokenRejected: malformed, of an unknown issuer, or naming a key that the pool has not.
-            KeysUnavailable: the keys cannot be had.
+            TokenRejected: malformed, of an unknown issuer, or naming a key that the pool does not have.
+            KeysUnavailable: the keys cannot be fetched.
         """
         jws = parse(token)
         entry = self._entry_of(jws)
 
-        def plausible() -> bool:  # R5, but whose token it must be is for the caller to say
+        def plausible() -> bool:  # R5 by the times only: the caller checks the other claims
             return in_time(jws.payload, entry.expected.leeway, self._clock()[0])
 
         return run_sync(entry.key_set.resolve(jws.kid, plausible, timeout))
@@ -367,7 +367,7 @@ class Verifier:
         }
 
     def close(self) -> None:
-        """Start no more fetches and hang up the running ones. Keys at hand go on verifying."""
+        """Start no more fetches and cancel the running ones. Stored keys go on verifying."""
         for key_set in self._key_sets.values():
             key_set.close()
         self._fetcher.close()

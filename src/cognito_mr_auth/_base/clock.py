@@ -1,4 +1,4 @@
-"""Moments on two clocks, and what lies between them (R7).
+"""Moments on two clocks, and the interval between two moments (R7).
 
 Owns the one rule for an interval. Never reads a clock itself.
 """
@@ -11,8 +11,8 @@ Instant = tuple[float, float]
 """(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
 
 
-# 9999-12-31T23:59:59Z, the last second that datetime knows: milliseconds and garbage lie beyond, and an int
-# there need not even fit a float (S4).
+# 9999-12-31T23:59:59Z, the last second that datetime knows. A time in milliseconds lies beyond it, and a
+# larger int might not fit a float (S4).
 MAX_TIME = 253402300799
 
 
@@ -23,8 +23,8 @@ Clock = Callable[[], Instant]
 def elapsed(now: Instant, then: Instant) -> float:
     """Seconds from `then` to `now`, the larger of both clocks' readings (R7).
 
-    A wall clock set back hides time, a monotonic one stands still in a frozen sandbox: whichever
-    saw more time pass is believed, so that neither makes a key look younger than it is.
+    A wall clock may be set back, and a monotonic clock stands still in a frozen sandbox. The larger
+    interval counts, so that neither makes a key look younger than it is.
     """
     wall = now[0] - then[0]
     monotonic = now[1] - then[1]

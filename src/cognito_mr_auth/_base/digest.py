@@ -1,6 +1,6 @@
-"""SHA-256 (FIPS 180-4), by whichever library is the cheaper one now: of tokens and of what they sign.
+"""SHA-256 (FIPS 180-4) of tokens and of their signing input, by the library that is cheaper now.
 
-Owns that choice alone. Both give the same 32 octets.
+Owns that choice alone: hashlib once it is loaded, else cryptography. Both give the same 32 octets.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def sha256(octets: bytes) -> bytes:
 
 
 def _early(octets: bytes) -> bytes:
-    """From the library that is there anyway, until somebody has imported hashlib.
+    """By cryptography, which is loaded anyway, until other code has imported hashlib.
 
-    Its digests cost half as much, but its import 3 ms of a cold start, for it loads a second OpenSSL;
-    httpx and every web framework bring it. We do not: a process that forks while one of its threads
-    imports leaves a child in which that import, and so every verification, waits for ever. Two threads
-    may both be the last to come here: no harm.
+    Digests of hashlib cost half as much, but its import takes 3 ms of a cold start, because it loads a
+    second OpenSSL. httpx and every web framework import it. We must not: after a fork during that import,
+    every verification in the child would wait for it for ever. Two threads may both come here last, which
+    is harmless.
     """
     global _fresh  # noqa: PLW0603 - decided once in a process
     make = getattr(sys.modules.get("hashlib"), "sha256", None)  # absent while it is being imported

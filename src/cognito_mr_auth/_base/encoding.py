@@ -1,7 +1,7 @@
-"""Strict base64url and strict JSON: one reading for each text, or none (DESIGN S2).
+"""Strict base64url and strict JSON: one reading for each text, or none (S2).
 
 Owns how bytes become values, for tokens, JWKS documents and key files alike. Never guesses an
-encoding, never repairs, and raises `Malformed` alone, with a fixed reason and no bit of the input.
+encoding, never repairs, and raises `Malformed` alone, with a fixed reason and nothing of the input.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def b64url_decode(text: bytes) -> bytes:
         padded = text + b"="
     else:
         raise Malformed("not canonical base64url")
-    # The decoder reads the other alphabet and padding; what it would take for ours must not be there. It
-    # refuses all else. Two passes for one character each are five times as fast as one of translate().
+    # The decoder reads the other alphabet and padding, so these characters are refused first; it refuses
+    # all others. Two passes for one character each are five times as fast as one of translate().
     if not (_PLUS in text or _SLASH in text or _EQUALS in text):
         try:
             return a2b_base64(padded.replace(b"-", b"+").replace(b"_", b"/"), strict_mode=True)
@@ -58,8 +58,8 @@ def b64url_decode(text: bytes) -> bytes:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # RFC 7515 section 4 and RFC 7519 section 4 let a reader refuse duplicate names; two readers
-    # that pick different ones are how a signed token comes to mean two things.
+    # RFC 7515 section 4 and RFC 7519 section 4 let a reader refuse duplicate names. A signed token would
+    # have two meanings if two readers picked different ones.
     members = dict(pairs)
     if len(members) != len(pairs):
         raise Malformed("duplicate member")
@@ -83,7 +83,7 @@ _scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignor
 
 
 def _value(text: str) -> Any:
-    """The value of a JSON text. Compact ones, as issuers write them, need no look for white space."""
+    """The value of a JSON text. Compact ones, as issuers write them, need no search for white space."""
     try:
         value, end = _scan(text, 0)
     except StopIteration:
@@ -92,7 +92,7 @@ def _value(text: str) -> Any:
 
 
 def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """The JSON object in `data`: UTF-8 without a mark, unique names, finite numbers (RFC 8259).
+    """The JSON object in `data`: UTF-8 without a byte order mark, unique names, finite numbers (RFC 8259).
 
     Raises:
         Malformed: for anything else, lone surrogates, nesting beyond `max_depth` and more than 1,024
@@ -102,7 +102,7 @@ def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     value: Any = None
     try:
         text = data.decode()
-        # Tokens are flat as a rule: one look at each kind of bracket instead of two counts.
+        # Most tokens are flat, so one search for each kind of bracket saves two counts.
         if "[" in text or text.find("{", 1) > 0:
             reason = _excess(data, max_depth)
         if reason is None:
@@ -113,7 +113,7 @@ def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         reason = error.args[0]
     except ValueError:  # JSONDecodeError, UnicodeError, and an int of over 4,300 digits
         reason = "not JSON in UTF-8"
-    # Raised out here so that no decoder's exception, which holds the text, hangs on the context.
+    # Raised outside the `except`, so that no decoder's exception, which holds the text, is its context.
     if reason is not None:
         raise Malformed(reason)
     if value.__class__ is not dict:
@@ -128,12 +128,11 @@ _TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 def _excess(data: bytes, limit: int) -> str | None:
     """Why brackets outside strings are too many: nested beyond `limit`, or side by side; None if not.
 
-    Broken nesting counts as too deep.
-    Without its escapes, a text's quotes are where strings begin and end, so every other piece between
-    them is outside; what is escaped outside a string ends the decoder there. Each round then takes the
-    innermost level away, so the cost is a few passes in C over what is left. One kind of bracket stands
-    for both: of two, a round could take two levels. The decoder, which goes no deeper than they nest,
-    refuses crossed ones.
+    Broken nesting counts as too deep. Once escapes are removed, strings begin and end at the quotes, so
+    every other piece between quotes is outside. The decoder refuses an escape outside a string. Each pass
+    removes the innermost level, so the cost is a few passes in C over what is left. One kind of bracket
+    stands for both, because with two kinds a pass could remove two levels. The decoder, which goes no
+    deeper than they nest, refuses crossed brackets.
     """
     if data.count(b"{") + data.count(b"[") <= limit:
         return None

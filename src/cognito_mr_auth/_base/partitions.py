@@ -1,6 +1,6 @@
 """AWS partitions: which DNS suffix a Region's hosts have. A data table, checked against botocore's.
 
-Owns the table and the form of a Region's name. A Region that AWS has not announced yet falls to the
+Owns the table and the form of a Region's name. A Region that AWS has not announced yet gets the
 partition that its prefix names, so that a new Region needs no release of ours.
 """
 

@@ -1,4 +1,4 @@
-"""A verifier from environment variables, for Lambda functions and containers (floor 4).
+"""A verifier from environment variables, for Lambda functions and containers.
 
 Owns the variables' names and forms. Reads a mapping that it is given; an empty variable is an error
 and never ANY_CLIENT, and no variable sends key requests anywhere but to loopback.
@@ -63,7 +63,7 @@ VARIABLES = frozenset({_POOLS, _TOKEN_USE} | {PREFIX + name for name in _POOL})
 
 # The one way to say ANY_CLIENT here: spelled out, and alone.
 _ANY_CLIENT = "ANY_CLIENT"
-# How much of what somebody wrote stands in a message: enough for a slip, too little for a secret.
+# How many characters of a value a message shows: enough for a slip, too few for a secret.
 _SHOWN_CHARS = 20
 _OPTION = re.compile(r"[a-z_]+")
 
@@ -87,7 +87,7 @@ def verifier_from(kind: Callable[..., V], environment: Mapping[str, str]) -> V:
 
 
 def _one(environment: Mapping[str, str]) -> UserPool:
-    """The pool of the variables that stand for one."""
+    """The pool that the variables for one pool describe."""
     options: dict[str, Any] = {}
     for name, option in _POOL.items():
         if PREFIX + name in environment or option in _REQUIRED:
@@ -102,7 +102,7 @@ def _several(environment: Mapping[str, str]) -> list[UserPool]:
     """The pools of COGNITO_USER_POOLS."""
     for name in _POOL:
         if PREFIX + name in environment:
-            raise ConfigurationError(f"{_POOLS}: {PREFIX}{name} is set too; say it there, or here, once")
+            raise ConfigurationError(f"{_POOLS}: {PREFIX}{name} is set too; set one of the two")
     found = json_value(_POOLS, text(environment, _POOLS))
     if not isinstance(found, list) or not found:
         raise ConfigurationError(f"{_POOLS}: give a JSON array of objects, one for each user pool")
@@ -131,7 +131,7 @@ def _value(where: str, option: str, value: object) -> Any:
 
 
 def _pool(options: Mapping[str, Any], variable: Callable[[str], str]) -> UserPool:
-    """The pool of these options; `variable` says what to blame for one of them."""
+    """The pool of these options; `variable` gives the variable that a message names for an option."""
     problem = ""
     try:
         return _checked(options)
@@ -144,7 +144,7 @@ def _checked(options: Mapping[str, Any]) -> UserPool:
     if options["client_ids"] is not ANY_CLIENT and _ANY_CLIENT in options["client_ids"]:
         raise ConfigurationError("client_ids: ANY_CLIENT stands alone")
     pool = UserPool(**options)
-    # Whoever can set a variable must not choose whose keys are trusted.
+    # A party that can set a variable must not choose whose keys are trusted.
     if "jwks_urls" in options and not all(each.loopback for each in pool._key_set_config.endpoints):
         raise ConfigurationError("jwks_urls may only point to loopback from a variable")
     return pool
@@ -180,15 +180,15 @@ def items(environment: Mapping[str, str], variable: str) -> list[str]:
 
 
 def json_value(where: str, value: str) -> Any:
-    """What a JSON text says, read as strictly as a token (DESIGN S2).
+    """The value of a JSON text, read as strictly as a token (S2).
 
     Raises:
         ConfigurationError: naming `where` and the fault, and nothing of the text.
     """
     fault = ""
     try:
-        # One reader for all JSON, and it takes objects: so the text becomes the one member of one. A
-        # text that would close it early, or add to it, leaves no valid JSON or a second member.
+        # `json_object` reads all JSON, so the text becomes the only member of an object. A text that closes
+        # the object early, or adds to it, gives invalid JSON or a second member.
         whole = json_object(b'{"":%b}' % value.encode("utf-8", "surrogatepass"))
         if len(whole) == 1:
             return whole[""]
@@ -210,7 +210,7 @@ def string_list(where: str, value: object) -> list[str]:
 
 
 def refuse_unknown(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:
-    """A slip in a name must not leave a requirement out.
+    """Refuse an unknown name, because a slip in it must not leave a requirement out.
 
     Raises:
         ConfigurationError: naming the first member that is none of the known ones.
@@ -221,11 +221,11 @@ def refuse_unknown(where: str, given: Mapping[str, Any], known: Collection[str])
 
 
 def excerpt(value: str) -> str:
-    """What somebody wrote, quoted and cut, for a message."""
+    """A value for a message, quoted and shortened."""
     return repr(value if len(value) <= _SHOWN_CHARS else f"{value[:_SHOWN_CHARS]}...")
 
 
 def option_of(problem: str) -> str:
-    """The option that a constructor's message begins with, or a word that is none."""
+    """The option that a constructor's message begins with, or a string that is no option."""
     found = _OPTION.match(problem)
     return found[0] if found else ""

@@ -16,7 +16,7 @@ __all__ = ["TOKEN_USES", "check_callables", "check_options", "windows"]
 TOKEN_USES: Final = ("access", "id", "any")
 # S4: Cognito's shortest token life is 5 min, so more leeway would double it.
 MAX_LEEWAY = 300.0
-# S7: a key set that no endpoint has confirmed for a week is history, not an outage.
+# S7: where no endpoint has answered for a week, that is no outage any more.
 MAX_STALE_LIMIT = 7 * 86400.0
 # Thirty million years: beyond it, an int might not fit a float.
 MAX_SECONDS = 1e15
@@ -49,7 +49,7 @@ def _seconds(name: str, value: object) -> float:
 
 
 def check_callables(**hooks: object) -> None:
-    """Every hook that is given can be called."""
+    """Refuse a hook that is given and cannot be called."""
     for name, hook in hooks.items():
         if hook is not None and not callable(hook):
             raise ConfigurationError(f"{name}={hook!r} is not callable")
@@ -63,7 +63,7 @@ def check_options(pools: tuple[object, ...], token_use: object, leeway: object, 
     """
     _check_pools(pools)
     if token_use not in TOKEN_USES:
-        raise ConfigurationError(f'token_use={token_use!r}: say "access", "id" or "any"')
+        raise ConfigurationError(f'token_use={token_use!r}: give "access", "id" or "any"')
     if _seconds("leeway", leeway) > MAX_LEEWAY:
         raise ConfigurationError(f"leeway={leeway!r}: at most {MAX_LEEWAY:.0f} seconds")
     if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
@@ -71,7 +71,7 @@ def check_options(pools: tuple[object, ...], token_use: object, leeway: object, 
 
 
 def _check_pools(pools: tuple[object, ...]) -> None:
-    """Each pool once, and no file that two of them would disagree about (P)."""
+    """Refuse a pool that is given twice, and a `key_file` that another pool uses too (P)."""
     if not pools:
         raise ConfigurationError("a Verifier needs at least one UserPool")
     ids: set[str] = set()

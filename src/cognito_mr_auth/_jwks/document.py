@@ -1,7 +1,7 @@
-"""A JWKS document to keys, and several endpoints' words to one set (DESIGN K1 to K4, S1, T3 to T5).
+"""A JWKS document, from bytes to usable keys (K3, K4, S1, T4, T5).
 
-Owns which public keys may be used at all and which key a `kid` means. Pure: no clock, lock or I/O.
-A document is data from the network: nothing in it is trusted to have a type.
+Owns which members of a document are usable public keys. Pure: no clock, lock or I/O. A document is data
+from the network: nothing in it is trusted to have a type.
 """
 
 from binascii import Error, a2b_base64
@@ -22,7 +22,7 @@ __all__ = ["MAX_DOCUMENT_BYTES", "MAX_KEYS", "Document", "read_document"]
 MAX_DOCUMENT_BYTES = 64 * 1024
 MAX_KEYS = 32
 
-# RFC 7518 3.3 asks for 2048 bits; above 8192 a verification costs what an attacker would like.
+# RFC 7518 3.3 requires 2048 bits; above 8192 a verification costs so much that it helps an attacker.
 MIN_BITS, MAX_BITS = 2048, 8192
 # FIPS 186-5 5.1 bounds e from below by 2^16; a large e makes verification slow (1.8 ms at 2048 bit).
 MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
@@ -41,7 +41,7 @@ _EMULATOR_KEYS = frozenset(
 
 
 class Document(NamedTuple):
-    """What a JWKS document holds: usable keys by kid, what was skipped and why, and its warnings.
+    """What a JWKS document holds: usable keys by kid, and what was skipped and why.
 
     `conflicts` are kids with two usable keys; `compromised` moduli whose private members are in it.
     """
@@ -53,7 +53,7 @@ class Document(NamedTuple):
 
 
 class _Skip(Exception):  # noqa: N818 - a signal inside this module
-    """This member is not a key for us; the reason is a fixed word."""
+    """This member is no usable key; the reason is a fixed string."""
 
 
 def read_document(
@@ -67,7 +67,7 @@ def read_document(
     `known` gives the key held under a kid, whose object is kept when the material is the same.
 
     Raises:
-        FetchFailed: when the whole document is unusable (`reason` is "document-...").
+        FetchError: when the whole document is unusable (`reason` is "document-...").
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise FetchError("document-too-large")
@@ -112,8 +112,8 @@ def _read_member(
     if not isinstance(member, dict):
         raise _Skip("not-rsa")
     leaks = not _PRIVATE.isdisjoint(member)
-    # Whoever reads this document can sign: the public half is burnt as well (T5), however
-    # sloppily the rest is written (Java's BigInteger puts a zero octet before `n`).
+    # Every reader of this document can sign, so the public half is compromised (T5). `n` is read
+    # leniently, because it counts in any spelling (Java's BigInteger puts a zero octet before it).
     found = lenient_number(member.get("n")) if leaks else ()
     compromised.update(found)
     if member.get("kty") != "RSA":
@@ -131,10 +131,10 @@ def _read_member(
     material = (modulus, exponent)
     held = known(kid)
     if held is not None and held.material == material:
-        return held  # the same object, so that cached tokens stand over a refresh (C2)
+        return held  # the same object, so that cached tokens survive a refresh (C2)
     try:
         return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
-    except ValueError:  # cryptography's own opinion of the numbers: an even exponent, so far
+    except ValueError:  # cryptography refuses some numbers too, such as an even exponent
         raise _Skip("exponent") from None
 
 
@@ -157,7 +157,7 @@ def _check_metadata(member: dict[str, Any]) -> str:
         operations = member["key_ops"]
         if not isinstance(operations, list) or "verify" not in operations:
             raise _Skip("key_ops")
-        # Texts, each once (RFC 7517 4.3); counting them one by one took a second of 48 KB.
+        # Strings, each once (RFC 7517 4.3). Counting them one by one took a second for 48 KB.
         if any(name.__class__ is not str for name in operations) or len(set(operations)) < len(operations):
             raise _Skip("key_ops")
     return kid
@@ -184,10 +184,10 @@ def _octets(text: object) -> bytes:
 
 
 def lenient_number(text: object) -> tuple[int, ...]:
-    """The number that a text may mean to anybody: either alphabet, padded or not; none if it has none."""
+    """The number of a text to the most lenient reader: either alphabet, padded or not; else nothing."""
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         return ()
-    try:  # this decoder leaves out what is not of its alphabet
+    try:  # this decoder skips characters outside its alphabet
         octets = a2b_base64(text.rstrip("= \r\n").replace("-", "+").replace("_", "/") + "==")
     except Error:
         return ()

@@ -1,7 +1,7 @@
-"""What a pool's store holds: words, their snapshot, and how each endpoint has been doing.
+"""The state of one pool's key set: stored responses, their snapshot, the state of each endpoint (K).
 
-Owns the state that DESIGN K speaks of. Pure in the sense of its floor: every moment and draw comes in
-as an argument, events go out into a list; the caller holds the lock wherever something changes.
+Pure: every moment and random number comes in as an argument, and events are appended to a list. The
+caller holds the lock wherever something changes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CLOCK_SKEW = 60.0
 
 
 class KeySet:
-    """The words and endpoint states of one pool, and the snapshot made of them.
+    """The stored responses and endpoint states of one pool, and the snapshot made of them.
 
     `snapshot` is replaced in one assignment, so that readers need no lock (R8).
     """
@@ -77,12 +77,12 @@ class KeySet:
         self.windows = windows
         self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
-        self.stale_if_error = False  # a flight has failed since the set went stale (R)
+        self.stale_if_error = False  # a refresh has failed since the set went stale (R)
         self._rng = rng
         self._responses: dict[str, StoredResponse] = {}
         self._compromised: dict[
             str, StoredResponse
-        ] = {}  # of documents that were no words, but exposed keys (T5)
+        ] = {}  # of documents without a usable key, but with private members (T5)
         self._had_keys = False  # whether the pool has had a key at all
         self.snapshot: Snapshot = assemble((), now, windows, 0.0)
         self._load(entries, now)
@@ -90,7 +90,7 @@ class KeySet:
         self.state = self.state_of(now)
 
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
-        """Words from the key file, then the seed where no such word is usable (P)."""
+        """Store the entries of key files, or the seed where no entry is usable (P)."""
         by_url = {each.url: each for each in self.config.endpoints}
         for entry in entries:
             endpoint = by_url.get(entry.url)
@@ -98,12 +98,12 @@ class KeySet:
                 continue
             age = now[0] - entry.begun
             if age < -CLOCK_SKEW or age >= self.windows.max_stale:
-                continue  # a time in the future counts as max_stale: neither is usable
+                continue  # too far in the future, or too old: not usable
             try:
                 document = self.read(entry.document, local=endpoint.loopback)
             except FetchError:
                 continue
-            # A little in the future is now, or it would stand against all that is heard until then (K4).
+            # A time slightly in the future becomes now, or no response could replace it until then (K4).
             begun = (now[0] - age, now[1] - max(0.0, age))
             if document.keys:
                 self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
@@ -138,7 +138,7 @@ class KeySet:
         return assemble(responses, now, self.windows, fresh_for)
 
     def state_of(self, now: Instant) -> str:
-        """The age of the set in words: empty, fresh, aged, stale or expired."""
+        """The state of the set by its age: empty, fresh, aged, stale or expired."""
         return rules.state_of(self.snapshot, now, self.windows, had_keys=self._had_keys)
 
     def usable(self, now: Instant) -> bool:
@@ -146,7 +146,7 @@ class KeySet:
         return self.state_of(now) not in (rules.EMPTY, rules.EXPIRED)
 
     def rebuild(self, now: Instant, events: list[Event]) -> None:
-        """A new snapshot, and what changed by it."""
+        """Make a new snapshot, and add an event for each change."""
         before, after = self.snapshot, self._assembled(now)
         self.snapshot = after
         provider = self.config.provider
@@ -160,22 +160,22 @@ class KeySet:
         self.note_state(now, events)
 
     def note_state(self, now: Instant, events: list[Event]) -> None:
-        """Tell when the age of the set has crossed a limit."""
+        """Add an event if the age of the set has crossed a limit."""
         state = self.state_of(now)
         if state != self.state:
             events.append(StateChanged(self.config.provider, self.state, state))
             self.state = state
 
     def needs_rebuild(self, now: Instant) -> bool:
-        """Whether time alone may have changed the set: it went on, or the wall clock was set back (R7).
+        """Whether the snapshot must be rebuilt because time passed or the wall clock was set back (R7).
 
-        Without the latter, words that a clock's jump ahead had made too old would not stand again.
+        Without the latter, responses that a clock's jump ahead had made too old would not count again.
         """
         made = self.snapshot.made
         return now[0] < made[0] or elapsed(now, made) >= self.snapshot.rebuild_in
 
     def expire(self, now: Instant, events: list[Event]) -> None:
-        """Settle again what time alone has changed: a word or a contradiction grown too old."""
+        """Rebuild the snapshot if a response or a contradiction has become too old."""
         if self.needs_rebuild(now):
             self.rebuild(now, events)
         self.note_state(now, events)
@@ -190,7 +190,7 @@ class KeySet:
         now: Instant,
         events: list[Event],
     ) -> bool:
-        """Take an endpoint's document; False when it holds no usable key (K4)."""
+        """Store an endpoint's document; False when it holds no usable key (K4)."""
         url, provider = endpoint.url, self.config.provider
         held = self._responses.get(url)
         if document.skipped:
@@ -202,13 +202,14 @@ class KeySet:
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
             self.states[url] = rules.EndpointState()
             self.stale_if_error, self._had_keys = False, True
-            # K4: by the request's start. The monotonic clock of a restored sandbox may have gone back (R7).
+            # K4: It replaces the stored one if its request began later, on the monotonic clock or by
+            # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._responses[url] = _response(url, begun, document, raw)
                 self._compromised.pop(url, None)
-            self._responses.pop("", None)  # the first real word ends the seed (P)
+            self._responses.pop("", None)  # the first real response ends the seed (P)
         elif document.compromised:
-            # No word (K4), but what was exposed stays exposed while the endpoint says so (T5).
+            # A failure (K4), but the keys stay compromised while the endpoint says so (T5).
             self._compromised[url] = StoredResponse(
                 url, begun, NO_KEYS, b"", compromised=document.compromised
             )
@@ -223,7 +224,7 @@ class KeySet:
         now: Instant,
         events: list[Event],
     ) -> bool:
-        """Take a failure: back-off (R6), or parking (K5), for which it gives False."""
+        """Record a failure: back off (R6), or disable the endpoint (K5) and return False."""
         provider, url, status = self.config.provider, endpoint.url, failure.status
         if endpoint.kind == "updated" and status in (403, 404) and not self._has_response(url, now):
             self.states[url] = rules.EndpointState(0, now, rules.DISABLED_SECONDS, True, "not enabled")
@@ -237,7 +238,7 @@ class KeySet:
         return True
 
     def _has_response(self, url: str, now: Instant) -> bool:
-        """Whether a word of that endpoint stands (K1)."""
+        """Whether a stored response of that endpoint stands (K1)."""
         response = self._responses.get(url)
         return response is not None and elapsed(now, response.begun) < self.windows.max_stale
 
@@ -253,18 +254,18 @@ class KeySet:
         )
 
     def last_resort(self, now: Instant, chosen: Collection[Endpoint]) -> list[Endpoint]:
-        """Whom to ask beyond `chosen` while nobody answers (see `_jwks.schedule.last_resort`)."""
+        """The endpoint to ask beyond `chosen` while none answers (see `_jwks.schedule.last_resort`)."""
         return rules.last_resort(self.endpoints, self.states, now, chosen)
 
     def entries(self) -> list[KeyFileEntry]:
-        """The words for the key file; the seed is none of them."""
+        """The stored responses as entries of the key file; the seed is none of them."""
         responses = list(self._responses.values())
         return [
             KeyFileEntry(each.url, each.begun[0], each.raw) for each in responses if each.raw and each.url
         ]
 
     def unavailable(self, now: Instant) -> KeysUnavailable:
-        """The error of an outage, with each endpoint's fault as the hint."""
+        """The error of an outage, with each endpoint's last error as the hint."""
         states = self.states
         if not states:
             hint = "the pool is offline and holds no usable key"
@@ -282,7 +283,7 @@ class KeySet:
         return KeysUnavailable(hint=hint, retry_after=rules.retry_after(states.values(), now))
 
     def health(self, now: Instant) -> dict[str, Any]:
-        """JSON-able: how old the set is and how each endpoint does. Stale is not healthy."""
+        """JSON-able: the age of the set and the state of each endpoint. Stale is not healthy."""
         state, begun = self.state_of(now), self.snapshot.begun
         return {
             "state": state,

@@ -1,4 +1,4 @@
-"""What several endpoints answered, merged to one set of keys (DESIGN K1 to K3).
+"""Stored responses of several endpoints, merged to one snapshot (K1 to K3).
 
 Owns which key a `kid` means. Pure: no clock, lock or I/O.
 """
@@ -16,9 +16,9 @@ __all__ = ["assemble"]
 def assemble(
     responses: Collection[StoredResponse], now: Instant, windows: CacheLifetimes, fresh_for: float
 ) -> Snapshot:
-    """The pool's keys at this moment: the union of the standing words (K1), conflicts settled (K3).
+    """The pool's keys at this moment: the union of the standing responses (K1), conflicts resolved (K3).
 
-    `fresh_for` is the refresh interval drawn for this snapshot (`refresh_after` +-10 %), in seconds.
+    `fresh_for` is the refresh interval of this snapshot (`refresh_after` +-10 %), in seconds.
     """
     standing = sorted(
         (
@@ -45,7 +45,7 @@ def assemble(
             if key.material[0] in compromised:
                 continue
             if keys.setdefault(kid, key).material != key.material and recent:
-                # Both words are young, for `standing` goes from the newest to the oldest.
+                # Both responses are recent, because `standing` goes from the newest to the oldest.
                 quarantined[kid] = (*quarantined.get(kid, (owners[kid].url,)), response.url)
                 changes.append(windows.revalidate_after - age)
             owners.setdefault(kid, response)

@@ -1,4 +1,4 @@
-"""The values that a pool's key store is made of: keys, words, snapshots (DESIGN K).
+"""The values that a key set is made of: endpoints, keys, stored responses, snapshots (K).
 
 Owns shapes alone. Nothing here changes after it was made, so a reader needs no lock (R8).
 """
@@ -12,7 +12,7 @@ from cognito_mr_auth._base.clock import Instant
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 else:
-    # Annotations are no strings in this house's modules of values, and this floor knows no cryptography.
+    # Annotations here are evaluated when the module loads, and nothing else in it needs cryptography.
     RSAPublicKey = Any
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class Endpoint(NamedTuple):
-    """One place that serves the pool's JWKS, for the issuer of that kind and Region."""
+    """One URL that serves the pool's JWKS, for the issuer of that kind and Region."""
 
     url: str
     kind: str
@@ -38,10 +38,10 @@ class Endpoint(NamedTuple):
 
 
 class KeySetConfig(NamedTuple):
-    """What the keys of one issuer are fetched by.
+    """How the keys of one provider are fetched: its endpoints, seed and key files.
 
-    `provider` is what events and health name. `seed` is a JWKS document to begin with. `key_file` is the path
-    of the persisted key set, `baked_key_file` of one that is read and never written. With `offline` no
+    `provider` is its name in events and health. `seed` is a JWKS document to begin with. `key_file` is the
+    path of the persisted key set, `baked_key_file` of one that is read and never written. With `offline` no
     endpoint is ever asked. `insecure_emulator` lets emulators' public keys in (T4).
     """
 
@@ -55,7 +55,7 @@ class KeySetConfig(NamedTuple):
 
 
 class Key(NamedTuple):
-    """An RSA public key under its `kid`; `material` is (n, e), which is what makes keys the same."""
+    """An RSA public key under its `kid`; `material` is (n, e), by which keys are compared."""
 
     kid: str
     material: tuple[int, int]
@@ -66,11 +66,11 @@ NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 
 
 class StoredResponse(NamedTuple):
-    """What one endpoint last said (K1): `begun` is when the request for it began.
+    """What one endpoint last answered (K1): `begun` is when its request began.
 
-    `conflicts` are kids that the document itself gives two keys; `compromised` are moduli whose private
-    members it served (T5). A word with no keys says nothing but its `compromised`. `never_expires` marks the
-    seed of an offline pool. `raw` is the document as it came, for the key file.
+    `conflicts` are kids for which the document itself has two keys. `compromised` are moduli whose private
+    members it served (T5); a response without keys counts for these alone. `never_expires` marks the seed of
+    an offline pool. `raw` is the document as it came, for the key file.
     """
 
     url: str
@@ -82,27 +82,28 @@ class StoredResponse(NamedTuple):
     never_expires: bool = False
 
     def __repr__(self) -> str:
-        """Whose word it is; the document may hold a private key."""
+        """Show the URL alone, because the document may hold a private key."""
         return f"StoredResponse({self.url!r})"
 
 
 class KeyFileEntry(NamedTuple):
-    """A word as a key file keeps it: URL, wall time at which its request began, the body."""
+    """A stored response as a key file keeps it: URL, wall time at which its request began, the body."""
 
     url: str
     begun: float
     document: bytes
 
     def __repr__(self) -> str:
-        """Whose it is; the document may hold a private key."""
+        """Show the URL alone, because the document may hold a private key."""
         return f"KeyFileEntry({self.url!r})"
 
 
 class Snapshot(NamedTuple):
-    """The union of the standing words at one moment (K1 to K3), and how long it needs no thought.
+    """The union of the standing responses at one moment (K1 to K3), and how long it holds.
 
-    Within `safe_for` seconds of `made`, on both clocks, every known kid may be served as it is.
-    `begun` is the start of the newest word's request, None when no word with keys stands.
+    Within `safe_for` seconds of `made`, on both clocks, every known kid may be served without a decision.
+    After `rebuild_in` seconds time has changed it. `begun` is when the request of the newest response with
+    keys began; None without one.
     """
 
     made: Instant
@@ -115,7 +116,7 @@ class Snapshot(NamedTuple):
 
 
 class CacheLifetimes(NamedTuple):
-    """Ages of a key set, in seconds, at which the answer to "ask again?" changes (DESIGN R)."""
+    """Ages of a key set, in seconds, at which the table of R changes its row (see `schedule.TABLE`)."""
 
     refresh_after: float
     revalidate_after: float
@@ -123,7 +124,7 @@ class CacheLifetimes(NamedTuple):
 
 
 class FetchError(Exception):
-    """An endpoint gave no key set. `reason` is a fixed word; `retry_after` is in seconds."""
+    """An endpoint gave no key set. `reason` is a fixed string; `retry_after` is in seconds."""
 
     def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(reason)

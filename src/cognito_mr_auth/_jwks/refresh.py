@@ -1,7 +1,7 @@
-"""One flight: a shared round of requests for a pool's keys, and who still hungers (DESIGN R1, R2).
+"""One refresh: its attempts, its deadline, and the kids that its waiters need (R1, R2).
 
-Owns the bookkeeping of a flight and the decision whom it asks next. Starts no thread and takes no
-lock: the store calls it under its own lock, and hands in every moment.
+Owns the state of a refresh and the choice of the endpoint to ask next. Starts no thread and takes no
+lock: `RefreshCoordinator` calls it under the pool's lock, and every moment comes in as an argument.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .model import Endpoint
 
 __all__ = ["Attempt", "Refresh", "Signal"]
 
-# Kids remembered as wanted; more than this and the flight just asks everybody.
+# A refresh remembers so many wanted kids; for further ones alone it asks no other endpoint.
 MAX_WANTED_KIDS = 64
-# A flight as late as two of them was frozen, not slow, also where real time went on.
+# A refresh that took so many times its limit was frozen, not slow, also where real time went on.
 FROZEN_LIMITS = 2
 
 PENDING, ANSWERED, FAILED, DISABLED, DROPPED = "pending", "answered", "failed", "disabled", "dropped"
 
 
 class Signal(Protocol):
-    """What waiters wait for; whoever runs the flight makes it, and sets it once."""
+    """What waiters wait for; the coordinator makes it, and sets it once."""
 
     def set_result(self, result: None, /) -> None:
         """Wake every waiter."""
 
 
 class Attempt:
-    """One request to one endpoint, under the deadline of the flight that began it.
+    """One request to one endpoint, under the deadline of the refresh that began it.
 
-    `number` counts the store's requests: who came before whom.
+    `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
     """
 
     __slots__ = ("begun", "endpoint", "number", "refresh", "state")
@@ -91,7 +91,7 @@ class Refresh:
         self.queue = queue + last_resort
         self.last_resort = last_resort
         self.began_monotonic = began_monotonic
-        self.silent_since = began_monotonic  # a follow-up of an unanswered flight begins no new silence
+        self.silent_since = began_monotonic  # a successor keeps that of a refresh without an answer
         self.begun = begun
         self.ask_all = ask_all
         self.background = background
@@ -99,10 +99,10 @@ class Refresh:
         self.hedge = hedge
         self.attempts: list[Attempt] = []
         self.wanted_kids: set[str] = set()
-        self.result_arrived = True  # the first request needs no waiting
+        self.result_arrived = True  # the first attempt waits for no hedge
         self.last_start = began_monotonic
         self.over = False
-        self.successor: Refresh | None = None  # goes on with what is out, since a caller followed up (R3)
+        self.successor: Refresh | None = None  # has taken over the pending attempts (R3)
         self.new_progress = new_progress
         self.progress = new_progress()
 
@@ -113,7 +113,7 @@ class Refresh:
 
     @property
     def latest(self) -> Refresh:
-        """This flight, or the one that goes on with its requests."""
+        """This refresh, or the last successor, which goes on with its attempts."""
         refresh = self
         while refresh.successor is not None:
             refresh = refresh.successor
@@ -126,31 +126,31 @@ class Refresh:
 
     @property
     def pending(self) -> int:
-        """How many requests are still out."""
+        """How many attempts have no result yet."""
         return sum(attempt.state == PENDING for attempt in self.attempts)
 
     @property
     def dropped(self) -> bool:
-        """Whether a freeze or a jump of the clock made answers worthless: nobody's failure (R6)."""
+        """Whether a freeze or a jump of the clock made an attempt worthless, which is no failure (R6)."""
         return any(attempt.state == DROPPED for attempt in self.attempts)
 
     @property
     def pending_urls(self) -> frozenset[str]:
-        """The URLs that are still silent."""
+        """The URLs of the pending attempts."""
         return frozenset(attempt.endpoint.url for attempt in self.attempts if attempt.state == PENDING)
 
     def hedge_left(self, monotonic: float) -> float:
-        """Seconds until the silent ones have had their `hedge`; 0 when they have."""
+        """Seconds until the pending attempts have had their `hedge`; 0 when they have."""
         return max(0.0, self.hedge - (monotonic - self.last_start))
 
     def needs_more(self, keys: Mapping[str, object]) -> bool:
-        """Whether a waiter still lacks what it came for."""
-        # Answers of a flight that this one follows up are what its waiters were not content with.
+        """Whether a waiter still needs an answer or its key."""
+        # Answers to a predecessor do not count, because this refresh asks for callers that came after them.
         answered = any(attempt.state == ANSWERED and attempt.refresh is self for attempt in self.attempts)
         return not answered or any(kid not in keys for kid in self.wanted_kids)
 
     def next(self, monotonic: float, keys: Mapping[str, object]) -> Endpoint | None:
-        """Whom to ask now (R2): all, or one after `hedge` seconds or at once after a miss."""
+        """The endpoint to ask now (R2): every one with `ask_all`, else one after `hedge` or after a miss."""
         if self.last_resort and self.answers:
             self.queue = [each for each in self.queue if each not in self.last_resort]
             self.last_resort = []
@@ -164,14 +164,14 @@ class Refresh:
         return self.queue[0]
 
     def note_start(self, attempt: Attempt, monotonic: float) -> None:
-        """The first of the queue has been asked."""
+        """Record that the first endpoint of the queue has been asked."""
         self.queue.pop(0)
         self.attempts.append(attempt)
         self.last_start = monotonic
         self.result_arrived = False
 
     def done(self, keys: Mapping[str, object]) -> bool:
-        """Whether nothing is out and nothing more will be asked."""
+        """Whether no attempt is pending and no further one will begin."""
         return not self.pending and (not self.queue or not (self.ask_all or self.needs_more(keys)))
 
     def overdue(self, now: Instant, monotonic: float) -> bool:
@@ -179,13 +179,13 @@ class Refresh:
         return monotonic - self.began_monotonic >= self.limit or elapsed(now, self.begun) >= self.limit
 
     def frozen(self, now: Instant, monotonic: float) -> bool:
-        """Whether it is late by a freeze or a jump of the clock, and by nobody's fault (R6)."""
+        """Whether a freeze or a jump of the clock made it late, which is no failure (R6)."""
         age = elapsed(now, self.begun)
         return age >= FROZEN_LIMITS * self.limit or (
             age >= self.limit and monotonic - self.began_monotonic < self.limit
         )
 
     def notify(self) -> Signal:
-        """Start a new round; the caller ends the returned one when it holds no lock."""
+        """Replace `progress` and return the old one, which the caller sets after it has released the lock."""
         done, self.progress = self.progress, self.new_progress()
         return done

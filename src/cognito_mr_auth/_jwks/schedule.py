@@ -1,7 +1,7 @@
-"""When to ask the endpoints, and which of them: the table of DESIGN R as data, and its numbers.
+"""When to ask the endpoints, and which of them: the table of R as data, and its numbers.
 
-Owns every decision about asking. Pure: moments, states and random draws come in as arguments. Holds no
-lock, starts nothing, and knows no URL but the ones it is handed.
+Owns every decision about asking. Pure: moments, states and random numbers come in as arguments. Holds no
+lock, starts nothing, and knows no URL but those in its arguments.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ RATE_LIMIT_SECONDS = 5.0
 # Doubling from 2 s; 60 s as Powertools and Nimbus' rate limit, 2 s while there is no key to serve.
 MAX_BACK_OFF = 60.0
 MAX_BACK_OFF_WITHOUT_KEYS = 2.0
-# 403 from the updated issuer lasts until somebody changes the pool's IssuerConfiguration.
+# 403 from the updated issuer lasts until the pool's IssuerConfiguration is changed.
 DISABLED_SECONDS = 3600.0
 # A fleet that started together must not refresh together.
 JITTER = 0.1
@@ -61,7 +61,7 @@ SERVE, SERVE_AND_REFRESH, REVALIDATE, FETCH_UNKNOWN, FETCH = (
 )
 SERVED = frozenset({SERVE, SERVE_AND_REFRESH})
 
-# DESIGN R, row by row: (age of the set, whether the kid is known) -> what to do.
+# The table of R, row by row: (age of the set, whether the kid is known) -> what to do.
 TABLE: Mapping[tuple[str, bool], str] = {
     (FRESH, True): SERVE,
     (FRESH, False): FETCH_UNKNOWN,
@@ -79,12 +79,12 @@ TABLE: Mapping[tuple[str, bool], str] = {
 
 
 def jittered(refresh_after: float, rng: float) -> float:
-    """`refresh_after` +-10 %, from a draw in [0, 1)."""
+    """`refresh_after` +-10 %, by a random number in [0, 1)."""
     return refresh_after * (1.0 - JITTER + 2.0 * JITTER * rng)
 
 
 def state_of(snapshot: Snapshot, now: Instant, windows: CacheLifetimes, *, had_keys: bool) -> str:
-    """The age of the set in words (K2); `had_keys` says whether the pool has had a key at all."""
+    """The state of the set by its age (K2); `had_keys` says whether the pool has had a key at all."""
     if snapshot.begun is None:
         return EXPIRED if had_keys else EMPTY
     if snapshot.fresh_for == float("inf"):  # the seed of an offline pool never ages (P)
@@ -98,24 +98,24 @@ def state_of(snapshot: Snapshot, now: Instant, windows: CacheLifetimes, *, had_k
 
 
 def decide(age: str, *, known: bool, stale_if_error: bool) -> str:
-    """The table's cell. `stale_if_error`: a flight has failed since the set went stale."""
+    """The table's cell. `stale_if_error`: a refresh has failed since the set went stale."""
     return TABLE[STALE_IF_ERROR if stale_if_error and age == STALE else age, known]
 
 
 class RateLimit(NamedTuple):
-    """A bucket of flights for unknown kids: at most 2 + T/5 in any T seconds (R4)."""
+    """A bucket of refreshes for unknown kids: at most 2 + T/5 in any T seconds (R4)."""
 
     level: float
     at: Instant
 
     def take(self, now: Instant) -> "RateLimit | None":
-        """The budget after one flight, or None when there is none to spend."""
+        """The bucket after one more refresh, or None when that is too many."""
         level = min(RATE_LIMIT_BURST, self.level + elapsed(now, self.at) / RATE_LIMIT_SECONDS)
         return RateLimit(level - 1.0, now) if level >= 1.0 else None
 
 
 class EndpointState(NamedTuple):
-    """How an endpoint has been doing: it rests for `cooldown` seconds from `since` on (R6, K5)."""
+    """The state of an endpoint: it is not asked for `cooldown` seconds from `since` on (R6, K5)."""
 
     failures: int = 0
     since: Instant = (0.0, 0.0)
@@ -127,7 +127,7 @@ class EndpointState(NamedTuple):
 def back_off(failures: int, rng: float, asked_for: float | None) -> float:
     """Seconds to leave an endpoint alone after its n-th failure in a row (R6).
 
-    `rng` is a draw in [0, 1), `asked_for` what a Retry-After header asked for.
+    `rng` is a random number in [0, 1), `asked_for` the seconds of a Retry-After header.
     """
     rest = (0.5 + 0.5 * rng) * min(MAX_BACK_OFF, 2.0 ** min(failures, 6))
     return max(rest, min(asked_for or 0.0, MAX_BACK_OFF))
@@ -136,7 +136,7 @@ def back_off(failures: int, rng: float, asked_for: float | None) -> float:
 def cooldown_left(state: EndpointState, now: Instant, *, urgent: bool) -> float:
     """Seconds for which the endpoint is still left alone, 0 when it may be asked.
 
-    `urgent` (the pool has no usable key) shortens a back-off, and lets a parked endpoint be asked.
+    `urgent` (the pool has no usable key) shortens a back-off, and lets a disabled endpoint be asked.
     """
     rest = min(state.cooldown, MAX_BACK_OFF_WITHOUT_KEYS) if urgent else state.cooldown
     return max(0.0, rest - elapsed(now, state.since)) if rest else 0.0
@@ -151,7 +151,7 @@ def retry_after(states: Iterable[EndpointState], now: Instant) -> int:
 def order(endpoints: Collection[Endpoint], region: str | None) -> tuple[Endpoint, ...]:
     """The order of preference (R2): the one in this process's Region, updated, original, replica.
 
-    The updated issuer's host is served from several Regions, so it is no Region's own.
+    The updated issuer's host is served from several Regions, so it belongs to no Region.
     """
     ranks = {"updated": 1, "original": 2, "replica": 3}
     return tuple(
@@ -171,11 +171,12 @@ def candidates(
     unknown_kid: bool,
     ask_all: bool,
 ) -> list[Endpoint]:
-    """The endpoints that a flight may ask, in order; empty when all must be left alone.
+    """The endpoints that a refresh may ask, in order; empty when all must be left alone.
 
-    `unknown_kid` is a flight for an unknown kid: it asks at least the one whose rest ends first (R6).
-    With `ask_all` it is the user's own `warm`, for which no endpoint rests.
-    Parked ones come last, when no other satisfied (K5), and not at all where all are asked.
+    `unknown_kid` is a refresh for an unknown kid: it asks at least the one whose back-off ends first (R6).
+    With `ask_all` it is the user's own `warm`, which ignores back-off.
+    Disabled ones come last, when no other satisfied (K5). Where all are asked, they come in only if no
+    other endpoint may be asked.
     """
     rest = {
         each.url: cooldown_left(states[each.url], now, urgent=urgent or states[each.url].disabled)
@@ -185,9 +186,9 @@ def candidates(
     awake = [each for each in endpoints if each.url not in disabled]
     chosen = [each for each in awake if not rest[each.url]]
     last = [each for each in endpoints if each.url in disabled and not rest[each.url]]
-    if ask_all and unknown_kid:  # `warm`: the user asks, so nobody but the parked is left alone
+    if ask_all and unknown_kid:  # `warm`: the user asks, so only disabled ones are left alone
         chosen = awake
-    elif unknown_kid and not chosen:  # a parked one is no substitute: it has no answer to give
+    elif unknown_kid and not chosen:  # a disabled one is no substitute: it has no keys
         chosen = sorted(awake, key=lambda each: rest[each.url])[:1]
     if not ask_all or not chosen:
         chosen += last
@@ -202,10 +203,10 @@ def last_resort(
     now: Instant,
     chosen: Collection[Endpoint],
 ) -> list[Endpoint]:
-    """Whom a flight for an unknown kid asks beyond `chosen` while nobody answers, at most one (R6).
+    """What a refresh for an unknown kid asks beyond `chosen` while none answers, at most one (R6).
 
-    It is the endpoint whose rest ends first: a back-off of up to a minute may outlast its trouble, and
-    the ones awake may be the ones in trouble now.
+    It is the endpoint whose back-off ends first, because a back-off of up to a minute may outlast its
+    cause, and the chosen ones may be failing now.
     """
     rest = {
         each: cooldown_left(states[each.url], now, urgent=False)

@@ -1,4 +1,4 @@
-"""What a token's claims must say: times, use, client, audience (DESIGN O, S4 to S6).
+"""What a token's claims must say: times, use, client, audience (O, S4 to S6).
 
 Owns these checks and their order. Pure: the moment comes in as an argument. Used on verified claims,
 and by R5 on unverified ones, where a refusal only saves a fetch.
@@ -30,7 +30,7 @@ ValidityPeriod = tuple[float, float]
 
 
 def time_span(claims: Mapping[str, Any], leeway: float) -> ValidityPeriod:
-    """The span that `exp`, `iat` and `nbf` leave (RFC 7519 4.1.4 to 4.1.6, S4).
+    """The period that `exp`, `iat` and `nbf` leave (RFC 7519 4.1.4 to 4.1.6, S4).
 
     Raises:
         ClaimRejected: one of them is absent or no NumericDate; `nbf` may be absent.
@@ -62,7 +62,7 @@ def check_span(span: ValidityPeriod, now: float) -> None:
         TokenExpired, TokenNotYetValid: as the names say.
     """
     start, end = span
-    if not now < end:  # so put, a broken clock's NaN is no time at which a token is good
+    if not now < end:  # in this form, a broken clock's NaN refuses every token
         raise TokenExpired(hint="get a new one with the refresh token")
     if now < start:
         raise TokenNotYetValid(hint=_CLOCKS)
@@ -78,7 +78,7 @@ def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> bool:
 
 
 def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: float) -> ValidityPeriod:
-    """Every check that does not need the signature, in DESIGN's order; gives the time span.
+    """Check all that needs no signature, in the order of O; return the validity period.
 
     Raises:
         TokenExpired, TokenNotYetValid: by the clock `now`, in seconds since the epoch.
@@ -109,7 +109,7 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
 
 
 def _check_use(use: object, expected: str) -> None:
-    """What is left to say of a `token_use` that is not, letter for letter, the expected one."""
+    """Refuse a `token_use` that does not fit; called where it is not exactly the expected one."""
     if use.__class__ is not str or not use:
         _refuse("token_use", _NO_TEXT)
     if use not in ("access", "id"):
@@ -125,7 +125,7 @@ def _check_use(use: object, expected: str) -> None:
 
 
 def _check_audience(held: object, audience: str | None, client: str) -> None:
-    """S6: the configured resource, or, where a token names an audience unasked, its own client."""
+    """S6: `aud` holds the configured audience; where none is configured, it is the token's own client."""
     if audience is None:
         if held != client:
             raise ClaimRejected(

@@ -1,8 +1,8 @@
-"""A compact JWS, from text to parts, and its RS256 signature (RFC 7515, DESIGN O, S, T3).
+"""A compact JWS, from text to parts, and its RS256 signature (RFC 7515; O, S, T3).
 
-Owns what a token must look like before anybody asks what it says. Pure; checks go from cheap to dear,
-and nothing here reads a claim. Each error is built without the decoder's exception, which holds the
-payload.
+Owns the form of a token and its header, and the check of its signature. Pure; cheap checks come before
+expensive ones, and nothing here reads a claim. Each error is built without the decoder's exception,
+which holds the payload.
 """
 
 from typing import Any, NamedTuple, NoReturn
@@ -58,7 +58,7 @@ class CompactJWS(NamedTuple):
     header: bytes = b""
 
     def __repr__(self) -> str:
-        """Nothing of the token: error trackers print what frames hold."""
+        """Show nothing of the token, because error trackers print the variables of frames."""
         return "CompactJWS()"
 
 
@@ -67,10 +67,11 @@ MAX_HEADERS = 64
 
 
 class HeaderCache:
-    """Headers that have been read before, by their segment: its kid (RFC 7515 4.1).
+    """The kid of each header that was read before, by the header's segment (RFC 7515 4.1).
 
-    The same octets say the same, so they are not read again. Only those of tokens whose signature was
-    valid are kept: nobody else fills it. Replaced when full; a reader needs no lock.
+    Equal octets mean the same, so they are not parsed again. Only headers of tokens with a valid signature
+    are kept, so forged tokens cannot fill it. It is emptied when full. `kids` is replaced, never changed,
+    so a reader needs no lock.
     """
 
     __slots__ = ("kids",)
@@ -79,7 +80,7 @@ class HeaderCache:
         self.kids: dict[bytes, str] = {}
 
     def keep(self, jws: CompactJWS) -> None:
-        """Remember the header of a token whose signature is valid."""
+        """Keep the header of a token whose signature is valid."""
         if jws.header not in self.kids:
             self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
 
@@ -87,7 +88,7 @@ class HeaderCache:
 def parse(token: object, known: HeaderCache | None = None) -> CompactJWS:
     """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
 
-    `known` are headers that need no second reading.
+    A header that `known` holds is not parsed again.
 
     Raises:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
@@ -114,7 +115,7 @@ def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
 
 
 def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
-    """Header, payload, signing input, signature, as they came: of a str of the right size with two dots."""
+    """Header, payload, signing input, signature, as they came, of a str of allowed length with two dots."""
     if not isinstance(token, str):
         raise TokenMalformed(hint="pass the token as a str")
     if len(token) > MAX_TOKEN_CHARS:

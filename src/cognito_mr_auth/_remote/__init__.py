@@ -1,1 +1,6 @@
-"""Getting a pool's keys: threads, HTTP, the key file, and the callers who wait."""
+"""Getting a pool's keys: callers that wait, refreshes on threads, HTTP, key files.
+
+All effects of fetching lie here; only `fetch` and `transport` may reach a socket, TLS or an HTTP client.
+May import `_jwks`, `_jwt` and `_base`, and the modules at the root below `verifier`. A `KeySetConfig`
+says what to fetch, so no `UserPool` is needed.
+"""

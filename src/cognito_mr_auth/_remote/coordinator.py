@@ -1,7 +1,7 @@
-"""The flights of one pool: starting them, their requests on threads, and what comes back (R1, F).
+"""The refreshes of one pool: starting them, their attempts on threads, storing the results (R1, F).
 
-Owns the lock of a pool's store, and what happens under it and right after it. Never holds it over I/O,
-a callback or a waiter: whatever a spell under the lock leaves to do goes into a `DeferredActions`.
+Owns the lock of a pool's key set. Never holds it over I/O, a callback or a waiter: code that holds it adds
+work to `DeferredActions`, and the caller runs that after the release.
 """
 
 import threading
@@ -34,50 +34,50 @@ if TYPE_CHECKING:
 
 __all__ = ["DeferredActions", "RefreshCoordinator"]
 
-# The lock is held for well under a millisecond; who cannot have it for so long stands in its way.
+# The lock is held for well under a millisecond; a longer wait means that the waiting thread holds it.
 CLOSE_SECONDS = 1.0
 
 
 class DeferredActions:
-    """What a spell under the lock leaves to be done after it: rounds to end, events to tell."""
+    """Work that waits for the release of the lock: futures to set, events to emit, a key file to save."""
 
     __slots__ = ("events", "futures", "save")
 
     def __init__(self) -> None:
         self.futures: list[Signal] = []
         self.events: list[Event] = []
-        self.save = False  # set by a fetch thread alone: no caller may wait for a disk (P)
+        self.save = False  # set by fetch threads alone, because no caller may wait for a disk (P)
 
 
 class RefreshCoordinator:
-    """At most one flight at a time for one pool's holdings."""
+    """Runs at most one refresh at a time for one pool's key set."""
 
     def __init__(self, key_set: KeySet, dependencies: Dependencies) -> None:
         self._key_set = key_set
         self._dependencies = dependencies
-        self.attempts_begun = 0  # requests begun so far: who came before whom (R3)
+        self.attempts_begun = 0  # so far; shows which attempts began after a caller came (R3)
         self.closed = False
         self.last_answered = True
         self._prepared = True
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """At birth, and in a forked child: the parent's lock and flight are not ours (F)."""
+        """In the constructor, and in a forked child, which must not use its parent's lock and refresh (F)."""
         self.lock = threading.Lock()
         self.current: Refresh | None = None
         self._unsaved = self._saving = False
-        self.saved: Future[None] | None = None  # ends when the key file holds all that was heard
+        self.saved: Future[None] | None = None  # ends when the key file holds every stored response
 
     def prepare(self) -> bool:
-        """Imports and certificates, on the caller's thread and without the lock (F).
+        """Import what a refresh needs and load certificates, on the caller's thread, without the lock (F).
 
-        False when not even that can be done, as in a process without a free descriptor: an outage, told
-        once until it is over.
+        False when that fails, as in a process without a free descriptor: an outage, reported once until
+        it is over.
         """
         if not self._key_set.endpoints:
             return True
         try:
-            import concurrent.futures  # noqa: F401 - a round is one of its futures
+            import concurrent.futures  # noqa: F401 - `progress` is one of its futures
 
             self._dependencies.fetch.prepare(each.url for each in self._key_set.endpoints)
         except (ImportError, OSError):
@@ -90,7 +90,7 @@ class RefreshCoordinator:
         return True
 
     def candidates_now(self, now: Instant) -> list[Endpoint]:
-        """Whom the background may ask now: nobody while a flight has more than hanging ones to offer.
+        """The endpoints that the background may ask now; none while a refresh has more than hanging ones.
 
         Without the lock only a hint.
         """
@@ -100,7 +100,7 @@ class RefreshCoordinator:
             if refresh.queue or refresh.hedge_left(monotonic):
                 return []
             pending_urls = refresh.pending_urls
-        # Each hit of an aged set comes here, so what can be known without a plan is not planned.
+        # Each request of an aged set comes here, so the cheap test comes before the candidates.
         if self.closed or (
             pending_urls and all(each.url in pending_urls for each in self._key_set.endpoints)
         ):
@@ -117,7 +117,7 @@ class RefreshCoordinator:
         ask_all: bool,
         background: bool = False,
     ) -> Refresh | None:
-        """Under the lock: a new flight, or None when nobody can be asked now."""
+        """Under the lock: begin a refresh, or None when no endpoint can be asked now."""
         queue = [] if self.closed else self._key_set.candidates(now, unknown_kid=unknown_kid, ask_all=ask_all)
         if not queue:
             return None
@@ -125,7 +125,7 @@ class RefreshCoordinator:
         refresh = self._new_refresh(queue, last_resort, now, ask_all=ask_all, background=background)
         self.current = refresh
         self.start_due(refresh, now, deferred)
-        if background and not refresh.attempts:  # no room for a single request
+        if background and not refresh.attempts:  # no thread for a single attempt
             self.current = None
         return self.current
 
@@ -159,12 +159,12 @@ class RefreshCoordinator:
         *,
         background: bool,
     ) -> None:
-        """Under the lock: a flight that takes over what `old` still waits for, and asks others anew.
+        """Under the lock: a refresh that takes over the pending attempts of `old`, and asks others anew.
 
-        Else one endpoint that hangs would keep all others from being asked for its five seconds.
+        Otherwise one endpoint that hangs would keep all others from being asked for five seconds.
         """
         refresh = self._new_refresh(queue, [], now, ask_all=background, background=background)
-        # Older generations are left behind, or one that hangs for good would make the list grow.
+        # Older predecessors' results are left out, or an endpoint that always hangs would grow the list.
         refresh.attempts = [
             attempt for attempt in old.attempts if attempt.state == PENDING or attempt.refresh is old
         ]
@@ -177,7 +177,7 @@ class RefreshCoordinator:
         self.start_due(refresh, now, deferred)
 
     def running(self, now: Instant, deferred: DeferredActions) -> Refresh | None:
-        """Under the lock: the flight under way; what is past its deadline is ended here (R1)."""
+        """Under the lock: the refresh under way; ends what is past its deadline (R1)."""
         refresh, monotonic = self.current, self._dependencies.monotonic()
         if refresh is None:
             return None
@@ -206,7 +206,7 @@ class RefreshCoordinator:
         self.run_deferred(deferred)
 
     def warm(self, now: Instant) -> Refresh | None:
-        """A flight to every endpoint that is not parked: the one under way, widened, or a new one."""
+        """A refresh of every endpoint that is not disabled: the one under way, extended, or a new one."""
         if not self.prepare():
             return None
         deferred = DeferredActions()
@@ -226,11 +226,11 @@ class RefreshCoordinator:
         return refresh
 
     def start_due(self, refresh: Refresh, now: Instant, deferred: DeferredActions) -> None:
-        """Under the lock: start the requests that are due; end a flight without hope or need."""
+        """Under the lock: start the attempts that are due; end a refresh that has no more to wait for."""
         keys = self._key_set.snapshot.keys
         monotonic = self._dependencies.monotonic()
         while (endpoint := refresh.next(monotonic, keys)) is not None:
-            # Counted before it starts, so that who comes meanwhile does not take it for a later one.
+            # Counted before it starts, so that no caller that comes meanwhile takes it for a later one.
             self.attempts_begun += 1
             attempt = Attempt(endpoint, now, self.attempts_begun, refresh)
             outcome = self._dependencies.threads.start(
@@ -242,7 +242,7 @@ class RefreshCoordinator:
             if outcome == FULL:
                 refresh.last_start = monotonic  # waiters look again after `hedge`, not all the time
                 break
-            if outcome == BUSY:  # two requests hang there already: this one would hang too
+            if outcome == BUSY:  # two attempts hang there already: this one would hang too
                 refresh.queue.pop(0)
                 continue
             refresh.note_start(attempt, monotonic)
@@ -261,8 +261,8 @@ class RefreshCoordinator:
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
         self.closed = True
-        # Called by a signal's handler on top of who holds the lock, it would wait for itself: then the
-        # waiters end by their own patience.
+        # A signal's handler may run on the thread that holds the lock, and would wait for itself. Then the
+        # waiters end by their own timeout.
         if not self.lock.acquire(timeout=CLOSE_SECONDS):
             return
         deferred = DeferredActions()
@@ -276,7 +276,7 @@ class RefreshCoordinator:
         self.run_deferred(deferred)
 
     def run_attempt(self, attempt: Attempt) -> None:
-        """One request, on its own thread."""
+        """Make one request, on its own thread, and store the result."""
         refresh = attempt.refresh
         started = self._dependencies.monotonic()
         raw, document = b"", None
@@ -288,7 +288,7 @@ class RefreshCoordinator:
             document = self._key_set.read(raw, local=attempt.endpoint.loopback)
         except FetchError as error:
             failure = error
-        except BaseException:  # noqa: BLE001 - a user's transport may raise anything here
+        except BaseException:  # noqa: BLE001 - a replaced transport may raise anything here
             failure = FetchError("broken-transport")
         self.on_result(attempt, raw, document, failure, self._dependencies.monotonic() - started)
 
@@ -300,7 +300,7 @@ class RefreshCoordinator:
         failure: FetchError | None,
         seconds: float,
     ) -> None:
-        """An answer or a failure has arrived: publish it, then wake every waiter (R3)."""
+        """Store an answer or a failure, then wake every waiter (R3)."""
         deferred = DeferredActions()
         with self.lock:
             refresh = self.current
@@ -308,7 +308,7 @@ class RefreshCoordinator:
                 return  # too late, counted as such already, or from before a fork (K4)
             now = self._dependencies.clock()
             overdue = elapsed(now, attempt.refresh.begun) >= attempt.refresh.limit
-            if document is not None and overdue:  # R7: too late is thrown away
+            if document is not None and overdue:  # R7: discarded
                 document, failure = None, FetchError("timeout")
             if attempt.refresh.frozen(now, self._dependencies.monotonic()):
                 attempt.state = DROPPED
@@ -348,7 +348,7 @@ class RefreshCoordinator:
         while self._claim_save():
             try:
                 deferred.events.extend(self._dependencies.save(self._key_set.config, self._key_set.entries()))
-            finally:  # or an error that nobody thought of would be the last attempt
+            finally:  # or an unexpected error would leave `_saving` set for ever
                 done = self._finish_save()
                 if done is not None:
                     done.set_result(None)
@@ -370,7 +370,7 @@ class RefreshCoordinator:
 
 
 class _Request:
-    """The work of one thread: a request of a flight."""
+    """The work of one fetch thread: one attempt."""
 
     __slots__ = ("_attempt", "_coordinator")
 
@@ -385,7 +385,7 @@ class _Request:
 def _new_progress() -> "Future[None]":
     from concurrent.futures import Future
 
-    # Running from birth, so that a waiter's cancellation cannot cancel it for the others.
+    # Marked as running at once, so that a waiter's cancellation cannot cancel it for the others.
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()
     return future

@@ -1,6 +1,6 @@
-"""What the engine is given: settings, clocks, and the ways to threads, the network, the disk and events.
+"""What a key set depends on: settings, clocks, and the ways to threads, the network, the disk and events.
 
-Owns these shapes alone, so that tests can put others in their place.
+Owns these shapes alone, so that tests can replace each of them.
 """
 
 from collections.abc import Callable, Collection, Iterable

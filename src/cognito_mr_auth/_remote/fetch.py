@@ -1,8 +1,8 @@
-"""The only network I/O: one JWKS URL to its document, within one deadline (DESIGN F).
+"""The only network I/O: one JWKS URL to its document, within one deadline (F).
 
 Owns what a request and an answer may look like on the wire, and the choice of proxy. One connection
 per fetch: between two refreshes a kept-alive one would have gone stale. Never follows a redirect,
-never sends a credential, and raises `FetchError` alone, whose reason is a fixed word.
+never sends a credential, and raises `FetchError` alone, whose reason is a fixed string.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BODY_BYTES", "JWKSFetcher", "proxy_for", "retry_after"]
 
-# The same 64 KiB that _keys allows: a body is cut off here, on the wire, before it is memory.
+# As much as `read_document` takes; a larger body is cut off while it is read, so it fills no memory.
 MAX_BODY_BYTES = 64 * 1024
 # A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
 MAX_PIECES = 1024
-# DESIGN R6 honours Retry-After (RFC 9110 10.2.3) up to a minute.
+# R6 honours Retry-After (RFC 9110 10.2.3) up to a minute.
 MAX_RETRY_AFTER = 60.0
 
 _HEADERS = {
@@ -79,7 +79,7 @@ class JWKSFetcher:
         """The body of a 200 answer.
 
         Raises:
-            FetchFailed: for anything else, after at most `seconds` but for a stuck DNS resolver.
+            FetchError: for anything else, after at most `seconds`, unless the DNS resolver hangs.
         """
         from .transport import CancelScope
 
@@ -98,7 +98,7 @@ class JWKSFetcher:
         import httpx
 
         try:
-            # The environment is read where it counts (`proxy_for`, `prepare`), and .netrc nowhere.
+            # `proxy_for` and `prepare` read the environment; .netrc is never read.
             client = httpx.Client(
                 transport=self._transport or self._own_transport(url, scope),
                 trust_env=False,
@@ -133,7 +133,7 @@ class JWKSFetcher:
         raise FetchError("proxy")
 
     def close(self) -> None:
-        """Hang up every connection that is still open, so that their threads end now."""
+        """Shut down every connection that is still open, so that their threads end now."""
         self._closed = True
         for scope in list(self._scopes):
             scope.cancel()
@@ -168,7 +168,7 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
 
 def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     size = 0
-    # Not `iter_bytes`, which swallows empty pieces, so that no bound would see those of a user's transport.
+    # Not `iter_bytes`, which swallows empty pieces, so a replaced transport could send them without a bound.
     # There is nothing to decode: another encoding than identity has been refused.
     for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
         size += len(piece)
@@ -176,13 +176,13 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
             raise FetchError("protocol", status=200)
         if size > MAX_BODY_BYTES:
             raise FetchError("body-too-large", status=200)
-        if time.monotonic() > deadline:  # a transport of the user's may know no deadline
+        if time.monotonic() > deadline:  # a replaced transport may know no deadline
             raise FetchError("timeout", status=200)
         yield piece
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to 60; None for one that says nothing.
+    """Seconds that a Retry-After header asks for, 0 to 60; None where it has neither form.
 
     Both forms of RFC 9110 10.2.3: seconds, and a date, which is compared with `now` (wall seconds).
     """
@@ -200,7 +200,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """The proxy that HTTPS_PROXY and its kin name for this URL; none for loopback and NO_PROXY."""
+    """The proxy that HTTPS_PROXY and similar variables name for this URL; none for loopback and NO_PROXY."""
     from urllib.parse import urlsplit
     from urllib.request import getproxies_environment
     from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]

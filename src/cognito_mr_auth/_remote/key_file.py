@@ -1,7 +1,7 @@
-"""A pool's words on disk, so that a process can start in the middle of an outage (DESIGN P).
+"""A pool's stored responses on disk, so that a process can start in the middle of an outage (P).
 
 Owns the file's format, its safety and the merge with what another process wrote. Knows nothing of
-keys: documents go in and come out as they were served, and pass the same filters as a fetch later.
+keys: documents go in and come out as they were served, and later pass the same checks as a fetch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 # Three endpoints with 64 KiB each, and the JSON around them.
 MAX_FILE_BYTES = 256 * 1024
 _FORMAT = 1
-# A word so much newer than all that was just heard comes from a clock that was wrong.
+# An entry so much newer than all that is written now comes from a clock that was wrong.
 _CLOCK_SKEW = 60.0
-# A document stands in the file as a string, one level deep, whatever it holds itself.
+# A document is a string in the file, so its own nesting does not count.
 _DEPTH = 4
 
 
 class KeyFileError(Exception):
-    """The file is missing, unsafe, unreadable or unwritable; `reason` is a fixed word."""
+    """The file is missing, unsafe, unreadable or unwritable; `reason` is a fixed string."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -36,7 +36,7 @@ class KeyFileError(Exception):
 
 
 def read(path: str, user_pool_id: str) -> list[KeyFileEntry]:
-    """The records of a key file.
+    """The entries of a key file.
 
     Raises:
         KeyFileError: "missing", "unreadable", "not-regular", "owner", "writable", "too-large",
@@ -105,9 +105,9 @@ def _record(entry: Any) -> KeyFileEntry | None:
 
 
 def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls: Collection[str]) -> None:
-    """Write the records, keeping newer ones that another process has written meanwhile.
+    """Write the entries, keeping newer ones that another process has written meanwhile.
 
-    `urls` are the pool's endpoints: what stands there of another one is not kept.
+    `urls` are the pool's endpoints: entries of other URLs in the file are not kept.
 
     The file appears whole or not at all: a temporary file of mode 0600, fsync, rename.
 
@@ -115,7 +115,7 @@ def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls:
         KeyFileError: "too-large" or "write".
     """
     newest = {record.url: record for record in records}
-    # Else a word from the future, once written, would outlive every true one.
+    # Without this bound, an entry with a future time would replace every correct entry.
     plausible = max((record.begun for record in records), default=0.0) + _CLOCK_SKEW
     try:
         for found in read(path, user_pool_id):
@@ -124,7 +124,7 @@ def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls:
             if found.url in urls and newer and found.begun <= plausible:
                 newest[found.url] = found
     except KeyFileError:
-        pass  # whatever stands there now is replaced
+        pass  # a file that cannot be used is replaced
     data = json.dumps(
         {
             "format": _FORMAT,
@@ -146,8 +146,8 @@ def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls:
 
 
 def _replace(path: str, data: bytes) -> None:
-    # In the same directory, since a rename must not cross file systems; named by process and
-    # thread-proof by O_EXCL, which also refuses a link that somebody laid out.
+    # In the same directory, since a rename must not cross file systems. Two writers never share a name,
+    # by its random part and O_EXCL, which also refuses a link that another user has placed there.
     temporary = f"{path}.{os.getpid()}.{os.urandom(6).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""What a pool keeps on disk, told as values: words to begin with, and problems as events (DESIGN P).
+"""Key files as values: entries to begin with, and problems as events (P).
 
 Owns the translation between `_remote.key_file` and the verifier: no problem with a file is ever an exception
 to a caller.
@@ -17,10 +17,10 @@ __all__ = ["load", "save"]
 
 
 def load(config: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
-    """The words in the pool's key files, oldest first, and what was wrong with the files.
+    """The entries of the pool's key files, oldest first, and an event for each problem with a file.
 
-    Of two words of one URL both are told: the newer one counts, but only the store can say whether
-    it is of any use (a time in the future, say, is of none).
+    Of two entries of one URL both are returned: the newer one counts, but only `KeySet` can decide
+    whether it is usable (one from the future is not).
     """
     entries: list[KeyFileEntry] = []
     events: list[Event] = []
@@ -31,7 +31,7 @@ def load(config: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
         try:
             found = key_file.read(path, config.provider)
         except key_file.KeyFileError as error:
-            # A key file of our own is not there yet at the first start; a baked one was left out.
+            # `key_file` does not exist at the first start; a missing baked file is a mistake.
             if path == config.baked_key_file or error.reason != "missing":
                 events.append(KeyFileProblem(config.provider, f"{what}: {error.reason}"))
         else:
@@ -46,7 +46,7 @@ def _begun(entry: KeyFileEntry) -> float:
 
 
 def save(config: KeySetConfig, responses: Collection[KeyFileEntry]) -> Collection[Event]:
-    """Write these words to the pool's key file; a failure is one event."""
+    """Write these entries to the pool's key file; a failure is one event."""
     path = config.key_file or ""
     try:
         urls = [endpoint.url for endpoint in config.endpoints]

@@ -1,8 +1,8 @@
-"""One user pool's keys in one verifier, as a caller meets them: served at once, or waited for (R).
+"""One user pool's keys in one verifier, for its callers: served at once, or after a wait (R).
 
-Owns a caller's way through the table of DESIGN R: who is served, who waits in which flight, who is
-turned away. Sync and asyncio callers drive the same generators, which yield what to wait for. A known
-kid in a fresh set takes no lock at all (R8).
+Owns a caller's way through the table of R: whether it is served, waits for a refresh, or is refused.
+Sync and asyncio callers run the same generators, which yield what to wait for. A known kid in a fresh
+set takes no lock at all (R8).
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ __all__ = ["RemoteKeySet", "Timeout", "Wait"]
 Wait = tuple[Signal, float]
 """A future that ends when something has happened, and the seconds to wait for it at most."""
 Timeout = float | Callable[[], float]
-"""Seconds that a caller waits at most, or what tells them when the waiting begins."""
+"""Seconds that a caller waits at most, or a function that gives them when the waiting begins."""
 
 # All endpoints are asked at most this often because of a quarantined kid (K3).
 QUARANTINE_SECONDS = 60.0
-# How often one caller starts again because a freeze or a clock's jump spoiled its flight.
+# How often one caller starts again because a freeze or a clock's jump spoiled its refresh.
 MAX_RESTARTS = 3
-# A wait is never shorter, so that a rounding error cannot make a caller spin.
+# A wait is never shorter, or a rounding error could make a caller loop without waiting.
 MIN_WAIT = 0.001
 
 
 class _Waiter:
-    """One caller's stay: when it came, how long it waits, and which flight it waits for.
+    """One caller that waits: when it came, how long it waits, and for which refresh.
 
-    `timeout` runs from its first seat: what is loaded for a first request ever is no waiting (R1).
+    `timeout` runs from its first look at a refresh, because loading the HTTP client is not counted (R1).
     """
 
     __slots__ = ("attempts_before", "checked", "deadline", "followed_up", "refresh", "restarts", "timeout")
@@ -54,17 +54,17 @@ class _Waiter:
         self.restarts = 0
 
     def left(self, monotonic: float) -> float:
-        """Seconds of its patience that are left; the first question sets them running."""
+        """Seconds of its timeout that are left; the first call starts the timeout."""
         if self.deadline is None:
             seconds = self.timeout() if callable(self.timeout) else self.timeout
-            self.deadline = monotonic + max(0.0, seconds)  # in this order NaN is none, too
+            self.deadline = monotonic + max(0.0, seconds)  # in this order NaN counts as 0
         return self.deadline - monotonic
 
 
 class RemoteKeySet:
-    """The keys of one pool. `entries` are words from its key file, already of safe origin."""
+    """The keys of one pool. `entries` come from its key files, whose safety was checked."""
 
-    # Every request reads these: a thousand pools' stores stay smaller without a dict each.
+    # Every request reads these, and a thousand key sets take less memory without a dict each.
     __slots__ = (
         "_coordinator",
         "_dependencies",
@@ -133,7 +133,7 @@ class RemoteKeySet:
         `plausible` says whether the token could pass if the key were known (R5).
 
         Raises:
-            KeyUnknown: no endpoint lists the kid, or nothing may be spent on asking.
+            KeyUnknown: no endpoint lists the kid, or no refresh may begin for it.
             KeysUnavailable: the answer cannot be had in time.
         """
         key_set = self._key_set
@@ -155,12 +155,13 @@ class RemoteKeySet:
                 if outcome is not None:
                     left = waiter.left(self._dependencies.monotonic())
                     if left <= 0 and step == rules.REVALIDATE:
-                        return snapshot.keys[kid]  # usable, and nobody contradicts it: serve (R)
+                        return snapshot.keys[kid]  # usable, and no endpoint contradicts it (R)
                     if left <= 0:
                         raise key_set.unavailable(now)
                     yield outcome[0], min(left, outcome[1])
         finally:
-            # Without the lock: the collector may end an abandoned visit on a thread that holds it.
+            # This takes no lock, because the garbage collector may close the generator on a thread that
+            # holds it.
             self._unknown_kid_waiters.discard(waiter)
 
     def _refuse_without_fetching(
@@ -171,7 +172,7 @@ class RemoteKeySet:
         plausible: Callable[[], bool],
         now: Instant,
     ) -> None:
-        """What an unknown kid is refused for without spending anything (K3, R5)."""
+        """Refuse a quarantined kid or an implausible token outside the rate limit (K3, R5)."""
         if kid in snapshot.quarantined:
             if (
                 self._quarantine_rechecked is None
@@ -187,8 +188,8 @@ class RemoteKeySet:
     def _wait_or_error(
         self, step: str, kid: str, waiter: _Waiter, judged: Snapshot, now: Instant
     ) -> Wait | AuthError | None:
-        """A place in a flight, the end of the visit, or None to judge again."""
-        if step in rules.SERVED:  # between two looks its key came, or the flight of others failed
+        """What to wait for, the error that ends the wait, or None to judge again."""
+        if step in rules.SERVED:  # meanwhile its key came, or the refresh of others failed
             return None
         ready = self._coordinator.prepare()
         deferred = DeferredActions()
@@ -213,10 +214,10 @@ class RemoteKeySet:
     def _begin_refresh(
         self, step: str, waiter: _Waiter, now: Instant, deferred: DeferredActions
     ) -> Refresh | AuthError | None:
-        """A new flight for a caller without one, if the one it waited for leaves any hope."""
+        """A new refresh for a caller without one, unless the one it waited for decides its case."""
         if waiter.refresh is not None:
             verdict = self._verdict(step, waiter, waiter.refresh, now)
-            if verdict is not None and step == rules.REVALIDATE:  # cut too often: as good as failed
+            if verdict is not None and step == rules.REVALIDATE:  # dropped too often: as good as failed
                 self._key_set.stale_if_error = True
                 return None
             if verdict is not None:
@@ -228,23 +229,23 @@ class RemoteKeySet:
                 return self._refused(now, deferred)
             left = taken
         refresh = self._coordinator.begin(now, deferred, unknown_kid=unknown_kid, ask_all=False)
-        if refresh is None:  # two requests hang at each: where nobody is asked, nothing is spent (R4)
+        if refresh is None:  # no endpoint can be asked, so the rate limit is not charged (R4)
             return self._nobody(step, now)
         if left is not self._rate_limit:
             self._rate_limit, self._rate_limited = left, False
         return refresh
 
     def _nobody(self, step: str, now: Instant) -> AuthError | None:
-        """Nobody can be asked now: for a stale set that is a failed flight (R)."""
+        """The outcome where no endpoint can be asked: for a stale set a failed refresh (R)."""
         if step == rules.REVALIDATE:
             self._key_set.stale_if_error = True
             return None
-        # A seeker whom nobody can be asked for is refused only where there is nobody to ask (E).
+        # An unknown kid is refused only where the pool has no endpoints at all (E).
         offline = step == rules.FETCH_UNKNOWN and not self._key_set.endpoints
         return KeyUnknown() if offline else self._key_set.unavailable(now)
 
     def _may_start_successor(self, step: str, waiter: _Waiter, refresh: Refresh) -> bool:
-        """Whether all that this flight may still bring is a word from endpoints that hang (R3)."""
+        """Whether this refresh can bring answers of hanging endpoints only (R3)."""
         if waiter.followed_up or refresh.queue:
             return False
         if step == rules.FETCH_UNKNOWN and not refresh.answers:
@@ -259,7 +260,7 @@ class RemoteKeySet:
     def _start_successor(
         self, step: str, waiter: _Waiter, refresh: Refresh, now: Instant, deferred: DeferredActions
     ) -> Refresh:
-        """The caller's one follow-up, without waiting for the hanging ones to give up (R3, R4)."""
+        """The caller's one successor, without waiting for the end of hanging attempts (R3, R4)."""
         pending_urls = refresh.pending_urls
         candidates = self._key_set.candidates(now, unknown_kid=False, ask_all=False)
         queue = [each for each in candidates if each.url not in pending_urls]
@@ -272,7 +273,7 @@ class RemoteKeySet:
         return self._coordinator.current or refresh
 
     def _verdict(self, step: str, waiter: _Waiter, ended: Refresh, now: Instant) -> AuthError | None:
-        """What an ended flight means for this caller (R3); None where it may take another."""
+        """What an ended refresh means for this caller (R3); None where it may begin another."""
         if ended.dropped and waiter.restarts < MAX_RESTARTS:
             waiter.restarts += 1
             return None
@@ -285,7 +286,7 @@ class RemoteKeySet:
         return None
 
     def _refused(self, now: Instant, deferred: DeferredActions) -> AuthError:
-        """Beyond the budget (R4): an answer at once, by what the last flight found."""
+        """Beyond the rate limit (R4): an answer at once, by the result of the last refresh."""
         if not self._rate_limited:
             self._rate_limited = True
             deferred.events.append(RateLimitReached(self._key_set.config.provider))
@@ -301,10 +302,10 @@ class RemoteKeySet:
         if waiter.refresh is not refresh:
             waiter.refresh = refresh
             refresh.add_wanted(kid)
-            refresh.background = False  # somebody waits now: it may use the places of the foreground
+            refresh.background = False  # a caller waits now, so it may use the foreground's threads
         ending = refresh.progress
         self._coordinator.start_due(refresh, now, deferred)
-        if refresh.over:  # its round is in the batch: the wait ends at once
+        if refresh.over:  # its `progress` is in `deferred`: the wait ends at once
             return ending, MIN_WAIT
         monotonic = self._dependencies.monotonic()
         wake = refresh.limit - (monotonic - refresh.began_monotonic)
@@ -314,11 +315,11 @@ class RemoteKeySet:
         elif refresh.pending < len(refresh.attempts) and not waiter.followed_up:
             wake = min(
                 wake, refresh.hedge_left(monotonic) or refresh.hedge
-            )  # a follow-up may become possible
+            )  # a successor may become possible
         if step == rules.REVALIDATE:
             timeout = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
             if timeout <= 0 and not refresh.answers:
-                # Silence for as long as a caller waits: later callers need not wait again (R).
+                # It was silent for as long as a caller waits, so later callers need not wait again (R).
                 self._key_set.stale_if_error = True
                 deferred.futures.append(refresh.notify())
             wake = min(wake, timeout)
@@ -333,7 +334,7 @@ class RemoteKeySet:
         refresh = self._coordinator.warm(self._dependencies.clock())
         deadline = self._dependencies.monotonic() + max(
             0.0, timeout
-        )  # after what a first request loads, as in `resolve`
+        )  # begins after the HTTP client is loaded, as in `resolve`
         while refresh is not None and not refresh.over:
             left = deadline - self._dependencies.monotonic()
             if left <= 0:
@@ -346,17 +347,17 @@ class RemoteKeySet:
                     self._coordinator.start_due(refresh, now, deferred)
             self._coordinator.run_deferred(deferred)
             refresh = refresh.latest
-        while (saved := self._coordinator.saved) is not None:  # a key file that is baked must be whole
+        while (saved := self._coordinator.saved) is not None:  # a key file to be baked must be complete
             left = deadline - self._dependencies.monotonic()
             if left <= 0:
                 break
-            yield saved, min(left, rules.REFRESH_SECONDS)  # no lock waits for as long as a user may say
+            yield saved, min(left, rules.REFRESH_SECONDS)  # no lock can wait as long as a user's `timeout`
         now = self._dependencies.clock()
         if not self._key_set.usable(now):
             raise self._key_set.unavailable(now)
 
     def health(self, now: Instant) -> dict[str, Any]:
-        """JSON-able: how old the set is and how each endpoint does (see `Verifier.health`)."""
+        """JSON-able: the age of the set and the state of each endpoint (see `Verifier.health`)."""
         return self._key_set.health(now)
 
     def close(self) -> None:
@@ -364,6 +365,6 @@ class RemoteKeySet:
         self._coordinator.close()
 
     def reset_after_fork(self) -> None:
-        """In a forked child: the parent's lock, flight and waiters are not ours (F)."""
+        """In a forked child: the parent's lock, refresh and waiters are not ours (F)."""
         self._coordinator.reset_after_fork()
         self._unknown_kid_waiters = set()

@@ -1,8 +1,8 @@
-"""The threads that fetch: how many may live, and what they are called (DESIGN F).
+"""The threads that fetch: how many may live, and their names (F).
 
 Owns the counts, abandoned threads included: one that hangs in a DNS resolver cannot be ended, so it
 goes on counting until it ends itself. Knows nothing of keys. Foreground work never queues behind
-background work, since the latter may use half of the places only.
+background work, because background work may use half of the slots only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STARTED, BUSY, FULL = "started", "busy", "full"
 
 
 class _Slot:
-    """One thread's place: whose count it is in, and whether the thread has come to take it."""
+    """One thread's slot: the table that counts it, and whether the thread has begun to run."""
 
     __slots__ = ("live", "place", "running")
 
@@ -41,16 +41,16 @@ class FetchThreads:
         self._total = 0
 
     def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Run `work` on a thread of its own: STARTED, BUSY (this place has two) or FULL (no room).
+        """Run `work` on a thread of its own: STARTED, BUSY (this place has two) or FULL (no slot).
 
-        A process that may start no more threads is full as well.
+        Also returns FULL when the system refuses a new thread.
         """
         slot = _Slot(place, self._live)
 
         def run() -> None:
             with self._lock:
                 slot.running = True
-                self._occupy(slot)  # again, if the call was interrupted and gave it back
+                self._occupy(slot)  # again, if the call was interrupted and released it
             try:
                 work()
             finally:
@@ -70,10 +70,10 @@ class FetchThreads:
                 self._release(slot, running=False)
             if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter is going down
                 return FULL
-            raise  # what a signal's handler raised, a soft time limit say: the process may live on
+            raise  # raised by a signal's handler, such as a soft time limit; the process may live on
         return STARTED
 
-    # Counted where the seat was given: after a fork that is the parent's count, which nobody reads.
+    # A slot counts in the table that gave it; after a fork that is the parent's, which is not read.
 
     def _occupy(self, slot: _Slot) -> None:
         slot.live.setdefault(slot.place, set()).add(slot)
@@ -81,7 +81,7 @@ class FetchThreads:
 
     def _release(self, slot: _Slot, *, running: bool) -> None:
         slots = slot.live.get(slot.place, set())
-        if slot in slots and slot.running is running:  # a thread that runs leaves its seat itself
+        if slot in slots and slot.running is running:  # a thread that runs releases its slot itself
             slots.discard(slot)
             if not slots:
                 del slot.live[slot.place]

@@ -1,6 +1,6 @@
-"""Sockets under one deadline, for httpx: DNS, every address, TLS, reading and writing (DESIGN F).
+"""Sockets under one deadline, for httpx: DNS, every address, TLS, reading and writing (F).
 
-httpx's own timeouts bound each operation, so a peer that drips a byte now and then holds a request
+httpx's own timeouts bound each operation, so a peer that sends a byte now and then holds a request
 for ever. Here each operation gets what is left of the whole. Loaded by a fetch only, since it imports
 httpx. Never decides what an answer means.
 """
@@ -25,19 +25,19 @@ __all__ = ["CancelScope", "Transport"]
 
 # Cognito's hosts have several addresses; one that drops packets must leave time for the next.
 CONNECT_SECONDS = 0.75
-# All that one fetch reads, or an endless row of interim answers would keep a processor busy until the
-# deadline. A body is known to be too large after two reads of 64 KiB; the rest is for heads.
+# One fetch reads no more, because an endless series of interim answers would keep a processor busy until
+# the deadline. A body is known to be too large after two reads of 64 KiB; the rest is for heads.
 MAX_OCTETS = 160 * 1024
 
 
 class CancelScope:
-    """One fetch's hold on the network: its deadline, and its connection for whoever must hang up."""
+    """One fetch's deadline, and its socket, which `cancel` shuts down from another thread."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.cancelled = False
         self._room = MAX_OCTETS
-        self._lock = threading.Lock()  # so that nobody shuts a descriptor down that was closed meanwhile
+        self._lock = threading.Lock()  # so that `cancel` never shuts a closed descriptor down
         self._socket: socket.socket | None = None
 
     def remaining(self, error: type[httpcore.TimeoutException]) -> float:
@@ -48,15 +48,15 @@ class CancelScope:
         return seconds
 
     def count(self, octets: int) -> None:
-        """Take note of what was read; raises RemoteProtocolError where that is more than any answer."""
+        """Count octets that were read; raises RemoteProtocolError beyond `MAX_OCTETS`."""
         self._room -= octets
         if self._room < 0:
             raise httpcore.RemoteProtocolError("endless")
 
     def attach(self, connection: socket.socket) -> None:
-        """Remember a connection until `close`, and hang up at once if that was asked for meanwhile."""
-        # A duplicate: TLS takes the descriptor from the plain socket before its handshake, so that a
-        # stalled one could not be ended; SSLSocket.shutdown() would take TLS from under its reader.
+        """Attach a socket until `close`. If the scope is already cancelled, shut the socket down."""
+        # A duplicate, because TLS takes the descriptor from the plain socket before its handshake, and a
+        # stalled handshake could not be ended. SSLSocket.shutdown() would end TLS while a thread reads.
         duplicate = connection.dup()
         with self._lock:
             self._socket = duplicate
@@ -71,7 +71,7 @@ class CancelScope:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """The fetch is over: its connection is nobody's any more."""
+        """The fetch is over: release its socket."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -103,7 +103,7 @@ class _Stream(httpcore.NetworkStream):
         try:
             remaining = self._scope.remaining(httpcore.ConnectTimeout)
         except httpcore.ConnectTimeout:
-            self.close()  # to httpcore it is no connection yet, which it would close
+            self.close()  # httpcore would not: to it, this is no connection yet
             raise
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, remaining), self._scope)
 
@@ -142,7 +142,7 @@ class _Backend(httpcore.NetworkBackend):
     def _held(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
         try:
             self._scope.attach(inner.get_extra_info("socket"))
-        except OSError:  # there was a descriptor for the connection, but none for the hold on it
+        except OSError:  # no descriptor was left for the duplicate
             inner.close()
             raise
         return _Stream(inner, self._scope)
@@ -169,7 +169,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class Transport(httpx.BaseTransport):
-    """An httpx transport for one request on one line. Errors are httpcore's own."""
+    """An httpx transport for one request in one `CancelScope`. Errors are httpcore's own."""
 
     def __init__(self, scope: CancelScope, context: ssl.SSLContext | None, proxy: str | None) -> None:
         backend = _Backend(scope, _addresses)
@@ -178,7 +178,7 @@ class Transport(httpx.BaseTransport):
             return
         parts = urlsplit(proxy)
         if parts.scheme not in ("http", "https"):
-            raise ValueError("a proxy of a kind that is not spoken here")
+            raise ValueError("the proxy is neither http nor https")
         login = None
         if parts.username is not None:
             login = (unquote(parts.username), unquote(parts.password or ""))
@@ -188,7 +188,7 @@ class Transport(httpx.BaseTransport):
             f"{parts.scheme}://{host}{port}",
             proxy_auth=login,
             ssl_context=context,
-            # Else httpcore would load another one, on this thread and without the user's authorities.
+            # Otherwise httpcore would load another one, on this thread, without the user's authorities.
             proxy_ssl_context=context if parts.scheme == "https" else None,
             network_backend=backend,
         )

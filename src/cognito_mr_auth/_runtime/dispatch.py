@@ -1,4 +1,4 @@
-"""Events, handed to a user's hook and to the standard logger (DESIGN H3).
+"""Events, handed to a user's hook and to the standard logger (H3).
 
 Owns what happens when the hook raises: it is counted and swallowed. Imports no logging until it logs.
 """
@@ -27,7 +27,7 @@ class OnEvent(Protocol):
     def __call__(self, event: Event, /) -> object: ...
 
 
-# What the standard logger hears of too: changes of state that somebody may have to act on.
+# Events that the standard logger gets too: changes of state that an operator may have to act on.
 _LOGGED = (
     EndpointDisabled,
     InsecureEmulator,
@@ -47,7 +47,7 @@ class EventDispatcher:
 
     def __call__(self, events: Collection[Event]) -> None:
         for event in events:
-            # Apart, so that a handler of the logger's that raises leaves the hook its event.
+            # Two deliveries, so that the hook gets its event even if a handler of the logger raises.
             if isinstance(event, _LOGGED):
                 self._deliver(_log, event)
             if self._on_event is not None:

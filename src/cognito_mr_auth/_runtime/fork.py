@@ -1,4 +1,4 @@
-"""What a forked child drops: its parent's locks, flights, threads and connections (DESIGN F).
+"""What a forked child drops: its parent's locks, refreshes, threads and connections (F).
 
 Owns the one fork hook of the library. There is no hook before a fork: it would have to take locks,
 and a fork may come at any moment.

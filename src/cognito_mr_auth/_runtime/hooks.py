@@ -1,7 +1,7 @@
-"""Asking a user's callables: `revoked`, `policy.check` and `on_event` (DESIGN H).
+"""Calls of a user's hooks: `revoked` and the functions of `policy.check` (H1, H2).
 
-Owns what their answers mean. Anything but True or False is no answer, and what they raise never
-reaches the caller: it could say yes to nobody, and could carry a token. Imports no asyncio.
+Owns what their answers mean. Anything but True or False is no answer. What they raise never reaches the
+caller, because it decides nothing and could carry a token. Imports no asyncio.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["HOOK_FAILED", "Hook", "authorize", "call_hook", "is_async", "require
 Hook = Callable[[Principal], Any]
 
 HOOK_FAILED = object()
-"""What a hook that raised is taken to have answered."""
+"""Stands for the answer of a hook that raised."""
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
 
@@ -38,14 +38,14 @@ def is_async(function: object) -> bool:
 
 
 def require_policy(require: object) -> None:
-    """A function where a policy belongs would be truthy and never asked (H1)."""
+    """Refuse what is no policy: a function would be truthy and would never be called (H1)."""
     if require is not None and not isinstance(require, Policy):
         help_ = "wrap it in policy.check()" if callable(require) else 'such as policy.scopes("orders/read")'
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 
 def require_sync(require: Policy | None) -> None:
-    """A check that is a coroutine function can only be awaited (H2)."""
+    """Refuse a check that is a coroutine function, because it can only be awaited (H2)."""
     require_policy(require)
     if require is not None and any(is_async(each._function) for each in require._leaves("check")):
         raise TypeError("require= holds a check that is a coroutine function: call averify()")
@@ -61,7 +61,7 @@ def call_hook(hook: Hook, principal: Principal) -> HookCall:
         answer = hook(principal)
     except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
         return HOOK_FAILED
-    if hasattr(type(answer), "__await__"):  # the type is asked: what the answer itself says may raise
+    if hasattr(type(answer), "__await__"):  # of the type, because an attribute of the answer may raise
         answer = yield answer
     return answer
 
@@ -69,7 +69,7 @@ def call_hook(hook: Hook, principal: Principal) -> HookCall:
 def authorize(
     principal: Principal, now: float, revoked: Hook | None, require: Policy | None
 ) -> Generator[Any, Any, Principal]:
-    """Revocation, then policy: the last two steps of DESIGN O.
+    """Check revocation, then evaluate the policy: the end of a verification (O).
 
     Raises:
         TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.

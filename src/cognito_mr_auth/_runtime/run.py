@@ -1,4 +1,4 @@
-"""Taking a verification's steps: on a thread that blocks, or in a task that awaits (DESIGN "Sync and async").
+"""Runs the steps of a verification: on a thread that blocks, or in a task that awaits.
 
 Owns the two ways to wait, and nothing of what is waited for. Imports asyncio only where a loop is
 already running.
@@ -67,16 +67,16 @@ async def run_async(steps: Steps[T]) -> T:
 
 
 async def _pause(future: Any, seconds: float) -> None:
-    """Wait for a thread's future without tying its fate to this task or loop."""
+    """Wait for a thread's future; a cancellation of this task leaves the future alone."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
-    def call(_future: object) -> None:  # once, and nobody else ends or cancels `woken`
+    def call(_future: object) -> None:  # runs once, and nothing else ends or cancels `woken`
         try:
             loop.call_soon_threadsafe(woken.set_result, None)
-        except RuntimeError:  # the loop has been closed meanwhile: nobody waits there
+        except RuntimeError:  # the loop has been closed meanwhile, so no task waits there
             return
 
     future.add_done_callback(call)

@@ -1,11 +1,11 @@
-"""The verified-token cache (DESIGN C): a digest of a token, and what was found when it was verified.
+"""The verified-token cache (C): maps a token's digest to the result of its verification.
 
-Owns which entries are kept. Decides nothing about them: the verifier looks at the key, the times and
+Owns which entries are kept. Decides nothing about them: the verifier checks the key, the times and
 the policy of every hit (C2).
 
-When it is full, an eighth of it is looked at, the oldest: what was not asked for since it was last looked at
-goes, the rest gets a second chance (CLOCK). So a hit writes a mark at most and takes no lock; with a list of
-uses, and one lock for all hits, two threads had half the throughput of one (benchmarks/suite/growth.py).
+A full cache examines its oldest eighth. It evicts entries that were not used since their last examination;
+the others get a second chance (CLOCK). So a hit sets one flag and takes no lock. With a list of uses and one
+lock for all hits, two threads had half the throughput of one (benchmarks/suite/growth.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "TokenCache"]
 MAX_CACHED_CHARS = 8 * 1024
 # A signature of 2,048 bits alone takes 342 characters: what is shorter was never verified (S1).
 MIN_CACHED_CHARS = 342
-# The part that is looked at when it is full: seldom enough to cost a token next to nothing, and so small
-# that nobody waits for it (a tenth of a millisecond for 128 of 1,024).
+# A full cache examines one part in eight: so seldom that a token costs almost nothing, and so little that
+# no caller waits for it (a tenth of a millisecond for 128 of 1,024).
 PART = 8
 
 Entry = TypeVar("Entry")
@@ -39,7 +39,7 @@ class TokenCache(Generic[Entry]):
         self._size = size
         self._at_once = max(1, size // PART)
         self._lock = threading.Lock()
-        # By digest: the entry, and whether it was asked for since it was last looked at.
+        # By digest: the entry, and whether it was used since its last examination.
         self._kept: dict[bytes | None, list[Any]] = {}
         self._longest = MAX_CACHED_CHARS if size else -1
 
@@ -59,7 +59,7 @@ class TokenCache(Generic[Entry]):
         return found
 
     def keep(self, digest: bytes, entry: Entry) -> None:
-        """Remember a token that was verified."""
+        """Keep the entry of a token that was verified."""
         with self._lock:
             if digest not in self._kept and len(self._kept) >= self._size:
                 self._make_room()
