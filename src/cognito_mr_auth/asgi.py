@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from ._web import asgi_scope as asgi
-from ._web.asgi_scope import App, Receive, Scope, Send
+from ._web.asgi_types import App, Receive, Scope, Send
 from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
 from ._web.guard import Guard, Options
 from .errors import AuthError
@@ -60,8 +60,7 @@ class CognitoAuthMiddleware:
         verifier: what tokens are verified with.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout.
+        options: what every adapter takes; see `Options`.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`; WebSockets
     the same before the handshake where the server can say it, else close code 1008.
@@ -84,23 +83,4 @@ class CognitoAuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        http_request = asgi.read_request(scope)
-        document = self._guard.document(http_request)
-        if document is not None:
-            await asgi.respond(scope, send, document)
-            return
-        try:
-            principal = await self._guard.averify(http_request)
-        except AuthError as error:
-            await asgi.deny(scope, receive, send, self._guard.response(error))
-            return
-        scope = {**scope, PRINCIPAL: principal, GUARD: self._guard}
-        if scope["type"] == "websocket":
-            await asgi.open_socket(self._app, scope, receive, send, self._guard, principal)
-            return
-        if self._guard.is_preflight(http_request):
-            send = asgi.without_body(send)
-        await self._app(scope, receive, send)
+        await asgi.serve(self._app, self._guard, scope, receive, send)

@@ -28,6 +28,7 @@ from . import policy as policies
 from ._runtime.hooks import require_policy
 from ._web import asgi_scope as asgi
 from ._web import openapi
+from ._web.asgi_types import POLICY_VIOLATION
 from ._web.bearer import PRINCIPAL, HTTPRequest, HTTPResponse
 from ._web.guard import Guard, Options
 from .errors import AuthError, ConfigurationError
@@ -94,8 +95,7 @@ class CognitoAuth(SecurityBase):
             authorization code grant. Without it, its users paste a token.
         swagger_client_id: the app client that Swagger UI signs in with; needs `login_domain`.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout.
+        options: what every adapter takes; see `Options`.
 
     It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
     CORS preflight gets 204, and the route that declares OPTIONS does not run. Scopes of `Security` are
@@ -197,7 +197,7 @@ class CognitoAuth(SecurityBase):
     def _refused(self, connection: HTTPConnection, error: AuthError) -> HTTPException | WebSocketException:
         error.with_traceback(None)  # as in Guard.response
         if isinstance(connection, WebSocket) and not asgi.can_deny(connection.scope):
-            return WebSocketException(asgi.POLICY_VIOLATION)
+            return WebSocketException(POLICY_VIOLATION)
         return AuthHTTPException(error, self._guard.response(error))
 
     # -- OpenAPI --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from ._base.checks import HOST_NAME, POOL_ID, check_flag, is_client_id, is_loopback
 from ._base.partitions import REGION, dns_suffix, partition
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
@@ -24,12 +25,8 @@ _KINDS: Final = ("updated", "original", "replica")
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 
-# AWS's own patterns: CreateUserPool `Id` ([\w-]+_[0-9a-zA-Z]+, at most 55), `ClientId` ([\w+]+,
-# at most 128). fullmatch and ASCII: `$` would let a trailing newline in, `\w` an Arabic digit.
-_POOL_ID = re.compile(rf"({REGION.pattern})_[0-9A-Za-z]{{1,45}}", re.ASCII)
-_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
-_HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
-_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
+_POOL_ID = re.compile(POOL_ID, re.ASCII)
+_HOST_NAME = re.compile(HOST_NAME, re.ASCII)
 
 
 class _AnyClient:
@@ -120,8 +117,8 @@ class UserPool:
         suffix = _suffix(region, dns_suffix)
         possible = tuple(_possible_issuers(user_pool_id, region, replicas, suffix))
         seed = _seed(jwks)
-        _check_flag("offline", offline)
-        _check_flag("insecure_emulator", insecure_emulator)
+        check_flag("offline", offline)
+        check_flag("insecure_emulator", insecure_emulator)
         files = _key_files(key_file, baked_key_file)
         if offline and seed is None and files == (None, None):
             raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
@@ -175,10 +172,9 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
 
 def _region_of(user_pool_id: object) -> str:
     # No subclass, because an f-string shows a member of a str Enum as "Pools.MAIN".
-    match = _POOL_ID.fullmatch(user_pool_id) if type(user_pool_id) is str else None
-    if match is None:
+    if type(user_pool_id) is not str or not _POOL_ID.fullmatch(user_pool_id):
         raise ConfigurationError(f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'")
-    return match[1]
+    return user_pool_id.partition("_")[0]
 
 
 def _replicas(primary: str, regions: object) -> tuple[str, ...]:
@@ -236,7 +232,7 @@ def _client_ids(given: object) -> frozenset[str] | None:
     if not found:
         raise ConfigurationError("client_ids is empty: name app clients, or give ANY_CLIENT")
     for client_id in found:
-        if not _CLIENT_ID.fullmatch(client_id):
+        if not is_client_id(client_id):
             raise ConfigurationError(f"client_ids holds {client_id!r}, which is no app client ID")
     return frozenset(found)
 
@@ -245,11 +241,6 @@ def _audience(given: object) -> str | None:
     if given is None or (isinstance(given, str) and given and not given.isspace()):
         return given
     raise ConfigurationError(f"audience={given!r}: give one resource identifier as a str")
-
-
-def _check_flag(name: str, value: object) -> None:
-    if value is not True and value is not False:
-        raise ConfigurationError(f"{name}={value!r}: give True or False")
 
 
 def _key_files(own: object, baked: object) -> tuple[str | None, str | None]:
@@ -319,7 +310,7 @@ def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise ConfigurationError(f"jwks_urls holds {_shown(url)}, which is no URL") from None
-    loopback = _LOOPBACK.fullmatch(host) is not None
+    loopback = is_loopback(host)
     if not host:
         raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")
     if parts.username is not None or parts.fragment:

@@ -22,11 +22,11 @@ except ImportError as error:
     ) from error
 
 from ._jwks.model import Key
-from ._web.guard import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S
+from ._jwks.schedule import CALLER_WAIT_SECONDS
+from ._web.guard import check_timeout
 from .errors import (
     AlgorithmNotAllowed,
     AuthError,
-    ConfigurationError,
     IssuerUnknown,
     KeyUnknown,
     Unavailable,
@@ -63,11 +63,10 @@ class JWKClient:
         TypeError: for a verifier that is no Verifier.
     """
 
-    def __init__(self, verifier: Verifier, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(self, verifier: Verifier, *, timeout: float = CALLER_WAIT_SECONDS) -> None:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
-        if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
-            raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
+        check_timeout(timeout)
         self._verifier = verifier
         self._timeout = timeout
         # Replaced, never changed: readers need no lock, and a fork can find none held.

@@ -61,8 +61,7 @@ class CognitoAuthMiddleware:
     Args:
         app: a WSGI application.
         verifier: what tokens are verified with; its hooks must not be coroutine functions.
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout.
+        options: what every adapter takes; see `Options`.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`.
 

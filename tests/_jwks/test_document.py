@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
+from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._jwks.document import (
-    MAX_DOCUMENT_BYTES,
     MAX_KEYS,
-    MAX_KID_CHARS,
     Document,
     read_document,
 )
-from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
 # Held, since the kit gives the material of a key that is gone to the next one.

@@ -165,7 +165,7 @@ def test_an_offline_seed_never_ages() -> None:
     snapshot = union(response("jwks", 1e9, keys(a=A), never_expires=True))
     assert list(snapshot.keys) == ["a"]
     assert (snapshot.safe_for, snapshot.rebuild_in) == (math.inf, math.inf)
-    assert snapshot.fresh_for == math.inf
+    assert snapshot.never_expires
 
 
 def test_a_key_file_beside_an_offline_seed_is_judged_by_its_age() -> None:

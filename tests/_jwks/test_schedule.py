@@ -59,13 +59,16 @@ def test_the_table(age: str, stale_if_error: bool, known: str, unknown: str) -> 
         (3600.0, 900.0, True, "stale"),
         (86399.0, 900.0, True, "stale"),
         (86400.0, 900.0, True, "expired"),
-        (1e9, float("inf"), True, "fresh"),
         (-100.0, 900.0, True, "fresh"),
     ],
 )
 def test_phases(age: float | None, fresh_for: float, had_keys: bool, expected: str) -> None:
     """Each limit belongs to the older phase; the seed of an offline pool never ages."""
-    assert rules.state_of(snapshot(age, fresh_for), NOW, WINDOWS, had_keys=had_keys) == expected
+    found = snapshot(age, fresh_for)
+    assert rules.state_of(found, NOW, WINDOWS, had_keys=had_keys) == expected
+    ageless = found._replace(never_expires=True)
+    seeded = "fresh" if age is not None else expected
+    assert rules.state_of(ageless, NOW, WINDOWS, had_keys=had_keys) == seeded
 
 
 @pytest.mark.parametrize(("rng", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])

@@ -9,11 +9,11 @@ import pytest
 from support.refusals import CANARY, refused
 from support.segments import segment
 
+from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._jwks.document import read_document
 from cognito_mr_auth._jwt.compact import (
     MAX_HEADER_CHARS,
     MAX_HEADERS,
-    MAX_KID_CHARS,
     MAX_TOKEN_CHARS,
     CompactJWS,
     HeaderCache,

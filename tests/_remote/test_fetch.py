@@ -20,9 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
+from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 from cognito_mr_auth._remote import transport as _transport
-from cognito_mr_auth._remote.fetch import MAX_BODY_BYTES, MAX_RETRY_AFTER, JWKSFetcher, proxy_for, retry_after
+from cognito_mr_auth._remote.fetch import JWKSFetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
 URL = "http://127.0.0.1/jwks.json"
@@ -158,7 +159,9 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
         pytest.param({"mode": "redirect", "status": 307}, "redirect", id="temporary-redirect"),
         pytest.param({"mode": "custom", "status": 204}, "status", id="no-content"),
         pytest.param({"mode": "custom", "status": 206, "body": b"{}"}, "status", id="partial-content"),
-        pytest.param({"mode": "huge", "size": MAX_BODY_BYTES + 1}, "body-too-large", id="one-octet-too-many"),
+        pytest.param(
+            {"mode": "huge", "size": MAX_DOCUMENT_BYTES + 1}, "body-too-large", id="one-octet-too-many"
+        ),
         pytest.param({"mode": "custom", "headers": {"Content-Encoding": "br"}}, "encoding", id="brotli"),
         pytest.param(
             {"mode": "custom", "headers": {"Content-Encoding": "identity, gzip"}},
@@ -175,8 +178,8 @@ def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: F
 
 def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
     """64 KiB are allowed."""
-    endpoints.original.fail("huge", size=MAX_BODY_BYTES)
-    assert len(JWKSFetcher()(endpoints.original.url, PATIENT)) == MAX_BODY_BYTES
+    endpoints.original.fail("huge", size=MAX_DOCUMENT_BYTES)
+    assert len(JWKSFetcher()(endpoints.original.url, PATIENT)) == MAX_DOCUMENT_BYTES
 
 
 def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
@@ -528,7 +531,7 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 def test_no_header_breaks_retry_after(value: str) -> None:
     """Whatever a server sends is a wait of 0 to 60 seconds or nothing."""
     found = retry_after(value, 1_700_000_000.0)
-    assert found is None or 0 <= found <= MAX_RETRY_AFTER
+    assert found is None or 0 <= found <= MAX_BACK_OFF
 
 
 # --- Proxies

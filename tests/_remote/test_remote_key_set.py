@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from support.rig import DOWN, WINDOWS, Caller, Rig
@@ -561,6 +562,39 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     for _ in range(3):
         rig.land(rig.out()[0])
     assert rig.key(kid) is not None
+
+
+class _Watched:
+    """A lock that notes, each time it is taken and released, when the quarantine was last rechecked."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._lock = rig.coordinator.lock
+        self.seen: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.seen.append(self._rig.keys._quarantine_rechecked)
+
+    def __exit__(self, *_error: object) -> None:
+        self.seen.append(self._rig.keys._quarantine_rechecked)
+        self._lock.release()
+
+    def acquire(self, **options: Any) -> bool:
+        return self._lock.acquire(**options)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_the_recheck_of_a_quarantined_kid_is_noted_under_the_lock() -> None:
+    """K3: of callers at the same moment one alone has the endpoints asked."""
+    rig = Rig()
+    kid = conflict(rig)
+    lock: Any = _Watched(rig)
+    rig.coordinator.lock = lock
+    rig.call(kid)
+    assert lock.seen[:2] == [None, rig.clock()]
 
 
 def test_an_old_contradiction_ends_by_itself() -> None:

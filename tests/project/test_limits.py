@@ -20,8 +20,7 @@ HOUR, KIB = 3600.0, 1024
 LIMITS: list[tuple[str, str, str, float]] = [
     ("O", "_jwt.compact", "MAX_TOKEN_CHARS", 16 * KIB),
     ("O", "_jwt.compact", "MAX_HEADER_CHARS", 2 * KIB),
-    ("S3", "_jwt.compact", "MAX_KID_CHARS", 256),
-    ("S3", "_jwks.document", "MAX_KID_CHARS", 256),
+    ("S3", "_base.checks", "MAX_KID_CHARS", 256),
     ("O", "_jwt.compact", "MAX_HEADERS", 64),
     ("S1", "_jwks.document", "MIN_BITS", 2048),
     ("S1", "_jwks.document", "MAX_BITS", 8192),
@@ -43,11 +42,9 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("R4", "_jwks.schedule", "MAX_UNKNOWN_KID_WAITERS", 32),
     ("R6", "_jwks.schedule", "MAX_BACK_OFF", 60),
     ("R6", "_jwks.schedule", "MAX_BACK_OFF_WITHOUT_KEYS", 2),
-    ("R6", "_remote.fetch", "MAX_RETRY_AFTER", 60),
     ("R6", "_jwks.refresh", "FROZEN_LIMITS", 2),
-    ("F", "_remote.fetch", "MAX_BODY_BYTES", 64 * KIB),
     ("F", "_remote.fetch", "MAX_PIECES", 1024),
-    ("F", "_jwks.document", "MAX_DOCUMENT_BYTES", 64 * KIB),
+    ("F", "_jwks.model", "MAX_DOCUMENT_BYTES", 64 * KIB),
     ("F", "_jwks.document", "MAX_KEYS", 32),
     ("F", "_remote.transport", "MAX_OCTETS", 160 * KIB),
     ("F", "_remote.transport", "CONNECT_SECONDS", 0.75),
@@ -56,8 +53,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("F", "_remote.threads", "MAX_BACKGROUND", 8),
     ("C1", "_runtime.token_cache", "MAX_CACHED_CHARS", 8 * KIB),
     ("P", "_remote.key_file", "MAX_FILE_BYTES", 256 * KIB),
-    ("P", "_remote.key_file", "_CLOCK_SKEW", 60),
-    ("P", "_jwks.key_set", "CLOCK_SKEW", 60),
+    ("P", "_base.clock", "CLOCK_SKEW", 60),
 ]
 
 

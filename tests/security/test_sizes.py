@@ -13,8 +13,8 @@ import pytest
 from support.segments import segment
 
 from cognito_mr_auth import Verifier, errors
-from cognito_mr_auth._jwks.document import MAX_DOCUMENT_BYTES, MAX_KEYS, read_document
-from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._jwks.document import MAX_KEYS, read_document
+from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwt.compact import MAX_HEADER_CHARS, MAX_TOKEN_CHARS
 from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources, find_token

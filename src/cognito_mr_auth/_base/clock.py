@@ -5,7 +5,7 @@ Owns the one rule for an interval. Never reads a clock itself.
 
 from collections.abc import Callable
 
-__all__ = ["MAX_TIME", "Clock", "Instant", "elapsed"]
+__all__ = ["CLOCK_SKEW", "MAX_TIME", "Clock", "Instant", "elapsed"]
 
 Instant = tuple[float, float]
 """(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
@@ -14,6 +14,9 @@ Instant = tuple[float, float]
 # 9999-12-31T23:59:59Z, the last second that datetime knows. A time in milliseconds lies beyond it, and a
 # larger int might not fit a float (S4).
 MAX_TIME = 253402300799
+
+# Seconds by which the wall clocks of two machines that share a key file may differ (P).
+CLOCK_SKEW = 60.0
 
 
 Clock = Callable[[], Instant]

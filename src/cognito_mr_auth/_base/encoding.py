@@ -11,7 +11,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["MAX_DEPTH", "Malformed", "b64url_decode", "json_object"]
+__all__ = ["MAX_DEPTH", "Malformed", "b64url_decode", "json_object", "json_value"]
 
 # Nesting levels of a document, itself included. Cognito's deepest documented claim is an array of
 # objects (3 levels) and triggers add a few; RFC 8259 section 9 leaves the bound to the reader.
@@ -91,8 +91,8 @@ def _value(text: str) -> Any:
     return value if end == len(text) else _decode(text)
 
 
-def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """The JSON object in `data`: UTF-8 without a byte order mark, unique names, finite numbers (RFC 8259).
+def json_value(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """The JSON value in `data`: UTF-8 without a byte order mark, unique names, finite numbers (RFC 8259).
 
     Raises:
         Malformed: for anything else, lone surrogates, nesting beyond `max_depth` and more than 1,024
@@ -116,9 +116,20 @@ def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     # Raised outside the `except`, so that no decoder's exception, which holds the text, is its context.
     if reason is not None:
         raise Malformed(reason)
+    return value
+
+
+def json_object(data: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The JSON object in `data`.
+
+    Raises:
+        Malformed: for another value, and as `json_value` does.
+    """
+    value = json_value(data, max_depth)
     if value.__class__ is not dict:
         raise Malformed("not a JSON object")
-    return value
+    found: dict[str, Any] = value
+    return found
 
 
 _NOT_BRACKET = bytes(set(range(256)) - set(b"[]{}"))

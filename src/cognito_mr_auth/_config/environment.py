@@ -22,7 +22,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from cognito_mr_auth._base.encoding import Malformed, json_object
+from cognito_mr_auth._base import encoding
+from cognito_mr_auth._base.encoding import Malformed
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import ANY_CLIENT, UserPool
 
@@ -185,14 +186,8 @@ def json_value(where: str, value: str) -> Any:
     Raises:
         ConfigurationError: naming `where` and the fault, and nothing of the text.
     """
-    fault = ""
     try:
-        # `json_object` reads all JSON, so the text becomes the only member of an object. A text that closes
-        # the object early, or adds to it, gives invalid JSON or a second member.
-        whole = json_object(b'{"":%b}' % value.encode("utf-8", "surrogatepass"))
-        if len(whole) == 1:
-            return whole[""]
-        fault = "not one JSON value"
+        return encoding.json_value(value.encode("utf-8", "surrogatepass"))
     except Malformed as error:
         fault = f"{error} (names and strings in double quotes, no comma at an end)"
     raise ConfigurationError(f"{where}: {fault}")

@@ -12,21 +12,19 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
+from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 
-from .model import NO_KEYS, FetchError, Key
+from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
 
-__all__ = ["MAX_DOCUMENT_BYTES", "MAX_KEYS", "Document", "read_document"]
+__all__ = ["MAX_KEYS", "Document", "read_document"]
 
-# Cognito serves two keys in about 0.9 KB, three or four in rotation; Nimbus stops at 50 KiB.
-MAX_DOCUMENT_BYTES = 64 * 1024
 MAX_KEYS = 32
 
 # RFC 7518 3.3 requires 2048 bits; above 8192 a verification costs so much that it helps an attacker.
 MIN_BITS, MAX_BITS = 2048, 8192
 # FIPS 186-5 5.1 bounds e from below by 2^16; a large e makes verification slow (1.8 ms at 2048 bit).
 MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
-MAX_KID_CHARS = 256
 
 # Members that must not be public (RFC 7518 6.3.2 for RSA, 6.4.1 for symmetric keys).
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth._base.clock import CLOCK_SKEW, Instant, elapsed
 from cognito_mr_auth.errors import ConfigurationError, KeysUnavailable
 from cognito_mr_auth.events import (
     EndpointDisabled,
@@ -39,9 +39,6 @@ from .model import (
 
 __all__ = ["KeySet"]
 
-# A key file from a machine whose clock is a little ahead is no forgery (P).
-CLOCK_SKEW = 60.0
-
 
 class KeySet:
     """The stored responses and endpoint states of one pool, and the snapshot made of them.
@@ -54,6 +51,7 @@ class KeySet:
         "_had_keys",
         "_responses",
         "_rng",
+        "_seed",
         "config",
         "endpoints",
         "snapshot",
@@ -80,9 +78,9 @@ class KeySet:
         self.stale_if_error = False  # a refresh has failed since the set went stale (R)
         self._rng = rng
         self._responses: dict[str, StoredResponse] = {}
-        self._compromised: dict[
-            str, StoredResponse
-        ] = {}  # of documents without a usable key, but with private members (T5)
+        self._seed: StoredResponse | None = None
+        # Documents without a usable key that served private members (T5).
+        self._compromised: dict[str, StoredResponse] = {}
         self._had_keys = False  # whether the pool has had a key at all
         self.snapshot: Snapshot = assemble((), now, windows, 0.0)
         self._load(entries, now)
@@ -108,10 +106,10 @@ class KeySet:
             if document.keys:
                 self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
         if self.config.seed is not None and not self._responses:
-            self._responses[""] = self._seed(self.config.seed, now)
-        self._had_keys = bool(self._responses)
+            self._seed = self._read_seed(self.config.seed, now)
+        self._had_keys = bool(self._responses) or self._seed is not None
 
-    def _seed(self, raw: bytes, now: Instant) -> StoredResponse:
+    def _read_seed(self, raw: bytes, now: Instant) -> StoredResponse:
         local = all(each.loopback for each in self.config.endpoints)
         try:
             document = self.read(raw, local=local)
@@ -134,7 +132,8 @@ class KeySet:
 
     def _assembled(self, now: Instant) -> Snapshot:
         fresh_for = rules.jittered(self.windows.refresh_after, self._rng())
-        responses = (*self._responses.values(), *self._compromised.values())
+        seed = () if self._seed is None else (self._seed,)
+        responses = (*seed, *self._responses.values(), *self._compromised.values())
         return assemble(responses, now, self.windows, fresh_for)
 
     def state_of(self, now: Instant) -> str:
@@ -207,7 +206,7 @@ class KeySet:
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._responses[url] = _response(url, begun, document, raw)
                 self._compromised.pop(url, None)
-            self._responses.pop("", None)  # the first real response ends the seed (P)
+            self._seed = None  # the first response of an endpoint ends the seed (P)
         elif document.compromised:
             # A failure (K4), but the keys stay compromised while the endpoint says so (T5).
             self._compromised[url] = StoredResponse(
@@ -287,7 +286,7 @@ class KeySet:
         state, begun = self.state_of(now), self.snapshot.begun
         return {
             "state": state,
-            "healthy": state in (rules.FRESH, rules.AGED),
+            "healthy": state in rules.HEALTHY,
             "age": None if begun is None else max(0.0, elapsed(now, begun)),
             "keys": len(self.snapshot.keys),
             "quarantined": len(self.snapshot.quarantined),

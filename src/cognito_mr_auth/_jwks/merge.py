@@ -57,10 +57,11 @@ def assemble(
         made=now,
         safe_for=_safe_for(begun, now, fresh_for, rebuild_in, never_expires=never_expires),
         begun=begun,
-        fresh_for=float("inf") if never_expires else fresh_for,
+        fresh_for=fresh_for,
         keys=MappingProxyType(usable),
         quarantined=MappingProxyType(quarantined),
         rebuild_in=rebuild_in,
+        never_expires=never_expires,
     )
 
 

@@ -16,6 +16,7 @@ else:
     RSAPublicKey = Any
 
 __all__ = [
+    "MAX_DOCUMENT_BYTES",
     "NO_KEYS",
     "CacheLifetimes",
     "Endpoint",
@@ -26,6 +27,11 @@ __all__ = [
     "Snapshot",
     "StoredResponse",
 ]
+
+
+# Of one JWKS document, on the wire and in memory. Cognito serves two keys in about 0.9 KB, three or four in
+# rotation; Nimbus stops at 50 KiB.
+MAX_DOCUMENT_BYTES = 64 * 1024
 
 
 class Endpoint(NamedTuple):
@@ -113,6 +119,7 @@ class Snapshot(NamedTuple):
     keys: Mapping[str, Key]
     quarantined: Mapping[str, tuple[str, ...]]
     rebuild_in: float
+    never_expires: bool = False
 
 
 class CacheLifetimes(NamedTuple):

@@ -41,7 +41,8 @@ MAX_UNKNOWN_KID_WAITERS = 32
 # Two at once (a rotation right after a forged kid, as Nimbus allows), then one in 5 s (R4).
 RATE_LIMIT_BURST = 2.0
 RATE_LIMIT_SECONDS = 5.0
-# Doubling from 2 s; 60 s as Powertools and Nimbus' rate limit, 2 s while there is no key to serve.
+# Doubling from 2 s; 60 s as Powertools and Nimbus' rate limit, 2 s while there is no key to serve. A
+# Retry-After header (RFC 9110 10.2.3) is honoured as far.
 MAX_BACK_OFF = 60.0
 MAX_BACK_OFF_WITHOUT_KEYS = 2.0
 # 403 from the updated issuer lasts until the pool's IssuerConfiguration is changed.
@@ -60,6 +61,8 @@ SERVE, SERVE_AND_REFRESH, REVALIDATE, FETCH_UNKNOWN, FETCH = (
     "fetch",
 )
 SERVED = frozenset({SERVE, SERVE_AND_REFRESH})
+# Ages of a set that an operator need not act on.
+HEALTHY = frozenset({FRESH, AGED})
 
 # The table of R, row by row: (age of the set, whether the kid is known) -> what to do.
 TABLE: Mapping[tuple[str, bool], str] = {
@@ -87,7 +90,7 @@ def state_of(snapshot: Snapshot, now: Instant, windows: CacheLifetimes, *, had_k
     """The state of the set by its age (K2); `had_keys` says whether the pool has had a key at all."""
     if snapshot.begun is None:
         return EXPIRED if had_keys else EMPTY
-    if snapshot.fresh_for == float("inf"):  # the seed of an offline pool never ages (P)
+    if snapshot.never_expires:  # the seed of an offline pool never ages (P)
         return FRESH
     age = elapsed(now, snapshot.begun)
     if age >= windows.max_stale:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._base.digest import sha256
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
@@ -30,7 +31,6 @@ __all__ = [
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
 # API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
 MAX_TOKEN_CHARS = 16 * 1024
-MAX_KID_CHARS = 256
 # The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.
 MAX_HEADER_CHARS = 2048
 

@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._base.checks import is_loopback
+from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
+from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 
 if TYPE_CHECKING:
     import ssl
@@ -20,14 +22,10 @@ if TYPE_CHECKING:
 
     from .transport import CancelScope
 
-__all__ = ["MAX_BODY_BYTES", "JWKSFetcher", "proxy_for", "retry_after"]
+__all__ = ["JWKSFetcher", "proxy_for", "retry_after"]
 
-# As much as `read_document` takes; a larger body is cut off while it is read, so it fills no memory.
-MAX_BODY_BYTES = 64 * 1024
 # A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
 MAX_PIECES = 1024
-# R6 honours Retry-After (RFC 9110 10.2.3) up to a minute.
-MAX_RETRY_AFTER = 60.0
 
 _HEADERS = {
     "accept": "application/json",
@@ -174,7 +172,7 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
         size += len(piece)
         if count >= MAX_PIECES:
             raise FetchError("protocol", status=200)
-        if size > MAX_BODY_BYTES:
+        if size > MAX_DOCUMENT_BYTES:
             raise FetchError("body-too-large", status=200)
         if time.monotonic() > deadline:  # a replaced transport may know no deadline
             raise FetchError("timeout", status=200)
@@ -189,14 +187,14 @@ def retry_after(value: str | None, now: float) -> float | None:
     if not value:
         return None
     if value.isascii() and value.isdigit():
-        return min(float(value[:9]), MAX_RETRY_AFTER)
+        return min(float(value[:9]), MAX_BACK_OFF)
     from email.utils import parsedate_to_datetime
 
     try:
         seconds = parsedate_to_datetime(value).timestamp() - now
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_BACK_OFF)
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
@@ -207,7 +205,7 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | N
 
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if host in ("localhost", "::1") or host.startswith("127."):
+    if is_loopback(host):
         return None
     proxies = dict(getproxies_environment() if environment is None else environment)
     proxy = proxies.get(parts.scheme) or proxies.get("all")

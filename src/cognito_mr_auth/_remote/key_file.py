@@ -12,7 +12,7 @@ import stat
 from collections.abc import Collection
 from typing import Any
 
-from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._base.clock import CLOCK_SKEW, MAX_TIME
 from cognito_mr_auth._base.encoding import Malformed, json_object
 from cognito_mr_auth._jwks.model import KeyFileEntry
 
@@ -21,8 +21,6 @@ __all__ = ["MAX_FILE_BYTES", "KeyFileError", "read", "write"]
 # Three endpoints with 64 KiB each, and the JSON around them.
 MAX_FILE_BYTES = 256 * 1024
 _FORMAT = 1
-# An entry so much newer than all that is written now comes from a clock that was wrong.
-_CLOCK_SKEW = 60.0
 # A document is a string in the file, so its own nesting does not count.
 _DEPTH = 4
 
@@ -116,7 +114,7 @@ def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls:
     """
     newest = {record.url: record for record in records}
     # Without this bound, an entry with a future time would replace every correct entry.
-    plausible = max((record.begun for record in records), default=0.0) + _CLOCK_SKEW
+    plausible = max((record.begun for record in records), default=0.0) + CLOCK_SKEW
     try:
         for found in read(path, user_pool_id):
             ours = newest.get(found.url)

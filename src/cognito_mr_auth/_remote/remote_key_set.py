@@ -174,16 +174,21 @@ class RemoteKeySet:
     ) -> None:
         """Refuse a quarantined kid or an implausible token outside the rate limit (K3, R5)."""
         if kid in snapshot.quarantined:
-            if (
-                self._quarantine_rechecked is None
-                or elapsed(now, self._quarantine_rechecked) >= QUARANTINE_SECONDS
-            ):
-                self._quarantine_rechecked = now
+            if self._may_recheck_quarantine(now):
                 self._refresh_in_background(now)
             raise KeysUnavailable(hint="two endpoints contradict each other on this key")
         if not waiter.checked and not plausible():
             raise KeyUnknown
         waiter.checked = True
+
+    def _may_recheck_quarantine(self, now: Instant) -> bool:
+        """Whether the endpoints may be asked for a quarantined kid; true once a minute (K3)."""
+        with self._coordinator.lock:
+            last = self._quarantine_rechecked
+            if last is not None and elapsed(now, last) < QUARANTINE_SECONDS:
+                return False
+            self._quarantine_rechecked = now
+            return True
 
     def _wait_or_error(
         self, step: str, kid: str, waiter: _Waiter, judged: Snapshot, now: Instant

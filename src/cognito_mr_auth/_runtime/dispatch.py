@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from cognito_mr_auth._jwks.schedule import HEALTHY
 from cognito_mr_auth.events import (
     EndpointDisabled,
     Event,
@@ -63,6 +64,6 @@ class EventDispatcher:
 def _log(event: Event, /) -> None:
     import logging
 
-    healthy = isinstance(event, StateChanged) and event.after in ("fresh", "aged")
+    healthy = isinstance(event, StateChanged) and event.after in HEALTHY
     level = logging.INFO if healthy else logging.WARNING
     logging.getLogger("cognito_mr_auth").log(level, "%s", event)

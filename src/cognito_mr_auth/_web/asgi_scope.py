@@ -6,37 +6,27 @@ them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from cognito_mr_auth.errors import RequestMalformed
+from cognito_mr_auth.errors import AuthError, RequestMalformed
 from cognito_mr_auth.principal import Principal
 
 from . import bearer
-from .bearer import HTTPRequest, HTTPResponse
+from .asgi_types import POLICY_VIOLATION, App, Message, Receive, Scope, Send
+from .bearer import GUARD, PRINCIPAL, HTTPRequest, HTTPResponse
 from .guard import Guard
 
 __all__ = [
-    "App",
-    "Receive",
-    "Scope",
-    "Send",
     "deny",
     "open_socket",
     "read_request",
     "respond",
+    "serve",
     "without_body",
     "without_token",
 ]
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# RFC 6455 7.4.1: policy violation.
-POLICY_VIOLATION = 1008
 _DENIAL = "websocket.http.response"
 # Messages of extensions that are a body in another form: a file's path, a file's descriptor.
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -77,6 +67,56 @@ def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> list[str]
     return offered or [
         each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")
     ]
+
+
+# -- a whole connection ---------------------------------------------------------------------------
+
+
+def _no_public_route(_scope: Scope, _request: HTTPRequest) -> bool:
+    return False
+
+
+def scope_values(guard: Guard, principal: Principal | None) -> dict[str, Any]:
+    """What the application behind finds in its scope."""
+    return {PRINCIPAL: principal, GUARD: guard}
+
+
+async def serve(
+    app: App,
+    guard: Guard,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    is_public: Callable[[Scope, HTTPRequest], bool] = _no_public_route,
+    values: Callable[[Guard, Principal | None], dict[str, Any]] = scope_values,
+) -> None:
+    """Serve one connection: the metadata document, a refusal, or the application with its principal.
+
+    `is_public` says whether a request needs no token, `values` what the application's scope then holds.
+    """
+    if scope["type"] == "lifespan":
+        await app(scope, receive, send)
+        return
+    request = read_request(scope)
+    document = guard.document(request)
+    if document is not None:
+        await respond(scope, send, document)
+        return
+    principal = None
+    if not is_public(scope, request):
+        try:
+            principal = await guard.averify(request)
+        except AuthError as error:
+            await deny(scope, receive, send, guard.response(error))
+            return
+    scope = {**scope, **values(guard, principal)}
+    if scope["type"] == "websocket":
+        await open_socket(app, scope, receive, send, guard, principal)
+        return
+    if guard.is_preflight(request):
+        send = without_body(send)
+    await app(scope, receive, send)
 
 
 # -- answers --------------------------------------------------------------------------------------

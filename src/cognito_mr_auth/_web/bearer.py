@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from json import dumps
 from typing import Final, NamedTuple
 
+from cognito_mr_auth._base.checks import TEXT, TOKEN
 from cognito_mr_auth.errors import AuthError, CredentialsMissing, OriginDenied, RequestMalformed, Unavailable
 
 __all__ = [
@@ -32,13 +33,13 @@ GUARD: Final = "cognito_mr_auth.guard"
 # One sentence for all of them: what a WSGI server has joined with a comma cannot be told apart.
 _NOT_ONE = 'the Authorization header must be "Bearer", one space and one token, and come once'
 
-# RFC 9110 5.6.2 (token) and RFC 6750 2.1 (b64token). ASCII by construction; both are linear.
-_SCHEME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 6750 2.1 (b64token). ASCII by construction, as TOKEN is; both are linear.
+_SCHEME = re.compile(TOKEN)
 _B64TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 # RFC 9110 11.2: what follows a comma in the parameters of one other scheme (Digest, AWS4-HMAC-SHA256).
-_PARAMETER = re.compile(r"[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=")
+_PARAMETER = re.compile(rf"[ \t]*{TOKEN}[ \t]*=")
 # RFC 6750 3: what an error_description may not hold.
-_UNSPEAKABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+_UNQUOTABLE = re.compile(f"[^{TEXT}]")
 
 # RFC 9110 9.2.1. A browser sends a cookie along with any request that another site causes.
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -236,8 +237,8 @@ def _challenge(error: AuthError, realm: str, resource_metadata: str | None) -> s
         parameters.append(("max_age", str(max_age)))
     if resource_metadata is not None:
         parameters.append(("resource_metadata", resource_metadata))
-    return "Bearer " + ", ".join(f'{name}="{_speakable(value)}"' for name, value in parameters)
+    return "Bearer " + ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters)
 
 
-def _speakable(text: str) -> str:
-    return _UNSPEAKABLE.sub("?", text.replace('"', "'"))
+def _quotable(text: str) -> str:
+    return _UNQUOTABLE.sub("?", text.replace('"', "'"))

@@ -11,6 +11,8 @@ import re
 from collections.abc import Awaitable, Collection
 from typing import Literal, TypedDict
 
+from cognito_mr_auth._base.checks import HOST, TEXT, TOKEN, check_flag
+from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
@@ -24,29 +26,22 @@ from .exclusions import Exclusions
 from .metadata import ResourceMetadata, check_url
 
 __all__ = [
-    "DEFAULT_TIMEOUT_S",
     "MAX_TIMEOUT_S",
     "Guard",
     "Options",
-    "check_flags",
     "check_name",
     "check_timeout",
     "sources",
 ]
 
-# DESIGN R1: what a caller waits for keys.
-DEFAULT_TIMEOUT_S = 2.0
 # Beyond it, every load balancer has given the request up.
 MAX_TIMEOUT_S = 60.0
 DEFAULT_REALM = "api"
 
-# RFC 9110 5.6.2 for a cookie's or subprotocol's name, RFC 6750 3 for what a realm may hold.
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_REALM = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
+_NAME = re.compile(TOKEN)
+_REALM = re.compile(f"[{TEXT}]+")
 # RFC 6454 6.2, as browsers send it: lower case, no path, no default port.
-_ORIGIN = re.compile(
-    r"(?!https:.*:443$|http:.*:80$)https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-)
+_ORIGIN = re.compile(rf"(?!https:.*:443$|http:.*:80$)https?://(?:{HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
 
 # Headers with which a client names another method than it sends, where a framework or a middleware
 # behind the guard heeds one. A browser's preflight never has them: it only lists names (Fetch, 4.8).
@@ -110,12 +105,13 @@ class Guard:
         resource_scopes: Collection[str] = (),
         resource_name: str | None = None,
         resource_metadata: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
+        timeout: float = CALLER_WAIT_SECONDS,
     ) -> None:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         require_policy(require)
-        check_flags(optional=optional, close_at_expiry=close_at_expiry)
+        check_flag("optional", optional)
+        check_flag("close_at_expiry", close_at_expiry)
         if preflight not in ("pass", "refuse"):
             raise ConfigurationError(f"preflight={preflight!r}: say 'pass' or 'refuse'")
         if type(realm) is not str or not _REALM.fullmatch(realm):
@@ -278,13 +274,6 @@ def check_name(name: str, value: object) -> None:
     """Raises ConfigurationError for what cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
     if type(value) is not str or not _NAME.fullmatch(value):
         raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
-
-
-def check_flags(**flags: object) -> None:
-    """Raises ConfigurationError for a flag that is neither True nor False."""
-    for name, flag in flags.items():
-        if type(flag) is not bool:
-            raise ConfigurationError(f"{name}={flag!r}: say True or False")
 
 
 def sources(

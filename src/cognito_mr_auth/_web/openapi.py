@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cognito_mr_auth._base.checks import LABEL, is_client_id
 from cognito_mr_auth.errors import ConfigurationError
 
 __all__ = ["init_oauth", "responses", "scheme"]
 
-# RFC 1123 2.1 in lower case, ending in a label that begins with a letter, so that it is no IP address.
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
-# Cognito's ClientIdType.
-_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
+# A domain may end in an internationalized label (xn--...), which HOST_NAME's top-level label cannot be. It
+# begins with a letter, so that it is no IP address.
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z)(?:{LABEL}\.)+(?=[a-z]){LABEL}")
 
 _CHALLENGE = ("WWW-Authenticate", "string", "What is wrong with the token (RFC 6750, section 3).")
 _RETRY = ("Retry-After", "integer", "Seconds to wait before the next attempt.")
@@ -56,7 +55,7 @@ def init_oauth(domain: str | None, client_id: str | None) -> dict[str, Any] | No
     if client_id is not None:
         if domain is None:
             raise ConfigurationError("swagger_client_id= needs login_domain=, where its users sign in")
-        if type(client_id) is not str or not _CLIENT_ID.fullmatch(client_id):
+        if not is_client_id(client_id):
             raise ConfigurationError(f"swagger_client_id={client_id!r}: give the id of an app client")
     if domain is None:
         return None

@@ -6,23 +6,15 @@ Owns the race between the application and the token's last second. Close code 10
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from .asgi_types import POLICY_VIOLATION, App, Message, Receive, Scope, Send
 
 __all__ = ["until_expiry"]
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-POLICY_VIOLATION = 1008
 REASON = "the token has expired"
 
 
-async def until_expiry(
-    app: App, scope: MutableMapping[str, Any], receive: Receive, send: Send, seconds: float
-) -> None:
+async def until_expiry(app: App, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
     """Run the application; after `seconds` close its socket, and tell it that the client is gone."""
     ending = _Ending(receive, send)
     timer = asyncio.get_running_loop().call_later(max(0.0, seconds), ending.begin)

@@ -26,6 +26,7 @@ except ImportError as error:
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
     ) from error
 
+from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.bearer import PRINCIPAL, HTTPResponse
 from cognito_mr_auth._web.guard import Guard, Options
@@ -80,8 +81,7 @@ class CognitoAuth:
         app: an application to initialise at once.
         protect_all: every request needs a token, unknown URLs and static files included, but for
             `@public` views, excluded paths and CORS preflights.
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout. `optional` and
+        options: what every adapter takes; see `Options`. `optional` and
             `exclude` open what `protect_all` closes; a view or blueprint that names its guard they never
             open.
 
@@ -100,8 +100,7 @@ class CognitoAuth:
         protect_all: bool = False,
         **options: Unpack[Options],
     ) -> None:
-        if type(protect_all) is not bool:
-            raise ConfigurationError(f"protect_all={protect_all!r}: say True or False")
+        check_flag("protect_all", protect_all)
         self._guard = None if verifier is None else Guard(verifier, **options)
         self._options = options
         self._protect_all = protect_all
@@ -160,7 +159,8 @@ class CognitoAuth:
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
             # `wraps` has copied the marks: what the inner view owes is none of the wrapper's debt.
-            vars(guarded).update({OWN_GUARDS: (*getattr(view, OWN_GUARDS, ()), view_guard), OUTER_GUARDS: ()})
+            setattr(guarded, OWN_GUARDS, (*getattr(view, OWN_GUARDS, ()), view_guard))
+            setattr(guarded, OUTER_GUARDS, ())
             return cast("ViewT", guarded)
 
         return decorate
@@ -212,12 +212,13 @@ class CognitoAuth:
     def _enforce(self, policy: Policy | None, *, always: bool) -> Response | None:
         """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
         guard = self._guard_here()
-        state: _RequestState | None = vars(request).get(_STATE)
+        state: _RequestState | None = getattr(request, _STATE, None)
         if state is None or state.principal is None:
             asked = read_request(request.environ)
             if guard.is_preflight(asked):
                 return current_app.make_default_options_response()
-            state = vars(request)[_STATE] = _RequestState()
+            state = _RequestState()
+            setattr(request, _STATE, state)
             state.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
         if state.principal is not None and policy is not None and policy not in state.policies:
             guard.require(state.principal, policy)

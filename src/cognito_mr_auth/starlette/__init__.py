@@ -8,6 +8,7 @@ Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@re
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Unpack
 
 try:
@@ -27,8 +28,7 @@ except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
 from cognito_mr_auth._web import asgi_scope as asgi
-from cognito_mr_auth._web.asgi_scope import App, Receive, Scope, Send
-from cognito_mr_auth._web.bearer import GUARD, PRINCIPAL
+from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.guard import Guard, Options
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
@@ -71,7 +71,7 @@ class CognitoUser(BaseUser):
 
 def _scope_values(guard: Guard, principal: Principal | None) -> dict[str, Any]:
     """What a connection's scope holds once the guard has looked at it."""
-    found: dict[str, Any] = {PRINCIPAL: principal, GUARD: guard}
+    found = asgi.scope_values(guard, principal)
     if principal is None:
         return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
     scopes = ["authenticated", *sorted(principal.scopes)]
@@ -89,8 +89,7 @@ class CognitoAuthMiddleware:
         verifier: what tokens are verified with.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout.
+        options: what every adapter takes; see `Options`.
 
     Routes whose endpoint is marked `public` need no token, and none is looked at there. Everything
     else is as with `asgi.CognitoAuthMiddleware`.
@@ -114,28 +113,15 @@ class CognitoAuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        http_request = asgi.read_request(scope)
-        document = self._guard.document(http_request)
-        if document is not None:
-            await asgi.respond(scope, send, document)
-            return
-        principal = None
-        if not leads_to_public(self._router, scope, http_request):
-            try:
-                principal = await self._guard.averify(http_request)
-            except AuthError as error:
-                await asgi.deny(scope, receive, send, self._guard.response(error))
-                return
-        scope = {**scope, **_scope_values(self._guard, principal)}
-        if scope["type"] == "websocket":
-            await asgi.open_socket(self.app, scope, receive, send, self._guard, principal)
-            return
-        if self._guard.is_preflight(http_request):
-            send = asgi.without_body(send)
-        await self.app(scope, receive, send)
+        await asgi.serve(
+            self.app,
+            self._guard,
+            scope,
+            receive,
+            send,
+            is_public=partial(leads_to_public, self._router),
+            values=_scope_values,
+        )
 
 
 # -- the backend ----------------------------------------------------------------------------------

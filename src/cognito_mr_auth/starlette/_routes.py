@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from cognito_mr_auth._runtime.hooks import is_async, require_policy
 from cognito_mr_auth._web import asgi_scope as asgi
-from cognito_mr_auth._web.asgi_scope import Scope
+from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION, Scope
 from cognito_mr_auth._web.bearer import GUARD, PRINCIPAL, HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.exclusions import unambiguous
 from cognito_mr_auth._web.guard import Guard
@@ -205,4 +205,4 @@ async def _hang_up(websocket: WebSocket, answer: HTTPResponse) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         await asgi.deny(websocket.scope, websocket.receive, websocket.send, answer)
     else:
-        await websocket.close(asgi.POLICY_VIOLATION)
+        await websocket.close(POLICY_VIOLATION)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.bearer import Sources
-from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, check_flags, check_name, check_timeout, sources
+from cognito_mr_auth._web.guard import check_name, check_timeout, sources
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
@@ -111,7 +113,7 @@ class _Given(NamedTuple):
     usage_identifier_key: Callable[[Principal], str | None] | None = None
     ttl: int = DEFAULT_TTL_S
     warm: bool = False
-    timeout: float = DEFAULT_TIMEOUT_S
+    timeout: float = CALLER_WAIT_SECONDS
 
 
 def authorizer_options(options: Options) -> AuthorizerOptions:
@@ -151,7 +153,8 @@ def _check_forms(given: _Given) -> None:
     for name, words in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
         if (value := getattr(given, name)) not in words:
             raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, words))}")
-    check_flags(bare_token=given.bare_token, warm=given.warm)
+    check_flag("bare_token", given.bare_token)
+    check_flag("warm", given.warm)
     check_name("header", given.header)
     for name in ("strip_prefix", "strip_suffix"):
         if type(value := getattr(given, name)) is not str:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Unpack
 
+from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._runtime.hooks import is_async, require_sync
-from cognito_mr_auth._web.guard import DEFAULT_TIMEOUT_S, Guard, Options
+from cognito_mr_auth._web.guard import Guard, Options
 from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.policy import Policy
@@ -44,8 +45,7 @@ class CognitoAuth:
         verifier: what tokens are verified with; its hooks must not be coroutine functions.
         subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
             marker is what the client hears in `Sec-WebSocket-Protocol`, unless the handler answers one.
-        options: see `Options`: require, optional, preflight, exclude, cookie, allowed_origins, realm,
-            resource, resource_scopes, resource_name, resource_metadata, timeout. `preflight` is "refuse"
+        options: what every adapter takes; see `Options`. `preflight` is "refuse"
             unless it is said: API Gateway and function URLs answer CORS preflights. With "pass" they reach
             the handler without a principal, and its answer goes out without a body. `exclude` is
             compared with the event's path, and never opens a `$connect`. A request waits for keys no
@@ -62,7 +62,7 @@ class CognitoAuth:
         self._guard = Guard(verifier, subprotocol=subprotocol, **options)
         self._guard.refuse_async_hooks()
         self._optional = options.get("optional", False)
-        self._timeout = options.get("timeout", DEFAULT_TIMEOUT_S)
+        self._timeout = options.get("timeout", CALLER_WAIT_SECONDS)
         on_restore(verifier)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
+from cognito_mr_auth._base.checks import HOST_NAME, POOL_ID, is_client_id
 from cognito_mr_auth._base.clock import MAX_TIME
 from cognito_mr_auth._base.partitions import REGION, partition
 from cognito_mr_auth._config.options import MAX_LEEWAY
@@ -34,11 +35,8 @@ _GROUPS = "cognito:groups"
 # The form of the three issuers (DESIGN, "What this is for"); whose tokens pass is the authorizer's matter.
 _ISSUER = re.compile(
     rf"https://(?P<updated>issuer-)?cognito-idp\.(?P<region>{REGION.pattern})\."
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
-    rf"/(?P<pool>(?P<primary>{REGION.pattern})_[0-9A-Za-z]{{1,45}})"
+    rf"{HOST_NAME}/(?P<pool>{POOL_ID})"
 )
-# Cognito's ClientIdType.
-_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
 # A name that no array of several could have been made into.
 _SINGLE = re.compile(r"[^\s,]+")
 
@@ -98,7 +96,7 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
     if use not in ("access", "id"):
         _refuse("token_use", 'the handed-on token_use is neither "access" nor "id"')
     _text(claims, "sub", given)
-    if not _CLIENT_ID.fullmatch(_text(claims, "aud" if use == "id" else "client_id", given)):
+    if not is_client_id(_text(claims, "aud" if use == "id" else "client_id", given)):
         _refuse("aud" if use == "id" else "client_id", "the handed-on app client is no app client ID")
     issuer, pool_id = _issuer(_text(claims, "iss", given))
     for name in ("exp", "iat"):
@@ -238,7 +236,7 @@ def _issuer(url: str) -> tuple[Issuer, str]:
     parts = _ISSUER.fullmatch(url)
     if parts is None:
         _refuse("iss", "the handed-on iss is no issuer of a Cognito user pool")
-    region, primary = parts["region"], parts["primary"]
+    region, primary = parts["region"], parts["pool"].partition("_")[0]
     kind = "updated" if parts["updated"] else "original" if region == primary else "replica"
     if (kind == "updated" and region != primary) or partition(region) != partition(primary):
         _refuse("iss", "the handed-on iss is of a Region that its user pool cannot have")
