@@ -129,29 +129,100 @@ def _lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     return _run(tree, sys.executable, "-c", f"import sys; {program}", **source)
 
 
+# The contract that must break, the modules that get the fault, the fault, and what is said of it.
 IMPORTS = [
     pytest.param(
+        "Layers of the package",
         ["_jwks/schedule", "_jwks/refresh"],
         "from cognito_mr_auth import verifier",
         "is not allowed to import cognito_mr_auth.verifier",
         id="up",
     ),
     pytest.param(
-        ["_jwks/document"],
-        "from cognito_mr_auth._jwks import merge",
-        "is not allowed to import cognito_mr_auth._jwks.merge",
-        id="neighbour",
+        "Layers of the package",
+        ["_config"],
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cognito_mr_auth import verifier",
+        "is not allowed to import cognito_mr_auth.verifier",
+        id="up-for-a-type",
     ),
     pytest.param(
+        "Layers of the package",
+        ["pool"],
+        "def f():\n    from . import verifier",
+        "is not allowed to import cognito_mr_auth.verifier",
+        id="up-in-a-function",
+    ),
+    pytest.param(
+        "Layers of the package",
         ["flask"],
         "from . import fastapi",
         "is not allowed to import cognito_mr_auth.fastapi",
         id="adapter",
     ),
-    pytest.param(["verifier"], "import jwt", "import jwt", id="framework"),
-    pytest.param(["_jwks/schedule"], "import time", "import time", id="clock"),
-    pytest.param(["_remote/remote_key_set"], "import httpx", "import httpx", id="network"),
-    pytest.param(["attic"], "", "cognito_mr_auth.attic (Since this contract", id="no-floor"),
+    pytest.param(
+        "Layers of the package",
+        ["attic"],
+        "",
+        "cognito_mr_auth.attic (Since this contract",
+        id="no-layer",
+    ),
+    pytest.param(
+        "_jwks",
+        ["_jwks/document"],
+        "from cognito_mr_auth._jwks import merge",
+        "is not allowed to import cognito_mr_auth._jwks.merge",
+        id="jwks-neighbour",
+    ),
+    pytest.param(
+        "_remote",
+        ["_remote/threads"],
+        "from . import coordinator",
+        "is not allowed to import cognito_mr_auth._remote.coordinator",
+        id="remote-up",
+    ),
+    pytest.param(
+        "_runtime",
+        ["_runtime/hooks"],
+        "from . import dispatch",
+        "is not allowed to import cognito_mr_auth._runtime.dispatch",
+        id="runtime-neighbour",
+    ),
+    pytest.param(
+        "_web",
+        ["_web/bearer"],
+        "from . import guard",
+        "is not allowed to import cognito_mr_auth._web.guard",
+        id="web-up",
+    ),
+    pytest.param(
+        "aws_lambda",
+        ["aws_lambda/_authorizer/__init__"],
+        "from .. import _proxy",
+        "is not allowed to import cognito_mr_auth.aws_lambda._proxy",
+        id="lambda-up",
+    ),
+    pytest.param(
+        "aws_lambda._authorizer",
+        ["aws_lambda/_authorizer/segments"],
+        "from . import routes",
+        "is not allowed to import cognito_mr_auth.aws_lambda._authorizer.routes",
+        id="authorizer-up",
+    ),
+    pytest.param(
+        "No framework, PyJWT or terminal beyond its adapter",
+        ["verifier"],
+        "import jwt",
+        "import jwt",
+        id="framework",
+    ),
+    pytest.param("Decisions are pure", ["_jwks/schedule"], "import time", "import time", id="clock"),
+    pytest.param(
+        "Only fetch and transport know the network",
+        ["_remote/remote_key_set"],
+        "import httpx",
+        "import httpx",
+        id="network",
+    ),
 ]
 
 
@@ -164,14 +235,26 @@ def test_import_linter_passes_the_house(house_of_stubs: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("modules", "fault", "said"), IMPORTS)
-def test_import_linter_bites(modules: list[str], fault: str, said: str, house_of_stubs: Path) -> None:
-    """Imports up or sideways, a framework in the core, a module without a floor: all refused."""
+@pytest.mark.parametrize(("contract", "modules", "fault", "said"), IMPORTS)
+def test_import_linter_bites(
+    contract: str, modules: list[str], fault: str, said: str, house_of_stubs: Path
+) -> None:
+    """Imports up or sideways, a framework in the core, a module without a layer: all refused."""
     for module in modules:
         (house_of_stubs / "src" / "cognito_mr_auth" / f"{module}.py").write_text(f"{fault}\n")
     done = _lint_imports(house_of_stubs)
     assert done.returncode == 1
-    assert re.sub(r"\s+", " ", said) in re.sub(r"\s+", " ", done.stdout)
+    plain = re.sub(r"\s+", " ", done.stdout)
+    assert f"{contract} BROKEN" in plain
+    assert re.sub(r"\s+", " ", said) in plain
+
+
+def test_every_contract_has_a_row() -> None:
+    """No contract stands there that nothing was seen to break."""
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert {row.values[0] for row in IMPORTS} == {each["name"] for each in contracts}
 
 
 # --- coverage
@@ -254,9 +337,21 @@ RULES = [
     ),
     pytest.param(
         house.import_cycles,
-        {"p/__init__": "", "p/a": "from . import b", "p/b": "def f():\n    from . import a"},
+        {"p/__init__": "", "p/a": "from . import b", "p/b": "import json"},
         {"p/__init__": "", "p/a": "from . import b", "p/b": "from .a import f"},
         id="cycle",
+    ),
+    pytest.param(
+        house.import_cycles,
+        {"p/__init__": "", "p/a": "from . import b", "p/b": ""},
+        {"p/__init__": "", "p/a": "from . import b", "p/b": "def f():\n    from . import a"},
+        id="cycle-in-a-function",
+    ),
+    pytest.param(
+        house.import_cycles,
+        {"p/__init__": "", "p/a": "from . import b", "p/b": ""},
+        {"p/__init__": "", "p/a": "from . import b", "p/b": "if TYPE_CHECKING:\n    from . import a"},
+        id="cycle-of-types",
     ),
     pytest.param(
         house.import_cycles,

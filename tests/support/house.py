@@ -145,14 +145,10 @@ def type_ignores(src: Path) -> list[str]:
 
 
 def import_cycles(src: Path) -> list[str]:
-    """Groups of modules that import each other while they load.
-
-    Imports inside functions and under TYPE_CHECKING do not run at that time, and the floors
-    (import-linter) hold for them too.
-    """
+    """Groups of modules that import each other, inside functions and for types alone included."""
     trees = {name: (path, tree) for name, path, tree in modules(src)}
     graph = {
-        name: {target for target in _loaded(name, path, tree.body, set(trees)) if target != name}
+        name: {target for target in _imported(name, path, tree, set(trees)) if target != name}
         for name, (path, tree) in trees.items()
     }
     reach = {name: _reachable(name, graph) for name in graph}
@@ -164,9 +160,9 @@ def import_cycles(src: Path) -> list[str]:
     return sorted(" <-> ".join(sorted(group)) for group in groups)
 
 
-def _loaded(name: str, path: Path, body: list[ast.stmt], known: set[str]) -> Iterator[str]:
+def _imported(name: str, path: Path, tree: ast.Module, known: set[str]) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in body:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
@@ -174,10 +170,6 @@ def _loaded(name: str, path: Path, body: list[ast.stmt], known: set[str]) -> Ite
             # `from package import module` loads the module; any other name is the package's own.
             named = {f"{origin}.{alias.name}" for alias in node.names}
             yield from (named & known) or ({origin} & known)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _loaded(name, path, node.orelse, known)
-        elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
-            yield from _loaded(name, path, _inner(node), known)
 
 
 def _origin(package: str, node: ast.ImportFrom) -> str:
