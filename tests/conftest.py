@@ -1,5 +1,6 @@
 """What every run keeps to (declared needs, no quiet skip, one property-test profile), and shared fixtures.
 
+--suite=NAME runs a part of the tests (support/suites.py).
 COGNITO_MR_AUTH_REQUIRE=all turns every skip, whatever made it, into a failure; CI runs so.
 COGNITO_MR_AUTH_CORE_ONLY=1 leaves out the tests that declare a need (support/needs.py).
 """
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import hypothesis
 import pytest
-from support import needs, vectors
+from support import needs, suites, vectors
 
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
@@ -32,6 +33,47 @@ def _all_required() -> bool:
 
 
 hypothesis.settings.load_profile("required" if _all_required() else "here")
+
+
+# --- Suites
+
+# What a test that is not marked `outside` may not do where those are left out (sys.addaudithook).
+_OUTSIDE = frozenset(
+    {"os.exec", "os.fork", "os.posix_spawn", "socket.bind", "socket.connect", "subprocess.Popen"}
+)
+_seen: set[str] = set()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--suite=fast` and its kin."""
+    parser.addoption(
+        "--suite", choices=sorted(suites.SUITES), default="everything", help="a part of the tests"
+    )
+
+
+def _fast(config: pytest.Config) -> bool:
+    return bool(config.getoption("suite") == "fast")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the fast suite, listens for what goes outside. Elsewhere not: a hook in Python slows a tracer."""
+    if _fast(config):
+        sys.addaudithook(lambda event, _arguments: _seen.add(event) if event in _OUTSIDE else None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """What a test's fixtures do counts as well."""
+    _seen.clear()
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """In the fast suite, a test that goes outside without saying so fails."""
+    yield
+    if _seen and _fast(item.config):
+        pytest.fail(f"{', '.join(sorted(_seen))}: mark this test with @pytest.mark.outside", pytrace=False)
 
 
 # --- No quiet skips
@@ -70,8 +112,12 @@ class _Unavailable(pytest.Module):
         pytest.skip(f"not installed: {missing}", allow_module_level=True)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leaves a module or directory with a declared need out of a core-only run."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out what is of another suite, and of a core-only run what has a declared need."""
+    if collection_path.suffix == ".py" and collection_path.is_relative_to(needs.TESTS):
+        chosen = suites.SUITES[config.getoption("suite")]
+        if not chosen(collection_path.relative_to(needs.TESTS)):
+            return True
     return True if needs.core_only() and needs.needed_by(collection_path) else None
 
 
@@ -83,7 +129,11 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Does for single tests, marked `needs`, what the table does for modules."""
+    """Does for single tests, marked `needs` or `outside`, what the tables do for modules."""
+    outside = [item for item in items if _fast(config) and item.get_closest_marker("outside")]
+    if outside:
+        config.hook.pytest_deselected(items=outside)
+        items[:] = [item for item in items if item not in outside]
     for item in list(items):
         packages = [name for mark in item.iter_markers("needs") for name in mark.args]
         if packages and needs.core_only():

@@ -500,6 +500,7 @@ def test_its_annotations_are_not_postponed() -> None:
     assert [each.annotation for each in parameters] == [HTTPConnection, SecurityScopes]
 
 
+@pytest.mark.outside
 def test_a_missing_extra_is_named() -> None:
     """Without FastAPI the import fails with the command that helps."""
     code = (

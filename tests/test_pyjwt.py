@@ -51,6 +51,7 @@ def refusal(call: Callable[[], object]) -> jwt.PyJWTError:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", [str, str.encode], ids=["str", "bytes"])
+@pytest.mark.outside
 def test_a_token_of_each_issuer_is_decoded(kind: Any, form: Callable[[str], str | bytes]) -> None:
     """PyJWT verifies a token of any of the pool's issuers, as str or bytes, with the key it is given."""
     with serving() as (pool, _, _, client):
@@ -94,6 +95,7 @@ TOKENS: dict[str, Callable[[FakeUserPool], str]] = {
 
 @pytest.mark.parametrize("row", TOKENS)
 @pytest.mark.parametrize("form", [str, str.encode], ids=["str", "bytes"])
+@pytest.mark.outside
 def test_it_drops_in_for_pyjwkclient(row: str, form: Callable[[str], str | bytes]) -> None:
     """The same function passes the same tokens with either client, and both refuse as PyJWT does."""
     pool = FakeUserPool()
@@ -116,6 +118,7 @@ def test_it_drops_in_for_pyjwkclient(row: str, form: Callable[[str], str | bytes
 
 
 @pytest.mark.parametrize("fault", ["hang", "stall", "refuse", "drip", 500])
+@pytest.mark.outside
 def test_a_cold_start_outlives_the_preferred_region(fault: str | int) -> None:
     """With the preferred endpoint away, the first key comes from another in under a second."""
     with serving() as (pool, endpoints, _, client):
@@ -125,6 +128,7 @@ def test_a_cold_start_outlives_the_preferred_region(fault: str | int) -> None:
         assert time.monotonic() - started < 1.0
 
 
+@pytest.mark.outside
 def test_a_rotation_is_followed_at_once() -> None:
     """A new key is found although the old set was fetched this second: no cool-down as PyJWKClient's."""
     with serving() as (pool, _, _, client):
@@ -135,6 +139,7 @@ def test_a_rotation_is_followed_at_once() -> None:
         assert decoded(client, client.issuers, pool.access_token())
 
 
+@pytest.mark.outside
 def test_a_stale_set_serves_while_all_endpoints_are_down() -> None:
     """Keys serve through an outage of 23 hours; after 24 it is an outage and not the token's fault."""
     with serving() as (pool, endpoints, clock, client):
@@ -154,6 +159,7 @@ def test_a_stale_set_serves_while_all_endpoints_are_down() -> None:
             assert error.__cause__.retry_after >= 1
 
 
+@pytest.mark.outside
 def test_a_withdrawn_key_is_not_remembered() -> None:
     """A key that the pool took back is unknown again, however often it was built before."""
     with serving() as (pool, _, clock, client):
@@ -168,6 +174,7 @@ def test_a_withdrawn_key_is_not_remembered() -> None:
 
 
 @pytest.mark.parametrize("by", ["token", "kid"])
+@pytest.mark.outside
 def test_a_flood_of_forged_kids_costs_the_pool_little(by: str) -> None:
     """Three hundred unknown kids cause a handful of requests, and known ones are still served."""
     with serving() as (pool, endpoints, _, client):
@@ -264,6 +271,7 @@ def test_no_refusal_shows_the_token(damage: str) -> None:
 
 
 @pytest.mark.parametrize("kid", [None, 7, ["a"], b"kid"], ids=repr)
+@pytest.mark.outside
 def test_a_kid_that_is_no_text_is_unknown(kid: Any) -> None:
     """Whatever a header may hold as kid is refused as an unknown one is, and nothing is asked."""
     with serving() as (_, endpoints, _, client):
@@ -347,6 +355,7 @@ def test_what_is_kept_is_bounded() -> None:
     assert [kid for kid, _ in client._made] == [f"kid{n}" for n in range(2 * MAX_KEYS, 3 * MAX_KEYS)]
 
 
+@pytest.mark.outside
 def test_threads_share_a_client() -> None:
     """Thirty-two threads at a cold client get the right keys from one shared flight."""
     with serving() as (pool, endpoints, _, client):
@@ -389,6 +398,7 @@ except ImportError as error:
 """
 
 
+@pytest.mark.outside
 def test_a_missing_extra_is_named() -> None:
     """Without PyJWT the import fails with the words that install it; the core is not concerned."""
     done = subprocess.run(
@@ -398,6 +408,7 @@ def test_a_missing_extra_is_named() -> None:
 
 
 @pytest.mark.parametrize("whose", ["ID token", "another client's", "resource-bound"])
+@pytest.mark.outside
 def test_whose_token_it_is_does_not_matter_after_a_rotation(whose: str) -> None:
     """The verifier's own client and token use are not applied: each such token may fetch the new keys."""
     pool = FakeUserPool()

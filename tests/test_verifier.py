@@ -262,6 +262,7 @@ def test_a_hit_is_timed(
     refused(kind, verifier.verify, token)
 
 
+@pytest.mark.outside
 def test_a_withdrawn_key_ends_its_hits(clock: FakeClock) -> None:
     """A remembered token falls with its key, as soon as the endpoints no longer list it (C2)."""
     pool = FakeUserPool(clock=clock, replica_regions=[])
@@ -277,6 +278,7 @@ def test_a_withdrawn_key_ends_its_hits(clock: FakeClock) -> None:
         assert endpoints.requests == 2 * len(endpoints) + 2  # and both for the kid that nobody lists
 
 
+@pytest.mark.outside
 def test_a_key_with_other_material_ends_its_hits(clock: FakeClock) -> None:
     """A kid that comes to mean another key makes a remembered token a forgery."""
     pool = FakeUserPool(clock=clock, replica_regions=[])
@@ -361,6 +363,7 @@ def test_verify_takes_no_hidden_coroutine(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.parametrize("cold", [True, False], ids=["waiting-for-keys", "keys-there"])
+@pytest.mark.outside
 def test_hooks_run_each_time(cold: bool, pool: FakeUserPool) -> None:
     """Revocation is asked on every verification, hits included, and with keys yet to come."""
     asked: list[str] = []
@@ -381,6 +384,7 @@ def test_hooks_run_each_time(cold: bool, pool: FakeUserPool) -> None:
 # --- Waiting for keys
 
 
+@pytest.mark.outside
 def test_a_cold_start_fetches(pool: FakeUserPool) -> None:
     """The first token makes the verifier fetch, sync or async; without hooks and with."""
     with pool.serve() as endpoints:
@@ -391,6 +395,7 @@ def test_a_cold_start_fetches(pool: FakeUserPool) -> None:
         assert endpoints.requests == 2
 
 
+@pytest.mark.outside
 def test_an_outage_is_no_fault_of_the_token(pool: FakeUserPool) -> None:
     """Without keys and endpoints it is 503, with a time to come back."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -400,6 +405,7 @@ def test_an_outage_is_no_fault_of_the_token(pool: FakeUserPool) -> None:
         refused(errors.KeysUnavailable, verifier.verify, pool.access_token(), timeout=0.0)
 
 
+@pytest.mark.outside
 def test_an_implausible_token_fetches_nothing(pool: FakeUserPool) -> None:
     """A token that could not pass anyway asks no endpoint for its unknown key (R5)."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -434,6 +440,7 @@ def test_a_broken_transport_is_an_outage(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["warm", "awarm"])
+@pytest.mark.outside
 def test_warming(asynchronous: bool, pool: FakeUserPool) -> None:
     """Every endpoint is asked; only a pool left without any key is an error."""
 
@@ -454,6 +461,7 @@ def test_warming(asynchronous: bool, pool: FakeUserPool) -> None:
             assert cold.health()["healthy"] is False
 
 
+@pytest.mark.outside
 def test_warming_many_pools() -> None:
     """Pools are warmed a few at a time, each of them, and one that fails keeps no other from it."""
     pools = [FakeUserPool(f"us-west-2_Pool{n}", replica_regions=[]) for n in range(WARM_TOGETHER + 2)]
@@ -471,6 +479,7 @@ def test_warming_many_pools() -> None:
             each.stop()
 
 
+@pytest.mark.outside
 def test_health(pool: FakeUserPool, clock: FakeClock) -> None:
     """Healthy, and per pool its state; events that a hook failed to take are counted."""
 
@@ -494,6 +503,7 @@ def test_the_real_clock_is_the_default() -> None:
     refused(errors.TokenExpired, pool.offline_verifier().verify, pool.access_token(expires_in=-60))
 
 
+@pytest.mark.outside
 def test_closing(pool: FakeUserPool) -> None:
     """After close nothing is fetched; keys at hand go on verifying; closing twice is no error."""
     with pool.serve() as endpoints:
@@ -507,6 +517,7 @@ def test_closing(pool: FakeUserPool) -> None:
         assert endpoints.requests == before
 
 
+@pytest.mark.outside
 def test_close_releases_a_waiter(pool: FakeUserPool) -> None:
     """Whoever waits for keys is told at once that there are none."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -554,6 +565,7 @@ def problems(heard: list[Any]) -> list[str]:
     return [each.reason for each in heard if isinstance(each, events.KeyFileProblem)]
 
 
+@pytest.mark.outside
 def test_a_key_file_carries_over_an_outage(pool: FakeUserPool, tmp_path: Path) -> None:
     """What one process has fetched, the next one starts with, though no endpoint answers."""
     heard: list[Any] = []
@@ -568,6 +580,7 @@ def test_a_key_file_carries_over_an_outage(pool: FakeUserPool, tmp_path: Path) -
     assert problems(heard) == []
 
 
+@pytest.mark.outside
 def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None:
     """It is told, not used, and replaced by the next good answer."""
     heard: list[Any] = []
@@ -580,6 +593,7 @@ def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None
     assert path.stat().st_size > 1000
 
 
+@pytest.mark.outside
 def test_a_failed_write_is_an_event(pool: FakeUserPool, tmp_path: Path) -> None:
     """Verification does not depend on it."""
     heard: list[Any] = []

@@ -42,6 +42,7 @@ def _run(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.outside
 def test_both_libraries_give_the_same() -> None:
     """From the first digest to those after hashlib has come in."""
     expected = [hashlib.sha256(bytes(size)).hexdigest() for size in (0, 1, 63, 64, 1000, 9000)]
@@ -55,6 +56,7 @@ def test_both_libraries_give_the_same() -> None:
         pytest.param(_HALF_IMPORTED, id="being-imported-by-another-thread"),
     ],
 )
+@pytest.mark.outside
 def test_a_digest_imports_nothing(program: str) -> None:
     """A cold start does not pay for hashlib, and a fork finds no thread in the middle of an import."""
     assert _run(program) == ""

@@ -74,6 +74,7 @@ def botocore_regions() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.needs("botocore")
+@pytest.mark.outside
 def test_every_partition_and_region_that_botocore_names() -> None:
     """Every Region's suffix is botocore's, and our partitions are exactly theirs."""
     prefixes: dict[str, set[str]] = {}

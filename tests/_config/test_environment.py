@@ -163,6 +163,7 @@ def test_no_variable_sends_key_requests_away(url: str, says: str) -> None:
     assert str(caught.value).startswith("COGNITO_JWKS_URLS: ")
 
 
+@pytest.mark.outside
 def test_loopback_serves_for_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one URL on loopback the process's own environment makes a verifier that works."""
     pool = FakeUserPool(POOL_ID)
@@ -247,6 +248,7 @@ def test_the_token_use_of_several(use: str) -> None:
     assert {route.expected.token_use for route in several(ONE)._entries.values()} == {"access"}
 
 
+@pytest.mark.outside
 def test_several_pools_keep_to_themselves() -> None:
     """Each pool's tokens pass with its own client, from each of its Regions; no other pair does."""
     pools = [FakeUserPool(POOL_ID, client_id="one"), FakeUserPool(OTHER_ID, client_id="two")]
@@ -425,6 +427,7 @@ def test_what_no_pool_can_know(members: list[Any], changes: dict[str, str], says
     assert str(caught.value).startswith(says)
 
 
+@pytest.mark.outside
 def test_one_baked_file_serves_its_own_pool_alone(tmp_path: Path) -> None:
     """Given to every pool, it is read for the pool whose ID stands in it."""
     pool = FakeUserPool(POOL_ID)

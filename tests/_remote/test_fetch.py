@@ -92,6 +92,7 @@ class Running:
 # --- What comes back
 
 
+@pytest.mark.outside
 def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUserPool) -> None:
     """A 200 answer's octets are handed over, and the connection is closed."""
     body = JWKSFetcher()(endpoints.original.url, PATIENT)
@@ -99,6 +100,7 @@ def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUse
     assert endpoints.original.connections == endpoints.original.requests == 1
 
 
+@pytest.mark.outside
 def test_what_a_request_says(listener: socket.socket) -> None:
     """Identity encoding is asked for, and no credential or cookie goes out."""
     running = Running(lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", PATIENT))
@@ -139,6 +141,7 @@ REASONS: dict[str, tuple[str, int | None]] = {
 
 
 @pytest.mark.parametrize("mode", FAULTS)
+@pytest.mark.outside
 def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
     """Whatever an endpoint does, the fetch ends with a fixed word and within its deadline."""
     endpoints.original.fail(mode)
@@ -170,18 +173,21 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
         ),
     ],
 )
+@pytest.mark.outside
 def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: FakeEndpoints) -> None:
     """Nothing but a whole, plain, small 200 is an answer."""
     endpoints.original.fail(**options)
     assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).reason == reason
 
 
+@pytest.mark.outside
 def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
     """64 KiB are allowed."""
     endpoints.original.fail("huge", size=MAX_DOCUMENT_BYTES)
     assert len(JWKSFetcher()(endpoints.original.url, PATIENT)) == MAX_DOCUMENT_BYTES
 
 
+@pytest.mark.outside
 def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
     """The target would serve good keys; nobody asks it."""
     endpoints.original.fail("redirect", location=endpoints.updated.url)
@@ -189,6 +195,7 @@ def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
     assert (endpoints.original.requests, endpoints.updated.requests) == (1, 0)
 
 
+@pytest.mark.outside
 def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
     """Retry-After comes with the failure."""
     endpoints.original.fail(503, retry_after=7)
@@ -200,6 +207,7 @@ def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
 # --- TLS
 
 
+@pytest.mark.outside
 def test_tls(secure: FakeEndpoints) -> None:
     """With a context that trusts the endpoint's authority its answer is read."""
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
@@ -208,6 +216,7 @@ def test_tls(secure: FakeEndpoints) -> None:
 
 
 @pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "unprepared"])
+@pytest.mark.outside
 def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None:
     """By default an unknown authority is not trusted, and the reason says so."""
     fetcher = JWKSFetcher()
@@ -216,6 +225,7 @@ def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None
     assert secure.original.requests == 0
 
 
+@pytest.mark.outside
 def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
     """Host names are checked: the certificate does not speak for 127.0.0.2."""
     url = secure.original.url.replace("127.0.0.1", "127.0.0.2")
@@ -224,6 +234,7 @@ def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
         assert failure(JWKSFetcher(ssl_context=secure.ssl_context), url, PATIENT).reason == "tls"
 
 
+@pytest.mark.outside
 def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
     """A peer that is silent instead of shaking hands costs no more than the deadline."""
     secure.original.fail("stall")
@@ -235,6 +246,7 @@ def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
 # --- Names and addresses
 
 
+@pytest.mark.outside
 def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
     """A host with several addresses, of which one may listen, is reached."""
     url = endpoints.original.url.replace("127.0.0.1", "localhost")
@@ -265,11 +277,13 @@ def connected(port: int) -> tuple[str, float]:
     return reached, seconds
 
 
+@pytest.mark.outside
 def test_the_next_address_is_tried(listener: socket.socket) -> None:
     """FI-66: the first address refuses; the second one is reached."""
     assert connected(listener.getsockname()[1])[0] == ADDRESSES[1]
 
 
+@pytest.mark.outside
 def test_an_address_that_drops_packets_leaves_time_for_the_next(listener: socket.socket) -> None:
     """FI-66: 0.75 s for each address but the last, not the whole deadline for the first."""
     port: int = listener.getsockname()[1]
@@ -408,6 +422,7 @@ def test_a_transport_that_knows_no_deadline() -> None:
 # --- Hanging up
 
 
+@pytest.mark.outside
 def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
     """After close() nothing is asked."""
     fetcher = JWKSFetcher()
@@ -417,6 +432,7 @@ def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip", "drip_headers"])
+@pytest.mark.outside
 def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
     """A running fetch ends at once, whatever it was waiting for."""
     endpoints.original.fail(mode)
@@ -427,6 +443,7 @@ def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
     assert isinstance(running.end(), FetchError)
 
 
+@pytest.mark.outside
 def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
     """So does one over TLS."""
     secure.original.fail("hang")
@@ -437,6 +454,7 @@ def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
     assert isinstance(running.end(), FetchError)
 
 
+@pytest.mark.outside
 def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
     """TLS takes the socket over before it shakes hands; it is hung up all the same."""
     fetcher = JWKSFetcher(ssl_context=ssl.create_default_context())
@@ -448,6 +466,7 @@ def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
         assert isinstance(running.end(), FetchError)
 
 
+@pytest.mark.outside
 def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
     """The fetch lets its connection go; closing afterwards has nothing to hang up."""
     fetcher = JWKSFetcher()
@@ -457,6 +476,7 @@ def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
     fetcher.close()
 
 
+@pytest.mark.outside
 def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
     """After a fork the parent's connections are not the child's to end."""
     endpoints.original.fail("slow")
@@ -577,12 +597,14 @@ def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_for(COGNITO) is None
 
 
+@pytest.mark.outside
 def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
     """A proxy that does not even exist is not asked for a loopback URL."""
     fetcher = JWKSFetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
     assert fetcher(endpoints.original.url, PATIENT).startswith(b"{")
 
 
+@pytest.mark.outside
 def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
     """A URL beyond loopback goes to the proxy that the environment names."""
     proxy = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -636,6 +658,7 @@ def _pump(server: socket.socket, port: int, heads: list[bytes] | None = None) ->
         pytest.param(socket.AF_INET, "127.0.0.1", "user@", b"dXNlcjo=", id="no-password"),
     ],
 )
+@pytest.mark.outside
 def test_through_a_proxy(
     family: socket.AddressFamily, address: str, login: str, header: bytes | None, secure: FakeEndpoints
 ) -> None:
@@ -684,6 +707,7 @@ def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> No
     assert failure.value.reason == "proxy"
 
 
+@pytest.mark.outside
 def test_a_fetch_imports_nothing() -> None:
     """F: `prepare` has done so: a fork during an import on another thread leaves the child without it."""
     script = (
@@ -706,6 +730,7 @@ def test_a_fetch_imports_nothing() -> None:
     assert done.stdout == "connect []\n"
 
 
+@pytest.mark.outside
 def test_a_proxy_over_tls_is_trusted_as_endpoints_are(secure: FakeEndpoints) -> None:
     """F: one `ssl_context` for both; this proxy is trusted, and then refuses to tunnel."""
     proxy = secure.original.url.removesuffix("/.well-known/jwks.json")

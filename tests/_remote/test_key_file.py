@@ -250,6 +250,7 @@ def _socket(path: Path) -> None:
         pytest.param(_entry(begun=10**400), "malformed", id="begun-beyond-a-float"),
     ],
 )
+@pytest.mark.outside
 def test_what_is_not_read(
     lay: Callable[[Path], None], reason: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,6 +423,7 @@ def test_one_bad_file_does_not_spoil_the_other(bakery: Bakery) -> None:
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["beside-the-own", "alone"])
+@pytest.mark.outside
 def test_a_baked_file_is_never_written(own: bool, tmp_path: Path) -> None:
     """What is fetched goes into the other file, where there is one."""
     pool = FakeUserPool()

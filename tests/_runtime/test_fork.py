@@ -50,6 +50,7 @@ class Tracked:
         self.forgotten += 1
 
 
+@pytest.mark.outside
 def test_a_child_forgets() -> None:
     """Each tracked object forgets once in the child, twice in a grandchild, never in the parent."""
     one, other = Tracked(), Tracked()
@@ -76,6 +77,7 @@ def pool() -> FakeUserPool:
     return FakeUserPool()
 
 
+@pytest.mark.outside
 def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
     """Whatever another thread of the parent held while it forked, the child verifies and fetches."""
     token = pool.access_token(username="bob")
@@ -89,6 +91,7 @@ def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
         assert verifier.verify(token).username == "bob"
 
 
+@pytest.mark.outside
 def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
     """A parent's flight under way is no flight of the child's, which begins its own."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -100,6 +103,7 @@ def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
         assert said == "('alice', True)"
 
 
+@pytest.mark.outside
 def test_the_parent_goes_on_after_a_child_has_closed(pool: FakeUserPool) -> None:
     """The child hangs up no connection of the parent's: the fetch that was under way succeeds."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -112,6 +116,7 @@ def test_the_parent_goes_on_after_a_child_has_closed(pool: FakeUserPool) -> None
         assert verifier.verify(pool.access_token()).username == "alice"
 
 
+@pytest.mark.outside
 def test_a_cache_of_the_childs_own(pool: FakeUserPool) -> None:
     """The child begins with an empty cache and a new lock; the parent keeps what it has."""
     verifier: Verifier | None = pool.offline_verifier()

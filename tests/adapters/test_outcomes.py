@@ -181,6 +181,7 @@ def check(reply: Reply, expected: Outcome) -> None:
 
 
 @drivers()
+@pytest.mark.outside
 def test_an_outage_is_503(driver: str) -> None:
     """Keys that cannot be had: 503 with Retry-After and no challenge, in every adapter."""
     pool = FakeUserPool(clock=FakeClock(wall=T0))

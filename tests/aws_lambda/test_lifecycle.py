@@ -44,6 +44,7 @@ def test_patience(context: Any, seconds: float) -> None:
     assert wait_limit(context, 2.0) == pytest.approx(seconds)
 
 
+@pytest.mark.outside
 def test_a_key_at_hand_asks_for_no_time() -> None:
     """The remaining time is read when the waiting begins; a token whose key is there waits for nothing."""
 
@@ -60,6 +61,7 @@ def test_a_key_at_hand_asks_for_no_time() -> None:
     assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
 
 
+@pytest.mark.outside
 def test_an_outage_is_told_before_the_time_is_up() -> None:
     """With little time left, a hanging endpoint is an error of ours, and no timeout of Lambda's."""
     fake = FakeUserPool()
@@ -71,6 +73,7 @@ def test_an_outage_is_told_before_the_time_is_up() -> None:
         assert time.monotonic() - begun < 1.5  # 0.35 s by design; the default would be 2 s
 
 
+@pytest.mark.outside
 def test_keys_are_there_after_init() -> None:
     """`warm=True` asks every endpoint at init, so that the first invocation asks nobody."""
     fake = FakeUserPool()
@@ -81,6 +84,7 @@ def test_keys_are_there_after_init() -> None:
         assert endpoints.requests == len(endpoints)
 
 
+@pytest.mark.outside
 def test_a_dead_region_fails_no_init() -> None:
     """One endpoint that answers is enough; a Region that hangs costs the init its budget and no more."""
     fake = FakeUserPool()
@@ -93,6 +97,7 @@ def test_a_dead_region_fails_no_init() -> None:
         assert Authorizer(verifier)(with_token("rest-token", fake.access_token()))["principalId"]
 
 
+@pytest.mark.outside
 def test_an_outage_fails_no_init(caplog: pytest.LogCaptureFixture) -> None:
     """Without any key, the init succeeds with a warning, and the first invocation asks again."""
     fake = FakeUserPool()
@@ -105,6 +110,7 @@ def test_an_outage_fails_no_init(caplog: pytest.LogCaptureFixture) -> None:
             authorizer(event)
 
 
+@pytest.mark.outside
 def test_a_fetch_that_a_freeze_interrupted() -> None:
     """A background fetch frozen in mid-air is no failure, and the thawed function asks anew."""
     clock = FakeClock()
@@ -125,6 +131,7 @@ def test_a_fetch_that_a_freeze_interrupted() -> None:
         assert [each["failures"] for each in states] == [0] * len(endpoints)
 
 
+@pytest.mark.outside
 def test_keys_outlive_the_process_in_tmp(tmp_path: Path) -> None:
     """A `key_file` under /tmp serves a process that starts in an outage, in the same sandbox."""
     fake = FakeUserPool()
@@ -161,6 +168,7 @@ RESTORES = {
 
 
 @pytest.mark.parametrize(("start", "module", "expected"), RESTORES.values(), ids=RESTORES)
+@pytest.mark.outside
 def test_restored_snapshots(start: str, module: str, expected: str) -> None:
     """After a restore every endpoint is asked: the snapshot's keys may be days old."""
     done = subprocess.run(

@@ -30,6 +30,7 @@ def _python(*arguments: str, stdin: str = "", **environment: str) -> subprocess.
 
 
 @pytest.mark.parametrize("absent", ["click", "rich"])
+@pytest.mark.outside
 def test_a_missing_package_names_the_extra(absent: str) -> None:
     """Without click or rich, importing the command line says what to install."""
     code = f"import sys; sys.modules[{absent!r}] = None; import cognito_mr_auth.cli"
@@ -37,6 +38,7 @@ def test_a_missing_package_names_the_extra(absent: str) -> None:
     assert told == f'ImportError: the command line needs {absent}: pip install "cognito-mr-auth[cli]"'
 
 
+@pytest.mark.outside
 def test_the_library_does_not_load_it() -> None:
     """Neither the library nor its testing kit loads click or rich."""
     code = (
@@ -46,6 +48,7 @@ def test_the_library_does_not_load_it() -> None:
     assert _python("-c", code).stdout == "[]\n"
 
 
+@pytest.mark.outside
 def test_it_runs_as_a_module() -> None:
     """`python -m cognito_mr_auth.cli` is the console script."""
     done = _python("-m", "cognito_mr_auth.cli", "inspect", stdin=FakeUserPool().access_token())

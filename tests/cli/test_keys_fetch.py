@@ -33,6 +33,7 @@ def _fetch(pool: FakeUserPool, url: str, path: Path, *options: str) -> Result:
     return CliRunner().invoke(main, ["keys", "fetch", *arguments, *options])
 
 
+@pytest.mark.outside
 def test_it_writes_a_file_that_verifies(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """The file is private to its owner, and an offline verifier accepts the pool's tokens with it."""
     path = tmp_path / "keys.json"
@@ -46,6 +47,7 @@ def test_it_writes_a_file_that_verifies(pool: FakeUserPool, endpoints: FakeEndpo
         assert verifier.verify(pool.id_token())
 
 
+@pytest.mark.outside
 def test_json(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """A program gets one document."""
     path = tmp_path / "keys.json"
@@ -66,6 +68,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("mode", "told"), FAILURES.items(), ids=list(FAILURES))
+@pytest.mark.outside
 def test_without_keys_nothing_is_written(
     pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, mode: str, told: str
 ) -> None:
@@ -78,6 +81,7 @@ def test_without_keys_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.outside
 def test_old_keys_are_not_reported_as_new(
     pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path
 ) -> None:
@@ -92,6 +96,7 @@ def test_old_keys_are_not_reported_as_new(
     assert path.read_bytes() == before
 
 
+@pytest.mark.outside
 def test_odd_members_are_told(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """A member that is left out is worth a note, and no failure."""
     endpoints.original.fail("odd_member")
@@ -100,6 +105,7 @@ def test_odd_members_are_told(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_
     assert "members that are not used: 1 " in done.output
 
 
+@pytest.mark.outside
 def test_a_file_that_cannot_be_written(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """Keys were had but the path is wrong: exit status 2."""
     done = _fetch(pool, endpoints.original.url, tmp_path / "no" / "keys.json")
@@ -114,6 +120,7 @@ def test_a_file_that_cannot_be_written(pool: FakeUserPool, endpoints: FakeEndpoi
         pytest.param(["--jwks-url", "http://keys.example/"], id="http"),
     ],
 )
+@pytest.mark.outside
 def test_wrong_usage(
     pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, options: list[str]
 ) -> None:

@@ -41,6 +41,7 @@ def _verify(settings: list[str], token: str, *options: str, use: str = "access")
     return CliRunner().invoke(main, arguments, input=token)
 
 
+@pytest.mark.outside
 def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> None:
     """Pool, issuer, use and expiry are told; no claim that says who it is."""
     token = pool.access_token(issuer="replica", subject="somebody-special")
@@ -53,6 +54,7 @@ def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> No
     assert "somebody-special" not in done.output
 
 
+@pytest.mark.outside
 def test_claims_are_shown_on_request(pool: FakeUserPool, settings: list[str]) -> None:
     """With --claims all of them, escaped."""
     token = pool.access_token(claims={"x": "\x1b[2J"})
@@ -66,6 +68,7 @@ def test_claims_are_shown_on_request(pool: FakeUserPool, settings: list[str]) ->
     assert full["issuer"]["kind"] == "original"
 
 
+@pytest.mark.outside
 def test_a_file_will_do(pool: FakeUserPool, settings: list[str], tmp_path: Path) -> None:
     """The token may stand in a file, with the line end that an editor adds."""
     (tmp_path / "token").write_text(pool.id_token() + "\n")
@@ -73,6 +76,7 @@ def test_a_file_will_do(pool: FakeUserPool, settings: list[str], tmp_path: Path)
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.outside
 def test_only_the_named_issuers_and_clients_pass(pool: FakeUserPool, settings: list[str]) -> None:
     """--issuer-kind and --client-id may be repeated, and what they do not name is refused."""
     only = ["--issuer-kind", "updated", "--issuer-kind", "replica", "--client-id", "x", "--client-id"]
@@ -82,6 +86,7 @@ def test_only_the_named_issuers_and_clients_pass(pool: FakeUserPool, settings: l
     assert _verify(settings, pool.access_token(), "--client-id", "x").exit_code == 1
 
 
+@pytest.mark.outside
 def test_a_bound_token_needs_its_audience(pool: FakeUserPool, settings: list[str]) -> None:
     """--audience is the resource that the token must be bound to."""
     options = ["--any-client", "--audience", "https://api.example"]
@@ -90,6 +95,7 @@ def test_a_bound_token_needs_its_audience(pool: FakeUserPool, settings: list[str
     assert _verify(settings, pool.access_token(), *options).exit_code == 1
 
 
+@pytest.mark.outside
 def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: list[str]) -> None:
     """In words, and as JSON with code, status and hint."""
     token = pool.id_token()
@@ -103,6 +109,7 @@ def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: 
     assert "retry_after" not in told
 
 
+@pytest.mark.outside
 def test_a_reason_without_a_hint(pool: FakeUserPool, settings: list[str]) -> None:
     """Then there is no line for it."""
     done = _verify(settings, pool.access_token(signed_by="foreign"), "--any-client")
@@ -111,6 +118,7 @@ def test_a_reason_without_a_hint(pool: FakeUserPool, settings: list[str]) -> Non
     assert "hint" not in done.output
 
 
+@pytest.mark.outside
 def test_an_outage_has_its_own_exit_status(pool: FakeUserPool, settings: list[str]) -> None:
     """Without keys the token is neither accepted nor refused."""
     dead = [*settings, "--jwks-url", "http://127.0.0.1:9/jwks.json", "--any-client"]
@@ -122,6 +130,7 @@ def test_an_outage_has_its_own_exit_status(pool: FakeUserPool, settings: list[st
     assert told["retry_after"] >= 1
 
 
+@pytest.mark.outside
 def test_a_key_file_serves_offline(pool: FakeUserPool, settings: list[str], tmp_path: Path) -> None:
     """Keys that were fetched once verify without any network."""
     path = str(tmp_path / "keys.json")
@@ -147,6 +156,7 @@ USAGE = [
 
 
 @pytest.mark.parametrize(("options", "told"), USAGE)
+@pytest.mark.outside
 def test_wrong_usage(settings: list[str], options: list[str], told: str) -> None:
     """What cannot be right is exit status 2, and the message names it."""
     done = _verify(settings, "a.b.c", *options)

@@ -613,6 +613,7 @@ except ImportError as error:
 
 
 @pytest.mark.parametrize("missing", ["flask", "werkzeug"])
+@pytest.mark.outside
 def test_a_missing_extra_is_named(missing: str) -> None:
     """Without Flask the import says which extra to install."""
     done = subprocess.run(

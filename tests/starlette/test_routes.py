@@ -661,6 +661,7 @@ def test_a_path_that_breaks_the_router_is_refused_first(pool: FakeUserPool, veri
     assert client.get("/items/" + "9" * 5000).status_code == 401
 
 
+@pytest.mark.outside
 def test_the_backends_middleware_has_its_error_handler(pool: FakeUserPool) -> None:
     """`backend.middleware` cannot be mounted by half: an outage is 503."""
     with pool.serve() as endpoints:

@@ -377,6 +377,7 @@ def test_an_inner_guard_has_the_last_word(pool: FakeUserPool, verifier: Verifier
 # --- The house
 
 
+@pytest.mark.outside
 def test_without_starlette_the_import_names_the_extra() -> None:
     """A missing extra is an ImportError that says what to install."""
     code = (

@@ -13,6 +13,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import suites
+
 # DESIGN, "Budgets".
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -69,18 +71,6 @@ def _code_lines(path: Path, tree: ast.Module) -> set[int]:
     return {line for row in rows for line in row} - told
 
 
-# Folders below tests/ that mirror no folder of src/: what they test is the whole, or the project itself.
-CROSSCUTTING = frozenset({
-    "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "oracle", "project", "real",
-    "security", "soak", "support",
-})  # fmt: skip
-# Tests of a mirrored folder as a whole, by their names.
-OF_THE_WHOLE = frozenset({
-    "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
-    "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
-})  # fmt: skip
-
-
 def unmirrored(src: Path, tests: Path) -> list[str]:
     """Test files whose place names no module: `tests/_jwt/test_claims.py` is for `_jwt/claims.py`.
 
@@ -90,7 +80,7 @@ def unmirrored(src: Path, tests: Path) -> list[str]:
     found = []
     for path in sorted(tests.rglob("test_*.py")):
         place = path.relative_to(tests)
-        if place.parts[0] in CROSSCUTTING or place.as_posix() in OF_THE_WHOLE:
+        if not suites.mirrors(place):
             continue
         folder = package / place.parent
         modules = {each.stem.lstrip("_") for each in (folder, *folder.glob("*.py"))}

@@ -94,6 +94,7 @@ def test_a_bound_token_needs_its_audience(pool: FakeUserPool) -> None:
         verifier.verify(pool.access_token())
 
 
+@pytest.mark.outside
 def test_user_pool_is_offline_unless_serving(pool: FakeUserPool) -> None:
     """Offline with the keys as they are, or with the served URLs, or as `offline=` says."""
     assert isinstance(pool.user_pool(), UserPool)
@@ -113,6 +114,7 @@ def test_a_verifier_needs_endpoints(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.outside
 def test_a_verifier_survives_the_loss_of_its_primary(tls: bool) -> None:
     """While the primary hangs, a cold verifier gets the keys from another endpoint."""
     pool = FakeUserPool(tls=tls)
@@ -123,6 +125,7 @@ def test_a_verifier_survives_the_loss_of_its_primary(tls: bool) -> None:
         endpoints.heal()
 
 
+@pytest.mark.outside
 def test_an_outage_is_not_the_callers_fault() -> None:
     """With every endpoint down and no keys, the answer is 503, not 401."""
     pool = FakeUserPool()

@@ -57,6 +57,7 @@ sys.exit(40 + signal.sigwait(both))
         ),
     ],
 )
+@pytest.mark.outside
 def test_the_command_can_verify_the_token(arguments: list[str], said: str) -> None:
     """The command finds the pool in its environment, and TOKEN is a token of it, scopes and groups too."""
     with running([*arguments, "--", *PYTHON, VERIFY]) as runner:
@@ -65,6 +66,7 @@ def test_the_command_can_verify_the_token(arguments: list[str], said: str) -> No
         assert runner.end() == 0
 
 
+@pytest.mark.outside
 def test_the_other_token_lacks_the_scopes_alone() -> None:
     """TOKEN_WITHOUT_SCOPES is as good as TOKEN and has only what every sign-in through the SDK gets."""
     with running(["--scope", "orders/read", "--group", "ops", "--", *PYTHON, VERIFY]) as runner:
@@ -72,6 +74,7 @@ def test_the_other_token_lacks_the_scopes_alone() -> None:
         assert runner.until("verified ").endswith("original aws.cognito.signin.user.admin ops")
 
 
+@pytest.mark.outside
 def test_a_newcomer_is_told_what_to_paste() -> None:
     """The token and the request to send come before anything that the command prints."""
     with running(["--", *PYTHON, "print('the command')"]) as runner:
@@ -82,6 +85,7 @@ def test_a_newcomer_is_told_what_to_paste() -> None:
     assert command == "the command"
 
 
+@pytest.mark.outside
 def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
     """What a shell has set for a real pool neither spoils the fake one nor reaches its key file."""
     key_file = tmp_path / "keys.json"
@@ -109,6 +113,7 @@ def test_every_variable_that_is_read_is_set_or_unset() -> None:
     assert not given & set(_run._UNWANTED)
 
 
+@pytest.mark.outside
 def test_this_environments_programs_come_first() -> None:
     """The command and its children find the programs installed beside this Python, activated or not."""
     name = Path(sys.executable).name
@@ -131,6 +136,7 @@ def test_this_environments_programs_come_first() -> None:
         ),
     ],
 )
+@pytest.mark.outside
 def test_the_exit_status_is_the_commands(command: list[str], status: int, said: str | None) -> None:
     """It ends as the command did, or as a shell would have said that there is none."""
     with running(["--", *command]) as runner:
@@ -158,6 +164,7 @@ def test_a_wrong_command_line_says_what_is_wrong(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.outside
 def test_handlers_are_put_back(capfd: pytest.CaptureFixture[str]) -> None:
     """Called from a program, main() leaves that program's signal handlers as they were."""
     before = [signal.getsignal(each) for each in _run.SIGNALS]
@@ -170,6 +177,7 @@ def test_handlers_are_put_back(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.outside
 def test_a_signal_is_passed_on_and_ends_both(number: signal.Signals) -> None:
     """SIGTERM and SIGINT to the runner reach the command, whose status it then ends with."""
     with running(["--", *PYTHON, WAIT]) as runner:
@@ -179,6 +187,7 @@ def test_a_signal_is_passed_on_and_ends_both(number: signal.Signals) -> None:
         assert runner.alone
 
 
+@pytest.mark.outside
 def test_a_signal_that_comes_too_early_is_kept() -> None:
     """A signal while the command is being started ends it all the same."""
     with _run._Relay() as relay:
@@ -210,6 +219,7 @@ os.execv(sys.executable, [sys.executable, "-m", "cognito_mr_auth.testing", *sys.
 """
 
 
+@pytest.mark.outside
 def test_ctrl_c_at_a_terminal_reaches_the_command_once() -> None:
     """A terminal sends Ctrl-C to both; it is not passed on once more, as a second means haste to many."""
     ours, theirs = pty.openpty()
@@ -240,6 +250,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.outside
 def test_without_a_command_it_serves_a_shell(number: signal.Signals) -> None:
     """A shell can evaluate all that is printed and then reach the pool, until a signal ends it."""
     with running(["--scope", "orders/read"]) as runner:

@@ -290,6 +290,7 @@ def test_ttl(text: str, seconds: int, ready: Ready) -> None:
     assert handler(with_token("appsync", token(expires_in=86400)))["ttlOverride"] == seconds
 
 
+@pytest.mark.outside
 def test_timeout(ready: Ready) -> None:
     """An invocation waits for keys for so long, and not for the two seconds of the default."""
     with POOL.serve() as endpoints:
@@ -317,6 +318,7 @@ WARM = [
 
 
 @pytest.mark.parametrize(("text", "initialization", "at_hand", "asked"), WARM)
+@pytest.mark.outside
 def test_warm(
     text: str | None, initialization: str | None, at_hand: bool, asked: bool, ready: Ready, tmp_path: Path
 ) -> None:
@@ -336,6 +338,7 @@ def test_warm(
 
 
 @pytest.mark.parametrize("at_hand", [1, 2])
+@pytest.mark.outside
 def test_warm_for_one_pool_of_two(at_hand: int, ready: Ready, keys: Path) -> None:
     """One pool without keys is enough to ask: its callers would wait."""
     others = FakeUserPool("eu-west-1_Other")
@@ -354,6 +357,7 @@ def test_warm_for_one_pool_of_two(at_hand: int, ready: Ready, keys: Path) -> Non
         assert other_endpoints.requests == (1 if at_hand == 1 else 0)
 
 
+@pytest.mark.outside
 def test_an_outage_at_init_is_none_of_the_init(ready: Ready) -> None:
     """No endpoint answers, and the handler stands; its first invocation asks again."""
     with POOL.serve() as endpoints:
@@ -606,16 +610,19 @@ def run(program: str, environment: dict[str, str]) -> tuple[str, str]:
     return done.stdout, (done.stderr.strip().splitlines() or [""])[-1]
 
 
+@pytest.mark.outside
 def test_importing_reads_no_environment(ready: Ready) -> None:
     """The module can be imported where no variable is set, and takes no note of any."""
     assert run(CLOSED, ready.base) == ("read nothing\n", "")
 
 
+@pytest.mark.outside
 def test_the_handler_is_built_once(ready: Ready) -> None:
     """The second look-up gives the first one's handler, whatever the environment says by then."""
     assert run(TWICE, ready.base) == ("True Authorizer\n", "")
 
 
+@pytest.mark.outside
 def test_a_missing_variable_fails_the_look_up() -> None:
     """The runtime's look-up of the handler fails by the variable's name, so the init does."""
     program = "from cognito_mr_auth.aws_lambda import handler"
@@ -629,6 +636,7 @@ def test_no_other_name_is_made_up() -> None:
     assert not hasattr(aws_lambda, "Handler")
 
 
+@pytest.mark.outside
 def test_a_failed_look_up_is_not_remembered(ready: Ready) -> None:
     """The next one reads the variables again."""
     out, error = run(LATER, ready.base)

@@ -781,6 +781,7 @@ def test_keys_are_waited_for_as_long_as_there_is_time(
     assert verifier.waits == [pytest.approx(waited)]
 
 
+@pytest.mark.outside
 def test_an_outage_is_503() -> None:
     """Keys that cannot be had: 503 with Retry-After and no challenge, never the caller's fault."""
     pool = FakeUserPool()

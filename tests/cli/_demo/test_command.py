@@ -95,6 +95,7 @@ def test_the_stream_has_every_token() -> None:
 # --- The real thing
 
 
+@pytest.mark.outside
 def test_it_succeeds_on_the_real_verifier() -> None:
     """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need."""
     show = Recorder()
@@ -115,6 +116,7 @@ def test_it_succeeds_on_the_real_verifier() -> None:
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.outside
 def test_the_command(terminal: bool) -> None:
     """A live table on a terminal, else plain lines, whatever the environment says of colours."""
     ours, theirs = pty.openpty()
@@ -147,6 +149,7 @@ def _until_closed(screen: Any) -> bytes:
     return b"".join(pieces)
 
 
+@pytest.mark.outside
 def test_json() -> None:
     """One document, with the windows, the phases and the verdict."""
     done = CliRunner().invoke(main, ["demo", "--phase-seconds", "0.5", "--rate", "20", "--json"])
@@ -189,6 +192,7 @@ STUBS = [
 
 
 @pytest.mark.parametrize(("answer", "told"), STUBS)
+@pytest.mark.outside
 def test_a_wrong_verifier_fails(answer: Callable[[], None], told: str) -> None:
     """A verifier that gives wrong answers ends in exit status 1, and the faults are told."""
     show = Recorder()
@@ -205,6 +209,7 @@ def test_a_wrong_verifier_fails(answer: Callable[[], None], told: str) -> None:
     assert all(stub.closed for stub in stubs)
 
 
+@pytest.mark.outside
 def test_a_bug_is_not_hidden() -> None:
     """What is no AuthError comes out, after everything was closed, and nothing claims success."""
     show = Recorder()
@@ -214,6 +219,7 @@ def test_a_bug_is_not_hidden() -> None:
     assert show.reports[-1].summary.startswith("BROKEN OFF")
 
 
+@pytest.mark.outside
 def test_a_silent_phase_fails() -> None:
     """A phase without a single accepted token is no success, although nothing was wrong."""
     plan = Plan((Phase("all down", 0.3, dict.fromkeys(KINDS, "refuse")),), rate=20.0)

@@ -116,6 +116,7 @@ def endpoint(endpoints: FakeEndpoints) -> FakeEndpoint:
 # ---- when all is well
 
 
+@pytest.mark.outside
 def test_every_endpoint_serves_the_pools_keys(pool: FakeUserPool, endpoints: FakeEndpoints) -> None:
     """Original, each replica and updated serve one document, each at a URL of its own."""
     assert [(e.kind, e.region, e.issuer) for e in endpoints] == [
@@ -136,6 +137,7 @@ def test_every_endpoint_serves_the_pools_keys(pool: FakeUserPool, endpoints: Fak
     assert endpoints.ssl_context is None
 
 
+@pytest.mark.outside
 def test_rotation_is_served_at_once(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
     """A healthy endpoint serves the keys as they are at the time of the request."""
     pool.rotate()
@@ -144,6 +146,7 @@ def test_rotation_is_served_at_once(pool: FakeUserPool, endpoint: FakeEndpoint) 
     assert [jwk["kid"] for jwk in ask(endpoint).keys] == [key.kid for key in pool.keys]
 
 
+@pytest.mark.outside
 def test_another_path_is_not_found(endpoint: FakeEndpoint) -> None:
     """Only the JWKS path serves; every request counts and is remembered."""
     path = urlsplit(endpoint.url).path
@@ -153,6 +156,7 @@ def test_another_path_is_not_found(endpoint: FakeEndpoint) -> None:
     assert endpoint.requests == endpoint.connections == 2
 
 
+@pytest.mark.outside
 def test_the_updated_endpoint_is_forbidden_until_enabled(
     pool: FakeUserPool, endpoints: FakeEndpoints
 ) -> None:
@@ -165,6 +169,7 @@ def test_the_updated_endpoint_is_forbidden_until_enabled(
 
 
 @pytest.mark.parametrize("words", [b"", b"GET", b"x" * 200_000], ids=["none", "half", "endless"])
+@pytest.mark.outside
 def test_half_a_request_is_no_request(endpoint: FakeEndpoint, words: bytes) -> None:
     """A client that leaves early, or never ends its headers, is dropped and not counted."""
     with connected(endpoint, send=False) as client:
@@ -244,6 +249,7 @@ ANSWERS: list[tuple[str, dict[str, Any], int, Check]] = [
 
 
 @pytest.mark.parametrize("row", ANSWERS, ids=lambda row: " ".join([row[0], *row[1]]))
+@pytest.mark.outside
 def test_a_mode_answers_as_its_name_says(
     pool: FakeUserPool, endpoint: FakeEndpoint, row: tuple[str, dict[str, Any], int, Check]
 ) -> None:
@@ -259,6 +265,7 @@ def test_a_mode_answers_as_its_name_says(
     assert endpoint.requests == 2
 
 
+@pytest.mark.outside
 def test_a_redirect_leads_to_good_keys(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
     """Who follows the default redirect gets the keys, and is found out in `paths`."""
     endpoint.fail("redirect")
@@ -267,6 +274,7 @@ def test_a_redirect_leads_to_good_keys(pool: FakeUserPool, endpoint: FakeEndpoin
     assert endpoint.paths == (urlsplit(endpoint.url).path, location)
 
 
+@pytest.mark.outside
 def test_old_keys_are_frozen_at_the_call(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
     """A lagging Region goes on serving what was true when it began to lag."""
     before = pool.jwks()["keys"]
@@ -275,6 +283,7 @@ def test_old_keys_are_frozen_at_the_call(pool: FakeUserPool, endpoint: FakeEndpo
     assert ask(endpoint).keys == before
 
 
+@pytest.mark.outside
 def test_a_conflict_can_concern_one_kid(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
     """kid= leaves the other keys as they are."""
     endpoint.fail("conflict", kid=pool.id_key.kid)
@@ -284,6 +293,7 @@ def test_a_conflict_can_concern_one_kid(pool: FakeUserPool, endpoint: FakeEndpoi
 # ---- no whole answer
 
 
+@pytest.mark.outside
 def test_refuse_is_refused_and_keeps_the_port(endpoint: FakeEndpoint) -> None:
     """Nobody listens, nobody else can take the port, and heal() serves there again."""
     endpoint.fail("refuse")
@@ -299,6 +309,7 @@ def test_refuse_is_refused_and_keeps_the_port(endpoint: FakeEndpoint) -> None:
     assert endpoint.requests == 1
 
 
+@pytest.mark.outside
 def test_garbage_is_not_http(endpoint: FakeEndpoint) -> None:
     """The first bytes are no status line."""
     endpoint.fail("garbage")
@@ -306,6 +317,7 @@ def test_garbage_is_not_http(endpoint: FakeEndpoint) -> None:
         ask(endpoint)
 
 
+@pytest.mark.outside
 def test_truncated_ends_before_its_length(endpoint: FakeEndpoint) -> None:
     """Half of the announced body comes, then the end."""
     endpoint.fail("truncated")
@@ -315,6 +327,7 @@ def test_truncated_ends_before_its_length(endpoint: FakeEndpoint) -> None:
 
 
 @pytest.mark.parametrize("mid_body", [False, True], ids=["at once", "mid body"])
+@pytest.mark.outside
 def test_reset_is_a_reset(endpoint: FakeEndpoint, mid_body: bool) -> None:
     """The connection ends with RST, not with FIN."""
     endpoint.fail("reset", mid_body=mid_body)
@@ -346,6 +359,7 @@ RELEASES = pytest.mark.parametrize("let_go", [heal, stop, replace])
 
 @RELEASES
 @pytest.mark.parametrize("mode", ["hang", "stall"])
+@pytest.mark.outside
 def test_a_hanging_request_is_let_go_at_once(
     endpoint: FakeEndpoint, mode: str, let_go: Callable[[FakeEndpoint], None]
 ) -> None:
@@ -378,6 +392,7 @@ def read_or_reset(client: socket.socket) -> bytes:
     ("mode", "begins"),
     [("drip", b"HTTP/1.1 200 OK\r\nContent-Type"), ("drip_headers", b"HTTP/1.1 200 OK\r\nX-Slow")],
 )
+@pytest.mark.outside
 def test_a_dripping_answer_is_cut_at_once(
     endpoint: FakeEndpoint, mode: str, begins: bytes, let_go: Callable[[FakeEndpoint], None]
 ) -> None:
@@ -394,6 +409,7 @@ def test_a_dripping_answer_is_cut_at_once(
         assert time.monotonic() - begun < PATIENCE_S / 2
 
 
+@pytest.mark.outside
 def test_headers_drip_without_end(endpoint: FakeEndpoint) -> None:
     """drip_headers goes on from one header to the next."""
     endpoint.fail("drip_headers", interval=0)
@@ -404,6 +420,7 @@ def test_headers_drip_without_end(endpoint: FakeEndpoint) -> None:
     assert b"\r\n\r\n" not in received
 
 
+@pytest.mark.outside
 def test_a_client_that_leaves_frees_its_handler(endpoint: FakeEndpoint) -> None:
     """A hang costs a thread only as long as its client waits."""
     endpoint.fail("hang")
@@ -414,6 +431,7 @@ def test_a_client_that_leaves_frees_its_handler(endpoint: FakeEndpoint) -> None:
     assert not handler.is_alive()
 
 
+@pytest.mark.outside
 def test_slow_answers_when_it_is_healed(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
     """Without a delay of its own, slow holds the proper answer back until heal()."""
     endpoint.fail("slow")
@@ -424,6 +442,7 @@ def test_slow_answers_when_it_is_healed(pool: FakeUserPool, endpoint: FakeEndpoi
         assert read_all(client).endswith(json.dumps(pool.jwks(), separators=(",", ":")).encode())
 
 
+@pytest.mark.outside
 def test_stop_ends_a_connection_that_never_asked(endpoint: FakeEndpoint) -> None:
     """A client that only connects cannot keep stop() waiting."""
     with connected(endpoint, send=False) as client:
@@ -435,6 +454,7 @@ def test_stop_ends_a_connection_that_never_asked(endpoint: FakeEndpoint) -> None
 # ---- when a fault applies
 
 
+@pytest.mark.outside
 def test_after_and_times_choose_the_requests(endpoint: FakeEndpoint) -> None:
     """Requests are counted from the call of fail(); those before, and after the last, are well."""
     ask(endpoint)
@@ -446,6 +466,7 @@ def test_after_and_times_choose_the_requests(endpoint: FakeEndpoint) -> None:
     assert ask(endpoint).status == 200
 
 
+@pytest.mark.outside
 def test_a_delay_comes_before_the_failure(endpoint: FakeEndpoint) -> None:
     """delay= holds the failure back, and heal() cuts the delay short."""
     endpoint.fail(500, delay=0.05)
@@ -459,6 +480,7 @@ def test_a_delay_comes_before_the_failure(endpoint: FakeEndpoint) -> None:
         assert read_all(client).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
 
 
+@pytest.mark.outside
 def test_asked_waits_for_the_nth_request(endpoint: FakeEndpoint) -> None:
     """asked() returns when the request comes, or says that it did not."""
     assert not endpoint.asked(1, timeout=0.01)
@@ -492,6 +514,7 @@ NONSENSE: list[tuple[str, str | int, dict[str, Any], type[Exception], str]] = [
     [row[1:] for row in NONSENSE],
     ids=[row[0] for row in NONSENSE],
 )
+@pytest.mark.outside
 def test_nonsense_is_found_at_the_call(
     endpoint: FakeEndpoint,
     mode: str | int,
@@ -508,6 +531,7 @@ def test_nonsense_is_found_at_the_call(
 # ---- starting and stopping
 
 
+@pytest.mark.outside
 def test_stop_leaves_nothing_behind(pool: FakeUserPool) -> None:
     """After stop(), in whatever state, no thread of the kit is alive and no descriptor is open."""
     with pool.serve():
@@ -538,6 +562,7 @@ def open_descriptors() -> int:
     return len(os.listdir(folder)) if folder.exists() else 0
 
 
+@pytest.mark.outside
 def test_start_and_stop_may_be_repeated(pool: FakeUserPool) -> None:
     """Both are idempotent, and a second start serves on the same ports, healed."""
     endpoints = pool.serve()
@@ -556,6 +581,7 @@ def test_start_and_stop_may_be_repeated(pool: FakeUserPool) -> None:
         assert "well" in repr(endpoints.original)
 
 
+@pytest.mark.outside
 def test_a_fault_may_be_set_before_the_start(pool: FakeUserPool) -> None:
     """An endpoint can be down from the very beginning."""
     endpoints = pool.serve()
@@ -569,6 +595,7 @@ def test_a_fault_may_be_set_before_the_start(pool: FakeUserPool) -> None:
         assert {ask(endpoint).status for endpoint in endpoints} == {200}
 
 
+@pytest.mark.outside
 def test_a_failed_start_leaves_nothing_behind(pool: FakeUserPool) -> None:
     """If one port cannot be had any more, the endpoints already started are stopped."""
     endpoints = pool.serve()
@@ -583,6 +610,7 @@ def test_a_failed_start_leaves_nothing_behind(pool: FakeUserPool) -> None:
     assert not kit_threads()
 
 
+@pytest.mark.outside
 def test_one_pool_serves_once_at_a_time(pool: FakeUserPool) -> None:
     """A second serve() while serving is a slip; after stop() it is fine."""
     with pool.serve(), pytest.raises(RuntimeError, match="already serving"):
@@ -599,6 +627,7 @@ def test_a_pool_without_replicas_has_two_endpoints() -> None:
         _ = endpoints.replica
 
 
+@pytest.mark.outside
 def test_many_clients_are_served_at_once(endpoint: FakeEndpoint) -> None:
     """A hundred connections that wait together are all answered."""
     endpoint.fail("slow")
@@ -621,6 +650,7 @@ def secure() -> Iterator[FakeEndpoints]:
     assert not kit_threads()
 
 
+@pytest.mark.outside
 def test_tls_is_trusted_with_the_context_only(secure: FakeEndpoints) -> None:
     """It works for whoever trusts the throw-away authority, and for nobody else."""
     assert secure.original.url.startswith("https://127.0.0.1:")
@@ -635,6 +665,7 @@ def test_tls_is_trusted_with_the_context_only(secure: FakeEndpoints) -> None:
 @pytest.mark.parametrize(
     ("host", "trusted"), [("localhost", True), ("127.0.0.1", True), ("example.com", False)]
 )
+@pytest.mark.outside
 def test_the_certificate_is_for_loopback(secure: FakeEndpoints, host: str, trusted: bool) -> None:
     """The certificate names loopback and nothing else, also under strict checking."""
     context = secure.ssl_context
@@ -650,6 +681,7 @@ def test_the_certificate_is_for_loopback(secure: FakeEndpoints, host: str, trust
 
 
 @pytest.mark.parametrize("let_go", [heal, stop])
+@pytest.mark.outside
 def test_a_handshake_can_stall(secure: FakeEndpoints, let_go: Callable[[FakeEndpoint], None]) -> None:
     """The mode accepts and does not even shake hands; others are not held up by it."""
     endpoint = secure.original
@@ -664,6 +696,7 @@ def test_a_handshake_can_stall(secure: FakeEndpoints, let_go: Callable[[FakeEndp
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip_headers"])
+@pytest.mark.outside
 def test_a_held_tls_request_is_let_go_at_once(secure: FakeEndpoints, mode: str) -> None:
     """heal() ends a held request under TLS too."""
     secure.original.fail(mode)
@@ -681,6 +714,7 @@ def test_a_held_tls_request_is_let_go_at_once(secure: FakeEndpoints, mode: str) 
     assert not thread.is_alive()
 
 
+@pytest.mark.outside
 def test_reset_works_under_tls(secure: FakeEndpoints) -> None:
     """RST comes without a TLS farewell."""
     secure.original.fail("reset")

@@ -1,0 +1,44 @@
+"""Which test files belong to which run; `pytest --suite=NAME` chooses one.
+
+Owns the list of folders that mirror no folder of src/, and what each run leaves out of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+
+# Folders that mirror no folder of src/: what they test is the whole, or the project itself.
+CROSSCUTTING = frozenset({
+    "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "oracle", "project", "real",
+    "security", "soak", "support",
+})  # fmt: skip
+# Tests of a mirrored folder as a whole, by their names.
+OF_THE_WHOLE = frozenset({
+    "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
+    "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
+})  # fmt: skip
+# Servers, browsers, emulators and second frameworks, which `make test-all` runs once, on the oldest Python.
+ONCE = frozenset({"e2e", "examples", "real"})
+
+
+def mirrors(place: PurePath) -> bool:
+    """Whether a test file below tests/ is for one module of src/."""
+    return place.parts[0] not in CROSSCUTTING and place.as_posix() not in OF_THE_WHOLE
+
+
+def _unit(place: PurePath) -> bool:
+    return mirrors(place) or place.parts[0] == "adapters"
+
+
+SUITES: dict[str, Callable[[PurePath], bool]] = {
+    "everything": lambda _place: True,
+    # `make test`.
+    "main": lambda place: place.parts[0] not in ONCE,
+    # `make test-all`, in the main environment.
+    "once": lambda place: place.parts[0] in ONCE,
+    # Other Pythons: the tests of single modules, and what all adapters promise.
+    "unit": _unit,
+    # `make fast`: the same without the tests that are marked `outside`.
+    "fast": _unit,
+}
