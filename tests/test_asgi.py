@@ -1,4 +1,4 @@
-"""asgi.CognitoAuthMiddleware: what passes, what the application sees, what a socket hears."""
+"""asgi.CognitoAuthMiddleware: what passes, what the application sees, what a WebSocket client receives."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Inner:
 
     def __init__(self, **accept: Any) -> None:
         self.scopes: list[Any] = []
-        self.heard: list[Any] = []
+        self.received: list[Any] = []
         self._accept = accept
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scopes.append(scope)
         if scope["type"] == "websocket":
-            self.heard.append(await receive())
+            self.received.append(await receive())
             await send({"type": "websocket.accept", **self._accept})
-            self.heard.append(await receive())
+            self.received.append(await receive())
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:
@@ -49,7 +49,7 @@ def test_lifespan_passes_as_it_is(verifier: Verifier) -> None:
 
 @pytest.mark.parametrize("kind", ["", "http2", "HTTP", "lifespan2", "webtransport", None, b"http"], ids=repr)
 def test_an_unknown_connection_is_refused(verifier: Verifier, kind: Any) -> None:
-    """What nobody here can check, nobody here lets pass."""
+    """A connection that the guard cannot check is refused."""
     inner = Inner()
     app = CognitoAuthMiddleware(inner, verifier, optional=True, exclude=["/"])
     with pytest.raises(ValueError, match="only HTTP, WebSocket and lifespan"):
@@ -96,7 +96,7 @@ READ = policy.scopes("orders/read")
 def test_a_route_may_ask_for_more(
     pool: FakeUserPool, verifier: Verifier, scopes: list[str] | None, status: int
 ) -> None:
-    """`require` asks a route's policy, `response` says what the middleware would have said."""
+    """`require` checks a route's policy, `response` gives the answer that the middleware would have given."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -272,7 +272,7 @@ def test_a_token_on_an_excluded_path_is_out_of_sight_too(
 
 
 def test_an_open_socket_closes_with_its_token() -> None:
-    """`close_at_expiry`: the seconds are the verifier's, and the client hears 1008."""
+    """`close_at_expiry`: the seconds are the verifier's, and the client gets 1008."""
     clock = FakeClock()
     pool = FakeUserPool(clock=clock)
     token = pool.access_token(expires_in=60)
@@ -282,7 +282,7 @@ def test_an_open_socket_closes_with_its_token() -> None:
     sent = serve(app, websocket_scope(Ask(bearer(token))), [CONNECT])
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
     assert sent[1]["code"] == 1008
-    assert inner.heard[1]["type"] == "websocket.disconnect"
+    assert inner.received[1]["type"] == "websocket.disconnect"
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_socket_without_an_end_is_the_applications(
     assert serve(app, websocket_scope(Ask(headers, path="/health")), [CONNECT, LEFT]) == [
         {"type": "websocket.accept"}
     ]
-    assert inner.heard == [CONNECT, LEFT]
+    assert inner.received == [CONNECT, LEFT]
 
 
 def test_a_preflights_answer_has_no_body(verifier: Verifier) -> None:
@@ -340,7 +340,7 @@ def test_a_preflights_answer_has_no_body(verifier: Verifier) -> None:
 def test_a_preflights_answer_has_no_body_in_another_form(
     verifier: Verifier, message: dict[str, Any], left: list[tuple[bytes, bool]]
 ) -> None:
-    """Extensions of ASGI have other words for a body; none of them shows anything to a preflight."""
+    """Extensions of ASGI have other messages for a body; none of them shows anything to a preflight."""
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

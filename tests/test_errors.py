@@ -12,7 +12,7 @@ import pytest
 from cognito_mr_auth import errors
 from cognito_mr_auth.errors import AuthError
 
-# DESIGN E: class -> parent, status, challenge (RFC 6750 3.1, RFC 9470), retryable, code.
+# E: class -> parent, status, oauth_error (RFC 6750 3.1, RFC 9470), retryable, reason.
 TREE: dict[str, tuple[str, int, str | None, bool, str]] = {
     "CredentialsMissing": ("AuthError", 401, None, False, "credentials_missing"),
     "RequestMalformed": ("AuthError", 400, "invalid_request", False, "request_malformed"),
@@ -68,7 +68,7 @@ def made(name: str, *values: Any, **named: Any) -> AuthError:
 
 @pytest.mark.parametrize("name", TREE)
 def test_the_tree(name: str) -> None:
-    """Each error has its place, status, challenge and code, on the class and on its objects."""
+    """Each error has its place, status, OAuth error and reason, on the class and on its objects."""
     parent, *promised = TREE[name]
     kind = getattr(errors, name)
     assert kind.__base__.__name__ == parent
@@ -77,7 +77,7 @@ def test_the_tree(name: str) -> None:
 
 
 def test_the_tree_is_complete() -> None:
-    """No error is missing from the table, the index or the documentation; codes are unique."""
+    """No error is missing from the table, the index or the documentation; reasons are unique."""
     defined = {name for name, value in vars(errors).items() if inspect.isclass(value)}
     assert defined == {*TREE, "ConfigurationError"} == set(errors.__all__)
     assert len({row[-1] for row in TREE.values()}) == len(TREE)
@@ -92,11 +92,11 @@ def test_a_configuration_error_is_no_verdict() -> None:
 @pytest.mark.parametrize("name", TREE)
 def test_every_error_speaks(name: str) -> None:
     """Without a message there is one; with one it is `str()`; the hint is apart."""
-    plain, told = made(name), made(name, "what happened", hint="what to do")
+    plain, full = made(name), made(name, "what happened", hint="what to do")
     assert str(plain) == plain.message
     assert plain.message
     assert plain.hint is None
-    assert (str(told), told.message, told.hint) == ("what happened", "what happened", "what to do")
+    assert (str(full), full.message, full.hint) == ("what happened", "what happened", "what to do")
 
 
 @pytest.mark.parametrize("name", TREE)

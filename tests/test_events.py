@@ -1,4 +1,4 @@
-"""What a verifier tells its `on_event` hook: frozen values."""
+"""The events that a verifier gives its `on_event` hook: frozen values."""
 
 from __future__ import annotations
 

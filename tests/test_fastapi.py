@@ -242,7 +242,7 @@ def test_scopes_above_a_policy_are_required_too(scopes: tuple[str, ...], status:
 
 
 def test_scopes_may_be_an_enumeration() -> None:
-    """Members of a str enumeration are the scopes that they spell."""
+    """Members of a str enumeration are the scopes of their values."""
 
     class Scope(StrEnum):
         READ = "orders/read"
@@ -407,7 +407,7 @@ def test_a_token_is_verified_once_per_request() -> None:
 
 
 def test_guards_do_not_believe_each_other() -> None:
-    """What one guard found is nothing to another, whichever comes first."""
+    """A guard does not use the principal that another one found, whichever comes first."""
     other = FakeUserPool("eu-west-1_Other0001", clock=FakeClock())
     ours, theirs = CognitoAuth(VERIFIER), CognitoAuth(other.offline_verifier())
     for order in ([ours, theirs], [theirs, ours]):
@@ -471,19 +471,19 @@ def test_one_override_is_enough(overriding: Principal | None, status: int, optio
 
 
 def test_an_override_sees_the_scopes() -> None:
-    """An override with SecurityScopes is told the scopes in letters."""
+    """An override with SecurityScopes gets the scopes as plain text."""
     auth = CognitoAuth(VERIFIER)
-    told: list[str] = []
+    given: list[str] = []
 
     def override(scopes: SecurityScopes) -> Principal:
-        told.append(scopes.scope_str)
+        given.append(scopes.scope_str)
         return principal_with("a", "b", "c")
 
     app = FastAPI(dependencies=[Security(auth.require(EITHER), scopes=["c"])])
     app.get("/")(lambda: "reached")
     app.dependency_overrides[auth] = override
     assert get(app).status == 200
-    assert told == ["c a b"]
+    assert given == ["c a b"]
 
 
 # --- Housekeeping

@@ -1,4 +1,4 @@
-"""How FastAPI tells a refusal, over HTTP and WebSocket, and what a WebSocket route can see."""
+"""How FastAPI answers a refusal, over HTTP and WebSocket, and what a WebSocket route can see."""
 
 import asyncio
 from typing import Annotated, Any

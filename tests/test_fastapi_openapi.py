@@ -1,4 +1,4 @@
-"""What FastAPI's OpenAPI document and its Swagger UI are told of the guard."""
+"""What FastAPI's OpenAPI document and its Swagger UI say of the guard."""
 
 import json
 from typing import Annotated, Any
@@ -169,12 +169,12 @@ def test_responses_are_the_callers_own() -> None:
     ids=["bearer", "domain", "domain and client"],
 )
 def test_swagger_ui_knows_the_client(settings: dict[str, Any], init: dict[str, Any] | None) -> None:
-    """The page is told client, PKCE and the scopes, those of routes included that came later."""
+    """The page gets client, PKCE and the scopes, also those of routes that were added later."""
     app = orders(CognitoAuth(VERIFIER, **settings))
     page = get(app, "/docs").body.decode()
-    _, told, rest = page.partition("ui.initOAuth(")
+    _, found, rest = page.partition("ui.initOAuth(")
     if init is None:
-        assert not told
+        assert not found
     else:
         sent, _ = json.JSONDecoder().raw_decode(rest)
         assert sent == init | {"scopes": "orders/read orders/write"}

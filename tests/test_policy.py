@@ -347,9 +347,9 @@ def test_a_broken_check_is_our_fault_where_it_would_have_decided(
     rule: Policy, answers: dict[Policy, object], kind: type[AuthError], scopes: object
 ) -> None:
     """503 if the check could have let the caller pass, else what else is missing (E)."""
-    told = {id(leaf): answer for leaf, answer in answers.items()}
-    assert rule._evaluate(context(told)) is not True
-    error = denial(rule, context(told))
+    given = {id(leaf): answer for leaf, answer in answers.items()}
+    assert rule._evaluate(context(given)) is not True
+    error = denial(rule, context(given))
     assert type(error) is kind
     assert vars(error).get("scopes") == scopes
 

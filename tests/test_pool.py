@@ -27,7 +27,7 @@ REPLICA = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL_ID}"
 
 
 def pool(user_pool_id: Any = POOL_ID, **options: Any) -> UserPool:
-    """A pool with one client and one replica unless told otherwise."""
+    """A pool, by default with one client and one replica."""
     return UserPool(user_pool_id, **({"client_ids": [CLIENT], "replica_regions": ["us-east-1"]} | options))
 
 
@@ -35,7 +35,7 @@ def pool(user_pool_id: Any = POOL_ID, **options: Any) -> UserPool:
 
 
 def test_one_pool_has_up_to_three_issuers() -> None:
-    """DESIGN "What this is for": original, replica and updated, of one pool ID."""
+    """Original, replica and updated, of one pool ID."""
     made = pool()
     assert dict(made.issuers) == {
         ORIGINAL: Issuer(ORIGINAL, "original", "us-west-2"),
@@ -121,7 +121,7 @@ def test_client_ids_in_any_collection(given: Any) -> None:
     assert pool(client_ids=given).client_ids == {CLIENT, "b+c_D"}
 
 
-# --- The spelled-out opt-out
+# --- The explicit opt-out
 
 
 def test_any_client_is_said_aloud() -> None:
@@ -397,14 +397,14 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
-    [pytest.param(options, told, id=name) for name, options, told in NONSENSE],
+    ("options", "expected"),
+    [pytest.param(options, expected, id=name) for name, options, expected in NONSENSE],
 )
-def test_nonsense_fails_and_is_named(options: dict[str, Any], told: tuple[str, ...]) -> None:
+def test_nonsense_fails_and_is_named(options: dict[str, Any], expected: tuple[str, ...]) -> None:
     """S7: a ConfigurationError that names the value and what would be right."""
     with pytest.raises(ConfigurationError) as caught:
         pool(**options)
-    for words in told:
+    for words in expected:
         assert words in str(caught.value)
 
 

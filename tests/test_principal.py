@@ -222,15 +222,15 @@ def test_a_copy_is_the_principal_itself() -> None:
 def test_to_dict_is_fresh_and_json_able(claims: dict[str, Any]) -> None:
     """Every field and `is_machine`, in lists and dicts of its own."""
     who = principal(claims)
-    told = who.to_dict()
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert set(told) == {*FIELDS, "is_machine"}
-    assert told["claims"] == claims
-    assert told["scopes"] == sorted(who.scopes)
-    assert told["issuer"] == {"url": ISSUER.url, "kind": "replica", "region": "us-east-1"}
-    told["claims"]["sub"] = "someone else"
-    told["groups"].append("admin")
-    assert who.to_dict() == principal(claims).to_dict() != told
+    exported = who.to_dict()
+    assert json.loads(json.dumps(exported, allow_nan=False)) == exported
+    assert set(exported) == {*FIELDS, "is_machine"}
+    assert exported["claims"] == claims
+    assert exported["scopes"] == sorted(who.scopes)
+    assert exported["issuer"] == {"url": ISSUER.url, "kind": "replica", "region": "us-east-1"}
+    exported["claims"]["sub"] = "someone else"
+    exported["groups"].append("admin")
+    assert who.to_dict() == principal(claims).to_dict() != exported
 
 
 JSON = st.recursive(

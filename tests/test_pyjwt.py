@@ -167,7 +167,7 @@ def test_a_withdrawn_key_is_not_remembered() -> None:
         old = client.get_signing_key_from_jwt(token)
         pool.rotate()
         pool.withdraw()
-        clock.advance(25 * HOUR)  # no endpoint's old word stands any more
+        clock.advance(25 * HOUR)  # no endpoint's stored response stands any more
         assert client.get_signing_key_from_jwt(pool.access_token()) is not old
         error = refusal(lambda: client.get_signing_key(old.key_id or ""))
         assert type(error) is jwt.PyJWKClientError
@@ -186,7 +186,7 @@ def test_a_flood_of_forged_kids_costs_the_pool_little(by: str) -> None:
                 forged = pool.access_token(header={"kid": f"forged{number}"})
                 error = refusal(lambda forged=forged: client.get_signing_key_from_jwt(forged))  # type: ignore[misc]
             assert type(error) is jwt.PyJWKClientError
-        assert endpoints.requests <= 12  # the first fetch, and two flights of three endpoints
+        assert endpoints.requests <= 12  # the first fetch, and two refreshes of three endpoints
         assert client.get_signing_key_from_jwt(pool.access_token()) is key
 
 
@@ -357,7 +357,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 @pytest.mark.outside
 def test_threads_share_a_client() -> None:
-    """Thirty-two threads at a cold client get the right keys from one shared flight."""
+    """Thirty-two threads at a cold client get the right keys from one shared refresh."""
     with serving() as (pool, endpoints, _, client):
         tokens = [pool.access_token(issuer=kind) for kind in KINDS] + [pool.id_token()]
 

@@ -1,4 +1,4 @@
-"""The verifier as its users meet it: whose token passes, which error else, and what a cache hit skips."""
+"""The verifier as its users meet it: whose token passes, which errors others get, what a cache hit skips."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_issuer_of_the_pool(kind: Any, pool: FakeUserPool) -> None:
     [("access", {"access", "machine"}), ("id", {"id"}), ("any", {"access", "machine", "id"})],
 )
 def test_the_uses_of_tokens(use: Any, accepted: set[str], pool: FakeUserPool) -> None:
-    """Access and ID tokens are told apart, and the refusal says which one was sent."""
+    """Access and ID tokens are distinguished, and the refusal says which one was sent."""
     verifier = pool.offline_verifier(use)
     tokens = {"access": pool.access_token(), "machine": pool.machine_token(), "id": pool.id_token()}
     for name, token in tokens.items():
@@ -164,7 +164,7 @@ SECRET = {"email": CANARY, "custom:x": CANARY}
     ],
 )
 def test_each_refusal(make: Callable[[Any], Any], kind: type[errors.AuthError], pool: FakeUserPool) -> None:
-    """Exactly one error for each fault, in the order of DESIGN O, twice, and with nothing of the token."""
+    """Exactly one error for each fault, in the order of rule O, twice, and with nothing of the token."""
     verifier = pool.offline_verifier()
     token = make(pool)
     for _ in range(2):
@@ -418,8 +418,8 @@ def test_an_implausible_token_fetches_nothing(pool: FakeUserPool) -> None:
 
 
 def test_a_broken_transport_is_an_outage(pool: FakeUserPool) -> None:
-    """Whatever a fetch raises, callers get 503 and the hook hears a fixed word."""
-    heard: list[Any] = []
+    """Whatever a fetch raises, callers get 503 and the hook gets a fixed reason."""
+    received: list[Any] = []
 
     def broken(_request: httpx.Request) -> httpx.Response:
         raise ValueError("a bug")
@@ -428,12 +428,12 @@ def test_a_broken_transport_is_an_outage(pool: FakeUserPool) -> None:
         pool.user_pool(offline=False, jwks=None),
         token_use="access",
         transport=httpx.MockTransport(broken),
-        on_event=heard.append,
+        on_event=received.append,
         clock=pool.clock,  # type: ignore[arg-type]
     )
     with verifier:
         refused(errors.KeysUnavailable, verifier.verify, pool.access_token())
-    assert {each.reason for each in heard if isinstance(each, events.FetchFailed)} == {"broken-transport"}
+    assert {each.reason for each in received if isinstance(each, events.FetchFailed)} == {"broken-transport"}
 
 
 # --- Life
@@ -519,7 +519,7 @@ def test_closing(pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_close_releases_a_waiter(pool: FakeUserPool) -> None:
-    """Whoever waits for keys is told at once that there are none."""
+    """A caller that waits for keys gets KeysUnavailable at once."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
         endpoints.fail("hang")
 
@@ -545,49 +545,49 @@ def test_what_a_verifier_looks_like(pool: FakeUserPool) -> None:
 
 
 def test_an_insecure_emulator_is_told(pool: FakeUserPool) -> None:
-    """It is one of the first things that the hook hears."""
-    heard: list[Any] = []
+    """It is one of the first events that the hook gets."""
+    received: list[Any] = []
     insecure = pool.user_pool(offline=True, insecure_emulator=True)
-    pool.offline_verifier(pool=insecure, on_event=heard.append)
-    assert events.InsecureEmulator(pool.user_pool_id) in heard
+    pool.offline_verifier(pool=insecure, on_event=received.append)
+    assert events.InsecureEmulator(pool.user_pool_id) in received
 
 
 # --- The key file
 
 
-def kept(pool: FakeUserPool, path: Path, heard: list[Any], **options: Any) -> Verifier:
+def kept(pool: FakeUserPool, path: Path, received: list[Any], **options: Any) -> Verifier:
     """A verifier of served endpoints with a key file; fetches write it after they have woken the waiters."""
-    return pool.verifier(pool=pool.user_pool(key_file=path), on_event=heard.append, **options)
+    return pool.verifier(pool=pool.user_pool(key_file=path), on_event=received.append, **options)
 
 
-def problems(heard: list[Any]) -> list[str]:
-    """What the hook heard of the key file."""
-    return [each.reason for each in heard if isinstance(each, events.KeyFileProblem)]
+def problems(received: list[Any]) -> list[str]:
+    """The problems with the key file that the hook got."""
+    return [each.reason for each in received if isinstance(each, events.KeyFileProblem)]
 
 
 @pytest.mark.outside
 def test_a_key_file_carries_over_an_outage(pool: FakeUserPool, tmp_path: Path) -> None:
     """What one process has fetched, the next one starts with, though no endpoint answers."""
-    heard: list[Any] = []
+    received: list[Any] = []
     path = tmp_path / "keys.json"
     with pool.serve() as endpoints:
-        with kept(pool, path, heard) as verifier:
+        with kept(pool, path, received) as verifier:
             verifier.warm()
             landed()
         endpoints.fail("refuse")
-        with kept(pool, path, heard) as verifier:
+        with kept(pool, path, received) as verifier:
             assert verifier.verify(pool.access_token()).username == "alice"
-    assert problems(heard) == []
+    assert problems(received) == []
 
 
 @pytest.mark.outside
 def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None:
-    """It is told, not used, and replaced by the next good answer."""
-    heard: list[Any] = []
+    """It is reported, not used, and replaced by the next good answer."""
+    received: list[Any] = []
     path = tmp_path / "keys.json"
     path.write_text("junk")
-    with pool.serve(), kept(pool, path, heard) as verifier:
-        assert problems(heard) == ["read: malformed"]
+    with pool.serve(), kept(pool, path, received) as verifier:
+        assert problems(received) == ["read: malformed"]
         verifier.warm()
         landed()
     assert path.stat().st_size > 1000
@@ -596,16 +596,16 @@ def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None
 @pytest.mark.outside
 def test_a_failed_write_is_an_event(pool: FakeUserPool, tmp_path: Path) -> None:
     """Verification does not depend on it."""
-    heard: list[Any] = []
-    with pool.serve(), kept(pool, tmp_path / "missing" / "keys.json", heard) as verifier:
+    received: list[Any] = []
+    with pool.serve(), kept(pool, tmp_path / "missing" / "keys.json", received) as verifier:
         verifier.warm()
         assert verifier.verify(pool.access_token()).username == "alice"
         landed()
-    assert set(problems(heard)) == {"write: write"}
+    assert set(problems(received)) == {"write: write"}
 
 
 def test_any_client() -> None:
-    """The spelled-out opt-out accepts every app client."""
+    """The explicit opt-out accepts every app client."""
     pool = FakeUserPool()
     verifier = pool.offline_verifier(pool=pool.user_pool(offline=True, client_ids=ANY_CLIENT))
     assert verifier.verify(pool.access_token(client_id="whatever")).client_id == "whatever"

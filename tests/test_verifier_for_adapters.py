@@ -127,7 +127,7 @@ def test_a_key_is_of_the_tokens_pool(pool: FakeUserPool) -> None:
 
 
 def test_a_key_by_its_name(pool: FakeUserPool) -> None:
-    """With one pool a kid is enough; an unknown one is KeyUnknown, a strange issuer IssuerUnknown."""
+    """With one pool a kid is enough; an unknown one is KeyUnknown, an unknown issuer IssuerUnknown."""
     verifier = pool.offline_verifier()
     kid = pool.access_key.kid
     assert verifier._signing_key_named(kid) is verifier._signing_key(pool.access_token())

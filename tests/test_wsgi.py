@@ -26,7 +26,7 @@ def say_who(environ: Any, start_response: Any) -> list[bytes]:
 
 
 def serve(app: Any, environ: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:
-    """What a server hears: status line, headers, body."""
+    """What a server gets: status line, headers, body."""
     started: list[Any] = []
     chunks = app(environ, lambda status, headers, exc_info=None: started.append((status, headers)))
     body = b"".join(chunks)
@@ -51,7 +51,7 @@ REASONS = {
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
 @pytest.mark.parametrize("status", REASONS)
 def test_a_refusal_is_whole_and_head_gets_no_body(verifier: Verifier, status: str, method: str) -> None:
-    """A status with its phrase, one body whose length is told, and for HEAD the same without the body."""
+    """A status with its phrase, one body with its Content-Length, and for HEAD the same without the body."""
     environ = environ_of(Ask(REASONS[status], method))
     said, headers, body = serve(CognitoAuthMiddleware(say_who, verifier), environ)
     assert said == status
@@ -214,7 +214,7 @@ def test_the_principal_stands_in_the_environ(pool: FakeUserPool, verifier: Verif
 
 
 def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
-    """A forgotten middleware is loud: None would read as "anonymous, and that is fine"."""
+    """A missing middleware is an error, because None would read as "anonymous, and that is fine"."""
     with pytest.raises(LookupError, match="CognitoAuthMiddleware"):
         principal_of(environ_of(Ask()))
 

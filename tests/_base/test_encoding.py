@@ -206,7 +206,7 @@ def test_every_json_object_is_read(value: dict[str, object]) -> None:
     ],
 )
 def test_the_reason_holds_no_input(data: str) -> None:
-    """The error says what is wrong in fixed words, and no decoder's error hangs on it."""
+    """The error says what is wrong in fixed words, and it carries no decoder's error."""
     with pytest.raises(Malformed) as caught:
         json_object(data.encode())
     assert CANARY not in str(caught.value)

@@ -28,7 +28,7 @@ from cognito_mr_auth._base.partitions import REGION, dns_suffix, partition
     ],
 )
 def test_the_suffix_follows_from_the_region(region: str, suffix: str, prefix: str) -> None:
-    """A Region's name tells its partition, also one that AWS has not announced yet."""
+    """The partition follows from a Region's name, also for a Region that AWS has not announced yet."""
     assert REGION.fullmatch(region)
     assert (dns_suffix(region), partition(region)) == (suffix, prefix)
 

@@ -64,7 +64,7 @@ def test_what_the_variables_mean(changes: dict[str, str], attribute: str, value:
 
 @pytest.mark.parametrize("use", ["access", "id", "any"])
 def test_the_token_use(use: str) -> None:
-    """Access tokens by default; the others are spelled out."""
+    """Access tokens by default; the others are set explicitly."""
     pool = FakeUserPool()
     verifier = made(TOKEN_USE=use)
     assert {route.expected.token_use for route in verifier._entries.values()} == {use}
@@ -106,7 +106,7 @@ def test_no_variable_is_forgotten_here() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", ["", " ", "\t\n"], ids=["empty", "space", "other-space"])
 def test_empty_is_an_error(name: str, value: str) -> None:
-    """An empty variable is nobody's intention, and never ANY_CLIENT."""
+    """An empty variable is a mistake, and never means ANY_CLIENT."""
     with pytest.raises(ConfigurationError, match=f"COGNITO_{name} is empty"):
         made(**{name: value})
 
@@ -156,7 +156,7 @@ def test_a_wrong_value_is_named(changes: dict[str, str], says: str) -> None:
     ],
 )
 def test_no_variable_sends_key_requests_away(url: str, says: str) -> None:
-    """Whoever can set a variable does not choose whose keys are trusted."""
+    """A variable cannot choose whose keys are trusted."""
     with pytest.raises(ConfigurationError) as caught:
         made(JWKS_URLS=url)
     assert says in str(caught.value)
@@ -271,21 +271,21 @@ def test_several_pools_keep_to_themselves() -> None:
                     verifier.verify(pool.access_token(client_id=client))
                 with pytest.raises(errors.SignatureInvalid):
                     verifier.verify(pool.access_token(signed_by="foreign"))
-            stranger = pools[0].access_token(claims={"iss": pools[1].issuer()}, client_id="two")
+            swapped = pools[0].access_token(claims={"iss": pools[1].issuer()}, client_id="two")
             with pytest.raises(errors.KeyUnknown):
-                verifier.verify(stranger)
+                verifier.verify(swapped)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "TOKEN_USE"])
 @pytest.mark.parametrize("value", ["x", ""], ids=["set", "empty"])
 def test_one_pool_or_several(name: str, value: str) -> None:
-    """Where both are set, nobody knows which one counts: both are named."""
+    """If both are set, the refusal names both, because either could be meant."""
     with pytest.raises(ConfigurationError, match=f"^COGNITO_USER_POOLS: COGNITO_{name} is set too"):
         several(ONE, **{name: value})
 
 
 HOSTILE = [
-    # What stands in the variable, and what is said of it.
+    # The variable's value, and what the message says.
     pytest.param("us-west-2_EXAMPLE", ": not JSON", id="pool-id"),
     pytest.param("{}", ": give a JSON array", id="object"),
     pytest.param("[]", ": give a JSON array", id="empty-array"),
@@ -310,7 +310,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("text", "says"), HOSTILE)
 def test_hostile_json(text: str, says: str) -> None:
-    """What is no strict JSON array of objects is refused by the variable's name, and not repeated."""
+    """Anything but a strict JSON array of objects is refused; the message names the variable alone."""
     with pytest.raises(ConfigurationError) as caught:
         verifier_from(Verifier, {"COGNITO_USER_POOLS": text})
     assert str(caught.value).startswith(f"COGNITO_USER_POOLS{says}")
@@ -421,7 +421,7 @@ def test_a_wrong_member_is_named(member: Any, says: str) -> None:
     ],
 )
 def test_what_no_pool_can_know(members: list[Any], changes: dict[str, str], says: str) -> None:
-    """What is wrong with all of them together is told of the variable."""
+    """A mistake of all members together is reported under the variable's name."""
     with pytest.raises(ConfigurationError) as caught:
         several(*members, **changes)
     assert str(caught.value).startswith(says)

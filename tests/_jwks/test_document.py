@@ -17,7 +17,7 @@ from cognito_mr_auth._jwks.document import (
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth.testing import REMOVE, SigningKey
 
-# Held, since the kit gives the material of a key that is gone to the next one.
+# Kept alive, because the kit gives the material of a released key to the next one.
 SIGNERS = SigningKey("good"), SigningKey("other")
 GOOD, OTHER = (key.jwk() for key in SIGNERS)
 
@@ -40,7 +40,7 @@ def read(*members: object, **options: Any) -> Document:
 
 MODULUS = read(GOOD).keys["good"].material[0]
 
-# Public moduli of two emulators, whose private halves everybody has.
+# Public moduli of two emulators, whose private halves are public.
 MOTO = (
     "j1pT3xKbswmMySvCefmiD3mfDaRFpZ9Y3Jl4fF0hMaCRVAt_e0yR7BeueDfqmj_NhVSO0WB5ao5e8V-9RFQOtK8SrqKl3i0"
     "1-CyWYPICwybaGKhbJJR0S_6cZ8n5kscF1MjpIlsJcCzm-yKgTc3Mxk6KtrLoNgRvMwGLeHUXPkhS9YHfDKRe864iMFOK4"
@@ -183,7 +183,7 @@ def test_an_emulators_key_is_taken_where_allowed(modulus: str) -> None:
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
 @pytest.mark.parametrize("value", ["AQAB", "", None, []])
 def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
-    """RFC 7517 9.2: private and symmetric members MUST NOT be exposed: their key is burnt (T5)."""
+    """RFC 7517 9.2: private and symmetric members MUST NOT be exposed; their key is compromised (T5)."""
     document = read(jwk(**{name: value}), OTHER)
     assert list(document.keys) == ["other"]
     assert document.compromised == {MODULUS}
@@ -217,7 +217,7 @@ def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_fir
 
 @pytest.mark.parametrize("kty", [REMOVE, "rsa", "EC", 1])
 def test_a_leak_of_another_type_burns_the_public_half_too(kty: object) -> None:
-    """Whoever finds `n` and `d` can sign, whatever their `kty` says."""
+    """With `n` and `d` anybody can sign, whatever their `kty` says."""
     document = read(jwk(d="AQAB", kty=kty), GOOD, OTHER)
     assert (list(document.keys), document.compromised) == (["other"], {MODULUS})
     assert document.skipped == (("not-rsa", 1),)
@@ -259,7 +259,7 @@ def test_a_leak_without_a_modulus_exposes_nothing_known(n: object) -> None:
     ],
 )
 def test_an_unusable_document_is_a_failed_fetch(raw: bytes, reason: str) -> None:
-    """HTML with status 200, garbage, giants: the fetch failed, for a reason in fixed words."""
+    """A document that is HTML, garbage or too large is a failed fetch with a fixed reason."""
     with pytest.raises(FetchError) as caught:
         read_document(raw)
     assert (caught.value.reason, caught.value.status, caught.value.retry_after) == (

@@ -1,4 +1,4 @@
-"""What a pool holds: words from files, seeds and endpoints, and how each endpoint has been doing."""
+"""`KeySet`: stored responses from files, seeds and endpoints, and the state of each endpoint."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from cognito_mr_auth.testing import FakeUserPool
 
 FAKE = FakeUserPool()
 RAW = json.dumps(FAKE.jwks()).encode()
-EXPOSING = json.dumps(FAKE.jwks(private=True)).encode()
+COMPROMISING = json.dumps(FAKE.jwks(private=True)).encode()
 URL, OTHER = (each.url for each in Rig(fake=FAKE).pool._key_set_config.endpoints[:2])
 WALL = Rig(fake=FAKE).clock.wall
 BOTH = {FAKE.access_key.kid, FAKE.id_key.kid}
 
 
-def hear(rig: Rig, endpoint: Endpoint, raw: bytes, *, age: float = 0.0) -> tuple[bool, list[Any]]:
-    """An answer to a request begun `age` seconds ago."""
-    now, told = rig.clock(), []
+def answer(rig: Rig, endpoint: Endpoint, raw: bytes, *, age: float = 0.0) -> tuple[bool, list[Any]]:
+    """Store an answer to a request begun `age` seconds ago."""
+    now, emitted = rig.clock(), []
     document = rig.key_set.read(raw, local=False)
     begun = (now[0] - age, now[1] - age)
-    return rig.key_set.store_response(endpoint, begun, raw, document, 0.1, now, told), told
+    return rig.key_set.store_response(endpoint, begun, raw, document, 0.1, now, emitted), emitted
 
 
-def kinds(told: list[Any]) -> list[str]:
+def kinds(emitted: list[Any]) -> list[str]:
     """The names of the events, in order."""
-    return [type(event).__name__ for event in told]
+    return [type(event).__name__ for event in emitted]
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def kinds(told: list[Any]) -> list[str]:
     ],
 )
 def test_records_of_a_key_file(entry: KeyFileEntry, state: str) -> None:
-    """P: words of this pool's endpoints that are not too old; they pass the filters of a fetch."""
+    """P: entries of this pool's endpoints are stored if not too old; they pass the checks of a fetch."""
     rig = Rig(fake=FAKE, entries=[entry])
     assert rig.key_set.state == state
     assert rig.key_set.entries() == ([entry] if state != "empty" else [])
 
 
 def test_a_seed_yields_to_a_word_of_the_file() -> None:
-    """P: the seed is used only where no word is usable, and is never saved."""
+    """P: the seed is used only where no entry is usable, and is never saved."""
     other = FakeUserPool().jwks()
     assert (
         set(Rig(fake=FAKE, jwks=other, entries=[KeyFileEntry(URL, WALL, RAW)]).key_set.snapshot.keys) == BOTH
@@ -63,9 +63,9 @@ def test_a_seed_yields_to_a_word_of_the_file() -> None:
     seeded = Rig(fake=FAKE, jwks=other)
     assert seeded.key_set.state == "stale"
     assert seeded.key_set.entries() == []
-    _, told = hear(seeded, seeded.updated, RAW)
+    _, emitted = answer(seeded, seeded.updated, RAW)
     assert set(seeded.key_set.snapshot.keys) == BOTH
-    assert kinds(told) == ["FetchSucceeded", "KeysChanged", "StateChanged"]
+    assert kinds(emitted) == ["FetchSucceeded", "KeysChanged", "StateChanged"]
 
 
 @pytest.mark.parametrize(
@@ -83,120 +83,120 @@ def test_a_seed_without_a_key_is_a_configuration_error(jwks: Any, says: str) -> 
 
 
 def test_an_answer_tells_what_it_skipped() -> None:
-    """K4: members left out are counted and told."""
+    """K4: skipped members are counted and reported."""
     rig = Rig(fake=FAKE)
     raw = json.dumps({"keys": [*FAKE.jwks()["keys"], {"kty": "EC"}]}).encode()
-    store_response, told = hear(rig, rig.updated, raw)
-    assert store_response
-    assert kinds(told) == ["KeysSkipped", "FetchSucceeded", "KeysChanged", "StateChanged"]
-    assert told[1].skipped == 1
-    assert (told[3].before, told[3].after) == ("empty", "fresh")
+    usable, emitted = answer(rig, rig.updated, raw)
+    assert usable
+    assert kinds(emitted) == ["KeysSkipped", "FetchSucceeded", "KeysChanged", "StateChanged"]
+    assert emitted[1].skipped == 1
+    assert (emitted[3].before, emitted[3].after) == ("empty", "fresh")
 
 
 def test_an_older_answer_never_replaces_a_newer() -> None:
     """K4: by the start of the request."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, RAW)
-    store_response, told = hear(rig, rig.updated, json.dumps(FakeUserPool().jwks()).encode(), age=1)
-    assert store_response
-    assert kinds(told) == ["FetchSucceeded"]
+    answer(rig, rig.updated, RAW)
+    usable, emitted = answer(rig, rig.updated, json.dumps(FakeUserPool().jwks()).encode(), age=1)
+    assert usable
+    assert kinds(emitted) == ["FetchSucceeded"]
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_no_key_is_no_word() -> None:
     """K4: a document with no usable key takes nothing away."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, RAW)
-    store_response, told = hear(rig, rig.updated, b'{"keys":[]}')
-    assert not store_response
-    assert told == []
+    answer(rig, rig.updated, RAW)
+    usable, emitted = answer(rig, rig.updated, b'{"keys":[]}')
+    assert not usable
+    assert emitted == []
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_exposed_keys_are_unusable_while_an_endpoint_says_so() -> None:
-    """T5: whichever endpoint serves the private members, the public halves are burnt."""
+    """T5: whichever endpoint serves the private members, the public halves are unusable."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, RAW)
-    store_response, told = hear(rig, rig.key_set.endpoints[1], EXPOSING)
-    assert not store_response
-    assert kinds(told) == ["KeysSkipped", "KeyCompromised", "KeysChanged"]
-    assert told[1].moduli == 2
+    answer(rig, rig.updated, RAW)
+    usable, emitted = answer(rig, rig.key_set.endpoints[1], COMPROMISING)
+    assert not usable
+    assert kinds(emitted) == ["KeysSkipped", "KeyCompromised", "KeysChanged"]
+    assert emitted[1].moduli == 2
     assert not rig.key_set.snapshot.keys
-    hear(rig, rig.key_set.endpoints[1], RAW)
+    answer(rig, rig.key_set.endpoints[1], RAW)
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
 def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> None:
     """T5, K1: the warning has the age of the answer that gave it, not of the endpoint's last keys."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, RAW)
+    answer(rig, rig.updated, RAW)
     for _ in range(25):
         rig.later(3600)
-        hear(rig, rig.updated, EXPOSING)
-    hear(rig, rig.key_set.endpoints[1], RAW)
+        answer(rig, rig.updated, COMPROMISING)
+    answer(rig, rig.key_set.endpoints[1], RAW)
     assert not rig.key_set.snapshot.keys
 
 
 def test_a_pool_that_only_heard_of_exposed_keys_is_empty() -> None:
-    """Contract: "empty" never had keys; a warning is none."""
+    """Contract: "empty" never had keys, and a warning is no key."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, EXPOSING)
+    answer(rig, rig.updated, COMPROMISING)
     assert rig.key_set.state == "empty"
     assert rig.key_set.entries() == []
 
 
 def test_time_alone_changes_the_set() -> None:
-    """K1: a word older than `max_stale` no longer stands, and `expire` tells."""
+    """K1: a stored response older than `max_stale` no longer stands, and `expire` reports it."""
     rig = Rig(fake=FAKE)
-    hear(rig, rig.updated, RAW)
-    told: list[Any] = []
+    answer(rig, rig.updated, RAW)
+    emitted: list[Any] = []
     rig.later(100)
-    rig.key_set.expire(rig.clock(), told)
-    assert told == []
+    rig.key_set.expire(rig.clock(), emitted)
+    assert emitted == []
     rig.later(86400)
-    rig.key_set.expire(rig.clock(), told)
-    assert kinds(told) == ["KeysChanged", "StateChanged"]
-    assert set(told[0].removed) == BOTH
+    rig.key_set.expire(rig.clock(), emitted)
+    assert kinds(emitted) == ["KeysChanged", "StateChanged"]
+    assert set(emitted[0].removed) == BOTH
     assert not rig.key_set.usable(rig.clock())
 
 
 def fail(rig: Rig, endpoint: Endpoint, **options: Any) -> tuple[bool, list[Any]]:
-    """A failure of that endpoint, and what it told."""
-    told: list[Any] = []
-    counted = rig.key_set.record_failure(endpoint, FetchError("status", **options), 0.1, rig.clock(), told)
-    return counted, told
+    """A failure of that endpoint, and the events that it caused."""
+    emitted: list[Any] = []
+    counted = rig.key_set.record_failure(endpoint, FetchError("status", **options), 0.1, rig.clock(), emitted)
+    return counted, emitted
 
 
 def test_failures_back_off_and_a_success_clears_them() -> None:
-    """R6: the n-th failure in a row rests longer; one success clears it."""
+    """R6: each failure in a row makes the back-off longer; one success ends it."""
     rig = Rig(fake=FAKE)
     rest = []
     for _ in range(3):
-        counted, told = fail(rig, rig.updated, status=500)
+        counted, emitted = fail(rig, rig.updated, status=500)
         assert counted
-        rest.append(told[0].retry_in)
+        rest.append(emitted[0].retry_in)
     assert rest == [1.5, 3.0, 6.0]
     assert rig.key_set.states[URL].last_error == "status 500"
-    hear(rig, rig.updated, RAW)
+    answer(rig, rig.updated, RAW)
     assert rig.key_set.states[URL].failures == 0
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize(
-    ("index", "word_age", "disabled"),
+    ("index", "response_age", "disabled"),
     [(0, None, True), (0, 10, False), (0, 86400, True), (1, None, False)],
     ids=["never spoke", "has a word", "its word is too old", "the original"],
 )
-def test_parking(status: int, index: int, word_age: float | None, disabled: bool) -> None:
-    """K5: 403 or 404 of the updated URL, while it holds no word, is "not enabled" for an hour."""
+def test_parking(status: int, index: int, response_age: float | None, disabled: bool) -> None:
+    """K5: 403 or 404 of the updated URL, while no response of it stands, is "not enabled" for an hour."""
     rig = Rig(fake=FAKE)
     endpoint = rig.key_set.endpoints[index]
-    if word_age is not None:
-        hear(rig, endpoint, RAW)
-        rig.later(word_age)
-    counted, told = fail(rig, endpoint, status=status)
+    if response_age is not None:
+        answer(rig, endpoint, RAW)
+        rig.later(response_age)
+    counted, emitted = fail(rig, endpoint, status=status)
     assert counted is not disabled
-    assert kinds(told) == ["EndpointDisabled" if disabled else "FetchFailed"]
+    assert kinds(emitted) == ["EndpointDisabled" if disabled else "FetchFailed"]
     health = rig.key_set.health(rig.clock())["endpoints"][index]
     assert health["disabled"] is disabled
     assert health["retry_in"] == (3600 if disabled else 1.5)
@@ -226,7 +226,7 @@ def test_health_is_honest_and_json_able() -> None:
     """Stale is never reported as healthy."""
     rig = Rig(fake=FAKE)
     assert rig.key_set.health(rig.clock())["state"] == "empty"
-    hear(rig, rig.updated, RAW, age=2)
+    answer(rig, rig.updated, RAW, age=2)
     seen = []
     for _ in range(4):
         health = json.loads(json.dumps(rig.key_set.health(rig.clock())))
@@ -242,7 +242,7 @@ def test_health_is_honest_and_json_able() -> None:
 
 @pytest.mark.parametrize("ahead", [0.5, 59.0])
 def test_a_file_of_a_clock_a_little_ahead_stands_against_nothing(ahead: float) -> None:
-    """K4, P: what an endpoint says now is newer than a file of the past, whatever time that file names."""
+    """K4, P: an endpoint's answer of now is newer than a file of the past, whatever time that file names."""
     first = Rig()
     wall = first.clock.wall + ahead
     entries = [KeyFileEntry(each.url, wall, first.jwks()) for each in first.pool._key_set_config.endpoints]

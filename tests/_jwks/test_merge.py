@@ -1,4 +1,4 @@
-"""What several endpoints answered, merged to one key set: union, age, quarantine, exposed keys."""
+"""What several endpoints answered, merged to one key set: union, age, quarantine, compromised keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cognito_mr_auth._jwks.merge import assemble
 from cognito_mr_auth._jwks.model import CacheLifetimes, Key, Snapshot, StoredResponse
 from cognito_mr_auth.testing import SigningKey
 
-# Held, since the kit gives the material of a key that is gone to the next one.
+# Kept alive, because the kit gives the material of a released key to the next one.
 SIGNERS = SigningKey("a"), SigningKey("b")
 WINDOWS = CacheLifetimes(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
 NOW: Instant = (1_800_000_000.0, 5_000.0)
@@ -23,7 +23,7 @@ A, B = read_document(json.dumps({"keys": [each.jwk() for each in SIGNERS]}).enco
 
 
 def keys(**named: Key) -> MappingProxyType[str, Key]:
-    """Keys under kids, as a word holds them."""
+    """Keys under kids, as a stored response holds them."""
     return MappingProxyType({kid: key._replace(kid=kid) for kid, key in named.items()})
 
 
@@ -33,19 +33,19 @@ def ago(seconds: float) -> Instant:
 
 
 def response(url: str, age: float, held: Any = None, **more: Any) -> StoredResponse:
-    """What an endpoint said that long ago."""
+    """What an endpoint answered that long ago."""
     return StoredResponse(url, ago(age), keys() if held is None else held, b"", **more)
 
 
 def union(*responses: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
-    """The snapshot of these words, the same in whatever order they come."""
+    """The snapshot of these responses, the same in whatever order they come."""
     snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (responses, responses[::-1])]
     assert snapshots[0] == snapshots[1]
     return snapshots[0]
 
 
 def test_no_word_no_key() -> None:
-    """The empty store: no keys, no age, and a decision is needed."""
+    """The empty key set: no keys, no age, and a decision is needed."""
     snapshot = union()
     assert (dict(snapshot.keys), dict(snapshot.quarantined)) == ({}, {})
     assert snapshot.begun is None
@@ -73,7 +73,7 @@ def test_the_keys_are_the_union_of_the_standing_words() -> None:
     ],
 )
 def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
-    """A word older than `max_stale` gives no key."""
+    """A response older than `max_stale` gives no key."""
     snapshot = union(response("gone", age, keys(a=A)))
     assert list(snapshot.keys) == ["a"] * stands
     assert snapshot.begun == (ago(age) if stands else None)
@@ -87,7 +87,7 @@ def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
 
 
 def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
-    """A word that only exposes keys does not make the set young."""
+    """A response that only reports compromised keys does not make the set young."""
     snapshot = union(response("leak", 5, compromised=frozenset({1})), response("url", 700, keys(a=A)))
     assert snapshot.begun == ago(700)
     assert snapshot.safe_for == 200.0
@@ -107,7 +107,7 @@ def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
 def test_young_words_that_contradict_quarantine_the_kid(
     ages: tuple[float, float], kept: Key | None, quarantined: tuple[str, ...]
 ) -> None:
-    """Two young words with different keys: neither; an older one loses to the newer (K3)."""
+    """Of two young responses with different keys neither counts; an older one loses to the newer (K3)."""
     responses = [
         response("first", ages[0], keys(kid=A, one=A)),
         response("second", ages[1], keys(kid=B, two=B)),
@@ -120,7 +120,7 @@ def test_young_words_that_contradict_quarantine_the_kid(
 
 
 def test_all_endpoints_that_contradict_are_named() -> None:
-    """Who agrees with the newest word is not named; the quarantine ends when the oldest ages."""
+    """An endpoint that agrees with the newest is not named; the quarantine ends when the oldest ages."""
     snapshot = union(
         response("newest", 10, keys(kid=A)),
         response("agrees", 20, keys(kid=A)),
@@ -134,7 +134,7 @@ def test_all_endpoints_that_contradict_are_named() -> None:
 
 
 def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
-    """Two keys under one kid in one young document: 503 for it, whatever another word says."""
+    """Two keys under one kid in one young document: 503 for it, whatever another response says."""
     torn = response("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
     snapshot = union(torn, response("url", 20, keys(kid=A)))
     assert dict(snapshot.quarantined) == {"kid": ("torn",)}
@@ -145,7 +145,7 @@ def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
 
 
 def test_exposed_keys_are_unusable_from_every_word() -> None:
-    """A leak at one endpoint burns the key at all of them while that word stands (T5)."""
+    """A leak at one endpoint makes the key unusable at all of them while that response stands (T5)."""
     leak = response("leak", 4000, keys(b=B), compromised=frozenset({A.material[0]}))
     fine = response("url", 10, keys(a=A, alias=A, b=B))
     assert list(union(leak, fine).keys) == ["b"]
@@ -153,7 +153,7 @@ def test_exposed_keys_are_unusable_from_every_word() -> None:
 
 
 def test_a_burnt_key_contradicts_nobody() -> None:
-    """What is unusable anyway quarantines no kid."""
+    """A key that is unusable anyway quarantines no kid."""
     leak = response("leak", 10, compromised=frozenset({A.material[0]}))
     snapshot = union(leak, response("one", 20, keys(kid=A)), response("two", 30, keys(kid=B)))
     assert snapshot.keys["kid"].material == B.material
@@ -169,12 +169,12 @@ def test_an_offline_seed_never_ages() -> None:
 
 
 def test_a_key_file_beside_an_offline_seed_is_judged_by_its_age() -> None:
-    """Words that age still change the set when they go."""
+    """Responses that age still change the set when they expire."""
     snapshot = union(response("jwks", 1e9, keys(a=A), never_expires=True), response("file", 80000, keys(b=B)))
     assert set(snapshot.keys) == {"a", "b"}
     assert (snapshot.safe_for, snapshot.rebuild_in) == (6400.0, 6400.0)
 
 
 def test_a_set_past_its_refresh_needs_a_decision() -> None:
-    """`safe_for` is negative once the drawn refresh interval has passed."""
+    """`safe_for` is negative once the jittered refresh age has passed."""
     assert union(response("url", 1000, keys(a=A)), fresh_for=950.0).safe_for == -50.0

@@ -1,4 +1,4 @@
-"""One flight's bookkeeping: whom it asks next, when it is settled, when it is late."""
+"""`Refresh`: which endpoint it asks next, when it is done, when it is overdue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUEUE = [Endpoint(name, "original", "us-west-2", loopback=False) for name in "ab
 
 
 def refresh(*, ask_all: bool = False, last_resort: bool = False) -> Refresh:
-    """A flight for the kid "k", born at 10 by pace and at (100, 100) by the clock."""
+    """A refresh for the kid "k", begun at monotonic 10 and at the instant (100, 100)."""
     made = Refresh(
         list(QUEUE[:1] if last_resort else QUEUE),
         QUEUE[1:] if last_resort else [],
@@ -56,7 +56,7 @@ def test_one_after_the_other() -> None:
 
 @pytest.mark.parametrize(("state", "keys", "more"), [(FAILED, {}, True), (ANSWERED, {"k": 1}, False)])
 def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool) -> None:
-    """R2: on with the queue after a failure or a miss; the wanted key ends the flight."""
+    """R2: on with the queue after a failure or a miss; the wanted key ends the refresh."""
     made = refresh()
     attempt(made).state = state
     assert (made.next(10.0, keys) is not None) is more
@@ -74,7 +74,7 @@ def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool)
     ],
 )
 def test_the_spare_is_asked_while_nobody_answers(state: str, monotonic: float, more: bool) -> None:
-    """R6: a resting endpoint is asked too, but not for a forged kid where another one has answered."""
+    """R6: an endpoint in back-off is asked too, but not for a forged kid where another one has answered."""
     made = refresh(last_resort=True)
     attempt(made).state = state
     assert (made.next(monotonic, {}) is QUEUE[1]) is more
@@ -82,7 +82,7 @@ def test_the_spare_is_asked_while_nobody_answers(state: str, monotonic: float, m
 
 
 def test_everywhere() -> None:
-    """R2: all at once, wanted or not; settled when none is out."""
+    """R2: all at once, wanted or not; done when no attempt is pending."""
     made = refresh(ask_all=True)
     first, second = attempt(made), attempt(made)
     first.state = ANSWERED
@@ -95,7 +95,7 @@ def test_everywhere() -> None:
 
 
 def test_a_flight_that_is_over_asks_nobody() -> None:
-    """K4: nothing is begun after the end."""
+    """K4: no attempt begins after the end."""
     made = refresh()
     made.over = True
     assert made.next(99.0, {}) is None
@@ -124,7 +124,7 @@ def test_wanted_is_bounded() -> None:
 
 
 def test_a_turn() -> None:
-    """R3: each happening ends one round and begins the next."""
+    """R3: each result ends one `progress` future and begins the next."""
     made = refresh()
     first = made.progress
     assert made.notify() is first

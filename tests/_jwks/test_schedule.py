@@ -1,4 +1,4 @@
-"""When to ask the endpoints, and which: DESIGN R as the table that it is."""
+"""When to ask the endpoints, and which: the table of rule R, back-off and the rate limit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def snapshot(age: float | None, fresh_for: float = 900.0) -> Snapshot:
     ],
 )
 def test_the_table(age: str, stale_if_error: bool, known: str, unknown: str) -> None:
-    """DESIGN R, row by row."""
+    """R, row by row."""
     assert rules.decide(age, known=True, stale_if_error=stale_if_error) == known
     assert rules.decide(age, known=False, stale_if_error=stale_if_error) == unknown
 
@@ -73,19 +73,19 @@ def test_phases(age: float | None, fresh_for: float, had_keys: bool, expected: s
 
 @pytest.mark.parametrize(("rng", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
 def test_drawn(rng: float, expected: float) -> None:
-    """R: the refresh age is drawn within 10 %."""
+    """R: the refresh age is random within 10 %."""
     assert rules.jittered(900.0, rng) == pytest.approx(expected)
 
 
 @given(steps=st.lists(st.floats(0, 30), max_size=80), width=st.integers(1, 80))
 def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
-    """R4: "at most 2 + T/5 unknown-kid flights in any T seconds"."""
-    budget, now, taken = RateLimit(2.0, (0.0, 0.0)), 0.0, []
+    """R4: at most 2 + T/5 refreshes for unknown kids in any T seconds."""
+    limit, now, taken = RateLimit(2.0, (0.0, 0.0)), 0.0, []
     for step in steps:
         now += step
-        left = budget.take((now, now))
+        left = limit.take((now, now))
         if left is not None:
-            budget = left
+            limit = left
             taken.append(now)
     for first, last in zip(taken, taken[width:], strict=False):
         assert width + 1 <= 2 + (last - first) / 5 + 1e-6
@@ -93,13 +93,13 @@ def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
 
 def test_the_budget_refills() -> None:
     """R4, R7: two at once, one more after 5 s by whichever clock saw them pass."""
-    budget = RateLimit(2.0, NOW).take(NOW)
-    assert budget is not None
-    budget = budget.take(NOW)
-    assert budget is not None
-    assert budget.take((NOW[0] + 4.9, NOW[1] + 4.9)) is None
-    assert budget.take((NOW[0] + 5, NOW[1])) is not None
-    assert budget.take((NOW[0] - 100, NOW[1] + 5)) is not None
+    limit = RateLimit(2.0, NOW).take(NOW)
+    assert limit is not None
+    limit = limit.take(NOW)
+    assert limit is not None
+    assert limit.take((NOW[0] + 4.9, NOW[1] + 4.9)) is None
+    assert limit.take((NOW[0] + 5, NOW[1])) is not None
+    assert limit.take((NOW[0] - 100, NOW[1] + 5)) is not None
 
 
 @pytest.mark.parametrize(
@@ -157,41 +157,61 @@ def test_order(region: str | None, expected: str) -> None:
     assert "".join(each.url for each in rules.order((REPLICA, ORIGINAL, UPDATED), region)) == expected
 
 
-def rests(seconds: float, passed: float = 0.0, *, disabled: bool = False) -> EndpointState:
-    """An endpoint that has been left alone for `passed` of `seconds`."""
+def backing_off(seconds: float, passed: float = 0.0, *, disabled: bool = False) -> EndpointState:
+    """An endpoint in a back-off of `seconds`, of which `passed` have gone."""
     return EndpointState(1, (NOW[0] - passed, NOW[1] - passed), seconds, disabled)
 
 
-FRESHLY_PARKED, DISABLED = rests(3600, 1, disabled=True), rests(3600, 3, disabled=True)
+JUST_DISABLED, DISABLED = backing_off(3600, 1, disabled=True), backing_off(3600, 3, disabled=True)
 
 
 @pytest.mark.parametrize(
     ("states", "urgent", "unknown_kid", "ask_all", "expected"),
     [
         pytest.param((WELL, WELL, WELL), False, False, False, "uor", id="all well"),
-        pytest.param((WELL, rests(30), WELL), False, False, False, "ur", id="one rests"),
-        pytest.param((rests(30), rests(20), rests(9)), False, False, False, "", id="all rest"),
-        pytest.param((rests(30), rests(20), rests(9)), False, True, False, "r", id="R6: the first to wake"),
-        pytest.param((rests(30, 3), rests(20), rests(9)), True, False, False, "u", id="urgent: 2 s"),
-        pytest.param((DISABLED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
-        pytest.param((FRESHLY_PARKED, WELL, WELL), False, False, False, "or", id="just parked"),
+        pytest.param((WELL, backing_off(30), WELL), False, False, False, "ur", id="one rests"),
         pytest.param(
-            (rests(3600, 3600, disabled=True), WELL, WELL), False, False, False, "uor", id="an hour"
+            (backing_off(30), backing_off(20), backing_off(9)), False, False, False, "", id="all rest"
+        ),
+        pytest.param(
+            (backing_off(30), backing_off(20), backing_off(9)),
+            False,
+            True,
+            False,
+            "r",
+            id="R6: the first to wake",
+        ),
+        pytest.param(
+            (backing_off(30, 3), backing_off(20), backing_off(9)), True, False, False, "u", id="urgent: 2 s"
+        ),
+        pytest.param((DISABLED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
+        pytest.param((JUST_DISABLED, WELL, WELL), False, False, False, "or", id="just parked"),
+        pytest.param(
+            (backing_off(3600, 3600, disabled=True), WELL, WELL), False, False, False, "uor", id="an hour"
         ),
         pytest.param((DISABLED, WELL, WELL), False, False, True, "or", id="everywhere but parked"),
-        pytest.param((DISABLED, rests(9), rests(9)), False, False, True, "u", id="nobody but parked"),
         pytest.param(
-            (DISABLED, rests(9), rests(8)), False, True, False, "ru", id="R6: parked is no substitute"
+            (DISABLED, backing_off(9), backing_off(9)), False, False, True, "u", id="nobody but parked"
         ),
-        pytest.param((DISABLED, rests(9), rests(9)), False, True, True, "or", id="warm: nobody rests"),
-        pytest.param((FRESHLY_PARKED,) * 3, True, True, True, "u", id="all just parked"),
-        pytest.param((FRESHLY_PARKED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
+        pytest.param(
+            (DISABLED, backing_off(9), backing_off(8)),
+            False,
+            True,
+            False,
+            "ru",
+            id="R6: parked is no substitute",
+        ),
+        pytest.param(
+            (DISABLED, backing_off(9), backing_off(9)), False, True, True, "or", id="warm: nobody rests"
+        ),
+        pytest.param((JUST_DISABLED,) * 3, True, True, True, "u", id="all just parked"),
+        pytest.param((JUST_DISABLED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
     ],
 )
 def test_plan(
     states: tuple[EndpointState, ...], urgent: bool, unknown_kid: bool, ask_all: bool, expected: str
 ) -> None:
-    """R2, R6, K5: whom a flight may ask, in order."""
+    """R2, R6, K5: which endpoints a refresh may ask, in order."""
     by_url = dict(zip("uor", states, strict=True))
     chosen = rules.candidates(ALL, by_url, NOW, urgent=urgent, unknown_kid=unknown_kid, ask_all=ask_all)
     assert "".join(each.url for each in chosen) == expected
@@ -201,14 +221,16 @@ def test_plan(
     ("states", "chosen", "expected"),
     [
         pytest.param((WELL, WELL, WELL), "uor", "", id="nobody rests"),
-        pytest.param((WELL, rests(30), rests(9)), "u", "r", id="the first to wake"),
-        pytest.param((rests(30), rests(20), rests(9)), "r", "o", id="all rest: the second to wake"),
-        pytest.param((FRESHLY_PARKED, WELL, rests(9)), "o", "r", id="K5: parked has no answer to give"),
-        pytest.param((FRESHLY_PARKED, WELL, WELL), "or", "", id="only parked ones are left"),
+        pytest.param((WELL, backing_off(30), backing_off(9)), "u", "r", id="the first to wake"),
+        pytest.param(
+            (backing_off(30), backing_off(20), backing_off(9)), "r", "o", id="all rest: the second to wake"
+        ),
+        pytest.param((JUST_DISABLED, WELL, backing_off(9)), "o", "r", id="K5: parked has no answer to give"),
+        pytest.param((JUST_DISABLED, WELL, WELL), "or", "", id="only parked ones are left"),
     ],
 )
 def test_spare(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:
-    """R6: whom a flight for an unknown kid asks besides, while nobody answers; one at most."""
+    """R6: the one endpoint that a refresh for an unknown kid asks as well, while no other answers."""
     by_url = dict(zip("uor", states, strict=True))
     last_resort = rules.last_resort(ALL, by_url, NOW, [each for each in ALL if each.url in chosen])
     assert "".join(each.url for each in last_resort) == expected

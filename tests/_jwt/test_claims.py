@@ -108,7 +108,7 @@ def test_the_span_holds_exactly(now: float, error: Any) -> None:
 
 
 def test_an_empty_span_is_expired() -> None:
-    """Of two reasons, that the token will never be valid again is the one to tell."""
+    """Of two reasons the error gives the final one: the token will never be valid again."""
     refused(TokenExpired, check_span, (200.0, 100.0), 150.0)
 
 
@@ -149,7 +149,7 @@ def test_the_leeway_is_the_configured_one(leeway: float, expired_for: float, *, 
     ],
 )
 def test_good_claims_pass(token: dict[str, Any], expected: ClaimRequirements) -> None:
-    """Each shape that Cognito issues passes where it is expected, and its span comes back."""
+    """Each shape that Cognito issues passes where it is expected, and its validity period comes back."""
     assert check_claims(token, expected, NOW) == time_span(token, expected.leeway)
 
 
@@ -225,12 +225,12 @@ def test_a_wrong_claim_is_named(token: dict[str, Any], expected: ClaimRequiremen
     ids=["id-token", "access-token", "client", "bound", "unbound"],
 )
 def test_a_hint_says_what_to_do(token: dict[str, Any], expected: ClaimRequirements, hint: str) -> None:
-    """What a person would say stands in the hint."""
+    """The hint says what to do about it."""
     assert hint in str(refused(ClaimRejected, check_claims, token, expected, NOW).hint)
 
 
 def test_the_order_of_the_checks() -> None:
-    """Times, then `sub`, use, client, audience: each defect hides those after it (DESIGN O)."""
+    """Times, then `sub`, use, client, audience: each defect hides those after it (O)."""
     token = claims(exp="x", sub=1, token_use="id", client_id=1, aud=1)
     steps: list[tuple[type[Any], dict[str, Any]]] = [
         (ClaimRejected, {"exp": NOW - 60}),

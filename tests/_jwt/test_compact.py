@@ -97,7 +97,7 @@ FAMILIAR: dict[str, Any] = {
 
 @pytest.mark.parametrize("text", FAMILIAR.values(), ids=FAMILIAR)
 def test_a_known_header_changes_no_answer(text: Any) -> None:
-    """The short way for headers read before ends as the long one does, down to the words."""
+    """A header from the cache gives the same answer as one that is read in full, down to the message."""
     text = Text(GOOD) if text == "subclass" else text
     known = HeaderCache()
     known.keep(parse(GOOD))
@@ -137,7 +137,7 @@ class Text(str):
 
 @pytest.mark.parametrize(("characters", "good"), [(MAX_HEADER_CHARS, True), (MAX_HEADER_CHARS + 2, False)])
 def test_a_header_has_a_bound(characters: int, *, good: bool) -> None:
-    """2,048 characters: nobody has to decode 16 KiB of garbage to say that it is no header."""
+    """2,048 characters: 16 KiB of garbage need not be decoded to see that it is no header."""
     room = characters * 3 // 4 - len(json.dumps(header(x="")))
     text = token(header(x="y" * room))
     assert len(text.partition(".")[0]) == characters
@@ -301,7 +301,7 @@ def test_rs256_is_the_only_algorithm(alg: object) -> None:
 
 @pytest.mark.parametrize("rest", ["!.!", "e30.!", "!.AAAA", f"{'A' * 9001}.AAAA"], ids="{:.6}".format)
 @pytest.mark.parametrize(
-    ("changes", "kind", "told"),
+    ("changes", "kind", "message"),
     [
         pytest.param({"alg": "none"}, AlgorithmNotAllowed, "RS256", id="alg"),
         pytest.param({"b64": False}, TokenMalformed, "never accepted", id="b64"),
@@ -310,12 +310,12 @@ def test_rs256_is_the_only_algorithm(alg: object) -> None:
     ],
 )
 def test_the_header_is_judged_before_the_rest_is_decoded(
-    changes: dict[str, object], kind: type[TokenMalformed | AlgorithmNotAllowed], told: str, rest: str
+    changes: dict[str, object], kind: type[TokenMalformed | AlgorithmNotAllowed], message: str, rest: str
 ) -> None:
-    """ATK-39, DESIGN O: a header that may not pass costs nobody the payload behind it."""
+    """ATK-39, O: a header that may not pass is refused before the payload behind it is decoded."""
     head = token(header(**changes)).partition(".")[0]
     for known in (None, HeaderCache()):
-        assert told in str(refused(kind, parse, f"{head}.{rest}", known))
+        assert message in str(refused(kind, parse, f"{head}.{rest}", known))
 
 
 @pytest.mark.parametrize(

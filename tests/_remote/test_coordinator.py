@@ -1,4 +1,4 @@
-"""Requests on threads and what comes back: order of effects, odd transports, the lock."""
+"""`RefreshCoordinator`: attempts and their results, the order of effects, odd transports, the lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cognito_mr_auth.events import Event
 
 
 def test_waiters_first_then_the_file_then_the_hooks(tmp_path: Path) -> None:
-    """H3, P: waiters are released before the file is written and events are told, without the lock."""
+    """H3, P: waiters are woken first, then the file is written, then events are emitted, without the lock."""
     rig = Rig(key_file=tmp_path / "keys.json")
     rig.save_events = [events.KeyFileProblem(rig.pool.user_pool_id, "full")]
     caller = rig.call(rig.kid)
@@ -53,7 +53,7 @@ def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> Non
     ],
 )
 def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: str) -> None:
-    """K4, R6: whatever is no key set is a failure with a fixed word."""
+    """K4, R6: an answer that is no key set is a failure with a fixed reason."""
     rig = Rig()
     rig.call(rig.kid)
     rig.land("updated", answer)
@@ -62,7 +62,7 @@ def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: st
 
 
 def test_each_request_has_what_is_left_of_the_flight() -> None:
-    """R1: a flight has 5 s from its first request."""
+    """R1: a refresh has 5 s from its first attempt."""
     rig = Rig()
     caller = rig.call(rig.kid)
     rig.later(0.5)
@@ -73,7 +73,7 @@ def test_each_request_has_what_is_left_of_the_flight() -> None:
 
 
 def test_a_waiter_cannot_cancel_the_round() -> None:
-    """Sync and async: a cancelled waiter never cancels a flight."""
+    """Sync and async: a cancelled waiter never cancels a refresh."""
     rig = Rig()
     caller = rig.call(rig.kid)
     assert caller.wait is not None
@@ -81,7 +81,7 @@ def test_a_waiter_cannot_cancel_the_round() -> None:
 
 
 def test_an_offline_pool_loads_no_client() -> None:
-    """F: nothing is prepared where nobody is ever asked."""
+    """F: nothing is prepared where no endpoint is ever asked."""
     fake = Rig().fake
     rig = Rig(fake=fake, jwks=fake.jwks(), offline=True)
     rig.warm()
@@ -90,7 +90,7 @@ def test_an_offline_pool_loads_no_client() -> None:
 
 
 def test_a_frozen_flight_asks_nobody_more() -> None:
-    """R7: after a freeze the rest of the queue would be asked in vain, so the flight ends."""
+    """R7: after a freeze the rest of the queue would be asked in vain, so the refresh ends."""
     rig = Rig()
     rig.call(rig.kid)
     rig.clock.freeze(3600)
@@ -101,7 +101,7 @@ def test_a_frozen_flight_asks_nobody_more() -> None:
 
 
 def test_the_last_flight_without_an_answer_is_remembered() -> None:
-    """R4: what is beyond the budget is answered by what the last flight found."""
+    """R4: a caller beyond the rate limit is answered by what the last refresh brought."""
     rig = Rig()
     assert rig.coordinator.last_answered
     rig.call(rig.kid)
@@ -125,7 +125,7 @@ def test_an_older_answer_is_an_answer_but_no_news() -> None:
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ImportError("no httpx")])
 def test_what_cannot_be_prepared_is_an_outage(error: Exception) -> None:
-    """FI-64: not even a flight can begin. Told once until it is over; keys at hand are served (R)."""
+    """FI-64: no refresh can begin. It is reported once until it is over; stored keys are served (R)."""
     rig = Rig()
     rig.fetch.unready = error
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Follow-ups (R3): one endpoint that hangs must not keep the others from being asked again.
+"""Successors of a refresh (R3): an endpoint that hangs must not keep the others from being asked again.
 
 Scenarios on one thread (support.rig); test_failover.py has the same over real sockets.
 """
@@ -17,7 +17,7 @@ from cognito_mr_auth.events import Event
 
 
 def hanging(rig: Rig) -> None:
-    """A forged kid's flight: the replica has answered, the primary's two endpoints hang."""
+    """A refresh for a forged kid: the replica has answered, the primary's two endpoints hang."""
     rig.later(30.0)
     rig.call("forged")
     for _ in range(2):
@@ -63,7 +63,7 @@ def test_a_follow_up_is_taken_once_and_what_hangs_still_counts() -> None:
 
 
 def test_a_follow_up_costs_budget() -> None:
-    """R4: without budget the caller waits for the flight under way, and asks nobody."""
+    """R4: beyond the rate limit the caller waits for the refresh under way, and asks no endpoint."""
     rig = Rig()
     rig.fill()
     hanging(rig)
@@ -98,7 +98,7 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
 
 
 def test_a_stale_set_is_confirmed_by_whoever_answers() -> None:
-    """With short windows the set goes stale while one endpoint hangs: the others renew it (R)."""
+    """With short lifetimes the set goes stale while one endpoint hangs: the others renew it (R)."""
     rig = Rig(windows=CacheLifetimes(1.0, 2.0, 86400.0))
     rig.fill()
     rig.later(1.5)
@@ -113,13 +113,13 @@ def test_a_stale_set_is_confirmed_by_whoever_answers() -> None:
 
 
 def test_what_hangs_keeps_its_own_deadline() -> None:
-    """R1: a request that a follow-up took over still ends 5 s after its own flight began."""
+    """R1: an attempt that a successor took over still ends 5 s after its own refresh began."""
     rig = Rig()
     rig.fill()
     hanging(rig)
     caller = rig.call("unknown", timeout=10.0)
     rig.later(4.0)
-    caller.step()  # the follow-up
+    caller.step()  # the successor
     assert rig.out() == ["updated", "original", "replica"]
     rig.later(1.0)
     caller.step()
@@ -130,7 +130,7 @@ def test_what_hangs_keeps_its_own_deadline() -> None:
 
 
 def test_the_background_asks_nobody_who_hangs() -> None:
-    """Everything hangs: no follow-up, whoever asks."""
+    """Everything hangs: no successor begins for any caller."""
     rig = Rig()
     rig.fill()
     rig.later(1000.0)
@@ -142,7 +142,7 @@ def test_the_background_asks_nobody_who_hangs() -> None:
 
 
 class Baking(Rig):
-    """A rig whose key file takes `slow` seconds to write, while somebody warms."""
+    """A rig whose key file takes `slow` seconds to write, during a `warm`."""
 
     slow = 0.0
     caller: Caller | None = None
@@ -194,7 +194,7 @@ def test_no_caller_writes_the_file() -> None:
     rig = Rig(key_file="keys.json")
     saved_at_wake: list[int] = []
 
-    def woken(_round: object) -> None:
+    def woken(_progress: object) -> None:
         rig.call("unknown")
         saved_at_wake.append(len(rig.saved))
 

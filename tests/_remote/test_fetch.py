@@ -1,4 +1,4 @@
-"""One JWKS URL to its document: what is accepted, what is refused, and never later than asked for."""
+"""`JWKSFetcher`: one URL to its document; what is accepted, what is refused, and the deadline."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from cognito_mr_auth._remote.fetch import JWKSFetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
 URL = "http://127.0.0.1/jwks.json"
-PATIENT = 10.0
-"""Seconds that no test here takes; a fetch that takes them has failed to hear what it should."""
+TIMEOUT = 10.0
+"""Seconds that no test here takes; a fetch that takes them hangs."""
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +53,9 @@ def secure() -> Iterator[FakeEndpoints]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A socket whose connections nobody answers but the test."""
+    """A socket whose connections only the test answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(PATIENT)
+        server.settimeout(TIMEOUT)
         yield server
 
 
@@ -95,7 +95,7 @@ class Running:
 @pytest.mark.outside
 def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUserPool) -> None:
     """A 200 answer's octets are handed over, and the connection is closed."""
-    body = JWKSFetcher()(endpoints.original.url, PATIENT)
+    body = JWKSFetcher()(endpoints.original.url, TIMEOUT)
     assert pool.access_key.kid.encode() in body
     assert endpoints.original.connections == endpoints.original.requests == 1
 
@@ -103,7 +103,7 @@ def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUse
 @pytest.mark.outside
 def test_what_a_request_says(listener: socket.socket) -> None:
     """Identity encoding is asked for, and no credential or cookie goes out."""
-    running = Running(lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", PATIENT))
+    running = Running(lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", TIMEOUT))
     connection, _ = listener.accept()
     with connection:
         request = connection.recv(65536).decode()
@@ -117,7 +117,7 @@ def test_what_a_request_says(listener: socket.socket) -> None:
 
 
 ACCEPTED = {"html", "empty", "custom", "empty_keys", "old_keys", "private_key", "odd_member", "conflict"}
-"""Modes whose answer is a whole 200: what it says is for _keys to judge."""
+"""Modes whose answer is a whole 200: what it says is for `_jwks.document` to judge."""
 
 REASONS: dict[str, tuple[str, int | None]] = {
     "refuse": ("connect", None),
@@ -143,7 +143,7 @@ REASONS: dict[str, tuple[str, int | None]] = {
 @pytest.mark.parametrize("mode", FAULTS)
 @pytest.mark.outside
 def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
-    """Whatever an endpoint does, the fetch ends with a fixed word and within its deadline."""
+    """Whatever an endpoint does, the fetch ends with a fixed reason and within its deadline."""
     endpoints.original.fail(mode)
     begun = time.monotonic()
     if mode in ACCEPTED:
@@ -177,21 +177,21 @@ def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
 def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: FakeEndpoints) -> None:
     """Nothing but a whole, plain, small 200 is an answer."""
     endpoints.original.fail(**options)
-    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).reason == reason
+    assert failure(JWKSFetcher(), endpoints.original.url, TIMEOUT).reason == reason
 
 
 @pytest.mark.outside
 def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
     """64 KiB are allowed."""
     endpoints.original.fail("huge", size=MAX_DOCUMENT_BYTES)
-    assert len(JWKSFetcher()(endpoints.original.url, PATIENT)) == MAX_DOCUMENT_BYTES
+    assert len(JWKSFetcher()(endpoints.original.url, TIMEOUT)) == MAX_DOCUMENT_BYTES
 
 
 @pytest.mark.outside
 def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
-    """The target would serve good keys; nobody asks it."""
+    """The target would serve good keys; it is not asked."""
     endpoints.original.fail("redirect", location=endpoints.updated.url)
-    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).reason == "redirect"
+    assert failure(JWKSFetcher(), endpoints.original.url, TIMEOUT).reason == "redirect"
     assert (endpoints.original.requests, endpoints.updated.requests) == (1, 0)
 
 
@@ -199,9 +199,9 @@ def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
 def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
     """Retry-After comes with the failure."""
     endpoints.original.fail(503, retry_after=7)
-    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).retry_after == 7
+    assert failure(JWKSFetcher(), endpoints.original.url, TIMEOUT).retry_after == 7
     endpoints.original.fail(503)
-    assert failure(JWKSFetcher(), endpoints.original.url, PATIENT).retry_after is None
+    assert failure(JWKSFetcher(), endpoints.original.url, TIMEOUT).retry_after is None
 
 
 # --- TLS
@@ -212,7 +212,7 @@ def test_tls(secure: FakeEndpoints) -> None:
     """With a context that trusts the endpoint's authority its answer is read."""
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
     fetcher.prepare([secure.original.url])
-    assert fetcher(secure.original.url, PATIENT).startswith(b"{")
+    assert fetcher(secure.original.url, TIMEOUT).startswith(b"{")
 
 
 @pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "unprepared"])
@@ -221,17 +221,17 @@ def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None
     """By default an unknown authority is not trusted, and the reason says so."""
     fetcher = JWKSFetcher()
     fetcher.prepare([secure.original.url] if prepared else ["http://127.0.0.1/"])
-    assert failure(fetcher, secure.original.url, PATIENT).reason == "tls"
+    assert failure(fetcher, secure.original.url, TIMEOUT).reason == "tls"
     assert secure.original.requests == 0
 
 
 @pytest.mark.outside
 def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
-    """Host names are checked: the certificate does not speak for 127.0.0.2."""
+    """Host names are checked: the certificate is not for 127.0.0.2."""
     url = secure.original.url.replace("127.0.0.1", "127.0.0.2")
     with socket.create_server(("127.0.0.2", 0)) as server, _pump(server, secure.original.port):
         url = url.replace(str(secure.original.port), str(server.getsockname()[1]))
-        assert failure(JWKSFetcher(ssl_context=secure.ssl_context), url, PATIENT).reason == "tls"
+        assert failure(JWKSFetcher(ssl_context=secure.ssl_context), url, TIMEOUT).reason == "tls"
 
 
 @pytest.mark.outside
@@ -250,7 +250,7 @@ def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
 def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
     """A host with several addresses, of which one may listen, is reached."""
     url = endpoints.original.url.replace("127.0.0.1", "localhost")
-    assert JWKSFetcher()(url, PATIENT).startswith(b"{")
+    assert JWKSFetcher()(url, TIMEOUT).startswith(b"{")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
 )
 def test_a_name_without_address(host: str) -> None:
     """A name that does not resolve is a failure to connect."""
-    assert failure(JWKSFetcher(), f"http://{host}/", PATIENT).reason == "connect"
+    assert failure(JWKSFetcher(), f"http://{host}/", TIMEOUT).reason == "connect"
 
 
 # Nobody listens at the first, which all of 127.0.0.0/8 of Linux's loopback can be.
@@ -267,13 +267,13 @@ ADDRESSES = ["127.0.0.2", "127.0.0.1"]
 
 def connected(port: int) -> tuple[str, float]:
     """The address that a connection to a host with these two reaches, and the seconds that it takes."""
-    line = _transport.CancelScope(time.monotonic() + PATIENT)
+    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
     begun = time.monotonic()
-    stream = _transport._Backend(line, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
+    stream = _transport._Backend(scope, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
     seconds = time.monotonic() - begun
     reached: str = stream.get_extra_info("socket").getpeername()[0]
     stream.close()
-    line.close()
+    scope.close()
     return reached, seconds
 
 
@@ -338,7 +338,7 @@ class _Streamed(httpx.SyncByteStream):
 def test_a_transport_replaces_the_network() -> None:
     """What it answers is the answer, and it stays open for the next fetch."""
     fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{", b"}")))
-    assert [fetcher(COGNITO, PATIENT) for _ in range(2)] == [b"{}"] * 2
+    assert [fetcher(COGNITO, TIMEOUT) for _ in range(2)] == [b"{}"] * 2
 
 
 @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ def test_a_transport_replaces_the_network() -> None:
     ],
 )
 def test_what_a_transport_may_raise(error: Exception, reason: str) -> None:
-    """Each kind of failure has its word, and the error says no more than that."""
-    found = failure(JWKSFetcher(raising(error)), URL, PATIENT)
+    """Each kind of failure has its reason, and the error says no more than that."""
+    found = failure(JWKSFetcher(raising(error)), URL, TIMEOUT)
     assert (found.reason, str(found), found.status) == (reason, reason, None)
 
 
@@ -371,13 +371,13 @@ def test_tls_is_recognised_behind_other_errors() -> None:
     error = httpx.ConnectError("wrapped")
     error.__cause__ = httpcore.ConnectError("wrapped")
     error.__cause__.__context__ = ssl.SSLCertVerificationError("secret")
-    assert failure(JWKSFetcher(raising(error)), URL, PATIENT).reason == "tls"
+    assert failure(JWKSFetcher(raising(error)), URL, TIMEOUT).reason == "tls"
 
 
 def test_a_broken_transport_is_the_callers_to_see() -> None:
     """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
     with pytest.raises(ValueError, match="a bug"):
-        JWKSFetcher(raising(ValueError("a bug")))(URL, PATIENT)
+        JWKSFetcher(raising(ValueError("a bug")))(URL, TIMEOUT)
 
 
 @pytest.mark.parametrize(
@@ -393,9 +393,9 @@ def test_a_body_has_a_bound_of_pieces(pieces: list[bytes], reason: str | None) -
     """FI-21: 1,024 reads give any body that is allowed; what comes in more of them keeps a processor busy."""
     fetcher = JWKSFetcher(answering(200, stream=_Streamed(*pieces)))
     if reason is None:
-        assert fetcher(COGNITO, PATIENT) == b"".join(pieces)
+        assert fetcher(COGNITO, TIMEOUT) == b"".join(pieces)
     else:
-        error = failure(fetcher, COGNITO, PATIENT)
+        error = failure(fetcher, COGNITO, TIMEOUT)
         assert (error.reason, error.status) == (reason, 200)
 
 
@@ -410,7 +410,7 @@ def test_empty_pieces_count() -> None:
                 assert number < 2000, "nobody counts them"
                 yield b""
 
-    assert failure(JWKSFetcher(answering(200, stream=Endless())), COGNITO, PATIENT).reason == "protocol"
+    assert failure(JWKSFetcher(answering(200, stream=Endless())), COGNITO, TIMEOUT).reason == "protocol"
 
 
 def test_a_transport_that_knows_no_deadline() -> None:
@@ -419,7 +419,7 @@ def test_a_transport_that_knows_no_deadline() -> None:
     assert failure(fetcher, URL, -1.0).reason == "timeout"
 
 
-# --- Hanging up
+# --- Cancelling
 
 
 @pytest.mark.outside
@@ -427,7 +427,7 @@ def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
     """After close() nothing is asked."""
     fetcher = JWKSFetcher()
     fetcher.close()
-    assert failure(fetcher, endpoints.original.url, PATIENT).reason == "closed"
+    assert failure(fetcher, endpoints.original.url, TIMEOUT).reason == "closed"
     assert endpoints.original.connections == 0
 
 
@@ -437,7 +437,7 @@ def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
     """A running fetch ends at once, whatever it was waiting for."""
     endpoints.original.fail(mode)
     fetcher = JWKSFetcher()
-    running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
+    running = Running(lambda: fetcher(endpoints.original.url, TIMEOUT))
     assert endpoints.original.asked()
     fetcher.close()
     assert isinstance(running.end(), FetchError)
@@ -448,7 +448,7 @@ def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
     """So does one over TLS."""
     secure.original.fail("hang")
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
-    running = Running(lambda: fetcher(secure.original.url, PATIENT))
+    running = Running(lambda: fetcher(secure.original.url, TIMEOUT))
     assert secure.original.asked()
     fetcher.close()
     assert isinstance(running.end(), FetchError)
@@ -456,9 +456,9 @@ def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
 
 @pytest.mark.outside
 def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
-    """TLS takes the socket over before it shakes hands; it is hung up all the same."""
+    """TLS takes the socket over before it shakes hands; the socket is shut down all the same."""
     fetcher = JWKSFetcher(ssl_context=ssl.create_default_context())
-    running = Running(lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", PATIENT))
+    running = Running(lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", TIMEOUT))
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(1) == b"\x16"  # its ClientHello: the handshake has begun
@@ -468,9 +468,9 @@ def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
 
 @pytest.mark.outside
 def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
-    """The fetch lets its connection go; closing afterwards has nothing to hang up."""
+    """The fetch closes its connection, so `close` has nothing to cancel afterwards."""
     fetcher = JWKSFetcher()
-    fetcher(endpoints.original.url, PATIENT)
+    fetcher(endpoints.original.url, TIMEOUT)
     assert fetcher._scopes == set()
     fetcher.close()
     fetcher.close()
@@ -481,7 +481,7 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
     """After a fork the parent's connections are not the child's to end."""
     endpoints.original.fail("slow")
     fetcher = JWKSFetcher()
-    running = Running(lambda: fetcher(endpoints.original.url, PATIENT))
+    running = Running(lambda: fetcher(endpoints.original.url, TIMEOUT))
     assert endpoints.original.asked()
     fetcher.reset_after_fork()
     fetcher.close()
@@ -490,27 +490,27 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
 
 
 def test_a_connection_made_too_late_is_hung_up() -> None:
-    """Whoever asks to hang up while the connection is being made is heard once it stands."""
-    line = _transport.CancelScope(time.monotonic() + PATIENT)
-    line.cancel()
+    """If the scope is cancelled while the connection is being made, `attach` shuts it down."""
+    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
+    scope.cancel()
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        line.attach(ours)
+        scope.attach(ours)
         assert theirs.recv(1) == b""
         with pytest.raises(httpcore.ReadTimeout):
-            line.remaining(httpcore.ReadTimeout)
-        line.close()
-        line.close()
-        line.cancel()
+            scope.remaining(httpcore.ReadTimeout)
+        scope.close()
+        scope.close()
+        scope.cancel()
 
 
 def test_a_peer_that_left_first() -> None:
-    """Hanging up a connection that is no longer one is no error."""
-    line = _transport.CancelScope(time.monotonic() + PATIENT)
+    """To cancel a connection that has ended is no error."""
+    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
     with socket.socket() as unconnected:
-        line.attach(unconnected)
-        line.cancel()
-        line.close()
+        scope.attach(unconnected)
+        scope.cancel()
+        scope.close()
 
 
 # --- Retry-After
@@ -543,7 +543,7 @@ def test_a_peer_that_left_first() -> None:
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    """Seconds and dates are understood (RFC 9110 10.2.3), up to a minute; nonsense says nothing."""
+    """Seconds and dates are understood (RFC 9110 10.2.3), up to a minute; nonsense is ignored."""
     assert retry_after(value, 1_700_000_000.0) == seconds
 
 
@@ -601,14 +601,14 @@ def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
     """A proxy that does not even exist is not asked for a loopback URL."""
     fetcher = JWKSFetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
-    assert fetcher(endpoints.original.url, PATIENT).startswith(b"{")
+    assert fetcher(endpoints.original.url, TIMEOUT).startswith(b"{")
 
 
 @pytest.mark.outside
 def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
     """A URL beyond loopback goes to the proxy that the environment names."""
     proxy = f"127.0.0.1:{listener.getsockname()[1]}"
-    running = Running(lambda: JWKSFetcher(environment={"https": proxy})(COGNITO, PATIENT))
+    running = Running(lambda: JWKSFetcher(environment={"https": proxy})(COGNITO, TIMEOUT))
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(65536).startswith(b"CONNECT cognito-idp.us-west-2.amazonaws.com:443 ")
@@ -647,7 +647,7 @@ def _pump(server: socket.socket, port: int, heads: list[bytes] | None = None) ->
     try:
         yield
     finally:
-        thread.join(PATIENT)
+        thread.join(TIMEOUT)
 
 
 @pytest.mark.parametrize(
@@ -668,12 +668,12 @@ def test_through_a_proxy(
         socket.create_server((address, 0), family=family) as server,
         _pump(server, secure.original.port, heads),
     ):
-        line = _transport.CancelScope(time.monotonic() + PATIENT)
+        scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
         proxy = f"http://{login}{address}:{server.getsockname()[1]}"
-        transport = _transport.Transport(line, secure.ssl_context, proxy)
+        transport = _transport.Transport(scope, secure.ssl_context, proxy)
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert client.get(secure.original.url).status_code == 200
-        line.close()
+        scope.close()
     assert heads[0].startswith(f"CONNECT 127.0.0.1:{secure.original.port} ".encode())
     sent = [part.split(b" ")[-1] for part in heads[0].split(b"\r\n") if b"roxy-" in part]
     assert sent == ([] if header is None else [header])
@@ -701,7 +701,7 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
     "proxy", ["socks5://proxy.example:1080", "http://proxy.example:port", "ftp://proxy.example"]
 )
 def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> None:
-    """A slip in a proxy variable is told apart from an outage, and nothing is sent (F)."""
+    """A slip in a proxy variable has a reason of its own, unlike an outage, and nothing is sent (F)."""
     with pytest.raises(FetchError) as failure:
         JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
     assert failure.value.reason == "proxy"

@@ -1,4 +1,4 @@
-"""A pool's words on disk: written whole or not at all, and read only from a file that is safe."""
+"""A pool's stored responses on disk: written whole or not at all, and read only from a file that is safe."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ ONE = KeyFileEntry("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"
 OTHER = KeyFileEntry("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }')
 
 
-def write(path: Path, *records: KeyFileEntry) -> None:
+def write(path: Path, *entries: KeyFileEntry) -> None:
     """Write for the pool of these tests."""
-    _key_file.write(str(path), POOL_ID, records, (ONE.url, OTHER.url))
+    _key_file.write(str(path), POOL_ID, entries, (ONE.url, OTHER.url))
 
 
 def read(path: Path) -> list[KeyFileEntry]:
@@ -37,7 +37,7 @@ def read(path: Path) -> list[KeyFileEntry]:
 
 
 def refusal(call: Callable[..., Any], *values: Any) -> str:
-    """The word with which the call refuses."""
+    """The reason with which the call refuses."""
     with pytest.raises(KeyFileError) as caught:
         call(*values)
     assert str(caught.value) == caught.value.reason
@@ -93,7 +93,7 @@ def test_readers_never_see_half_a_file(path: Path) -> None:
     thread = threading.Thread(target=writer)
     thread.start()
     while not done.is_set():
-        assert [record.url for record in read(path)] == [ONE.url]
+        assert [stored.url for stored in read(path)] == [ONE.url]
     thread.join()
     assert os.listdir(path.parent) == [path.name]
 
@@ -107,7 +107,7 @@ def test_a_reader_keeps_the_file_that_it_opened(path: Path) -> None:
 
 
 def test_a_link_is_replaced_not_followed(path: Path, tmp_path: Path) -> None:
-    """Whoever lays a link where the file belongs does not choose what is overwritten."""
+    """A link in the file's place does not choose what is overwritten."""
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     path.symlink_to(victim)
@@ -123,7 +123,7 @@ def test_a_link_is_read(path: Path, tmp_path: Path) -> None:
 
 
 NEWER, OLDER = ONE.begun + 1, ONE.begun - 1
-STRANGER = ONE._replace(url="https://elsewhere.example/jwks.json")
+FOREIGN = ONE._replace(url="https://elsewhere.example/jwks.json")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ STRANGER = ONE._replace(url="https://elsewhere.example/jwks.json")
             [ONE, OTHER._replace(begun=OLDER)],
             id="an-endpoint-that-we-did-not-reach",
         ),
-        pytest.param([STRANGER], [ONE], [ONE], id="no-endpoint-of-the-pool"),
+        pytest.param([FOREIGN], [ONE], [ONE], id="no-endpoint-of-the-pool"),
         pytest.param([ONE._replace(begun=ONE.begun + 3600)], [ONE], [ONE], id="from-the-future-is-replaced"),
         pytest.param([ONE], [], [], id="nothing"),
     ],
@@ -164,14 +164,14 @@ def test_the_newer_word_wins(
     "content", [b"", b"junk", b'{"format":1,"user_pool_id":"us-west-2_OTHER","endpoints":[]}']
 )
 def test_what_is_no_key_file_is_replaced(content: bytes, path: Path) -> None:
-    """Whatever stood there does not keep the keys from being kept."""
+    """Whatever the path held before, the next write replaces it."""
     path.write_bytes(content)
     write(path, ONE)
     assert read(path) == [ONE]
 
 
 def test_what_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
-    """A failed write is one word, the file before it stays, and no temporary file is left."""
+    """A failed write has one reason, the file before it stays, and no temporary file is left."""
     assert refusal(write, tmp_path / "missing" / "keys.json", ONE) == "write"
     (tmp_path / "folder").mkdir()
     assert refusal(write, tmp_path / "folder", ONE) == "write"
@@ -254,14 +254,14 @@ def _socket(path: Path) -> None:
 def test_what_is_not_read(
     lay: Callable[[Path], None], reason: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unsafe or nonsensical file is refused at once, with a word that says why."""
+    """An unsafe or nonsensical file is refused at once, with a reason."""
     monkeypatch.chdir(path.parent)
     lay(path)
     assert refusal(read, path) == reason
 
 
 def test_one_bad_entry_spoils_the_file(path: Path) -> None:
-    """We write no bad entry, so whoever did may have written the others too."""
+    """We write no bad entry, so another writer may have written the other entries too."""
     good = {"url": ONE.url, "begun": 5, "jwks": "{}"}
     _text(_whole(endpoints=[good, good | {"begun": "5"}]))(path)
     assert refusal(read, path) == "malformed"
@@ -296,31 +296,31 @@ HOUR = 3600.0
 
 
 class Bakery:
-    """A pool without network whose key files the test lays, and what its verifier says of them."""
+    """A pool without network whose key files the test writes, and what its verifier reports of them."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.pool = FakeUserPool(clock=self.clock)
         self.own, self.baked = folder / "own.json", folder / "baked.json"
-        self.heard: list[events.Event] = []
+        self.emitted: list[events.Event] = []
         [self.url, *_] = [each.url for each in self.pool.user_pool()._key_set_config.endpoints]
 
     def lay(self, path: Path, age: float, *, user_pool_id: str | None = None, url: str = "") -> None:
         """The keys of this moment, in a file that says that they are of that age."""
         document = json.dumps(self.pool.jwks()).encode()
         url = url or self.url
-        record = KeyFileEntry(url, self.clock()[0] - age, document)
-        _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [record], [url])
+        stored = KeyFileEntry(url, self.clock()[0] - age, document)
+        _key_file.write(str(path), user_pool_id or self.pool.user_pool_id, [stored], [url])
 
     def verifier(self, **options: Any) -> Verifier:
         """A verifier that has these files and nothing else."""
         files = {"key_file": self.own, "baked_key_file": self.baked}
         made = self.pool.user_pool(**({"offline": True, "jwks": None} | files | options))
-        return self.pool.offline_verifier(pool=made, on_event=self.heard.append)
+        return self.pool.offline_verifier(pool=made, on_event=self.emitted.append)
 
     def problems(self) -> list[str]:
-        """What the hook heard of key files."""
-        return [each.reason for each in self.heard if isinstance(each, events.KeyFileProblem)]
+        """The problems with key files that the hook received."""
+        return [each.reason for each in self.emitted if isinstance(each, events.KeyFileProblem)]
 
 
 @pytest.fixture
@@ -354,7 +354,7 @@ def test_a_baked_file_is_enough_to_start_with(bakery: Bakery) -> None:
 def test_the_newer_word_of_an_endpoint_counts(
     own: float | None, baked: float | None, winner: str, bakery: Bakery
 ) -> None:
-    """Of two words the newer one that can be true; the older one's keys are gone with it."""
+    """Of two entries the newer one that can be true counts; the keys of the older one are dropped."""
     tokens = {}
     for name, path, age in (("own", bakery.own, own), ("baked", bakery.baked, baked)):
         bakery.pool.rotate()
@@ -370,7 +370,7 @@ def test_the_newer_word_of_an_endpoint_counts(
 
 
 def test_words_of_different_endpoints_stand_together(bakery: Bakery) -> None:
-    """The files are read word by word: one has one endpoint's, the other the other's."""
+    """The files are merged entry by entry: each has the entry of another endpoint."""
     first = bakery.pool.access_token()
     bakery.lay(bakery.own, HOUR)
     bakery.pool.rotate()
@@ -388,7 +388,7 @@ def _junk(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lay", "told"),
+    ("lay", "expected"),
     [
         pytest.param(lambda bakery: None, ["read baked: missing"], id="none"),
         pytest.param(lambda bakery: bakery.lay(bakery.own, 0), ["read baked: missing"], id="baked-left-out"),
@@ -406,11 +406,11 @@ def _junk(path: Path) -> None:
         ),
     ],
 )
-def test_each_problem_is_an_event(lay: Callable[[Bakery], None], told: list[str], bakery: Bakery) -> None:
-    """A baked file that is missing was forgotten; the other one appears with the first answer."""
+def test_each_problem_is_an_event(lay: Callable[[Bakery], None], expected: list[str], bakery: Bakery) -> None:
+    """A missing baked file is a problem; a missing `key_file` is none, as the first answer creates it."""
     lay(bakery)
     bakery.verifier()
-    assert bakery.problems() == told
+    assert bakery.problems() == expected
 
 
 def test_one_bad_file_does_not_spoil_the_other(bakery: Bakery) -> None:

@@ -1,4 +1,4 @@
-"""One caller's way through the table of DESIGN R, step by step on the test's own thread."""
+"""`RemoteKeySet`: one caller's way through the table of rule R, step by step on the test's own thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "https://keys.example/jwks.json"
 
 
 def fail_all(rig: Rig) -> None:
-    """Every request that is out fails, and those that follow it."""
+    """Every pending attempt fails, and so do those that follow it."""
     while rig.out():
         rig.land(rig.out()[0], DOWN)
 
@@ -59,7 +59,7 @@ def conflict(rig: Rig) -> str:
     ],
 )
 def test_a_known_kid_without_waiting(age: float, served: bool, attempts_begun: int) -> None:
-    """R, R8: fresh is served, aged is served and asks everybody in the background, more must wait."""
+    """R, R8: fresh is served, aged is served and asks every endpoint in the background, older must wait."""
     rig = Rig()
     key = rig.fill()
     rig.later(age)
@@ -67,7 +67,7 @@ def test_a_known_kid_without_waiting(age: float, served: bool, attempts_begun: i
     assert len(rig.threads.asked) == attempts_begun
     assert rig.threads.background == [True] * attempts_begun
     rig.key()
-    assert len(rig.threads.asked) == attempts_begun  # one flight at a time
+    assert len(rig.threads.asked) == attempts_begun  # one refresh at a time
 
 
 def test_states_are_told_once() -> None:
@@ -83,7 +83,7 @@ def test_states_are_told_once() -> None:
 
 
 def test_an_aged_set_leaves_resting_endpoints_alone() -> None:
-    """R6: the background flight that failed is not repeated while every endpoint rests."""
+    """R6: a background refresh that failed is not repeated while every endpoint is in back-off."""
     rig = Rig()
     rig.fill()
     rig.later(901)
@@ -110,7 +110,7 @@ def test_a_cold_start_waits_and_is_served() -> None:
 
 @pytest.mark.parametrize("expired", [False, True])
 def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
-    """R: empty or expired, and nobody answers: KeysUnavailable, and again at once while all rest."""
+    """R: empty or expired, and no endpoint answers: KeysUnavailable, at once while all are in back-off."""
     rig = Rig()
     if expired:
         rig.fill()
@@ -124,7 +124,7 @@ def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
 
 
 def test_patience_ends_with_503() -> None:
-    """R1: a caller waits `timeout` at most; the flight outlives it and its answer counts."""
+    """R1: a caller waits `timeout` at most; the refresh outlives it and its answer counts."""
     rig = Rig()
     caller = rig.call(rig.kid, timeout=1.0)
     rig.later(1.0)
@@ -135,7 +135,7 @@ def test_patience_ends_with_503() -> None:
 
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
 def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
-    """R1: timeout runs from the first request; importing the client takes a small Lambda seconds."""
+    """R1: `timeout` runs from the first request; importing the client takes seconds on a small Lambda."""
     rig = Rig()
     rig.fetch.loading = lambda: rig.later(3.0)
     caller = rig.warm(2.0) if warm else rig.call(rig.kid, timeout=2.0)
@@ -151,7 +151,7 @@ def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("-inf")])
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
 def test_no_patience(timeout: float, warm: bool) -> None:
-    """R1: who may not wait is told at once, with an error that is documented; the flight goes on."""
+    """R1: a caller that may not wait gets a documented error at once; the refresh goes on."""
     rig = Rig()
     caller = rig.warm(timeout) if warm else rig.call(rig.kid, timeout=timeout)
     assert isinstance(caller.outcome, KeysUnavailable)
@@ -197,7 +197,7 @@ def test_the_next_endpoint_after_200_ms() -> None:
     rig.later(0.2)
     caller.step()
     assert rig.out() == ["updated", "original", "replica"]
-    assert caller.seconds == pytest.approx(1.59)  # nobody left to ask: until timeout ends
+    assert caller.seconds == pytest.approx(1.59)  # no endpoint is left to ask: until the timeout ends
 
 
 def test_the_next_endpoint_at_once_on_an_error() -> None:
@@ -255,7 +255,7 @@ def test_an_unknown_kid_is_401_when_everybody_has_answered() -> None:
 
 
 def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
-    """R3: no endpoint answered, so nobody knows: 503."""
+    """R3: no endpoint answered, so the kid may exist: 503."""
     rig = Rig()
     caller = unknown_kid(rig)
     fail_all(rig)
@@ -263,7 +263,7 @@ def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
 
 
 def test_a_rotation_is_found() -> None:
-    """R3: a key rotated in is found by one flight."""
+    """R3: a key rotated in is found by one refresh."""
     rig = Rig()
     rig.fill()
     rig.fake.rotate()
@@ -273,7 +273,7 @@ def test_a_rotation_is_found() -> None:
 
 
 def test_an_older_flight_is_no_proof() -> None:
-    """R3: a caller that joined an older flight takes one follow-up, whose answer settles it."""
+    """R3: a caller that joined an older refresh begins one more, whose answer decides."""
     rig = Rig()
     first = unknown_kid(rig)
     for _ in range(2):
@@ -293,7 +293,7 @@ def test_an_older_flight_is_no_proof() -> None:
 
 
 def test_one_follow_up_only() -> None:
-    """R3: the follow-up failed as well: 503, no third flight."""
+    """R3: the second refresh failed as well: 503, and no third one begins."""
     rig = Rig()
     caller = rig.call(rig.kid)
     joined = rig.call(rig.kid)
@@ -308,7 +308,7 @@ def test_one_follow_up_only() -> None:
 
 
 def test_requests_after_the_caller_came_are_proof() -> None:
-    """R3: in a joined flight, one answer to a request begun after the caller came is enough."""
+    """R3: in a joined refresh, one answer to a request begun after the caller came is enough."""
     rig = Rig()
     first = unknown_kid(rig)
     second = rig.call("unknown")
@@ -322,7 +322,7 @@ def test_requests_after_the_caller_came_are_proof() -> None:
 
 
 def test_the_budget() -> None:
-    """R4: two flights, then 401 at once with one event; 5 s later one more."""
+    """R4: two refreshes, then 401 at once with one event; 5 s later one more."""
     rig = Rig()
     rig.fill()
     for _ in range(2):
@@ -337,7 +337,7 @@ def test_the_budget() -> None:
     rig.later(5)
     assert rig.call("unknown").waiting
     fail_all(rig)
-    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)  # the last flight got no answer
+    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)  # the last refresh got no answer
     assert len(rig.events_of(events.RateLimitReached)) == 2
 
 
@@ -354,7 +354,7 @@ def test_32_seekers() -> None:
 
 
 def test_an_implausible_token_spends_nothing() -> None:
-    """R5: a token that could not pass anyway is KeyUnknown, and nobody is asked."""
+    """R5: a token that could not pass anyway is KeyUnknown, and no endpoint is asked."""
     rig = Rig()
     rig.fill()
     assert isinstance(rig.call("unknown", plausible=False).outcome, KeyUnknown)
@@ -362,7 +362,7 @@ def test_an_implausible_token_spends_nothing() -> None:
 
 
 def test_the_endpoint_whose_rest_ends_first() -> None:
-    """R6: while all rest, a flight for an unknown kid asks the one whose back-off ends first."""
+    """R6: while all are in back-off, a refresh for an unknown kid asks the one whose back-off ends first."""
     rig = Rig()
     rig.fill()
     caller = rig.call("unknown")
@@ -379,7 +379,7 @@ def test_the_endpoint_whose_rest_ends_first() -> None:
 
 @pytest.mark.parametrize("silent", [False, True], ids=["the awake one fails", "the awake one is silent"])
 def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> None:
-    """R6: while nobody answers a flight for an unknown kid, the first to wake is asked as well."""
+    """R6: while no other answers, an unknown kid also asks the endpoint whose back-off ends first."""
     rig = Rig()
     rig.fill()
     rig.call("unknown")
@@ -401,7 +401,7 @@ def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> 
 
 
 def test_a_resting_endpoint_is_left_alone_where_another_has_answered() -> None:
-    """R6, R3: a forged kid is 401 at the first answer, and wakes no resting endpoint."""
+    """R6, R3: a forged kid is 401 at the first answer, and asks no endpoint in back-off."""
     rig = Rig()
     rig.fill()
     rig.call("unknown")
@@ -419,7 +419,7 @@ def test_a_resting_endpoint_is_left_alone_where_another_has_answered() -> None:
 
 
 def test_stale_waits_once_then_serves() -> None:
-    """R: one shared flight; when it has failed, everybody is served at once, with a retry behind."""
+    """R: one shared refresh; once it has failed, all are served at once, with a retry in the background."""
     rig = Rig()
     stale(rig)
     first, second = rig.call(rig.kid), rig.call(rig.kid)
@@ -433,26 +433,26 @@ def test_stale_waits_once_then_serves() -> None:
     assert rig.out() == ["updated", "original", "replica"]
     rig.land("updated")
     rig.later(HOUR + 1)
-    assert rig.key() is None  # a success has ended the confirmation
+    assert rig.key() is None  # a success has ended stale-if-error
 
 
 def test_stale_is_served_after_two_seconds_of_silence() -> None:
-    """R: silence as long as a caller waits is a failure for those who come later."""
+    """R: silence as long as a caller waits is a failure for later callers."""
     rig = Rig()
     stale(rig)
-    patient = rig.call(rig.kid, timeout=4.0)
+    waiting = rig.call(rig.kid, timeout=4.0)
     early = rig.call(rig.kid, timeout=4.0)
     rig.later(2.0)
-    assert patient.step() is None
-    assert patient.seconds == 0.001
-    assert patient.woken
+    assert waiting.step() is None
+    assert waiting.seconds == 0.001
+    assert waiting.woken
     assert early.woken
-    assert patient.step().kid == rig.kid
+    assert waiting.step().kid == rig.kid
     assert early.step().kid == rig.kid
 
 
 def test_stale_is_served_when_patience_ends() -> None:
-    """R: a caller with less timeout gets the stale key, which nobody contradicts."""
+    """R: a caller with a shorter timeout gets the stale key, because no endpoint contradicts it."""
     rig = Rig()
     stale(rig)
     caller = rig.call(rig.kid, timeout=0.5)
@@ -461,7 +461,7 @@ def test_stale_is_served_when_patience_ends() -> None:
 
 
 def test_stale_with_everybody_resting() -> None:
-    """R: nobody may be asked now, which is as good as a flight that failed."""
+    """R: no endpoint may be asked now, which counts as a failed refresh."""
     rig = Rig()
     rig.fill()
     rig.later(HOUR - 1)
@@ -482,11 +482,11 @@ def test_an_answer_after_the_deadline_is_thrown_away() -> None:
     rig.later(5.5)
     rig.land("updated")
     assert rig.key() is None
-    assert rig.out() == []  # the flight is over: nobody else is asked in it
+    assert rig.out() == []  # the refresh is over: it asks no other endpoint
 
 
 def test_a_failure_after_the_deadline_is_a_failure() -> None:
-    """R6: slow is not frozen; the endpoint rests."""
+    """R6: slow is not frozen, so the endpoint gets a back-off."""
     rig = Rig()
     rig.call(rig.kid)
     rig.later(5.5)
@@ -495,7 +495,7 @@ def test_a_failure_after_the_deadline_is_a_failure() -> None:
 
 
 def test_a_flight_past_its_deadline_is_a_timeout() -> None:
-    """R1: the next caller ends it, and what is out counts as failed; what comes then is dropped."""
+    """R1: the next caller ends it, and pending attempts count as failed; their answers are discarded."""
     rig = Rig()
     rig.call(rig.kid)
     rig.later(5.0)
@@ -510,7 +510,7 @@ def test_a_flight_past_its_deadline_is_a_timeout() -> None:
 
 @pytest.mark.parametrize("landed_first", [False, True])
 def test_a_freeze_is_no_failure(landed_first: bool) -> None:
-    """R6, R7: an hour in mid-flight is nobody's failure; the caller starts again, three times."""
+    """R6, R7: a freeze of an hour during a refresh is no failure; the caller starts again, three times."""
     rig = Rig()
     caller = rig.call(rig.kid)
     for _ in range(3):
@@ -526,7 +526,7 @@ def test_a_freeze_is_no_failure(landed_first: bool) -> None:
 
 
 def test_freezes_do_not_take_a_stale_key_away() -> None:
-    """R: a caller on a stale set whose flights were all cut short is served, not refused."""
+    """R: a caller on a stale set whose attempts were all dropped is served, not refused."""
     rig = Rig()
     stale(rig)
     caller = rig.call(rig.kid)
@@ -541,13 +541,13 @@ def test_freezes_do_not_take_a_stale_key_away() -> None:
 
 
 def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
-    """K3: 503, no budget spent, the endpoints asked at most once a minute."""
+    """K3: 503, nothing is taken from the rate limit, and endpoints are asked at most once a minute."""
     rig = Rig()
     kid = conflict(rig)
     assert [each.kid for each in rig.events_of(events.KeyQuarantined)] == [kid]
-    budget = rig.keys._rate_limit
+    rate_limit = rig.keys._rate_limit
     assert isinstance(rig.call(kid).outcome, KeysUnavailable)
-    assert rig.out() == ["updated", "original"]  # the replica rests
+    assert rig.out() == ["updated", "original"]  # the replica is in back-off
     rig.later(0.1)
     assert isinstance(rig.call(kid).outcome, KeysUnavailable)
     fail_all(rig)
@@ -557,7 +557,7 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     rig.later(1)
     rig.call(kid)
     assert len(rig.out()) == 3
-    assert rig.keys._rate_limit == budget
+    assert rig.keys._rate_limit == rate_limit
     rig.fake.withdraw()
     for _ in range(3):
         rig.land(rig.out()[0])
@@ -598,7 +598,7 @@ def test_the_recheck_of_a_quarantined_kid_is_noted_under_the_lock() -> None:
 
 
 def test_an_old_contradiction_ends_by_itself() -> None:
-    """K3: older than `revalidate_after`, the newer word has the kid."""
+    """K3: once the older response is older than `revalidate_after`, the newer one decides the kid."""
     rig = Rig()
     kid = rig.kid
     rig.warm()
@@ -651,7 +651,7 @@ def test_the_background_waits_for_room() -> None:
 
 
 def test_a_full_crew_is_asked_again_in_200_ms() -> None:
-    """F: a foreground flight without a thread looks again after the hedge, and does not spin."""
+    """F: a refresh for callers that gets no thread tries again after the hedge, and does not spin."""
     rig = Rig()
     rig.threads.full = True
     caller = rig.call(rig.kid)
@@ -691,7 +691,7 @@ def test_a_flight_that_ends_while_it_is_joined() -> None:
 
 
 def test_a_foreground_caller_lifts_a_background_flight() -> None:
-    """F: who waits does not queue behind background work."""
+    """F: a waiter does not queue behind background work."""
     rig = Rig()
     rig.fill()
     rig.later(901)
@@ -705,7 +705,7 @@ def test_a_snapshot_that_changed_meanwhile_is_judged_again() -> None:
     """R3: a set published between the judgement and the lock sends the caller back to judge."""
     rig = Rig()
     rig.fill()
-    stranger = rig.key_set.snapshot
+    old_snapshot = rig.key_set.snapshot
 
     def plausible() -> bool:
         with rig.coordinator.lock:
@@ -713,7 +713,7 @@ def test_a_snapshot_that_changed_meanwhile_is_judged_again() -> None:
         return True
 
     caller = Caller(rig.keys.resolve("unknown", plausible, 2.0))
-    assert rig.key_set.snapshot is not stranger
+    assert rig.key_set.snapshot is not old_snapshot
     assert caller.waiting
 
 
@@ -748,7 +748,7 @@ def test_warming_has_patience(answered: bool) -> None:
 
 
 def test_warming_asks_the_resting_and_widens_the_flight_under_way() -> None:
-    """R2: the user asks, so nobody rests; a flight under way is widened to everybody."""
+    """R2: the user asks, so back-off is ignored; a refresh under way is widened to every endpoint."""
     rig = Rig()
     rig.warm()
     fail_all(rig)
@@ -764,7 +764,7 @@ def test_warming_asks_the_resting_and_widens_the_flight_under_way() -> None:
 
 
 def test_warming_past_the_flights_deadline() -> None:
-    """R1: the flight has 5 s; a longer wait ends with it."""
+    """R1: the refresh has 5 s; a longer wait ends with it."""
     rig = Rig()
     caller = rig.warm(10.0)
     rig.later(5.0)
@@ -773,7 +773,7 @@ def test_warming_past_the_flights_deadline() -> None:
 
 
 def test_warming_a_flight_that_another_caller_ended() -> None:
-    """R1: the flight was ended by somebody else, and another is under way: this wait is over."""
+    """R1: another caller ended the refresh, and a new one is under way: this wait is over."""
     rig = Rig()
     caller = rig.warm(10.0)
     rig.later(5.0)
@@ -800,7 +800,7 @@ def test_close_releases_waiters_and_stores_nothing() -> None:
 
 
 def test_close_without_a_flight_keeps_what_is_held() -> None:
-    """K4: nothing more is asked; a known key is still known, an unknown one is nobody's fault."""
+    """K4: nothing more is asked; a known key still verifies, and an unknown one is KeysUnavailable."""
     rig = Rig()
     key = rig.fill()
     rig.keys.close()
@@ -812,7 +812,7 @@ def test_close_without_a_flight_keeps_what_is_held() -> None:
 
 
 def test_a_forked_child_drops_the_flight() -> None:
-    """F, K4: the child has a lock of its own, no flight, and stores nothing from before the fork."""
+    """F, K4: the child has a lock of its own and no refresh, and stores nothing from before the fork."""
     rig = Rig()
     lock = rig.coordinator.lock
     lock.acquire()
@@ -828,7 +828,7 @@ def test_a_forked_child_drops_the_flight() -> None:
 
 
 def test_a_key_file_starts_a_process() -> None:
-    """P: a record of ten hours is a stale set; of a day, none."""
+    """P: an entry of ten hours gives a stale set; one of a day gives none."""
     fake = Rig().fake
     raw = json.dumps(fake.jwks()).encode()
     wall = Rig().clock.wall

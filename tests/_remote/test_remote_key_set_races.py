@@ -1,4 +1,4 @@
-"""What happens to a caller between two of its looks, or on top of it: races, collectors, signals (R, F).
+"""What may happen while a caller judges: races, the garbage collector, signal handlers (R, F).
 
 On one thread (support.rig), so each race happens where the test wants it.
 """
@@ -16,7 +16,7 @@ from cognito_mr_auth.errors import KeysUnavailable
 
 
 def test_an_abandoned_visit_ends_without_the_lock() -> None:
-    """F: the collector may end a visit, of a loop that was closed say, on a thread that holds the lock."""
+    """F: the garbage collector may close a waiter's generator on a thread that holds the lock."""
     rig = Rig()
     rig.fill()
     caller = rig.call("forged")
@@ -61,7 +61,7 @@ def test_a_key_that_comes_while_its_caller_judges(timeout: float) -> None:
 
 
 def test_a_flight_that_fails_while_a_caller_judges() -> None:
-    """R: a stale set is confirmed by it, so that caller is served at once too."""
+    """R: that failure makes the set stale-if-error, so this caller is served at once too."""
     rig = Rig()
     rig.fill()
     rig.later(3601.0)
@@ -74,7 +74,7 @@ def test_a_flight_that_fails_while_a_caller_judges() -> None:
 
 
 def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
-    """R2, R3: another caller's follow-up takes its requests over; they are still what `warm` waits for."""
+    """R2, R3: another caller's successor takes over its attempts; `warm` still waits for them."""
     rig = Rig()
     warm = rig.warm(5.0)
     rig.land("updated", DOWN)
@@ -93,7 +93,7 @@ def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
 
 
 def test_warming_a_flight_under_way_asks_those_at_rest_too() -> None:
-    """R2: for the user's own `warm` nobody rests, whoever began the flight."""
+    """R2: `warm` ignores back-off, also in a refresh that it joins."""
     rig = Rig()
     first = rig.call(rig.kid)
     for _ in range(2):
@@ -106,7 +106,7 @@ def test_warming_a_flight_under_way_asks_those_at_rest_too() -> None:
     first.step()
     rig.later(1.1)
     rig.call(rig.kid)
-    assert rig.out() == ["original"]  # the replica is next; the updated one is at rest
+    assert rig.out() == ["original"]  # the replica is next; the updated one is in back-off
     rig.warm()
     assert sorted(rig.out()) == ["original", "replica", "updated"]
 
@@ -139,14 +139,14 @@ def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exceptio
 
 
 def test_a_follow_up_begins_no_new_silence() -> None:
-    """R: who comes to a stale set after a caller has waited its 2 s in vain is served at once."""
+    """R: once a caller has waited 2 s in vain on a stale set, the next caller is served at once."""
     rig = Rig()
     rig.fill()
     rig.later(3601.0)
     caller = rig.call(rig.kid)
     while caller.waiting:
         for kind in rig.out():
-            if kind != "replica":  # which hangs; the others fail, rest, and are asked again
+            if kind != "replica":  # which hangs; the others fail, back off, and are asked again
                 rig.land(kind, DOWN)
         rig.later(0.1)
         caller.step()
@@ -156,7 +156,7 @@ def test_a_follow_up_begins_no_new_silence() -> None:
 
 
 class Interrupted:
-    """A lock whose holder is under a signal's handler, and so will not let go of it."""
+    """A lock whose holder a signal handler has interrupted, so it is not released."""
 
     def acquire(self, *, timeout: float) -> bool:
         """Never."""
@@ -165,7 +165,7 @@ class Interrupted:
 
 
 def test_close_on_top_of_who_holds_the_lock() -> None:
-    """K4: it comes back, nothing more is asked or stored, and waiters end by their own timeout."""
+    """K4: `close` returns, nothing more is asked or stored, and waiters end by their own timeout."""
     rig = Rig()
     caller, lock = rig.call(rig.kid), rig.coordinator.lock
     rig.coordinator.lock = Interrupted()  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The threads that fetch: how many may live, what they are called, and that none is kept."""
+"""`FetchThreads`: how many may live, what they are called, and that none is kept."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ NAME = "cognito-mr-auth test"
 
 
 class Held:
-    """A crew whose work waits for the test's word."""
+    """Fetch threads whose work waits until the test releases it."""
 
     def __init__(self) -> None:
-        self.crew = FetchThreads()
+        self.fetch_threads = FetchThreads()
         self.release = threading.Event()
 
     def start(
         self, place: object, *, background: bool = False, work: Callable[[], None] | None = None
     ) -> str:
         """Start waiting work at this place."""
-        return self.crew.start(place, f"{NAME} {place}", work or self._wait, background=background)
+        return self.fetch_threads.start(place, f"{NAME} {place}", work or self._wait, background=background)
 
     def _wait(self) -> None:
         self.release.wait(10.0)
 
 
 def threads() -> list[threading.Thread]:
-    """Those that the crews of these tests have started and that still live."""
+    """The threads that these tests have started and that still live."""
     return [thread for thread in threading.enumerate() if thread.name.startswith(NAME)]
 
 
 @contextmanager
 def ending(held: Held) -> Iterator[Held]:
-    """Let everybody go at the end, and wait for them."""
+    """Release all threads at the end, and wait for them."""
     try:
         yield held
     finally:
@@ -57,20 +57,20 @@ def ending(held: Held) -> Iterator[Held]:
 
 @pytest.fixture
 def held() -> Iterator[Held]:
-    """A crew whose threads are gone after the test."""
+    """Fetch threads that are gone after the test."""
     with ending(Held()) as one:
         yield one
 
 
 def test_a_thread_is_named_and_a_daemon(held: Held) -> None:
-    """Who looks at a process sees what the thread is for, and no exit waits for it."""
+    """Its name says what it is for, and no exit waits for it."""
     assert held.start("here") == STARTED
     [thread] = threads()
     assert (thread.name, thread.daemon) == (f"{NAME} here", True)
 
 
 def test_two_at_one_place(held: Held) -> None:
-    """A place has two threads at most; others have theirs."""
+    """A place has two threads at most; other places have their own."""
     assert [held.start("here") for _ in range(MAX_PER_ENDPOINT)] == [STARTED] * MAX_PER_ENDPOINT
     assert [held.start("here"), held.start("here", background=True)] == [BUSY, BUSY]
     assert held.start("there") == STARTED
@@ -88,7 +88,7 @@ def test_so_many_in_all(background: bool, limit: int, held: Held) -> None:
 
 
 def test_foreground_never_queues_behind_background(held: Held) -> None:
-    """Background work leaves half of the places; foreground work takes from its half too."""
+    """Background work leaves half of the slots free; foreground work may use both halves."""
     assert {held.start(place, background=True) for place in range(MAX_BACKGROUND)} == {STARTED}
     assert held.start("late", background=True) == FULL
     rest = [held.start(f"front {place}") for place in range(MAX_THREADS - MAX_BACKGROUND + 1)]
@@ -98,7 +98,7 @@ def test_foreground_never_queues_behind_background(held: Held) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("error", [None, ValueError], ids=["returns", "raises"])
 def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None) -> None:
-    """However the work ends, its place is free afterwards, and nothing is kept."""
+    """However the work ends, its slot is free afterwards, and nothing is kept."""
     held = Held()
 
     def work() -> None:
@@ -108,27 +108,27 @@ def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None) -> 
     for _ in range(3):
         with ending(held):
             assert [held.start("here", work=work) for _ in range(MAX_PER_ENDPOINT)] == [STARTED] * 2
-    assert (threads(), held.crew._total, held.crew._live) == ([], 0, {})
+    assert (threads(), held.fetch_threads._total, held.fetch_threads._live) == ([], 0, {})
 
 
 def test_a_process_that_may_start_no_more_threads() -> None:
-    """It is full; nothing is counted, and when threads can be had again they are."""
+    """`start` returns FULL and counts nothing; once threads can start again, they do."""
     with ending(Held()) as held:
         before = threading.stack_size(1 << 46)  # no machine has so much, so the start fails
         try:
             assert held.start("here") == FULL
         finally:
             threading.stack_size(before)
-        assert (held.crew._total, held.crew._live) == (0, {})
+        assert (held.fetch_threads._total, held.fetch_threads._live) == (0, {})
         assert held.start("here") == STARTED
 
 
 def test_a_forked_child_has_no_threads(held: Held) -> None:
-    """After forget() every place is free, also with the lock held, and old threads count nowhere."""
+    """After `reset_after_fork` every slot is free, even if the lock was held; old threads do not count."""
     assert [held.start("here") for _ in range(2)] == [STARTED] * 2
     old = threads()
-    held.crew._lock.acquire()  # as another thread of the parent may have done
-    held.crew.reset_after_fork()
+    held.fetch_threads._lock.acquire()  # as another thread of the parent may have done
+    held.fetch_threads.reset_after_fork()
     assert [held.start("here") for _ in range(3)] == [STARTED, STARTED, BUSY]
     young = [thread for thread in threads() if thread not in old]
     held.release.set()
@@ -136,7 +136,7 @@ def test_a_forked_child_has_no_threads(held: Held) -> None:
         thread.join(10.0)
     for thread in young:
         thread.join(10.0)
-    assert (held.crew._total, held.crew._live) == (0, {})
+    assert (held.fetch_threads._total, held.fetch_threads._live) == (0, {})
 
 
 class _SoftLimitError(Exception):
@@ -171,8 +171,8 @@ class _Place:
 )
 def test_an_interrupted_start_takes_no_place(place: Callable[[], object], name: str) -> None:
     """F: an exception may come from a signal's handler at any moment."""
-    crew = FetchThreads()
+    fetch_threads = FetchThreads()
     for _ in range(MAX_PER_ENDPOINT):
         with pytest.raises(_SoftLimitError):
-            crew.start(place(), name, int, background=False)
-    assert (crew._total, crew._live) == (0, {})
+            fetch_threads.start(place(), name, int, background=False)
+    assert (fetch_threads._total, fetch_threads._live) == (0, {})

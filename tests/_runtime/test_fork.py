@@ -44,25 +44,25 @@ class Tracked:
     """Counts how often it was reset."""
 
     def __init__(self) -> None:
-        self.forgotten = 0
+        self.resets = 0
 
     def _reset_after_fork(self) -> None:
-        self.forgotten += 1
+        self.resets += 1
 
 
 @pytest.mark.outside
 def test_a_child_forgets() -> None:
-    """Each tracked object forgets once in the child, twice in a grandchild, never in the parent."""
+    """Each tracked object is reset once in the child, twice in a grandchild, never in the parent."""
     one, other = Tracked(), Tracked()
     for each in (one, other, one):
         fork.track(each)
-    assert in_child(lambda: (one.forgotten, other.forgotten)) == "(1, 1)"
-    assert in_child(lambda: in_child(lambda: one.forgotten)) == "2"
-    assert (one.forgotten, other.forgotten) == (0, 0)
+    assert in_child(lambda: (one.resets, other.resets)) == "(1, 1)"
+    assert in_child(lambda: in_child(lambda: one.resets)) == "2"
+    assert (one.resets, other.resets) == (0, 0)
 
 
 def test_tracking_keeps_nothing_alive() -> None:
-    """An object that is gone is not told, nor remembered."""
+    """An object that is gone is neither reset nor kept."""
     gone = Tracked()
     fork.track(gone)
     before = len(fork._tracked)
@@ -83,9 +83,9 @@ def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
     token = pool.access_token(username="bob")
     with pool.serve(), pool.verifier() as verifier:
         verifier.verify(token)
-        [store] = verifier._key_sets.values()
-        with verifier._token_cache._lock, store._coordinator.lock, verifier._threads._lock:
-            # Keys at hand need no lock: only who asks for more meets those of the store and the crew.
+        [key_set] = verifier._key_sets.values()
+        with verifier._token_cache._lock, key_set._coordinator.lock, verifier._threads._lock:
+            # A known key needs no lock: only a fetch takes those of the key set and the fetch threads.
             said = in_child(lambda: (verifier.verify(token).username, verifier.warm()))
         assert said == "('bob', None)"
         assert verifier.verify(token).username == "bob"
@@ -93,7 +93,7 @@ def test_no_lock_of_the_parent_stops_a_child(pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
-    """A parent's flight under way is no flight of the child's, which begins its own."""
+    """The child begins a refresh of its own, because the one under way is the parent's."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
         endpoints.fail("slow", times=1)
         with pytest.raises(Exception, match="unavailable"):
@@ -105,7 +105,7 @@ def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_the_parent_goes_on_after_a_child_has_closed(pool: FakeUserPool) -> None:
-    """The child hangs up no connection of the parent's: the fetch that was under way succeeds."""
+    """The child shuts down no connection of the parent's: the fetch that was under way succeeds."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
         endpoints.fail("slow")
         with pytest.raises(Exception, match="unavailable"):

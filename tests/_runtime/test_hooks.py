@@ -1,4 +1,4 @@
-"""Asking a user's callables: only True and False are answers, and what they raise reaches nobody."""
+"""Calling a user's hooks: only True and False are answers, and what they raise reaches no caller."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ ANSWERS = [
 
 
 def takes(hooks: tuple[Callable[[Principal], Any], Callable[[Principal], Any]], **named: Any) -> list[Any]:
-    """What settling with the hook as `revoked` ends with: on a thread, in a task, and with its twin."""
+    """What `authorize` with the hook as `revoked` ends with: on a thread, in a task, and with its twin."""
     require = named.get("require")
     plain, twin = hooks
     runs = [
@@ -209,7 +209,7 @@ def test_revocation_comes_first() -> None:
 
 
 def checking(make: Callable[[Any], policy.Policy], hooks: tuple[Any, Any]) -> list[Any]:
-    """What settling with a policy around the check ends with, in all three ways."""
+    """What `authorize` with a policy around the check ends with, in all three ways."""
     plain, twin = (make(policy.check(hook)) for hook in hooks)
     return [
         ending(lambda: run_sync(authorize(PRINCIPAL, 0.0, None, plain))),
@@ -279,12 +279,12 @@ def test_hooks_get_the_principal() -> None:
 # --- Events
 
 STATE = events.StateChanged("us-west-2_EXAMPLE", "fresh", "stale")
-TOLD = [STATE, events.KeysChanged("us-west-2_EXAMPLE", ("k",), ())]
+EVENTS = [STATE, events.KeysChanged("us-west-2_EXAMPLE", ("k",), ())]
 
 
 @pytest.fixture
 def records() -> Iterator[list[logging.LogRecord]]:
-    """What the library's logger is told."""
+    """The records that the library's logger gets."""
     found: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = found.append  # type: ignore[method-assign]
@@ -299,33 +299,33 @@ def records() -> Iterator[list[logging.LogRecord]]:
 
 def test_the_hook_gets_each_event(records: list[logging.LogRecord]) -> None:
     """One at a time and in order."""
-    heard: list[events.Event] = []
-    teller = EventDispatcher(heard.append)
-    teller(TOLD)
-    teller(())
-    assert (heard, teller.failures) == (TOLD, 0)
+    received: list[events.Event] = []
+    dispatcher = EventDispatcher(received.append)
+    dispatcher(EVENTS)
+    dispatcher(())
+    assert (received, dispatcher.failures) == (EVENTS, 0)
 
 
 def test_what_the_hook_raises_is_counted(records: list[logging.LogRecord]) -> None:
-    """It is swallowed, and the other events are told all the same."""
+    """It is swallowed, and the other events are emitted all the same."""
     hook = Mock(side_effect=[ValueError, None, ValueError])
-    teller = EventDispatcher(hook)
-    teller([*TOLD, STATE])
-    assert (hook.call_count, teller.failures, len(records)) == (3, 2, 2)
+    dispatcher = EventDispatcher(hook)
+    dispatcher([*EVENTS, STATE])
+    assert (hook.call_count, dispatcher.failures, len(records)) == (3, 2, 2)
 
 
 def test_what_a_logging_handler_raises_is_counted() -> None:
-    """A log collector that is in the dead Region too refuses nobody, and keeps no event from the hook."""
+    """A log collector in the lost Region causes no refusal, and keeps no event from the hook."""
     hook = Mock()
     handler = Mock(spec=logging.Handler, level=logging.DEBUG, **{"handle.side_effect": ConnectionError})
     logger = logging.getLogger("cognito_mr_auth")
     logger.addHandler(handler)
     try:
-        teller = EventDispatcher(hook)
-        teller([STATE])
+        dispatcher = EventDispatcher(hook)
+        dispatcher([STATE])
     finally:
         logger.removeHandler(handler)
-    assert (handler.handle.call_count, hook.call_count, teller.failures) == (1, 1, 1)
+    assert (handler.handle.call_count, hook.call_count, dispatcher.failures) == (1, 1, 1)
 
 
 POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
@@ -352,7 +352,7 @@ POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
 def test_the_logger_hears_what_somebody_must_act_on(
     event: events.Event, level: str | None, records: list[logging.LogRecord]
 ) -> None:
-    """Changes of state are logged, with or without a hook; daily bread is not."""
+    """Changes of state are logged, with or without a hook; routine events are not."""
     EventDispatcher(None)([event])
     assert [record.levelname for record in records] == ([] if level is None else [level])
     assert all(record.getMessage() == str(event) for record in records)

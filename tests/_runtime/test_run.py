@@ -139,13 +139,13 @@ class _Awaitable:
     ],
 )
 def test_an_awaitable_is_awaited(make: Callable[[], Awaitable[object]], answer: object) -> None:
-    """Its outcome is sent back; what it raises is no answer, and reaches nobody."""
+    """Its outcome is sent back; what it raises is no answer, and reaches no caller."""
     assert asyncio.run(run_async(asking(make()))) is answer
 
 
 @pytest.mark.parametrize("make", [lambda: _answer(True), _Awaitable], ids=["coroutine", "other"])
 def test_a_thread_awaits_nothing(make: Callable[[], Awaitable[object]]) -> None:
-    """Drive refuses, and leaves no coroutine that warns that it was never awaited."""
+    """`run_sync` refuses, and leaves no coroutine that warns that it was never awaited."""
     with pytest.raises(TypeError, match=r"call averify\(\)"):
         run_sync(asking(make()))
 
@@ -183,7 +183,7 @@ def test_a_coroutine_that_is_closed_without_a_loop_just_ends() -> None:
 
 
 def test_a_cancelled_waiter_leaves_the_future_alone() -> None:
-    """Others go on waiting for it, and its end afterwards disturbs nobody."""
+    """Others go on waiting for it, and its later end disturbs nothing."""
     future: Future[None] = Future()
 
     async def main() -> object:
@@ -201,7 +201,7 @@ def test_a_cancelled_waiter_leaves_the_future_alone() -> None:
 
 
 def test_a_future_that_ends_after_the_wait() -> None:
-    """Its late wake-up disturbs nobody, and the next wait for it ends at once."""
+    """Its late wake-up disturbs nothing, and the next wait for it ends at once."""
     future: Future[None] = Future()
 
     async def main() -> None:
@@ -214,7 +214,7 @@ def test_a_future_that_ends_after_the_wait() -> None:
 
 
 def test_a_loop_that_was_closed_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
-    """The end of a flight finds nobody, and says nothing: what a callback raises, a future logs (FI-59)."""
+    """The end of a refresh wakes nobody and logs nothing; a future logs what a callback raises (FI-59)."""
     future: Future[None] = Future()
     asyncio.run(run_async(waiting((future, 0.01))))
     future.set_result(None)
@@ -239,7 +239,7 @@ def test_the_late_wake_up_of_a_cancelled_waiter() -> None:
 
 
 def test_several_loops_wait_for_one_future() -> None:
-    """Tasks of different loops, and a thread, share a flight."""
+    """Tasks of different loops, and a thread, share a refresh."""
     future: Future[None] = Future()
     ready = threading.Barrier(4)
     results: list[object] = []
@@ -301,5 +301,5 @@ def test_an_error_keeps_nobody_from_ending(
 
 
 def test_together_nobody() -> None:
-    """Nobody is done at once."""
+    """Nothing to wait for ends at once."""
     assert run_sync(gather([])) is None

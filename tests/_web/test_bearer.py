@@ -1,4 +1,4 @@
-"""What the client hears for each error, and where its token may stand (_bearer)."""
+"""`_web.bearer`: the answer for each error, and where a token may stand."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def test_an_outage_has_no_challenge(kind: type[errors.Unavailable]) -> None:
 
 
 def test_hints_are_for_who_can_act_on_them() -> None:
-    """A refusal's hint helps who calls; an outage's hint is for the operator alone."""
-    told = response_to(errors.TokenExpired("late", hint="sign in"), realm="api").body
-    assert json.loads(told) == {"detail": "late: sign in"}
+    """A refusal's hint goes to the caller; an outage's hint is for the operator alone."""
+    shown = response_to(errors.TokenExpired("late", hint="sign in"), realm="api").body
+    assert json.loads(shown) == {"detail": "late: sign in"}
     kept = response_to(errors.KeysUnavailable("away", hint="see IssuerConfiguration"), realm="api").body
     assert json.loads(kept) == {"detail": "away"}
 

@@ -1,4 +1,4 @@
-"""Which entries `exclude=` takes, and what they match when read alone (_exclusions)."""
+"""`_web.exclusions`: which entries `exclude=` takes, and what each matches by itself."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_nothing_matches_nothing() -> None:
     ],
 )
 def test_what_was_sent_counts_too(raw: str, matches: bool) -> None:
-    """The decoded path alone may hide how it was spelt; the query never counts."""
+    """The decoded path alone may hide how it was sent; the query never counts."""
     assert Exclusions(["/static/*"]).match("/static/x", raw) is matches
 
 
@@ -88,7 +88,7 @@ SEGMENT = st.sampled_from(
 
 @given(st.lists(SEGMENT, max_size=6))
 def test_no_excluded_path_leaves_its_directory(segments: list[str]) -> None:
-    """Whoever decodes an excluded path twice and resolves its dots and backslashes stays below."""
+    """A reader that decodes an excluded path twice and resolves its dots and backslashes stays below it."""
     from posixpath import normpath
     from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""The guard's settings: which are taken, which fail in the constructor and name the value (_guard)."""
+"""`_web.guard`: which settings are taken, and which fail in the constructor and name the value."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_a_named_route_is_never_open(pool: FakeUserPool, verifier: Verifier, opt
 
 
 class Stopwatch(Verifier):
-    """A verifier that notes how long it was told to wait for keys."""
+    """A verifier that notes the timeout that it was given."""
 
     def __init__(self, *pools: Any, **options: Any) -> None:
         super().__init__(*pools, **options)

@@ -1,4 +1,4 @@
-"""_expiry: an open WebSocket ends with its token, and nothing else is changed."""
+"""`_web.socket_expiry`: an open WebSocket ends with its token, and nothing else is changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = {"type": "websocket.disconnect", "code": 1008, "reason": REASON}
 
 
 class Socket:
-    """A server's side: what the client sends comes from a queue, what it hears is kept."""
+    """A server's side: what the client sends comes from a queue, what it receives is kept."""
 
     def __init__(self, *incoming: dict[str, Any]) -> None:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -49,7 +49,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def serve(app: App, seconds: float, *incoming: dict[str, Any]) -> list[Any]:
-    """What the client hears of an application whose token has that long to live."""
+    """What the client receives from an application whose token lives that long."""
 
     async def main() -> list[Any]:
         socket = Socket(*incoming)
@@ -69,15 +69,15 @@ async def run(app: App, socket: Socket, seconds: float) -> None:
 
 def test_an_application_that_waits_for_the_client_hears_that_it_is_gone() -> None:
     """Blocked in receive: the client gets close 1008, the application a disconnect, time and again."""
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
-        heard.append(await receive())
+        received.append(await receive())
         await send(ACCEPT)
-        heard.extend([await receive(), await receive()])
+        received.extend([await receive(), await receive()])
 
     assert serve(app, SOON_S) == [ACCEPT, CLOSED_BY_US]
-    assert heard == [CONNECT, GONE, GONE]
+    assert received == [CONNECT, GONE, GONE]
 
 
 @pytest.mark.parametrize("catches", [True, False])
@@ -102,7 +102,7 @@ def test_an_application_that_only_sends_finds_nobody(*, catches: bool) -> None:
 
 
 def test_another_error_of_the_application_is_the_applications() -> None:
-    """Only our own "nobody is there" ends quietly."""
+    """Only our own error after the expiry ends quietly."""
 
     async def app(_scope: Any, _receive: Any, _send: Any) -> None:
         raise ConnectionResetError("a database, say")
@@ -145,17 +145,17 @@ def test_the_application_may_close_first() -> None:
 
 
 def test_the_client_may_leave_first() -> None:
-    """The client's own disconnect is handed on, and nothing is sent to nobody when the token ends."""
+    """The client's own disconnect is handed on, and nothing is sent when the token ends."""
     left = {"type": "websocket.disconnect", "code": 1001}
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(ACCEPT)
-        heard.extend([await receive(), await receive()])  # the second one until the token ends
+        received.extend([await receive(), await receive()])  # the second one until the token ends
 
     assert serve(app, SOON_S, left) == [ACCEPT]
-    assert heard == [left, GONE]
+    assert received == [left, GONE]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_client_may_leave_first() -> None:
     ],
 )
 def test_a_token_may_end_before_accept(answer: list[Any], sent: list[Any]) -> None:
-    """Accepting then is refusing; an application that refuses by itself is heard."""
+    """Accepting then is refusing; an application's own refusal is passed on."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         connect = await receive()
@@ -227,16 +227,16 @@ def test_a_token_may_end_while_the_socket_opens() -> None:
 
 def test_messages_pass_while_the_token_lives() -> None:
     """Neither side notices anything, and in order."""
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
-        heard.append(await receive())
+        received.append(await receive())
         await send(ACCEPT)
-        heard.extend([await receive(), await receive()])
+        received.extend([await receive(), await receive()])
         await send({"type": "websocket.send", "text": "both"})
 
     sent = serve(app, NEVER_S, text("one"), text("two"))
-    assert heard == [CONNECT, text("one"), text("two")]
+    assert received == [CONNECT, text("one"), text("two")]
     assert sent == [ACCEPT, {"type": "websocket.send", "text": "both"}]
 
 
@@ -374,13 +374,13 @@ def test_a_cancelled_connection_leaves_nothing_behind() -> None:
 
 def test_two_tasks_may_receive_at_a_time() -> None:
     """As with the server's own receive: each gets a message of its own, and after expiry a disconnect."""
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(ACCEPT)
-        heard.extend(await asyncio.gather(receive(), receive()))
-        heard.extend(await asyncio.gather(receive(), receive()))
+        received.extend(await asyncio.gather(receive(), receive()))
+        received.extend(await asyncio.gather(receive(), receive()))
 
     assert serve(app, SOON_S, text("one"), text("two")) == [ACCEPT, CLOSED_BY_US]
-    assert heard == [text("one"), text("two"), GONE, GONE]
+    assert received == [text("one"), text("two"), GONE, GONE]

@@ -68,10 +68,10 @@ def by_asgi(verifier: Verifier, **options: Any) -> Callable[[Ask], Reply]:
     """Django under the ASGI middleware."""
     app = asgi.CognitoAuthMiddleware(ASGIHandler(), verifier, **options)
 
-    async def patient(scope: Any, receive: Any, send: Any) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
         await app(scope, staying(receive), send)
 
-    return lambda ask: ask_http(patient, ask, bool)
+    return lambda ask: ask_http(application, ask, bool)
 
 
 MOUNTS = pytest.mark.parametrize("mount", [by_wsgi, by_asgi], ids=["wsgi", "asgi"])

@@ -66,7 +66,7 @@ def test_every_adapter_has_a_driver() -> None:
 
 
 class Outcome(NamedTuple):
-    """What the client is to hear."""
+    """What the client must get."""
 
     status: int
     challenge: str | None = None
@@ -363,7 +363,7 @@ PATHS: dict[str, tuple[str, bool]] = {
 }
 
 
-# How API Gateway writes a path into an event is its own matter (aws_lambda/test_requires.py).
+# How API Gateway writes a path into an event is its own matter (aws_lambda/_proxy/test_cognito_auth.py).
 @drivers(but=EXPLICIT | {"lambda_rest", "lambda_websocket"})
 @pytest.mark.parametrize("row", PATHS)
 def test_an_excluded_path_is_that_path(world: World, driver: str, row: str) -> None:

@@ -111,7 +111,7 @@ READINGS: dict[str, tuple[tuple[str, ...], str, str, dict[str, str | None]]] = {
 @pytest.mark.parametrize("search", ["commit", "path", "full", "http"])
 @pytest.mark.parametrize("row", READINGS)
 def test_what_aws_leaves_open_is_offered(row: str, search: str) -> None:
-    """REST may follow one branch, seek a path, or a path with the verb; HTTP prefers a full match."""
+    """REST may follow one branch, look for a path, or a path with the verb; HTTP prefers a full match."""
     keys, verb, path, expected = READINGS[row]
     readings: dict[str, Search] = {"commit": "commit", "path": "path"}
     routes = Routes(keys, http=search == "http", search=readings.get(search, "full"))

@@ -28,7 +28,7 @@ class Invocation:
         return self.milliseconds
 
 
-PATIENCE = {
+TIMEOUTS = {
     "plenty": (Invocation(10_000), 2.0),
     "a second": (Invocation(1000), 0.75),
     "next to nothing": (Invocation(100), 0.05),
@@ -38,7 +38,7 @@ PATIENCE = {
 }
 
 
-@pytest.mark.parametrize(("context", "seconds"), PATIENCE.values(), ids=PATIENCE)
+@pytest.mark.parametrize(("context", "seconds"), TIMEOUTS.values(), ids=TIMEOUTS)
 def test_patience(context: Any, seconds: float) -> None:
     """An invocation waits for keys as long as it may, and keeps a quarter of a second for the answer."""
     assert wait_limit(context, 2.0) == pytest.approx(seconds)
@@ -86,7 +86,7 @@ def test_keys_are_there_after_init() -> None:
 
 @pytest.mark.outside
 def test_a_dead_region_fails_no_init() -> None:
-    """One endpoint that answers is enough; a Region that hangs costs the init its budget and no more."""
+    """One endpoint that answers is enough; a Region that hangs costs the init its timeout and no more."""
     fake = FakeUserPool()
     with fake.serve() as endpoints, fake.verifier() as verifier:
         endpoints.original.fail("hang")

@@ -146,7 +146,7 @@ def claims(outcome_token: str) -> dict[str, Any]:
 
 
 def context(pool: FakeUserPool, payload: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """What the API behind is told of the principal."""
+    """What the API behind gets of the principal."""
     return {
         "sub": SUBJECT,
         "client_id": pool.client_id,
@@ -164,18 +164,18 @@ def context(pool: FakeUserPool, payload: Mapping[str, Any], kind: str) -> dict[s
 
 def expected(pool: FakeUserPool, payload: Mapping[str, Any], kind: str, form: str, *, passed: bool) -> Any:
     """The answer about a good token; of IoT's what does not depend on the moment."""
-    told = context(pool, payload, kind)
+    given = context(pool, payload, kind)
     if kind == "appsync":
-        return {"isAuthorized": True, "resolverContext": told, "ttlOverride": 300} if passed else None
+        return {"isAuthorized": True, "resolverContext": given, "ttlOverride": 300} if passed else None
     if kind == "iot":
         return {"isAuthenticated": True, "principalId": "uswest2Fake00001" + SUBJECT.replace("-", "")}
     if kind == "http-2.0" and form == "simple":
-        return {"isAuthorized": passed, "context": told}
+        return {"isAuthorized": passed, "context": given}
     statement: dict[str, Any] = {"Action": "execute-api:Invoke", "Effect": "Allow" if passed else "Deny"}
     statement["Resource"] = [PREFIX + RESOURCES[kind]]
     document = {"Version": "2012-10-17", "Statement": [statement]}
     principal = f"{pool.user_pool_id}|{SUBJECT}"
-    return {"principalId": principal, "policyDocument": document, "context": told}
+    return {"principalId": principal, "policyDocument": document, "context": given}
 
 
 def form_of(scene: Scene) -> str:
@@ -222,7 +222,7 @@ def test_a_good_token_without_the_scope_is_forbidden(scene: Scene, kind: str) ->
 @pytest.mark.parametrize("cause", REFUSED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bad_token_is_refused(scene: Scene, kind: str, cause: str) -> None:
-    """The message is the word Unauthorized and nothing else: of any other API Gateway makes a 500."""
+    """The message is exactly Unauthorized: of any other API Gateway makes a 500."""
     outcome = scene.send(kind, cause)
     if kind in RAISING:
         assert outcome.what == "error"
@@ -239,12 +239,12 @@ def test_a_bad_token_is_refused(scene: Scene, kind: str, cause: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_outage_is_an_error_of_its_own(outage: Scene, kind: str) -> None:
-    """Never a Deny, which would be cached, nor the word that makes a 401 of it."""
+    """Never a Deny, which would be cached, nor the message that makes a 401 of it."""
     outcome = outage.send(kind, "good")
     assert outcome.what == "error"
     assert outcome.json["errorType"] == "KeysUnavailable"
     assert outcome.json["errorMessage"] not in ("", "Unauthorized")
-    # AppSync tells nobody, so a line of our own does: tabs set it apart from the client's.
+    # AppSync reports no error, so the library logs a line; tabs distinguish it from the client's.
     assert outage.child.logged(f"Z\t{outcome.json['requestId']}\t")
 
 
@@ -291,7 +291,7 @@ def test_an_outage_does_not_fail_the_init(tmp_path: Path, fault: str) -> None:
     with running("own.handler", tmp_path, {"OWN_WARM": "1"}, fault=fault) as scene:
         scene.api.ready()
         scene.endpoint.heal()
-        # By then the failed endpoint rests no more.
+        # By then the failed endpoint's back-off has ended.
         outcome = scene.send("http-2.0", "good", advance=15.0)
     assert outcome.what == "response", outcome.body
     assert outcome.json["isAuthorized"] is True

@@ -34,8 +34,8 @@ def _python(*arguments: str, stdin: str = "", **environment: str) -> subprocess.
 def test_a_missing_package_names_the_extra(absent: str) -> None:
     """Without click or rich, importing the command line says what to install."""
     code = f"import sys; sys.modules[{absent!r}] = None; import cognito_mr_auth.cli"
-    told = _python("-c", code).stderr.splitlines()[-1]
-    assert told == f'ImportError: the command line needs {absent}: pip install "cognito-mr-auth[cli]"'
+    last_line = _python("-c", code).stderr.splitlines()[-1]
+    assert last_line == f'ImportError: the command line needs {absent}: pip install "cognito-mr-auth[cli]"'
 
 
 @pytest.mark.outside
@@ -129,7 +129,7 @@ def test_no_token_is_wrong_usage(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_terminal_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody who gives neither a file nor a pipe is not left before a silent screen."""
+    """A user who gives neither a file nor a pipe sees what to do."""
     ours, theirs = pty.openpty()
     os.write(ours, b"a.b.c\n\x04")
     with os.fdopen(theirs, "rb", buffering=0) as terminal:

@@ -59,12 +59,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "told"), REFUSED, ids=[row[0] for row in REFUSED])
-def test_what_cannot_be_read_strictly_is_not_shown(pool: FakeUserPool, name: str, told: str) -> None:
-    """Two readings of one token are how people are fooled: then it shows none, and says why."""
+@pytest.mark.parametrize(("name", "expected"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_what_cannot_be_read_strictly_is_not_shown(pool: FakeUserPool, name: str, expected: str) -> None:
+    """If a token could be read in two ways, `inspect` shows no reading and says why."""
     done = _inspect(pool.access_token(malformed=name))
     assert done.exit_code == 1
-    assert told in done.output
+    assert expected in done.output
 
 
 def test_a_refusal_as_json() -> None:

@@ -51,13 +51,13 @@ def test_it_writes_a_file_that_verifies(pool: FakeUserPool, endpoints: FakeEndpo
 def test_json(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """A program gets one document."""
     path = tmp_path / "keys.json"
-    told = json.loads(_fetch(pool, endpoints.original.url, path, "--json").output)
-    assert told["written"] == str(path)
-    assert told["endpoints"]["original us-west-2"].startswith("2 keys")
-    assert (told["remarks"], told["hint"]) == ([], None)
+    document = json.loads(_fetch(pool, endpoints.original.url, path, "--json").output)
+    assert document["written"] == str(path)
+    assert document["endpoints"]["original us-west-2"].startswith("2 keys")
+    assert (document["remarks"], document["hint"]) == ([], None)
 
 
-# mode of failure -> what is told of it
+# mode of failure -> what is reported of it
 FAILURES = {
     "500": "status, status 500",
     "refuse": "connect",
@@ -67,16 +67,16 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize(("mode", "told"), FAILURES.items(), ids=list(FAILURES))
+@pytest.mark.parametrize(("mode", "expected"), FAILURES.items(), ids=list(FAILURES))
 @pytest.mark.outside
 def test_without_keys_nothing_is_written(
-    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, mode: str, told: str
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, mode: str, expected: str
 ) -> None:
     """An endpoint that gives no usable key: exit status 3, and no file."""
     endpoints.original.fail(mode)
     done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")
     assert done.exit_code == 3
-    assert told in done.output
+    assert expected in done.output
     assert "nothing written" in done.output
     assert list(tmp_path.iterdir()) == []
 

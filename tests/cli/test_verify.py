@@ -43,7 +43,7 @@ def _verify(settings: list[str], token: str, *options: str, use: str = "access")
 
 @pytest.mark.outside
 def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> None:
-    """Pool, issuer, use and expiry are told; no claim that says who it is."""
+    """Pool, issuer, use and expiry are shown; no claim that says who it is."""
     token = pool.access_token(issuer="replica", subject="somebody-special")
     done = _verify(settings, token, "--client-id", pool.client_id)
     assert done.exit_code == 0, done.output
@@ -97,16 +97,16 @@ def test_a_bound_token_needs_its_audience(pool: FakeUserPool, settings: list[str
 
 @pytest.mark.outside
 def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: list[str]) -> None:
-    """In words, and as JSON with code, status and hint."""
+    """In words, and as JSON with reason, status and hint."""
     token = pool.id_token()
     done = _verify(settings, token, "--any-client")
     assert done.exit_code == 1
     assert done.output.startswith("refused: ")
     assert "  hint: " in done.output
-    told = json.loads(_verify(settings, token, "--any-client", "--json").output)
-    assert (told["outcome"], told["status"], told["retryable"]) == ("refused", 401, False)
-    assert "access token" in told["hint"]
-    assert "retry_after" not in told
+    document = json.loads(_verify(settings, token, "--any-client", "--json").output)
+    assert (document["outcome"], document["status"], document["retryable"]) == ("refused", 401, False)
+    assert "access token" in document["hint"]
+    assert "retry_after" not in document
 
 
 @pytest.mark.outside
@@ -125,9 +125,9 @@ def test_an_outage_has_its_own_exit_status(pool: FakeUserPool, settings: list[st
     done = _verify(dead, pool.access_token())
     assert done.exit_code == 3
     assert done.output.startswith("unavailable: ")
-    told = json.loads(_verify(dead, pool.access_token(), "--json").output)
-    assert (told["outcome"], told["status"]) == ("unavailable", 503)
-    assert told["retry_after"] >= 1
+    document = json.loads(_verify(dead, pool.access_token(), "--json").output)
+    assert (document["outcome"], document["status"]) == ("unavailable", 503)
+    assert document["retry_after"] >= 1
 
 
 @pytest.mark.outside

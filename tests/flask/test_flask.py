@@ -57,7 +57,7 @@ def make(auth: CognitoAuth, verifier: Verifier | None = None, **settings: Any) -
 
 
 def test_a_verifier_must_come_from_somewhere(pool: FakeUserPool, verifier: Verifier) -> None:
-    """From the constructor, from init_app, which has the last word, or it is a ConfigurationError."""
+    """From the constructor, from init_app, which takes precedence, or it is a ConfigurationError."""
     with pytest.raises(errors.ConfigurationError, match="no verifier"):
         CognitoAuth().init_app(Flask(__name__))
     with pytest.raises(errors.ConfigurationError, match="no verifier"):
@@ -533,7 +533,7 @@ def test_an_auth_error_of_the_view_is_answered_like_ours(pool: FakeUserPool, ver
 
 
 def test_an_outage_is_503_and_names_no_client(pool: FakeUserPool) -> None:
-    """What cannot be checked is nobody's fault: 503, Retry-After, no challenge."""
+    """What cannot be checked is not the caller's fault: 503, Retry-After, no challenge."""
 
     def revoked(principal: Principal) -> bool:
         raise ConnectionError

@@ -30,16 +30,16 @@ class Client:
             "read": pool.access_token(scopes=["orders/read"]),
             "both": pool.access_token(scopes=["orders/read", "orders/write"]),
         }
-        self._header_cache = {who: {"Authorization": f"Bearer {t}"} if t else {} for who, t in tokens.items()}
+        self._headers = {who: {"Authorization": f"Bearer {t}"} if t else {} for who, t in tokens.items()}
 
     def status(self, path: str, who: str = "none", method: str = "GET", **headers: str) -> int:
-        asked = self._client.open(path, method=method, headers={**self._header_cache[who], **headers})
+        asked = self._client.open(path, method=method, headers={**self._headers[who], **headers})
         asked.close()
         return asked.status_code
 
     def statuses(self, path: str, method: str = "GET") -> list[int]:
-        """What those four hear, in that order."""
-        return [self.status(path, who, method) for who in self._header_cache]
+        """The statuses of those four, in that order."""
+        return [self.status(path, who, method) for who in self._headers]
 
 
 OPEN = [200, 200, 200, 200]
@@ -342,7 +342,7 @@ CLASSES: dict[str, tuple[list[int], list[int]]] = {
     "Twice": (BOTH, BOTH),
     "Inherits": (READERS, READERS),
     "Public": (OPEN, OPEN),
-    "OfPublic": (OPEN, ANY),  # whoever writes a subclass says again that it is public
+    "OfPublic": (OPEN, ANY),  # a subclass must be marked public again
 }
 
 

@@ -41,7 +41,7 @@ def guarded(verifier: Verifier, *routes: BaseRoute, **options: Any) -> Starlette
 
 
 async def secret(request: Request) -> JSONResponse:
-    """An endpoint that nobody has marked."""
+    """An endpoint without a mark."""
     principal = principal_of(request)
     return JSONResponse(None if principal is None else principal.subject)
 
@@ -63,7 +63,9 @@ def logged(endpoint: Any) -> Any:
     return wrapper
 
 
-def told(verifier: Verifier, path: str, *routes: BaseRoute, raw: str | None = None, **scope: Any) -> Reply:
+def reply_to(
+    verifier: Verifier, path: str, *routes: BaseRoute, raw: str | None = None, **scope: Any
+) -> Reply:
     """The reply to a request without a token."""
     app = guarded(verifier, *routes)
 
@@ -139,7 +141,7 @@ SHAPES: dict[str, tuple[Any, bool]] = {
 def test_public_opens_what_is_marked(verifier: Verifier, row: str) -> None:
     """Functions and classes, wrapped before or after; a mark is not inherited."""
     endpoint, opened = SHAPES[row]
-    assert told(verifier, "/x", Route("/x", endpoint)).status == (200 if opened else 401)
+    assert reply_to(verifier, "/x", Route("/x", endpoint)).status == (200 if opened else 401)
 
 
 def test_a_public_route_looks_at_no_token(pool: FakeUserPool, verifier: Verifier) -> None:
@@ -297,14 +299,14 @@ def test_a_hostile_spelling_is_never_public(verifier: Verifier, path: str) -> No
         Route("/files/{path:path}", open_to_all),
         Route("/secret", secret),
     ]
-    assert told(verifier, path, *routes, raw=path).status == 401
+    assert reply_to(verifier, path, *routes, raw=path).status == 401
 
 
 @pytest.mark.parametrize("path", ["/x", "/m/x", "/files/a/b.txt", "/files/a%20b", "/files/..a"])
 def test_an_ordinary_spelling_is_public(verifier: Verifier, path: str) -> None:
     """The same routes, as they are meant."""
     routes = [OPEN, Mount("/m", routes=[OPEN]), Route("/files/{path:path}", open_to_all)]
-    assert told(verifier, path, *routes, raw=path).status == 200
+    assert reply_to(verifier, path, *routes, raw=path).status == 200
 
 
 @pytest.mark.parametrize(
@@ -321,7 +323,7 @@ def test_a_public_path_begins_at_the_applications_root(
     verifier: Verifier, root: str, path: str, status: int
 ) -> None:
     """As in Starlette's router."""
-    assert told(verifier, path, OPEN, raw=path, root_path=root).status == status
+    assert reply_to(verifier, path, OPEN, raw=path, root_path=root).status == status
 
 
 class Opaque:
@@ -598,7 +600,7 @@ def test_requires_guards_sockets(
 
 
 def test_an_open_socket_is_closed_where_a_message_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
-    """`require` on `on_receive`: the handler does not run, and the client hears 1008."""
+    """`require` on `on_receive`: the handler does not run, and the client gets 1008."""
     app = guarded(verifier, WebSocketRoute("/", Feed))
     said = {"type": "websocket.receive", "text": "hi"}
     for groups, answer in (
@@ -614,7 +616,7 @@ def test_an_open_socket_is_closed_where_a_message_is_refused(pool: FakeUserPool,
 
 
 class _Overriding:
-    """Middleware of the usual kind, which changes the method behind our back."""
+    """Middleware of the usual kind, which changes the method after the guard has looked."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

@@ -154,7 +154,7 @@ def test_lifespan_passes(verifier: Verifier) -> None:
 
 @pytest.mark.parametrize("kind", ["", "http2", "webtransport", None], ids=repr)
 def test_an_unknown_connection_is_refused(verifier: Verifier, kind: Any) -> None:
-    """What nobody here can check, nobody here lets pass."""
+    """A connection that the guard cannot check is refused."""
     reached = []
 
     async def inner(*_: Any) -> None:
@@ -250,16 +250,16 @@ def test_a_socket_is_refused_before_it_opens(verifier: Verifier, *, denial: bool
 
 @pytest.mark.parametrize("left_s", [0.02, -1.0], ids=["alive", "on leeway"])
 def test_an_open_socket_closes_with_its_token(left_s: float) -> None:
-    """`close_at_expiry`: the endpoint hears a disconnect, the client 1008; never a server error."""
+    """`close_at_expiry`: the endpoint gets a disconnect, the client 1008; never a server error."""
     clock = FakeClock()
     pool = FakeUserPool(clock=clock)
     token = pool.access_token(expires_in=60)
     clock.advance(60 - left_s)
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def listen(websocket: WebSocket) -> None:
         await websocket.accept()
-        heard.append(await websocket.receive())
+        received.append(await websocket.receive())
 
     app = Starlette(
         routes=[WebSocketRoute("/", listen)],
@@ -268,7 +268,7 @@ def test_an_open_socket_closes_with_its_token(left_s: float) -> None:
     sent = run(app, websocket_scope(Ask(tuple(bearer(token).items()))), [CONNECT])
     assert sent[-1] == {"type": "websocket.close", "code": 1008, "reason": "the token has expired"}
     assert [message["type"] for message in sent[:-1]] == ["websocket.accept"]
-    assert heard == [{"type": "websocket.disconnect", "code": 1008, "reason": "the token has expired"}]
+    assert received == [{"type": "websocket.disconnect", "code": 1008, "reason": "the token has expired"}]
 
 
 # --- The backend
@@ -374,7 +374,7 @@ def test_an_inner_guard_has_the_last_word(pool: FakeUserPool, verifier: Verifier
     assert client.get("/ops/", headers=bearer(pool.access_token(groups=["ops"]))).status_code == 200
 
 
-# --- The house
+# --- The extra, and Starlette's own class
 
 
 @pytest.mark.outside

@@ -30,7 +30,7 @@ KINDS = ("original", "replica", "updated")
 
 
 def outcome(call: Callable[[], object]) -> str:
-    """The error's code, or "accepted"."""
+    """The error's reason, or "accepted"."""
     try:
         call()
     except AuthError as error:
@@ -39,7 +39,7 @@ def outcome(call: Callable[[], object]) -> str:
 
 
 async def aoutcome(call: Awaitable[object]) -> str:
-    """The error's code, or "accepted"."""
+    """The error's reason, or "accepted"."""
     try:
         await call
     except AuthError as error:
@@ -87,7 +87,7 @@ def crowd(verifier: Verifier, tokens: list[str]) -> tuple[list[str], float]:
 
 
 def scene(name: str) -> dict[str, object]:
-    """The crowd on an empty store, or on an expired one whose endpoints all hang."""
+    """The crowd on an empty key set, or on an expired one whose endpoints all hang."""
     clock = FakeClock()
     pool = FakeUserPool(clock=clock)
     most = [0]

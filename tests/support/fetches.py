@@ -1,13 +1,13 @@
-"""The library's threads in this process, each of which fetches: which are alive, and to wait for them."""
+"""The library's fetch threads in this process: which are alive, and to wait for them."""
 
 from __future__ import annotations
 
 import threading
 
 PREFIX = "cognito-mr-auth"
-"""Of their names."""
+"""The prefix of their names."""
 SECONDS = 10.0
-"""What ends, ends within this time, or it hangs."""
+"""A thread that takes longer hangs."""
 
 
 def alive() -> list[threading.Thread]:
@@ -16,6 +16,6 @@ def alive() -> list[threading.Thread]:
 
 
 def landed(seconds: float = SECONDS) -> None:
-    """Wait until no fetch of now is out any more."""
+    """Wait until every fetch that is running now has ended."""
     for thread in alive():
         thread.join(seconds)

@@ -1,7 +1,7 @@
 """Which tests need more than the core and pytest: the one list, and what follows from it.
 
 A file or directory below tests/ that imports an extra, a gate's tool or a real counterpart is named
-here (test_rules.py finds the ones forgotten). A single test in a file that otherwise needs the core
+here (test_rules.py finds those that are missing). A single test in a file that otherwise needs the core
 alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tests/conftest.py acts
 on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
 """

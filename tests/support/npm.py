@@ -29,8 +29,8 @@ def install(manifest: Path, library: str, name: str) -> Path:
     """The folder .venvs/`name`, whose node_modules hold the library as this package.json pins it."""
     place = VENVS / name
     wanted = json.loads(manifest.read_text("utf-8"))["dependencies"][library]
-    told = place / "node_modules" / library / "package.json"
-    if not told.exists() or json.loads(told.read_text("utf-8"))["version"] != wanted:
+    installed = place / "node_modules" / library / "package.json"
+    if not installed.exists() or json.loads(installed.read_text("utf-8"))["version"] != wanted:
         npm = program("npm")
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(manifest, place)

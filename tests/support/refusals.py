@@ -1,4 +1,4 @@
-"""A refused token and what its error may carry: nothing of the token (DESIGN E)."""
+"""A refused token and what its error may carry: nothing of the token (E)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Hit(NamedTuple):
 
 
 class Tally(list[Hit]):
-    """All hits, and how to tell of them."""
+    """All hits, and how to count and print them."""
 
     def wrong(self, phase: str | None = None) -> list[Hit]:
         """Those whose status is not the right one."""
@@ -70,7 +70,7 @@ class Tally(list[Hit]):
         return max(hit.seconds for hit in self)
 
     def workers(self, phase: str) -> set[int]:
-        """Who accepted tokens in a phase."""
+        """The workers that accepted tokens in a phase."""
         return {hit.worker for hit in self if hit.phase == phase and hit.worker is not None}
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ def _forged(pool: FakeUserPool) -> Callable[[int], Shot]:
     """Forged in ways that the keys at hand decide.
 
     A kid that nobody lists is left out where the claims are plausible: whether the hanging endpoint
-    has it cannot be told, so that is a 503 by design (R3), and it has a test of its own.
+    has it cannot be known, so that is a 503 by design (R3), and it has a test of its own.
     """
     ways: dict[str, Callable[[str], str]] = {
         "another key": lambda kind: pool.access_token(issuer=kind, signed_by="foreign"),

@@ -1,6 +1,6 @@
-"""A pool's key store with every seam in the test's hand: clocks, threads, network, draws, hooks.
+"""A `RemoteKeySet` whose dependencies the test controls: clocks, threads, network, random numbers, hooks.
 
-Owns no promise. Whole scenarios run on the test's own thread: a request is "out" until the test lands it.
+Owns no promise. Whole scenarios run on the test's own thread: an attempt is "out" until the test lands it.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Rig:
     # ---- time
 
     def later(self, seconds: float) -> None:
-        """Time passes for everybody."""
+        """Time passes, on all clocks."""
         self.clock.advance(seconds)
         self.now_monotonic += seconds
 
@@ -188,12 +188,12 @@ class Rig:
         return self.fake.access_key.kid
 
     def out(self) -> list[str]:
-        """The kinds of the endpoints whose requests are out, in the order of asking."""
+        """The kinds of the endpoints whose attempts are out, in the order of asking."""
         kinds = {each.url: each.kind for each in self.pool._key_set_config.endpoints}
         return [kinds[url] for url, _ in self.threads.out]
 
     def land(self, kind: str, answer: Answer | None = None) -> None:
-        """The oldest request that is out to that endpoint comes back (default: today's JWKS)."""
+        """The oldest attempt that is out to that endpoint ends (default: with today's JWKS)."""
         url = next(each.url for each in self.pool._key_set_config.endpoints if each.kind == kind)
         self.fetch.answers[url] = self.jwks() if answer is None else answer
         index = next(at for at, (where, _) in enumerate(self.threads.out) if where == url)
@@ -201,7 +201,7 @@ class Rig:
         work()
 
     def fill(self) -> Key:
-        """The pool gets its keys by one ordinary flight; all three endpoints have answered."""
+        """The pool gets its keys by one ordinary refresh; all three endpoints have answered."""
         caller = self.warm()
         for kind in self.out():
             self.land(kind)

@@ -163,7 +163,7 @@ def violations(
         for step in steps:
             clock.advance(step.wait)
             reply = gateway.ask(step.verb, step.path, step.holder.token)
-            if reply.route is None or reply.status == 414:  # nobody's, and too long for anybody
+            if reply.route is None or reply.status == 414:  # no route, or too long an ARN for any
                 continue
             if reply.status != (200 if step.holder.has(table[reply.route]) else 403):
                 yield Violation(world, step, reply)

@@ -139,7 +139,7 @@ class RuntimeApi:
         return self._restored.wait(DEADLINE_S) and not self._closing
 
     def posted(self, key: str, outcome: Outcome) -> None:
-        """Keep what the client posted for whoever waits for it."""
+        """Keep what the client posted for the test that waits for it."""
         with self._news:
             self._outcomes[key] = outcome
             self._news.notify_all()

@@ -1,6 +1,6 @@
 """Real web servers for the end-to-end tests: started, watched by their log, ended by their pid.
 
-Owns the child processes: each listens on a loopback port that it picked itself and tells in its log, so
+Owns the child processes: each listens on a loopback port that it picked itself and reports in its log, so
 no two ever race for one. Every wait has a deadline; nothing that was started outlives its `with`.
 """
 

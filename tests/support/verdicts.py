@@ -1,7 +1,7 @@
 """How a token ends at a verifier: one verdict, the same from `verify` and from `averify`.
 
 Owns the comparison of the two, and that no error carries another one: a decoder's exception holds the whole
-payload (DESIGN E). What the verdict ought to be is the test's own business.
+payload (E). What the verdict ought to be is the test's own business.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A pool served here, and a server with two workers that ask it for keys: the scene of a Region's loss.
 
-Owns what servers differ in: how they are started, and how they tell of a new worker.
+Owns what servers differ in: how they are started, and how they report a new worker.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Scene(NamedTuple):
 
 @contextmanager
 def scene(which: str, directory: Path, **settings: Any) -> Iterator[Scene]:
-    """Everything up. `settings` are added to what the application is told."""
+    """Everything up. `settings` are added to the application's own."""
     command, app, options = SERVERS[which]
     pool = FakeUserPool()
     with pool.serve() as endpoints:
-        told = {
+        configured = {
             "main": {
                 "pool": {
                     "user_pool_id": pool.user_pool_id,
@@ -92,7 +92,7 @@ def scene(which: str, directory: Path, **settings: Any) -> Iterator[Scene]:
             "client_id": pool.client_id,
             **settings,
         }
-        with serving(command, app, directory, told, *options) as server:
+        with serving(command, app, directory, configured, *options) as server:
             clients = Clients(server.url)
             try:
                 yield Scene(pool, endpoints, server, clients)

@@ -1,4 +1,4 @@
-"""The clock that moves only when told."""
+"""`FakeClock`: time moves only when the test moves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures for those who ask, nothing for strangers."""
+"""The pytest plugin: fixtures for tests that ask for them, no import in other runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(cognito_mr_auth_pytest.__file__).parent))
 
 
-STRANGER = """
+UNRELATED = """
     import sys
 
     def test_stranger():
@@ -37,7 +37,7 @@ STRANGER = """
 
 def test_a_strangers_run_imports_nothing_of_ours(alone: None, pytester: pytest.Pytester) -> None:
     """With the plugin loaded and no fixture used, cognito_mr_auth is not in sys.modules."""
-    pytester.makepyfile(STRANGER)
+    pytester.makepyfile(UNRELATED)
     result = pytester.runpytest_subprocess("-p", "cognito_mr_auth_pytest")
     result.assert_outcomes(passed=1)
 

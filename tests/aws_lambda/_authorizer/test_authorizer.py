@@ -1,4 +1,4 @@
-"""Authorizers: what they may be told, where they find a token, and what a cache may make of an answer."""
+"""Authorizers: their options, where they find a token, and what a cache may make of an answer."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_repr_shows_the_pool_alone() -> None:
 
 # -- events -------------------------------------------------------------------------------------
 
-STRANGERS: Mapping[str, Any] = {
+UNKNOWN_EVENTS: Mapping[str, Any] = {
     "nothing": {},
     "null": None,
     "text": "event",
@@ -157,36 +157,36 @@ STRANGERS: Mapping[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
-def test_strangers_get_no_answer(stranger: Any) -> None:
+@pytest.mark.parametrize("unknown", UNKNOWN_EVENTS.values(), ids=UNKNOWN_EVENTS)
+def test_strangers_get_no_answer(unknown: Any) -> None:
     """An event of no known kind is an error, and neither a yes nor a no."""
     with pytest.raises(ConfigurationError):
-        Authorizer(VERIFIER, iot_policy=IOT_POLICY)(stranger)
+        Authorizer(VERIFIER, iot_policy=IOT_POLICY)(unknown)
 
 
 MISPLACED: Mapping[str, tuple[str, dict[str, Any]]] = {
     "IoT's event, no policy": ("iot", {}),
     "a WebSocket's event, routes": ("websocket", {"routes": {"GET /": None}}),
     "AppSync's event, routes": ("appsync", {"routes": {"GET /": None}}),
-    "IoT's event where REQUEST was told": ("iot", {"kind": "rest-request"}),
-    "a TOKEN event where REQUEST was told": ("rest-token", {"kind": "rest-request"}),
-    "a REQUEST event where TOKEN was told": ("rest-request", {"kind": "rest-token"}),
-    "HTTP 1.0's event where 2.0 was told": ("http-1.0", {"kind": "http-2.0"}),
-    "REST's event where IoT was told": ("rest-request", {"kind": "iot", "iot_policy": IOT_POLICY}),
-    "AppSync's event where HTTP was told": ("appsync", {"kind": "http-2.0"}),
+    "IoT's event where REQUEST was set": ("iot", {"kind": "rest-request"}),
+    "a TOKEN event where REQUEST was set": ("rest-token", {"kind": "rest-request"}),
+    "a REQUEST event where TOKEN was set": ("rest-request", {"kind": "rest-token"}),
+    "HTTP 1.0's event where 2.0 was set": ("http-1.0", {"kind": "http-2.0"}),
+    "REST's event where IoT was set": ("rest-request", {"kind": "iot", "iot_policy": IOT_POLICY}),
+    "AppSync's event where HTTP was set": ("appsync", {"kind": "http-2.0"}),
 }
 
 
 @pytest.mark.parametrize(("kind", "options"), MISPLACED.values(), ids=MISPLACED)
 def test_events_that_were_not_meant(kind: str, options: dict[str, Any]) -> None:
-    """An event for which a setting is missing, or of another kind than told, is an error."""
+    """An event for which a setting is missing, or of another kind than the one set, is an error."""
     with pytest.raises(ConfigurationError):
         Authorizer(VERIFIER, **options)(with_token(kind, TOKEN))
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"appsync"}))
 def test_a_stranger_where_a_kind_was_told(kind: str) -> None:
-    """What is told stands for an event of no known shape, if it has what that kind needs."""
+    """`kind=` decides for an event of no known shape, if it has what that kind needs."""
     options = {"iot_policy": IOT_POLICY} if kind == "iot" else {}
     with pytest.raises(ConfigurationError):
         Authorizer(VERIFIER, kind=kind, **options)({"Records": []})
@@ -199,7 +199,7 @@ def test_a_stranger_to_appsync() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_told_kinds_answer_as_detected_ones(kind: str) -> None:
-    """Telling the kind changes no answer."""
+    """Setting the kind changes no answer."""
     options = {"iot_policy": IOT_POLICY} if kind == "iot" else {}
     good = with_token(kind, TOKEN)
     assert Authorizer(VERIFIER, kind=kind, **options)(good) == Authorizer(VERIFIER, **options)(good)
@@ -551,7 +551,7 @@ def test_what_a_hook_raises_is_an_outage() -> None:
 
 
 def test_a_bad_token_hears_no_more_than_that() -> None:
-    """Without a good token, no client makes an error of the set-up show."""
+    """Without a good token, a client sees no error of the set-up."""
     forged = FAKE.access_token(signed_by="foreign")
     answer = Authorizer(VERIFIER)(with_token("http-2.0", forged, identitySource=["tenant-1"]))
     assert answer == {"errorMessage": "Unauthorized"}
@@ -582,7 +582,7 @@ def test_every_answer_is_json() -> None:
 
 
 def test_operators_hear_why(caplog: pytest.LogCaptureFixture) -> None:
-    """A refusal's code and hint are logged; the client is told neither."""
+    """A refusal's reason and hint are logged; the client gets neither."""
     caplog.set_level(logging.INFO, "cognito_mr_auth")
     with pytest.raises(Unauthorized):
         Authorizer(VERIFIER)(with_token("rest-token", FAKE.id_token()))

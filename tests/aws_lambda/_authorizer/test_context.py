@@ -1,4 +1,4 @@
-"""The context: what the API behind is told, by chosen names, in forms that each kind of API takes."""
+"""The context: what the API behind gets, by chosen names, in forms that each kind of API takes."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ IOT_POLICY = json.dumps(
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pool's keys in a file, so that no test but those of `warm` asks anybody."""
+    """The pool's keys in a file, so that only the tests of `warm` ask an endpoint."""
     path = tmp_path_factory.mktemp("baked") / "keys.json"
-    record = KeyFileEntry(NOWHERE, time.time(), json.dumps(POOL.jwks()).encode())
-    key_file.write(str(path), POOL.user_pool_id, [record], [NOWHERE])
+    entry = KeyFileEntry(NOWHERE, time.time(), json.dumps(POOL.jwks()).encode())
+    key_file.write(str(path), POOL.user_pool_id, [entry], [NOWHERE])
     return path
 
 
@@ -114,7 +114,7 @@ def test_several_pools(ready: Ready, keys: Path) -> None:
 
 
 def test_kind(ready: Ready) -> None:
-    """A told kind stands for an event that looks like none."""
+    """A kind that is set decides for an event that looks like none."""
     unclear = with_token("http-2.0", token(), version="3.0")
     with pytest.raises(ConfigurationError):
         ready()(unclear)
@@ -209,7 +209,7 @@ def test_routes_file(where: str, ready: Ready, tmp_path: Path, monkeypatch: pyte
 
 
 def test_context(ready: Ready) -> None:
-    """What the API is told is chosen by name."""
+    """What the API gets is chosen by name."""
     answer = ready(CONTEXT="username, scope")(with_token("rest-token", token(username="bob", scopes=["a"])))
     assert answer["context"] == {"username": "bob", "scope": "a"}
 
@@ -328,8 +328,8 @@ def test_warm(
         url = endpoints.original.url
         path = tmp_path / "keys.json"
         if at_hand:
-            record = KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())
-            key_file.write(str(path), POOL.user_pool_id, [record], [url])
+            entry = KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())
+            key_file.write(str(path), POOL.user_pool_id, [entry], [url])
         changes = {"COGNITO_JWKS_URLS": url, "COGNITO_BAKED_KEY_FILE": str(path)}
         if initialization is not None:
             changes["AWS_LAMBDA_INITIALIZATION_TYPE"] = initialization
@@ -348,8 +348,8 @@ def test_warm_for_one_pool_of_two(at_hand: int, ready: Ready, keys: Path) -> Non
             url = served.original.url
             path = keys.with_name(f"{at_hand}-{pool.user_pool_id}.json")
             if len(members) < at_hand:
-                record = KeyFileEntry(url, time.time(), json.dumps(pool.jwks()).encode())
-                key_file.write(str(path), pool.user_pool_id, [record], [url])
+                entry = KeyFileEntry(url, time.time(), json.dumps(pool.jwks()).encode())
+                key_file.write(str(path), pool.user_pool_id, [entry], [url])
             member = {"user_pool_id": pool.user_pool_id, "client_ids": [pool.client_id]}
             members.append(member | {"jwks_urls": url, "baked_key_file": str(path)})
         ready.base = {"COGNITO_USER_POOLS": json.dumps(members)}
@@ -379,7 +379,7 @@ def test_no_variable_is_forgotten_here() -> None:
 @pytest.mark.parametrize("name", sorted(VARIABLES))
 @pytest.mark.parametrize("value", ["", " ", "\t\n"], ids=["empty", "space", "other-space"])
 def test_empty_is_an_error(name: str, value: str, ready: Ready) -> None:
-    """An empty variable is nobody's intention."""
+    """An empty variable is a mistake."""
     with pytest.raises(ConfigurationError, match=f"^{name} is empty"):
         ready({name: value})
 
@@ -545,7 +545,7 @@ def test_a_file_of_routes_of_the_largest_size(ready: Ready, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_IDS"])
 def test_the_pools_variables_are_named_too(name: str, ready: Ready) -> None:
-    """What is missing of the verifier's own settings is told by its name."""
+    """A missing setting of the verifier's own is named."""
     del ready.base[name]
     with pytest.raises(ConfigurationError, match=f"^{name} is not set"):
         ready()

@@ -66,7 +66,7 @@ def test_no_claim_widens_a_policy(value: str) -> None:
 
 @pytest.mark.parametrize("claims", [{}, {"custom:tenant": 5}, {"custom:tenant": ["t"]}], ids=str)
 def test_an_absent_claim_is_refused(claims: dict[str, Any]) -> None:
-    """A template never stands with a hole in it; the device hears that it is not authenticated."""
+    """A template is never sent with a placeholder in it; the device is answered as not authenticated."""
     authorizer = Authorizer(VERIFIER, iot_policy=document("topic/${cognito:custom:tenant}"))
     answer = authorizer(with_token("iot", FAKE.access_token(claims=claims)))
     assert answer["isAuthenticated"] is False

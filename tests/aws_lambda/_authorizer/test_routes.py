@@ -1,6 +1,6 @@
 """Route tables: what the document of a principal says, and which tables are refused.
 
-That no request is ever judged otherwise than the table says stands in test_policy_cache.py.
+test_policy_cache.py shows that no request is ever judged otherwise than the table says.
 """
 
 from __future__ import annotations

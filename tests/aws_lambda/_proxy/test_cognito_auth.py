@@ -127,7 +127,7 @@ def test_event_classes_pass_too(pool: FakeUserPool, verifier: Verifier, kind: st
     assert handler.calls[0][0] is event
 
 
-# Name -> the status that the client hears, and what it sent. "TOKEN" stands for a token with orders/read.
+# Name -> the status that the client gets, and what it sent. "TOKEN" stands for a token with orders/read.
 CAUSES: dict[str, tuple[int, tuple[str, ...], Any]] = {
     "none": (401, (), None),
     "another scheme": (401, ("Basic eDp5",), None),
@@ -512,7 +512,7 @@ def test_a_preflights_answer_without_a_status_is_all_body(verifier: Verifier, sa
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_refusal_of_the_handler_is_answered(pool: FakeUserPool, verifier: Verifier, kind: str) -> None:
-    """An AuthError that the handler raises is what the client hears, and no frame hangs on it."""
+    """An AuthError that the handler raises is answered like the guard's own, and keeps no frame."""
     raised: list[errors.AuthError] = []
 
     @guarded(verifier)
@@ -618,7 +618,7 @@ def test_other_events_do_not_run_the_handler(verifier: Verifier, row: str) -> No
 def test_an_authorizers_event_does_not_run_the_handler(
     pool: FakeUserPool, verifier: Verifier, kind: str
 ) -> None:
-    """A function that was made the authorizer by mistake is told so."""
+    """A function that is the authorizer by mistake gets an error that says so."""
     event, handler = with_token(kind, pool.access_token()), Handler()
     with pytest.raises(errors.ConfigurationError, match="an authorizer's: give the function an aws_lambda"):
         guarded(verifier)(handler)(event, None)
@@ -738,7 +738,7 @@ def test_the_handler_keeps_its_name(verifier: Verifier) -> None:
 
 
 class Stopwatch(Verifier):
-    """A verifier that notes how long it was told to wait for keys."""
+    """A verifier that notes the timeout that it was given."""
 
     waits: list[float]
 

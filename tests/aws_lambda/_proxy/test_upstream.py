@@ -165,7 +165,7 @@ def test_event_classes_are_read_too(place: str) -> None:
 
 
 def test_other_claims_are_as_handed_on() -> None:
-    """Times are numbers, groups an array; what a claim's type was, nobody can say of the rest."""
+    """Times are numbers, groups an array; the original type of any other claim is lost."""
     claims = principal_from_authorizer(handed("JWT, HTTP 2.0", email_verified="true", nbf=str(T0))).claims
     assert {name: claims[name] for name in ("version", "email_verified", "auth_time", "nbf")} == {
         "version": "2",
@@ -359,7 +359,7 @@ OF_ANY_TYPE: list[tuple[Any, list[str] | None]] = [
 
 @pytest.mark.parametrize("place", GROUPS)
 def test_groups_are_unambiguous_or_refused(place: str) -> None:
-    """A name that may be another's, or two, is nobody's: the whole is refused, never a part of it."""
+    """If a name could be read as another or as two, all groups are refused, never a part of them."""
     name = "groups" if place in OURS else "cognito_groups"
     for written, names in [*GROUPS[place].items(), *OF_ANY_TYPE]:
         found = outcome(handed(place, **{name: written}))
@@ -448,7 +448,7 @@ def test_the_refusal_says_what_helps() -> None:
     ("name", "value"), [("groups", '["secret'), ("exp", "Mon Feb 30 14:13:20 UTC 2026"), ("iss", "secret")]
 )
 def test_no_decoders_error_hangs_on_a_refusal(name: str, value: str) -> None:
-    """DESIGN E: such an error would hold the claims; nor does a message hold a value."""
+    """E: such an error would hold the claims; nor does a message hold a value."""
     with pytest.raises(ClaimRejected) as caught:
         principal_from_authorizer(handed("ours, REST", **{name: value}))
     assert caught.value.__context__ is caught.value.__cause__ is None

@@ -32,7 +32,7 @@ SHORT = Plan((Phase("one", 0.2), Phase("two", 0.2, cold="second")), rate=50.0)
 
 
 class Recorder:
-    """A show that keeps what it is told."""
+    """A show that keeps what it is given."""
 
     def __init__(self) -> None:
         self.plans: list[Plan] = []
@@ -69,7 +69,7 @@ def test_the_story_is_the_issues() -> None:
 
 
 def test_unknown_kids_leave_room_for_the_rotation() -> None:
-    """Forged kids before the rotation spend less than the two flights that R4 allows at once."""
+    """Forged kids before the rotation cause fewer than the two refreshes that R4 allows at once."""
     before = [phase for phase in story().phases[:4] if phase.unknown_kid]
     assert len(before) <= 1
 
@@ -78,9 +78,9 @@ def test_the_stream_has_every_token() -> None:
     """Valid tokens of every issuer and kind, and every way of forging, each what it says it is."""
     pool = FakeUserPool()
     shots = list(islice(stream(pool), 50))
-    told = {shot.what for shot in shots if not shot.forged}
-    assert len(told) == 9
-    assert all(any(kind in what for what in told) for kind in KINDS)
+    reported = {shot.what for shot in shots if not shot.forged}
+    assert len(reported) == 9
+    assert all(any(kind in what for what in reported) for kind in KINDS)
     assert {shot.what for shot in shots if shot.forged} == set(FORGED)
     assert sum(shot.forged for shot in shots) == 20
     with pool.offline_verifier("any") as verifier:
@@ -107,8 +107,8 @@ def test_it_succeeds_on_the_real_verifier() -> None:
     assert last.counts["valid unavailable"] >= 1
     assert [phase.unavailable for phase in last.phases[:4]] == [0, 0, 0, 0]
     notes = " ".join(note for phase in last.phases for note in phase.notes)
-    for told in ("second verifier, cold: first token", "new keys accepted", "third verifier, cold"):
-        assert told in notes
+    for reported in ("second verifier, cold: first token", "new keys accepted", "third verifier, cold"):
+        assert reported in notes
     assert set(last.phases[0].answered) == set(KINDS)
     assert last.phases[4].answered == {}
     assert len(show.reports) > 10
@@ -137,7 +137,7 @@ def test_the_command(terminal: bool) -> None:
 
 
 def _until_closed(screen: Any) -> bytes:
-    """What a terminal shows until its last writer is gone, which Linux tells by EIO."""
+    """What a terminal shows until its last writer is gone, which Linux reports as EIO."""
     pieces = []
     while True:
         try:
@@ -151,7 +151,7 @@ def _until_closed(screen: Any) -> bytes:
 
 @pytest.mark.outside
 def test_json() -> None:
-    """One document, with the windows, the phases and the verdict."""
+    """One document, with the lifetimes, the phases and the verdict."""
     done = CliRunner().invoke(main, ["demo", "--phase-seconds", "0.5", "--rate", "20", "--json"])
     document = json.loads(done.output)
     assert (done.exit_code, document["ok"]) == (0, True), document
@@ -191,10 +191,10 @@ STUBS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "told"), STUBS)
+@pytest.mark.parametrize(("answer", "reported"), STUBS)
 @pytest.mark.outside
-def test_a_wrong_verifier_fails(answer: Callable[[], None], told: str) -> None:
-    """A verifier that gives wrong answers ends in exit status 1, and the faults are told."""
+def test_a_wrong_verifier_fails(answer: Callable[[], None], reported: str) -> None:
+    """A verifier that gives wrong answers ends in exit status 1, and the faults are reported."""
     show = Recorder()
     stubs: list[Stub] = []
 
@@ -203,7 +203,7 @@ def test_a_wrong_verifier_fails(answer: Callable[[], None], told: str) -> None:
         return stubs[-1]
 
     assert perform(SHORT, show, make) == 1
-    assert any(wrong.startswith(told) for wrong in show.reports[-1].phases[0].wrong)
+    assert any(wrong.startswith(reported) for wrong in show.reports[-1].phases[0].wrong)
     assert show.reports[-1].summary.startswith("FAILED")
     assert len(stubs) == 2
     assert all(stub.closed for stub in stubs)
@@ -239,7 +239,7 @@ VALID = Shot("", "valid", forged=False, kid="a")
 
 
 def test_a_call_belongs_to_the_phase_that_it_began_in() -> None:
-    """A phase is told as over only when its last call has ended."""
+    """A phase is reported as over only when its last call has ended."""
     board = Board(SHORT)
     board.is_now(World(0.0, frozenset(KINDS), frozenset("a")))
     board.enter(0)
@@ -253,7 +253,7 @@ def test_a_call_belongs_to_the_phase_that_it_began_in() -> None:
 
 
 def test_many_faults_are_told_in_few_lines() -> None:
-    """The same fault is counted, and of many different ones the first five are told."""
+    """The same fault is counted, and of many different ones the first five are reported."""
     board = Board(SHORT)
     board.enter(0)
     for what in ["a", "a", "b", "c", "d", "e", "f", "g"]:
@@ -288,24 +288,24 @@ def _subject(cold: str | None) -> Subject:
 
 def test_a_subject_follows_events() -> None:
     """Which kids a verifier holds follows from its events."""
-    heard: list[str] = []
-    subject = Subject(None, {"u": "updated"}.__getitem__, heard.append)
+    answering: list[str] = []
+    subject = Subject(None, {"u": "updated"}.__getitem__, answering.append)
     subject.on_event(events.KeysChanged("p", ("a", "b"), ()))
     subject.on_event(events.KeysChanged("p", ("c",), ("a",)))
     subject.on_event(events.FetchSucceeded("p", "u", 0.1, 2, 0))
     subject.on_event(events.StateChanged("p", "empty", "fresh"))
     assert subject.held == {"b", "c"}
-    assert heard == ["updated"]
+    assert answering == ["updated"]
 
 
 def test_a_cold_start_is_remarked_once() -> None:
     """The first token, with its source."""
     subject = _subject("second")
     subject.on_event(events.FetchSucceeded("p", "replica", 0.1, 2, 0))
-    told = subject.remark(_call(VALID), None, 0.0)
-    assert told is not None
-    assert told.startswith("second verifier, cold: first token after ")
-    assert told.endswith("keys from replica")
+    reported = subject.remark(_call(VALID), None, 0.0)
+    assert reported is not None
+    assert reported.startswith("second verifier, cold: first token after ")
+    assert reported.endswith("keys from replica")
     assert subject.remark(_call(VALID), None, 0.0) is None
 
 
@@ -314,8 +314,8 @@ def test_a_cold_start_in_an_outage_is_remarked_twice() -> None:
     subject = _subject("third")
     assert subject.remark(_call(VALID), UNAVAILABLE, 0.0) == "third verifier, cold: 503 in 100 ms"
     assert subject.remark(_call(VALID), UNAVAILABLE, 0.0) is None
-    told = subject.remark(_call(VALID), None, 0.5)
-    assert told == "third verifier: first token 0.6 s into this phase"
+    reported = subject.remark(_call(VALID), None, 0.5)
+    assert reported == "third verifier: first token 0.6 s into this phase"
 
 
 def test_a_new_key_is_remarked_once() -> None:
@@ -323,8 +323,8 @@ def test_a_new_key_is_remarked_once() -> None:
     subject = _subject(None)
     assert subject.remark(_call(VALID), None, 0.0) is None
     subject.awaits(frozenset("a"))
-    told = subject.remark(_call(VALID), None, 0.9)
-    assert told == "first token of the new keys accepted after 200 ms"
+    reported = subject.remark(_call(VALID), None, 0.9)
+    assert reported == "first token of the new keys accepted after 200 ms"
     assert subject.remark(_call(VALID), None, 0.0) is None
 
 

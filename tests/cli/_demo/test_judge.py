@@ -69,10 +69,10 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("shot", "error", "worlds", "told"), ANSWERS)
+@pytest.mark.parametrize(("shot", "error", "worlds", "expected"), ANSWERS)
 def test_what_is_wrong(
-    shot: Shot, error: errors.AuthError | None, worlds: list[World], told: str | None
+    shot: Shot, error: errors.AuthError | None, worlds: list[World], expected: str | None
 ) -> None:
     """Each answer to each kind of token, in health and in an outage."""
     found = fault(Call(shot, 15.0, 15.1, frozenset()), error, worlds)
-    assert found is None if told is None else str(found).startswith(told)
+    assert found is None if expected is None else str(found).startswith(expected)

@@ -50,7 +50,7 @@ class Ask(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the client hears. `reached`: the application ran; a WebSocket that opens has status 200.
+    """What the client gets. `reached`: the application ran; a WebSocket that opens has status 200.
 
     `headers` have lower-case names; the body of a WebSocket that opened is what the app said first.
     """

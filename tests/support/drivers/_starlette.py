@@ -32,7 +32,7 @@ class Client:
 
 
 def run(app: Any, scope: Any, incoming: Sequence[Any] = (CONNECT, LEFT)) -> list[Any]:
-    """One connection, a client's that comes and goes unless told otherwise; what was sent."""
+    """One connection, by default of a client that comes and goes; what was sent."""
     return serve(app, scope, incoming)
 
 

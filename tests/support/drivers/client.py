@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from . import Ask, Reply
 
-# What a server tells of a client that comes, and of one that goes.
+# A server's messages about a client that comes, and about one that goes.
 CONNECT = {"type": "websocket.connect"}
 LEFT = {"type": "websocket.disconnect", "code": 1001}
 
@@ -174,6 +174,6 @@ class Reached:
         self._ran = True
 
     def look(self) -> bool:
-        """Whether it ran; forgets it."""
+        """Whether it ran; resets it."""
         ran, self._ran = self._ran, False
         return ran

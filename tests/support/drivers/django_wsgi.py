@@ -21,7 +21,7 @@ WEBSOCKET = False
 
 
 def who(request: HttpRequest) -> JsonResponse:
-    """Says who asks, in the words of examples/django_project."""
+    """Says who asks, as examples/django_project does."""
     principal = principal_of(getattr(request, "scope", request.META))
     return JsonResponse(None if principal is None else principal.subject, safe=False)
 

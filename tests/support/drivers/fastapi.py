@@ -19,7 +19,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "
 
 
 def subject(connection: Request | WebSocket) -> str | None:
-    """Whom the dependency has left in the scope."""
+    """The subject that the dependency has left in the scope."""
     principal = principal_of(connection.scope)
     return None if principal is None else principal.subject
 

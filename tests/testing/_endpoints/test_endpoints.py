@@ -20,8 +20,8 @@ import pytest
 
 from cognito_mr_auth.testing import FAULTS, FakeEndpoint, FakeEndpoints, FakeUserPool
 
-# Far beyond what loopback needs: whoever waits so long hangs.
-PATIENCE_S = 10.0
+# Far beyond what loopback needs: a test that waits so long hangs.
+TIMEOUT_S = 10.0
 # How long a read waits for bytes that must not come.
 SILENCE_S = 0.1
 
@@ -44,7 +44,7 @@ def ask(
     path: str | None = None,
     *,
     tls: ssl.SSLContext | None = None,
-    timeout: float = PATIENCE_S,
+    timeout: float = TIMEOUT_S,
 ) -> Answer:
     """GET the endpoint's URL, or another path of it, on a connection of its own."""
     connection: http.client.HTTPConnection = (
@@ -62,7 +62,7 @@ def ask(
 
 def connected(endpoint: FakeEndpoint, *, send: bool = True) -> socket.socket:
     """A raw connection on which a request was sent, or not."""
-    client = socket.create_connection(("127.0.0.1", endpoint.port), PATIENCE_S)
+    client = socket.create_connection(("127.0.0.1", endpoint.port), TIMEOUT_S)
     if send:
         path = urlsplit(endpoint.url).path
         client.sendall(f"GET {path}?x=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -83,7 +83,7 @@ def is_silent(client: socket.socket) -> bool:
     try:
         client.recv(1)
     except TimeoutError:
-        client.settimeout(PATIENCE_S)
+        client.settimeout(TIMEOUT_S)
         return True
     return False
 
@@ -178,7 +178,7 @@ def test_half_a_request_is_no_request(endpoint: FakeEndpoint, words: bytes) -> N
             client.shutdown(socket.SHUT_WR)
             assert read_all(client) == b""
         except OSError:
-            assert len(words) > 65536  # The server hung up in the middle of it.
+            assert len(words) > 65536  # The server closed in the middle of it.
     assert ask(endpoint).status == 200
     assert (endpoint.requests, endpoint.connections) == (1, 2)
 
@@ -267,7 +267,7 @@ def test_a_mode_answers_as_its_name_says(
 
 @pytest.mark.outside
 def test_a_redirect_leads_to_good_keys(pool: FakeUserPool, endpoint: FakeEndpoint) -> None:
-    """Who follows the default redirect gets the keys, and is found out in `paths`."""
+    """A client that follows the default redirect gets the keys, and `paths` shows it."""
     endpoint.fail("redirect")
     location = ask(endpoint).headers["Location"]
     assert ask(endpoint, location).keys == pool.jwks()["keys"]
@@ -371,7 +371,7 @@ def test_a_hanging_request_is_let_go_at_once(
         begun = time.monotonic()
         let_go(endpoint)
         assert [read_or_reset(client) for client in clients] == [b""] * 3
-        assert time.monotonic() - begun < PATIENCE_S / 2
+        assert time.monotonic() - begun < TIMEOUT_S / 2
     finally:
         for client in clients:
             client.close()
@@ -406,7 +406,7 @@ def test_a_dripping_answer_is_cut_at_once(
         begun = time.monotonic()
         let_go(endpoint)
         assert b"}]}" not in read_all(client)
-        assert time.monotonic() - begun < PATIENCE_S / 2
+        assert time.monotonic() - begun < TIMEOUT_S / 2
 
 
 @pytest.mark.outside
@@ -427,7 +427,7 @@ def test_a_client_that_leaves_frees_its_handler(endpoint: FakeEndpoint) -> None:
     with connected(endpoint):
         assert endpoint.asked()
         (handler,) = [t for t in threading.enumerate() if t.name.endswith("handler")]
-    handler.join(PATIENCE_S)
+    handler.join(TIMEOUT_S)
     assert not handler.is_alive()
 
 
@@ -553,7 +553,7 @@ def test_stop_leaves_nothing_behind(pool: FakeUserPool) -> None:
     assert open_descriptors() == before
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+            socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
 
 
 def open_descriptors() -> int:
@@ -652,7 +652,7 @@ def secure() -> Iterator[FakeEndpoints]:
 
 @pytest.mark.outside
 def test_tls_is_trusted_with_the_context_only(secure: FakeEndpoints) -> None:
-    """It works for whoever trusts the throw-away authority, and for nobody else."""
+    """It works for clients that trust the throw-away authority, and for no others."""
     assert secure.original.url.startswith("https://127.0.0.1:")
     assert ask(secure.original, tls=secure.ssl_context).status == 200
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -671,7 +671,7 @@ def test_the_certificate_is_for_loopback(secure: FakeEndpoints, host: str, trust
     context = secure.ssl_context
     assert context is not None
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    with socket.create_connection(("127.0.0.1", secure.updated.port), PATIENCE_S) as plain:
+    with socket.create_connection(("127.0.0.1", secure.updated.port), TIMEOUT_S) as plain:
         if trusted:
             with context.wrap_socket(plain, server_hostname=host) as client:
                 assert client.version() in ("TLSv1.2", "TLSv1.3")
@@ -710,7 +710,7 @@ def test_a_held_tls_request_is_let_go_at_once(secure: FakeEndpoints, mode: str) 
     thread.start()
     assert secure.original.asked()
     secure.heal()
-    thread.join(PATIENCE_S / 2)
+    thread.join(TIMEOUT_S / 2)
     assert not thread.is_alive()
 
 

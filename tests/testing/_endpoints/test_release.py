@@ -20,7 +20,7 @@ def test_whoever_comes_after_the_release_is_let_go_too() -> None:
 
 
 def test_a_connection_that_is_gone_does_no_harm() -> None:
-    """Hanging up on a closed socket is no error."""
+    """Shutting down a closed socket is no error."""
     release = Release()
     ours, theirs = socket.socketpair()
     theirs.close()

@@ -1,4 +1,4 @@
-"""Signing keys: Cognito's form, nobody's twice, cheap in hundreds."""
+"""Signing keys: Cognito's form, never shared, cheap in hundreds."""
 
 from __future__ import annotations
 

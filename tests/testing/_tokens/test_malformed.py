@@ -104,7 +104,7 @@ def octets(text: str, part: str) -> bytes:
 
 
 def strict_object(data: bytes, part: str) -> dict[str, Any]:
-    """A JSON object as DESIGN S2 has it, or a ValueError that names the rule."""
+    """A JSON object as rule S2 has it, or a ValueError that names the rule."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
