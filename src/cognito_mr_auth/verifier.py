@@ -347,8 +347,8 @@ class Verifier:
         key_sets = list(self._key_sets.values())
         failure: AuthError | None = None
         for first in range(0, len(key_sets), WARM_TOGETHER):
-            batch = [each.warming(timeout) for each in key_sets[first : first + WARM_TOGETHER]]
-            failure = (yield from gather(batch)) or failure
+            warmings = [each.warming(timeout) for each in key_sets[first : first + WARM_TOGETHER]]
+            failure = (yield from gather(warmings)) or failure
         if failure is not None:
             raise failure
 

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from cognito_mr_auth._base.checks import MAX_KID_CHARS
+from cognito_mr_auth._base.digest import sha256
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 
 from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
@@ -137,9 +137,7 @@ def _read_member(
 
 
 def _digest(modulus: int) -> str:
-    hashing = Hash(SHA256())
-    hashing.update(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big"))
-    return hashing.finalize().hex()
+    return sha256(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")).hex()
 
 
 def _check_metadata(member: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from cognito_mr_auth.errors import ConfigurationError, KeysUnavailable
 from cognito_mr_auth.events import (
     EndpointDisabled,
     Event,
+    FetchFailed,
     FetchSucceeded,
     KeyCompromised,
     KeyQuarantined,
@@ -21,7 +22,6 @@ from cognito_mr_auth.events import (
     KeysSkipped,
     StateChanged,
 )
-from cognito_mr_auth.events import FetchFailed as FetchFailedEvent
 
 from . import schedule as rules
 from .document import Document, read_document
@@ -233,7 +233,7 @@ class KeySet:
         rest = rules.back_off(failures, self._rng(), failure.retry_after)
         reason = failure.reason if status is None else f"{failure.reason} {status}"
         self.states[url] = rules.EndpointState(failures, now, rest, False, reason)
-        events.append(FetchFailedEvent(provider, url, failure.reason, seconds, status, rest))
+        events.append(FetchFailed(provider, url, failure.reason, seconds, status, rest))
         return True
 
     def _has_response(self, url: str, now: Instant) -> bool:

@@ -216,11 +216,10 @@ class RefreshCoordinator:
                 refresh = self.begin(now, deferred, unknown_kid=True, ask_all=True)
             else:
                 refresh.ask_all, refresh.background, refresh.last_resort = True, False, []
-                attempts_begun = {attempt.endpoint.url for attempt in refresh.attempts} | {
-                    each.url for each in refresh.queue
-                }
-                everybody = self._key_set.candidates(now, unknown_kid=True, ask_all=True)
-                refresh.queue += [each for each in everybody if each.url not in attempts_begun]
+                asked = {attempt.endpoint.url for attempt in refresh.attempts}
+                asked |= {each.url for each in refresh.queue}
+                candidates = self._key_set.candidates(now, unknown_kid=True, ask_all=True)
+                refresh.queue += [each for each in candidates if each.url not in asked]
                 self.start_due(refresh, now, deferred)
         self.run_deferred(deferred)
         return refresh

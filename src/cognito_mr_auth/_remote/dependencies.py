@@ -32,7 +32,7 @@ class ThreadStarter(Protocol):
         """Run `work` on a thread of its own: STARTED, BUSY or FULL (see `threads`)."""
 
 
-def _save_nothing(_pool: KeySetConfig, _records: Collection[KeyFileEntry]) -> Collection[Event]:
+def _save_nothing(_config: KeySetConfig, _entries: Collection[KeyFileEntry]) -> Collection[Event]:
     return ()
 
 

@@ -43,10 +43,10 @@ def read(path: str, user_pool_id: str) -> list[KeyFileEntry]:
     found = _parse(_bytes(path))
     if found is None:
         raise KeyFileError("malformed")
-    pool_id, records = found
+    pool_id, entries = found
     if pool_id != user_pool_id:
         raise KeyFileError("other-pool")
-    return records
+    return entries
 
 
 def _bytes(path: str) -> bytes:
@@ -83,18 +83,18 @@ def _parse(data: bytes) -> tuple[object, list[KeyFileEntry]] | None:
         value = json_object(data, _DEPTH)
     except Malformed:
         return None
-    entries = value.get("endpoints")
-    if value.get("format") != _FORMAT or not isinstance(entries, list):
+    raws = value.get("endpoints")
+    if value.get("format") != _FORMAT or not isinstance(raws, list):
         return None
-    records = [_record(entry) for entry in entries]
-    whole = [record for record in records if record is not None]
-    return (value.get("user_pool_id"), whole) if len(whole) == len(records) else None
+    entries = [_entry(raw) for raw in raws]
+    whole = [entry for entry in entries if entry is not None]
+    return (value.get("user_pool_id"), whole) if len(whole) == len(entries) else None
 
 
-def _record(entry: Any) -> KeyFileEntry | None:
-    if not isinstance(entry, dict):
+def _entry(raw: Any) -> KeyFileEntry | None:
+    if not isinstance(raw, dict):
         return None
-    url, begun, document = entry.get("url"), entry.get("begun"), entry.get("jwks")
+    url, begun, document = raw.get("url"), raw.get("begun"), raw.get("jwks")
     if not isinstance(url, str) or not isinstance(document, str):
         return None
     if begun.__class__ not in (int, float) or not 0 <= begun <= MAX_TIME:
@@ -102,7 +102,7 @@ def _record(entry: Any) -> KeyFileEntry | None:
     return KeyFileEntry(url, float(begun), document.encode("utf-8"))
 
 
-def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls: Collection[str]) -> None:
+def write(path: str, user_pool_id: str, entries: Collection[KeyFileEntry], urls: Collection[str]) -> None:
     """Write the entries, keeping newer ones that another process has written meanwhile.
 
     `urls` are the pool's endpoints: entries of other URLs in the file are not kept.
@@ -112,9 +112,9 @@ def write(path: str, user_pool_id: str, records: Collection[KeyFileEntry], urls:
     Raises:
         KeyFileError: "too-large" or "write".
     """
-    newest = {record.url: record for record in records}
+    newest = {entry.url: entry for entry in entries}
     # Without this bound, an entry with a future time would replace every correct entry.
-    plausible = max((record.begun for record in records), default=0.0) + CLOCK_SKEW
+    plausible = max((entry.begun for entry in entries), default=0.0) + CLOCK_SKEW
     try:
         for found in read(path, user_pool_id):
             ours = newest.get(found.url)

@@ -97,8 +97,8 @@ class RemoteKeySet:
     def key_now(self, kid: str, now: Instant) -> Key | None:
         """The key, if it can be had without waiting (R8); None means `resolve` must decide."""
         snapshot = self._key_set.snapshot
-        made, calm = snapshot.made, snapshot.safe_for
-        if now[0] - made[0] < calm and now[1] - made[1] < calm:
+        made, safe_for = snapshot.made, snapshot.safe_for
+        if now[0] - made[0] < safe_for and now[1] - made[1] < safe_for:
             return snapshot.keys.get(kid)
         return self._key_by_age(kid, now)
 
@@ -269,10 +269,10 @@ class RemoteKeySet:
         pending_urls = refresh.pending_urls
         candidates = self._key_set.candidates(now, unknown_kid=False, ask_all=False)
         queue = [each for each in candidates if each.url not in pending_urls]
-        budget = self._rate_limit.take(now) if step == rules.FETCH_UNKNOWN else self._rate_limit
-        if not queue or budget is None:
+        rate_limit = self._rate_limit.take(now) if step == rules.FETCH_UNKNOWN else self._rate_limit
+        if not queue or rate_limit is None:
             return refresh
-        self._rate_limit = budget
+        self._rate_limit = rate_limit
         waiter.followed_up = True
         self._coordinator.start_successor(refresh, queue, now, deferred, background=False)
         return self._coordinator.current or refresh
