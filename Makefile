@@ -41,7 +41,7 @@ fuzz: $(VENV)/dev.stamp ## Fuzz tokens, key sets and key files with atheris for 
 soak: $(VENV)/dev.stamp ## Verify for ten minutes while Regions fail, keys rotate and workers die (SECONDS=)
 	$(RUN) soak $(or $(SECONDS),600)
 
-mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of the design, and demand that a test sees it (MUTANTS=name or rule)
+mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md, and demand that a test sees it (MUTANTS=name or rule)
 	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
 
 lint: $(VENV)/dev.stamp ## Run ruff, mypy and import-linter
@@ -54,7 +54,7 @@ format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
-# The benchmarks' peers live apart, in an environment made with BENCH_PYTHON; another one makes it anew.
+# The benchmarks' peers have their own environment, made with BENCH_PYTHON; another BENCH_PYTHON makes it anew.
 BENCH_PYTHON ?= $(PYTHON)
 BENCH := .venvs/bench
 BENCH_STAMP = $(BENCH)/$(notdir $(patsubst %/bin/,%,$(dir $(BENCH_PYTHON))))-$(notdir $(BENCH_PYTHON)).stamp
@@ -93,8 +93,8 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 
-# First what is listed, each file by its hash, then the project without an index: if the list lacked something,
-# or something older stood there, pip would say so.
+# First what is listed, each file by its hash, then the project without an index: pip fails if the list lacks
+# something, or has something too old.
 $(VENV)/demo.stamp: pyproject.toml requirements/demo.txt | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements/demo.txt
 	$(PIP) install --no-index --no-build-isolation --editable '.[cli,testing]'

@@ -1,6 +1,6 @@
 """What the small benchmarks share: their arguments, and to measure until an attempt keeps the limit.
 
-A ratio that is too high in one attempt may be a busy machine's; one that is too high in all of them is ours.
+If a ratio is too high in one attempt, the machine may be busy; if it is too high in all, the library is slow.
 """
 
 from __future__ import annotations

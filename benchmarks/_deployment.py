@@ -1,6 +1,6 @@
-"""What a process sees that stands for a deployed function: its packages, and the endpoints' authority.
+"""Processes that stand for a deployed function: their packages, and the authority that they trust.
 
-Owns how a new process is kept from everything else that this environment has. Knows nothing of what runs.
+Owns how a new process is kept from everything else in this environment. Knows nothing of what it runs.
 """
 
 from __future__ import annotations

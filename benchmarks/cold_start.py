@@ -123,7 +123,7 @@ _OWN = {name for subject in SUBJECTS.values() for name in subject.variables}
 
 
 class Scene(NamedTuple):
-    """The served pool, what children are told of it, and the folder of packages that they see."""
+    """The served pool, the variables of child processes, and the folder of packages that they see."""
 
     environment: Mapping[str, str]
     endpoints: FakeEndpoints
@@ -145,7 +145,7 @@ def scene() -> Iterator[Scene]:
         authority.write_text(trusted(endpoints))
         token = pool.access_token(subject=SUBJECT, audience=AUDIENCE)
         event = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN}
-        told = {
+        variables = {
             "EVENT": json.dumps(event),
             "ISSUER": pool.issuer(),
             "JWKS_FILE": str(jwks),
@@ -157,7 +157,7 @@ def scene() -> Iterator[Scene]:
             "COGNITO_BAKED_KEY_FILE": str(baked),
             "AGED_KEY_FILE": str(aged),
         }
-        yield Scene({**inherited(), **told}, endpoints, packages(folder / "packages"))
+        yield Scene({**inherited(), **variables}, endpoints, packages(folder / "packages"))
 
 
 def _aged(text: str) -> str:
@@ -191,7 +191,7 @@ def seconds(name: str, scene: Scene) -> float:
 
 
 def _prove(name: str, answer: bytes, *, asked_for_keys: bool) -> None:
-    """Raises unless it was this principal who was let in, with the keys that it was meant to have."""
+    """Raises unless this principal was let in, with keys from the place that was meant."""
     if not answer:
         raise RuntimeError(f"{name} gave no answer")
     said = json.loads(answer)

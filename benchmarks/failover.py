@@ -129,7 +129,7 @@ def flood() -> dict[str, object]:
             slowest_known = max(slowest_known, timed(lambda: verifier.verify(known)))
             clock.advance(1.0)
         asked = healthy.requests - before
-    return {"flights": asked, "limit": 14, "rotation_after": accepted_after, "slowest_known": slowest_known}
+    return {"refreshes": asked, "limit": 14, "rotation_after": accepted_after, "slowest_known": slowest_known}
 
 
 SHOWS: dict[str, Callable[[], dict[str, object]]] = {

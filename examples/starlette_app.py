@@ -1,4 +1,4 @@
-"""A Starlette application in which every route needs a token unless it says otherwise.
+"""A Starlette application in which every route needs a token unless it is marked public.
 
 python -m cognito_mr_auth.testing --scope orders/read -- uvicorn --app-dir examples starlette_app:app
 """
@@ -17,7 +17,7 @@ verifier = Verifier.from_env()
 
 @public
 async def health(_request: Request) -> JSONResponse:
-    """Anybody, without a token."""
+    """Open to everybody, without a token."""
     return JSONResponse({"status": "ok"})
 
 

@@ -52,7 +52,7 @@ PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
 class Finding(Exception):  # noqa: N818 - what fuzzing looks for
-    """The library said yes where it should not have, or read something else than is there."""
+    """The library accepted what it should not have, or read something else than the input has."""
 
 
 def _expect(held: object, what: str) -> None:
@@ -64,7 +64,7 @@ def _expect(held: object, what: str) -> None:
 
 
 class _Yes:
-    """A public key that every signature is valid for; it remembers what it was asked."""
+    """A public key that every signature is valid for; it keeps what it was asked to verify."""
 
     def __init__(self) -> None:
         self.asked: tuple[bytes, bytes] | None = None
@@ -85,8 +85,8 @@ def _lenient(use: str) -> tuple[Verifier, _Yes]:
     )
     # A small cache, so that entries come and go while the fuzzer repeats itself.
     verifier = Verifier(pool, token_use=use, leeway=LEEWAY, cache_size=8, clock=lambda: (float(NOW), 1000.0))
-    [store] = verifier._key_sets.values()
-    held, yes = store._key_set, _Yes()
+    [remote] = verifier._key_sets.values()
+    held, yes = remote._key_set, _Yes()
     key = held.snapshot.keys[KID]._replace(public=yes)  # type: ignore[arg-type]
     held.snapshot = held.snapshot._replace(keys={KID: key})
     return verifier, yes
@@ -133,7 +133,7 @@ def _verified(verifier: Verifier, text: str) -> Principal | None:
 
 
 def _documented(call: Callable[..., Principal], *given: object) -> Principal | None:
-    """What a call gives, or None for an error of ours, which must hang on no other (DESIGN E)."""
+    """What a call gives, or None for an error of ours, which must have no cause (E)."""
     try:
         return call(*given)
     except AuthError as error:
@@ -158,7 +158,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
 
 
 def claims_borne_out(claims: Mapping[str, Any], use: str) -> None:
-    """DESIGN S4 to S6, said once more."""
+    """S4 to S6, written a second time."""
     _expect(isinstance(claims.get("iss"), str) and claims["iss"] in ISSUERS, "iss")
     _expect(_moment(claims, "exp") + LEEWAY > NOW, "exp")
     _expect(_moment(claims, "iat") - LEEWAY <= NOW, "iat")
@@ -172,13 +172,13 @@ def claims_borne_out(claims: Mapping[str, Any], use: str) -> None:
 
 
 def _principal_borne_out(principal: Principal, claims: dict[str, Any]) -> None:
-    told = principal.to_dict()
-    _expect(reading.same(told["claims"], claims), "the claims differ")
+    shown = principal.to_dict()
+    _expect(reading.same(shown["claims"], claims), "the claims differ")
     _expect(
-        told["subject"] == claims["sub"] and told["issuer"]["url"] == claims["iss"], "the principal differs"
+        shown["subject"] == claims["sub"] and shown["issuer"]["url"] == claims["iss"], "the principal differs"
     )
-    _expect((told["issued_at"], told["expires_at"]) == (claims["iat"], claims["exp"]), "the times differ")
-    json.dumps(told).encode("utf-8")
+    _expect((shown["issued_at"], shown["expires_at"]) == (claims["iat"], claims["exp"]), "the times differ")
+    json.dumps(shown).encode("utf-8")
     repr(principal).encode("utf-8")
     again = pickle.loads(pickle.dumps(principal))  # noqa: S301 - made here
     _expect(again == principal == copy.deepcopy(principal), "a copy differs")
@@ -190,12 +190,12 @@ def _principal_borne_out(principal: Principal, claims: dict[str, Any]) -> None:
 
 def check_jwks(data: bytes) -> None:
     """A document gives keys that stand in it and may be used, or FetchError; several give their union."""
-    words = []
+    responses = []
     for at, raw in enumerate(data.split(JOINT)[:3]):
         document = _read(raw)
         if document is not None:
             begun = (NOW - 600.0 * at * at, -600.0 * at * at)
-            words.append(
+            responses.append(
                 StoredResponse(
                     f"https://{at}.example",
                     begun,
@@ -205,8 +205,8 @@ def check_jwks(data: bytes) -> None:
                     document.compromised,
                 )
             )
-    if len(words) > 1:
-        _union_borne_out(words)
+    if len(responses) > 1:
+        _union_borne_out(responses)
 
 
 def _read(raw: bytes) -> Document | None:
@@ -234,7 +234,7 @@ def _keys_borne_out(raw: bytes, found: Document) -> None:
         modulus, exponent = key.material
         _expect(2048 <= modulus.bit_length() <= 8192 and modulus % 2, "modulus")
         _expect(65536 < exponent < 2**32 and exponent % 2, "exponent")
-        _expect(modulus not in found.compromised, "an exposed key")
+        _expect(modulus not in found.compromised, "a compromised key")
     _expect(found.conflicts.isdisjoint(found.keys), "a key in conflict")
     _expect(len(found.keys) <= 32, "too many keys")
     _expect(sum(count for _, count in found.skipped) <= 32, "more skipped than there are")
@@ -261,18 +261,18 @@ def _large(member: Mapping[str, Any]) -> bool:
     return odd and 2048 <= modulus.bit_length() <= 8192 and 65536 < exponent < 2**32
 
 
-def _union_borne_out(words: list[StoredResponse]) -> None:
-    """K1, K3, T5 over words of three ages, all younger than `max_stale`."""
-    snapshot = assemble(words, (float(NOW), 0.0), WINDOWS, 900.0)
-    exposed = {modulus for word in words for modulus in word.compromised}
+def _union_borne_out(responses: list[StoredResponse]) -> None:
+    """K1, K3, T5 over responses of three ages, all younger than `max_stale`."""
+    snapshot = assemble(responses, (float(NOW), 0.0), WINDOWS, 900.0)
+    compromised = {modulus for response in responses for modulus in response.compromised}
     for kid, key in snapshot.keys.items():
-        _expect(any(_is(word.keys.get(kid), key) for word in words), "a key that nobody listed")
-        _expect(key.material[0] not in exposed, "an exposed key in the union")
+        _expect(any(_is(response.keys.get(kid), key) for response in responses), "a key that nobody listed")
+        _expect(key.material[0] not in compromised, "a compromised key in the union")
     _expect(snapshot.quarantined.keys().isdisjoint(snapshot.keys), "a quarantined key is served")
-    for one, other in combinations(words, 2):
+    for one, other in combinations(responses, 2):
         for kid in one.keys.keys() & other.keys.keys():
             materials = {one.keys[kid].material, other.keys[kid].material}
-            hidden = any(modulus in exposed for modulus, _ in materials)
+            hidden = any(modulus in compromised for modulus, _ in materials)
             recent = max(NOW - one.begun[0], NOW - other.begun[0]) < WINDOWS.revalidate_after
             contradicted = len(materials) > 1 and recent and not hidden
             _expect(not contradicted or kid in snapshot.quarantined, "a contradiction is served")
@@ -286,31 +286,31 @@ def _is(one: Key | None, other: Key) -> bool:
 
 
 def check_key_file(data: bytes) -> None:
-    """A file is refused as a whole, or gives its very words; and only their usable keys are served."""
+    """A file is refused as a whole, or gives its very entries; and only their usable keys are served."""
     found = key_file._parse(data)
     if found is None:
         return
-    pool_id, records = found
+    pool_id, entries = found
     value = reading.document(data)
     _expect(value["format"] == 1 and reading.same(pool_id, value.get("user_pool_id")), "format or pool")
-    _expect(len(records) == len(value["endpoints"]), "another number of words")
-    for record, entry in zip(records, value["endpoints"], strict=True):
-        _expect(record.url == entry["url"], "another URL")
-        _expect(record.document.decode("utf-8") == entry["jwks"], "another document")
-        _expect(record.begun == float(entry["begun"]) and 0 <= record.begun <= MAX_TIME, "another time")
+    _expect(len(entries) == len(value["endpoints"]), "another number of entries")
+    for entry, written in zip(entries, value["endpoints"], strict=True):
+        _expect(entry.url == written["url"], "another URL")
+        _expect(entry.document.decode("utf-8") == written["jwks"], "another document")
+        _expect(entry.begun == float(written["begun"]) and 0 <= entry.begun <= MAX_TIME, "another time")
     if pool_id != POOL:
         return
     pool = UserPool(POOL, client_ids=[CLIENT], replica_regions=["us-east-1"])
     held = KeySet(
-        pool._key_set_config, WINDOWS, lambda: 0.5, region=None, entries=records, now=(float(NOW), 1000.0)
+        pool._key_set_config, WINDOWS, lambda: 0.5, region=None, entries=entries, now=(float(NOW), 1000.0)
     )
     urls = {endpoint.url for endpoint in pool._key_set_config.endpoints}
-    young = [each for each in records if each.url in urls and -60 <= NOW - each.begun < WINDOWS.max_stale]
+    young = [each for each in entries if each.url in urls and -60 <= NOW - each.begun < WINDOWS.max_stale]
     for kid, key in held.snapshot.keys.items():
         documents = filter(None, (_read(each.document) for each in young))
-        _expect(any(_is(each.keys.get(kid), key) for each in documents), "a key of no word that may count")
+        _expect(any(_is(each.keys.get(kid), key) for each in documents), "a key of no entry that may count")
     _expect(
-        {each.url for each in held.entries()} <= {each.url for each in young}, "a word that may not count"
+        {each.url for each in held.entries()} <= {each.url for each in young}, "an entry that may not count"
     )
 
 

@@ -1,6 +1,6 @@
 """A second reading of tokens and key sets, with json and base64 alone: what an accepted one must say.
 
-Owns no line of the library and imports none of it. Slower, and written to be seen to be right.
+Owns no line of the library and imports none of it. Slower, and written to be obviously right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where fuzzing begins: Cognito's own tokens and key sets, every malformed kind, and the public vectors.
 
-Owns no vector: they are read where they lie (tests/support/vectors.py), and left out where there are none.
+Owns no vector: they are read where they lie (tests/support/vectors.py), and left out if they are missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .checks import CLIENT, JOINT, KID, NOW, POOL
 
 __all__ = ["DICTIONARY", "SEEDS"]
 
-# Words that mutations would need long to spell.
+# Words that mutations would need long to find.
 DICTIONARY = (
     *("alg", "RS256", "kid", KID, "typ", "JWT", "at+jwt", "none", "crit", "jwk", "b64", "cty", "p2c"),
     *("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "token_use", "access", "id"),

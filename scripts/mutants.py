@@ -1,4 +1,4 @@
-"""Planted bugs: each rule of DESIGN broken in a copy of src/, and the tests that must notice.
+"""Planted bugs: each rule of docs/architecture.md broken in a copy of src/, and the tests that must notice.
 
     python scripts/mutants.py [name or rule ...]
 
@@ -47,7 +47,7 @@ def bugs(records: Path = RECORDS) -> list[Bug]:
 
 
 def plant(bug: Bug, src: Path) -> bool:
-    """Put the bug into a copy of src/; False when its place is not there, or there twice."""
+    """Put the bug into a copy of src/; False if its place is missing, or there twice."""
     path = src / "cognito_mr_auth" / bug.file
     text = path.read_text("utf-8")
     if text.count(bug.old) != 1:
@@ -80,7 +80,7 @@ def healthy(tests: Sequence[str]) -> int | None:
 
 
 def verdict(bug: Bug) -> tuple[str, float]:
-    """What became of one bug, and the seconds that it took: "found" is what it should be."""
+    """The outcome of one bug, which should be "found", and the seconds that it took."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         src = Path(folder) / "src"

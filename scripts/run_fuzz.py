@@ -3,9 +3,9 @@
 usage: python scripts/run_fuzz.py [SECONDS]     (`make fuzz` gives 600, `make test-all` 30)
 
 Makes its own environment in .venvs/fuzz from fuzz/requirements.txt, with the first Python that atheris has a
-wheel for: this one, else another that is found. What was learnt stays in .venvs/fuzz-corpus, so that a later
+wheel for: this one, else another that is found. The corpus stays in .venvs/fuzz-corpus, so that a later
 run goes on from there. Exit status 1 if there is a finding, which is printed as base64, or if nothing could
-be run: a finding belongs into tests/fuzz/test_findings.py, and its cause into the past.
+be run. Add a finding to tests/fuzz/test_findings.py, and mend its cause.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def candidates() -> Iterator[str]:
 
 
 def prepare() -> bool:
-    """Make the environment, unless it is there with these pins; whether there is one now."""
+    """Make the environment, unless it exists with these pins; whether it exists now."""
     stamp = HOME / "pins.stamp"
     want = hashlib.sha256(PINS.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text("utf-8") == want:
@@ -72,7 +72,7 @@ def prepare() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Of a target: the sources of this tree, and nothing that changes Python behind our back."""
+    """The variables of a target: the sources of this tree, and nothing that changes how Python runs."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("COVERAGE", "PYTHON"))}
     # tests/ for `support`, which reads the vectors.
     return clean | {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT / "src", PROJECT, PROJECT / "tests")))}
@@ -105,7 +105,7 @@ def start(name: str, seconds: int) -> subprocess.Popen[bytes]:
 
 
 def finish(name: str, process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Wait for one target and tell of it; whether it ended well and found nothing."""
+    """Wait for one target and print its result; whether it ended well and found nothing."""
     try:
         status = process.wait(max(1.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:

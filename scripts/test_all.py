@@ -48,14 +48,14 @@ BEYOND_THE_CORE: tuple[str, ...] = (
 )
 BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
-# What looks at the project's files, and not at a Python: `make test` has done so.
+# What checks the project's files, and no Python: `make test` has done so.
 ABOUT_FILES = (
     "tests/project/test_gates.py",
     "tests/examples/test_lambda_templates.py",
     "tests/examples/test_lambda_zip.py",
 )
-# What starts other programs for minutes, or plays for long what no Python changes, left to the versions on
-# both sides of the one in the middle.
+# What starts other programs for minutes, or runs long without depending on the Python. The versions on both
+# sides of the one in the middle run it.
 MIDDLE = "3.12"
 LENGTHY = (
     "tests/e2e",
@@ -92,7 +92,7 @@ LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
     "--pythonwarnings=ignore::pytest.PytestConfigWarning",
 )
-# What takes long and cannot tell which packages are there, or how old they are.
+# What takes long and does not depend on the packages and their versions.
 UNMOVED = ("tests/aws_lambda/test_policy_cache.py",)
 # What shows that the tests beside it can fail: `make test` has shown it.
 CONTROLS = (

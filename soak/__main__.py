@@ -1,4 +1,4 @@
-"""The soak: sets the scene, lets it run, and says what came of it.
+"""The soak: starts everything, lets it run, and prints the report.
 
     python -m soak [SECONDS] [--seed N]      600 by default; `make test-all` gives 60
 
@@ -38,12 +38,12 @@ WINDOWS: dict[str, Any] = {
     "max_stale": MAX_STALE,
     "leeway": LEEWAY,
 }
-# R1: a caller waits two seconds; half as long again for a machine that does something else as well. Two
-# clients of each sync worker may wait for one another.
+# R1: a caller waits two seconds; half as long again for a busy machine. Two clients of each sync worker may
+# wait for one another.
 SLOWEST_SECONDS = {"threads": 3.0, "asyncio": 3.0, "workers": 6.0}
 # Python's allocator keeps what a burst needed; a leak of one token in a thousand would be ten times that.
 DRIFT_MB = 24.0
-# F: two at each of three endpoints, for the verifier of now and the one that it took over from.
+# F: two at each of three endpoints, for the verifier in use and the one that it replaced.
 MAX_THREADS = 2 * 3 * 2
 JOIN_SECONDS = 30.0
 WATCHDOG_SECONDS = 120.0
@@ -98,22 +98,22 @@ class Soak:
         """Everything up, the load and the chaos, everything down; then the report."""
         begun = time.monotonic()
         with self._pool.serve() as endpoints:
-            told = {"pool": self._settings(endpoints.jwks_urls), "verifier": WINDOWS}
-            with gunicorn(self._folder, told) as workers:
+            settings = {"pool": self._settings(endpoints.jwks_urls), "verifier": WINDOWS}
+            with gunicorn(self._folder, settings) as workers:
                 turn = load.Turn(self._verifier())
                 chaos = Chaos(self._pool, endpoints, workers, self._judge, turn, self._verifier, self._seed)
                 meter = Meter(lambda: workers.pids)
-                crew = self._crew(turn, workers, meter)
-                for each in crew:
+                threads = self._threads(turn, workers, meter)
+                for each in threads:
                     each.start()
                 try:
                     chaos.run(self._seconds, self._over)
                 finally:
                     self._over.set()
-                    for each in crew:
+                    for each in threads:
                         each.join(JOIN_SECONDS)
                     turn.now[1].close()
-                hung = [each.name for each in crew if each.is_alive()]
+                hung = [each.name for each in threads if each.is_alive()]
                 restarts = workers.unasked_restarts
                 stopped = workers.stop()
         facts = {
@@ -139,7 +139,7 @@ class Soak:
         pool = self._pool.user_pool(key_file=self._folder / "keys.json")
         return self._pool.verifier(pool=pool, **WINDOWS)
 
-    def _crew(self, turn: load.Turn, workers: Workers, meter: Meter) -> list[threading.Thread]:
+    def _threads(self, turn: load.Turn, workers: Workers, meter: Meter) -> list[threading.Thread]:
         supply = load.Supply(self._pool, self._steady)
         seeds = iter(range(self._seed, self._seed + 1000, 100))
         jobs: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
@@ -174,7 +174,7 @@ class Soak:
         judge, say = self._judge, sys.stdout.write
         say(
             f"\n{seconds:.0f} s: "
-            + ", ".join(f"{count} x {what}" for what, count in chaos.told.items())
+            + ", ".join(f"{count} x {what}" for what, count in chaos.counts.items())
             + "\n"
         )
         verdicts = {"accepted wrongly", "refused wrongly", "undocumented"}

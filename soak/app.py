@@ -1,4 +1,4 @@
-"""What gunicorn's workers serve: loaded in the master (`--preload`), told by a JSON file that SOAK_APP names.
+"""What gunicorn's workers serve: loaded in the master (`--preload`), set up by SOAK_APP's JSON file.
 
 Each answer names its worker. The master ends with the process that started it, so that none is orphaned.
 """

@@ -1,8 +1,8 @@
 """Episodes: which Regions fail, and how, and what happens meanwhile. One after the other, from one seed.
 
-Owns the rules that make every answer judgeable: at least one endpoint answers, but in a whole outage, and
-from one episode to the next one of them goes on answering; a whole outage begins when every worker has keys,
-and no worker is killed in it.
+Owns the rules that make every answer judgeable. At least one endpoint answers, except in a whole outage.
+From one episode to the next, one of those that answer goes on answering. A whole outage begins only when
+every worker has keys, and no worker is killed in it.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ MODES: dict[str, dict[str, Any]] = {
     "old_keys": {},
 }
 SECONDS = (2.0, 5.0)
-# Calm, one Region, two, all.
+# How many Regions fail: none, one, two, all.
 WEIGHTS = (25, 35, 25, 15)
 ADOPTION_SECONDS = 30.0
-# A call waits two seconds at most; then nobody uses the verifier before any more.
+# A call waits two seconds at most; after that no call uses the previous verifier.
 HANDOVER_SECONDS = 3.0
 KEPT_KEYS = 3
 
 
 class Chaos:
-    """The director: `run` returns when it is over."""
+    """Runs the episodes; `run` returns when they are over."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Chaos:
         self._failing: set[FakeEndpoint] = set()
         self._lagging: set[str] = set()
         self._rotated: list[str] = []
-        self.told: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
 
     def run(self, seconds: float, over: threading.Event) -> None:
         """Episode after episode, until the time has come; everything is healed at the end."""
@@ -91,18 +91,18 @@ class Chaos:
         if count == len(self._endpoints) and not self._all_have_keys(over):
             count = 1
         self._fail(self._chosen(count))
-        self._tell(f"{count} of {len(self._endpoints)} fail")
+        self._note(f"{count} of {len(self._endpoints)} fail")
         over.wait(seconds / 2)
         self._act(whole_outage=count == len(self._endpoints))
         over.wait(seconds / 2)
 
     def _chosen(self, count: int) -> set[FakeEndpoint]:
-        """Who fails next; one that answers now goes on, unless all fail or none answers."""
+        """The endpoints to fail next; one that answers now goes on, unless all fail or none answers."""
         if count == len(self._endpoints):
             return set(self._endpoints)
         well = [each for each in self._endpoints if each not in self._failing] or self._endpoints
-        spared = self._dice.choice(well)
-        return set(self._dice.sample([each for each in self._endpoints if each is not spared], count))
+        kept = self._dice.choice(well)
+        return set(self._dice.sample([each for each in self._endpoints if each is not kept], count))
 
     def _fail(self, chosen: set[FakeEndpoint]) -> None:
         # A lagging replica has listed withdrawn keys until now.
@@ -139,7 +139,7 @@ class Chaos:
             (0 if whole_outage else 10, "worker killed", self._kill),
         ]
         _, name, act = self._dice.choices(acts, [weight for weight, _, _ in acts])[0]
-        self._tell(name)
+        self._note(name)
         act()
 
     def _rotate(self) -> None:
@@ -150,7 +150,7 @@ class Chaos:
             self._withdraw()
 
     def _withdraw(self) -> None:
-        """The oldest that signs no more, and never the steady one."""
+        """Withdraw the oldest key that signs no more, and never the steady one."""
         for kid in self._rotated[:-1][:1]:
             self._judge.withdrawn(kid)  # first: from now on a refusal is right
             self._pool.withdraw(kid)
@@ -158,7 +158,7 @@ class Chaos:
             self._rotated.remove(kid)
 
     def _restart(self) -> None:
-        """Another verifier, with nothing but the key file, in place of the one here."""
+        """Replace the verifier by one that has nothing but the key file."""
         before = self._turn.next(self._restarted())
         closing = threading.Timer(HANDOVER_SECONDS, before.close)
         closing.start()
@@ -167,8 +167,8 @@ class Chaos:
     def _kill(self) -> None:
         self._workers.kill(self._dice.choice(self._workers.pids))
 
-    def _tell(self, what: str) -> None:
-        self.told[what] = self.told.get(what, 0) + 1
+    def _note(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
         if what != "nothing":
             modes = ", ".join(repr(each) for each in self._endpoints)
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}: {modes}\n")

@@ -1,6 +1,6 @@
 """The load: threads, asyncio tasks and HTTP clients that verify for as long as the soak lasts.
 
-Owns no judgement. Each answer goes to the Judge, with who gave it.
+Owns no judgement. Each answer goes to the Judge, with the name of the verifier or worker that gave it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ ELSEWHERE = "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Other0001"
 MINT_PAUSE = 0.03
 KEPT = 400
 FORGED_SHARE = 0.25
-# A kid that nobody lists costs a flight (R4); with more of them a new key would have to wait its turn.
+# A kid that no endpoint lists costs a refresh (R4); with more of them a new key would have to wait.
 UNLISTED_SECONDS = 20.0
 THREAD_PAUSE = 0.002
 TASK_PAUSE = 0.02
 CLIENT_PAUSE = 0.04
 TASKS = 16
-PATIENCE = 10.0
+CLIENT_TIMEOUT = 10.0
 MAX_RETRIES = 20
 
 
 class Supply:
-    """Tokens to send, valid ones and forged ones; the oldest are forgotten first."""
+    """Tokens to send, valid ones and forged ones; the oldest are dropped first."""
 
     def __init__(self, pool: FakeUserPool, steady: SigningKey) -> None:
         self.pool = pool
@@ -81,9 +81,9 @@ class Supply:
         token = pool.access_token(issuer=kind, subject=subject, **options)  # type: ignore[arg-type]
         return Shot(token, "", subject, 0.0, what)
 
-    def pick(self, dice: random.Random) -> Shot:
-        """Any of them; now and then one whose kid nobody lists."""
-        if dice.random() < FORGED_SHARE:
+    def pick(self, rng: random.Random) -> Shot:
+        """Any of them; now and then one whose kid no endpoint lists."""
+        if rng.random() < FORGED_SHARE:
             with self._lock:
                 due = time.monotonic() - self._unlisted_at >= UNLISTED_SECONDS
                 if due:
@@ -91,19 +91,19 @@ class Supply:
             if due:
                 token = self.pool.access_token(signed_by="unknown")
                 return Shot(token, "", "", 0.0, "unlisted kid's")
-            return dice.choice(list(self._forged) or list(self._valid))
-        return dice.choice(list(self._valid))
+            return rng.choice(list(self._forged) or list(self._valid))
+        return rng.choice(list(self._valid))
 
 
 class Turn:
-    """The verifier that it is the turn of, and its name; a restart puts another one here."""
+    """The verifier in use, and its name; a restart replaces it."""
 
     def __init__(self, verifier: Verifier) -> None:
         self.now = ("verifier 1", verifier)
         self._count = 1
 
     def next(self, verifier: Verifier) -> Verifier:
-        """Put another verifier in; the one before."""
+        """Use this verifier from now on; returns the previous one."""
         self._count += 1
         before = self.now[1]
         self.now = (f"verifier {self._count}", verifier)
@@ -111,21 +111,21 @@ class Turn:
 
 
 def _code(error: Exception) -> str:
-    """What an error says; one that is not documented begins with an exclamation mark."""
+    """The reason of an error; one that is not documented begins with an exclamation mark."""
     return error.reason if isinstance(error, AuthError) else f"!{type(error).__name__}: {error}"
 
 
 def mint(supply: Supply, over: threading.Event) -> None:
-    """Keep the tokens coming."""
+    """Add tokens until the soak is over."""
     while not over.wait(MINT_PAUSE):
         supply.add()
 
 
 def run_thread(turn: Turn, supply: Supply, judge: Judge, over: threading.Event, seed: int) -> None:
     """One thread that verifies."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     while not over.wait(THREAD_PAUSE):
-        shot, (by, verifier) = supply.pick(dice), turn.now
+        shot, (by, verifier) = supply.pick(rng), turn.now
         begun, clock = time.time(), time.monotonic()
         try:
             accepted, said = True, verifier.verify(shot.token).subject
@@ -138,10 +138,10 @@ def arun(turn: Turn, supply: Supply, judge: Judge, over: threading.Event, seed: 
     """A thread with an event loop of many tasks that verify."""
 
     async def task(number: int) -> None:
-        dice = random.Random(seed + number)
+        rng = random.Random(seed + number)
         while not over.is_set():
             await asyncio.sleep(TASK_PAUSE)
-            shot, (by, verifier) = supply.pick(dice), turn.now
+            shot, (by, verifier) = supply.pick(rng), turn.now
             begun, clock = time.time(), time.monotonic()
             try:
                 accepted, said = True, (await verifier.averify(shot.token)).subject
@@ -157,11 +157,11 @@ def arun(turn: Turn, supply: Supply, judge: Judge, over: threading.Event, seed: 
 
 def ask_over_http(url: str, supply: Supply, judge: Judge, over: threading.Event, seed: int) -> None:
     """One client of gunicorn's workers, each request on a connection of its own."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     limits = httpx.Limits(max_keepalive_connections=0)
-    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, limits=limits) as client:
+    with httpx.Client(base_url=url, timeout=CLIENT_TIMEOUT, trust_env=False, limits=limits) as client:
         while not over.wait(CLIENT_PAUSE):
-            shot = supply.pick(dice)
+            shot = supply.pick(rng)
             judge.hear("workers", shot, _sent(client, shot))
 
 

@@ -1,4 +1,4 @@
-"""Threads, sockets and memory of this process and of the workers, as Linux tells them.
+"""Threads, sockets and memory of this process and of the workers, as Linux reports them.
 
 Owns the readings and their drift, and no limit.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 __all__ = ["MIN_READINGS", "Meter", "Reading", "library_threads", "read"]
 
 PAUSE = 1.0
-# A process that lived for less has not shown a drift.
+# A process with fewer readings is too young to show a drift.
 MIN_READINGS = 16
 
 

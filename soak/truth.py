@@ -1,8 +1,8 @@
 """What is right for each token at each moment, and the tally of what was answered.
 
-Owns the judgement alone: it mints nothing and verifies nothing. A valid token must be accepted by whoever
-has ever accepted its key; a new key is given NEW_KEY_SECONDS to come around; a forged token, an expired one
-and one whose key was withdrawn long ago must not be.
+Owns the judgement alone: it mints nothing and verifies nothing. A process that has once accepted a
+key must accept each valid token of it. A new key has NEW_KEY_SECONDS to reach every process. A forged token,
+an expired one, and one whose key was withdrawn long ago must be refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 __all__ = ["LEEWAY", "MAX_STALE", "NEW_KEY_SECONDS", "Answer", "Judge", "Shot"]
 
 MAX_STALE = 120.0
-# R6: an endpoint that failed may rest for a minute; R4: and the budget may be spent for five seconds more.
+# R6: a failed endpoint may be in back-off for a minute. R4: the rate limit may be used up for 5 s more.
 NEW_KEY_SECONDS = 70.0
 LEEWAY = 1.0
 # Between our look at the clock and the verifier's.
@@ -26,7 +26,7 @@ SAMPLES = 8
 
 
 class Shot(NamedTuple):
-    """A token: whose key, which subject, when it expires (0 for one that is forged)."""
+    """A token: the kid of its key, its subject, its expiry (0 for one that is forged)."""
 
     token: str
     kid: str
@@ -36,7 +36,7 @@ class Shot(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a shot. `by` names the process or verifier; `said` is a subject, or a code."""
+    """The outcome of a shot. `by` names the process or verifier; `said` is a subject, or a code."""
 
     by: str
     accepted: bool
@@ -50,7 +50,7 @@ class Judge:
 
     def __init__(self, steady: str) -> None:
         self._lock = threading.Lock()
-        self._published = {steady: 0.0}  # the steady key is everybody's from the first
+        self._published = {steady: 0.0}  # every process has the steady key from the first
         self._withdrawn: dict[str, float] = {}
         self._known: dict[tuple[str, str], float] = {}  # since when
         self.counts: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class Judge:
             self._published[kid] = time.time()
 
     def withdrawn(self, kid: str) -> None:
-        """A key is listed no longer; said again while a lagging replica lists it."""
+        """A key is listed no longer; called again while a lagging replica lists it."""
         with self._lock:
             self._withdrawn[kid] = time.time()
 
@@ -86,7 +86,7 @@ class Judge:
     # ---- what is answered
 
     def hear(self, kind: str, shot: Shot, answer: Answer) -> None:
-        """Count one answer; `kind` is what load it came from."""
+        """Count one answer; `kind` is the load that it came from."""
         with self._lock:
             self.slowest[kind] = max(self.slowest.get(kind, 0.0), answer.seconds)
             verdict = self._verdict(shot, answer)
@@ -123,9 +123,9 @@ class Judge:
         return "accepted"
 
     def _refused(self, shot: Shot, answer: Answer) -> str:
-        """A valid token: tolerated only while its key is new, to this process, and in so many words."""
+        """A refused valid token: tolerated with a RETRYABLE code, while its key is new to this process."""
         since = answer.begun - self._published.get(shot.kid, answer.begun)
-        # One that was on its way while another was accepted may still have been turned back.
+        # A call under way while another one was accepted may still be refused.
         known = answer.begun > self._known.get((answer.by, shot.kid), answer.begun)
         if known or since > NEW_KEY_SECONDS or answer.said not in RETRYABLE:
             return "refused wrongly"

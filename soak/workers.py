@@ -115,12 +115,12 @@ class Workers:
 @contextmanager
 def gunicorn(folder: Path, settings: Mapping[str, Any]) -> Iterator[Workers]:
     """The server with its first two workers."""
-    told = folder / "app.json"
-    told.write_text(json.dumps(settings), "utf-8")
+    config = folder / "app.json"
+    config.write_text(json.dumps(settings), "utf-8")
     foreign = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "PYTHON")
     environment = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
     environment |= {
-        "SOAK_APP": str(told),
+        "SOAK_APP": str(config),
         "PYTHONPATH": f"{PROJECT / 'src'}{os.pathsep}{PROJECT}",
         "PYTHONUNBUFFERED": "1",
     }

@@ -1,8 +1,8 @@
 """The pytest plugin: fixtures around cognito_mr_auth.testing.
 
-Owns the fixtures alone. pytest imports every installed plugin in every test run, a stranger's too,
-so this module must never import anything of ours before a fixture is used; that is also why it
-stands outside the package.
+Owns the fixtures alone. pytest imports every installed plugin in every test run, also in those of
+other projects. So this module must never import anything of ours before a fixture is used; that is also
+why it stands outside the package.
 """
 
 from __future__ import annotations

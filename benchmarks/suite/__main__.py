@@ -37,7 +37,7 @@ SIDE_BY_SIDE = 2
 
 
 def measure(section: str, *, smoke: bool) -> Result:
-    """One section; its module is loaded only now, for each has needs of its own."""
+    """One section; its module is loaded only now, because each needs other packages."""
     module = importlib.import_module(f"benchmarks.suite.{section.replace('-', '_')}")
     result: Result = module.measure(smoke=smoke)
     if not result.rows:
@@ -85,8 +85,8 @@ def smoke_run(sections: Sequence[str]) -> list[str]:
         return subprocess.run(command, cwd=PROJECT, check=False, stdout=pipe, stderr=merged, text=True)
 
     failed = []
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as crew:
-        for section, done in zip(sections, crew.map(alone, sections), strict=True):
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as executor:
+        for section, done in zip(sections, executor.map(alone, sections), strict=True):
             print(done.stdout, end="", flush=True)
             failed += [section] if done.returncode else []
     return failed
@@ -113,7 +113,7 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Measure, and say which limits are missed."""
     options = parsed()
-    # An end that is asked for runs the `finally` of those who have started servers.
+    # SIGTERM runs the `finally` of code that has started servers.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     sections = options.sections or SECTIONS
     if options.smoke and len(sections) > 1:

@@ -31,7 +31,7 @@ def home() -> Path:
 
 
 def node_missing() -> str:
-    """Why there is no Node to ask; empty where there is one."""
+    """Why Node cannot be used; empty if it can."""
     if shutil.which("node") is None:
         return "no node on the path"
     if not (home() / "node_modules" / NODE_PEER / "package.json").is_file():

@@ -1,4 +1,4 @@
-"""What a user would pick instead, and the tokens that all of them verify.
+"""The libraries that a user might pick instead, and the tokens that all of them verify.
 
 Owns each peer's set-up: its key at hand, its strictest settings for a Cognito access token that it has
 options for, nothing written by hand. A peer is used only after it has accepted a good token and refused a
@@ -188,11 +188,11 @@ def build(peer: Peer, pool: FakeUserPool) -> tuple[Verify | None, str]:
     """The peer's verify, proven, and what it checks; or None and why it is missing."""
     try:
         verify = peer.prepare(pool)
-        told = f"{peer.distribution} {version(peer.distribution)}: {peer.checks}"
+        about = f"{peer.distribution} {version(peer.distribution)}: {peer.checks}"
     except (ImportError, PackageNotFoundError) as error:
         return None, str(error)
     prove(peer.name, verify, pool, bound=peer.bound)
-    return verify, told
+    return verify, about
 
 
 def prove(name: str, verify: Verify, pool: FakeUserPool, *, bound: bool = False) -> None:

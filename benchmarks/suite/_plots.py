@@ -125,7 +125,7 @@ def _lines(name: str, series: Mapping[str, Any], folder: Path, caption: str) -> 
 
 
 def _styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Ours are blue and told apart by their strokes; each peer has a colour of its own."""
+    """Ours are blue and differ by their strokes; each peer has a colour of its own."""
     strokes, colours = cycle(("-", "--", "-.", ":")), cycle(PEER_LINES)
     return {
         label: {"color": OURS, "linestyle": next(strokes), "linewidth": 1.8}

@@ -1,4 +1,4 @@
-"""What becomes of the results: a table for the terminal, and a JSON file.
+"""Writes the results: a table for the terminal, and a JSON file.
 
 Owns the forms and the circumstances that are noted beside them. Knows no section: the rows say all.
 """
@@ -42,7 +42,7 @@ VERDICTS = {True: "kept", False: "MISSED", None: ""}
 
 
 def number(value: float | None) -> str:
-    """Three significant digits and no exponent; nothing for what is not there."""
+    """Three significant digits and no exponent; nothing for a missing value."""
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):
@@ -130,7 +130,7 @@ def _openssl() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """The model, where Linux tells it."""
+    """The model, if Linux reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

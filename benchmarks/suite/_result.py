@@ -77,7 +77,7 @@ def ahead_of(row: Row, *, note: str = "") -> Row:
 
 
 def missing(section: str, name: str, unit: str, why: str) -> Row:
-    """A peer that cannot be had. It is named, and it is no failure."""
+    """A peer that is missing. It is named, and it is no failure."""
     return Row(section, name, math.nan, unit, None, note=f"missing: {why}")
 
 

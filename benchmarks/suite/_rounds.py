@@ -38,7 +38,7 @@ Sample = Callable[[int], float]
 
 
 class Bench(NamedTuple):
-    """What a section's worker measures, and what it has to say of each variant."""
+    """What a section's worker measures, and its notes on each variant."""
 
     samples: dict[str, Sample]
     notes: dict[str, str] = {}  # noqa: RUF012 - never changed

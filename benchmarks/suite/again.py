@@ -3,8 +3,8 @@
     python -m benchmarks.suite.again --smoke
 
 Ours recalls the principal by the token's SHA-256, and looks at its times and its key. The peers verify
-anew, since they remember nothing. The limit is what no recall can do without: to take the SHA-256 of the
-token and look it up in a dict.
+anew, since they remember nothing. The yardstick is the least that any recall needs: to take the SHA-256 of
+the token and look it up in a dict.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def _awaited(runner: asyncio.Runner, averify: Callable[[str], Awaitable[object]]
 def _add_peers(bench: Bench, pool: FakeUserPool, token: str) -> None:
     for peer in PEERS:
         name = f"{peer.name}, {SMALL}"
-        verify, told = build(peer, pool)
+        verify, about = build(peer, pool)
         if verify is None:
-            bench.absent[name] = told
+            bench.absent[name] = about
             continue
         own = mint(pool, SMALL, 1, bound=True)[0] if peer.bound else token
         bench.samples[name] = _over(verify, own, SHORT_BATCH)
-        bench.notes[name] = told
+        bench.notes[name] = about
 
 
 def _under_node(bench: Bench, pool: FakeUserPool, token: str, rounds: int) -> Mapping[str, float]:
@@ -95,8 +95,8 @@ def _under_node(bench: Bench, pool: FakeUserPool, token: str, rounds: int) -> Ma
     if why:
         bench.absent[name] = why
         return {}
-    seconds, told = _node.node_seconds(pool, {SMALL: [token]}, rounds)
-    bench.notes[name] = f"{told}: {_node.NODE_CHECKS}"
+    seconds, about = _node.node_seconds(pool, {SMALL: [token]}, rounds)
+    bench.notes[name] = f"{about}: {_node.NODE_CHECKS}"
     return {name: seconds[name]}
 
 

@@ -142,7 +142,7 @@ PROGRAMS: Mapping[str, Program] = {
 
 
 class Scene(NamedTuple):
-    """What children are told, how each is started, and the endpoints that they may ask."""
+    """The variables of child processes, how each is started, and the endpoints that they may ask."""
 
     environment: Mapping[str, str]
     commands: Mapping[str, list[str]]
@@ -165,7 +165,7 @@ def scene(names: list[str]) -> Iterator[Scene]:
         files["JWKS_FILE"].write_text(json.dumps(pool.jwks()))
         files["PEM_FILE"].write_bytes(pool.access_key.public_pem())
         files["SSL_CERT_FILE"].write_text(trusted(endpoints))
-        told = {name: str(file) for name, file in files.items()} | {
+        variables = {name: str(file) for name, file in files.items()} | {
             "POOL": pool.user_pool_id,
             "CLIENT": pool.client_id,
             "ISSUER": pool.issuer(),
@@ -175,7 +175,7 @@ def scene(names: list[str]) -> Iterator[Scene]:
             "NODE_PATH": str(home() / "node_modules"),
         }
         yield Scene(
-            {**inherited(), **told},
+            {**inherited(), **variables},
             _commands(names, folder),
             endpoints,
             pool.access_token(subject=SUBJECT, audience=AUDIENCE),
@@ -232,7 +232,7 @@ def first(name: str, here: Scene, token: str) -> tuple[float, bytes]:
 
 
 def seconds(name: str, here: Scene) -> float:
-    """One measured process, which must verify the token with the keys that it was meant to have."""
+    """One measured process, which must verify the token with keys from the place that was meant."""
     asked = here.endpoints.requests
     taken, line = first(name, here, here.good)
     if line != SUBJECT.encode():

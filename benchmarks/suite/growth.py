@@ -3,12 +3,12 @@
     .venvs/bench/bin/python -m benchmarks.suite.growth --smoke
 
 All pools of a verifier list the same two keys, since only look-ups grow with pools; each still reads its
-own JWKS and has its own store. Variants take turns with the next tokens of their rings, and a ratio is
+own JWKS and has its own key set. Variants take turns with the next tokens of their rings, and a ratio is
 the median of the ratios within one turn, so that a machine that slows down slows all of them.
 
-That an "uncached" token is never found in the cache: the verifier keeps half as many tokens as the ring
-has (with threads: one thread's share of it), they come in the same order each time, and the one used
-longest ago is dropped; so each is gone before it comes again.
+An "uncached" token is never found in the cache. The verifier keeps half as many tokens as the ring has (with
+threads: one thread's share of it), they come in the same order each time, and the one used longest ago is
+dropped, so each is gone before it comes again.
 
 Memory is what tracemalloc sees of a full cache, less what `json.loads` makes of the same payloads,
 measured the same way. tracemalloc leaves out what OpenSSL takes for keys; a process's resident size has it.
@@ -44,7 +44,7 @@ SPAWN = multiprocessing.get_context("spawn")
 STATM = Path("/proc/self/statm")
 READY_SECONDS = 60
 KB = 1024
-# The limits of the issue.
+# The limits.
 POOLS_WITHIN, KB_OVER_CLAIMS = 1.05, 3.0
 
 
@@ -159,7 +159,7 @@ def distinct(scale: Scale) -> Result:
     """A token's cost by how many distinct ones come, in a cache for all of them and in the default one."""
     fake = FakeUserPool()
     tokens = [fake.access_token(claims={"n": number}) for number in range(scale.entries[-1])]
-    dice = random.Random(7)  # noqa: S311 - which token comes next is no secret
+    rng = random.Random(7)  # noqa: S311 - which token comes next is no secret
     rows: list[Row] = []
     lines: dict[str, Any] = {}
     for kind, options in (("a cache for all", {"cache_size": len(tokens)}), ("the default cache", {})):
@@ -167,7 +167,7 @@ def distinct(scale: Scale) -> Result:
         for count in scale.entries:
             verifier = fake.offline_verifier(**options)
             sweep(verifier, tokens[:count])
-            drawn = [tokens[dice.randrange(count)] for _ in range(scale.tokens)]
+            drawn = [tokens[rng.randrange(count)] for _ in range(scale.tokens)]
             passes[f"{count:,}"] = sweep(verifier, drawn, scale.batch)
         found = in_turns(passes, scale.rounds)
         rows += [
@@ -200,12 +200,12 @@ def per_second(verifier: Verifier, shares: Sequence[Sequence[str]], seconds: flo
                 break
         counts[number] = done
 
-    crew = [threading.Thread(target=work, args=(number,)) for number in range(len(shares))]
-    for each in crew:
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(len(shares))]
+    for each in workers:
         each.start()
     gate.wait()
     started = time.perf_counter()
-    for each in crew:
+    for each in workers:
         each.join()
     return sum(counts) / (time.perf_counter() - started)
 
@@ -264,9 +264,9 @@ def processes(scale: Scale) -> Result:
     for _ in range(scale.turns):
         for count in scale.processes:
             gate = SPAWN.Barrier(count)
-            with ProcessPoolExecutor(count, SPAWN, initializer=_meet, initargs=(gate,)) as crew:
+            with ProcessPoolExecutor(count, SPAWN, initializer=_meet, initargs=(gate,)) as executor:
                 share = scale.tokens // scale.threads[-1]
-                work = [crew.submit(_in_process, share, scale.seconds) for _ in range(count)]
+                work = [executor.submit(_in_process, share, scale.seconds) for _ in range(count)]
                 said = [each.result() for each in work]
             found[count].append({kind: sum(each[kind] for each in said) for kind in said[0]})
     return Result(
@@ -290,8 +290,8 @@ def processes(scale: Scale) -> Result:
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:
     """What a function gives in a new process, whose heap holds nothing else."""
-    with ProcessPoolExecutor(1, SPAWN) as crew:
-        return crew.submit(work, *arguments).result()
+    with ProcessPoolExecutor(1, SPAWN) as executor:
+        return executor.submit(work, *arguments).result()
 
 
 def traced(make: Callable[[], object]) -> float:

@@ -54,7 +54,7 @@ class Scene:
         self.first = self.pool.access_token()
         self.tokens = [self.pool.access_token(claims={"n": number}) for number in range(count)]
         self.parsed = [_compact.parse(token) for token in self.tokens]
-        self.key = self.pool.offline_verifier().signing_key(self.tokens[0]).public
+        self.key = self.pool.offline_verifier()._signing_key(self.tokens[0]).public
 
     def fresh(self, cache_size: int = 1024) -> Verifier:
         """A verifier that has seen one token, and so knows the header, as after a second of service."""
@@ -168,8 +168,8 @@ def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0
     def octets_of(text: bytes) -> bytes:
         if 43 in text or 47 in text or 61 in text:
             raise ValueError
-        spare = len(text) & 3
-        if spare and text[-1] not in (b"" if spare == 1 else b"AQgw" if spare == 2 else b"AEIMQUYcgkosw048"):
+        tail = len(text) & 3
+        if tail and text[-1] not in (b"" if tail == 1 else b"AQgw" if tail == 2 else b"AEIMQUYcgkosw048"):
             raise ValueError
         padded = text + b"==="[: -len(text) % 4]
         return a2b_base64(padded.replace(b"-", b"+").replace(b"_", b"/"), strict_mode=True)
@@ -196,7 +196,7 @@ def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0
             raise ValueError
         get = claims.get
         route = routes[get("iss")]
-        key = route.store.key_now(kid, now)
+        key = route.key_set.key_now(kid, now)
         if key is None:
             raise ValueError
         key.public.verify(signature, sha256(signed), padding, hashed)
@@ -218,7 +218,7 @@ def one_function(made: Verifier) -> Callable[[str], object]:  # noqa: C901, PLR0
         put(made, "issuer", route.issuer)
         put(made, "provider", route.pool.user_pool_id)
         put(made, "user_pool_id", route.pool.user_pool_id)
-        cache.keep(digest, (made, key, route.store, span))
+        cache.keep(digest, (made, key, route.key_set, span))
         return made
 
     return verify

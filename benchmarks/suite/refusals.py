@@ -8,8 +8,8 @@ that its row names. Refusals are never remembered, so the same few tokens can co
 A payload of 16 KiB has to be read before anything can be said of it, so such tokens are held against a
 valid one of that length; their ratio to a usual one is shown beside it.
 
-The budget for unknown kids is spent beforehand, and the verifier's clock stands still, so that it stays
-spent: that row costs no fetch (proven too). The clock that stands still reads the system's clocks as well.
+The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands
+still: the row "budget spent" costs no fetch (proven too). That clock reads the system's clocks as well.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BIG = (
     "nested deeply, 16 KiB",
     "16 KiB of brackets, a slip at the end",
 )
-# A fetch spends one of two; a third unknown kid finds the budget empty.
+# A fetch uses one of two units; a third unknown kid meets the rate limit.
 KIDS_TO_SPEND = 3
 
 Refused = Mapping[str, tuple[type[errors.AuthError], list[str]]]
@@ -83,12 +83,12 @@ def _forged(tokens: list[str]) -> list[str]:
 
 
 def _garbage() -> Mapping[str, list[str]]:
-    """What never was a token."""
-    dice = random.Random(1)  # noqa: S311 - the same garbage each time
+    """Texts that never were tokens."""
+    rng = random.Random(1)  # noqa: S311 - the same garbage each time
     characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
     def text(count: int) -> str:
-        return "".join(dice.choices(characters, k=count))
+        return "".join(rng.choices(characters, k=count))
 
     third = (MAX_CHARS - 2) // 3
     return dict(
@@ -116,7 +116,7 @@ def _brackets(pool: FakeUserPool) -> bytes:
 
 
 def _members(pool: FakeUserPool) -> bytes:
-    """A payload in order, of as many members as fit: what is dearest to read."""
+    """A payload in order, of as many members as fit: the most expensive to read."""
     return _stuffed(pool, b"{" + b",".join(b'"%04x":0' % number for number in range(ROOM // 9)) + b"}")
 
 

@@ -8,7 +8,7 @@ own, one after the other on the same schedule: fine, hanging, back. It verifies 
 in turn, as fast as it can, on one thread. Keys live shortly, so that they are renewed many times in a run:
 our windows are the defaults (15 min, 1 h, 24 h) divided by the same number, and the peers' key sets live
 as long as ours do before they are renewed. Every other setting of a peer is its default, but for the row
-that names another. What is not scaled: timeouts (our patience 2 s,
+that names another. What is not scaled: timeouts (ours 2 s,
 PyJWKClient 30 s, Powertools 3 s) and back-offs (ours 2 to 60 s, Powertools' 1 to 30 s).
 
 For each bin of 100 ms a contender records verifications, errors and the slowest call. "Standing still"
@@ -46,7 +46,7 @@ AUDIENCE = "https://orders.example.com"
 BIN_SECONDS = 0.1
 # Until the contender's first call, so that it and the schedule begin together.
 LEAD_SECONDS = 0.2
-# A contender that neither ends nor is let go by heal() is stuck for good.
+# A contender that neither ends nor is released by heal() is stuck for good.
 CHILD_SECONDS = 60
 # Our defaults, 900 s, 3600 s and 86400 s, as multiples of the first.
 REVALIDATE, MAX_STALE = 4, 96
@@ -199,10 +199,10 @@ def record(verify: Verify, plan: Mapping[str, Any], start: float) -> dict[str, A
 
 
 class Scene(NamedTuple):
-    """The served pool, and what every contender is told of it."""
+    """The served pool, and the settings of every contender."""
 
     endpoints: FakeEndpoints
-    told: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 @contextmanager
@@ -213,7 +213,7 @@ def scene(scale: Scale) -> Iterator[Scene]:
         authority = Path(folder) / "ca.pem"
         authority.write_text(trusted(endpoints))
         tokens = [pool.access_token(audience=AUDIENCE, claims={"n": n}) for n in range(scale.tokens)]
-        told = {
+        settings = {
             "user_pool_id": pool.user_pool_id,
             "client_id": pool.client_id,
             "replica_regions": list(pool.replica_regions),
@@ -226,12 +226,12 @@ def scene(scale: Scale) -> Iterator[Scene]:
             "phases": scale.phases,
             "fresh": scale.fresh,
         }
-        yield Scene(endpoints, told)
+        yield Scene(endpoints, settings)
 
 
 def watch(name: str, on: Scene) -> dict[str, Any]:
     """One contender through the schedule: its record, or {"missing": why}."""
-    environment = {**os.environ, "SSL_CERT_FILE": on.told["authority"]}
+    environment = {**os.environ, "SSL_CERT_FILE": on.settings["authority"]}
     child = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.suite.region", COMPETE],
         cwd=ROOT,
@@ -243,7 +243,7 @@ def watch(name: str, on: Scene) -> dict[str, Any]:
     )
     try:
         assert child.stdin and child.stdout  # noqa: S101, PT018 - for the reader: pipes
-        child.stdin.write(json.dumps({**on.told, "contender": name}) + "\n")
+        child.stdin.write(json.dumps({**on.settings, "contender": name}) + "\n")
         child.stdin.flush()
         said = json.loads(child.stdout.readline() or "{}")
         if not said.get("ready"):
@@ -265,7 +265,7 @@ def watch(name: str, on: Scene) -> dict[str, Any]:
 
 def break_and_heal(on: Scene, start: float) -> None:
     """Let the primary hang at its time, and come back at its time."""
-    fine, hanging, _ = on.told["phases"]
+    fine, hanging, _ = on.settings["phases"]
     time.sleep(max(0.0, start + fine - time.monotonic()))
     on.endpoints.original.fail("hang")
     time.sleep(max(0.0, start + fine + hanging - time.monotonic()))
@@ -295,19 +295,19 @@ def measure(*, smoke: bool) -> Result:
 
 
 def figures(seen: Mapping[str, Any], scale: Scale) -> dict[str, tuple[float, str]]:
-    """What a contender's record says, by name: (value, unit)."""
-    bins, told = seen["bins"], {}
+    """The figures of a contender's record, by name: (value, unit)."""
+    bins, found = seen["bins"], {}
     edge, edges = 0.0, [0]
     for length in scale.phases:
         edge += length
         edges.append(round(edge / BIN_SECONDS))
     for phase, length, first, last in zip(PHASES, scale.phases, edges, edges[1:], strict=False):
-        told[f"verifications, {phase}"] = sum(each[0] for each in bins[first:last]) / length, "/s"
+        found[f"verifications, {phase}"] = sum(each[0] for each in bins[first:last]) / length, "/s"
     for phase, slowest in zip(PHASES, seen["slowest"], strict=True):
-        told[f"slowest, {phase}"] = slowest * 1000, "ms"
-    told["standing still"] = sum(not each[0] for each in bins) * BIN_SECONDS, "s"
-    told["errors"] = float(sum(each[1] for each in bins)), "errors"
-    return told
+        found[f"slowest, {phase}"] = slowest * 1000, "ms"
+    found["standing still"] = sum(not each[0] for each in bins) * BIN_SECONDS, "s"
+    found["errors"] = float(sum(each[1] for each in bins)), "errors"
+    return found
 
 
 def series(seen: Mapping[str, list[list[float]]], scale: Scale) -> dict[str, Any]:

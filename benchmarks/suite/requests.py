@@ -42,7 +42,7 @@ SECTION = "requests"
 ROUNDS, SECONDS = 15, 1
 SMOKE_ROUNDS, SMOKE_SECONDS = 1, 1
 CONNECTIONS = 8
-WRK_PATIENCE = 30.0
+WRK_EXTRA_SECONDS = 30.0
 NO_AUTH = "no auth"
 
 _RATE = re.compile(r"^Requests/sec:\s+([0-9.]+)$", re.MULTILINE)
@@ -108,8 +108,8 @@ def drive(server: Server, token: str, seconds: int) -> float:
     """Requests per second, by wrk."""
     command = [shutil.which("wrk") or "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
     command += ["-H", f"Authorization: Bearer {token}", server.url]
-    patience = seconds + WRK_PATIENCE
-    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience).stdout
+    limit = seconds + WRK_EXTRA_SECONDS
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit).stdout
     rate, wrong = _RATE.search(said), _WRONG.search(said)
     if rate is None or wrong is not None or float(rate[1]) == 0:
         raise RuntimeError(f"wrk saw something else than answers of status 200:\n{said}")

@@ -72,13 +72,13 @@ def _with_room(pool: FakeUserPool, ring: list[str]) -> Sample:
 def _add_peers(bench: Bench, pool: FakeUserPool, size: str, ring: list[str]) -> None:
     for peer in PEERS:
         name = f"{peer.name}, {size}"
-        verify, told = build(peer, pool)
+        verify, about = build(peer, pool)
         if verify is None:
-            bench.absent[name] = told
+            bench.absent[name] = about
             continue
         tokens = mint(pool, size, RING, bound=True) if peer.bound else ring
         bench.samples[name] = each_of(verify, tokens, BATCH)
-        bench.notes[name] = told
+        bench.notes[name] = about
 
 
 def _under_node(
@@ -89,11 +89,11 @@ def _under_node(
     if why:
         bench.absent.update({f"{_node.NODE_PEER}, {size}": why for size in rings})
         return {}
-    seconds, told = _node.node_seconds(pool, rings, rounds)
+    seconds, about = _node.node_seconds(pool, rings, rounds)
     for size in rings:
         peer, bare = f"{_node.NODE_PEER}, {size}", f"{_node.NODE_BARE}, {size}"
         times = seconds[peer] / seconds[bare]
-        bench.notes[peer] = f"{told}: {_node.NODE_CHECKS}; {times:.2f} x Node's bare RSA"
+        bench.notes[peer] = f"{about}: {_node.NODE_CHECKS}; {times:.2f} x Node's bare RSA"
     return seconds
 
 

@@ -4,7 +4,7 @@
         --architecture arm64 --python 3.13 --routes examples/lambda/routes.json --output authorizer.zip
 
 Needs pip, and to fetch keys this project installed. The zip holds no code of yours: the function's handler
-is cognito_mr_auth.aws_lambda.handler. Of the same files it is the same to the last bit.
+is cognito_mr_auth.aws_lambda.handler. The same files give the same zip, bit for bit.
 
 Exit status: 0 written, 1 it could not be built, 2 wrong usage, 3 no usable key.
 """
@@ -57,7 +57,7 @@ EVENTS_S: Final = 2.0
 
 # What installers leave for installers, one of them with a path of this machine. Licences and METADATA stay.
 NOT_FOR_LAMBDA: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
-# The first day that a zip can tell.
+# The earliest date that a zip can hold.
 EPOCH_OF_ZIP: Final = 315532800  # 1980-01-01T00:00:00Z
 
 
@@ -81,7 +81,7 @@ class Size(NamedTuple):
 
 
 class Heard:
-    """The verifier's hook: which endpoints have said something."""
+    """The verifier's hook: which endpoints have answered or failed."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -94,7 +94,7 @@ class Heard:
             self._changed.notify_all()
 
     def wait(self, urls: set[str]) -> None:
-        """Until each of these endpoints has spoken, but not for long."""
+        """Until each of these endpoints has answered or failed, for EVENTS_S at most."""
         with self._changed:
             self._changed.wait_for(lambda: urls <= self._urls, EVENTS_S)
 
@@ -119,7 +119,7 @@ def fetched_keys(user_pool_id: str, replica_regions: Sequence[str], jwks_url: st
             with Verifier(pool, token_use="any", on_event=heard) as verifier:
                 verifier.warm()
                 asked = verifier.health()["providers"][user_pool_id]["endpoints"]
-                heard.wait({endpoint["url"] for endpoint in asked})  # told after the file is written
+                heard.wait({endpoint["url"] for endpoint in asked})  # events come after the file is written
             return path.read_bytes()
         except errors.ConfigurationError as error:
             raise BuildError(str(error), 2) from None
@@ -156,7 +156,7 @@ def told_of(baked: bytes, user_pool_id: str | None) -> str:
 
 
 def bytes_of(path: Path, what: str) -> bytes:
-    """The file's content; not being there is wrong usage."""
+    """The file's content; a file that is missing is wrong usage."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -179,7 +179,7 @@ def routes(path: Path) -> bytes:
 
 
 def pip(*arguments: str | Path) -> None:
-    """Run this Python's pip; its own words are the error's."""
+    """Run this Python's pip; its output is the message of the error."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
     done = subprocess.run(  # noqa: S603 - our own arguments, no shell
         command,
@@ -217,9 +217,9 @@ def trim(tree: Path) -> None:
 
 
 def compile_all(tree: Path) -> None:
-    """Bytecode beside the sources, taken as it is: Lambda cannot write any, and compiles at each cold start.
+    """Put bytecode beside the sources, because Lambda cannot write any and would compile at each cold start.
 
-    Another Python than this one's version would not look at it.
+    It is loaded without a check of the source, and only by this version of Python.
     """
     compileall.compile_dir(
         tree,
@@ -241,7 +241,7 @@ def entries(tree: Path) -> Iterator[tuple[str, bytes, int]]:
 
 
 def moment() -> tuple[int, int, int, int, int, int]:
-    """The time that every entry gets: SOURCE_DATE_EPOCH, or the first that a zip can tell."""
+    """The time that every entry gets: SOURCE_DATE_EPOCH, or the earliest that a zip can hold."""
     try:
         seconds = max(EPOCH_OF_ZIP, int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH_OF_ZIP)))
         at = time.gmtime(seconds)
@@ -313,7 +313,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build(options: argparse.Namespace) -> Iterator[str]:
-    """Does it all, and tells what it did line by line."""
+    """Does it all, and reports it line by line."""
     baked = keys(options)
     about = "no keys" if baked is None else told_of(baked, options.user_pool_id)
     table = None if options.routes is None else routes(options.routes)

@@ -1,7 +1,7 @@
 # An HTTP API behind the ready handler, for a user pool that exists already.
 #
 # The AWS provider has no resource for a pool's replica yet (terraform-provider-aws issue 48227); the
-# pool itself is in template.yaml. Here the pool is told by its ID.
+# pool itself is in template.yaml. Here the pool is given by its ID.
 
 terraform {
   required_version = ">= 1.5"

@@ -23,7 +23,7 @@ __all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "res
 
 
 def principal_of(scope: Scope) -> Principal | None:
-    """Who sent this request; None where one without a token was let through.
+    """The principal of this request; None if it was let through without a token.
 
     Raises:
         LookupError: no CognitoAuthMiddleware stands before this application.
@@ -35,10 +35,10 @@ def principal_of(scope: Scope) -> Principal | None:
 
 
 async def require(scope: Scope, policy: Policy) -> Principal:
-    """Who sent this request, if a route's policy lets them pass.
+    """The principal of this request, if a route's policy lets it pass.
 
     Raises:
-        AuthError: it does not, or nobody is known; `response` is what the client should hear.
+        AuthError: it does not, or there is no principal; `response` makes the answer to the client.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(scope)
@@ -63,7 +63,7 @@ class CognitoAuthMiddleware:
         options: what every adapter takes; see `Options`.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`; WebSockets
-    the same before the handshake where the server can say it, else close code 1008.
+    get the same before the handshake if the server can send it, else close code 1008.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.

@@ -8,7 +8,7 @@
     async def orders(principal: Reader): ...
 
 Owns the translation into FastAPI's dependencies, exceptions and OpenAPI models. Annotations must not be
-postponed here: FastAPI looks their names up in `__globals__`, which an instance does not have.
+postponed here, because FastAPI looks their names up in `__globals__`, which an instance does not have.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,17 +38,17 @@ from .verifier import Verifier
 
 __all__ = ["AuthHTTPException", "CognitoAuth"]
 
-# Where a connection keeps its visit to each guard. No client can write there.
+# Where a connection keeps the `_ConnectionState` of each guard. No client can write there.
 _STATES: Final = "cognito_mr_auth.fastapi"
 
-# Set by the response itself.
+# Headers that the response sets itself.
 _OF_THE_BODY = frozenset({"content-type", "content-length"})
 
 
 class AuthHTTPException(HTTPException):
     """A refusal, as FastAPI's exception handlers see it. Its body and headers hold no token.
 
-    `error` is the AuthError, with its `code`, `hint` and `retryable`. `headers` have lower-case names.
+    `error` is the AuthError, with its `reason`, `hint` and `retryable`. `headers` have lower-case names.
     """
 
     def __init__(self, error: AuthError, answer: HTTPResponse) -> None:
@@ -58,10 +58,10 @@ class AuthHTTPException(HTTPException):
 
 
 class _Named(str):
-    """A scope that a policy names: shown in OpenAPI, judged by the policy, and so not by the guard.
+    """A scope that a policy names: shown in OpenAPI, and checked by the policy instead of the guard.
 
-    FastAPI keeps what a dependency gave under its scopes. Unequal to a plain scope of the same letters,
-    so that a result for which nobody asked "is this scope there?" is never taken for one that was asked.
+    FastAPI caches a dependency's result under its scopes. A `_Named` never equals a plain scope of the same
+    letters, so a result whose scopes were not checked is never used where a check is due.
     """
 
     __slots__ = ()
@@ -77,7 +77,7 @@ class _Named(str):
 
 
 class _ConnectionState:
-    """What a guard has read of a connection, and whom it found. Shows neither in a repr of the scope."""
+    """What a guard has read of a connection, and the principal found. Hides both in a repr of the scope."""
 
     __slots__ = ("http_request", "principal")
 
@@ -99,8 +99,8 @@ class CognitoAuth(SecurityBase):
 
     It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
     CORS preflight gets 204, and the route that declares OPTIONS does not run. Scopes of `Security` are
-    all required, and like `require(...)` they need a token always. Everything else gets an
-    AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose server cannot say that gets a
+    all required, and like `require(...)` they always need a token. Everything else gets an
+    AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose server cannot send a status gets a
     WebSocketException of code 1008.
 
     Raises:
@@ -142,7 +142,7 @@ class CognitoAuth(SecurityBase):
             raise self._refused(connection, error) from None
 
     def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal]]:
-        """A dependency that gives the principal if the policy lets it pass; `require()` takes any.
+        """A dependency that gives the principal if the policy lets it pass; `require()` accepts any.
 
         A route that names it needs a token, whatever `exclude` and `optional` say. OpenAPI lists the
         policy's scopes at the route.
@@ -158,8 +158,8 @@ class CognitoAuth(SecurityBase):
             principal: Any = Security(self, scopes=names),  # noqa: B008 - FastAPI's way to declare it
         ) -> Principal:
             try:
-                # An override may say None. None from this guard means a connection that passed without a
-                # token. A caller by hand leaves FastAPI's marker here, which identifies nobody.
+                # An override may give None. None from this guard means a connection that passed without a
+                # token. A direct call leaves FastAPI's marker here, which identifies nobody.
                 overridden = principal is None and self._guard not in connection.scope.get(_STATES, ())
                 if not overridden and not isinstance(principal, Principal):
                     principal = await self._find(connection, always=True)
@@ -170,7 +170,7 @@ class CognitoAuth(SecurityBase):
         return permitted
 
     async def _find(self, connection: HTTPConnection, *, always: bool) -> Principal | None:
-        """Verify once per connection, so that `revoked` is asked once; a subprotocol's token is hidden."""
+        """Verify once per connection, so that `revoked` is called once; hide a subprotocol's token."""
         guard, scope = self._guard, connection.scope
         states: dict[Guard, _ConnectionState] = scope.setdefault(_STATES, {})
         state = states.get(guard)
@@ -179,7 +179,7 @@ class CognitoAuth(SecurityBase):
             if state.http_request.websocket:
                 self._hide_token(cast("WebSocket", connection))
         if guard.is_preflight(state.http_request):
-            # CORSMiddleware has not answered it, and the route behind us would run for anybody.
+            # CORSMiddleware has not answered it, and the route would run without a principal.
             raise HTTPException(204)
         if state.principal is None:
             state.principal = scope[PRINCIPAL] = await guard.averify(state.http_request, always=always)
@@ -190,7 +190,7 @@ class CognitoAuth(SecurityBase):
         if visible is websocket.scope or self._guard.subprotocol is None:
             return
         websocket.scope.update(visible)
-        # The endpoint gets this same object, which keeps the headers that somebody has read before us.
+        # The endpoint gets this same object, which caches headers that were read before.
         vars(websocket).pop("_headers", None)
         vars(websocket)["send"] = asgi.marked(websocket.send, self._guard.subprotocol)
 
@@ -205,7 +205,7 @@ class CognitoAuth(SecurityBase):
     def _name_scopes(self, policy: Policy | None) -> tuple[str, ...]:
         names = () if policy is None else policy.scope_names
         self._scopes |= dict.fromkeys(names, "")
-        # In place: FastAPI was given both before the routes were there.
+        # In place, because FastAPI got both objects before the routes existed.
         if isinstance(self.model, models.OAuth2) and self.model.flows.authorizationCode is not None:
             self.model.flows.authorizationCode.scopes.update(self._scopes)
         if self._init_oauth is not None:
@@ -219,7 +219,7 @@ class CognitoAuth(SecurityBase):
 
     @property
     def responses(self) -> dict[int | str, dict[str, Any]]:
-        """For `FastAPI(responses=...)`: what a client hears that may not pass."""
+        """For `FastAPI(responses=...)`: the responses to requests that may not pass."""
         return openapi.responses()
 
     @property
@@ -238,6 +238,6 @@ class CognitoAuth(SecurityBase):
             return Response(answer.body, answer.status, dict(answer.headers))
 
         router = APIRouter()
-        # Starlette's kind of route, since it does not take on the dependencies of the application.
+        # A route of Starlette, because it does not inherit the dependencies of the application.
         router.add_route(metadata.path, document, include_in_schema=False)
         return router

@@ -4,8 +4,8 @@
     key = client.get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers)
 
-Owns the translation alone: our keys become PyJWT's, our errors PyJWT's own. What is signed and claimed
-is then `jwt.decode`'s business; Cognito's `client_id` and `token_use` it does not know (docs/pyjwt.md).
+Owns the translation alone: our keys become PyJWT's, our errors PyJWT's own. `jwt.decode` then checks
+signature and claims; it does not know Cognito's `client_id` and `token_use` (docs/pyjwt.md).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from .verifier import Verifier
 
 __all__ = ["JWKClient"]
 
-# Two keys a pool, four in mid-rotation: sixteen pools. Beyond it a key is only built again (20 us).
+# Two keys a pool, four in mid-rotation: enough for sixteen pools. Beyond it a key is built again (20 us).
 MAX_KEYS = 64
 
-# What PyJWKClient and jwt.decode raise for the same fault; all other faults are the token's form.
+# What PyJWKClient and jwt.decode raise for the same fault; all other faults concern the token's form.
 _TRANSLATED: Final[tuple[tuple[type[AuthError], type[jwt.PyJWTError]], ...]] = (
     (Unavailable, jwt.PyJWKClientConnectionError),
     (KeyUnknown, jwt.PyJWKClientError),
@@ -69,7 +69,7 @@ class JWKClient:
         check_timeout(timeout)
         self._verifier = verifier
         self._timeout = timeout
-        # Replaced, never changed: readers need no lock, and a fork can find none held.
+        # Replaced, never changed, so that readers need no lock and a fork finds none held.
         self._made: dict[tuple[str, tuple[int, int]], jwt.PyJWK] = {}
 
     @property
@@ -82,11 +82,11 @@ class JWKClient:
 
         Raises:
             jwt.PyJWKClientError: no such issuer, or the pool has no such key.
-            jwt.PyJWKClientConnectionError: the keys cannot be had; a PyJWKClientError too.
+            jwt.PyJWKClientConnectionError: the keys are unavailable; a PyJWKClientError too.
             jwt.InvalidAlgorithmError: the header's `alg` is not RS256.
             jwt.DecodeError: the token is malformed.
         """
-        # PyJWT takes both. What is not ASCII is malformed, and this decoder raises nothing with it.
+        # PyJWT takes both. Latin-1 decodes every octet, and what is not ASCII is refused as malformed below.
         text = token.decode("latin-1") if isinstance(token, bytes) else token
         return self._translated(lambda: self._verifier._signing_key(text, timeout=self._timeout))
 
@@ -95,7 +95,7 @@ class JWKClient:
 
         Raises:
             jwt.PyJWKClientError: the pool has no such key.
-            jwt.PyJWKClientConnectionError: the keys cannot be had; a PyJWKClientError too.
+            jwt.PyJWKClientConnectionError: the keys are unavailable; a PyJWKClientError too.
             ConfigurationError: there are several pools, and a kid means nothing without its issuer.
         """
         if not isinstance(kid, str):  # PyJWKClient's callers pass on what a header holds
@@ -111,7 +111,7 @@ class JWKClient:
         return self._made.get(key[:2]) or self._make(key)
 
     def _make(self, key: Key) -> jwt.PyJWK:
-        """Build the key once. A withdrawn one is never asked for again, and the oldest go first."""
+        """Build the key once. The oldest go first, because a withdrawn key is never looked up again."""
         members = RSAAlgorithm.to_jwk(key.public, as_dict=True)
         made = jwt.PyJWK({**members, "kid": key.kid, "use": "sig", "alg": "RS256"})
         kept = list(self._made.items())[1 - MAX_KEYS :]

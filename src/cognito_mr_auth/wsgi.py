@@ -2,8 +2,8 @@
 
     application = CognitoAuthMiddleware(application, verifier=verifier, exclude=["/health"])
 
-Owns nothing but the hand-over: the principal stands in `environ["cognito_mr_auth.principal"]`. Mounts
-around Flask, Django and a bare application alike.
+Owns only where the principal goes: `environ["cognito_mr_auth.principal"]`. Works around Flask, Django and a
+bare application alike.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "res
 
 
 def principal_of(environ: Mapping[str, Any]) -> Principal | None:
-    """Who sent this request; None where one without a token was let through.
+    """The principal of this request; None if it was let through without a token.
 
     Raises:
         LookupError: no CognitoAuthMiddleware stands before this application.
@@ -38,10 +38,10 @@ def principal_of(environ: Mapping[str, Any]) -> Principal | None:
 
 
 def require(environ: Mapping[str, Any], policy: Policy) -> Principal:
-    """Who sent this request, if a route's policy lets them pass.
+    """The principal of this request, if a route's policy lets it pass.
 
     Raises:
-        AuthError: it does not, or nobody is known; `response` is what the client should hear.
+        AuthError: it does not, or there is no principal; `response` makes the answer to the client.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(environ)

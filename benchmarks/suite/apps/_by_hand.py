@@ -1,4 +1,4 @@
-"""What one writes by hand around PyJWT where no framework's package is used, with its key client."""
+"""The checks that a user writes by hand around PyJWT and its key client, without a framework's package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The servers of section 5: started on a loopback port of their own, watched, and ended by their pid.
 
-Owns the child processes. A server picks its port itself and says it in its log, so that no two race for
+Owns the child processes. A server picks its port itself and writes it to its log, so that no two race for
 one; nothing that was started outlives its `with`.
 """
 
@@ -34,7 +34,7 @@ GUNICORN = ("gunicorn", "--bind", f"{HOST}:0", "--workers", "1", "--worker-class
 GUNICORN += ("--no-control-socket", "benchmarks.suite.apps.flask_app:served()")
 
 _LISTENS = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:([0-9]+)")
-# What would change a child behind our back.
+# Variables that would change how a child runs.
 _FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
 
 

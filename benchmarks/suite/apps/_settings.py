@@ -1,4 +1,4 @@
-"""What an application of section 5 is told: the pool, and where its keys are served.
+"""The settings of an application of section 5: the pool, and where its keys are served.
 
 Owns the way from the benchmark's process into a server's, one environment variable. The answer of every
 variant is the same, so that only the way to it differs.
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 
     @classmethod
     def given(cls) -> Self:
-        """What this process was told."""
+        """The settings of this process."""
         return cls(**json.loads(os.environ[VARIABLE]))
 
     def told(self) -> dict[str, str]:

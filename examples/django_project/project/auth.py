@@ -1,4 +1,4 @@
-"""The verifier of the project, who asks, and a decorator for views that need more than a valid token."""
+"""The verifier, the principal of a request, and a decorator for views that need more than a valid token."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,18 +13,18 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def _place(request: HttpRequest) -> Mapping[str, Any]:
-    """Where the middleware has left its findings: the scope under ASGI, the environ (META) under WSGI."""
+    """Where the middleware has put its results: the scope under ASGI, the environ (META) under WSGI."""
     place: Mapping[str, Any] = getattr(request, "scope", request.META)
     return place
 
 
 def principal(request: HttpRequest) -> Principal | None:
-    """Who asks."""
+    """The principal of a request."""
     return wsgi.principal_of(_place(request))
 
 
 def require(needed: policy.Policy) -> Callable[[View], View]:
-    """Let those pass whom the policy permits."""
+    """Let only principals pass who meet the policy."""
 
     def decorate(view: View) -> View:
         @wraps(view)

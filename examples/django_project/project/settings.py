@@ -1,4 +1,4 @@
-"""The least that Django asks for: no database, no session, no template."""
+"""The least that Django needs: no database, no session, no template."""
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 ROOT_URLCONF = "project.urls"

@@ -1,4 +1,4 @@
-"""Views that know who asks."""
+"""Views that know the principal of their request."""
 
 from django.http import HttpRequest, JsonResponse
 

@@ -1,5 +1,5 @@
 """What all HTTP adapters share: from a request to a token, from an error to a response.
 
-May import `verifier`, every module at the root below it, and every private folder. Imports no adapter
-and no framework.
+`bearer` finds the token and makes the answer, `guard` decides who passes; the other modules serve these two.
+May import `verifier` and every layer below it, and no adapter.
 """

@@ -1,4 +1,4 @@
-"""ASGI, both ways: a scope as the guard reads it, and the guard's answer as ASGI messages.
+"""ASGI: makes an `HTTPRequest` of a scope, and ASGI messages of the guard's answer.
 
 Owns what HTTP and WebSocket have in common for `asgi`, `starlette` and `fastapi`, and imports none of
 them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). Decides nothing.
@@ -28,15 +28,15 @@ __all__ = [
 ]
 
 _DENIAL = "websocket.http.response"
-# Messages of extensions that are a body in another form: a file's path, a file's descriptor.
+# Messages of extensions that send a body in another form: as a file's path, as a file's descriptor.
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 def read_request(scope: Scope) -> HTTPRequest:
-    """An HTTP or WebSocket scope as the guard reads it.
+    """The request of an HTTP or WebSocket scope, as the guard reads it.
 
     Raises:
-        ValueError: another type of connection, which nobody here can refuse or let pass.
+        ValueError: another type of connection, which the guard can neither refuse nor let pass.
     """
     if scope["type"] not in ("http", "websocket"):
         raise ValueError("only HTTP, WebSocket and lifespan connections can be served")
@@ -131,7 +131,7 @@ async def respond(scope: Scope, send: Send, answer: HTTPResponse) -> None:
 
 
 async def deny(scope: Scope, receive: Receive, send: Send, answer: HTTPResponse) -> None:
-    """Refuse a request. A WebSocket hears the status where the server can say it, else 1008."""
+    """Refuse a request. A WebSocket gets the status if the server can send one, else close code 1008."""
     if scope["type"] == "websocket":
         await receive()  # websocket.connect: some servers take no answer before it was read
         if not can_deny(scope):
@@ -141,11 +141,11 @@ async def deny(scope: Scope, receive: Receive, send: Send, answer: HTTPResponse)
 
 
 def without_body(send: Send) -> Send:
-    """What an application says to a preflight, body left out: nobody has said who asks.
+    """Send an application's answer to a preflight without its body, because a preflight has no principal.
 
-    The Fetch standard reads status and headers alone; an application that ignores the method would
-    answer with what it shows to users. Of other messages only trailers go out: an extension may bring one
-    that shows something.
+    The Fetch standard reads status and headers alone. An application that ignores the method would
+    answer with what it shows to users. Of other messages only trailers are sent, because a message of an
+    extension may show content.
     """
 
     async def send_bare(message: Message) -> None:
@@ -174,7 +174,7 @@ def can_deny(scope: Scope) -> bool:
 
 
 def without_token(scope: Scope, guard: Guard) -> Scope:
-    """A WebSocket's scope as the application may see it: the subprotocol that is a token is gone."""
+    """A WebSocket's scope as the application may see it: without the subprotocol that is a token."""
     if scope["type"] != "websocket" or guard.subprotocol is None:
         return scope
     seen = read_request(scope)
@@ -191,7 +191,7 @@ def without_token(scope: Scope, guard: Guard) -> Scope:
 
 
 def marked(send: Send, marker: str) -> Send:
-    """Answer the marker where the application picks no subprotocol (RFC 6455 4.1: one of those offered)."""
+    """Answer the marker if the application picks no subprotocol; browsers need one (RFC 6455 4.1)."""
 
     async def send_marked(message: Message) -> None:
         if message["type"] == "websocket.accept" and not message.get("subprotocol"):
@@ -206,8 +206,8 @@ async def open_socket(
 ) -> None:
     """Run the application on an authenticated WebSocket.
 
-    The token is out of its sight, the marker is answered, and with `close_at_expiry` the socket ends
-    when the principal's token does.
+    The application does not see the token, and the marker is answered. With `close_at_expiry` the socket
+    is closed when the principal's token expires.
     """
     visible = without_token(scope, guard)
     if visible is not scope and guard.subprotocol is not None:

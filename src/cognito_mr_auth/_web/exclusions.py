@@ -1,7 +1,7 @@
-"""Paths that need no token, matched so that no spelling of another path is taken for them.
+"""Matches the paths that need no token, so that no spelling of another path passes for one of them.
 
-Owns the match alone. A path that a proxy, a server and a router may read in two ways is never
-excluded: better a 401 for an odd spelling of a public page than an open door to a private one.
+Owns the match alone. A path that a proxy, a server and a router may read in two ways is never excluded,
+because a 401 for an odd spelling of a public page is better than an open private page.
 """
 
 from __future__ import annotations
@@ -55,5 +55,5 @@ class Exclusions:
 
 
 def unambiguous(path: str, raw_path: str) -> bool:
-    """Whether everyone on the way reads this path alike. `raw_path` may hold a query."""
+    """Whether every proxy, server and router reads this path alike. `raw_path` may hold a query."""
     return not _AMBIGUOUS.search(path) and not _AMBIGUOUS_RAW.search(raw_path.partition("?")[0])

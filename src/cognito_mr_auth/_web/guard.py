@@ -1,8 +1,8 @@
-"""The guard that stands in every adapter: its settings, and who passes (DESIGN, floor 5).
+"""The guard that every adapter shares: its settings, and which requests pass.
 
-Owns the order of the questions: is it the metadata document, a CORS preflight, an excluded path, a
-request without a token where that is tolerated? Only then the verifier is asked. Sync and async share
-all of it. Adapters hand in what they were given and hold no decision of their own.
+Owns the order of the checks: the metadata document, a CORS preflight, an excluded path, a request
+without a token where that is tolerated. Only then it calls the verifier. Sync and async share all of
+it. Adapters pass in what they received and decide nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "sources",
 ]
 
-# Beyond it, every load balancer has given the request up.
+# By then, every load balancer has given up the request.
 MAX_TIMEOUT_S = 60.0
 DEFAULT_REALM = "api"
 
@@ -43,13 +43,13 @@ _REALM = re.compile(f"[{TEXT}]+")
 # RFC 6454 6.2, as browsers send it: lower case, no path, no default port.
 _ORIGIN = re.compile(rf"(?!https:.*:443$|http:.*:80$)https?://(?:{HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
 
-# Headers with which a client names another method than it sends, where a framework or a middleware
-# behind the guard heeds one. A browser's preflight never has them: it only lists names (Fetch, 4.8).
+# Headers that replace the request's method, if a framework or a middleware behind the guard reads them.
+# A browser's preflight never has them, because it only lists their names (Fetch, 4.8).
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
 class Options(TypedDict, total=False):
-    """What every adapter takes by keyword, beside its verifier.
+    """The keyword options of every adapter, beside its verifier.
 
     require: what every principal must have (a policy).
     optional: let requests without a token pass, with no principal. A bad token is refused all the same.
@@ -61,7 +61,7 @@ class Options(TypedDict, total=False):
         and on methods that change something.
     realm: the challenge's realm.
     resource: this API's URL; serves the RFC 9728 document and names it in the challenge.
-    resource_scopes, resource_name: what that document says beside the issuers.
+    resource_scopes, resource_name: what that document lists beside the issuers.
     resource_metadata: the document's URL, where something else serves it.
     timeout: seconds that a request waits for keys.
     """
@@ -167,12 +167,12 @@ class Guard:
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
-        `require` is a route's policy, on top of the guard's. `always` is for a route that named its
-        guard itself: neither exclusions nor the optional mode open it. `timeout` takes the place of the
-        guard's own, for a request that has less time left (see `Verifier.verify`).
+        `require` is a route's policy, on top of the guard's. `always` is for a route that names its
+        guard itself: neither exclusions nor the optional mode open it. `timeout` replaces
+        the guard's own, for a request that has less time left (see `Verifier.verify`).
 
         Raises:
-            AuthError: it may not pass; `response` says what the client hears.
+            AuthError: it may not pass; `response` makes the answer to the client.
         """
         token = self._token(request, always=always)
         if token is None:
@@ -188,9 +188,9 @@ class Guard:
         *,
         always: bool = False,
     ) -> Awaitable[Principal | None]:
-        """Like `verify`, for asyncio. A plain function: one coroutine less on every request.
+        """Like `verify`, for asyncio. A plain function, because that saves one coroutine on every request.
 
-        Raises, before anything is awaited: AuthError, for a request whose credential is none.
+        Raises AuthError for a request without a usable credential, before anything is awaited.
         """
         token = self._token(request, always=always)
         if token is None:
@@ -212,7 +212,7 @@ class Guard:
     def is_preflight(self, request: HTTPRequest) -> bool:
         """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
 
-        One that asks for another method is none: a middleware behind us would make a DELETE of it.
+        A request with one of `_OVERRIDES` is none, because a middleware behind us would make a DELETE of it.
         """
         return (
             request.method == "OPTIONS"
@@ -232,7 +232,7 @@ class Guard:
         """The principal that a guard in front has found, if a route's policy lets it pass.
 
         Raises:
-            CredentialsMissing: there is none, or what stands there is no Principal.
+            CredentialsMissing: `principal` is no Principal.
             AuthError: the policy refuses it.
         """
         require_policy(require)
@@ -245,7 +245,7 @@ class Guard:
         found = _identified(principal)
         return found if require is None else await self.verifier.arequire(found, require)
 
-    # -- what the client hears ------------------------------------------------------------------
+    # -- the response ---------------------------------------------------------------------------
 
     def response(self, error: AuthError) -> HTTPResponse:
         """The response to a request that may not pass."""
@@ -254,24 +254,24 @@ class Guard:
 
 
 def _identified(principal: object) -> Principal:
-    """What a framework left where the principal belongs (a marker, a user's stand-in) identifies nobody."""
+    """The principal. A value that a framework left in its place (a marker, a stand-in) identifies nobody."""
     if not isinstance(principal, Principal):
         raise CredentialsMissing
     return principal
 
 
 async def _nobody() -> None:
-    """Who sent a request that may pass without a token."""
+    """No principal, for a request that may pass without a token."""
 
 
 def check_timeout(timeout: float) -> None:
-    """Raises ConfigurationError for what is no number of seconds that a request may wait."""
+    """Raises ConfigurationError if `timeout` is no number of seconds that a request may wait."""
     if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
         raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
 
 
 def check_name(name: str, value: object) -> None:
-    """Raises ConfigurationError for what cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
+    """Raises ConfigurationError if `value` cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
     if type(value) is not str or not _NAME.fullmatch(value):
         raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
 
@@ -282,7 +282,7 @@ def sources(
     subprotocol: str | None,
     query: str | None = None,
 ) -> Sources:
-    """Where a token may stand, as settings name it.
+    """Where a token may stand, according to the settings.
 
     Raises:
         ConfigurationError: for a name or an origin that cannot be right.

@@ -1,7 +1,7 @@
 """The protected-resource metadata document (RFC 9728): which issuers' tokens an API takes.
 
 Owns the document, its path and its URL. `resource` is configuration and never formed from a Host
-header, which the client chooses.
+header, because the client chooses that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an OpenAPI document and Swagger UI are told of the guard, as plain JSON values.
+"""Describes the guard for OpenAPI documents and Swagger UI, as plain JSON values.
 
 Owns the security scheme, the responses to requests that may not pass, and the settings that these need.
 Knows no framework.
@@ -47,7 +47,7 @@ def scheme(domain: str | None) -> dict[str, Any]:
 
 
 def init_oauth(domain: str | None, client_id: str | None) -> dict[str, Any] | None:
-    """What Swagger UI's `initOAuth` takes; None without a domain.
+    """The argument of Swagger UI's `initOAuth`; None without a domain.
 
     Raises:
         ConfigurationError: for a client without a domain, or one that Cognito would not have made.
@@ -64,7 +64,7 @@ def init_oauth(domain: str | None, client_id: str | None) -> dict[str, Any] | No
 
 
 def responses() -> dict[int | str, dict[str, Any]]:
-    """Response Objects by status, the caller's own."""
+    """Response Objects by status, in new dicts that the caller may change."""
     return {status: _response(*documented) for status, documented in _RESPONSES.items()}
 
 

@@ -1,6 +1,6 @@
-"""An open WebSocket ends when its token does (asyncio).
+"""Closes an open WebSocket when its token expires (asyncio).
 
-Owns the race between the application and the token's last second. Close code 1008 (RFC 6455 7.4.1).
+Owns the race between the application and the token's expiry. Close code 1008 (RFC 6455 7.4.1).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ REASON = "the token has expired"
 
 
 async def until_expiry(app: App, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
-    """Run the application; after `seconds` close its socket, and tell it that the client is gone."""
+    """Run the application; after `seconds` close its socket, and let it see that the client is gone."""
     ending = _Ending(receive, send)
     timer = asyncio.get_running_loop().call_later(max(0.0, seconds), ending.begin)
     try:
@@ -43,7 +43,7 @@ class _Ending:
         self._closed = False
 
     def begin(self) -> None:
-        """The token has expired just now."""
+        """End the socket, because the token has expired."""
         self._expired.set_result(None)
         if self._reading is not None:
             self._reading.cancel()  # a message that is there already is kept
@@ -75,7 +75,7 @@ class _Ending:
         return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": REASON}
 
     async def send(self, message: Message) -> None:
-        """Pass a message on; after expiry an accept becomes a refusal, and the rest finds nobody."""
+        """Pass a message on. After expiry, refuse an accept, and fail as if the client were gone."""
         kind = message["type"]
         if self._expired.done():
             if self._accepted or self._closed:
@@ -95,7 +95,7 @@ class _Ending:
                 await self._close()
 
     async def stop(self) -> None:
-        """Leave no task behind."""
+        """End the tasks that this object has started."""
         left = [task for task in (self._reading, self._closing) if task is not None]
         if self._reading is not None:
             self._reading.cancel()

@@ -1,4 +1,4 @@
-"""WSGI, both ways: an environ as the guard reads it, and the guard's answer (PEP 3333).
+"""WSGI (PEP 3333): makes an `HTTPRequest` of an environ, and a WSGI answer of the guard's.
 
 Owns what `wsgi` and `flask` have in common, and imports neither. Decides nothing.
 """
@@ -18,7 +18,7 @@ __all__ = ["read_request", "status_line", "without_body"]
 
 
 def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
-    """An environ as the guard reads it. Servers have joined headers of one name with a comma."""
+    """The request of an environ. Servers have joined headers of one name with a comma."""
 
     def header(name: str) -> list[str]:
         value = environ.get("HTTP_" + name.upper().replace("-", "_"))
@@ -35,11 +35,11 @@ def status_line(answer: HTTPResponse) -> str:
 
 
 def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-    """What an application says to a preflight, body left out: nobody has said who asks.
+    """An application's answer to a preflight without its body, because a preflight has no principal.
 
-    The Fetch standard reads status and headers alone; an application that ignores the method would
-    answer with what it shows to users. Nothing is read of it once it has begun: it may have no end, and
-    a server that sends nothing never finds out that the client has left.
+    The Fetch standard reads status and headers alone. An application that ignores the method would
+    answer with what it shows to users. Once the response has begun, nothing of its body is read: it may
+    have no end, and a server that sends nothing never notices that the client has left.
     """
     begun: list[str] = []
 

@@ -7,8 +7,8 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(event, context, principal): ...
 
-This module is the index. `handler` is built from environment variables when the runtime looks it up:
-importing reads none, and a bad variable fails the function's init with a message that names it.
+This module is the index. `handler` is built from environment variables when the runtime looks it up.
+Importing reads none, and a bad variable fails the function's init with a message that names it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
     "warm_up",
 ]
 
-# Beyond the authorizer, which needs none of it, and the milliseconds count: a cold start waits for imports.
+# Imported at first use: the authorizer needs none of it, and a cold start waits for every import.
 _LATER = {
     "CognitoAuth": "_proxy.cognito_auth",
     "principal_from_authorizer": "_proxy.upstream",

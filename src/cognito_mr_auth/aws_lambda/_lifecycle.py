@@ -1,6 +1,6 @@
 """A function's life: its init, a restored snapshot, and how long an invocation may wait.
 
-Owns the seconds. An outage never fails an init: the first invocation asks again, and answers for it.
+Owns the time limits. An outage never fails an init, because the first invocation asks again and reports it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from cognito_mr_auth.verifier import Verifier
 __all__ = ["on_restore", "wait_limit", "warm_up"]
 
 # Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
-# "Runtime hooks for SnapStart"). Two of them are what a caller would wait, too (DESIGN R1).
+# "Runtime hooks for SnapStart"). A caller waits 2 s, too (R1).
 INIT_SECONDS = 2.0
-# What is left of an invocation for the answer itself, of which an outage must be one: a function that
-# Lambda ends is started from nothing the next time.
+# The part of an invocation that is kept for the answer, which may be an outage, because Lambda restarts a
+# function that has timed out.
 RESERVE_SECONDS = 0.25
 LEAST_SECONDS = 0.05
 
@@ -36,7 +36,7 @@ def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
 
 
 def on_restore(verifier: Verifier) -> None:
-    """Have keys asked for after a SnapStart snapshot was restored: those in it may be days old."""
+    """Fetch keys after a SnapStart snapshot was restored, because those in it may be days old."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
     try:

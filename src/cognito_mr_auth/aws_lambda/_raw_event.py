@@ -1,6 +1,6 @@
-"""An event as the JSON that it was: what a dict, an event class, or null in an object's place comes to.
+"""Reads an event as plain JSON: a dict, an event class, or null in an object's place.
 
-Owns that reading alone; what the members mean is for whoever reads them.
+Owns that reading alone; its callers interpret the members.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ __all__ = ["mapping", "raw_event"]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in its place: consoles send null for what is absent."""
+    """The JSON object, or an empty one for anything else, because consoles send null for what is absent."""
     return value if isinstance(value, Mapping) else {}
 
 
 def raw_event(event: object) -> object:
-    """The event itself, also of Powertools' event classes; whatever else it is, as it is or None."""
+    """The event itself, or that of a Powertools event class (`.raw_event`); else None."""
     return event if isinstance(event, Mapping) else getattr(event, "raw_event", None)

@@ -1,6 +1,6 @@
 """The command line, extra `[cli]`: demo, verify, inspect, keys fetch.
 
-This module is the index. It must never be imported by the library: only here are click and rich.
+This module is the index. The library must never import it, because only this package needs click and rich.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The root command, and the guard before it.
 
-Owns the list of commands. No argument that looks like a token may get past `Guarded`, since every
+Owns the list of commands. No argument that looks like a token may get past `Guarded`, because every
 parser behind it repeats what it does not understand, and argument lists are public on a machine.
 """
 
@@ -28,7 +28,7 @@ class Guarded(click.Group):
             raise click.UsageError(
                 "an argument looks like a token. Other users can read argument lists, and shells "
                 "keep them: give the token on standard input or in a file. "
-                "Treat this token as exposed.",
+                "Treat this token as compromised.",
                 ctx,
             )
         return super().parse_args(ctx, args)
@@ -40,8 +40,8 @@ def main() -> None:
 
     Exit status: 0 well, 1 refused, 2 wrong usage, 3 keys unavailable.
     """
-    # Each command tells what happened in its own words; without a handler, the library's log would
-    # come between them on standard error.
+    # Each command reports what happened itself. Without a handler, the library's log would appear between
+    # its lines on standard error.
     logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())
 
 

@@ -1,7 +1,7 @@
 """How a token comes in: from standard input or a file, never from the argument list.
 
-Owns reading it and recognising one where it must not be. Never repeats it, and never repairs it
-beyond the line end that `echo` and editors add.
+Owns reading it and recognising one where it must not be. Never repeats it, and changes nothing
+but the white space around it, which `echo` and editors add.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_token(file: IO[bytes]) -> str:
     Octets that are not UTF-8 become U+FFFD, which no token has.
 
     Raises:
-        UsageError: there is nothing.
+        UsageError: there is no token.
     """
     if file.isatty():
         click.echo("Paste the token, then press Enter and Ctrl-D.", err=True)

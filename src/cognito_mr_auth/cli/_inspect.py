@@ -1,4 +1,4 @@
-"""`cognito-mr-auth inspect`: what a token says, marked as what nobody has verified.
+"""`cognito-mr-auth inspect`: what a token says, marked as unverified.
 
 Owns the command alone. It reads as strictly as the verifier does, and must never show the
 signature: what it prints can be shared without sharing a token that works.

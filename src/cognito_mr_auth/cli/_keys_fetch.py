@@ -85,7 +85,7 @@ def fetch(
 
 
 class _Listener:
-    """The verifier's hook: what each endpoint said, and what else is worth telling."""
+    """The verifier's hook: what each endpoint answered, and other remarks."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -122,7 +122,7 @@ class _Listener:
                 pass  # changes of state follow from the above
 
     def wait(self, urls: set[str]) -> None:
-        """Until each of these endpoints has spoken, but not for long."""
+        """Until each of these endpoints has answered or failed, for EVENTS_S at most."""
         with self._changed:
             self._changed.wait_for(lambda: urls <= self._said.keys(), EVENTS_S)
 
@@ -131,7 +131,7 @@ class _Listener:
 
 
 def _on_disk(path: str, user_pool_id: str, since: float) -> set[str]:
-    """The URLs whose word in the file is of a request that began after `since`, in wall seconds."""
+    """The URLs of the file's entries whose request began at `since` or later, in wall seconds."""
     try:
         records = read(path, user_pool_id)
     except KeyFileError:

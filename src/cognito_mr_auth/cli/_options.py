@@ -58,7 +58,7 @@ def pool_options(command: Command) -> Command:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """A ConfigurationError inside is the caller's usage: exit status 2."""
+    """Make a usage error (exit status 2) of a ConfigurationError inside."""
     try:
         yield
     except errors.ConfigurationError as error:

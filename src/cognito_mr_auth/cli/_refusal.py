@@ -1,4 +1,4 @@
-"""A refusal, told to a person or a program.
+"""Shows a refusal to a person or a program.
 
 Owns the wording alone; the reason and the hint are the library's.
 """

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to show.
+"""Makes text from outside safe to show.
 
 Owns escaping. Nothing from a token, a file or an endpoint may reach a terminal in any other way: an
 escape sequence in a claim can rewrite what the viewer sees.

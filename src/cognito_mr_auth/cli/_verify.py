@@ -21,7 +21,7 @@ from ._text import echo_json, safe, to_json
 
 __all__ = ["verify"]
 
-# The whole length of one attempt to get keys: a person would rather wait than ask twice.
+# The `timeout` of the verification, as long as one refresh: a person would rather wait than ask twice.
 PATIENCE_S: Final = 5.0
 
 

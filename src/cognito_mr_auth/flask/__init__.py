@@ -6,9 +6,9 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(): ...
 
-Owns where a view's guards are found. `require` leaves a mark on the function that it was given, and a
-hook before each request enforces the marks of the view that is registered, so that a decorator above
-`@app.get` guards the route as well. Who passes is the guard's decision.
+Owns how a view's guards are found. `require` marks the function that it receives, and a hook before each
+request enforces the marks of the registered view, so that a decorator above `@app.get` guards the route
+as well. The guard decides who passes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _find_principal() -> Principal | None:
 
 
 current_principal = cast("Principal", LocalProxy(_find_principal))
-"""Who sent this request. Stands for None where one without a token was let through: it is false then
+"""The principal of this request. It is false if the request was let through without a token
 (`is None` is never true of a proxy). Works behind `wsgi.CognitoAuthMiddleware` too.
 
 Raises:
@@ -65,7 +65,7 @@ Raises:
 
 
 class _RequestState:
-    """What a request has passed so far: its token is verified once, each policy is asked once."""
+    """What a request has passed so far, so that its token and each policy are checked once."""
 
     def __init__(self) -> None:
         self.principal: Principal | None = None
@@ -79,11 +79,10 @@ class CognitoAuth:
         verifier: what tokens are verified with; its hooks must not be coroutine functions. May come
             with `init_app` instead.
         app: an application to initialise at once.
-        protect_all: every request needs a token, unknown URLs and static files included, but for
+        protect_all: every request needs a token, unknown URLs and static files included, except
             `@public` views, excluded paths and CORS preflights.
-        options: what every adapter takes; see `Options`. `optional` and
-            `exclude` open what `protect_all` closes; a view or blueprint that names its guard they never
-            open.
+        options: what every adapter takes; see `Options`. `optional` and `exclude` open what `protect_all`
+            closes, but never a view or blueprint that names its guard.
 
     Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`, from an
     error handler of `AuthError` that an application may replace.
@@ -108,7 +107,7 @@ class CognitoAuth:
             self.init_app(app)
 
     def init_app(self, app: Flask, verifier: Verifier | None = None) -> None:
-        """Put the guards of this object to work in an application, before it serves.
+        """Install the guards of this object in an application, before it serves.
 
         One object may serve several applications, each with a verifier of its own.
 
@@ -158,7 +157,7 @@ class CognitoAuth:
                     return answer
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
-            # `wraps` has copied the marks: what the inner view owes is none of the wrapper's debt.
+            # `wraps` has copied the marks: what guards the inner view from outside is not the wrapper's.
             setattr(guarded, OWN_GUARDS, (*getattr(view, OWN_GUARDS, ()), view_guard))
             setattr(guarded, OUTER_GUARDS, ())
             return cast("ViewT", guarded)
@@ -177,7 +176,7 @@ class CognitoAuth:
         return view
 
     def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
-        """Guard all views of a blueprint, and of those nested in it, but for `public` ones.
+        """Guard all views of a blueprint, and of those nested in it, except `public` ones.
 
         Raises:
             TypeError: for a `require` that is no policy.
@@ -190,10 +189,10 @@ class CognitoAuth:
 
         blueprint.before_request(guard_blueprint)
 
-    # -- what happens ---------------------------------------------------------------------------
+    # -- enforcement ----------------------------------------------------------------------------
 
     def response(self, error: AuthError) -> Response:
-        """What the client hears of an error, for error handlers that change only some of it."""
+        """The response to an error, for error handlers that change only some of it."""
         return _response(self._guard_here().response(error))
 
     def _before_request(self) -> Response | None:
@@ -210,7 +209,7 @@ class CognitoAuth:
         return self._enforce(policy, always=True)
 
     def _enforce(self, policy: Policy | None, *, always: bool) -> Response | None:
-        """Hold the request to a policy; the answer to a preflight, for which no view is to run."""
+        """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
         guard = self._guard_here()
         state: _RequestState | None = getattr(request, _STATE, None)
         if state is None or state.principal is None:

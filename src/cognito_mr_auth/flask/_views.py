@@ -1,6 +1,6 @@
-"""The marks on Flask's views: what was required of them, and which are public.
+"""The marks on Flask's views: their guards, and which views are public.
 
-Owns where marks are left and how those of the registered view are found, so that a decorator above
+Owns where marks are set and how those of the registered view are found, so that a decorator above
 `@app.get`, which never sees the route, guards it as well.
 """
 
@@ -16,22 +16,22 @@ from cognito_mr_auth.policy import Policy
 
 __all__ = ["OUTER_GUARDS", "OWN_GUARDS", "PUBLIC", "ViewGuard", "guards_of_view", "mark_view"]
 
-# On views: what our wrapper enforces when it is called, what a wrapper around this one was asked to
-# enforce, and that the view is open.
+# Attributes of a view: the guards that our wrapper enforces when it is called, the guards of wrappers around
+# it, and the mark of a public view.
 OWN_GUARDS = "_cognito_mr_auth_held"
 OUTER_GUARDS = "_cognito_mr_auth_owed"
 PUBLIC = "_cognito_mr_auth_public"
 
 
 class ViewGuard(NamedTuple):
-    """What was required of a view: who checks it, and which policy, if any."""
+    """One requirement on a view: the function that checks it, and its policy, if any."""
 
     check: Callable[[Policy | None], Response | None]
     policy: Policy | None
 
 
 def mark_view(view_guard: ViewGuard, view: object) -> None:
-    """Mark a view, and all that it wraps, since any of them may be what is registered."""
+    """Mark a view, and all that it wraps, because any of them may be the registered one."""
     while view is not None:
         target = getattr(view, "__func__", view)  # a bound method takes no attributes
         if PUBLIC in vars(target):
@@ -49,7 +49,7 @@ def guards_of_view() -> tuple[list[ViewGuard], bool]:
         for name in (OWN_GUARDS, OUTER_GUARDS)
         for view_guard in getattr(part, name, ())
     ]
-    # A class's own: what inherits from a public view is not public.
+    # Only a class's own attribute counts, because a subclass of a public view is not public.
     return view_guards, any(PUBLIC in getattr(part, "__dict__", ()) for part in parts)
 
 

@@ -3,7 +3,7 @@
     app = Starlette(routes=routes, middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)])
 
 Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@require` for a route and
-`@public` for one without a token. Who passes, and what others hear, the guard decides.
+`@public` for one without a token. The guard decides who passes, and makes the answers to others.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ class CognitoAuthMiddleware:
     """Lets HTTP requests and WebSockets through that carry a token the verifier accepts.
 
     Args:
-        app: what stands behind it; Starlette gives this.
+        app: the application behind it; Starlette passes it in.
         verifier: what tokens are verified with.
         subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
         close_at_expiry: close open WebSockets when their token expires (close code 1008).
         options: what every adapter takes; see `Options`.
 
-    Routes whose endpoint is marked `public` need no token, and none is looked at there. Everything
+    Routes whose endpoint is marked `public` need no token, and a token there is not read. Everything
     else is as with `asgi.CognitoAuthMiddleware`.
 
     Raises:
@@ -128,7 +128,7 @@ class CognitoAuthMiddleware:
 
 
 class CognitoAuthenticationError(AuthenticationError):
-    """A request that may not pass. `error` is why, and safe to show, like `str()` of this."""
+    """A request that may not pass. `error` is the reason, and safe to show, like `str()` of this."""
 
     def __init__(self, error: AuthError) -> None:
         super().__init__(str(error))
@@ -172,7 +172,7 @@ class CognitoAuthBackend(AuthenticationBackend):
         """Credentials and user; None for a request without a token.
 
         Raises:
-            CognitoAuthenticationError: it has one, and may not pass.
+            CognitoAuthenticationError: it has a token and may not pass.
         """
         http_request = asgi.read_request(conn.scope)
         principal = None
@@ -188,7 +188,7 @@ class CognitoAuthBackend(AuthenticationBackend):
         return None if principal is None else (values["auth"], values["user"])
 
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:  # noqa: ARG002 - Starlette's
-        """The guard's answer; of another backend's error what Starlette makes of it."""
+        """The guard's answer; for another backend's error, Starlette's own."""
         if isinstance(exc, CognitoAuthenticationError):
             return response(self._guard.response(exc.error))
         return PlainTextResponse(str(exc), status_code=400)

@@ -1,7 +1,7 @@
 """Starlette's routes: which need no token, and which need more than a valid one.
 
-Owns the decorators `public` and `require`, and the look ahead of Starlette's router. What cannot be
-followed beyond doubt is not public.
+Owns the decorators `public` and `require`, and finds the endpoint before Starlette's router does. A route
+that cannot be followed beyond doubt is not public.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def public(endpoint: Endpoint) -> Endpoint:
-    """Mark a function, or a class of endpoints, that CognitoAuthMiddleware lets anybody reach.
+    """Mark a function, or a class of endpoints, as open: CognitoAuthMiddleware asks for no token there.
 
     A subclass of a public class is not public.
 
@@ -65,12 +65,12 @@ def _is_public(endpoint: object) -> bool:
 
 
 def _marked(endpoint: object, mark: str) -> bool:
-    # Not getattr: a class inherits attributes, and the subclass of a public one must stay shut.
+    # Not getattr: a class inherits attributes, and the subclass of a public one must stay closed.
     return getattr(endpoint, "__dict__", {}).get(mark) is True
 
 
 def _mark_guarded(endpoint: Endpoint) -> Endpoint:
-    """Note that `require` stands on this function, so that `public` refuses it."""
+    """Mark that `require` guards this function, so that `public` refuses it."""
     setattr(endpoint, _REQUIRED, True)
     return endpoint
 
@@ -86,9 +86,9 @@ def router_behind(app: Any) -> Router | None:
 
 
 def leads_to_public(router: Router | None, scope: Scope, http_request: HTTPRequest) -> bool:
-    """Whether `router`, which a middleware stands before, will call an endpoint that is marked."""
+    """Whether `router`, which stands behind the middleware, will call an endpoint that is public."""
     # Below a Mount, scope["app"] may be the outer application, whose routes are not the ones
-    # behind the middleware: its "/health" would then open theirs.
+    # behind the middleware: a public "/health" there would open the one here.
     application = scope.get("app")
     if not isinstance(application, Starlette) or application.router is not router:
         return False
@@ -121,7 +121,7 @@ def _endpoint(routes: Iterable[BaseRoute], scope: Scope) -> object:
 
 
 def principal_of(connection: HTTPConnection) -> Principal | None:
-    """Who sent this request; None where one without a token was let through.
+    """The principal of this request; None if it was let through without a token.
 
     Raises:
         LookupError: neither CognitoAuthMiddleware nor CognitoAuthBackend has seen the connection.
@@ -140,7 +140,7 @@ def response(answer: HTTPResponse) -> Response:
 def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let only principals reach an endpoint, and only those that the policy lets pass.
 
-    For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others hear
+    For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others get
     the guard's answer; a WebSocket without denial responses is closed with 1008. A CORS preflight gets
     204, and the endpoint is not called.
 

@@ -11,7 +11,7 @@ import threading
 # An arbitrary, round moment (2026-09-21T14:13:20Z) after the introduction of the updated issuer,
 # so that a printed date looks like the tokens that a reader knows.
 START_WALL_S = 1_790_000_000.0
-# Anything but zero: code that takes 0 for "never" should be found out by its tests.
+# Not zero, so that tests find code that takes 0 for "never".
 START_MONOTONIC_S = 1_000.0
 
 

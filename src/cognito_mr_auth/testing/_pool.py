@@ -67,7 +67,7 @@ class FakeUserPool:
         self.dns_suffix = dns_suffix
         self._current = _KeyPair(SigningKey(), SigningKey())
         self._listed: tuple[SigningKey, ...] = self._current
-        # Held for life, withdrawn ones too: a key that died would come back under another kid.
+        # Kept for life, withdrawn ones too, because a key without an owner comes back under another kid.
         self._ever: list[SigningKey] = list(self._current)
         self._impostors: dict[str, SigningKey] = {}
         self._endpoints: FakeEndpoints | None = None
@@ -229,7 +229,7 @@ class FakeUserPool:
     def _serving(self) -> FakeEndpoints | None:
         return self._endpoints if self._endpoints and self._endpoints.running else None
 
-    # ---- the real thing, configured for this fake
+    # ---- the real classes, configured for this fake
 
     def user_pool(self, *, offline: bool | None = None, **overrides: Any) -> UserPool:
         """A UserPool for this fake: with its endpoints while serving, else offline with its keys.

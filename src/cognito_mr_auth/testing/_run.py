@@ -29,7 +29,7 @@ TOKEN_LIFETIME_S = 24 * 3600
 # What a shell says where no command ran (POSIX 2.8.2), and where a signal ended it.
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Where uvicorn, hypercorn, gunicorn and Django listen unless told otherwise.
+# Where uvicorn, hypercorn, gunicorn and Django listen by default.
 EXAMPLE_URL = "http://127.0.0.1:8000/me"
 
 # Variables of a real pool that would spoil the fake one; a key file would even be written to.

@@ -1,1 +1,6 @@
-"""Lambda authorizers: events in, policies and contexts out."""
+"""Lambda authorizers: an event comes in, the answer of its kind of API goes out.
+
+Owns the events, options, route tables, policy documents and contexts of authorizers, and the ready handler.
+May import `aws_lambda._lifecycle`, `aws_lambda._raw_event`, `_web` and every layer below `_web`. Inside, the
+order is: `environment`, `authorizer`, `options`, `responses`, then the rest.
+"""

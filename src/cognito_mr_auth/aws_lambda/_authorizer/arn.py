@@ -40,7 +40,7 @@ class MethodArn(NamedTuple):
         """The parts of an event's methodArn or routeArn.
 
         Raises:
-            ConfigurationError: this is none, so the event is none of API Gateway's.
+            ConfigurationError: it is no such ARN, so the event is not API Gateway's.
         """
         parts = _ARN.fullmatch(arn) if type(arn) is str else None
         if parts is None:

@@ -1,7 +1,7 @@
 """The Authorizer: an event comes in, the answer of its kind goes out.
 
-Owns the order of the steps: which kind, which token, does the cache's key hold it, is it valid, may its
-principal do this. Settings stand in `_authorizer.options`, the forms of answers in `_authorizer.responses`.
+Owns the order of the steps: the kind, the token, its verification, the cache key, the policy. Settings
+stand in `_authorizer.options`, the forms of answers in `_authorizer.responses`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Authorizer:
 
     Args:
         verifier: what tokens are verified with; its hooks must not be coroutine functions.
-        kind: which events come, if they are not to be told apart: "rest-token", "rest-request",
+        kind: the kind of the events, if it must not be detected: "rest-token", "rest-request",
             "http-1.0", "http-2.0", "websocket", "appsync" or "iot".
         require: what every principal must have (a policy).
         routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
@@ -56,17 +56,17 @@ class Authorizer:
         query: name of a query parameter that may hold the token. URLs are logged.
         subprotocol: WebSocket: the marker before the token in Sec-WebSocket-Protocol.
         strip_prefix, strip_suffix: AppSync: what clients put around the token.
-        context: names of what the API behind is told: of `sub client_id username token_use scope groups
+        context: names of the values for the API behind it: of `sub client_id username token_use scope groups
             iss user_pool_id iat exp kind`, or claims.
         usage_identifier_key: REST: gives the usage plan's API key of a principal, or None.
         ttl: AppSync: seconds for which an answer may be cached; never longer than the token lives.
         warm: ask for keys now, for 2 s at most; an outage does not raise.
-        timeout: seconds that an invocation waits for keys, where it has them.
+        timeout: seconds that an invocation waits for keys, if it has so many left.
 
     Called with an event, it answers in the form of the event's kind, raises `Unauthorized` where
     that is the form (REST, WebSocket), and raises an outage as `errors.Unavailable`: API Gateway makes a
     500 of it and caches nothing. It raises ConfigurationError for an event of no known kind, and for one
-    that shows that the API is set up so that the answer would be dangerous or of no use.
+    that shows that the API's settings make the answer dangerous or useless.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -122,7 +122,7 @@ class Authorizer:
         sources = self._options.sources
         token = find_token(request.http_request, sources._replace(bare=True) if kind in _BARE else sources)
         principal = self._verifier._verify_within(token, None, timeout)
-        _check_cache_key(request, token)  # only now: a client with a bad token hears that, and no more
+        _check_cache_key(request, token)  # last, so that a client with a bad token gets that error
         left = self._verifier._seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
         denied = self._denied(principal)
@@ -132,7 +132,7 @@ class Authorizer:
         return ANSWERS[kind].forbid(self._options.settings, verdict)
 
     def _denied(self, principal: Principal) -> PolicyDenied | None:
-        """Why the authorizer's own policy refuses a principal; other errors than that are raised."""
+        """Why the authorizer's own policy refuses a principal; other errors are raised."""
         try:
             if self._options.require is not None:
                 self._verifier.require(principal, self._options.require)
@@ -152,7 +152,7 @@ class Authorizer:
 
 
 def _check_cache_key(request: Request, token: str) -> None:
-    """HTTP APIs say what their cache is keyed with: without the token, callers would share answers."""
+    """Check an HTTP API's cache key: callers would share answers if the token were no part of it."""
     if request.identity and not any(token in each for each in request.identity):
         raise ConfigurationError(
             "the authorizer's identity sources do not hold the token, so its cache would mix up callers: "
@@ -161,7 +161,7 @@ def _check_cache_key(request: Request, token: str) -> None:
 
 
 def _log(error: AuthError) -> None:
-    """Operators hear why: neither API Gateway nor AppSync tells the client."""
+    """Log the reason for operators, because neither API Gateway nor AppSync sends it to the client."""
     import logging
 
     level = logging.ERROR if isinstance(error, Unavailable) else logging.INFO

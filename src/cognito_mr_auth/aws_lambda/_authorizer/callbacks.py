@@ -1,7 +1,7 @@
-"""Asking a user's callable for something about a principal: a usage plan's key, a policy for a device.
+"""Calls a user's callable for a value about a principal: a usage plan's key, a policy for a device.
 
-Owns what its failure means: it is an outage, as a failing `policy.check` is, and what it raised never
-leaves here, since it may hold a claim.
+Owns what its failure means: it is an outage, as a failing `policy.check` is. Its exception never leaves
+this module, because it may hold a claim.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["ask", "require_callable"]
 
 
 def require_callable(name: str, function: object) -> None:
-    """Raises ConfigurationError for what cannot be called, and TypeError for a coroutine function."""
+    """Raises ConfigurationError if it cannot be called, and TypeError if it is a coroutine function."""
     if not callable(function):
         raise ConfigurationError(f"{name}: give a callable that takes a principal")
     if is_async(function):
@@ -26,7 +26,7 @@ def require_callable(name: str, function: object) -> None:
 
 
 def ask(name: str, function: Callable[[Principal], Any], principal: Principal) -> Any:
-    """What the callable gives.
+    """The callable's result.
 
     Raises:
         CheckUnavailable: it raised something.

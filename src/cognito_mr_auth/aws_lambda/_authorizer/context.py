@@ -1,7 +1,7 @@
-"""What an authorizer tells the API behind it about a principal, by names that the user chose.
+"""The context that an authorizer hands to the API behind it: values of a principal, by chosen names.
 
-Owns the names and the form of their values: flat scalars, which API Gateway makes strings of, or for
-HTTP APIs with payload 2.0 JSON as it is. The other way round stands in `_proxy.upstream`.
+Owns the names and the form of their values: flat scalars, which API Gateway turns into strings, or JSON
+for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEFAULT: Final = (
     "exp",
     "kind",
 )
-"""What goes in unless it was chosen: all that `principal_from_authorizer` needs."""
+"""The names by default: all that `principal_from_authorizer` needs."""
 
 # `claims` is refused by payload 1.0; the others are API Gateway's own names beside the context's.
 RESERVED: Final = frozenset(
@@ -56,8 +56,8 @@ _OWN: Mapping[str, Callable[[Principal], Any]] = {
 def flat_groups(groups: Collection[str]) -> str:
     """Group names as one string: joined with spaces, which Cognito's names never hold (CreateGroup).
 
-    A pre-token-generation trigger may have put others in; then it is a JSON array, so that nobody can
-    read two groups out of one name. A joined string never begins with "[".
+    A pre-token-generation trigger may have added others. Then it is a JSON array, so that one name cannot
+    be read as two groups. A joined string never begins with "[".
     """
     joined = " ".join(groups)
     if joined.startswith("[") or joined.split() != list(groups):
@@ -69,7 +69,7 @@ class Context:
     """The chosen names, and their values for a principal.
 
     Raises:
-        ConfigurationError: a name is reserved, twice there, or no str.
+        ConfigurationError: a name is reserved, given twice, or no str.
     """
 
     __slots__ = ("_names",)

@@ -1,9 +1,8 @@
 """The ready handler: an authorizer that environment variables describe, with no code of the user's.
 
-Owns the names and forms of the COGNITO_AUTHORIZER_* variables. What an option means, and what cannot
-be right, is the authorizer's to say; here its answer gets the variable's name. Reads a mapping that it
-is given, and the one file that it names. An unknown variable that begins with COGNITO is an error: a
-slip in "SCOPES" must not leave the API open.
+Owns the names and forms of the COGNITO_AUTHORIZER_* variables. The authorizer checks what an option means;
+here its error gets the variable's name. Reads the given mapping, and the one file that it names. An
+unknown variable that begins with COGNITO is an error, because a slip in "SCOPES" must not leave the API open.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ __all__ = ["PREFIX", "VARIABLES", "build"]
 PREFIX: Final = f"{settings.PREFIX}AUTHORIZER_"
 _OURS: Final = settings.PREFIX.rstrip("_")
 
-# A policy document of that size is far beyond what API Gateway takes; a bundle opened by mistake ends here.
+# A policy document of that size is far beyond what API Gateway accepts; a wrong file is not read further.
 MAX_FILE_BYTES = 256 * 1024
-# "Configuring environment variables": reserved ones. What comes up before anybody calls has time to ask.
+# "Configuring environment variables": a reserved one. With these values no caller waits for the init.
 _INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
 _AHEAD_OF_CALLS = frozenset({"provisioned-concurrency", "snap-start"})
-# States of a pool whose keys may be served (DESIGN R).
+# States of a key set whose keys may be served (R).
 _USABLE = frozenset({"fresh", "aged", "stale"})
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -108,7 +107,7 @@ def build(environment: Mapping[str, str]) -> Authorizer:
         ConfigurationError: naming the variable that is missing or wrong.
     """
     for name in environment:
-        # No code of the user's runs here, so nothing else can be meant by such a name.
+        # No code of the user's runs here, so such a name has no other meaning.
         if name.upper().startswith(_OURS) and name not in VARIABLES | settings.VARIABLES:
             raise ConfigurationError(f"{name}: there is no such variable; see docs/configuration.md")
     verifier = settings.verifier_from(Verifier, environment)
@@ -148,7 +147,7 @@ def _requirement(environment: Mapping[str, str]) -> Policy | None:
 
 
 def _check_use(environment: Mapping[str, str]) -> None:
-    """ID tokens have no scopes, so nobody would ever pass."""
+    """ID tokens have no scopes, so no principal would ever pass."""
     for name in ("SCOPES", "ANY_SCOPE"):
         if environment.get(f"{settings.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
             raise ConfigurationError(
@@ -184,7 +183,7 @@ def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
         return None
     found = settings.json_value(variable, text)
     if not isinstance(found, dict) or not found:
-        # No routes at all would be no table, and no table is the whole stage.
+        # An empty table would count as none, and without a table the answer covers the whole stage.
         raise ConfigurationError(f"{variable}: give a JSON object with a member for each route")
     return {key: _route(f"{variable}: {key!r}", each) for key, each in found.items()}
 
@@ -201,7 +200,7 @@ def _route(where: str, given: object) -> Policy | None:
 
 
 def _read(environment: Mapping[str, str]) -> str:
-    """What stands in the file of routes, which is shipped with the function's code."""
+    """The content of the route file, which is shipped with the function's code."""
     given = settings.text(environment, _ROUTES_FILE)
     path = os.path.join(environment.get("LAMBDA_TASK_ROOT", ""), given)
     problem = ""
@@ -226,10 +225,10 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
-    """Whether keys are asked for now.
+    """Whether to fetch keys now.
 
-    By default where nobody waits for this init, and where the first caller would have to wait for keys
-    anyway: at init, the answer of one request serves all.
+    The default is yes if no caller waits for this init, or if the first caller would have to wait for keys
+    anyway, because one fetch at init serves all callers.
     """
     value = settings.text(environment, _WARM) if _WARM in environment else "auto"
     if value in _FLAGS:

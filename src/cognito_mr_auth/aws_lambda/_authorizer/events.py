@@ -1,4 +1,4 @@
-"""The events of authorizers: which kind one is, and the request that it tells of.
+"""Reads the events of authorizers: the kind of an event, and its request.
 
 Owns the shapes. What a client chose (headers, cookies, query, token) never decides the kind.
 """
@@ -33,9 +33,9 @@ class TokenLocation(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What an event tells: the request, the method's ARN (not for AppSync and IoT), the cache key.
+    """The content of an event: the request, the method's ARN (not for AppSync and IoT), the cache key.
 
-    `identity` are the values that API Gateway keys its cache with, where the event says so.
+    `identity` are the values that API Gateway keys its cache with, if the event has them.
     """
 
     http_request: HTTPRequest
@@ -43,7 +43,7 @@ class Request(NamedTuple):
     identity: Sequence[str] = ()
 
     def __repr__(self) -> str:
-        """No value that a client sent: one of them is its token."""
+        """Shows no value that a client sent, because one of them is its token."""
         return "Request()"
 
 
@@ -92,7 +92,7 @@ def read(event: Mapping[str, Any], kind: str, location: TokenLocation) -> Reques
 
     Raises:
         ConfigurationError: it is not of that kind.
-        RequestMalformed: the token is not written as `reading` says.
+        RequestMalformed: the token is not written as `location` says.
     """
     return _READERS[kind](event, location)
 
@@ -122,7 +122,7 @@ def _http_2(event: Mapping[str, Any], _location: TokenLocation) -> Request:
     headers = http_request.header
 
     def header(name: str) -> Sequence[str]:
-        # Cookies stand apart, and are no header any more.
+        # Payload 2.0 has the cookies apart from the headers.
         return ["; ".join(cookies)] if name == "cookie" and cookies else headers(name)
 
     identity = _texts(event.get("identitySource"))
@@ -178,7 +178,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], TokenLocation], Request]] = 
 
 
 def _texts(value: Any) -> list[str]:
-    """A string or an array of strings; anything else in it is no credential of ours."""
+    """The strings of a string or an array; anything else is no credential."""
     members = value if isinstance(value, (list, tuple)) else [value]
     return [each for each in members if isinstance(each, str) and each]
 
@@ -193,7 +193,7 @@ def _lookup(headers: object, name: str) -> list[str]:
 
 
 def _only(header: str, value: object) -> HTTPRequest:
-    """A request of which the event tells one header's value alone."""
+    """A request of which the event has one header's value alone."""
     values = _texts(value)
     return HTTPRequest("", "", "", lambda name: values if name == header else ())
 
@@ -213,7 +213,7 @@ def _http_request(event: Mapping[str, Any], method: object) -> HTTPRequest:
 
 
 def _in_query_string(http: Mapping[str, Any], name: str) -> Sequence[str]:
-    from urllib.parse import parse_qs  # dear, and only IoT leaves the query as a string
+    from urllib.parse import parse_qs  # expensive, and only IoT leaves the query as a string
 
     text = http.get("queryString")
     if not isinstance(text, str):

@@ -1,7 +1,7 @@
 """AWS IoT's custom authorizers: the policy documents of a principal, and the answer's form.
 
 Owns the template's placeholders. A value that could widen an ARN or a topic filter is refused, never
-escaped: MQTT and IAM have different wildcards, and a device that is turned away finds out at once.
+escaped, because MQTT and IAM have different wildcards. A device that is refused notices at once.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def principal_id(principal: Principal) -> str:
 
 
 def answer(principal: Principal | None, documents: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """What AWS IoT is told; `seconds` is what the token has left. None: not authenticated."""
+    """The answer to AWS IoT; `seconds` is what the token has left. None: not authenticated."""
     lasting = int(min(max(seconds, LEAST_SECONDS), MOST_SECONDS))
     return {
         "isAuthenticated": principal is not None,

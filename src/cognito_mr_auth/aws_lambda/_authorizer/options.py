@@ -33,7 +33,7 @@ DEFAULT_TTL_S = 300
 # "Lambda authorizers" (AppSync): the cache's time is at most an hour.
 MAX_TTL_S = 3600
 
-# Settings that mean something to these kinds alone: refused where another kind is told.
+# Settings that mean something to these kinds alone; they are refused with another `kind`.
 _ONLY_FOR: Mapping[str, frozenset[str]] = {
     "iot_policy": frozenset({"iot"}),
     "fields": frozenset({"appsync"}),
@@ -54,7 +54,7 @@ _ONLY_FOR: Mapping[str, frozenset[str]] = {
 
 
 class Options(TypedDict, total=False):
-    """What an Authorizer takes by keyword; see there."""
+    """The keyword options of an Authorizer, which describes them."""
 
     kind: str | None
     require: Policy | None

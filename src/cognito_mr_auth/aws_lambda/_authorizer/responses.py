@@ -1,8 +1,7 @@
-"""What each kind of API is told, for each outcome: the matrix of outcomes, as a table.
+"""The answer to each kind of API for each outcome, as a table.
 
 Owns the forms of answers. `refuse` is for no token and bad ones, `forbid` for a good token that may not
-do this, `admit` for the rest. An outage has no form: it stays the error that it is, since a Deny would
-be cached.
+do this, `admit` for the rest. An outage has no form: it stays an error, because a Deny would be cached.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Unauthorized(Exception):  # noqa: N818 - API Gateway makes a 401 of this v
 
 
 class Settings(NamedTuple):
-    """What an Authorizer was told about its answers."""
+    """The options of an Authorizer that concern its answers."""
 
     context: Context
     exact: bool
@@ -50,7 +49,7 @@ class Settings(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Who asks for what: the principal, the ARN, the seconds that its token has left."""
+    """A verified request: the principal, the ARN, the seconds that its token has left."""
 
     kind: str
     principal: Principal
@@ -60,7 +59,7 @@ class Verdict(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """How one kind of API is told each outcome."""
+    """The answers of one kind of API to each outcome."""
 
     refuse: Callable[[], Answer]
     forbid: Callable[[Settings, Verdict], Answer]
@@ -88,8 +87,8 @@ def _document(effect: str, resource: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement(effect, [resource])]}
 
 
-# What is below the stage's prefix: verb and path; for HTTP APIs a $default route's ARN has neither; for
-# WebSockets only $connect is ever authorized.
+# Below the stage's prefix stand verb and path. The ARN of an HTTP API's $default route has neither, and
+# WebSocket APIs authorize only $connect.
 _EVERYTHING = {"rest-token": "*/*", "rest-request": "*/*", "http-1.0": "*", "http-2.0": "*"}
 _EVERYTHING["websocket"] = "$connect"
 
@@ -113,7 +112,8 @@ def _allow(settings: Settings, verdict: Verdict) -> Answer:
         return _policy(settings, verdict, document)
     if not settings.exact:
         return _policy(settings, verdict, _document("Allow", _everything(verdict)))
-    # A path that no ARN can name is refused; without a cache, which `exact` asks for, that is all.
+    # A path that no ARN can name is denied. `exact` needs an authorizer without cache, so no other request
+    # gets that answer.
     return (
         _deny(settings, verdict)
         if arn.itself is None
@@ -166,7 +166,7 @@ def _admit_appsync(settings: Settings, verdict: Verdict) -> Answer:
     answer = {
         "isAuthorized": True,
         "resolverContext": settings.context.of(verdict.principal, nested=False),
-        # The one cache whose entries can end with their token.
+        # Only in this cache an entry can end with its token.
         "ttlOverride": max(0, min(settings.ttl, int(verdict.seconds))),
     }
     denied = [field for field, require in settings.fields.items() if not verdict.permits(require)]

@@ -3,9 +3,9 @@
     {"GET /orders": policy.scopes("orders/read"), "GET /orders/{id}": ..., "ANY /admin/{proxy+}": ...}
 
 Owns which routes the document allows and what it must deny. In IAM a wildcard crosses "/", so the Allow
-for `/orders/{id}` reaches `/orders/5/items`, too: each route that a principal lacks and an Allow of
-theirs reaches gets a Deny. A Deny that would reach what they may call cannot be had: then IAM cannot
-say what the table says, and the table is refused when it is made, not when somebody is let in.
+for `/orders/{id}` reaches `/orders/5/items`, too. So each route that a principal lacks, and that one of
+their Allows reaches, gets a Deny. If that Deny would reach what they may call, IAM cannot express the
+table, and the constructor refuses it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # AWS names no limit for a Lambda authorizer's document; a resource policy of API Gateway has this one.
 MAX_DOCUMENT_CHARS = 8192
-# An ARN up to its stage, of a Region with a long name: what a document's size is reckoned with.
+# An ARN up to its stage, of a Region with a long name; the size of a document is computed with it.
 PREFIX_CHARS = 80
-# The same with a stage name of 128 characters, the most that there are: what each ARN must have room for.
+# The same with a stage name of 128 characters, the longest; each ARN must have room for it.
 LONGEST_PREFIX_CHARS = 208
-# Deeper routes than any that we have seen; what overlaps grows fast with depth.
+# Deeper than any route that we have seen; the number of overlaps grows fast with depth.
 MAX_SEGMENTS = 16
-# A table whose parameters overlap in more ways than this is none that a person can judge, and one that
-# a function's init should not wait for: about a second.
+# A person cannot judge a table whose parameters overlap in more ways than this, and a function's init should
+# not wait for it: about a second.
 MAX_OVERLAPS = 20_000
 
 # RFC 3986 pchar without percent-encoding and "*"; a path has one spelling.
@@ -56,7 +56,7 @@ class _Line(NamedTuple):
 
 
 class _Deny(NamedTuple):
-    """A Resource to deny to whoever passes the policy `held` and not the policy `lacked`."""
+    """A Resource to deny to principals who pass the policy `held` and not the policy `lacked`."""
 
     held: int
     lacked: int
@@ -77,7 +77,7 @@ class RouteTable:
     both (None).
 
     Raises:
-        ConfigurationError: a route that cannot be right, or is there twice; a table that IAM cannot
+        ConfigurationError: a route that cannot be right, or is given twice; a table that IAM cannot
             express, naming the routes; more routes than one document holds.
         TypeError: a value that is no policy.
     """
@@ -209,19 +209,19 @@ class _Planner:
         return plan
 
     def _allowed(self, line: _Line) -> list[Segments]:
-        """The patterns of a line: one for ANY, where that reaches nothing that its verbs do not reach."""
+        """The patterns of a line: one for ANY, if that reaches nothing more than its verbs do."""
         reaches = (self._reach.get((verb, line.name)) for verb in line.verbs)
         each = [pattern for pattern in reaches if pattern is not None]
         tails = {pattern[1:] for pattern in each}
-        # "?*/orders" would be "GET/any/orders", too: the verb's wildcard may cross "/" only where the
-        # path begins with one that could have done so. And a verb beside VERBS must find no Deny missing.
+        # "?*/orders" would match "GET/any/orders", too. So the verb may be a wildcard only if the path begins
+        # with one, which crosses "/" as well. And no Deny may be missing for a verb beside VERBS.
         if len(each) < len(VERBS) or len(tails) > 1 or min(tails)[0] is not None:
             return each
         joined: Segments = (None, *tails.pop())
         return each if any(True for _ in self._reached(line, [joined])) else [joined]
 
     def _reached(self, line: _Line, patterns: list[Segments]) -> Iterator[tuple[Entry, Segments]]:
-        """The shapes of other routes' requests that patterns take in, of those that a caller may lack."""
+        """The shapes of other routes' requests that the patterns match, for routes that a caller may lack."""
         for pattern in patterns:
             for entry in self._entries(pattern):
                 if not self._implied(entry.demand, line.demand):
@@ -244,7 +244,7 @@ class _Planner:
                 yield shape
 
     def _implied(self, lacked: int, *held: int) -> bool:
-        """Whether nobody can lack the one policy who has passed the others."""
+        """Whether a principal who has passed the policies `held` cannot lack the policy `lacked`."""
         return self._demanded[lacked] <= frozenset().union(*(self._demanded[each] for each in held))
 
     def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[_Deny]:
@@ -254,7 +254,7 @@ class _Planner:
             shapes.setdefault(entry, set()).add(shape)
         wanted: dict[int, dict[Segments, str]] = {}
         for entry, found in shapes.items():
-            # The route as a whole, if that harms nobody: it serves beside every Allow.
+            # The route as a whole, if no caller loses a route by that: one Deny serves beside every Allow.
             whole = self._reach[str(entry.segments[0]), entry.name]
             harmless = whole is not None and self._harmed(whole, entry.demand, line) is None
             best = [whole] if whole is not None and harmless else _fewest(found)
@@ -272,7 +272,7 @@ class _Planner:
                     yield _Deny(line.demand, lacked, resource)
 
     def _joined(self, shapes: Iterable[Segments], lacked: int, line: _Line) -> list[Segments]:
-        """The same with one pattern for all verbs, where that harms nobody."""
+        """The same with one pattern for all verbs, if no caller loses a route by that."""
         tails: dict[Segments, list[Segments]] = {}
         for shape in shapes:
             tails.setdefault(shape[1:], []).append(shape)
@@ -284,7 +284,7 @@ class _Planner:
         return made
 
     def _harmed(self, pattern: Segments, lacked: int, line: _Line) -> str | None:
-        """A route that a Deny would take from somebody who may call it."""
+        """A route that a Deny would take from a principal who may call it."""
         for entry in self._entries(pattern):
             if self._implied(lacked, line.demand, entry.demand):
                 continue
@@ -294,12 +294,12 @@ class _Planner:
 
 
 def _slashed(resource: str) -> list[str]:
-    """A Deny, and the same with a slash at its end: AWS does not say whether that is another path."""
+    """The Deny, and the same with a final slash, because AWS does not say whether that is another path."""
     return [resource] if resource.endswith(("?*", "/")) else [resource, resource + "/"]
 
 
 def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
-    """Without those that another one covers as a pattern."""
+    """The shapes without those that another one covers as a pattern."""
     kept: list[Segments] = []
     for shape in sorted(shapes, key=lambda each: (len(each), text(each))):
         if not any(covers(other, shape) for other in kept):
@@ -308,7 +308,7 @@ def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
 
 
 def _check_plan(plan: _Plan, policies: int) -> None:
-    """The longest document that any principal can get, as if policies were passed at will."""
+    """Check the longest document that a principal can get, as if each policy were passed independently."""
     for resource in [*(each for _, each in plan.allow), *(each.resource for each in plan.deny)]:
         if LONGEST_PREFIX_CHARS + len(resource) > MAX_RESOURCE_CHARS:
             raise ConfigurationError(

@@ -18,7 +18,7 @@ Segments = tuple[str | None, ...]
 
 
 class Entry(NamedTuple):
-    """One verb of one route: `demand` says whose it is (an index into the table's policies)."""
+    """One verb of one route; `demand` is its policy, as an index into the table's policies."""
 
     segments: Segments
     greedy: bool
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 def text(pattern: Segments) -> str:
-    """What a pattern is in an ARN, below the stage.
+    """A pattern as it stands in an ARN, below the stage.
 
     `?*` and not `*`: a parameter is never empty, and "orders/*" would let "orders/" through, which API
     Gateway may take for "orders".
@@ -36,7 +36,7 @@ def text(pattern: Segments) -> str:
 
 
 def precedence(entry: Entry, *, full_first: bool) -> tuple[bool, tuple[int, ...]]:
-    """What sorts the entries that match one request: the first is the one that API Gateway takes.
+    """The sort key of the entries that match one request: API Gateway takes the first.
 
     Segment by segment a literal comes before `{param}` before `{proxy+}`; HTTP APIs look for a match
     without `{proxy+}` first ("Routing API requests", HTTP APIs).
@@ -50,8 +50,8 @@ def precedence(entry: Entry, *, full_first: bool) -> tuple[bool, tuple[int, ...]
 def resolve(shape: Segments, entries: Sequence[Entry]) -> Entry | None:
     """The entry that most requests of a shape go to; `entries` stand in order of precedence.
 
-    A None of the shape is a segment that no literal of the table equals. There are endless many of
-    those, so an entry takes either some of them, and then this is it, or none.
+    A None of the shape stands for all segments that no literal of the table equals. So an entry with a
+    parameter there matches each of them, and one with a literal matches none.
     """
     return next((entry for entry in entries if _takes(entry, shape)), None)
 
@@ -59,8 +59,8 @@ def resolve(shape: Segments, entries: Sequence[Entry]) -> Entry | None:
 def reach(entry: Entry, entries: Sequence[Entry], longest: int) -> Segments | None:
     """The narrowest pattern for all requests that go to an entry; None if all go to others.
 
-    That is its template, but for a greedy entry beside `{x}`: a single segment goes there, so what is
-    left for it has two or more, and the pattern may say so.
+    That is its template, except for a greedy entry beside `{x}`: a single segment goes to `{x}`, so two or
+    more are left for the greedy entry, and the pattern may say so.
     """
     shape = entry.segments
     while resolve(shape, entries) is not entry:
@@ -80,7 +80,7 @@ def _takes(entry: Entry, shape: Segments) -> bool:
 def covers(pattern: Segments, shape: Segments) -> bool:
     """Whether every request of a shape matches the pattern.
 
-    A None of the shape may hold anything, so only a None of the pattern takes it in.
+    A None of the shape may stand for anything, so only a None of the pattern matches it.
     """
     reach = {0}
     for want in pattern:
@@ -94,23 +94,23 @@ def covers(pattern: Segments, shape: Segments) -> bool:
 def meets(entry: Entry, pattern: Segments, longest: int) -> Iterator[Segments]:
     """The shapes of all requests that match the entry's template and the pattern, both.
 
-    `longest` bounds what one None of the pattern takes in. With the table's longest template and one
-    more it loses nothing: beyond that, only a greedy entry's tail grows, its shorter shape resolves
-    alike, and the pattern made of that covers the longer one.
+    `longest` bounds how many segments one None of the pattern matches. The table's longest template and
+    one more is enough: beyond that, only a greedy entry's tail grows, its shorter shape resolves alike,
+    and the pattern made of that covers the longer one.
     """
     for want, own in zip(pattern, entry.segments, strict=False):
         if want is None:
             break
         if own not in (None, want):
             return  # most routes differ from most patterns in their first segments
-    # Every branch that is taken leads to a shape: two routes with many parameters have more dead ends
-    # than a start of a function has time for.
+    # Take only branches that lead to a shape: two routes with many parameters have more dead ends than the
+    # init of a function has time for.
     ends = _ends(entry, pattern, longest)
     yield from _walk(entry, pattern, longest, ends, 0, ())
 
 
 def _ends(entry: Entry, pattern: Segments, longest: int) -> list[set[int]]:
-    """For each place in the pattern, the places in the route from which both can come to their end."""
+    """For each place in the pattern, the places in the route from which both can be completed."""
     length = len(entry.segments)
     wild = pattern.count(None)
     furthest = max(length, longest * wild + len(pattern) - wild) if entry.greedy else length

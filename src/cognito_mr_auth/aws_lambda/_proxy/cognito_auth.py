@@ -1,7 +1,7 @@
 """A guard on plain handlers: functions that serve an API's requests themselves.
 
-Owns the decorator alone: the event is read and the answer written by `_proxy.events`, and the guard
-decides who passes.
+Owns the decorator alone. `_proxy.events` reads the event and writes the answer, and the guard decides who
+passes.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class CognitoAuth:
     For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs and load
     balancers. The handler gets the event as it came, and the principal by keyword: None for a request that
     passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
-    `{"detail": "..."}`, in the form of their event; so they do for an AuthError that the handler raises.
+    `{"detail": "..."}`, in the form of their event. An AuthError that the handler raises is answered alike.
     REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
 
     Args:
         verifier: what tokens are verified with; its hooks must not be coroutine functions.
         subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
-            marker is what the client hears in `Sec-WebSocket-Protocol`, unless the handler answers one.
-        options: what every adapter takes; see `Options`. `preflight` is "refuse"
-            unless it is said: API Gateway and function URLs answer CORS preflights. With "pass" they reach
+            answer has the marker in `Sec-WebSocket-Protocol`, unless the handler picks a subprotocol.
+        options: what every adapter takes; see `Options`. `preflight` is "refuse" by default, because API
+            Gateway and function URLs answer CORS preflights. With "pass" they reach
             the handler without a principal, and its answer goes out without a body. `exclude` is
             compared with the event's path, and never opens a `$connect`. A request waits for keys no
             longer than the invocation has time left.
@@ -110,7 +110,7 @@ class CognitoAuth:
 
 
 def _check_handler(handler: Any) -> None:
-    """Raises TypeError for what could not be called; what is no plain function is taken at its word."""
+    """Raises TypeError if the guard could not call it; only a plain function's parameters are checked."""
     if not callable(handler) or is_async(handler):
         raise TypeError("require() guards functions that are no coroutine functions: Lambda awaits none")
     code = getattr(handler, "__code__", None)

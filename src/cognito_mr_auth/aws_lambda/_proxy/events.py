@@ -22,7 +22,7 @@ _HTTP_2: Final = "http-2.0"
 _REST: Final = "rest"  # HTTP APIs with payload 1.0, too
 _WEBSOCKET: Final = "websocket"
 
-# Stands where something other than a string was sent: no credential, no origin, and still there.
+# Replaces a value that is no string: it is no credential and no origin, but counts as sent.
 _MALFORMED: Final = ""
 
 _WANTED = (
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 def read(event: object) -> Call:
-    """The request that an event tells of: a dict, or anything with `.raw_event`.
+    """The request of an event, which is a dict or anything with `.raw_event`.
 
     The path is the event's own: payload 2.0 begins it with the stage's name, unless that is `$default`.
 
@@ -86,9 +86,9 @@ def _refuse(what: str) -> NoReturn:
 
 
 def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
-    """All values of a header, in any case. Multi-value headers alone count where there are any.
+    """All values of a header, in any case. If the event has multi-value headers, only they count.
 
-    `headers` beside them holds the last value of each: with it a duplicate would not be seen.
+    `headers` beside them holds the last value of each, so it hides duplicates.
     """
     several = kind != _HTTP_2 and raw.get("multiValueHeaders") is not None
     given: Mapping[Any, Any] = mapping(raw.get("multiValueHeaders" if several else "headers"))
@@ -119,12 +119,12 @@ def _values(value: Any, *, several: bool) -> list[str]:
 
 
 def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
-    """An answer in the form of the event: what the function returns. Its length is the gateway's to say."""
+    """An answer in the form of the event, for the function to return. The gateway adds its length."""
     headers = {name: value for name, value in answer.headers if name != "content-length"}
     said: dict[str, Any] = {"statusCode": answer.status}
     if call.kind in (_ALB, _ALB_MULTI):
         said["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
-    if call.kind == _ALB_MULTI:  # a load balancer that sends them takes no others back
+    if call.kind == _ALB_MULTI:  # a load balancer that sends these accepts no others
         said["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         said["headers"] = headers
@@ -134,7 +134,7 @@ def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
 
 
 def without_body(response: object, call: Call) -> dict[str, Any]:
-    """What a handler says to a preflight, body left out: nobody has said who asks.
+    """A handler's answer to a preflight without its body, because a preflight has no principal.
 
     Without a status, payload 2.0 takes the whole response for the body.
     """
@@ -148,9 +148,9 @@ def without_body(response: object, call: Call) -> dict[str, Any]:
 
 
 def marked(response: object, call: Call, marker: str | None) -> object:
-    """The marker answered where a `$connect` offered it and the handler picks no subprotocol.
+    """Add the marker to the answer if a `$connect` offered it and the handler picks no subprotocol.
 
-    Browsers end a connection for which none of those offered was picked (RFC 6455 4.1).
+    Browsers end a connection for which no offered subprotocol was picked (RFC 6455 4.1).
     """
     if marker not in call.http_request.subprotocols or not isinstance(response, dict):
         return response

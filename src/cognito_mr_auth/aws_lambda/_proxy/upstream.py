@@ -1,7 +1,7 @@
-"""The principal that an authorizer in front of a function has verified, as API Gateway hands it on.
+"""Rebuilds the principal that an authorizer in front of a function has verified.
 
-Owns the way back from flattened claims to a Principal. Verifies nothing, and guesses nothing: what can be
-read in two ways is refused.
+Owns the way back from flattened claims to a Principal. Verifies nothing, and guesses nothing: a claim that
+can be read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _NOTHING = (
     "Authorizer(context=); a function behind a function URL or a load balancer guards itself with CognitoAuth"
 )
 _GROUPS = "cognito:groups"
-# The form of the three issuers (DESIGN, "What this is for"); whose tokens pass is the authorizer's matter.
+# The form of the three kinds of issuer; the authorizer has decided whose tokens pass.
 _ISSUER = re.compile(
     rf"https://(?P<updated>issuer-)?cognito-idp\.(?P<region>{REGION.pattern})\."
     rf"{HOST_NAME}/(?P<pool>{POOL_ID})"
 )
-# A name that no array of several could have been made into.
+# A text that cannot be an array of several names.
 _SINGLE = re.compile(r"[^\s,]+")
 
 # Seconds as API Gateway writes them; the exponent is Go's and Java's way with large numbers.
@@ -51,30 +51,30 @@ _DATE = re.compile(
 
 
 class _AuthorizerClaims(NamedTuple):
-    """What one authorizer has handed on: its form and, in it, the claims."""
+    """The claims that one authorizer has handed on, and their form."""
 
     form: str
     claims: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        """No claim."""
-        return f"_Handed({self.form!r})"
+        """Shows no claim."""
+        return f"_AuthorizerClaims({self.form!r})"
 
 
 def principal_from_authorizer(event: Any, *, group_separator: str | None = None) -> Principal:
-    """Who an authorizer in front of this function has verified.
+    """The principal that an authorizer in front of this function has verified.
 
     **This function verifies nothing.**
-    Safe only behind API Gateway, on a route that has that authorizer, in a function that nobody else may
-    invoke: whoever may invoke it directly writes the event, and so the principal. Never use it behind a
+    Safe only behind API Gateway, on a route that has that authorizer, in a function that only API
+    Gateway may invoke: a direct caller writes the event, and so the principal. Never use it behind a
     function URL or a load balancer.
 
-    Known by their shape: `Authorizer` (REST, HTTP and WebSocket APIs), the JWT authorizer of HTTP APIs,
+    Recognised by their shape: `Authorizer` (REST, HTTP and WebSocket APIs), the JWT authorizer of HTTP APIs,
     the Cognito authorizer of REST APIs. An authorization may have been cached: see `still_valid`.
 
     Args:
         event: a dict, or anything with `.raw_event`.
-        group_separator: what joins the names of several groups, if it stands in no name: " " for the
+        group_separator: what joins the names of several groups, if no name contains it: " " for the
             JWT authorizer of HTTP APIs, "," for the Cognito authorizer of REST APIs. "a,b" may be one
             group or two, and is refused without it.
 
@@ -85,7 +85,7 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
 
     Raises:
         LookupError: no authorizer of these has handed anything on.
-        ClaimRejected: by more than one, or a claim is absent or ambiguous; `hint` says what helps.
+        ClaimRejected: more than one has, or a claim is absent or ambiguous; `hint` says what helps.
         ConfigurationError: for another `group_separator`.
     """
     if group_separator not in (None, *_JOINED.values()):
@@ -113,10 +113,10 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
 
 
 def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = time.time) -> bool:
-    """Whether the token behind an event has not expired since its authorizer looked at it.
+    """Whether the token behind an event has not expired since its authorizer verified it.
 
-    For WebSockets, where nothing looks again after `$connect`, and for cached authorizations. Takes
-    `exp` from where `principal_from_authorizer` takes it, and is as safe.
+    For WebSockets, where nothing checks the token again after `$connect`, and for cached authorizations.
+    Takes `exp` from where `principal_from_authorizer` takes it, and is as safe.
 
     Args:
         event: a dict, or anything with `.raw_event`.
@@ -162,7 +162,7 @@ def _present(claims: object) -> dict[str, Any]:
 
 
 def _context(context: object) -> dict[str, Any]:
-    """What `Authorizer` has handed on, if this is its context."""
+    """The context of our `Authorizer`, if this is one; else nothing."""
     given = _present(context)
     if given.keys().isdisjoint(DEFAULT):
         return {}
@@ -244,7 +244,7 @@ def _issuer(url: str) -> tuple[Issuer, str]:
 
 
 def _cross_check(principal: Principal, context: Mapping[str, Any]) -> None:
-    """What the context says twice must agree: only then nothing was left out that matters."""
+    """Refuse values that contradict the claims: a claim that matters was then left out."""
     if context.get("user_pool_id", principal.user_pool_id) != principal.user_pool_id:
         _refuse("iss", "the handed-on user_pool_id is not that of iss")
     kind = "machine" if principal.is_machine else "user"
@@ -254,12 +254,12 @@ def _cross_check(principal: Principal, context: Mapping[str, Any]) -> None:
 
 # -- groups -------------------------------------------------------------------------------------
 
-# How an authorizer of API Gateway joins the members of an array, and what says that this is unambiguous.
+# How an authorizer of API Gateway joins an array; `group_separator` confirms that no member contains it.
 _JOINED: Final = {_JWT: " ", _COGNITO: ","}
 
 
 def _groups(value: object, form: str, separator: str | None) -> list[str]:
-    """The names, if there is one way to read them."""
+    """The group names, if there is only one way to read them."""
     names: object = value
     if isinstance(value, str):
         names = _READERS[form](value, separator if separator == _JOINED.get(form) else None)
@@ -272,7 +272,7 @@ def _groups(value: object, form: str, separator: str | None) -> list[str]:
 
 
 def _from_context(text: str, _separator: str | None) -> object:
-    """`_authorizer.context.flat_groups`, the other way round."""
+    """The inverse of `_authorizer.context.flat_groups`."""
     if not text.startswith("["):
         return _split(text, " ")
     try:

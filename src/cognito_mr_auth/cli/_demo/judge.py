@@ -1,6 +1,6 @@
-"""What was right and what was wrong in the demo: the one place that says so.
+"""Judges each answer of the demo: right or wrong.
 
-Owns the verdict over each answer. Pure: knows neither clock nor verifier.
+Owns these verdicts; no other module judges. Pure: knows neither clock nor verifier.
 
     valid token    accepted: right     401, 403, 400: wrong     503: right where no key could be had
     forged token   accepted: wrong     401: right               503: right where no key could be had
@@ -20,13 +20,13 @@ from .tokens import Shot
 
 __all__ = ["SETTLE_S", "Call", "World", "fault"]
 
-# An endpoint that has failed is asked again after at most 2 s by a verifier without keys (DESIGN
-# R6), so it can give a key for certain only when it has been well for so long.
+# A verifier without keys asks a failed endpoint again after at most 2 s (R6). So an endpoint gives a key for
+# certain only if it has been well for so long.
 SETTLE_S: Final = 2.0
 
 
 class World(NamedTuple):
-    """What was true from `since` (seconds of a monotonic clock) until the next World began."""
+    """Which endpoints were well and which kids listed, from `since` (monotonic seconds) to the next World."""
 
     since: float
     well: frozenset[str]
@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
 
 def _in_force(worlds: Collection[World], begin: float, end: float) -> list[World]:
-    """The worlds that were true at some moment between the two, the first one included."""
+    """The worlds in force at some moment between the two, the one at `begin` included."""
     before = [world for world in worlds if world.since <= begin]
     return [*before[-1:], *(world for world in worlds if begin < world.since <= end)]
 
@@ -52,8 +52,8 @@ def key_could_be_had(call: Call, worlds: Collection[World]) -> bool:
     """Whether the verifier could know, within this call, which key the token's kid names.
 
     It could if it held the key, if an endpoint that lists it was well for SETTLE_S before and all
-    through the call, or, for a kid that nobody lists, if every endpoint was: to say "unknown" takes
-    the word of each of them (DESIGN R3). A token that is refused without a key needs none.
+    through the call, or, for a kid that no endpoint lists, if every endpoint was. R3 demands the answer of
+    one endpoint only, so this is lenient. A token that is refused without a key needs none.
     """
     if call.shot.kid is None or call.shot.kid in call.held:
         return True

@@ -1,6 +1,6 @@
 """What happens in the demo, as data: phases, their faults, the stream and the verifiers' windows.
 
-Owns the story alone. Runs nothing and judges nothing.
+Owns the plan alone. Runs nothing and judges nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ KINDS: Final = ("updated", "original", "replica")
 PHASE_SECONDS: Final = 2.2
 # Enough for smooth counts, and a tenth of what one core can mint and verify.
 TOKENS_PER_SECOND: Final = 40.0
-# A real verifier's windows are 15 min, 1 h and 24 h. The set is to be renewed several times in a
-# phase, and to outlive the outage by far. The second window is beyond the 5 s of a flight, as in
-# real life: else the set would be stale before an attempt to renew it from a dead Region is over.
+# A real verifier's windows are 15 min, 1 h and 24 h. Here the set is renewed several times in a phase, and
+# outlives the outage by far. The second window is longer than the 5 s of a refresh, as in production:
+# otherwise the set would be stale before a refresh that waits for a dead Region has ended.
 REFRESH_AFTER_S: Final = 0.5
 REVALIDATE_AFTER_S: Final = 6.0
 MAX_STALE_S: Final = 60.0
@@ -34,13 +34,13 @@ ALL_DOWN: Final = MappingProxyType({"updated": "503", "original": "refuse", "rep
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One act: how long, in seconds, and what changes at its beginning.
+    """One phase: its seconds, and what changes at its beginning.
 
     It lasts up to `longer` seconds longer, until every endpoint has answered the first verifier.
     `faults` are modes of FakeEndpoint.fail() by kind of endpoint; kinds not named are well. `cold`
     names a verifier that starts now, without keys. `unknown_kid` sends one forged token whose kid
-    nobody lists: only one, since a verifier spends at most 2 + T/5 flights on such kids in T s
-    (DESIGN R4), and the rotation is to find the rest.
+    no endpoint lists: only one, because a verifier makes at most 2 + T/5 refreshes for such kids in T s
+    (R4), and the rotation needs the others.
     """
 
     name: str
@@ -77,7 +77,7 @@ def story(phase_seconds: float = PHASE_SECONDS, rate: float = TOKENS_PER_SECOND)
         Phase("a second verifier starts cold", phase_seconds, PRIMARY_HANGS, cold="second"),
         Phase("keys rotate, one Region lives", phase_seconds, PRIMARY_HANGS, rotate=True),
         Phase("everything is down", phase_seconds, ALL_DOWN, cold="third", unknown_kid=True),
-        # Longer: after its third failure an endpoint is left alone for up to 8 s (DESIGN R6).
+        # Longer, because after its third failure an endpoint is left alone for up to 8 s (R6).
         Phase("recovery", phase_seconds, longer=3 * phase_seconds),
     )
     return Plan(phases, rate, REFRESH_AFTER_S * phase_seconds / PHASE_SECONDS)

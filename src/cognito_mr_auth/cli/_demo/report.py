@@ -1,6 +1,6 @@
-"""What the demo counts, and what its numbers say.
+"""Counts the demo's answers, and sums them up.
 
-Owns the score and the summary. Takes calls and events from any thread; asks nobody anything.
+Owns the score and the summary. Takes calls and events from any thread; calls no verifier or endpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Board", "PhaseReport", "Report"]
 OUTCOMES: Final = ("accepted", "refused", "unavailable")
 
 State = Literal["waiting", "running", "ended"]
-# Faults told per phase: the first ones say what is wrong, hundreds would hide it.
+# Faults listed per phase: the first ones say what is wrong, hundreds would hide it.
 MAX_TOLD: Final = 5
 
 
@@ -47,7 +47,7 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole demo so far. `counts` is what `summary` says, `seconds` how long it has run."""
+    """The whole demo so far. `counts` are the numbers of `summary`, `seconds` how long it has run."""
 
     phases: tuple[PhaseReport, ...]
     seconds: float
@@ -60,7 +60,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether all is over, every answer was right, and every phase accepted a valid token."""
+        """Whether the demo is complete, every answer was right, and every phase accepted a valid token."""
         return self.complete and not any(phase.wrong for phase in self.phases)
 
     @property
@@ -121,19 +121,19 @@ class Board:
         self._now = 0
 
     def enter(self, index: int) -> None:
-        """The phase begins, and the one before ends."""
+        """Begin this phase, and end the one before."""
         with self._lock:
             self._now = index
             for position, tally in enumerate(self._tallies):
                 tally.state = "ended" if position < index else "waiting" if position > index else "running"
 
     def is_now(self, world: World) -> None:
-        """The endpoints are so from now on."""
+        """Record how the endpoints are from now on."""
         with self._lock:
             self._worlds.append(world)
 
     def answered(self, kind: str) -> None:
-        """An endpoint gave its keys; what comes after the last phase is counted there."""
+        """Count an endpoint that gave its keys; after the last phase it counts for that."""
         with self._lock:
             self._tallies[min(self._now, len(self._tallies) - 1)].answered[kind] += 1
 
@@ -143,13 +143,13 @@ class Board:
             return self._tallies[self._now].answered.keys() >= set(kinds)
 
     def opened(self) -> int:
-        """A call is about to begin: the phase that it belongs to."""
+        """Count a call that is about to begin. Returns the phase that it belongs to."""
         with self._lock:
             self._tallies[self._now].open_calls += 1
             return self._now
 
     def closed(self, index: int, call: Call, error: errors.AuthError | None, note: str | None = None) -> None:
-        """The call has ended: accepted, or refused with this error; `note` is worth seeing."""
+        """Count the end of a call: accepted, or refused with this error; `note` is shown."""
         unavailable = isinstance(error, errors.Unavailable)
         outcome = "accepted" if error is None else "unavailable" if unavailable else "refused"
         with self._lock:
@@ -163,7 +163,7 @@ class Board:
                 tally.wrong[wrong] += 1
 
     def report(self, seconds: float) -> Report:
-        """How it stands, `seconds` after the start."""
+        """The report, `seconds` after the start."""
         with self._lock:
             total: Counter[tuple[bool, str]] = Counter()
             for tally in self._tallies:

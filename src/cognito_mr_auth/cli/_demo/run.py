@@ -1,7 +1,6 @@
-"""Runs the demo: endpoints that fail on cue, verifiers, and a steady stream of tokens.
+"""Runs the demo: endpoints that fail on schedule, verifiers, and a steady stream of tokens.
 
-Owns time, threads and servers of a run; all are gone when it returns. Says nothing to anybody but
-the `watch` that it was given.
+Owns time, threads and servers of a run; all are gone when it returns. Reports only to its `watch`.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from .tokens import Shot, stream, unknown_kid, valid
 __all__ = ["MakeVerifier", "Verifies", "real_verifier", "run"]
 
 # Callers at once: a few may wait 2 s each for keys while the stream goes on. Below the 32 that may
-# wait for an unknown kid (DESIGN R4), so that a rotation is not refused for the crowd.
+# wait for an unknown kid (R4), so that no token of a rotation is refused because too many wait.
 CALLERS: Final = 24
-# How often a verifier that started cold gets a token, and how often the viewer gets a new picture.
+# How often a verifier that started cold gets a token, and how often the display is updated.
 COLD_EVERY_S: Final = 0.5
 WATCH_EVERY_S: Final = 0.1
 
@@ -39,7 +38,7 @@ class Verifies(Protocol):
         """Return for a token that is accepted, raise an AuthError for any other."""
 
     def close(self) -> None:
-        """Let go of threads and connections."""
+        """Release threads and connections."""
 
 
 OnEvent = Callable[[Event], None]
@@ -66,7 +65,7 @@ def run(plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier) -
 
 
 def _warm_pool() -> FakeUserPool:
-    """A pool with its keys made, and a reserve, so that the rotation does not stop the stream."""
+    """A pool with its keys made, and more keys in reserve, so that the rotation does not stop the stream."""
     spare = [FakeUserPool(), FakeUserPool()]
     for each in spare:
         each.jwks()
@@ -104,7 +103,7 @@ class _Run:
         self._cold: list[_Watched] = []
 
     def report(self) -> Report:
-        """The report so far. What is no AuthError is a bug, and comes out here."""
+        """The report so far. Any exception but an AuthError is a bug, and is raised here."""
         for call in self._calls:
             if call.done():
                 call.result()
@@ -141,7 +140,7 @@ class _Run:
         for endpoint in self._endpoints:
             mode = phase.faults.get(endpoint.kind)
             if mode == self._modes.get(endpoint.kind):
-                continue  # to fail anew would let go of the requests that hang there
+                continue  # to fail anew would release the requests that hang there
             endpoint.heal() if mode is None else endpoint.fail(mode)
         self._modes = phase.faults
         if phase.rotate:
@@ -161,7 +160,7 @@ class _Run:
         self._board.is_now(World(time.monotonic(), well, listed))
 
     def _start(self, cold: str | None) -> _Watched:
-        # The table tells of the first verifier's fetches alone.
+        # The table shows the first verifier's fetches alone.
         heard = self._board.answered if cold is None else _ignore
         subject = Subject(cold, self._kinds.__getitem__, heard)
         verifier = self._make_verifier(self._pool, self._plan, subject.on_event)

@@ -25,7 +25,7 @@ _STYLES: Final = {"waiting": "dim", "running": "bold", "ended": ""}
 
 
 class Show(Protocol):
-    """What the demo tells while it runs."""
+    """The output of the demo while it runs."""
 
     def begin(self, plan: Plan) -> None:
         """Before the first phase."""
@@ -34,14 +34,14 @@ class Show(Protocol):
         """Ten times a second."""
 
     def end(self, report: Report) -> None:
-        """When all is over, also on the way out of an exception, with the last report."""
+        """At the end, also when an exception is raised, with the last report."""
 
 
 def choose(out: TextIO, *, as_json: bool) -> Show:
     """JSON if asked for, a live table on a terminal, else plain lines."""
     if as_json:
         return AsJson()
-    # Not rich's own guess, which FORCE_COLOR and its kin turn around.
+    # Not rich's own guess, because FORCE_COLOR and similar variables override it.
     console = Console(file=out, force_terminal=out.isatty(), highlight=False)
     return AsTable(console) if console.is_terminal and not console.is_dumb_terminal else AsLines()
 

@@ -1,6 +1,6 @@
-"""A verifier that the demo watches: what its events and its first answers tell.
+"""A verifier that the demo watches: its keys, and notes on its first answers.
 
-Owns what is remembered of one verifier, from any thread. Judges nothing.
+Owns what is known of one verifier, from any thread. Judges nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .judge import Call
 
 __all__ = ["Subject"]
 
-# Events come after the waiters were released (DESIGN H3): a first answer waits for its source.
+# Events come after the waiters were woken, so a first answer waits until its source is known.
 EVENT_DELAY_S: Final = 0.5
 
 
@@ -52,11 +52,11 @@ class Subject:
             self._heard(kind)
 
     def awaits(self, kids: frozenset[str]) -> None:
-        """Remark on the first token that is accepted with one of these new keys."""
+        """Note the first token that is accepted with one of these new keys."""
         self._awaited = kids
 
     def remark(self, call: Call, error: errors.AuthError | None, phase_began: float) -> str | None:
-        """What a table of counts would not show of this answer, if anything."""
+        """A note on this answer that a table of counts does not show, if there is one."""
         with self._lock:
             if error is None and call.shot.kid in self._awaited:
                 self._awaited = frozenset()

@@ -1,6 +1,6 @@
 """The demo's stream: valid tokens of every issuer, and forged ones between them.
 
-Owns what is minted and in which order. Knows what each token is; never what became of it.
+Owns what is minted and in which order. Knows what each token is, and never how it was answered.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _forged(pool: FakeUserPool, how: str) -> Shot:
 
 
 def unknown_kid(pool: FakeUserPool) -> Shot:
-    """Signed with a key that the pool does not have, under a kid that nobody lists."""
+    """A token signed with a key that the pool does not have, under a kid that no endpoint lists."""
     token = pool.access_token(signed_by="unknown")
     return Shot(token, "unknown kid", forged=True, kid="unlisted", listed=False)
 

@@ -1,8 +1,7 @@
 """A throw-away certificate authority for the loopback endpoints' TLS.
 
-Owns one authority per process, made at first use and forgotten with the process. It must never be
-trusted by anything but a context that a test asked for: nothing goes into a trust store, and the
-authority's key is not even kept.
+Owns one authority per process, made at first use and gone with the process. Only a context that a test
+asked for may trust it: nothing goes into a trust store, and the authority's key is not kept.
 """
 
 from __future__ import annotations

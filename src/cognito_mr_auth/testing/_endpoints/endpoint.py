@@ -1,4 +1,4 @@
-"""One JWKS endpoint: a real, threaded server on 127.0.0.1 that can be told to fail.
+"""One JWKS endpoint: a real, threaded server on 127.0.0.1 that fails on request.
 
 Owns its sockets and threads: all are gone after stop(). It must never listen beyond loopback.
 """
@@ -22,7 +22,7 @@ from .release import hang_up
 __all__ = ["EndpointSource", "FakeEndpoint"]
 
 HOST = "127.0.0.1"
-# Enough for hundreds of clients that connect at once (DESIGN: 500 asyncio tasks, 50 threads).
+# Enough for hundreds of clients that connect at once, such as 500 asyncio tasks and 50 threads.
 BACKLOG = 512
 
 
@@ -118,7 +118,7 @@ class FakeEndpoint:
             self._switch(fault)
 
     def heal(self) -> None:
-        """Answer properly again, and let go at once of every connection that the fault holds."""
+        """Answer properly again, and release at once every connection that the fault holds."""
         with self._control:
             self._switch(None)
 
@@ -154,14 +154,14 @@ class FakeEndpoint:
         self._listen()
 
     def _listen(self) -> None:
-        """Listen, or do not, as the fault in force wants it."""
+        """Listen, unless the fault in force is to refuse connections."""
         if self._fault is not None and self._fault.stage == "listen":
             self._refuse()
         else:
             self._resume()
 
     def _refuse(self) -> None:
-        """Keep the port without listening: the kernel refuses, and nobody else takes the port."""
+        """Keep the port without listening: the kernel refuses, and no other process takes the port."""
         if self._acceptor is not None and self._socket is not None:
             self._pause()
             self._socket.close()
@@ -210,7 +210,7 @@ class FakeEndpoint:
 
     def _handle(self, connection: socket.socket) -> None:
         try:
-            with suppress(OSError):  # Clients leave, resets and failed handshakes are daily bread.
+            with suppress(OSError):  # Clients leave; resets and failed handshakes are normal.
                 self._answer(connection)
         finally:
             with self._open_lock:
@@ -225,7 +225,7 @@ class FakeEndpoint:
                 connection.do_handshake()
             if not exchange.read_request():
                 return
-            # Before asked() returns: what the test does next must not change this request's fate.
+            # Before asked() returns, because the test's next step must not change this request's fault.
             fault = self._hit("request")
             with self._asked:
                 self._paths.append(exchange.path)

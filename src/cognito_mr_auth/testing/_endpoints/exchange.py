@@ -1,4 +1,4 @@
-"""One HTTP exchange on a loopback connection, with the means to botch it.
+"""One HTTP exchange on a loopback connection, with the means to break it.
 
 Owns reading one request and writing bytes back. It must never decide what to answer: that is the
 fault's or the endpoint's business.
@@ -63,9 +63,9 @@ class Exchange:
         self.connection.close()
 
     def hold(self, release: Release) -> None:
-        """Say nothing until the client leaves or the release comes."""
+        """Send nothing until the client leaves or the release is set."""
         with release.holding(self.connection):
-            # Not SSLSocket.recv(): it would go through with a handshake that is to be left hanging.
+            # Not SSLSocket.recv(), because it would complete a handshake that has to hang.
             while socket.socket.recv(self.connection, 4096):
                 pass
 

@@ -252,7 +252,7 @@ FAULTS: Final[Mapping[str, _Mode]] = MappingProxyType(
 
 
 class Fault:
-    """A mode in force: which requests it hits, and what lets go of those that it holds."""
+    """A mode in force: which requests it hits, and the release of those that it holds."""
 
     def __init__(self, mode: str, action: Action, delay: float, after: int, times: int | None):
         self.mode = mode

@@ -1,4 +1,4 @@
-"""What lets go of every handler that a fault holds, at once.
+"""Releases every handler that a fault holds, at once.
 
 Owns an event and the connections that wait for it. It must never close a connection: its handler
 does.
@@ -15,7 +15,7 @@ __all__ = ["Release", "hang_up"]
 
 
 class Release:
-    """Set once, for good: a fault that was healed never holds anybody again."""
+    """Set once, for good: a fault that was healed never holds a connection again."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -28,7 +28,7 @@ class Release:
 
     @contextmanager
     def holding(self, connection: socket.socket) -> Iterator[None]:
-        """Within the block the release hangs up on this connection, which ends a blocked recv()."""
+        """Within the block the release shuts this connection down, which ends a blocked recv()."""
         with self._lock:
             self._held.add(connection)
             if self._event.is_set():
@@ -40,7 +40,7 @@ class Release:
                 self._held.discard(connection)
 
     def set(self) -> None:
-        """Let go of all that are held and of all that ever will be."""
+        """Release all connections that are held, and all that ever will be."""
         with self._lock:
             self._event.set()
             for connection in self._held:

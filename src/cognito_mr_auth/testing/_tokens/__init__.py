@@ -1,1 +1,5 @@
-"""Minting tokens, good and bad."""
+"""Mints tokens, good and bad.
+
+Owns signing keys, default claims, encoding, and the table of malformed tokens. May import the layers below
+`testing`, and nothing else of `testing`.
+"""

@@ -30,7 +30,7 @@ class Moment(NamedTuple):
 
 
 class User(NamedTuple):
-    """Whom a token speaks of; `provider` is the identity provider of a federated user."""
+    """The user of a token; `provider` is the identity provider of a federated user."""
 
     username: str
     subject: str

@@ -2,7 +2,7 @@
 
 Owns the table MALFORMED: name -> what it does to a draft. Each row breaks one rule and keeps the
 rest valid (the signature too, wherever the rule is not about signatures), so that a verifier which
-forgets that one rule accepts the token and its test fails.
+lacks that one rule accepts the token and its test fails.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _noncanonical(segment: str) -> str:
 
 
 def _respelled(segment_change: Callable[[str], str], *, header: bool) -> Damage:
-    """Spell a segment that has loose bits as `segment_change` says, and sign that text."""
+    """Write a segment that has loose bits as `segment_change` gives it, and sign that text."""
 
     def damage(draft: Draft) -> str:
         parts = [octets(draft.header), octets(draft.payload)]
