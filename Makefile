@@ -8,7 +8,7 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-lowest fuzz soak mutants lint format lock clean
+.PHONY: help demo fast test test-all test-lowest fuzz soak mutants lint format lock clean
 .PHONY: bench bench-smoke bench-install
 
 # The suite keeps one processor half idle: much of it waits. Two processes take two thirds of the time.
@@ -20,13 +20,17 @@ help: ## Show this list (the default)
 demo: $(VENV)/demo.stamp ## Watch the main job: tokens verified while Regions fail
 	$(VENV)/bin/cognito-mr-auth demo
 
+fast: lint ## Run lint, types and the unit tests without sockets, servers and processes: the loop while you edit
+	$(RUN) pytest --suite=fast --quiet $(SIDE_BY_SIDE)
+
 test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch coverage
 	$(RUN) coverage erase
-	$(RUN) coverage run -m pytest $(SIDE_BY_SIDE)
+	$(RUN) coverage run -m pytest --suite=main $(SIDE_BY_SIDE)
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-test-all: $(VENV)/dev.stamp ## Run the tests on every other Python found, with the core alone, and fuzz and soak briefly
+test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core alone, and fuzz and soak briefly
+	$(RUN) pytest --suite=once $(SIDE_BY_SIDE)
 	$(VENV)/bin/python scripts/test_all.py
 	$(VENV)/bin/python scripts/run_fuzz.py 30
 	$(RUN) soak 60

@@ -48,27 +48,9 @@ BEYOND_THE_CORE: tuple[str, ...] = (
 )
 BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
-# What checks the project's files, and no Python: `make test` has done so.
-ABOUT_FILES = (
-    "tests/project/test_gates.py",
-    "tests/examples/test_lambda_templates.py",
-    "tests/examples/test_lambda_zip.py",
-)
-# What starts other programs for minutes, or runs long without depending on the Python. The versions on both
-# sides of the one in the middle run it.
-MIDDLE = "3.12"
-LENGTHY = (
-    "tests/e2e",
-    "tests/examples",
-    "tests/benchmarks/test_cold_start.py",
-    "tests/aws_lambda/test_policy_cache.py",
-    "tests/aws_lambda/test_runtime.py",
-    "tests/cli/_demo/test_command.py",
-    "tests/faults",
-    "tests/models",
-    "tests/oracle",
-    "tests/testing/test_run.py",
-)
+# What another Python may change: the modules, one by one, and what all adapters promise. The rest is about
+# networks, servers and this project, which `make test` and `make test-all` have run on the oldest Python.
+OF_EVERY_PYTHON = ("--suite=unit",)
 # What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
 # alone: some of them have no wheels for later ones.
 OF_THE_EXTRAS = (
@@ -245,6 +227,7 @@ def run_tests(environment: Environment) -> Outcome:
     left_out = [each.removeprefix("tests/") for each in environment.left_out if "::" not in each]
     left_out += ["controls"] if CONTROLS[0] in environment.left_out else []
     told = [f"without {', '.join(left_out)}"] if left_out else []
+    told += ["each module, and what all adapters promise"] if environment.options == OF_EVERY_PYTHON else []
     if environment.only:
         told.insert(0, ", ".join(each.removeprefix("tests/") for each in environment.only))
     return replace(outcome, note=outcome.note or ", ".join(told))
@@ -289,8 +272,7 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
         if minor == current:
             continue  # `make test` has tested it
         if python := find(minor, environ):
-            left_out = ABOUT_FILES + (LENGTHY if minor == MIDDLE else ()) + CONTROLS
-            environments.append(Environment(minor, python, "dev.txt", everything, left_out=left_out))
+            environments.append(Environment(minor, python, "dev.txt", everything, options=OF_EVERY_PYTHON))
         else:
             needed = strict and minor in REQUIRED
             note = "not found, but required" if needed else "not found"

@@ -112,9 +112,7 @@ def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
 
 def test_what_is_left_out_is_there(test_all: ModuleType) -> None:
     """Every file, folder and test that an environment leaves out has that name still."""
-    groups = [test_all.ABOUT_FILES, test_all.LENGTHY, test_all.UNMOVED, test_all.CONTROLS]
-    groups += [test_all.OF_THE_EXTRAS]
-    for each in (each for group in groups for each in group):
+    for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS):
         path, _, test = each.partition("::")
         name, _, row = test.partition("[")
         text = (PROJECT / path).read_text("utf-8") if test else ""

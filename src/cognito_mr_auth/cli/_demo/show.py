@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Show", "choose"]
 
 REFRESHES_PER_SECOND: Final = 8
-_STYLES: Final = {"waiting": "dim", "running": "bold", "ended": ""}
+_ROW_FORMATS: Final = {"waiting": "dim", "running": "bold", "ended": ""}
 
 
 class Show(Protocol):
@@ -146,5 +146,5 @@ def _picture(report: Report) -> Group:
         if phase.state != "waiting":
             cells = [f"{phase.accepted}", f"{phase.refused}", f"{phase.unavailable}"]
             cells += [f"{phase.slowest_ms:.0f}", _answered(phase)]
-        table.add_row(f"{number} {phase.name}", *cells, style=_STYLES[phase.state])
+        table.add_row(f"{number} {phase.name}", *cells, style=_ROW_FORMATS[phase.state])
     return Group(table, *notes, Text(f"{report.seconds:.1f} s", style="dim"))
