@@ -1,6 +1,6 @@
 """The applications of the benchmark's section 5 are what its table calls them.
 
-fastapi-cognito is no package of these tests; `make bench-smoke`, which has it, asks it the same.
+fastapi-cognito is not installed for these tests; `make bench-smoke`, which has it, checks the same.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_each_variant_lets_a_good_token_in(
 def test_each_guarded_variant_refuses_a_bad_token(
     framework: str, variant: str, claims: dict[str, object], pool: FakeUserPool, endpoints: FakeEndpoints
 ) -> None:
-    """After a good one, so that a cache is asked as well; the unguarded ones do not look."""
+    """After a good one, so that caches are used as well; the unguarded ones accept it."""
     good, bad = pool.access_token(), pool.access_token(**claims)
     (first, _), (second, _) = ask(framework, Settings.of(pool, endpoints, variant), good, bad)
     guarded = variant in APPS[framework].GUARDED
@@ -85,7 +85,7 @@ def test_each_guarded_variant_refuses_a_bad_token(
 
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
 def test_the_table_has_every_variant(framework: Framework) -> None:
-    """A variant that was built but never driven would be a claim without a figure."""
+    """A variant that was built but never measured would be a claim without a figure."""
     module = APPS[framework.name]
     assert {each.name for each in framework.variants} == set(module.BUILDERS)
     assert {each.name for each in framework.variants if each.guarded} == set(module.GUARDED)

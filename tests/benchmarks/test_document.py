@@ -50,7 +50,7 @@ def places(document: ModuleType, between: str = "") -> str:
 
 
 def test_the_page_shows_the_results_that_are_kept(document: ModuleType) -> None:
-    """Whoever measures again and forgets the page, or edits a figure by hand, fails here."""
+    """New results without a new page, or a figure that was edited by hand, fail here."""
     text = document.DOCUMENT.read_text("utf-8")
     assert document.fill(text, document.tables(document.results())) == text
 
@@ -195,7 +195,7 @@ def test_a_table_without_its_one_place_is_an_error(document: ModuleType, spoil: 
 
 
 def test_a_part_of_growth_that_the_page_does_not_know_is_an_error(document: ModuleType) -> None:
-    """Whoever adds a part gives it a place."""
+    """A new part needs a place on the page."""
     made = document.tables([found(row("growth", "moons: 2"))])
     with pytest.raises(ValueError, match="no place for: growth-moons"):
         document.fill(places(document), made)

@@ -1,4 +1,4 @@
-"""The benchmarks' table says what was measured, and a limit says no where it should."""
+"""The benchmarks' table shows what was measured, and a limit that is not kept fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmarks.suite._result import (
 
 
 def row(value: float = 33.0, *, of: float = 20.0) -> Row:
-    """Ours beside bare RSA: 1.65 times as long, unless told otherwise."""
+    """Ours beside bare RSA: 1.65 times as long, unless given otherwise."""
     return plain("uncached", "ours, 1.0 KB", value, "us", of=of, against="bare RSA", note="full path")
 
 
@@ -127,5 +127,5 @@ def test_no_file_has_no_sections(tmp_path: Path) -> None:
 
 def test_a_result_is_json_as_it_is() -> None:
     """`--json` of a section prints it."""
-    told = json.loads(json.dumps(as_json(Result([at_most(row(), 1)], {})), allow_nan=False))
-    assert told["rows"][0]["ok"] is False
+    found = json.loads(json.dumps(as_json(Result([at_most(row(), 1)], {})), allow_nan=False))
+    assert found["rows"][0]["ok"] is False

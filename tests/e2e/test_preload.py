@@ -1,7 +1,7 @@
 """gunicorn with `preload_app`: one application, loaded in the master, goes on in each forked worker.
 
-The Verifier is made before the fork. Its threads, flights and connections are the master's and do not
-survive it (DESIGN F); a worker has to do without them from its first request.
+The Verifier is made before the fork. Its threads, refreshes and connections are the master's and do not
+survive it (F); a worker has to do without them from its first request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from support.workers import Scene, scene
 
 
 def _loader(here: Scene) -> int:
-    """Which process had loaded the application that answers."""
+    """The process that loaded the application that answers."""
     headers = {"Authorization": f"Bearer {here.pool.access_token()}"}
     with httpx.Client(trust_env=False) as client:
         loader: int = client.get(f"{here.server.url}/me", headers=headers).json()["loader"]
@@ -37,7 +37,7 @@ def test_workers_serve_right_after_the_fork(tmp_path: Path) -> None:
 
 
 def test_keys_fetched_before_the_fork_are_used_after_it(tmp_path: Path) -> None:
-    """A master that has warmed up hands its keys on, and workers renew them with threads of their own."""
+    """Workers inherit the keys of a warmed-up master, and renew them with threads of their own."""
     with scene("gunicorn + Flask", tmp_path, warm=True) as here:
         first = here.started(2)
         here.endpoints.fail("refuse")

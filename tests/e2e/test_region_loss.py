@@ -1,7 +1,7 @@
 """A Region goes away under load, keys rotate, a worker dies: real servers, real workers, 2,000 requests.
 
-Events come between two requests: all before have been answered, none after is sent. Requests that were in
-the killed worker's hands break off; the clients send those again, and nothing else.
+Events come between two requests: all before have been answered, none after is sent. Requests that the killed
+worker was serving break off; the clients send those again, and no others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from support.workers import Scene, scene
 # What was measured: pytest --log-cli-level=INFO shows it.
 FIGURES = logging.getLogger(__name__)
 
-# R1: a caller waits 2 s at most; beside that, only queues and a busy machine.
+# R1: a caller waits 2 s at most; the rest is for queues and a busy machine.
 SLOWEST_SECONDS = 2.5
 # How many wrong refusals end a phase of the run that is to fail; each costs it a timeout.
 ENOUGH_WRONG = 5
@@ -56,7 +56,7 @@ def _run(here: Scene, first: list[int]) -> tuple[loss.Tally, int]:
     shots = loss.shots(here.pool, per_phase, old=old)
     parts.append(fire(rotated, shots[:-BURST], seconds=loss.PHASE_SECONDS))
 
-    # As fast as they go, so that the worker dies with requests in its hands.
+    # Without a pause, so that the worker dies while it serves requests.
     burst = shots[-BURST:] + loss.shots(here.pool, BURST, old=old)
     parts.append(fire(killed, burst, meanwhile=(BURST, lambda: here.kill(first[0]))))
     rest = loss.shots(here.pool, per_phase - BURST, old=old)
@@ -71,8 +71,8 @@ def _run(here: Scene, first: list[int]) -> tuple[loss.Tally, int]:
 def test_a_kid_that_nobody_lists_stays_out(tmp_path: Path) -> None:
     """While the primary hangs it may be one of its keys, so 503 is as right as 401; 200 never is.
 
-    R3: 401 only when every endpoint asked has answered or failed. R4: such tokens spend a budget and
-    slow nobody else down; valid tokens among them are accepted.
+    R3: 401 only when every endpoint asked has answered or failed. R4: such tokens spend the rate
+    limit and slow no other down; valid tokens among them are accepted.
     """
     with scene("uvicorn + FastAPI", tmp_path) as here:
         here.lose_the_primary()

@@ -207,7 +207,7 @@ def test_a_websocket_opens_for_a_good_token(running: Callable[[str], Here], name
         assert opened.recv(ANSWER_SECONDS) == "hello"
         assert opened.subprotocol is None
     with socket(here, "/me", subprotocols=["bearer", tokens["TOKEN"]]) as opened:
-        # The application never sees the token, and the browser hears a subprotocol that it offered.
+        # The application never sees the token, and the browser receives a subprotocol that it offered.
         assert json.loads(opened.recv(ANSWER_SECONDS)) == {"subject": "alice", "offered": ["bearer"]}
         assert opened.subprotocol == "bearer"
     with socket(here, "/orders", tokens["SCOPED"]) as opened:

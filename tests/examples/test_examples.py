@@ -29,7 +29,7 @@ POLL_S = 0.02
 
 
 class Example(NamedTuple):
-    """Where an example is, a word of its start command where there are several, what /me says."""
+    """The place of an example, a word of its start command if there are several, the answer of /me."""
 
     path: str
     word: str = ""
@@ -95,7 +95,7 @@ def test_an_example_is_short() -> None:
 
 @contextmanager
 def port_held() -> Iterator[int]:
-    """A port that nobody else is given: bound here, never listened on, left for SO_REUSEADDR."""
+    """A port that no other process gets: bound here, never listened on, left for SO_REUSEADDR."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((HOST, 0))

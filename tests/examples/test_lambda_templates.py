@@ -251,8 +251,8 @@ def keys_at(path: Path) -> str:
         each.url
         for each in UserPool(POOL.user_pool_id, client_ids=[POOL.client_id])._key_set_config.endpoints
     ]
-    words = [KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())]
-    key_file.write(str(path), POOL.user_pool_id, words, [url])
+    entries = [KeyFileEntry(url, time.time(), json.dumps(POOL.jwks()).encode())]
+    key_file.write(str(path), POOL.user_pool_id, entries, [url])
     return str(path)
 
 
@@ -323,11 +323,11 @@ def test_the_function_answers(row: str, tmp_path: Path) -> None:
     """With its template's environment, each function answers its own kind of event, offline."""
     handler = authorizer(ENVIRONMENTS[row](), tmp_path)
     shaped, good, poor = EVENTS[row]
-    reader, nobody = POOL.access_token(scopes=["orders/read"]), POOL.access_token(scopes=["openid"])
+    reader, without_scope = POOL.access_token(scopes=["orders/read"]), POOL.access_token(scopes=["openid"])
     answer = handler(shaped(reader), Context())
     assert good in effect(answer)
     assert answer["context"]["scope"] == "orders/read"
-    assert poor in effect(handler(shaped(nobody), Context()))
+    assert poor in effect(handler(shaped(without_scope), Context()))
 
 
 def test_the_rest_function_knows_routes(tmp_path: Path) -> None:
@@ -537,8 +537,8 @@ def test_the_backend_answers(
 ) -> None:
     """The guarded function knows who asks, echoes the marker and never the token, and minds the expiry."""
     answer = backend(monkeypatch)(request_(), Context())
-    told = {**answer, **json.loads(answer.get("body", "{}"))}
-    assert {name: told[name] for name in expected} == expected
+    found = {**answer, **json.loads(answer.get("body", "{}"))}
+    assert {name: found[name] for name in expected} == expected
 
 
 def test_the_marker_is_one() -> None:
@@ -611,7 +611,7 @@ def test_the_readme_deploys_in_five_commands() -> None:
 
 
 def test_the_readme_names_the_outputs() -> None:
-    """Every output of the stack is told in the README."""
+    """The README names every output of the stack."""
     text = (LAMBDA / "README.md").read_text("utf-8")
     assert [name for name in template()["Outputs"] if f"`{name}`" not in text] == []
 

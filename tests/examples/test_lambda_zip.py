@@ -100,8 +100,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         assert done.stderr == ""
         return Built(path, done.stdout, pool, url)
 
-    with ThreadPoolExecutor() as crew:
-        making = {architecture: crew.submit(make, architecture) for architecture in ELF_MACHINES}
+    with ThreadPoolExecutor() as threads:
+        making = {architecture: threads.submit(make, architecture) for architecture in ELF_MACHINES}
         yield lambda architecture: making[architecture].result()
 
 
@@ -200,7 +200,7 @@ def test_the_function_stands_alone(built: Callable[[str], Built], tmp_path: Path
         env={
             "COGNITO_USER_POOL_ID": made.pool.user_pool_id,
             "COGNITO_CLIENT_IDS": made.pool.client_id,
-            "COGNITO_JWKS_URLS": made.key_url,  # nobody listens there any more
+            "COGNITO_JWKS_URLS": made.key_url,  # nothing listens there any more
             "COGNITO_BAKED_KEY_FILE": str(tree / "cognito-keys.json"),
             "COGNITO_AUTHORIZER_KIND": "rest-request",
             "COGNITO_AUTHORIZER_ROUTES_FILE": "routes.json",
@@ -213,13 +213,13 @@ def test_the_function_stands_alone(built: Callable[[str], Built], tmp_path: Path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    document, refusal = told["answers"]
+    found = json.loads(done.stdout)
+    document, refusal = found["answers"]
     assert document["context"]["scope"] == "orders/read"
     assert {"Allow"} <= {each["Effect"] for each in document["policyDocument"]["Statement"]}
     assert refusal == "Unauthorized"
-    assert told["foreign"] == []
-    assert told["ours"] is True
+    assert found["foreign"] == []
+    assert found["ours"] is True
 
 
 def test_bytecode_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("epoch", "expected"),
     [
-        pytest.param("1762000000", (2025, 11, 1, 12, 26, 40), id="told"),
+        pytest.param("1762000000", (2025, 11, 1, 12, 26, 40), id="given"),
         pytest.param("0", (1980, 1, 1, 0, 0, 0), id="before-zip"),
     ],
 )
@@ -343,8 +343,8 @@ def test_what_is_wrong_is_said(row: str, tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param([], id="keys-not-told"),
-        pytest.param(["--no-keys", "--key-file", "keys.json"], id="keys-told-twice"),
+        pytest.param([], id="keys-not-given"),
+        pytest.param(["--no-keys", "--key-file", "keys.json"], id="keys-given-twice"),
         pytest.param(["--no-keys", "--architecture", "i386"], id="machine"),
         pytest.param(["--no-keys", "--python", "3.6"], id="python"),
         pytest.param(["--no-keys", "--bytecode", "--python", OTHER], id="bytecode-of-another"),
@@ -370,14 +370,14 @@ def test_what_lambda_refuses_is_not_written(tmp_path: Path) -> None:
 
 
 def test_the_output_must_be_writable(tmp_path: Path) -> None:
-    """A directory that is not there is told, not shown as a traceback."""
+    """A missing directory is a message, not a traceback."""
     script = build_zip()
     with pytest.raises(script.BuildError, match="cannot be written: No such file"):
         script.write_zip(sample(tmp_path / "tree", ["a"]), tmp_path / "none" / "a.zip")
 
 
 def test_a_time_is_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SOURCE_DATE_EPOCH that is no number is told."""
+    """A SOURCE_DATE_EPOCH that is no number is reported."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     script = build_zip()
     with pytest.raises(script.BuildError, match="SOURCE_DATE_EPOCH"):
@@ -385,7 +385,7 @@ def test_a_time_is_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_pip_speaks_for_itself() -> None:
-    """What pip complains of is what is told."""
+    """An error of pip is reported in pip's own words."""
     script = build_zip()
     with pytest.raises(script.BuildError, match=r"(?s)pip nonsense failed:.*nonsense"):
         script.pip("nonsense")
@@ -405,7 +405,7 @@ def test_keys_need_the_library(tmp_path: Path) -> None:
 
 
 def test_a_fresh_key_file_is_told(tmp_path: Path) -> None:
-    """How long the keys are of use is said, and whether some endpoints' are older."""
+    """The output says how long the keys are usable, and whether some endpoints' are older."""
     script = build_zip()
     now = 1_762_000_000
     fresh = {"url": "https://a.example/jwks.json", "begun": time.time(), "jwks": "{}"}

@@ -1,7 +1,7 @@
 """One cell of the fault matrix: a fault, a state of the keys, and everything that must hold in it.
 
-Owns the check that is the same for every cell (DESIGN R, K4, E, F; the global invariants of the fault
-list), and the way into each state by an injected clock. Knows no fault by name.
+Owns the check that is the same for every cell (R, K4, E, F; the global invariants of the fault list). It also
+owns how each state is reached by an injected clock. Knows no fault by name.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-# Whoever waits for keys that may not come, waits so long; far below a flight's 5 s.
+# The timeout of a caller whose keys may not come; far below the 5 s of a refresh.
 BRIEFLY = 0.1
-# Enough to join a flight that hangs.
+# Enough to join a refresh that hangs.
 A_MOMENT = 0.02
-# Twice the default of `verify`, for a busy machine: nobody ever waits so long, unless something is broken.
+# Twice the default of `verify`, for a busy machine; a caller waits so long only if something is broken.
 PATIENTLY = 4.0
-# By how much a deadline may be missed on a machine that does other things.
+# By how much a deadline may be missed on a busy machine.
 MARGIN = 1.0
-# What ends, ends within this time, or it hangs.
+# Whatever has not ended after this time hangs.
 SOON = 10.0
-# Who is hung up at close() ends at once; a flight that is not would take up to 5 s.
+# close() shuts connections down, so fetches end at once; without that, one would take up to 5 s.
 CLOSED = 3.0
-# R1 and R6: past a flight's deadline, by real seconds too, and no freeze; past any back-off.
+# R1 and R6: past a refresh's deadline, also in real seconds, and no freeze; past any back-off.
 OVERDUE, RESTED = 6.0, 61.0
 # I6 of the fault list.
 MEMORY = 5 << 20
@@ -49,11 +49,11 @@ MEMORY = 5 << 20
 HANGS = "timeout"
 """The reason of a fault that never ends by itself."""
 SERVED = ""
-"""In place of a reason: the good keys are found in spite of it."""
+"""In place of a reason: the good keys are found in spite of the fault."""
 
 
 class Fault(NamedTuple):
-    """A row: what one endpoint does, and the word for it in its events."""
+    """A row: what one endpoint does, and the reason in its events."""
 
     row: str
     name: str
@@ -65,10 +65,10 @@ class Fault(NamedTuple):
 
 
 class State(NamedTuple):
-    """How old the set is, what health calls it, and what a known kid gets.
+    """How old the key set is, what health calls it, and what a known kid gets.
 
-    `usable`: it is served; `at_once`: without waiting; `asked`: so many endpoints at least are asked
-    because of it.
+    `usable`: its key is served; `at_once`: without waiting; `asked`: how many endpoints it causes to be
+    asked at least.
     """
 
     name: str
@@ -84,14 +84,14 @@ STATES = (
     State("fresh", 0.0, "fresh", usable=True, at_once=True, asked=0),
     State("aged", HOUR / 3, "aged", usable=True, at_once=True, asked=3),
     State("stale", 2 * HOUR, "stale", usable=True, at_once=False, asked=1),
-    State("stale-confirmed", 2 * HOUR, "stale", usable=True, at_once=True, asked=3),
+    State("stale-if-error", 2 * HOUR, "stale", usable=True, at_once=True, asked=3),
     State("expired", 25 * HOUR, "expired", usable=False, at_once=False, asked=1),
 )
 states = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 
 
-class Heard:
-    """An `on_event` hook that keeps what it hears."""
+class EventRecorder:
+    """An `on_event` hook that keeps the events."""
 
     def __init__(self) -> None:
         self.all: list[events.Event] = []
@@ -109,7 +109,7 @@ class Heard:
 
 
 class Paced(Networked):
-    """A Verifier whose real seconds the test may let pass, too: a flight is late by both (R6)."""
+    """A Verifier whose monotonic clock the test may advance: a refresh is then late, not frozen (R6)."""
 
     def __init__(self, *pools: UserPool, monotonic: Callable[[], float], **options: Any) -> None:
         self._monotonic = monotonic
@@ -120,7 +120,7 @@ class Paced(Networked):
 
 
 class Place:
-    """Two pools and their endpoints: the one that faults befall, and its neighbour that stays well."""
+    """Two pools and their endpoints: the first gets the faults, its neighbour stays well."""
 
     def __init__(self, *, tls: bool = False) -> None:
         self.clock = FakeClock()
@@ -133,7 +133,7 @@ class Place:
 
     @contextmanager
     def serving(self) -> Iterator[Place]:
-        """The endpoints of both pools are up, and whatever a first fetch loads is loaded."""
+        """The endpoints of both pools are up, and the HTTP client is loaded."""
         with self.pool.serve() as self.endpoints, self.neighbour.serve():
             with self.verifier() as first:
                 first.warm(timeout=SOON)
@@ -148,16 +148,16 @@ class Place:
         )
 
     def monotonic(self) -> float:
-        """Real seconds, and those that the test let pass."""
+        """The monotonic clock, plus the seconds that the test let pass."""
         return time.monotonic() + self.ahead
 
     def go_by(self, seconds: float) -> None:
-        """Time passes on every clock there is."""
+        """Time passes on every clock."""
         self.clock.advance(seconds)
         self.ahead += seconds
 
     def heal(self) -> None:
-        """Everybody is well again, and no connection of before is left."""
+        """Every endpoint is well again, and no connection of before is left."""
         self.endpoints.heal()
         for endpoint in self.endpoints:
             for handler in list(endpoint._handlers):
@@ -165,34 +165,34 @@ class Place:
 
 
 class Cell:
-    """A verifier in a state, to be met by a fault."""
+    """A verifier in a state, before a fault."""
 
-    def __init__(self, place: Place, state: State, verifier: Verifier, heard: Heard) -> None:
+    def __init__(self, place: Place, state: State, verifier: Verifier, recorder: EventRecorder) -> None:
         self.place = place
         self.state = state
         self.verifier = verifier
-        self.heard = heard
+        self.recorder = recorder
         self.token = ""
 
     def reach(self) -> None:
-        """By the clock alone; for the confirmed state by one flight that fails at once, too."""
+        """Reach the state by the clock; for stale-if-error also by one refresh that fails at once."""
         if self.state.name != "cold":
             self.verifier.warm(timeout=SOON)
             landed()
         self.place.clock.advance(self.state.age)
         self.token = self.place.pool.access_token()
-        if self.state.name == "stale-confirmed":
+        if self.state.name == "stale-if-error":
             self.place.endpoints.fail("refuse")
             assert said(self.verifier, self.token, PATIENTLY) == "accepted"
             landed()
             self.place.endpoints.heal()
             self.place.clock.advance(RESTED)
         assert self.health["state"] == self.state.health
-        self.heard.all.clear()
+        self.recorder.all.clear()
 
     @property
     def health(self) -> dict[str, Any]:
-        """How the pool that faults befall is doing."""
+        """The health of the pool with the faults."""
         found: dict[str, Any] = self.verifier.health()["providers"][self.place.pool.user_pool_id]
         return found
 
@@ -212,7 +212,7 @@ class Cell:
         unknown = "401 key_unknown" if reason == SERVED else "503 keys_unavailable"
         before = self.connections()
         self.known(known, forged, BRIEFLY if hangs else PATIENTLY)
-        # Whoever comes later waits a moment only: that is enough to join, and the table says the rest.
+        # Later callers wait only for a moment, which is enough to join the refresh.
         timeout = A_MOMENT if hangs else PATIENTLY
         assert said(self.verifier, self.mint(signed_by="foreign"), timeout) == forged
         assert said(self.verifier, self.mint(signed_by="unknown"), timeout) == unknown
@@ -222,14 +222,14 @@ class Cell:
         self.neighbour_is_well()
         if not hangs:
             landed()
-        assert self.heard.reasons(self.place.pool) == ({reason} - {SERVED})
+        assert self.recorder.reasons(self.place.pool) == ({reason} - {SERVED})
         connected = [after - then for after, then in zip(self.connections(), before, strict=True)]
         assert max(connected) <= (3 if reason == SERVED else 2), "a storm of retries"
         self.nothing_is_lost(reason)
 
     def known(self, known: str, forged: str, timeout: float) -> None:
-        """A kid that is held: served without a wait where the table says so, and the right ones asked."""
-        coordinator = self.store._coordinator
+        """A known kid is served without a wait if the state says so, and causes the right requests."""
+        coordinator = self.key_set._coordinator
         asked = coordinator.attempts_begun
         if self.state.at_once:
             assert at_once(self.verifier, self.token) == known
@@ -239,12 +239,12 @@ class Cell:
         assert coordinator.attempts_begun - asked >= self.state.asked
 
     @property
-    def store(self) -> RemoteKeySet:
-        """Of the pool that faults befall."""
+    def key_set(self) -> RemoteKeySet:
+        """The key set of the pool with the faults."""
         return self.verifier._key_sets[self.place.pool.user_pool_id]
 
     def mint(self, **options: Any) -> str:
-        """A token of the pool that faults befall."""
+        """A token of the pool with the faults."""
         return self.place.pool.access_token(**options)
 
     def connections(self) -> list[int]:
@@ -252,7 +252,7 @@ class Cell:
         return [each.connections for each in self.place.endpoints]
 
     def few_threads(self, limit: int) -> None:
-        """At most so many threads alive for each endpoint (F), but for one that is just about to end."""
+        """At most `limit` threads live for each endpoint (F), except one that is about to end."""
         assert eventually(lambda: max(threads().values(), default=0) <= limit, MARGIN)
 
     def neighbour_is_well(self) -> None:
@@ -263,10 +263,10 @@ class Cell:
         assert [each["failures"] for each in found] == [0] * len(found)
 
     def overdue(self) -> None:
-        """A flight past its deadline is a timeout; who hangs for good never gets a third thread (R1, F)."""
+        """A refresh past its deadline is a timeout; an endpoint that hangs gets no third thread (R1, F)."""
         for threads_each in (1, 2, 2):
             with suppress(KeysUnavailable):
-                run_sync(self.store.warming(A_MOMENT))  # every endpoint of this pool is asked
+                run_sync(self.key_set.warming(A_MOMENT))  # every endpoint of this pool is asked
             assert list(threads().values()) == [threads_each] * len(self.place.endpoints)
             self.place.go_by(OVERDUE)
             assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT).startswith("503")
@@ -274,7 +274,7 @@ class Cell:
             self.place.clock.advance(RESTED)
 
     def nothing_is_lost(self, reason: str) -> None:
-        """Failure never evicts (K4); no event holds a token (H3); an outage is told (R)."""
+        """Failures evict no key (K1); no event holds a token (H3); health reports an outage (R)."""
         if self.state.usable:
             assert self.health["keys"] == len(self.place.pool.keys)
             timeout = A_MOMENT if reason == HANGS else PATIENTLY
@@ -282,29 +282,29 @@ class Cell:
         elif reason != SERVED:
             assert self.health["keys"] == 0
             assert self.health["healthy"] is False
-        told = repr(self.heard.all) + repr(self.verifier.health())
-        assert not any(part in told for part in self.token.split("."))
+        shown = repr(self.recorder.all) + repr(self.verifier.health())
+        assert not any(part in shown for part in self.token.split("."))
 
 
 def check_cell(
-    place: Place, fault: Fault, state: State, let_go: Callable[[], object] = tuple, **options: Any
+    place: Place, fault: Fault, state: State, unblock: Callable[[], object] = tuple, **options: Any
 ) -> None:
-    """Reach the state, let the fault befall every endpoint of one pool, and hold all promises to it.
+    """Reach the state, inflict the fault on every endpoint of one pool, and check everything.
 
-    `let_go` ends, after close(), what no library could; `options` are the verifier's own.
+    `unblock` ends, after close(), a thread that no library could end; `options` are the verifier's.
     """
-    heard = Heard()
+    recorder = EventRecorder()
     before = sockets()
-    verifier = place.verifier(on_event=heard, **options)
+    verifier = place.verifier(on_event=recorder, **options)
     try:
-        cell = Cell(place, state, verifier, heard)
+        cell = Cell(place, state, verifier, recorder)
         cell.reach()
         with bounded_memory():
             cell.inflict(fault.how)
             cell.check(fault.reason)
     finally:
         verifier.close()
-        let_go()
+        unblock()
         ended = eventually(lambda: not alive(), CLOSED)
         landed()
         place.heal()
@@ -316,7 +316,7 @@ def check_cell(
 
 
 def refusal(error: AuthError) -> str:
-    """Status and code, once it is seen that 503 means the keys, and that no cause hangs on it (E)."""
+    """Status and reason; 503 must mean KeysUnavailable, and the error must have no cause (E)."""
     assert isinstance(error, KeysUnavailable) == (error.status == 503)
     assert error.__cause__ is error.__context__ is None
     assert "://" not in f"{error} {error.hint}"
@@ -324,7 +324,7 @@ def refusal(error: AuthError) -> str:
 
 
 def said(verifier: Verifier, token: str, timeout: float) -> str:
-    """How it ends, which must be in time (R1): "accepted", or status and code of the refusal."""
+    """How it ends, which must be in time (R1): "accepted", or status and reason of the refusal."""
     begun = time.monotonic()
     try:
         verifier.verify(token, timeout=timeout)
@@ -337,7 +337,7 @@ def said(verifier: Verifier, token: str, timeout: float) -> str:
 
 
 def at_once(verifier: Verifier, token: str) -> str:
-    """The same, of a verification that must not wait: a task takes it without a single yield (R8)."""
+    """The same, of a verification that must not wait: it ends without a single yield (R8)."""
     steps = verifier.averify(token)
     try:
         steps.send(None)
@@ -368,7 +368,7 @@ def sockets() -> int:
 
 
 def eventually(holds: Callable[[], bool], seconds: float = SOON) -> bool:
-    """Whether it holds soon: for what the kernel and another thread may still be about to do."""
+    """Whether it holds soon; the kernel or another thread may need a moment."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -379,7 +379,7 @@ def eventually(holds: Callable[[], bool], seconds: float = SOON) -> bool:
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
-    """What Python allocates in the block never exceeds the limit, whatever a body claims to hold."""
+    """Python's memory in the block stays below the limit, whatever a body claims to hold."""
     tracemalloc.start()
     try:
         yield

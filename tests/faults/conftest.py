@@ -1,4 +1,4 @@
-"""What the fault matrix shares: the endpoints of two pools, started once for a whole module."""
+"""The fixture of the fault matrix: the endpoints of two pools, started once for a module."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("faults.cell")  # so that a broken promise shows its values
+pytest.register_assert_rewrite("faults.cell")  # so that a failed assertion shows its values
 
 from faults.cell import Place  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """A pool to be befallen by faults and a neighbour, over plain http."""
+    """A pool for the faults and a neighbour, over plain http."""
     with Place().serving() as serving:
         yield serving

@@ -1,7 +1,7 @@
-"""What an endpoint can do wrong, beyond the modes of FakeEndpoint.fail: as actions on a real connection.
+"""Faults beyond the modes of FakeEndpoint.fail, as actions on a real connection.
 
-Owns no promise and no expectation. Each action ends when its client leaves or the fault is healed, so
-nothing here outlives a test.
+Asserts nothing. Each action ends when its client leaves or the fault is healed, so nothing here outlives a
+test.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from cognito_mr_auth.testing._endpoints.release import Release
 How = Callable[[FakeEndpoint], None]
 """Makes an endpoint misbehave from now on."""
 
-# Slow enough that no answer is whole within a test, fast enough that every read succeeds.
+# Slow enough that no answer is complete within a test, fast enough that every read succeeds.
 DRIP_SECONDS = 0.02
-# What a bomb is sent in: a constant, so that the server's own memory does not grow.
+# The piece in which a bomb is sent; constant, so that the server's own memory does not grow.
 PIECE = b" " * 65536
 MEGABYTE = bytes(1 << 20)
 

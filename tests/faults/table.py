@@ -1,6 +1,6 @@
-"""The faults of a key endpoint, one line each: row of the list, name, what it does, the word for it.
+"""The faults of a key endpoint, one line each: row of the list, name, what it does, the reason.
 
-Owns the table alone; cell.py has what must hold, test_matrix.py crosses the table with the states.
+Owns only the table; cell.py has what must hold, and test_matrix.py crosses the table with the states.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from faults.endpoints import (
     wire,
 )
 
-# The words for what went wrong (events.FetchFailed.reason).
+# The reasons (events.FetchFailed.reason).
 NOT_JWKS, NO_KEY, TOO_MANY = "document-not-jwks", "document-no-usable-key", "document-too-many-keys"
 TOO_LARGE, PROTOCOL, ENCODING = "body-too-large", "protocol", "encoding"
 
@@ -49,7 +49,7 @@ OKP = {"kty": "OKP", "crv": "Ed25519", "kid": "okp", "x": "A" * 43}
 AKP = {"kty": "AKP", "alg": "ML-DSA-44", "kid": "akp", "pub": "A" * 1750}
 ODD = {"kty": "OIDF-CONFORMANCE-UNSUPPORTED", "kid": "odd"}
 OCT = {"kty": "oct", "k": "A" * 43, "alg": "HS256"}
-# A whole RSA key, but for what a row changes in it.
+# A complete RSA key, except for what a row changes in it.
 THIRD = {"kty": "RSA", "kid": "third", "n": "g" + "A" * 339 + "AQ", "e": "AQAB"}
 TWIN = {**THIRD, "n": "gA" + "A" * 337 + "BAQ"}
 WEAK: tuple[dict[str, object], ...] = (
@@ -111,7 +111,7 @@ def one_chunk(*more: bytes) -> How:
 
 
 def amid(text: bytes) -> How:
-    """The good document with one more member, written so."""
+    """The good document with one more member, in this spelling."""
     return recoded(lambda body: body[:-1] + b"," + text + b"}")
 
 
@@ -126,7 +126,7 @@ FAULTS = [
     Fault("FI-03", "silent-after-the-request", mode("hang"), HANGS),
     Fault("FI-05", "reset", mode("reset"), "reset"),
     Fault("FI-05", "reset-in-the-body", mode("reset", mid_body=True), "reset"),
-    Fault("FI-05", "closed-without-a-word", raw(), PROTOCOL),
+    Fault("FI-05", "closed-without-an-answer", raw(), PROTOCOL),
     Fault("FI-06", "headers-drip", endless(OK + b"X-Slow: ", b"z", DRIP_SECONDS), HANGS),
     Fault("FI-07", "body-drips", endless(claiming(60_000), b" ", DRIP_SECONDS), HANGS),
     Fault("FI-07", "chunks-drip", endless(chunked(b"{"), b"1\r\n \r\n", DRIP_SECONDS), HANGS),

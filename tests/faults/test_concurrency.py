@@ -28,7 +28,7 @@ from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0
 TESTS = Path(__file__).resolve().parent.parent
-# A child that says nothing for this long hangs; a fork and a verification take milliseconds.
+# A child that writes nothing for this long hangs; a fork and a verification take milliseconds.
 CHILD_SECONDS = 20.0
 
 Place = tuple[FakeUserPool, FakeEndpoints, FakeClock]
@@ -53,10 +53,10 @@ def crowd_at(scene: str) -> dict[str, Any]:
 
 
 def test_a_crowd_on_an_empty_store_makes_one_flight() -> None:
-    """50 threads and 500 tasks on three loops at once: one flight, all accepted (show 4)."""
+    """50 threads and 500 tasks on three loops at once: one refresh, all accepted (show 4)."""
     seen = crowd_at("empty")
     assert seen["outcomes"] == {"accepted": 550}
-    # One flight: the hedge may have asked a second endpoint on a slow machine, none of them twice.
+    # One refresh: on a slow machine the hedge may have asked a second endpoint, but none twice.
     assert max(seen["asked"]) == 1
 
 
@@ -70,7 +70,7 @@ def test_a_crowd_on_an_expired_set_is_answered_in_time_with_few_threads() -> Non
 
 
 def test_no_thread_is_left_after_close(place: Place) -> None:
-    """close() hangs up running fetches; their threads end (F)."""
+    """close() shuts the connections of fetches down; their threads end (F)."""
     pool, endpoints, _ = place
     endpoints.fail("hang")
     verifier = pool.verifier()
@@ -102,7 +102,7 @@ def test_a_cancelled_waiter_does_not_cancel_the_flight(place: Place) -> None:
 
 
 def test_a_flight_outlives_its_waiters_and_its_answer_counts(place: Place) -> None:
-    """The only waiter gives up; what arrives later is kept (R1)."""
+    """The only waiter gives up; what arrives later is stored (R1)."""
     pool, endpoints, _ = place
     arrived = threading.Event()
     endpoints.fail("slow", delay=0.6)
@@ -129,7 +129,7 @@ JUMPS = {"an hour ahead": HOUR, "an hour back": -HOUR}
 
 @pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
 def test_a_clock_that_jumps_changes_no_verdict_but_times(place: Place, jump: float) -> None:
-    """The wall clock jumps while keys are fresh, and in mid-flight (R7, show 9)."""
+    """The wall clock jumps while keys are fresh, and during a refresh (R7, show 9)."""
     pool, endpoints, clock = place
     with pool.verifier(cache_size=0) as verifier:
         endpoints.updated.fail("slow", delay=0.4)
@@ -150,7 +150,7 @@ def test_a_clock_that_jumps_changes_no_verdict_but_times(place: Place, jump: flo
 
 
 def test_a_freeze_in_mid_flight_is_nobodys_failure(place: Place) -> None:
-    """Lambda freezes the process for six hours while a fetch is out (R6, R7, show 9)."""
+    """Lambda freezes the process for six hours during a fetch (R6, R7, show 9)."""
     pool, endpoints, clock = place
     endpoints.fail("slow", delay=0.3)
     with pool.verifier(cache_size=0) as verifier:
@@ -165,7 +165,7 @@ def test_a_freeze_in_mid_flight_is_nobodys_failure(place: Place) -> None:
 
 
 def in_child(work: Callable[[], object]) -> object:
-    """What `work` gives in a forked child, or None if it hangs or dies."""
+    """What `work` returns in a forked child, or None if it hangs or dies."""
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
@@ -192,7 +192,7 @@ FORK_POINTS = 10
 
 @pytest.mark.parametrize("point", range(FORK_POINTS))
 def test_a_fork_at_any_point_of_the_first_fetch(place: Place, point: int) -> None:
-    """The child neither waits for its parent's flight nor inherits its locks (F, show 9)."""
+    """The child neither waits for its parent's refresh nor inherits its locks (F, show 9)."""
     pool, endpoints, _ = place
     endpoints.updated.fail("slow", delay=0.3)
     with pool.verifier() as verifier, ThreadPoolExecutor(1) as executor:
@@ -219,7 +219,7 @@ def test_a_fork_at_any_point_of_the_first_fetch(place: Place, point: int) -> Non
 
 
 def test_a_child_of_a_warm_parent_serves_at_once_and_refreshes_itself(place: Place) -> None:
-    """After gunicorn's preload, inherited keys are served, the child's own flight renews them (FI-55)."""
+    """After gunicorn's preload, inherited keys are served; the child's own refresh renews them (FI-55)."""
     pool, endpoints, clock = place
     with pool.verifier(cache_size=0) as verifier:
         verifier.warm()

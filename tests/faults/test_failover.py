@@ -1,7 +1,7 @@
 """The main job, end to end over real sockets: no valid token refused, no forged one accepted.
 
-Each test is one promise of the library ("what it must show"); times that a design sets are held in
-seconds, moments come from an injected clock. `test_concurrency.py` has the crowds and the forks.
+Each test is one promise of the library ("what it must show"). Timeouts are real seconds; the ages of keys
+come from an injected clock. `test_concurrency.py` has the crowds and the forks.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def serving(**options: object) -> Iterator[tuple[FakeUserPool, FakeEndpoints, Fa
         yield pool, endpoints, clock
 
 
-class Heard:
+class EventRecorder:
     """An `on_event` hook that can be waited for."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ def test_a_known_kid_costs_no_io_in_an_outage_of_an_hour() -> None:
 
 @both
 def test_a_set_of_three_hours_makes_the_callers_of_one_flight_wait_once(run: Run) -> None:
-    """All endpoints down, set three hours old: one flight waits, later requests are served (3)."""
+    """All endpoints down, set three hours old: one refresh is waited for, later requests are served (3)."""
     with serving() as (pool, endpoints, clock), pool.verifier(cache_size=0) as verifier:
         verifier.warm()
         endpoints.fail("hang")
@@ -195,7 +195,7 @@ def test_a_lagging_replica_cannot_take_a_key_away() -> None:
 
 @both
 def test_a_rotation_gets_in_while_a_region_hangs(run: Run) -> None:
-    """The primary holds the flight; the replica is asked again for who came later (R3)."""
+    """The primary holds the refresh up; the replica is asked again for the later caller (R3)."""
     with serving() as (pool, endpoints, _), pool.verifier() as verifier:
         verifier.warm()
         endpoints.updated.fail("hang")
@@ -214,9 +214,9 @@ def test_a_rotation_gets_in_while_a_region_hangs(run: Run) -> None:
 
 
 def test_a_flood_of_forged_kids_buys_little_and_a_rotation_still_gets_in() -> None:
-    """At most 2 + T/5 flights in T s; a real rotation is accepted within 6 s (show 6)."""
-    heard = Heard()
-    with serving() as (pool, endpoints, clock), pool.verifier(on_event=heard) as verifier:
+    """At most 2 + T/5 refreshes in T s; a real rotation is accepted within 6 s (show 6)."""
+    recorder = EventRecorder()
+    with serving() as (pool, endpoints, clock), pool.verifier(on_event=recorder) as verifier:
         verifier.warm()
         endpoints.updated.fail("refuse")
         endpoints.original.fail("refuse")
@@ -242,7 +242,7 @@ def test_a_flood_of_forged_kids_buys_little_and_a_rotation_still_gets_in() -> No
         assert accepted_at is not None
         assert accepted_at - rotated_at == rejected <= 6
         assert healthy.requests - before <= 2 + seconds / 5
-        assert heard.count(events.RateLimitReached) >= 1
+        assert recorder.count(events.RateLimitReached) >= 1
 
 
 def test_tokens_that_could_not_pass_anyway_spend_nothing() -> None:
@@ -278,7 +278,7 @@ def test_hits_alone_refresh_the_keys_and_drop_a_withdrawn_one() -> None:
             except KeyUnknown:
                 refused_at = minute
                 break
-            landed()  # a hit that was due has asked in the background: let the answers in
+            landed()  # a due hit has begun a background refresh: let it end
         assert refused_at is not None
         assert 13 <= refused_at <= 18
         assert endpoints.requests > 3
@@ -301,7 +301,7 @@ BAD_DOCUMENTS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("options", BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS)
 def test_a_bad_document_leaves_the_good_keys_in_place(options: dict[str, object]) -> None:
-    """Failure never evicts (K4, show 8)."""
+    """Failures evict no key (K1, K4, show 8)."""
     with serving() as (pool, endpoints, clock), pool.verifier() as verifier:
         verifier.warm()
         settings = dict(options)
@@ -313,23 +313,23 @@ def test_a_bad_document_leaves_the_good_keys_in_place(options: dict[str, object]
 
 
 def test_a_key_whose_private_half_was_served_is_burnt_and_the_others_stay() -> None:
-    """Private members make their public half unusable for the pool, with an event (T5, show 8)."""
-    heard = Heard()
-    with serving() as (pool, endpoints, _), pool.verifier("any", on_event=heard) as verifier:
-        burnt, kept = pool.access_key, pool.id_key
-        document = {"keys": [burnt.jwk(private=True), kept.jwk()]}
+    """Private members make their public half unusable for the pool, and cause an event (T5, show 8)."""
+    recorder = EventRecorder()
+    with serving() as (pool, endpoints, _), pool.verifier("any", on_event=recorder) as verifier:
+        compromised, kept = pool.access_key, pool.id_key
+        document = {"keys": [compromised.jwk(private=True), kept.jwk()]}
         endpoints.original.fail("custom", body=json.dumps(document).encode())
         verifier.warm()
         assert verifier.verify(pool.id_token()).subject
         with pytest.raises(TokenRejected):
             verifier.verify(pool.access_token())
-        heard.wait(events.KeyCompromised)
+        recorder.wait(events.KeyCompromised)
 
 
 def test_two_regions_that_contradict_each_other_quarantine_that_kid_alone() -> None:
     """Same kid, other material in two Regions: 503 for that kid, the others work (K3, show 8)."""
-    heard = Heard()
-    with serving() as (pool, endpoints, _), pool.verifier("any", on_event=heard) as verifier:
+    recorder = EventRecorder()
+    with serving() as (pool, endpoints, _), pool.verifier("any", on_event=recorder) as verifier:
         endpoints.replicas["us-east-1"].fail("conflict", kid=pool.access_key.kid)
         verifier.warm()
         for token in (pool.access_token(), pool.access_token(signed_by="foreign")):
@@ -337,7 +337,7 @@ def test_two_regions_that_contradict_each_other_quarantine_that_kid_alone() -> N
                 verifier.verify(token)
             assert refusal.value.status == 503
         assert verifier.verify(pool.id_token()).subject
-        heard.wait(events.KeyQuarantined)
+        recorder.wait(events.KeyQuarantined)
 
 
 def test_no_forged_token_passes_in_any_state_of_the_keys() -> None:
@@ -354,23 +354,23 @@ def test_no_forged_token_passes_in_any_state_of_the_keys() -> None:
 
 
 def test_an_updated_issuer_that_is_not_enabled_is_parked_and_no_outage() -> None:
-    """403 from the updated endpoint: neither answer nor failure, left alone for an hour (K5)."""
-    heard = Heard()
+    """403 from the updated endpoint: neither answer nor failure; it is disabled for an hour (K5)."""
+    recorder = EventRecorder()
     with (
         serving(updated_enabled=False) as (pool, endpoints, clock),
-        pool.verifier(on_event=heard) as verifier,
+        pool.verifier(on_event=recorder) as verifier,
     ):
         verifier.warm()
-        heard.wait(events.EndpointDisabled)
+        recorder.wait(events.EndpointDisabled)
         assert verifier.health()["healthy"] is True
         clock.advance(20 * 60)
         verifier.verify(pool.access_token())
-        heard.wait(events.FetchSucceeded, 4)
+        recorder.wait(events.FetchSucceeded, 4)
         assert endpoints.updated.requests == 1
 
 
 def test_an_outage_is_told_apart_from_a_bad_token_by_type_and_status() -> None:
-    """Nothing was ever fetched and nobody answers: 503 for good and forged tokens alike (E)."""
+    """Nothing was ever fetched and no endpoint answers: 503 for good and forged tokens alike (E)."""
     with serving() as (pool, endpoints, _), pool.verifier() as verifier:
         endpoints.fail(500)
         for token in (pool.access_token(), pool.access_token(signed_by="foreign")):

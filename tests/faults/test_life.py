@@ -1,4 +1,4 @@
-"""What befalls the process: clocks, freezes, threads and descriptors that run out, its end (FI-50..70)."""
+"""Faults of the process: clocks, freezes, no threads or descriptors left, its end (FI-50..70)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from faults.cell import (
     PATIENTLY,
     SOON,
     Cell,
-    Heard,
+    EventRecorder,
     Place,
     State,
     at_once,
@@ -62,7 +62,7 @@ def healed(place: Place) -> Iterator[Place]:
 @pytest.mark.parametrize("outage", [False, True], ids=["all-well", "outage"])
 @pytest.mark.parametrize("jump", [25 * HOUR, YEARS], ids=["past-max-stale", "ten-years"])
 def test_a_clock_that_jumps_ahead_and_back(jump: float, outage: bool, healed: Place) -> None:
-    """Tokens expire and are good again; no key is lost, though nobody can be asked (FI-51, R7)."""
+    """Tokens expire and are good again; no key is lost, also in an outage (FI-51, R7)."""
     with healed.verifier() as verifier:
         verifier.warm(timeout=SOON)
         token = healed.pool.access_token()
@@ -118,7 +118,7 @@ def test_a_crowd_after_a_freeze_makes_one_flight(healed: Place) -> None:
     ],
 )
 def test_a_container_whose_clock_is_wrong(wrong: float, lifetime: float, outcome: str, place: Place) -> None:
-    """It is the token that is refused, with a hint about clocks; no claim's value is told (FI-54, E)."""
+    """The token is refused, with a hint about clocks; no claim's value is shown (FI-54, E)."""
     token = place.pool.access_token(expires_in=lifetime)
     clock = FakeClock(place.clock.wall + wrong)
     with place.verifier(clock=clock) as verifier:
@@ -126,9 +126,9 @@ def test_a_container_whose_clock_is_wrong(wrong: float, lifetime: float, outcome
         if wrong < 0:
             with pytest.raises(TokenNotYetValid) as refused:
                 verifier.verify(token)
-            told = f"{refused.value} {refused.value.hint}"
-            assert "clock" in told
-            assert str(int(place.clock.wall)) not in told
+            shown = f"{refused.value} {refused.value.hint}"
+            assert "clock" in shown
+            assert str(int(place.clock.wall)) not in shown
 
 
 BROKEN_CLOCKS = {"both": (NAN, NAN), "wall": (NAN, 1e3), "monotonic": (1.79e9, NAN)}
@@ -153,7 +153,7 @@ def test_a_clock_that_gives_no_number(reading: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize("reading", BROKEN_CLOCKS.values(), ids=BROKEN_CLOCKS)
 def test_a_clock_that_gives_no_number_to_keys_that_never_age(reading: tuple[float, float]) -> None:
-    """Offline no age stands before the token's times: without a time of day none is good (FI-53, S4)."""
+    """Offline keys have no age, so the token's times decide: without a wall time none is good (FI-53, S4)."""
     now = [FakeClock()()]
     pool = FakeUserPool(clock=FakeClock())
     seen, expired = pool.access_token(), pool.access_token(expires_in=-60)
@@ -167,7 +167,7 @@ def test_a_clock_that_gives_no_number_to_keys_that_never_age(reading: tuple[floa
 
 
 def test_a_clock_that_raises() -> None:
-    """What a user's clock raises is the user's to see; nothing passes, and nothing stays broken (FI-53)."""
+    """The caller gets what the user's clock raises; no token passes, and nothing stays broken (FI-53)."""
     clock = FakeClock()
     broken = [False]
 
@@ -192,7 +192,7 @@ def test_a_clock_that_raises() -> None:
 
 @contextmanager
 def no_more_threads() -> Iterator[None]:
-    """No machine has so much memory for a stack, so no thread can be started."""
+    """The stack is larger than any memory, so no thread can be started."""
     before = threading.stack_size(1 << 46)
     try:
         yield
@@ -202,10 +202,10 @@ def no_more_threads() -> Iterator[None]:
 
 @states
 def test_a_process_that_may_start_no_thread(state: State, healed: Place) -> None:
-    """Keys at hand are served, else it is 503; with threads again, all is well (FI-58, F)."""
+    """Usable keys are served, else it is 503; with threads again, all is well (FI-58, F)."""
     known = "accepted" if state.usable else "503 keys_unavailable"
     with healed.verifier() as verifier:
-        cell = Cell(healed, state, verifier, Heard())
+        cell = Cell(healed, state, verifier, EventRecorder())
         cell.reach()
         with no_more_threads():
             if state.at_once:
@@ -218,7 +218,7 @@ def test_a_process_that_may_start_no_thread(state: State, healed: Place) -> None
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
 def test_a_fetch_thread_that_dies(error: type[BaseException], healed: Place) -> None:
-    """A hook kills each fetch's thread: waiters have their keys before, the next refresh runs (FI-56, H3)."""
+    """A hook kills each fetch thread; waiters have their keys by then, the next refresh runs (FI-56, H3)."""
 
     def deadly(_event: object) -> None:
         if threading.current_thread() in alive():
@@ -235,7 +235,7 @@ def test_a_fetch_thread_that_dies(error: type[BaseException], healed: Place) -> 
 
 
 def run(program: str, *arguments: str, seconds: float = 60.0) -> Any:
-    """What a program of this folder's prints, as JSON; it must end well and say nothing else."""
+    """What a program of this folder prints, as JSON; it must end well and write no error."""
     done = subprocess.run(
         [sys.executable, "-W", "error", str(PROGRAMS / program), *arguments],
         capture_output=True,
@@ -249,11 +249,11 @@ def run(program: str, *arguments: str, seconds: float = 60.0) -> Any:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_a_process_without_a_free_descriptor(tls: bool) -> None:
-    """From the very first fetch on it is an outage, never another error; then it recovers (FI-64)."""
+    """From the first fetch on it is an outage, never another error; then it recovers (FI-64)."""
     pool = FakeUserPool(clock=FakeClock(), tls=tls)
     with pool.serve() as endpoints:
         found = run("descriptors.py", json.dumps(endpoints.jwks_urls), pool.access_token(expires_in=DAY))
-    assert found["cold"][0] == "503 keys_unavailable"  # not even an import finds its file
+    assert found["cold"][0] == "503 keys_unavailable"  # even an import cannot open its file
     assert set(found["cold"]) <= {"503 keys_unavailable", "accepted"}
     assert set(found["stale"]) == {"accepted"}
     # Over TLS its own certificate is not known to the program: it recovers to an honest outage.
@@ -265,7 +265,7 @@ def test_a_process_without_a_free_descriptor(tls: bool) -> None:
 
 @pytest.mark.needs("uvloop")
 def test_a_loop_that_is_not_asyncios_own(healed: Place) -> None:
-    """On uvloop: a crowd is served by one cold flight, and a fault costs each its timeout (FI-62)."""
+    """On uvloop: one cold refresh serves a crowd, and a fault costs each caller its timeout (FI-62)."""
     import uvloop
 
     async def crowd(verifier: Verifier, token: str, seconds: float) -> set[str]:
@@ -294,7 +294,7 @@ def test_a_loop_that_is_not_asyncios_own(healed: Place) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels answer when their backlog is full")
 def test_a_host_that_drops_packets(place: Place) -> None:
-    """SYN into the void: the deadline holds; the thread ends with its flight at the latest (FI-03, R1)."""
+    """SYN without an answer: the deadline holds; the thread ends with its refresh at latest (FI-03, R1)."""
     with socket.socket() as listener, suppress(BlockingIOError):
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -310,7 +310,7 @@ def test_a_host_that_drops_packets(place: Place) -> None:
             assert max(threads().values()) == 1
         for each in full:
             each.close()
-        while alive():  # its next attempt, a second after the first, finds room and is hung up
+        while alive():  # its next SYN, a second after the first, is accepted and closed
             listener.accept()[0].close()
             landed()
 
@@ -320,7 +320,7 @@ def test_a_host_that_drops_packets(place: Place) -> None:
 
 @pytest.mark.parametrize("how", ["idle", "thread", "asyncio", "atexit"])
 def test_a_process_that_ends_during_a_refresh(how: str, healed: Place) -> None:
-    """It ends within a second, without a traceback, whoever still waits (FI-57, F)."""
+    """It ends within a second, without a traceback, also while callers wait (FI-57, F)."""
     healed.endpoints.fail("hang")
     urls = json.dumps(healed.endpoints.jwks_urls)
     program = [
@@ -341,7 +341,7 @@ def test_a_process_that_ends_during_a_refresh(how: str, healed: Place) -> None:
         assert child.stderr is not None
         assert child.stdout.readline() == "leaving\n"
         begun = time.monotonic()
-        said_at_last, told = child.communicate(timeout=SOON)
+        output, errors = child.communicate(timeout=SOON)
         assert time.monotonic() - begun < 1.0 + MARGIN
-    assert (child.returncode, told) == (0, "")
-    assert said_at_last == ("503 keys_unavailable\n" if how == "atexit" else "")
+    assert (child.returncode, errors) == (0, "")
+    assert output == ("503 keys_unavailable\n" if how == "atexit" else "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from faults.cell import HOUR, PATIENTLY, RESTED, SOON, Heard, Place, at_once, said
+from faults.cell import HOUR, PATIENTLY, RESTED, SOON, EventRecorder, Place, at_once, said
 from faults.endpoints import act
 from support.fetches import landed
 
@@ -20,25 +20,25 @@ DAYS_LONG = 12 * HOUR
 
 
 @pytest.fixture
-def heard() -> Heard:
-    """What the verifier under test says."""
-    return Heard()
+def recorder() -> EventRecorder:
+    """The events of the verifier under test."""
+    return EventRecorder()
 
 
 @pytest.fixture
-def verifier(place: Place, heard: Heard) -> Iterator[Verifier]:
-    """Warm, with all endpoints well; afterwards they are again."""
-    with place.verifier(on_event=heard) as one:
+def verifier(place: Place, recorder: EventRecorder) -> Iterator[Verifier]:
+    """A warm verifier with all endpoints well; afterwards they are well again."""
+    with place.verifier(on_event=recorder) as one:
         one.warm(timeout=SOON)
-        heard.all.clear()
+        recorder.all.clear()
         yield one
     landed()
     place.heal()
 
 
-def count(heard: Heard, kind: type[events.Event]) -> int:
+def count(recorder: EventRecorder, kind: type[events.Event]) -> int:
     """How many events of that type there were."""
-    return sum(isinstance(each, kind) for each in heard.all)
+    return sum(isinstance(each, kind) for each in recorder.all)
 
 
 def alternating(good: bytes) -> Action:
@@ -54,8 +54,10 @@ def alternating(good: bytes) -> Action:
     return action
 
 
-def test_flapping_endpoints_are_a_steady_service(place: Place, heard: Heard, verifier: Verifier) -> None:
-    """Each endpoint answers 503 and 200 in turns: nobody waits, nobody storms, few events (FI-48, R6)."""
+def test_flapping_endpoints_are_a_steady_service(
+    place: Place, recorder: EventRecorder, verifier: Verifier
+) -> None:
+    """Each endpoint answers 503 and 200 in turns: no caller waits, few requests, few events (FI-48, R6)."""
     for endpoint in place.endpoints:
         act(alternating(jwks_body(place.pool.jwks())))(endpoint)
     before, cycles = place.endpoints.requests, 20
@@ -68,14 +70,14 @@ def test_flapping_endpoints_are_a_steady_service(place: Place, heard: Heard, ver
             place.clock.advance(RESTED)
     # One failure and one success for each endpoint and cycle.
     assert place.endpoints.requests - before <= 2 * cycles * len(place.endpoints)
-    assert count(heard, events.StateChanged) <= 2 * 2 * cycles  # to aged and back, in both pools
-    assert count(heard, events.KeysChanged) == 0
+    assert count(recorder, events.StateChanged) <= 2 * 2 * cycles  # to aged and back, in both pools
+    assert count(recorder, events.KeysChanged) == 0
 
 
 def test_a_region_that_is_down_is_left_alone_and_taken_back(
-    place: Place, heard: Heard, verifier: Verifier
+    place: Place, recorder: EventRecorder, verifier: Verifier
 ) -> None:
-    """Its keys stand, it is asked once a refresh, and one success clears its failures (FI-46, R6)."""
+    """Its keys stay, each refresh asks it once, and one success clears its failures (FI-46, R6)."""
     updated = place.endpoints.updated
     before = updated.connections
     updated.fail("503")
@@ -98,9 +100,9 @@ def test_a_region_that_is_down_is_left_alone_and_taken_back(
     [pytest.param(30, 30.0, id="half-a-minute"), pytest.param(10**9, 60.0, id="30-years")],
 )
 def test_who_asks_for_time_gets_it(
-    asked_for: int, seconds: float, place: Place, heard: Heard, verifier: Verifier
+    asked_for: int, seconds: float, place: Place, recorder: EventRecorder, verifier: Verifier
 ) -> None:
-    """429 with Retry-After: no request before, but for a minute at most, and keys are served (FI-15, R6)."""
+    """429 with Retry-After: no request until then, for a minute at most; keys are served (FI-15, R6)."""
     place.endpoints.fail("429", retry_after=asked_for)
     asked = place.endpoints.requests
     place.clock.advance(CYCLE)
@@ -109,8 +111,8 @@ def test_who_asks_for_time_gets_it(
         landed()
         assert place.endpoints.requests - asked == rounds * len(place.endpoints)
         place.clock.advance(wait)
-    told = [each for each in heard.all if isinstance(each, events.FetchFailed)]
-    assert {each.retry_in for each in told} == {seconds}
+    failed = [each for each in recorder.all if isinstance(each, events.FetchFailed)]
+    assert {each.retry_in for each in failed} == {seconds}
 
 
 def failures(place: Place, verifier: Verifier) -> list[int]:
@@ -119,8 +121,8 @@ def failures(place: Place, verifier: Verifier) -> list[int]:
     return [each["failures"] for each in pool["endpoints"]]
 
 
-def test_a_rollback_is_followed_and_told(place: Place, heard: Heard, verifier: Verifier) -> None:
-    """All endpoints fall back to an older set: what they list now counts, and events say so (FI-49, K1)."""
+def test_a_rollback_is_followed_and_told(place: Place, recorder: EventRecorder, verifier: Verifier) -> None:
+    """All endpoints fall back to an older set: what they list now counts; events report it (FI-49, K1)."""
     pool = place.pool
     pool.rotate()
     new = pool.access_key.kid
@@ -131,7 +133,7 @@ def test_a_rollback_is_followed_and_told(place: Place, heard: Heard, verifier: V
     place.endpoints.heal()
     verifier.warm(timeout=SOON)
     assert said(verifier, pool.access_token(), PATIENTLY) == "accepted"
-    changes = [each for each in heard.all if isinstance(each, events.KeysChanged)]
+    changes = [each for each in recorder.all if isinstance(each, events.KeysChanged)]
     assert [(new in each.added, new in each.removed) for each in changes] == [
         (True, False),
         (False, True),
@@ -145,7 +147,7 @@ def rekeyed(place: Place) -> bytes:
 
 
 def test_bad_signatures_cause_no_request(place: Place, verifier: Verifier) -> None:
-    """A kid that is known is known: fifty forged signatures buy nothing (FI-44; R has no such rule)."""
+    """Fifty forged signatures under a known kid cause no request (FI-44, R)."""
     asked = [each.connections for each in place.endpoints]
     for _ in range(50):
         token = place.pool.access_token(signed_by="foreign")
@@ -161,6 +163,6 @@ def test_a_kid_with_other_material_is_the_new_key_after_a_refresh(place: Place, 
     assert [said(verifier, each, PATIENTLY) for each in (old, new)] == ["accepted", "401 signature_invalid"]
     place.endpoints.fail("custom", body=rekeyed(place))
     place.clock.advance(CYCLE)
-    assert at_once(verifier, old) == "accepted"  # asked in the background, by this very call
+    assert at_once(verifier, old) == "accepted"  # this call begins the background refresh
     landed()
     assert [said(verifier, each, PATIENTLY) for each in (old, new)] == ["401 signature_invalid", "accepted"]

@@ -1,7 +1,7 @@
-"""Eight threads that the interpreter switches at nearly every step: the answers are those of one.
+"""Eight threads that the interpreter switches at nearly every step give the answers of one thread.
 
-Each test is bounded by its work. The rules: no undocumented exception, no lost capacity, no torn answer
-(a principal always belongs to its token). FI-63; test_concurrency.py has the crowds over real sockets.
+Each test is bounded by its work. No exception is undocumented, no capacity is lost, and each principal
+belongs to its token. FI-63; test_concurrency.py has the crowds over real sockets.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ pytestmark = pytest.mark.usefixtures("hurried")
 
 THREADS = 8
 JOIN_SECONDS = 60.0
-# A flight asks three endpoints, one after the other at most; a caller may join one that had begun before.
+# A refresh asks three endpoints, one after the other at most; a caller may join one that began before.
 MAX_TURNS = 20
 
 Result = TypeVar("Result")
 
 
 def together(work: Callable[[int], Result], count: int = THREADS) -> list[Result]:
-    """What each thread's work gives, all released at once; what one raises is raised here."""
+    """The result of each thread's work, all released at once; an exception of one is raised here."""
     gate = threading.Barrier(count)
 
     def begin(number: int) -> Result:
@@ -56,19 +56,19 @@ def together(work: Callable[[int], Result], count: int = THREADS) -> list[Result
         return list(threads.map(begin, range(count), timeout=JOIN_SECONDS))
 
 
-def told(verifier: Verifier, token: str, **options: Any) -> str:
-    """The subject that a token is accepted for, or the error's code."""
+def outcome_of(verifier: Verifier, token: str, **options: Any) -> str:
+    """The subject for which a token is accepted, or the error's reason."""
     try:
         return verifier.verify(token, **options).subject
     except AuthError as error:
         return error.reason
 
 
-# --- Verifying: the store's snapshot, the cache, the header memo
+# --- Verifying: the snapshot, the token cache, the header cache
 
 
 def marked(pool: FakeUserPool, count: int) -> dict[str, str]:
-    """Tokens and what each must be told: half valid, with headers of their own, half refused."""
+    """Tokens and the right outcome of each: half valid, with headers of their own, half refused."""
     ways: list[tuple[str | None, dict[str, Any]]] = [
         (None, {}),
         (None, {"header": {"typ": "JWT"}}),
@@ -76,25 +76,25 @@ def marked(pool: FakeUserPool, count: int) -> dict[str, str]:
         ("signature_invalid", {"signed_by": "foreign"}),
     ]
     found = {}
-    for number, (code, options) in zip(range(count), itertools.cycle(ways), strict=False):
+    for number, (reason, options) in zip(range(count), itertools.cycle(ways), strict=False):
         subject = f"user {number}"
         header = {**options.get("header", {}), "number": number % (2 * MAX_HEADERS)}
-        found[pool.access_token(subject=subject, **options | {"header": header})] = code or subject
+        found[pool.access_token(subject=subject, **options | {"header": header})] = reason or subject
     return found
 
 
 @pytest.mark.parametrize("size", [0, 1, 16, 1024], ids="cache of {}".format)
 def test_each_token_gets_its_own_answer(size: int) -> None:
-    """C2, R8: whatever the cache drops and the header memo forgets, subject and verdict are the token's."""
+    """C2, R8: whatever the token cache and the header cache evict, each token gets its own outcome."""
     pool = FakeUserPool()
     expected = marked(pool, 240)
     with pool.offline_verifier(cache_size=size) as verifier:
-        assert {token: told(verifier, token) for token in expected} == expected  # as one thread is told
+        assert {token: outcome_of(verifier, token) for token in expected} == expected  # as in one thread
 
         def work(number: int) -> Counter[str]:
             found: Counter[str] = Counter()
             for token in [*expected][number:] + [*expected][:number]:
-                answer = told(verifier, token)
+                answer = outcome_of(verifier, token)
                 found["right" if answer == expected[token] else answer] += 1
             return found
 
@@ -120,7 +120,7 @@ class Answers(httpx.BaseTransport):
 
 
 def fetches_ended() -> bool:
-    """Wait for the library's threads, and for those that these start at their end; whether none is left."""
+    """Wait for the library's threads, and for those that they start; whether none is left."""
     for _ in range(MAX_TURNS):
         live = alive()
         if not live:
@@ -130,19 +130,19 @@ def fetches_ended() -> bool:
     return False
 
 
-# What may be said of a key that comes or goes while somebody asks for it.
+# The refusals of a key that comes or goes during the verification.
 IN_MOTION = {"key_unknown", "keys_unavailable"}
 ROUNDS = 24
 
 
 class Rotation:
-    """A steady key, forgeries under its kid, keys that come and go: tokens, and what is right for each."""
+    """A steady key, forgeries under its kid, keys that come and go: tokens and the right outcomes."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.pool = FakeUserPool(clock=self.clock)
-        spare = SigningKey()
-        self.keys = [spare.under(f"moving {number}") for number in range(ROUNDS)]
+        other = SigningKey()
+        self.keys = [other.under(f"moving {number}") for number in range(ROUNDS)]
         self.network = Answers(self.pool.keys)
         self.certain = {self._token(f"steady {n}"): f"steady {n}" for n in range(20)}
         self.certain[self._token("forged", signed_by="foreign")] = "signature_invalid"
@@ -161,9 +161,9 @@ class Rotation:
         )
 
     def turn(self, verifier: Verifier) -> Counter[str]:
-        """List one key after the other; the set grows aged in between, and is renewed by those who ask.
+        """List one key after the other; the set becomes aged in between, and callers refresh it.
 
-        Who has warmed up has the key (K1), and has it no more after the next answers: whoever else asks.
+        After `warm` the key is there (K1), and after the next answers it is gone, whatever other threads do.
         """
         found: Counter[str] = Counter()
         tokens = {subject: token for token, subject in self.moving.items()}
@@ -177,10 +177,10 @@ class Rotation:
         return found
 
     def _comes_to(self, verifier: Verifier, token: str, answers: set[str]) -> bool:
-        """Whether it is told so, once warming up has not only joined a flight that had begun before."""
+        """Whether the outcome is one of these, once `warm` did more than join an earlier refresh."""
         for _ in range(MAX_TURNS):
             verifier.warm()
-            if told(verifier, token, timeout=0.0) in answers:
+            if outcome_of(verifier, token, timeout=0.0) in answers:
                 return True
         return False
 
@@ -191,16 +191,16 @@ class Rotation:
         while not last:
             last = self.over.is_set()
             for token, right in self.certain.items():
-                answer = told(verifier, token)
+                answer = outcome_of(verifier, token)
                 found["right" if answer == right else f"{right}: {answer}"] += 1
             for token, right in self.moving.items():
-                answer = told(verifier, token, timeout=0.0)
+                answer = outcome_of(verifier, token, timeout=0.0)
                 found["right" if answer in {right, *IN_MOTION} else f"{right}: {answer}"] += 1
         return found
 
 
 def test_rotation_and_withdrawal_under_load() -> None:
-    """K1, R3, R8: who always had a key is always served, a forgery never, and no place is lost.
+    """K1, R3, R8: a steady key is always served, a forgery never, and no thread slot is lost.
 
     Seven threads verify while the eighth rotates, withdraws, and lets the set grow old.
     """
@@ -211,12 +211,12 @@ def test_rotation_and_withdrawal_under_load() -> None:
         assert set(sum(found, Counter[str]())) == {"right"}
         assert turned == {"listed": ROUNDS, "withdrawn": ROUNDS}
         assert fetches_ended()
-        # A flight that found no free thread waits for the next caller, who finds it late.
+        # A refresh that found no free thread waits for the next caller, which finds it overdue.
         scene.clock.advance(REFRESH_SECONDS)
         verifier.warm()
         assert fetches_ended()
-        [store] = verifier._key_sets.values()
-        assert (store._unknown_kid_waiters, store._coordinator.current) == (set(), None)
+        [key_set] = verifier._key_sets.values()
+        assert (key_set._unknown_kid_waiters, key_set._coordinator.current) == (set(), None)
         assert (verifier._threads._total, verifier._threads._live) == (0, {})
 
 
@@ -249,7 +249,7 @@ def test_the_cache_keeps_its_bound_and_its_entries_apart(size: int) -> None:
 
 
 def test_what_is_asked_for_again_and_again_stays() -> None:
-    """C1: strangers that come and go do not push a token in steady use out."""
+    """C1: tokens that are seen once do not evict a token in steady use."""
     cache: TokenCache[bytes] = TokenCache(64)
     hot = b"%032d" % 0
     cache.keep(hot, hot)
@@ -258,7 +258,7 @@ def test_what_is_asked_for_again_and_again_stays() -> None:
         if number:
             return {cache.find(hot) for _ in range(1000)}
         found = set()
-        for at in range(4000):  # one stranger for each look
+        for at in range(4000):  # one new token for each look-up
             cache.keep(b"%032d" % (1 + at), b"")
             found.add(cache.find(hot))
         return found
@@ -267,8 +267,8 @@ def test_what_is_asked_for_again_and_again_stays() -> None:
 
 
 def test_a_crew_loses_no_place() -> None:
-    """F: never more threads than places, and when all have ended every place is free again."""
-    crew = FetchThreads()
+    """F: never more threads than slots, and when all have ended every slot is free again."""
+    fetch_threads = FetchThreads()
     live: Counter[int] = Counter()
     most: Counter[str] = Counter()
     lock = threading.Lock()
@@ -286,7 +286,9 @@ def test_a_crew_loses_no_place() -> None:
 
     def work(number: int) -> Counter[str]:
         return Counter(
-            crew.start(place, f"cognito-mr-auth test {place}", job(place), background=number % 2 == 0)
+            fetch_threads.start(
+                place, f"cognito-mr-auth test {place}", job(place), background=number % 2 == 0
+            )
             for place in range(20)
             for _ in range(4)
         )
@@ -296,12 +298,12 @@ def test_a_crew_loses_no_place() -> None:
     assert found[STARTED] > 0
     assert most["place"] <= MAX_PER_ENDPOINT
     assert most["all"] <= MAX_THREADS
-    assert (crew._total, crew._live) == (0, {})
-    assert crew.start("here", "cognito-mr-auth test", lambda: None, background=False) != FULL
+    assert (fetch_threads._total, fetch_threads._live) == (0, {})
+    assert fetch_threads.start("here", "cognito-mr-auth test", lambda: None, background=False) != FULL
     assert fetches_ended()
 
 
-# --- Values that are finished when somebody asks
+# --- Values that are completed at the first look
 
 
 CLAIMS: dict[str, Any] = {
@@ -328,7 +330,7 @@ LOOKS: tuple[Callable[[Principal], object], ...] = (
 
 
 def test_a_principal_is_the_same_to_all_who_look_first() -> None:
-    """Frozen when first asked for: every thread sees what one thread sees, and nothing half frozen."""
+    """Claims are frozen at the first look: every thread sees the same, and nothing half frozen."""
     pool = FakeUserPool()
     claims = CLAIMS | {"iat": 1, "exp": 4e9, "wide": [{"n": [n]} for n in range(50)]}
     gate = threading.Barrier(THREADS)
@@ -360,13 +362,13 @@ POLICIES: dict[str, tuple[Policy, str]] = {
 
 
 def test_policies_are_shared_by_all() -> None:
-    """H1: one policy value, evaluated by all at once, answers each as it answers one."""
+    """H1: one policy, evaluated by all threads at once, gives each the same answer."""
     pool = FakeUserPool()
     with pool.offline_verifier() as verifier:
         token = pool.access_token(claims=CLAIMS | {"exp": 4e9})
 
         def answers() -> dict[str, str]:
-            return {name: told(verifier, token, require=each) for name, (each, _) in POLICIES.items()}
+            return {name: outcome_of(verifier, token, require=each) for name, (each, _) in POLICIES.items()}
 
         alone = answers()
         assert alone == {name: right for name, (_, right) in POLICIES.items()}

@@ -22,17 +22,17 @@ pytestmark = pytest.mark.needs("trustme")
 HOST, OTHER = "127.0.0.1", "elsewhere.example"
 DAY = dt.timedelta(days=1)
 NOW = dt.datetime.now(dt.UTC)
-# The head of a handshake record of 16 KiB, of which nobody can make sense before it is whole.
+# The head of a handshake record of 16 KiB, which no client can read before it is complete.
 RECORD = b"\x16\x03\x03\x40\x00"
 
 
 class Authorities:
-    """One authority that the verifiers here trust, and one that they have never heard of."""
+    """One authority that the verifiers here trust, and one that they do not know."""
 
     def __init__(self, place: Place) -> None:
         import trustme
 
-        self.ours, self.stranger = trustme.CA(), trustme.CA()
+        self.ours, self.unknown = trustme.CA(), trustme.CA()
         trusting = place.endpoints.ssl_context
         assert trusting is not None
         self.ours.configure_trust(trusting)
@@ -40,7 +40,7 @@ class Authorities:
     def server(self, *names: str, known: bool = True, **certificate: Any) -> ssl.SSLContext:
         """A server's settings with a certificate for these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority = self.ours if known else self.stranger
+        authority = self.ours if known else self.unknown
         authority.issue_cert(*names, **certificate).configure_cert(context)
         return context
 
@@ -52,7 +52,7 @@ class Authorities:
 
 
 def _allow_old(context: ssl.SSLContext) -> None:
-    with warnings.catch_warnings():  # Python says that nobody should do this
+    with warnings.catch_warnings():  # Python deprecates this
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1_1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -110,7 +110,7 @@ def servers(authorities: Authorities) -> dict[str, ssl.SSLContext]:
 def test_a_server_that_is_not_to_be_trusted(
     name: str, state: State, place: Place, servers: dict[str, ssl.SSLContext]
 ) -> None:
-    """The reason is "tls", and no request is ever sent to it, in whatever protocol."""
+    """The reason is "tls", and no request is sent to it, in any protocol."""
     good = [endpoint._tls for endpoint in place.endpoints]
     sent = place.endpoints.requests
 
@@ -122,14 +122,14 @@ def test_a_server_that_is_not_to_be_trusted(
     finally:
         for endpoint, context in zip(place.endpoints, good, strict=True):
             endpoint._tls = context
-    # What was sent, was sent while all was well.
+    # All requests were sent while all was well.
     assert place.endpoints.requests - sent == (0 if state.name == "cold" else len(place.endpoints))
 
 
 @states
 @pytest.mark.parametrize("name", WIRE)
 def test_a_connection_that_goes_wrong(name: str, state: State, place: Place) -> None:
-    """A handshake has the deadline of all else, and whatever comes in its place is an outage."""
+    """A handshake is under the same deadline, and whatever comes in its place is an outage."""
     how, reason = WIRE[name]
     check_cell(place, Fault("FI-04", name, how, reason), state)
 

@@ -1,4 +1,4 @@
-"""Transports of the user's that break every rule, and a resolver that never answers (FI-02, FI-67)."""
+"""A user's transports that break every rule, and a resolver that never answers (FI-02, FI-67)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN, TOO_LARGE = "broken-transport", "body-too-large"
 
 
 class Transport(httpx.BaseTransport):
-    """The network, until the test puts something else in its place for one pool."""
+    """The network, unless the test replaces it for one pool."""
 
     def __init__(self, pool_id: str) -> None:
         self.pool_id = pool_id
@@ -55,7 +55,7 @@ class AsyncPieces(httpx.AsyncByteStream):
 
 
 def raising(error: BaseException) -> Callable[[], Any]:
-    """It raises that instead of answering."""
+    """It raises this error instead of answering."""
 
     def instead() -> Any:
         raise error
@@ -75,7 +75,7 @@ def endless() -> Iterator[bytes]:
 
 
 def breaking() -> Iterator[bytes]:
-    """A body that breaks off in an error which no network knows."""
+    """A body that breaks off with an error that is no network error."""
     yield b'{"keys":['
     raise ValueError("a bug")
 
@@ -97,7 +97,7 @@ INSTEAD: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.fixture
 def transport(place: Place) -> Iterator[Transport]:
-    """One that a verifier is given."""
+    """The transport of a verifier."""
     with Transport(place.pool.user_pool_id) as one:
         yield one
 
@@ -126,7 +126,7 @@ def test_a_resolver_that_never_answers(state: State, place: Place, transport: Tr
         transport.instead = never
 
     fault = Fault("FI-02", "resolver-stalls", how, HANGS)
-    check_cell(place, fault, state, let_go=answers.set, transport=transport)
+    check_cell(place, fault, state, unblock=answers.set, transport=transport)
 
 
 class _Plain(httpcore.NetworkStream):
@@ -140,7 +140,7 @@ class _Plain(httpcore.NetworkStream):
 
 
 def test_a_connection_whose_time_is_over_before_tls_is_closed() -> None:
-    """F: httpcore does not know it yet, so nobody else would close it (FI-04)."""
+    """F: httpcore does not know the connection yet, so nothing else would close it (FI-04)."""
     plain = _Plain()
     with pytest.raises(httpcore.ConnectTimeout):
         _Stream(plain, CancelScope(deadline=0.0)).start_tls(ssl.create_default_context())

@@ -1,4 +1,4 @@
-"""What fuzzing has found, and where it came near: each input goes through its target's check again.
+"""What fuzzing has found, and near misses: each input goes through its target's check again.
 
 The targets are in fuzz/checks.py; `make fuzz` runs them under atheris. A new finding is a row of ROWS.
 """
@@ -51,7 +51,7 @@ def key_set(member: bytes) -> bytes:
 
 
 def key_file(begun: bytes) -> bytes:
-    """A key file with one word from that time."""
+    """A key file with one entry of that time."""
     return b'{"format":1,"endpoints":[{"url":"","jwks":"","begun":' + begun + b"}]}"
 
 
@@ -78,12 +78,12 @@ ROWS: dict[str, tuple[str, bytes]] = {
     "ATK-47 key_ops that cannot be hashed": ("jwks", key_set(b'"n":"AQ","key_ops":[[],{}]')),
     "ATK-51 a modulus without octets": ("jwks", key_set(b'"n":"","d":""')),
     "two key sets, one of them none": ("jwks", b'{"keys":[]}' + checks.JOINT + b"["),
-    # Found on the first day, and it was the second reading that was wrong: it took the even one for a key.
+    # Found on the first day; the second reading was wrong, because it took the even one for a key.
     "found: S1 a kid twice, once with an even exponent": (
         "jwks",
         json.dumps({"keys": [KEY, KEY | {"e": "AQAC"}]}).encode(),
     ),
-    "P no words": ("key_file", b'{"format":1,"user_pool_id":"us-west-2_Fake00001","endpoints":[]}'),
+    "P no entries": ("key_file", b'{"format":1,"user_pool_id":"us-west-2_Fake00001","endpoints":[]}'),
     "P a time that is no time": ("key_file", key_file(b"true")),
     "P a format that equals one": ("key_file", b'{"format":1.0,"user_pool_id":[],"endpoints":[]}'),
     "P a time beyond all floats": ("key_file", key_file(b"1" + b"0" * 400)),

@@ -1,1 +1,1 @@
-"""Model-based tests: the verifier against small models of DESIGN's rules, and the planted bugs."""
+"""Model-based tests: the verifier against small models of its rules, and the planted bugs."""

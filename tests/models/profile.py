@@ -1,4 +1,4 @@
-"""How much the machines run: COGNITO_MR_AUTH_EXAMPLES for more, scripts/mutants.py for a verdict alone."""
+"""How many examples the machines run: more with COGNITO_MR_AUTH_EXAMPLES; fixed ones for planted bugs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ STEPS = 50
 
 def machine() -> settings:
     """The settings of a state machine."""
-    # The first step fetches nothing yet generates RSA keys, so "too slow" would say nothing.
-    calm = settings(
+    # The first step generates RSA keys, so "too slow" would say nothing about the machine.
+    usual = settings(
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
     if "COGNITO_MR_AUTH_PLANTED" not in os.environ:
-        return calm
-    # A planted bug is found or not: always by the same examples, and nobody reads the smallest.
-    return settings(calm, max_examples=250, derandomize=True, database=None, phases=[Phase.generate])
+        return usual
+    # The same examples each time, and no shrinking, because only the verdict counts.
+    return settings(usual, max_examples=250, derandomize=True, database=None, phases=[Phase.generate])

@@ -1,7 +1,7 @@
-"""DESIGN's rules K, R and P for one pool, said once more and small: what the machines believe.
+"""The reference model: the rules K, R and P for one pool, written a second time.
 
-Written from DESIGN's text, and imports nothing of the package, so that a mistake would have to be made
-twice. A key is a number here, its *material*; time comes in as (wall, monotonic).
+It is written from the rules of docs/architecture.md and imports nothing of the package, so a mistake shows
+unless it is made twice. A key is a number here, its *material*; a time is (wall, monotonic).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ Instant = tuple[float, float]
 
 # R, K3, P: the ages of a set, in seconds.
 REFRESH_AFTER, REVALIDATE_AFTER, MAX_STALE = 900.0, 3600.0, 86400.0
-# R1, R6: when a flight ends, and when it was frozen rather than slow.
-REFRESH_SECONDS, FROZEN = 5.0, 10.0
-DISABLED = 3600.0
-FUTURE = 60.0
+# R1, R6: the age at which a refresh ends, and the age from which it was frozen, not slow.
+REFRESH_SECONDS, FROZEN_SECONDS = 5.0, 10.0
+DISABLED_SECONDS = 3600.0  # K5
+CLOCK_SKEW = 60.0  # P
 
 FRESH, AGED, STALE, NONE = "fresh", "aged", "stale", "none"
-# Why somebody asks: nobody, the background, a waiter on a stale set, for an unknown kid, without a set.
-NOBODY, BACKGROUND, REVALIDATE, FETCH_UNKNOWN, FETCH = (
-    "nobody",
+# Why requests begin: not at all, in the background, for a stale set, for an unknown kid, without a set.
+NO_REQUEST, BACKGROUND, REVALIDATE, FETCH_UNKNOWN, FETCH = (
+    "no-request",
     "background",
     "revalidate",
     "fetch-unknown",
@@ -35,24 +35,24 @@ def elapsed(now: Instant, then: Instant) -> float:
 
 
 class Doc(NamedTuple):
-    """What an endpoint may serve: the material of each kid, and the kids with private members."""
+    """A document of an endpoint: the material of each kid, and the kids with private members."""
 
     keys: Mapping[str, int]
     private: frozenset[str] = frozenset()
 
     @property
     def compromised(self) -> frozenset[int]:
-        """T5: materials of which anybody may have the private half."""
+        """T5: the materials whose private members it holds."""
         return frozenset(self.keys[kid] for kid in self.private)
 
     @property
     def usable(self) -> dict[str, int]:
-        """K4: the keys that count."""
+        """K4: the keys that may be used."""
         return {kid: each for kid, each in self.keys.items() if each not in self.compromised}
 
 
 class Response(NamedTuple):
-    """K1: a word."""
+    """K1: a stored response."""
 
     begun: Instant
     keys: Mapping[str, int]
@@ -60,38 +60,38 @@ class Response(NamedTuple):
 
 
 class View(NamedTuple):
-    """What callers may be told at one moment: for each known kid the materials that may verify it."""
+    """What callers may get at one moment: for each known kid the materials that may verify it."""
 
-    row: str
+    state: str
     keys: Mapping[str, frozenset[int]]
     quarantined: frozenset[str]
 
     @property
     def usable(self) -> bool:
-        """Whether there is a set at all."""
-        return self.row != NONE
+        """Whether the pool has keys that may be served."""
+        return self.state != NONE
 
     def knows(self, kid: str) -> bool:
-        """Whether a caller with this kid is served without asking anybody."""
+        """Whether the set holds this kid."""
         return self.usable and kid in self.keys
 
     def cause(self, kid: str, *, plausible: bool) -> str:
-        """The table of R: what a caller with this kid makes the pool do."""
+        """The table of R: why a caller with this kid causes requests."""
         if not self.usable:
             return FETCH
         if kid in self.quarantined:
             return BACKGROUND
         if kid in self.keys:
-            return {FRESH: NOBODY, AGED: BACKGROUND, STALE: REVALIDATE}[self.row]
-        return FETCH_UNKNOWN if plausible else NOBODY
+            return {FRESH: NO_REQUEST, AGED: BACKGROUND, STALE: REVALIDATE}[self.state]
+        return FETCH_UNKNOWN if plausible else NO_REQUEST
 
 
-class Rest(NamedTuple):
-    """R6, K5: how long an endpoint is left alone."""
+class EndpointState(NamedTuple):
+    """R6, K5: failures in a row, and how long the endpoint is not asked."""
 
     failures: int = 0
     since: Instant = (0.0, 0.0)
-    seconds: float = 0.0
+    cooldown: float = 0.0
     disabled: bool = False
 
 
@@ -101,135 +101,142 @@ class Model:
     def __init__(self, urls: Collection[str], updated: str, now: Instant) -> None:
         self.urls = tuple(urls)
         self.updated = updated
-        self.words: dict[str, Response] = {}
-        self.burnt: dict[str, Response] = {}
+        self.responses: dict[str, Response] = {}
+        self.compromised: dict[str, Response] = {}
         self.file: dict[str, Response] = {}
-        self.rests = dict.fromkeys(self.urls, Rest())
-        self.level, self.spent = 2.0, now
-        self.rechecked: Instant | None = None
+        self.states = dict.fromkeys(self.urls, EndpointState())
+        self.level, self.level_at = 2.0, now
+        self.quarantined_asked_at: Instant | None = None
 
     # ---- K: what is known
 
     def view(self, now: Instant) -> View:
-        """K1 to K3, T5 and the rows of R."""
-        standing = [each for each in self.words.values() if elapsed(now, each.begun) < MAX_STALE]
-        burnt = [each for each in self.burnt.values() if elapsed(now, each.begun) < MAX_STALE]
-        compromised = frozenset[int]().union(*(each.compromised for each in (*standing, *burnt)))
+        """K1 to K3, T5 and the states of R."""
+        standing = [each for each in self.responses.values() if elapsed(now, each.begun) < MAX_STALE]
+        keyless = [each for each in self.compromised.values() if elapsed(now, each.begun) < MAX_STALE]
+        compromised = frozenset[int]().union(*(each.compromised for each in (*standing, *keyless)))
         keys: dict[str, frozenset[int]] = {}
         quarantined = set()
         for kid in {kid for each in standing for kid in each.keys}:
-            said = [(elapsed(now, each.begun), each.keys[kid]) for each in standing if kid in each.keys]
-            said = [(age, material) for age, material in said if material not in compromised]
-            if len({material for age, material in said if age < REVALIDATE_AFTER}) > 1:
+            listed = [(elapsed(now, each.begun), each.keys[kid]) for each in standing if kid in each.keys]
+            listed = [(age, material) for age, material in listed if material not in compromised]
+            if len({material for age, material in listed if age < REVALIDATE_AFTER}) > 1:
                 quarantined.add(kid)
-            elif said:
-                newest = min(said)[0]
-                keys[kid] = frozenset(material for age, material in said if age == newest)
+            elif listed:
+                newest = min(listed)[0]
+                keys[kid] = frozenset(material for age, material in listed if age == newest)
         age = min((elapsed(now, each.begun) for each in standing), default=MAX_STALE)
-        return View(row(age), keys, frozenset(quarantined))
+        return View(state_of(age), keys, frozenset(quarantined))
 
-    def hear(self, url: str, begun: Instant, doc: Doc, now: Instant) -> bool:
-        """K1, K4, R7: an endpoint has answered; False when that is a failed fetch."""
+    def store_response(self, url: str, begun: Instant, doc: Doc, now: Instant) -> bool:
+        """K1, K4, R7: take an answer; False if it counts as a failed attempt."""
         if not doc.usable:
             if doc.compromised:
-                self.burnt[url] = Response(begun, {}, doc.compromised)
+                self.compromised[url] = Response(begun, {}, doc.compromised)
             return False
-        held = self.words.get(url)
-        newer = held is None or held.begun[1] <= begun[1]  # unless that clock went back (R7)
-        if newer or elapsed(now, begun) <= elapsed(now, self.words[url].begun):
-            self.words[url] = Response(begun, doc.usable, doc.compromised)
-            self.burnt.pop(url, None)
-        self.file = dict(self.words)
-        self.rests[url] = Rest()
+        held = self.responses.get(url)
+        newer = held is None or held.begun[1] <= begun[1]  # the monotonic clock may have gone back (R7)
+        if newer or elapsed(now, begun) <= elapsed(now, self.responses[url].begun):
+            self.responses[url] = Response(begun, doc.usable, doc.compromised)
+            self.compromised.pop(url, None)
+        self.file = dict(self.responses)
+        self.states[url] = EndpointState()
         return True
 
     def reloaded(self, now: Instant) -> Model:
-        """P: a new process, with nothing but what the key file holds."""
+        """P: the model of a new process, which has only the key file."""
         after = Model(self.urls, self.updated, now)
         after.file = self.file
-        for url, word in self.file.items():
-            age = now[0] - word.begun[0]
-            if -FUTURE <= age < MAX_STALE:
-                after.words[url] = word._replace(begun=(now[0] - age, now[1] - max(0.0, age)))
+        for url, response in self.file.items():
+            age = now[0] - response.begun[0]
+            if -CLOCK_SKEW <= age < MAX_STALE:
+                after.responses[url] = response._replace(begun=(now[0] - age, now[1] - max(0.0, age)))
         return after
 
     @property
-    def crooked(self) -> bool:
-        """Whether the two clocks do not agree on which of two words is the newer one."""
-        moments = [each.begun for each in (*self.words.values(), *self.burnt.values())]
+    def clocks_disagree(self) -> bool:
+        """Whether the two clocks disagree on which of two responses is newer."""
+        moments = [each.begun for each in (*self.responses.values(), *self.compromised.values())]
         return any(a != b and (a[0] - b[0]) * (a[1] - b[1]) <= 0 for a in moments for b in moments)
 
-    # ---- R: whom to ask
+    # ---- R: which endpoints to ask
 
-    def fail(self, url: str, status: int | None, retry_after: float, now: Instant) -> None:
-        """R6 with the middle draw, K5."""
-        word = self.words.get(url)
-        speaks = word is not None and elapsed(now, word.begun) < MAX_STALE
-        if url == self.updated and status in (403, 404) and not speaks:
-            self.rests[url] = Rest(0, now, DISABLED, True)
+    def record_failure(self, url: str, status: int | None, retry_after: float, now: Instant) -> None:
+        """R6 with the random number in the middle, K5."""
+        response = self.responses.get(url)
+        has_response = response is not None and elapsed(now, response.begun) < MAX_STALE
+        if url == self.updated and status in (403, 404) and not has_response:
+            self.states[url] = EndpointState(0, now, DISABLED_SECONDS, True)
             return
-        failures = self.rests[url].failures + 1
+        failures = self.states[url].failures + 1
         back_off = 0.75 * min(60.0, 2.0**failures)
-        self.rests[url] = Rest(failures, now, max(back_off, min(retry_after, 60.0)))
+        self.states[url] = EndpointState(failures, now, max(back_off, min(retry_after, 60.0)))
 
-    def left(self, url: str, now: Instant, *, urgent: bool = False) -> float:
-        """R6: seconds for which it is still left alone; 2 s at most while there is no key to serve."""
-        rest = self.rests[url]
-        seconds = min(rest.seconds, 2.0) if urgent else rest.seconds
-        return max(0.0, seconds - elapsed(now, rest.since)) if seconds else 0.0
+    def cooldown_left(self, url: str, now: Instant, *, urgent: bool = False) -> float:
+        """R6: seconds until it may be asked again; 2 s at most while the pool has no usable key."""
+        state = self.states[url]
+        cooldown = min(state.cooldown, 2.0) if urgent else state.cooldown
+        return max(0.0, cooldown - elapsed(now, state.since)) if cooldown else 0.0
 
-    def askable(self, cause: str, now: Instant) -> set[str]:
-        """R2, R6, K5: the endpoints that a flight for this cause may ask."""
-        if cause == NOBODY:
+    def candidates(self, cause: str, now: Instant) -> set[str]:
+        """R2, R6, K5: the endpoints that a refresh for this cause may ask."""
+        if cause == NO_REQUEST:
             return set()
-        disabled = {url for url in self.urls if self.rests[url].disabled and self.left(url, now)}
-        awake = {url for url in self.urls if not self.left(url, now, urgent=cause == FETCH)} - disabled
-        again = {url for url in disabled if not self.left(url, now, urgent=True)}
+        disabled = {url for url in self.urls if self.states[url].disabled and self.cooldown_left(url, now)}
+        ready = {
+            url for url in self.urls if not self.cooldown_left(url, now, urgent=cause == FETCH)
+        } - disabled
+        retried = {url for url in disabled if not self.cooldown_left(url, now, urgent=True)}
         if cause == BACKGROUND:
-            return awake or again
+            return ready or retried
         if cause == FETCH_UNKNOWN:
-            again |= self._soonest(disabled, now) if not awake else set()
-            again |= self.last_resort(awake, now)
-        return awake | again
+            retried |= self._soonest(disabled, now) if not ready else set()
+            retried |= self.last_resort(ready, now)
+        return ready | retried
 
     def _soonest(self, disabled: set[str], now: Instant) -> set[str]:
-        """R6: one at least, whoever rests; a parked one only where all are parked."""
+        """R6: the one whose back-off ends first; a disabled one only if all are disabled."""
         others = [url for url in self.urls if url not in disabled] or self.urls
-        soonest = min(self.left(url, now) for url in others)
-        return {url for url in others if self.left(url, now) == soonest}
+        soonest = min(self.cooldown_left(url, now) for url in others)
+        return {url for url in others if self.cooldown_left(url, now) == soonest}
 
-    def at_rest(self, now: Instant) -> set[str]:
-        """R6: who is left alone now; parked ones are another matter (K5)."""
-        return {url for url, rest in self.rests.items() if self.left(url, now) and not rest.disabled}
+    def in_back_off(self, now: Instant) -> set[str]:
+        """R6: the endpoints in back-off now; disabled ones are not among them (K5)."""
+        return {
+            url for url, state in self.states.items() if self.cooldown_left(url, now) and not state.disabled
+        }
 
-    def last_resort(self, awake: set[str], now: Instant) -> set[str]:
-        """R6: who else a flight for an unknown kid may ask as long as nobody answers it."""
-        cooldown_left = {url: self.left(url, now) for url in self.urls if url not in awake}
-        cooldown_left = {url: left for url, left in cooldown_left.items() if not self.rests[url].disabled}
-        # Where nobody is awake, the first to wake is asked anyhow, and the spare is the second.
-        upto = sorted(cooldown_left.values())[: 1 if awake else 2][-1:]
-        return {url for url, left in cooldown_left.items() if [left] <= upto}
+    def last_resort(self, ready: set[str], now: Instant) -> set[str]:
+        """R6: the endpoint that a refresh for an unknown kid also asks while no other has answered."""
+        waits = {
+            url: self.cooldown_left(url, now)
+            for url in self.urls
+            if url not in ready and not self.states[url].disabled
+        }
+        # If every endpoint is in back-off, the first is asked anyway, and the last resort is the second.
+        upto = sorted(waits.values())[: 1 if ready else 2][-1:]
+        return {url for url, wait in waits.items() if [wait] <= upto}
 
-    def budget(self, now: Instant) -> float:
-        """R4: flights for unknown kids that may be begun now: at most 2 + T/5 in any T."""
-        return min(2.0, self.level + elapsed(now, self.spent) / 5.0)
+    def units_left(self, now: Instant) -> float:
+        """R4: refreshes for unknown kids that may begin now: at most 2 + T/5 in any T seconds."""
+        return min(2.0, self.level + elapsed(now, self.level_at) / 5.0)
 
-    def spend(self, now: Instant) -> bool:
-        """R4: one of them; False when there was none."""
-        had = self.budget(now)
-        self.level, self.spent = had - 1.0, now
-        return had >= 1.0
+    def take(self, now: Instant) -> bool:
+        """R4: take one unit; False if there was none."""
+        units = self.units_left(now)
+        self.level, self.level_at = units - 1.0, now
+        return units >= 1.0
 
-    def recheck(self, now: Instant) -> bool:
-        """K3: whether the endpoints may be asked because of a quarantined kid: once a minute."""
-        if self.rechecked is not None and elapsed(now, self.rechecked) < 60.0:
+    def may_ask_for_quarantined(self, now: Instant) -> bool:
+        """K3: whether a quarantined kid may cause requests now, which it may once a minute."""
+        if self.quarantined_asked_at is not None and elapsed(now, self.quarantined_asked_at) < 60.0:
             return False
-        self.rechecked = now
+        self.quarantined_asked_at = now
         return True
 
 
-def row(age: float) -> str:
-    """The rows of the table of R."""
+def state_of(age: float) -> str:
+    """R: the state of a set of this age."""
     if age >= MAX_STALE:
         return NONE
     if age >= REVALIDATE_AFTER:

@@ -1,7 +1,7 @@
-"""A real Verifier whose threads, network, clocks and key file are in the machine's hand.
+"""A real Verifier whose threads, network, clocks and key file the state machine controls.
 
-Owns the seams and the tokens, and no promise. A request is "out" until the machine lands it; a caller takes
-a step when what it waits for has happened, as it would on a thread of its own.
+Owns the injected parts and the tokens, and asserts nothing. A request is pending until the machine lands it.
+A caller takes a step when what it waits for has happened, as on a thread of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .reference import Doc, Instant
 
 CLIENT = "1example23456789"
 FAKES = FakeUserPool("us-west-2_Aaaaaaaaa"), FakeUserPool("eu-west-1_Bbbbbbbbb")
-# Materials 0 to 4 are the first pool's, 5 to 8 the second's; kids are anybody's (T2).
+# Materials 0 to 4 are the first pool's, 5 to 8 the second's; both pools use the same kids (T2).
 MATERIALS = range(5), range(5, 9)
 KEYS = tuple(SigningKey(f"material-{number}") for number in range(9))
 FAR = 253402300000
@@ -59,8 +59,8 @@ def served(doc: Doc) -> bytes:
     return f'{{"keys": [{", ".join(keys)}]}}'.encode()
 
 
-class Out:
-    """A request under way: `number` counts its pool's requests."""
+class Request:
+    """A pending request; `number` counts its pool's requests."""
 
     def __init__(self, pool_id: str, url: str, work: Any, number: int, *, background: bool) -> None:
         self.pool_id = pool_id
@@ -71,12 +71,12 @@ class Out:
         self.begun: Instant = work._attempt.begun
         self.refresh = work._attempt.refresh
         self._attempt = work._attempt
-        self.late = False  # its flight's deadline has passed
-        self.counted = False  # and was told as a failure
+        self.late = False  # the deadline of its refresh has passed
+        self.counted = False  # it has counted as a failure
 
     @property
     def answered(self) -> bool:
-        """Whether the library took what came back for an answer."""
+        """Whether the library counted its result as an answer."""
         return bool(self._attempt.state == ANSWERED)
 
 
@@ -85,8 +85,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.outs: list[Out] = []
-        self.asked: dict[str, int] = {}
+        self.requests: list[Request] = []
+        self.request_counts: dict[str, int] = {}
         self.saved: dict[str, list[KeyFileEntry]] = {}
         self.answer: bytes | FetchError = b""
 
@@ -97,14 +97,14 @@ class World:
     # ---- the threads (F: two per endpoint, sixteen in all, half of them for the background)
 
     def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Keep the work until it is landed."""
+        """Keep the work until the machine lands it."""
         pool_id, url = place
-        if sum(out.url == url for out in self.outs) >= 2:
+        if sum(request.url == url for request in self.requests) >= 2:
             return "busy"
-        if len(self.outs) >= (8 if background else 16):
+        if len(self.requests) >= (8 if background else 16):
             return "full"
-        self.asked[pool_id] = self.asked.get(pool_id, 0) + 1
-        self.outs.append(Out(pool_id, url, work, self.asked[pool_id], background=background))
+        self.request_counts[pool_id] = self.request_counts.get(pool_id, 0) + 1
+        self.requests.append(Request(pool_id, url, work, self.request_counts[pool_id], background=background))
         return "started"
 
     # ---- the network
@@ -113,24 +113,24 @@ class World:
         """Nothing to load."""
 
     def __call__(self, url: str, seconds: float) -> bytes:
-        """What the machine has laid out."""
+        """The answer that the machine has set."""
         if isinstance(self.answer, FetchError):
             raise self.answer
         return self.answer
 
-    def land(self, out: Out, answer: bytes | FetchError) -> None:
-        """The request comes back; its thread ends after what follows from that."""
+    def land(self, request: Request, answer: bytes | FetchError) -> None:
+        """The request ends; its thread does what follows from that, and ends."""
         self.answer = answer
-        out.work()
-        self.outs.remove(out)
+        request.work()
+        self.requests.remove(request)
 
     # ---- events and the disk
 
-    def tell(self, events: Collection[Event]) -> None:
-        """Nobody listens: a machine's failure would drown in log lines."""
+    def emit(self, events: Collection[Event]) -> None:
+        """Drop the events, because their log lines would hide a machine's failure."""
 
     def save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
-        """Remember what would be written."""
+        """Keep the entries that would be written."""
         self.saved[config.provider] = list(entries)
         return ()
 
@@ -147,7 +147,7 @@ class Rigged(Verifier):
         rigged = dependencies._replace(
             threads=world,
             fetch=world,
-            emit=world.tell,
+            emit=world.emit,
             save=world.save,
             monotonic=world.monotonic,
             rng=lambda: 0.5,
@@ -157,14 +157,14 @@ class Rigged(Verifier):
 
 
 class Waiter:
-    """One caller with a token: it takes a step whenever the machine says so."""
+    """One caller with a token, which takes a step when the machine says so."""
 
     def __init__(self, verifier: Rigged, world: World, pool: int, text: str, timeout: float) -> None:
         self.pool = pool
         self.world = world
         self.timeout = timeout
         self.deadline = world.monotonic() + timeout
-        self.attempts_before = world.asked.get(FAKES[pool].user_pool_id, 0)
+        self.attempts_before = world.request_counts.get(FAKES[pool].user_pool_id, 0)
         self.begin: Callable[[], Any] = lambda: verifier._verification(text, None, timeout)
         self.steps: Any = None
         self.future: Any = None
@@ -184,7 +184,7 @@ class Waiter:
         return (self.future is not None and bool(self.future.done())) or self.world.monotonic() >= self.wake
 
     def step(self) -> str:
-        """Judge again."""
+        """Go on until it waits or ends."""
         self.turns += 1
         try:
             if self.steps is None:
@@ -205,7 +205,7 @@ class Waiter:
         return outcome
 
 
-# Anything else that a caller might be told would be a KeyError here.
+# Any other error is a KeyError here.
 VERDICTS: dict[type[AuthError], str] = {
     KeyUnknown: UNKNOWN,
     SignatureInvalid: FORGED,

@@ -1,7 +1,7 @@
-"""A state machine over the verified-token cache (DESIGN C): two verifiers, one of them without it.
+"""A state machine over the token cache (rules C): two verifiers, one of them without the cache.
 
-Both live through the same, so every answer and every request must be the same; and what is accepted is held
-to the reference model besides. More examples: COGNITO_MR_AUTH_EXAMPLES=5000.
+Both take the same steps, so every answer and every request must be the same. What they accept is compared
+with the reference model, too. More examples: COGNITO_MR_AUTH_EXAMPLES=5000.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Cache(RuleBasedStateMachine):
         self.broken = False
         self.doc = Doc({"a": 0})
         self.docs = [self.doc]
-        self.verified: set[bytes] = set()  # digests of what passed signature and claims
+        self.verified: set[bytes] = set()  # digests of tokens that passed signature and claims
 
     def _revoked(self, principal: Principal) -> bool:
         if self.broken:
@@ -118,7 +118,7 @@ class Cache(RuleBasedStateMachine):
                 self._judge(token, view.keys.get(token[0], frozenset()) if view.usable else frozenset())
                 assert not asked or token[4] == "orders/read"
                 again = self._verify(self.cached, text, require)
-                if view.row in (FRESH, AGED):  # else both may have had to wait
+                if view.state in (FRESH, AGED):  # else both may have had to wait
                     assert (again is with_it) == (token[4] != LONG), "C2: a hit is the same principal"
                 self._verify(self.plain, text, require)
             if isinstance(with_it, Principal | TokenRevoked | RevocationUnavailable | PolicyDenied):
@@ -126,13 +126,13 @@ class Cache(RuleBasedStateMachine):
             if isinstance(with_it, TokenExpired | TokenNotYetValid):
                 start, end = token[2]
                 assert not start - LEEWAY <= self.clock.wall - BORN < end + LEEWAY
-            asks = [[out.url for out in world.outs] for world in self.worlds]
-            assert asks[0] == asks[1], "C2: a hit makes the refresh decision of a miss"
+            asked_urls = [[request.url for request in world.requests] for world in self.worlds]
+            assert asked_urls[0] == asked_urls[1], "C2: a hit makes the refresh decision of a miss"
 
     def _judge(self, token: Token, materials: frozenset[int]) -> None:
-        """What is accepted is current, in time and not revoked."""
+        """An accepted token has a current key, is in time and is not revoked."""
         _, material, (start, end), subject, _ = token
-        assert material in materials, "C2: its key is not the one that its kid resolves to"
+        assert material in materials, "C2: its key is not the key of its kid"
         assert start - LEEWAY <= self.clock.wall - BORN < end + LEEWAY, "C2: it is out of time"
         assert subject not in self.revoked, "C2: it is revoked"
         assert not self.broken, "H2: the hook gave no answer"
@@ -150,7 +150,7 @@ class Cache(RuleBasedStateMachine):
         times=st.sampled_from(TIMES),
     )
     def outlive(self, change: str, times: tuple[int, int]) -> None:
-        """C2: a token that is in the cache, and what should end it; or its keys age, and it must ask."""
+        """C2: a token in the cache, and what ends it; or its keys age, and its hit must refresh them."""
         token = ("a", 0, times, "alice", "orders/read")
         self.rotate("a", 0)
         self.refresh()
@@ -178,7 +178,7 @@ class Cache(RuleBasedStateMachine):
 
     @rule(broken=st.booleans())
     def break_the_hook(self, broken: bool) -> None:
-        """The revocation list cannot be had, or can again."""
+        """The revocation hook fails, or works again."""
         self.broken = broken
 
     # ---- keys
@@ -195,64 +195,64 @@ class Cache(RuleBasedStateMachine):
         self.doc = Doc({each: key for each, key in self.doc.keys.items() if each != kid})
         self.docs.append(self.doc)
 
-    def on_result(self, index: int, doc: Doc | None) -> None:
-        first, second = (world.outs[index] for world in self.worlds)
+    def _complete(self, index: int, doc: Doc | None) -> None:
+        first, second = (world.requests[index] for world in self.worlds)
         assert (first.url, first.begun) == (second.url, second.begun)
-        for world, out in zip(self.worlds, (first, second), strict=True):
-            world.land(out, FetchError("connect") if doc is None else served(doc))
+        for world, request in zip(self.worlds, (first, second), strict=True):
+            world.land(request, FetchError("connect") if doc is None else served(doc))
         if doc is not None:
-            self.model.hear(first.url, first.begun, doc, self.clock())
+            self.model.store_response(first.url, first.begun, doc, self.clock())
 
-    @precondition(lambda self: self.worlds[0].outs)
+    @precondition(lambda self: self.worlds[0].requests)
     @rule(
         which=st.integers(0, 3),
         how=st.sampled_from(["ok", "lagging", "leak", "down"]),
         index=st.integers(0, 7),
     )
     def land(self, which: int, how: str, index: int) -> None:
-        """A request comes back to both."""
+        """The same request of both ends, in the same way."""
         doc: Doc | None = self.doc
         if how == "lagging":
             doc = self.docs[index % len(self.docs)]
         if how == "leak":
             doc = self.doc._replace(private=frozenset(sorted(self.doc.keys)[:1]))
-        self.on_result(which % len(self.worlds[0].outs), None if how == "down" else doc)
+        self._complete(which % len(self.worlds[0].requests), None if how == "down" else doc)
 
     @rule()
     def refresh(self) -> None:
         """Every endpoint is asked, and serves what the pool lists now."""
-        self._settle(None)
+        self._complete_all(None)
         for verifier in (self.cached, self.plain):
-            [store] = verifier._key_sets.values()
-            steps: Any = store.warming(1.0)
+            [key_set] = verifier._key_sets.values()
+            steps: Any = key_set.warming(1.0)
             next(steps, None)
             steps.close()
-        self._settle(self.doc)
+        self._complete_all(self.doc)
 
-    def _settle(self, doc: Doc | None) -> None:
-        """Nothing stays out."""
-        while self.worlds[0].outs:
-            self.on_result(0, doc)
+    def _complete_all(self, doc: Doc | None) -> None:
+        """End all pending requests."""
+        while self.worlds[0].requests:
+            self._complete(0, doc)
 
     # ---- time and life
 
     @rule(seconds=st.sampled_from([0.1, 4.9, 901.0, 1800.0, 3594.0, 3600.0, 5400.0, 43200.0, 86400.0]))
     def later(self, seconds: float) -> None:
         """Time passes."""
-        self._settle(None)
+        self._complete_all(None)
         self.clock.advance(seconds)
 
     @rule(seconds=st.sampled_from([3.0, 901.0, 3606.0, 86401.0]))
     def freeze(self, seconds: float) -> None:
-        """R7, C2: the process was frozen, or the clock set forward; hits notice as well."""
-        self._settle(None)
+        """R7, C2: the process was frozen, or the clock set forward; hits notice it, too."""
+        self._complete_all(None)
         self.clock.freeze(seconds)
 
     @rule()
     def fork(self) -> None:
-        """F: the child goes on with the keys, and an empty cache."""
+        """F: the child has the keys and an empty cache."""
         for world, verifier in zip(self.worlds, (self.cached, self.plain), strict=True):
-            world.outs.clear()
+            world.requests.clear()
             verifier._reset_after_fork()
         assert len(self.cached._token_cache) == 0
 
@@ -260,7 +260,7 @@ class Cache(RuleBasedStateMachine):
 
     @invariant()
     def bounded_and_nameless(self) -> None:
-        """C1, C3: so many digests and no more, none of them of a token that was refused."""
+        """C1, C3: no more digests than the size, and none of a refused token."""
         if hasattr(self, "cached"):
             held = list(self.cached._token_cache)
             assert len(set(held)) <= self.size
@@ -271,5 +271,5 @@ class Cache(RuleBasedStateMachine):
 TestCache = Cache.TestCase
 TestCache.settings = machine()
 TestCache.__doc__ = (
-    "C, H2: the cache changes no answer and no request, keeps its bound, and knows no refused token."
+    "C, H2: the cache changes no answer and no request, keeps its bound, and holds no refused token."
 )

@@ -1,4 +1,4 @@
-"""What a known kid costs while its set is fresh (R8)."""
+"""A known kid in a fresh set takes no lock and causes no I/O (R8)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.rig import Rig
 
 
 class Untouchable:
-    """A lock that nobody may take, a clock and a network that nobody may ask."""
+    """A lock, a thread starter and a network whose use fails the test."""
 
     def __enter__(self) -> None:
         raise AssertionError("R8: a lock was taken")
@@ -18,7 +18,7 @@ class Untouchable:
         """Never reached."""
 
     def __call__(self, *_args: Any, **_options: Any) -> Any:
-        raise AssertionError("R8: it was asked")
+        raise AssertionError("R8: it was called")
 
     acquire = prepare = start = __call__
 
@@ -26,14 +26,14 @@ class Untouchable:
 @pytest.mark.parametrize("way", ["key_now", "resolve"])
 @pytest.mark.parametrize("kid", ["known", "known-for-long"])
 def test_a_known_kid_takes_no_lock_and_asks_nobody(way: str, kid: str) -> None:
-    """R8: neither lock nor thread, network or pace; `resolve` ends without a single wait."""
+    """R8: no lock, no thread and no network; `resolve` ends without a single wait."""
     rig = Rig()
     key = rig.fill()
     rig.later(899.0 if kid == "known-for-long" else 0.0)
-    nobody: Any = Untouchable()
-    rig.coordinator.lock = nobody
+    untouchable: Any = Untouchable()
+    rig.coordinator.lock = untouchable
     rig.coordinator._dependencies = rig.keys._dependencies = rig.dependencies._replace(
-        threads=nobody, fetch=nobody
+        threads=untouchable, fetch=untouchable
     )
     found = rig.key() if way == "key_now" else rig.call(rig.kid).outcome
     assert found is key

@@ -10,7 +10,7 @@ from cognito_mr_auth import events
 
 @pytest.mark.parametrize("answer", [DOWN, None], ids=["fails", "answers"])
 def test_one_request_is_one_failure(answer: Answer | None) -> None:
-    """R6: a request that a follow-up took over ran out of time; when it ends, it counts no second time."""
+    """R6: a request that a successor took over ran out of time; when it ends, it counts no second time."""
     rig = Rig()
     rig.fill()
     rig.later(30.0)
@@ -21,7 +21,7 @@ def test_one_request_is_one_failure(answer: Answer | None) -> None:
     rig.land("replica")  # the other two hang
     caller = rig.call("unknown", timeout=10.0)
     rig.later(4.0)
-    caller.step()  # a follow-up, which takes over what hangs
+    caller.step()  # begins a successor, which takes over the pending attempts
     rig.later(1.0)
     caller.step()  # their five seconds are over
     before = dict(rig.key_set.states)

@@ -1,4 +1,4 @@
-"""A state machine over the life of two pools' keys, judged against the reference model (DESIGN K, R, P).
+"""A state machine over the life of two pools' keys, compared with the reference model (K, R, P).
 
 More examples: COGNITO_MR_AUTH_EXAMPLES=5000.
 """
@@ -19,11 +19,11 @@ from cognito_mr_auth._remote import key_file as _key_file
 from .judge import Case, Judge
 from .profile import machine
 from .reference import Doc, Model
-from .rigged import ACCEPTED, CLIENT, FAKES, KEYS, MATERIALS, UNKNOWN, Out, Rigged, World, token
+from .rigged import ACCEPTED, CLIENT, FAKES, KEYS, MATERIALS, UNKNOWN, Request, Rigged, World, token
 
 KIDS = ("a", "b", "c", "d")
 POOLS = st.integers(0, 1)
-PATIENCE = st.sampled_from([0.0, 0.5, 2.5, 6.0])
+TIMEOUTS = st.sampled_from([0.0, 0.5, 2.5, 6.0])
 INDEX = st.integers(0, 7)
 # Below, at and beyond each limit of the rules.
 SECONDS = st.sampled_from([0.1, 0.25, 1.0, 2.0, 4.9, 5.0, 11.0, 31.0, 60.0, 899.0, 901.0, 2700.0, 3600.0])
@@ -53,11 +53,11 @@ class Keys(RuleBasedStateMachine):
         self.world = World()
         self.docs: list[list[Doc]] = [[Doc({"a": MATERIALS[0][0]})], [Doc({"a": MATERIALS[1][0]})]]
         self.pairs = [[("a", MATERIALS[0][0])], [("a", MATERIALS[1][0])]]
-        self.ghosts: list[Out] = []
+        self.ghosts: list[Request] = []
         self.cache_size = 0
 
     def _verifier(self) -> Rigged:
-        """A process with what is on disk."""
+        """A verifier as a new process builds it from the key file."""
         regions: tuple[list[str], list[str]] = (["us-east-1"], [])
         files = (self.path, None)
         pools = [
@@ -68,7 +68,7 @@ class Keys(RuleBasedStateMachine):
 
     @initialize(cache_size=st.sampled_from([0, 4]))
     def begin(self, cache_size: int) -> None:
-        """A cold start, with or without the verified-token cache."""
+        """A cold start, with or without the token cache."""
         self.cache_size = cache_size
         verifier = self._verifier()
         cases = []
@@ -81,69 +81,69 @@ class Keys(RuleBasedStateMachine):
         self.judge = Judge(self.world, verifier, cases)
 
     def teardown(self) -> None:
-        """Nothing is left."""
+        """Release the waiters; remove the key file."""
         if hasattr(self, "judge"):
             self.judge.close()
         shutil.rmtree(self.folder)
 
     # ---- callers
 
-    def _arrive(self, pool: int, kid: str, material: int, patience: float, plausible: bool = True) -> str:
+    def _call(self, pool: int, kid: str, material: int, timeout: float, plausible: bool = True) -> str:
         text = token(pool, kid, material, plausible=plausible)
-        return self.judge.arrive(self.judge.cases[pool], kid, material, text, patience, plausible)
+        return self.judge.call(self.judge.cases[pool], kid, material, text, timeout, plausible)
 
-    @rule(pool=POOLS, index=INDEX, patience=PATIENCE)
-    def present(self, pool: int, index: int, patience: float) -> None:
-        """A token signed with a key that the pool has, or once had."""
+    @rule(pool=POOLS, index=INDEX, timeout=TIMEOUTS)
+    def present(self, pool: int, index: int, timeout: float) -> None:
+        """A token signed with a key that the pool lists, or once listed."""
         kid, material = self.pairs[pool][-1 - index % len(self.pairs[pool])]
-        self._arrive(pool, kid, material, patience)
+        self._call(pool, kid, material, timeout)
 
-    @rule(probes=st.sampled_from([0.0, 2.5]))
-    def present_all(self, probes: float) -> None:
-        """Every token that was ever good, and each under the other pool's issuer."""
+    @rule(timeout=st.sampled_from([0.0, 2.5]))
+    def present_all(self, timeout: float) -> None:
+        """Every token that was ever good, and each of the other pool's keys under this issuer."""
         for pool in (0, 1):
             for kid, material in self.pairs[pool]:
-                self._arrive(pool, kid, material, probes)
+                self._call(pool, kid, material, timeout)
             for kid, material in self.pairs[1 - pool]:
-                assert self._arrive(pool, kid, material, 0.0) != ACCEPTED, "T2"
+                assert self._call(pool, kid, material, 0.0) != ACCEPTED, "T2"
 
     @rule(pool=POOLS, kid=st.sampled_from(KIDS), material=st.integers(0, 8), plausible=st.booleans())
     def forge(self, pool: int, kid: str, material: int, plausible: bool) -> None:
         """A kid and a key that need not belong together."""
-        outcome = self._arrive(pool, kid, material, 2.5, plausible)
+        outcome = self._call(pool, kid, material, 2.5, plausible)
         assert outcome != ACCEPTED or (kid, material) in self.pairs[pool]
         assert outcome != ACCEPTED or plausible
 
-    @rule(pool=POOLS, count=st.sampled_from([3, 3, 40]), known=st.booleans(), patience=PATIENCE)
-    def flood(self, pool: int, count: int, known: bool, patience: float) -> None:
-        """Forged signatures under a known kid, or kids that nobody has."""
+    @rule(pool=POOLS, count=st.sampled_from([3, 3, 40]), known=st.booleans(), timeout=TIMEOUTS)
+    def flood(self, pool: int, count: int, known: bool, timeout: float) -> None:
+        """Forged signatures under a known kid, or unknown kids."""
         for number in range(count):
             kid = "a" if known else f"forged-{number % 7}"
-            outcome = self._arrive(pool, kid, MATERIALS[1 - pool][0], patience)
+            outcome = self._call(pool, kid, MATERIALS[1 - pool][0], timeout)
             assert outcome != ACCEPTED, "T2"
 
     @rule(pool=POOLS, kind=st.sampled_from(["ok", "down"]), seconds=st.sampled_from([0.25, 1.0, 4.0]))
     def hammer(self, pool: int, kind: str, seconds: float) -> None:
-        """R4: unknown kids one after the other, each flight over before the next comes."""
+        """R4: unknown kids in a row; each refresh has ended before the next kid comes."""
         for number in range(6):
-            self._arrive(pool, f"forged-{number}", MATERIALS[pool][0], 0.5)
+            self._call(pool, f"forged-{number}", MATERIALS[pool][0], 0.5)
             self.land_all(kind)
             self.judge.pass_time(seconds)
 
     @rule(pool=POOLS)
     def implausible(self, pool: int) -> None:
-        """R5: what could not pass anyway spends nothing, where there is a set."""
+        """R5: a token that could not pass anyway causes no request, if the pool has keys."""
         case = self.judge.cases[pool]
         usable = case.model.view(self.world.clock()).usable
-        before = list(self.world.outs)
-        outcome = self._arrive(pool, "forged-0", MATERIALS[pool][0], 0.0, False)
-        if usable and not case.blurred:
+        before = list(self.world.requests)
+        outcome = self._call(pool, "forged-0", MATERIALS[pool][0], 0.0, False)
+        if usable and not case.undecided:
             assert outcome == UNKNOWN
-            assert self.world.outs == before
+            assert self.world.requests == before
 
     @rule(pool=POOLS)
     def warm(self, pool: int) -> None:
-        """The user asks every endpoint."""
+        """The user calls `warm`."""
         self.judge.warm(self.judge.cases[pool])
 
     # ---- endpoints
@@ -159,35 +159,37 @@ class Keys(RuleBasedStateMachine):
             return Doc({})
         return history[-1] if kind == "ok" else None
 
-    @precondition(lambda self: self.world.outs)
+    @precondition(lambda self: self.world.requests)
     @rule(which=INDEX, kind=KINDS, index=INDEX)
     def land(self, which: int, kind: str, index: int) -> None:
-        """One of the requests under way comes back."""
-        out = self.world.outs[which % len(self.world.outs)]
-        self.on_result(out, [fake.user_pool_id for fake in FAKES].index(out.pool_id), kind, index)
+        """One of the pending requests ends."""
+        request = self.world.requests[which % len(self.world.requests)]
+        self._complete(request, [fake.user_pool_id for fake in FAKES].index(request.pool_id), kind, index)
 
-    def on_result(self, out: Out, pool: int, kind: str, index: int) -> None:
-        self.judge.land(out, self._doc(pool, kind, index), ANSWERS[kind])
+    def _complete(self, request: Request, pool: int, kind: str, index: int) -> None:
+        self.judge.land(request, self._doc(pool, kind, index), ANSWERS[kind])
 
-    @precondition(lambda self: self.world.outs)
+    @precondition(lambda self: self.world.requests)
     @rule(kind=KINDS)
     def land_all(self, kind: str) -> None:
-        """All of them, and those that follow, have one fate."""
+        """All of them, and those that follow, end in the same way."""
         for _ in range(30):
-            if not self.world.outs:
+            if not self.world.requests:
                 break
             self.land(0, kind, 0)
 
     def _refresh(self, pool: int, kinds: list[str]) -> None:
-        """Every endpoint is asked, and each has its fate."""
+        """Ask every endpoint; each request ends as `kinds` says."""
         case = self.judge.cases[pool]
         self.judge.warm(case)
-        for out in [out for out in self.world.outs if out.pool_id == case.pool_id and not out.late]:
-            self.on_result(out, pool, kinds[case.model.urls.index(out.url)], -2)
+        for request in [
+            request for request in self.world.requests if request.pool_id == case.pool_id and not request.late
+        ]:
+            self._complete(request, pool, kinds[case.model.urls.index(request.url)], -2)
 
     @rule(pool=POOLS, which=INDEX, rounds=st.integers(1, 3), kid=st.sampled_from(KIDS), more=st.booleans())
     def away(self, pool: int, which: int, rounds: int, kid: str, more: bool) -> None:
-        """K1: one Region is gone for a day, the others go on: its word lapses, theirs do not."""
+        """K1: one Region is down for a day: its response expires, the others' do not."""
         self._refresh(pool, ["ok"] * 3)
         self.withdraw(pool, kid)
         kinds = [
@@ -201,7 +203,7 @@ class Keys(RuleBasedStateMachine):
 
     @rule(pool=POOLS, kid=st.sampled_from(KIDS), number=INDEX, away=st.booleans())
     def disagree(self, pool: int, kid: str, number: int, away: bool) -> None:
-        """K3: the endpoints do not say the same of one kid."""
+        """K3: the endpoints have different keys for one kid."""
         self.rotate(pool, kid, number)
         self._refresh(pool, ["ok", "lagging", "down" if away else "ok"])
         self.present_all(0.0)
@@ -216,7 +218,7 @@ class Keys(RuleBasedStateMachine):
 
     @rule(pool=POOLS, kid=st.sampled_from(KIDS))
     def withdraw(self, pool: int, kid: str) -> None:
-        """The pool lists a key no longer."""
+        """The pool no longer lists a key."""
         keys = {each: material for each, material in self.docs[pool][-1].keys.items() if each != kid}
         self.docs[pool].append(Doc(keys))
 
@@ -224,7 +226,7 @@ class Keys(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def later(self, seconds: float) -> None:
-        """Time passes for everybody; what is out is slow."""
+        """Time passes; pending requests are slow."""
         self.judge.pass_time(seconds)
 
     @rule(seconds=LONG)
@@ -239,39 +241,39 @@ class Keys(RuleBasedStateMachine):
 
     @rule()
     def fork(self) -> None:
-        """What goes on is the child: without the parent's requests and callers."""
-        self.judge.leave()
-        self.ghosts += self.world.outs
-        self.world.outs.clear()
+        """Go on as the child, which has neither the parent's requests nor its callers."""
+        self.judge.drop_callers()
+        self.ghosts += self.world.requests
+        self.world.requests.clear()
         self.judge.verifier._reset_after_fork()
 
     @precondition(lambda self: self.ghosts)
     @rule(which=INDEX)
     def land_a_ghost(self, which: int) -> None:
-        """K4: what was asked before a fork or by a process that is gone changes nothing."""
+        """K4: the answer to a request from before a fork changes nothing."""
         ghost = self.ghosts.pop(which % len(self.ghosts))
-        before, outs = self.judge.verifier.health(), list(self.world.outs)
+        before, requests = self.judge.verifier.health(), list(self.world.requests)
         self.world.answer = b'{"keys": []}'
         ghost.work()
         assert self.judge.verifier.health() == before
-        assert self.world.outs == outs
+        assert self.world.requests == requests
 
     @rule(monotonic=st.sampled_from([1.0, 1e6]))
     def restart(self, monotonic: float) -> None:
-        """P: a new process begins with what the key file holds; the second pool has none."""
+        """P: a new process begins with its key file; the second pool has none."""
         judge, now = self.judge, self.world.clock()
-        judge.leave()
-        self.world.outs.clear()
+        judge.drop_callers()
+        self.world.requests.clear()
         self.ghosts.clear()
         self.world.clock._move(0.0, monotonic - now[1])
         now = self.world.clock()
         pool_id, model = FAKES[0].user_pool_id, judge.cases[0].model
-        records = self.world.saved.pop(pool_id, [])
-        told = {each.url: each.begun for each in records}
-        if told or not self.path.exists():
-            assert told == {url: word.begun[0] for url, word in model.file.items()}, "P: the file"
+        entries = self.world.saved.pop(pool_id, [])
+        saved = {each.url: each.begun for each in entries}
+        if saved or not self.path.exists():
+            assert saved == {url: response.begun[0] for url, response in model.file.items()}, "P: the file"
             self.path.unlink(missing_ok=True)
-            _key_file.write(str(self.path), pool_id, records, model.urls)
+            _key_file.write(str(self.path), pool_id, entries, model.urls)
         fresh = [model.reloaded(now), Model(judge.cases[1].model.urls, judge.cases[1].model.updated, now)]
         cases = [Case(number, each) for number, each in enumerate(fresh)]
         self.judge = Judge(self.world, self._verifier(), cases)
@@ -279,7 +281,7 @@ class Keys(RuleBasedStateMachine):
     @precondition(lambda self: not self.judge.closed)
     @rule(sure=st.integers(0, 9))
     def close(self, sure: int) -> None:
-        """K4: no request and no word after that; keys at hand go on verifying."""
+        """K4: no request and no new response after that; the keys go on verifying."""
         if sure == 9:
             self.judge.close()
 
@@ -287,7 +289,7 @@ class Keys(RuleBasedStateMachine):
 
     @invariant()
     def young_keys_stay(self) -> None:
-        """Failure never evicts; nothing is older than max_stale; nothing is another pool's (K1, T2)."""
+        """K1, T2: failures evict no key, none is older than max_stale, and none is of another pool."""
         if not hasattr(self, "judge"):
             return
         now = self.world.clock()
@@ -296,16 +298,16 @@ class Keys(RuleBasedStateMachine):
             held = self.judge.verifier._key_sets[case.pool_id]._key_set.snapshot.keys
             numbers = {kid: MATERIAL[key.material[0]] for kid, key in held.items()}
             assert set(numbers.values()) <= set(MATERIALS[case.number]), "T2"
-            if view.usable and not case.blurred:
+            if view.usable and not case.undecided:
                 young = {kid for kid in view.keys if kid in held}
-                assert all(numbers[kid] in view.keys[kid] or view.row == "stale" for kid in young)
+                assert all(numbers[kid] in view.keys[kid] or view.state == "stale" for kid in young)
             state = self.judge.verifier.health()["providers"][case.pool_id]["state"]
-            assert case.blurred or (state in ("empty", "expired")) == (not view.usable)
-            assert not view.usable or case.blurred or state == view.row
+            assert case.undecided or (state in ("empty", "expired")) == (not view.usable)
+            assert not view.usable or case.undecided or state == view.state
 
     @invariant()
     def nobody_waits_for_ever(self) -> None:
-        """R1: who waits has been judged at its time."""
+        """R1: every waiter took its step when it was due."""
         for case in self.judge.cases if hasattr(self, "judge") else []:
             assert all(waiter.wake > self.world.monotonic() for waiter, *_ in case.waiters)
 
@@ -314,6 +316,4 @@ MATERIAL = {key._lease.private_key().public_key().public_numbers().n: at for at,
 
 TestKeys = Keys.TestCase
 TestKeys.settings = machine()
-TestKeys.__doc__ = (
-    "K, R, P: what callers are told and what is asked is what the model allows, whatever happens."
-)
+TestKeys.__doc__ = "K, R, P: the model allows every outcome and every request, whatever happens."

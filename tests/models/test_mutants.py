@@ -1,4 +1,4 @@
-"""The planted bugs: each still has its place, each rule of the design has one, and the runner bites."""
+"""The planted bugs: each still has its place, each rule has one, and the runner finds them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ BUGS = mutants.bugs()
 
 
 def test_every_rule_has_a_bug() -> None:
-    """Each rule is broken by one of them at least, and no rule is made up."""
+    """Each rule has at least one bug, and each bug breaks a rule that exists."""
     assert {bug.rule for bug in BUGS} == RULES
     names = [bug.name for bug in BUGS]
     assert len(set(names)) == len(names)
 
 
 def test_the_architecture_page_lists_every_rule() -> None:
-    """Who meets a letter in a comment finds what it says in docs/architecture.md, once."""
+    """docs/architecture.md explains each letter that a comment may cite, once."""
     page = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
     rows = re.findall(r"^\| ([A-Z][0-9]?) \| .+ \|$", page, re.MULTILINE)
     assert sorted(rows) == sorted(RULES)
@@ -64,7 +64,7 @@ def test_the_bug_has_its_place(bug: Any) -> None:
 
 
 def test_a_bug_without_a_place_is_told(tmp_path: Path) -> None:
-    """A text that is gone, or there twice, is no plant: the runner says so."""
+    """The runner refuses a bug whose text is missing or occurs twice."""
     package = tmp_path / "cognito_mr_auth"
     package.mkdir()
     (package / "x.py").write_text("one = 1\ntwo = 2\ntwo = 2\n", "utf-8")
@@ -74,6 +74,6 @@ def test_a_bug_without_a_place_is_told(tmp_path: Path) -> None:
 
 
 def test_nobody_is_found_under_a_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:
-    """A name that no bug has is an error, not a green run of nothing."""
+    """A name that no bug has is an error, not a green run without bugs."""
     assert mutants.main(["no-such-bug"]) == 2
     assert "no-such-bug" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 LEEWAY_SECONDS = 5
 ISSUERS: tuple[Literal["original", "replica", "updated"], ...] = ("original", "replica", "updated")
-# RFC 7515 4.1.7, 4.1.8: thumbprints of a certificate. Nobody here reads them; joserfc checks their type.
+# RFC 7515 4.1.7, 4.1.8: thumbprints of a certificate. No judge reads them; joserfc checks their type.
 NEVER_READ = ("x5t", "x5t#S256")
 # What a decoder raises of its own accord, unwrapped.
 DECODERS = (KeyError, ValueError, TypeError, OverflowError, RecursionError)
@@ -62,7 +62,7 @@ class PyJWT:
         self._client = pool.client_id
 
     def read(self, use: str, token: str) -> Reading:
-        """S6: an access token is unbound, or bound to its own client; PyJWT has to be told which."""
+        """S6: an access token has no `aud`, or its own client as `aud`; PyJWT takes that as an option."""
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
             if use == "access":
@@ -134,9 +134,9 @@ class Bench:
         self._joserfc = Joserfc(pool)
 
     def readings(self, tokens: Sequence[Token]) -> Iterator[tuple[Token, dict[str, Reading]]]:
-        """Each token and what each judge reads of it, all before we are asked.
+        """Each token and what each judge reads of it, all before our turn.
 
-        In between a token can only expire: none here becomes valid within a minute.
+        Meanwhile a token can only expire: none here becomes valid within a minute.
         """
         theirs = self._node.read(tokens)
         others = [
@@ -181,11 +181,11 @@ def _without_prototypes(value: Any) -> Any:
     return value
 
 
-# --- Where a judge is right to refuse what we accept, and why we do
+# --- Where a judge refuses what we accept for a reason
 
 
 def explained(judge: str, claims: Mapping[str, Any]) -> str | None:
-    """Why this judge refuses what we accept, where DESIGN says so; None where nothing explains it."""
+    """Why this judge refuses what we accept, if a rule says so; None if none does."""
     if judge == "aws-jwt-verify" and not isinstance(claims.get("scope", ""), str):
         return "a scope that is no text"  # H1: no policy on scopes passes, and nothing else reads it
     return None

@@ -1,6 +1,6 @@
 """aws-jwt-verify under Node as one of the judges: installed once, started once for a test module.
 
-Owns the child process and its lines. What it is asked, and how it is set up, stands in node/judge.cjs.
+Owns the child process and its lines. node/judge.cjs has its set-up and what a line means.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.npm import install, program
 from cognito_mr_auth.testing import FakeUserPool
 
 HERE = Path(__file__).resolve().parent / "node"
-# Nothing that it is asked takes two seconds; a machine that hangs must fail.
+# No list takes two seconds; a process that hangs must fail the test.
 DEADLINE_SECONDS = 120.0
 
 Token = tuple[str, str]

@@ -43,12 +43,12 @@ def judged(
     """Compare one token's readings with ours, and count them.
 
     Raises:
-        Lax: where we accept alone, and nothing explains it.
+        Lax: if only we accept it, and nothing explains that.
     """
     principal = judges.ours.principal(*token)
-    word = "refused" if principal is None else "accepted"
+    verdict = "refused" if principal is None else "accepted"
     for judge, reading in readings.items():
-        tally[judge, word, "refused" if isinstance(reading, str) else "accepted"] += 1
+        tally[judge, verdict, "refused" if isinstance(reading, str) else "accepted"] += 1
     if principal is None:
         return
     claims: dict[str, Any] = principal.to_dict()["claims"]
@@ -77,8 +77,8 @@ def test_nothing_that_we_accept_is_refused_by_a_judge(judges: Bench) -> None:
     for judge in JUDGES:
         assert tally[judge, "accepted", "accepted"] >= 400
         assert tally[judge, "refused", "refused"] >= 5_000
-        assert tally[judge, "refused", "accepted"] >= 50  # where we are the stricter side (DESIGN S, T3)
-    assert tally["aws-jwt-verify", "a scope that is no text"]  # an explanation that none needs is a lie
+        assert tally[judge, "refused", "accepted"] >= 50  # where we are stricter (S, T3)
+    assert tally["aws-jwt-verify", "a scope that is no text"]  # an explanation that no token needs is wrong
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -133,8 +133,8 @@ def test_every_shape_of_cognito_is_accepted_by_all(judges: Bench) -> None:
     """User, machine and ID tokens under each issuer: four acceptances, four equal readings."""
     named = list(cognito_tokens(judges.pool))
     refused: list[tuple[str, str, Reading]] = []
-    told = [token for _, token in named]
-    for (name, _), (token, readings) in zip(named, judges.readings(told), strict=True):
+    minted = [token for _, token in named]
+    for (name, _), (token, readings) in zip(named, judges.readings(minted), strict=True):
         principal = judges.ours.principal(*token)
         if principal is None:
             refused.append((name, "we", ""))
@@ -150,7 +150,7 @@ def test_every_shape_of_cognito_is_accepted_by_all(judges: Bench) -> None:
 
 
 def test_a_token_bound_to_a_resource_is_accepted_by_all(judges: Bench) -> None:
-    """RFC 8707, S6: with that resource configured, as text or in a list; another one is nobody's."""
+    """RFC 8707, S6: with that resource configured, as text or in a list; another one is refused."""
     pool, resource = judges.pool, "https://api.example"
     bound = [pool.access_token(audience=resource), pool.access_token(claims={"aud": ["other", resource]})]
     keys = jwt.PyJWKSet.from_dict(pool.jwks())

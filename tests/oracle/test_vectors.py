@@ -1,4 +1,4 @@
-"""Public test vectors: Wycheproof, RFC 7515, RFC 7520, JSONTestSuite. They are read where they lie.
+"""Public test vectors: Wycheproof, RFC 7515, RFC 7520, JSONTestSuite, read from their own folder.
 
 Each test goes through a whole set and compares a table of verdicts, so that a failure shows the
 rows that are wrong; sizes are asserted, since a set that was not found would pass any test.
@@ -164,7 +164,7 @@ def test_the_other_signatures_of_rfc_7520(vectors_dir: Path) -> None:
 
 
 def test_the_keys_of_rfc_7520(vectors_dir: Path) -> None:
-    """Of its six keys one is usable; the private RSA key burns that one as well."""
+    """Of its six keys one is usable; the private RSA key compromises that one as well."""
     loaded = {path.name[:3]: load(path) for path in (vectors_dir / "rfc7520" / "jwk").glob("*.json")}
     assert {name for name, key in loaded.items() if document(key).keys} == {"3_3"}
     assert len(loaded) == 6
@@ -186,7 +186,7 @@ def test_rfc_negative(vectors_dir: Path) -> None:
 # --- JSONTestSuite
 
 # "Must be accepted", and is not. JSON allows duplicate names, RFC 7515 section 4 and RFC 7519
-# section 4 let us refuse them, and DESIGN S2 does: two readers could see two tokens in one.
+# section 4 let us refuse them, and S2 does: two readers could see two tokens in one.
 REFUSED = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}
 # A whole header, payload or JWKS is an object (RFC 7515 section 4, 7519 section 3, 7517 section 5):
 # so many of the accepted texts are one.

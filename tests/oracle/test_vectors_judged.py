@@ -1,6 +1,6 @@
 """The public JWS vectors before the judges: as they are, and grafted into tokens that are otherwise right.
 
-tests/oracle/test_vectors.py holds what each vector must end as; here others are asked about what we accept.
+tests/oracle/test_vectors.py has the verdict of each vector; here the judges read what we accept.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def read(wheel: Path, name: str) -> bytes:
 
 
 def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
-    """Every module, the mark of its types, and what a wheel must say of itself; no test, no script."""
+    """Every module, `py.typed`, and a wheel's metadata; no test, no script."""
     ours = {
         path.relative_to(SRC).as_posix()
         for path in SRC.rglob("*")
@@ -98,7 +98,7 @@ def test_the_sdist_is_what_builds_and_explains_it(sdist: Path) -> None:
 
 
 def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
-    """Octet by octet: who builds from source gets what was tested, and a build can be repeated."""
+    """Octet by octet: a build from source gives what was tested, and a build can be repeated."""
     again = build("wheel", sdist, tmp_path)
     assert names(again) == names(wheel)
     assert again.read_bytes() == wheel.read_bytes()

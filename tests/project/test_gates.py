@@ -81,7 +81,7 @@ STATIC = [
 
 @pytest.mark.parametrize("tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join)
 def test_the_tool_passes_a_clean_tree(tool: Sequence[str], tree: Path) -> None:
-    """Neither ruff nor mypy has anything against a clean module."""
+    """Both ruff and mypy accept a clean module."""
     done = _tool(tree, *tool)
     assert done.returncode == 0, done.stdout
 
@@ -99,7 +99,7 @@ def test_the_tool_bites(module: str, arguments: list[str], fault: str, said: str
 
 
 def _modules() -> list[str]:
-    """Every module that has a floor, as a path below src/."""
+    """Every module that has a layer, as a path below src/."""
     config = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     return [
         f"{container}.{name.strip().strip('()')}".replace(".", "/")
@@ -111,8 +111,8 @@ def _modules() -> list[str]:
 
 
 @pytest.fixture
-def house_of_stubs(tree: Path) -> Path:
-    """A project with our configuration and an empty module for each name in its floors."""
+def project_of_stubs(tree: Path) -> Path:
+    """A project with our configuration and an empty module for each name in its layers."""
     for module in ["cognito_mr_auth/__init__", *_modules()]:
         path = tree / "src" / f"{module}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,23 +226,23 @@ IMPORTS = [
 ]
 
 
-def test_import_linter_passes_the_house(house_of_stubs: Path) -> None:
-    """Imports that point down break no contract."""
-    package = house_of_stubs / "src" / "cognito_mr_auth"
+def test_import_linter_passes_the_house(project_of_stubs: Path) -> None:
+    """Imports from lower layers break no contract."""
+    package = project_of_stubs / "src" / "cognito_mr_auth"
     (package / "cli.py").write_text("import click\nfrom . import verifier\n")
     (package / "verifier.py").write_text("from ._remote import fetch, remote_key_set\n")
-    done = _lint_imports(house_of_stubs)
+    done = _lint_imports(project_of_stubs)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("contract", "modules", "fault", "said"), IMPORTS)
 def test_import_linter_bites(
-    contract: str, modules: list[str], fault: str, said: str, house_of_stubs: Path
+    contract: str, modules: list[str], fault: str, said: str, project_of_stubs: Path
 ) -> None:
     """Imports up or sideways, a framework in the core, a module without a layer: all refused."""
     for module in modules:
-        (house_of_stubs / "src" / "cognito_mr_auth" / f"{module}.py").write_text(f"{fault}\n")
-    done = _lint_imports(house_of_stubs)
+        (project_of_stubs / "src" / "cognito_mr_auth" / f"{module}.py").write_text(f"{fault}\n")
+    done = _lint_imports(project_of_stubs)
     assert done.returncode == 1
     plain = re.sub(r"\s+", " ", done.stdout)
     assert f"{contract} BROKEN" in plain
@@ -305,7 +305,7 @@ def _coverage(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
     return _run(tree, sys.executable, "-m", "coverage", "report", **source)
 
 
-# --- The house's own rules
+# --- The project's own rules
 
 LONG = "def f() -> None:\n" + '    """Long."""\n' + "    print()\n" * 49
 RULES = [
@@ -369,7 +369,7 @@ def test_the_rule_bites(
     faulty: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    """Each rule of the house passes what is just within it and names what is just beyond."""
+    """Each rule passes what is just within it and names what is just beyond."""
     for name, files in {"clean": clean, "faulty": faulty}.items():
         for path, text in files.items():
             target = tmp_path / name / f"{path}.py"
@@ -414,7 +414,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("text", "found"), TEXTS)
 def test_the_text_rule_bites(text: str, found: bool) -> None:
-    """A package index or a path of somebody's machine is found, a path within an address is not."""
+    """A package index or a path of one machine is found, a path within an address is not."""
     assert bool(house.foreign_text(text, code=True)) is found
 
 
@@ -472,12 +472,12 @@ def test_a_skip_is_a_failure_where_all_is_required(
     assert inner.runpytest_subprocess().parseoutcomes() == {"skipped": count - 1, "xfailed": 1}
 
     monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
-    loud = inner.runpytest_subprocess("--continue-on-collection-errors")
-    assert loud.ret != 0
-    assert loud.parseoutcomes() == {"failed": 2, "errors": count - 2}  # as pytest counts set-up
+    required = inner.runpytest_subprocess("--continue-on-collection-errors")
+    assert required.ret != 0
+    assert required.parseoutcomes() == {"failed": 2, "errors": count - 2}  # as pytest counts set-up
     for kind in TESTS_WITH_SKIPS:
-        told = f"COGNITO_MR_AUTH_REQUIRE=all allows no skip: test_{kind}.*(why not|no_such_module)"
-        loud.stdout.re_match_lines_random([told])
+        message = f"COGNITO_MR_AUTH_REQUIRE=all allows no skip: test_{kind}.*(why not|no_such_module)"
+        required.stdout.re_match_lines_random([message])
 
 
 def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

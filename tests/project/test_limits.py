@@ -1,7 +1,6 @@
 """Every limit is the number that docs/architecture.md and the other documents say.
 
-The tests elsewhere show that a limit holds wherever it stands, many of them by its own name; so only here is
-it seen when somebody moves one.
+Other tests show that a limit holds, many of them by its name; so only this one notices a changed number.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("_rule", "module", "name", "number"), LIMITS, ids=[f"{rule}-{name}" for rule, _, name, _ in LIMITS]
 )
 def test_a_limit_is_what_the_design_says(_rule: str, module: str, name: str, number: float) -> None:
-    """No bound is loosened, nor tightened, by a slip."""
+    """No bound changes by mistake."""
     assert getattr(import_module(f"cognito_mr_auth.{module}"), name) == number
 
 

@@ -1,6 +1,6 @@
-"""The public names: what a user may import and call, and nothing beside it.
+"""The public names: what a user may import and call, and nothing else.
 
-A name that is added or lost here is a promise made or broken: the changelog says so.
+A name that is added or removed here needs a line in the changelog.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The house stands as DESIGN and STYLE draw it: sizes, imports, documents, index, text."""
+"""The project's own rules: sizes, imports, documents, index, text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES = [
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_src_keeps_the_rule(rule: Callable[[Path], list[str]]) -> None:
-    """src/ keeps each rule of the house."""
+    """src/ keeps each rule of `support.house`."""
     assert rule(SRC) == []
 
 
@@ -61,8 +61,8 @@ def test_the_index_is_complete_and_sorted() -> None:
 # --- What an import costs
 
 # Frameworks must never be loaded; the standard modules cost a tenth to a fifth of the whole each.
-TOO_DEAR = ["asyncio", "click", "fastapi", "flask", "httpx", "jwt", "rich", "starlette"]
-TOO_DEAR += ["concurrent.futures", "dataclasses", "logging", "pathlib"]
+TOO_EXPENSIVE = ["asyncio", "click", "fastapi", "flask", "httpx", "jwt", "rich", "starlette"]
+TOO_EXPENSIVE += ["concurrent.futures", "dataclasses", "logging", "pathlib"]
 
 IMPORT_ALONE = "import cognito_mr_auth"
 BUILD_A_VERIFIER = """
@@ -79,8 +79,8 @@ Verifier(UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"]), token_u
     ],
 )
 def test_the_import_is_cheap(code: str) -> None:
-    """Neither the import nor building a verifier loads a framework or dear standard modules."""
-    assert sorted(set(TOO_DEAR) & _modules_after(code)) == []
+    """Neither the import nor building a verifier loads a framework or expensive standard modules."""
+    assert sorted(set(TOO_EXPENSIVE) & _modules_after(code)) == []
 
 
 def test_the_plugin_is_harmless_to_strangers() -> None:
@@ -131,8 +131,8 @@ def test_the_document_tells_the_truth(document: str, tmp_path: Path) -> None:
 
 
 def test_no_text_names_an_index_or_this_machine() -> None:
-    """No file of the project names a package index or a directory of somebody's machine."""
-    # CI may run as another user than the one who owns the clone.
+    """No file of the project names a package index or a directory of one machine."""
+    # In CI another user may own the clone.
     git = ["git", "-c", f"safe.directory={PROJECT}"]
     listed = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
@@ -156,9 +156,9 @@ def test_no_need_is_forgotten() -> None:
     """A test file that imports more than the core when it loads says so in support/needs.py."""
     ours = {path.stem for path in needs.TESTS.iterdir()}
     everywhere = needs.EVERYWHERE | ours | sys.stdlib_module_names
-    forgotten = {}
+    undeclared = {}
     for _, path, tree in house.modules(needs.TESTS):
         beyond = house.top_level_imports(tree) - everywhere - needs.needed_by(path)
         if beyond:
-            forgotten[path.relative_to(needs.TESTS).as_posix()] = sorted(beyond)
-    assert forgotten == {}
+            undeclared[path.relative_to(needs.TESTS).as_posix()] = sorted(beyond)
+    assert undeclared == {}

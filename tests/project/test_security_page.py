@@ -1,4 +1,4 @@
-"""The security pages speak of what is there: each test, function, file and command that they name; each row.
+"""The security pages name only tests, functions, files and commands that exist; no row is missing.
 
 Reads docs/security*.md. A row of the checklist is a table's row whose first cell begins with its id; a cell
 may name several, or a span such as "FI-31 to FI-33".
@@ -92,7 +92,7 @@ _COMMAND = re.compile(r"`make ([a-z-]+)`")
 
 
 def faults(text: str, base: Path) -> list[str]:
-    """Everything that a page names and that is not there."""
+    """Everything that a page names and that does not exist."""
     targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
     found = [f"no make {each}" for each in _COMMAND.findall(text) if each not in targets]
     found += [f"no {each}" for each in _PATH.findall(text) if not any(PROJECT.glob(each))]
@@ -136,7 +136,7 @@ GOOD = (
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 def test_the_reader_of_pages_bites(text: str) -> None:
-    """What is there passes, and each thing that is not is found."""
+    """What exists passes, and each name of something missing is found."""
     assert faults(GOOD, DOCS) == []
     assert len(faults(f"{GOOD} {text}", DOCS)) == 1
 
@@ -166,14 +166,14 @@ def test_no_row_of_the_checklist_is_missing(ids: list[str]) -> None:
 
 
 def test_no_row_says_nothing() -> None:
-    """A row of a table with an id names a test, or says in words why there is none."""
+    """A row of a table with an id names a test, or explains why there is none."""
     empty = []
     for page in PAGES:
         for line in text_of(page).splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
             if line.startswith("|") and any(ids_of(cells[0])):
-                told = " ".join(cells[1:])
-                if "::" not in told and len(told.split()) < 6:
+                text = " ".join(cells[1:])
+                if "::" not in text and len(text.split()) < 6:
                     empty.append(f"{page}: {line}")
     assert empty == []
 

@@ -59,7 +59,7 @@ PYTHONS = [
 
 @pytest.mark.parametrize(("programs", "found"), PYTHONS)
 def test_make_finds_a_python_that_runs(programs: dict[str, str], found: bool, tmp_path: Path) -> None:
-    """scripts/find-python names a Python that really runs, or says what to install."""
+    """scripts/find-python names a Python that runs, or says what to install."""
     for name, text in programs.items():
         _program(tmp_path / name, text)
     environment = {"PATH": f"{tmp_path}/bin", "PYENV_ROOT": f"{tmp_path}/pyenv"}
@@ -111,7 +111,7 @@ def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
 
 
 def test_what_is_left_out_is_there(test_all: ModuleType) -> None:
-    """Every file, folder and test that an environment leaves out has that name still."""
+    """Every file, folder and test that an environment leaves out still exists under that name."""
     for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS):
         path, _, test = each.partition("::")
         name, _, row = test.partition("[")
@@ -195,7 +195,7 @@ def test_the_demo_runs_what_the_tests_run() -> None:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_wish_has_its_pin(name: str) -> None:
-    """What a list's source asks for is in the list."""
+    """Each requirement of a list's source is in the list."""
     wishes, pins = (
         {_distribution(line) for line in (PROJECT / f"{name}.{kind}").read_text("utf-8").splitlines()}
         for kind in ("in", "txt")
@@ -209,7 +209,7 @@ def _distribution(line: str) -> str:
 
 
 def test_every_list_is_refreshed() -> None:
-    """`make lock` knows each list that there is."""
+    """`make lock` makes each list that exists."""
     folders = [PROJECT / name for name in ("requirements", "benchmarks", "fuzz")]
     sources = [path for folder in folders for path in folder.rglob("*.in")]
     assert {path.relative_to(PROJECT).with_suffix("").as_posix() for path in sources} == set(LISTS)
@@ -244,7 +244,7 @@ def _release(version: str) -> list[int]:
 
 
 def test_the_changelog_knows_the_version() -> None:
-    """The version that is built has its part in the changelog."""
+    """The changelog has a section for the version that is built."""
     changelog = (PROJECT / "CHANGELOG.md").read_text("utf-8")
     assert f"## [{PYPROJECT['project']['version']}]" in changelog
 

@@ -35,7 +35,7 @@ def listed(text: str) -> dict[str, str]:
 
 
 def names_of(requirements: Iterable[str]) -> set[str]:
-    """The names of those that are wanted on this Python and machine, without any extra."""
+    """The names of the requirements on this Python and machine, without any extra."""
     from packaging.requirements import Requirement  # pytest brings it
     from packaging.utils import canonicalize_name
 
@@ -67,15 +67,15 @@ def test_every_extra_is_listed() -> None:
     assert set(listed(EXTRAS)) == named
     for name in named:
         (row,) = re.findall(rf"^\| {name} \|.*\|(.*)\|$", EXTRAS, re.MULTILINE)
-        told = set(re.findall(r"`([\w-]+)`", row))
-        assert told == {extra for extra, wanted in extras.items() if name in names_of(wanted)}
+        in_row = set(re.findall(r"`([\w-]+)`", row))
+        assert in_row == {extra for extra, wanted in extras.items() if name in names_of(wanted)}
 
 
 def fits(licence: str, found: metadata.PackageMetadata) -> bool:
     """Whether the page's licence is what a distribution's metadata says."""
-    told = (found.get_all("License-Expression") or found.get_all("License") or [""])[0]
-    if told and "\n" not in told:
-        return bool(told == licence)
+    stated = (found.get_all("License-Expression") or found.get_all("License") or [""])[0]
+    if stated and "\n" not in stated:
+        return bool(stated == licence)
     names = [each.rpartition("::")[2].strip() for each in found.get_all("Classifier") or ()]
     kinds = [CLASSIFIERS[name] for name in names if name in CLASSIFIERS]
     return bool(kinds) and all(kind in licence for kind in kinds)

@@ -1,7 +1,7 @@
 """A real counterpart: what moto's server issues through boto3, the library verifies.
 
-moto signs for every pool with one key pair that everybody can download, so it is also the test of
-what happens when an emulator's key turns up where it has no business (DESIGN T4).
+moto signs for every pool with one key pair that anybody can download. So this also tests what happens when an
+emulator's key comes from elsewhere (T4).
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def test_another_pool_is_refused(signed_in: SignedIn) -> None:
         refused(IssuerUnknown, ours.verify, signed_in.access_token)
 
 
-# --- The key that everybody has
+# --- The published key
 
 
 def elsewhere(signed_in: SignedIn) -> httpx.MockTransport:

@@ -1,7 +1,7 @@
-"""Nothing of a token or a key document shows anywhere (DESIGN E, H3; ATK-61, ATK-62, ATK-69, STD-26).
+"""Nothing of a token or a key document shows anywhere (E, H3; ATK-61, ATK-62, ATK-69, STD-26).
 
-Canaries stand in every part of a token and of a JWKS; then everything that a program, a log or a client
-can get hold of is searched for them, and for any twelve characters of the token's text.
+Every part of a token and of a JWKS holds a canary. Everything that a program, a log or a client can get is
+searched for it, and for any twelve characters of the token's text.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def walk(value: object, seen: dict[int, object]) -> Iterator[str]:
 
 
 def surfaces(error: BaseException) -> Iterator[str]:
-    """Whatever an error shows: to a reader, a logger, another process, a debugger without locals."""
+    """Everything that an error shows: to a reader, a logger, another process, a debugger without locals."""
     assert error.__cause__ is None
     assert error.__context__ is None
     yield from (str(error), repr(error), ascii(error.args), f"{error!s:>5}", str(vars(error)))
@@ -99,15 +99,15 @@ def surfaces(error: BaseException) -> Iterator[str]:
     yield from walk(bare, {})
 
 
-def told(event: events.Event) -> Iterator[str]:
-    """Whatever an event shows."""
+def shown_by_event(event: events.Event) -> Iterator[str]:
+    """Everything that an event shows."""
     yield from (str(event), repr(event), json.dumps(event.to_dict(), default=repr))
     yield pickle.dumps(event).decode("latin-1")
     yield from walk(event, {})
 
 
 def logged(record: logging.LogRecord) -> Iterator[str]:
-    """Whatever a record shows to any handler."""
+    """Everything that a log record shows to any handler."""
     yield record.getMessage()
     yield logging.Formatter().format(record)
     yield from walk(vars(record), {})
@@ -116,7 +116,7 @@ def logged(record: logging.LogRecord) -> Iterator[str]:
 
 
 def shown(verifier: Verifier, pool: UserPool) -> Iterator[str]:
-    """What a verifier tells of itself."""
+    """What a verifier shows of itself."""
     yield from (repr(verifier), str(verifier), repr(pool), json.dumps(verifier.health()))
     with pytest.raises(TypeError) as caught:
         pickle.dumps(verifier)
@@ -141,7 +141,7 @@ def clean(texts: Collection[str], text: str = "") -> None:
 
 
 def broken(principal: Principal) -> bool:
-    """A hook that fails and says too much."""
+    """A hook that fails with a canary in its error."""
     raise ValueError(f"{CANARY} {dict(principal.claims)}")
 
 
@@ -152,7 +152,7 @@ async def abroken(principal: Principal) -> bool:
 
 
 class Row:
-    """A token, what the verifier and the policy are like, and the error that comes of it."""
+    """A token, the options of the verifier and the policy, and the error that follows."""
 
     def __init__(self, kind: type[AuthError], make: Callable[[], str], **options: Any) -> None:
         self.kind = kind
@@ -184,8 +184,10 @@ ROWS: dict[str, Row] = {
     "kid": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE})),
     "kid, long": Row(errors.KeyUnknown, lambda: token(header={"kid": CANARY * 20})),
     "kid, and could not pass": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE}, expires_in=-60)),
-    # Two flights, then beyond the budget (R4).
-    "kid, that nobody lists": Row(errors.KeyUnknown, lambda: token(header={"kid": HOSTILE}), transport="up"),
+    # Two refreshes, then beyond the rate limit (R4).
+    "kid, that no endpoint lists": Row(
+        errors.KeyUnknown, lambda: token(header={"kid": HOSTILE}), transport="up"
+    ),
     "forged": Row(errors.SignatureInvalid, lambda: token(signed_by=FORGER)),
     "expired": Row(errors.TokenExpired, lambda: token(expires_in=-60)),
     "early": Row(errors.TokenNotYetValid, lambda: token(not_before=CLOCK.wall + 60)),
@@ -230,7 +232,7 @@ NETWORKS = {"down": _down, "up": _up}
 
 
 class World:
-    """A verifier for one row, with everything that it says to anybody."""
+    """A verifier for one row, with everything that it reports."""
 
     def __init__(self, row: Row) -> None:
         self.events: list[events.Event] = []
@@ -240,9 +242,11 @@ class World:
             settings = {"offline": False, "jwks": None}
             options["transport"] = httpx.MockTransport(NETWORKS[network])
         self.pool = POOL.user_pool(**settings)
-        self.verifier = Networked(self.pool, token_use="access", clock=CLOCK, on_event=self._hear, **options)
+        self.verifier = Networked(
+            self.pool, token_use="access", clock=CLOCK, on_event=self._on_event, **options
+        )
 
-    def _hear(self, event: events.Event) -> None:
+    def _on_event(self, event: events.Event) -> None:
         self.events.append(event)
         raise ValueError(CANARY)  # a hook that fails is counted, and that is all
 
@@ -269,7 +273,7 @@ def test_no_error_shows_its_token(
         found += shown(verifier, world.pool)
         if not issubclass(row.kind, AFTER_ACCEPTANCE):
             kept(verifier, text)
-    found += [each for event in world.events for each in told(event)]
+    found += [each for event in world.events for each in shown_by_event(event)]
     found += [each for record in caplog.records for each in logged(record)]
     out, err = capfd.readouterr()
     clean([*found, out, err], text)
@@ -277,7 +281,7 @@ def test_no_error_shows_its_token(
 
 @pytest.mark.parametrize("options", [{"revoked": abroken}, {"require": policy.check(abroken)}], ids=list)
 def test_an_awaited_hook_that_fails_shows_nothing(options: dict[str, Any]) -> None:
-    """What a coroutine raises is no cause and no context of the error that comes of it (H2)."""
+    """An exception of a coroutine hook is neither cause nor context of the error (H2)."""
     text, require = token(), options.get("require")
     world = World(
         Row(errors.Unavailable, token, **{key: options[key] for key in options if key == "revoked"})
@@ -327,7 +331,7 @@ def test_the_search_bites(leak: Callable[[str], BaseException]) -> None:
     with pytest.raises(AssertionError):
         clean(list(surfaces(leak(text))), text)
     with pytest.raises(AssertionError):
-        clean(list(told(events.KeyFileProblem("pool", f"bad {CANARY}"))))
+        clean(list(shown_by_event(events.KeyFileProblem("pool", f"bad {CANARY}"))))
     chained = AuthError()
     chained.__context__ = ValueError(CANARY)
     with pytest.raises(AssertionError):
@@ -354,7 +358,7 @@ def test_no_damaged_token_shows(name: str) -> None:
     clean(list(surfaces(caught.value)), text)
 
 
-# --- What the client hears
+# --- What the client receives
 
 REQUESTS: dict[str, Callable[[str], tuple[tuple[str, str], ...]]] = {
     "one header": lambda text: (("Authorization", f"Bearer {text}"),),
@@ -362,7 +366,7 @@ REQUESTS: dict[str, Callable[[str], tuple[tuple[str, str], ...]]] = {
     "no scheme": lambda text: (("Authorization", text),),
     "another scheme": lambda text: (("Authorization", f"Basic {text}"),),
     "a comma": lambda text: (("Authorization", f"Bearer {text},{CANARY}"),),
-    "a cookie nobody asked for": lambda text: (("Cookie", f"token={text}"),),
+    "a cookie that is not configured": lambda text: (("Cookie", f"token={text}"),),
     "a token in other headers": lambda text: (
         ("X-Token", text),
         ("Referer", f"https://x/?access_token={text}"),
@@ -389,7 +393,7 @@ def test_no_answer_shows_the_token(driver: str, caplog: pytest.LogCaptureFixture
                 reply = ask(Ask(headers(text)))
                 assert not reply.reached
                 found += [str(reply.status), str(dict(reply.headers)), reply.body.decode("latin-1")]
-            found += [each for event in world.events for each in told(event)]
+            found += [each for event in world.events for each in shown_by_event(event)]
             world.verifier.close()
             clean(found, text)
     clean(["something", *(each for record in caplog.records for each in logged(record))])

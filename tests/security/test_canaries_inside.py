@@ -1,6 +1,6 @@
-"""Values that only pass from one of our functions to the next show nothing either (DESIGN E; ATK-61).
+"""Values that pass from one of our functions to the next show nothing, either (E; ATK-61).
 
-An error tracker prints what each frame holds, so a repr must not be what a token leaks by.
+An error tracker prints what each frame holds, so a repr must not leak a token.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ EVENT = {
         pytest.param(read(EVENT, "rest-token", TokenLocation()), id="an authorizer's event"),
         pytest.param(Request(OFFERED, identity=[CANARY]), id="a cache's key"),
         pytest.param(_AuthorizerClaims("rest", {"email": CANARY}), id="claims behind an authorizer"),
-        pytest.param(StoredResponse("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a word"),
-        pytest.param(KeyFileEntry("https://a", 0.0, CANARY.encode()), id="a word in a key file"),
+        pytest.param(
+            StoredResponse("https://a", (0.0, 0.0), NO_KEYS, CANARY.encode()), id="a stored response"
+        ),
+        pytest.param(KeyFileEntry("https://a", 0.0, CANARY.encode()), id="an entry of a key file"),
     ],
 )
 def test_a_repr_shows_nothing(value: Any) -> None:

@@ -28,7 +28,7 @@ def jwks(*members: Any, **more: Any) -> httpx.Response:
 
 
 def raising(error: Exception) -> httpx.Response:
-    """A transport that fails in its own words."""
+    """A transport that fails with an error of its own."""
     raise error
 
 
@@ -67,8 +67,8 @@ def test_no_key_document_shows(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Errors, events, logs at every level, health and both reprs, with keys and without, by words of ours."""
-    heard: list[events.Event] = []
+    """Errors, events, logs at every level, health and both reprs hold our own text, with keys and without."""
+    received: list[events.Event] = []
     path = tmp_path / "keys.json"
     path.write_text(f'{{"{CANARY}":')
     configured = POOL.user_pool(offline=False, jwks=None, key_file=path)
@@ -77,7 +77,7 @@ def test_no_key_document_shows(
     with (
         caplog.at_level(logging.DEBUG),
         Networked(
-            configured, token_use="access", transport=transport, clock=FakeClock(), on_event=heard.append
+            configured, token_use="access", transport=transport, clock=FakeClock(), on_event=received.append
         ) as verifier,
     ):
         for token in (POOL.access_token(), POOL.access_token(signed_by="unknown")):
@@ -92,13 +92,13 @@ def test_no_key_document_shows(
                     pickle.dumps(error).decode("latin-1"),
                 ]
         found += [json.dumps(verifier.health()), repr(verifier), repr(configured)]
-    for event in heard:
+    for event in received:
         found += [repr(event), json.dumps(event.to_dict()), pickle.dumps(event).decode("latin-1")]
-    # httpx has its own words for each request, which are no part of the body either.
+    # httpx logs a line for each request, which holds nothing of the body, either.
     found += [f"{record.getMessage()} {record.exc_text} {record.args}" for record in caplog.records]
     found += capfd.readouterr()
     everything = "\0".join(found)
-    assert heard
+    assert received
     secret = LEAKED.jwk(private=True)
     for needle in (CANARY, CANARY.encode().hex(), secret["d"][:16], secret["p"][:16], JWK["n"][:16]):
         assert needle not in everything
@@ -106,14 +106,14 @@ def test_no_key_document_shows(
 
 @pytest.mark.parametrize("broken", [f'{{"keys":"{CANARY}"}}', f'{{"keys":[{{"kty":"{CANARY}"}}]}}', CANARY])
 def test_a_seed_that_is_none_is_not_repeated(broken: str) -> None:
-    """A ConfigurationError about `jwks=` says what is wrong with it and holds nothing of it."""
+    """A ConfigurationError about `jwks=` names the fault and holds nothing of the document."""
     with pytest.raises(errors.ConfigurationError) as caught:
         POOL.offline_verifier(pool=POOL.user_pool(offline=True, jwks=broken))
     assert CANARY not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__!r:.200}"
 
 
 def test_a_principal_shows_what_is_asked_for() -> None:
-    """Its repr, its errors and what formats it hold no claim; only `claims`, `to_dict` and the like tell."""
+    """Its repr, errors and formatted text hold no claim; only `claims`, `to_dict` and the like do."""
     token = POOL.access_token(username=CANARY, groups=[CANARY], claims={"email": CANARY, "sub": CANARY})
     principal = POOL.offline_verifier().verify(token)
     found = [str(principal), f"{principal}", ascii(principal), repr([principal, {"who": principal}])]

@@ -58,7 +58,7 @@ def token(use: str, octets: bytes | dict[str, Any]) -> str:
 
 # --- Times: ATK-26
 
-# As JSON text: what no clock shows, what other readers take for a number, and the edges of what we take.
+# As JSON text: impossible times, what other readers take for a number, and the edges of what we accept.
 NO_JSON = [
     "NaN",
     "Infinity",
@@ -148,7 +148,7 @@ def test_the_edges_of_time(use: str, members: dict[str, str], kind: type[AuthErr
     assert type(found) is (kind or Principal)
 
 
-# --- Who, what, for whom (ATK-18, ATK-23, ATK-68, S5)
+# --- Subject, use, client and audience: ATK-18, ATK-23, ATK-68, S5
 
 ODD: list[Any] = [REMOVE, None, "", 0, 1, -1.5, True, False, [], [""], {}, {"a": "b"}, [[]], 2**70]
 
@@ -200,7 +200,7 @@ def test_who_and_what_are_the_very_strings(use: str, name: str, value: object) -
     "aud", [None, "", [], [POOL.client_id], [[POOL.client_id]], "other", 0, True, {}], ids=repr
 )
 def test_an_access_tokens_aud_is_its_client_or_absent(aud: object) -> None:
-    """S6, ATK-18: anything else binds the token to somebody, and nobody was configured."""
+    """S6, ATK-18: anything else binds the token to an audience, and none was configured."""
     error = verdict(VERIFIERS["access"], token("access", payload("access", aud=aud)))
     assert isinstance(error, ClaimRejected)
     assert error.claim == "aud"
@@ -223,7 +223,7 @@ DEFECTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("count", range(len(DEFECTS) + 1))
 def test_a_bad_signature_hides_every_claim(count: int) -> None:
-    """ATK-53: whatever else is wrong, SignatureInvalid, the same to the last attribute, no claim attached."""
+    """ATK-53: whatever else is wrong, it is SignatureInvalid with the same attributes and no claim."""
     said = set()
     head, _, seal = POOL.access_token().split(".")  # the pool's own, of another payload
     for chosen in itertools.combinations(DEFECTS.values(), count):

@@ -168,7 +168,7 @@ def slashed(raw: bytes) -> bytes:
 
 
 def spare(text: str) -> str:
-    """One of the bits set that no octet uses."""
+    """With one of the unused trailing bits set."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return text[:-1] + alphabet[alphabet.index(text[-1]) | 1]
 
@@ -226,7 +226,7 @@ def test_another_spelling_of_a_segment_is_refused(name: str, part: str) -> None:
         text = f"{respell(head)}.{body}" if part == "header" else f"{head}.{respell(body)}"
         token = f"{text}.{segment(POOL.access_key.sign(text.encode('utf-8', 'surrogatepass')))}"
     assert token.count(".") == 2
-    # A signature is octets of any kind: one spelled as other octets is somebody else's.
+    # A signature is octets of any kind: one spelled as other octets is another signature.
     assert end(token) in (TokenMalformed, *([errors.SignatureInvalid] if part == "signature" else []))
 
 
@@ -288,13 +288,13 @@ FORMS: dict[str, Any] = {
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_another_form_of_the_token_is_refused(form: Any) -> None:
-    """RFC 7515 3.1 is the only form; nothing is unwrapped, trimmed, decoded or asked for its text."""
+    """RFC 7515 3.1 is the only form; nothing is unwrapped, trimmed, decoded or converted to text."""
     assert end(form) in (TokenMalformed, errors.AlgorithmNotAllowed)
     assert VERIFIER.verify(GOOD) is PRINCIPAL
 
 
 class Liar(str):
-    """A str that says that it equals everything and is short."""
+    """A str that equals everything and reports a short length."""
 
     __slots__ = ()
 
@@ -315,7 +315,7 @@ class Liar(str):
 
 
 class LongLiar(Liar):
-    """One that tells its length, so that it is looked for in the cache."""
+    """One that reports its true length, so that it is looked up in the cache."""
 
     __slots__ = ()
 
@@ -324,7 +324,7 @@ class LongLiar(Liar):
 
 
 def test_a_subclass_of_str_is_what_it_holds() -> None:
-    """Its own methods are not asked what the token is."""
+    """Its own methods are not called."""
     VERIFIER.verify(GOOD)
     forged = POOL.access_token(signed_by="foreign")
     refused(errors.SignatureInvalid, VERIFIER.verify, Liar(forged))

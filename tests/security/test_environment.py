@@ -23,7 +23,7 @@ class Listener:
     """A server on loopback that keeps what it was sent, and sets a cookie."""
 
     def __init__(self) -> None:
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -36,7 +36,7 @@ class Listener:
                 request = connection.recv(65536)
                 if not request:
                     return
-                self.heard.append(request)
+                self.received.append(request)
                 connection.sendall(ANSWER)
 
     def stop(self) -> None:
@@ -73,8 +73,8 @@ def test_no_credential_of_the_machine_goes_out(
         with Verifier(pool, token_use="access") as verifier, pytest.raises(KeysUnavailable):
             verifier.warm(timeout=30.0)
     secret = base64.b64encode(f"user:{CANARY}".encode())
-    assert len(listener.heard) == 2
-    for request in listener.heard:
+    assert len(listener.received) == 2
+    for request in listener.received:
         assert request.startswith(b"GET /jwks.json HTTP/1.1\r\n")  # to the host itself, past the proxy
         assert CANARY.encode() not in request
         assert secret not in request
@@ -84,7 +84,7 @@ def test_no_credential_of_the_machine_goes_out(
 
 
 def test_the_machines_own_authorities_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ATK-14, ATK-15: SSL_CERT_FILE names whom to believe, as for httpx; without it, not this one."""
+    """ATK-14, ATK-15: SSL_CERT_FILE names the trusted authorities, as for httpx; else this one is unknown."""
     pool = FakeUserPool(tls=True, replica_regions=[])
     with pool.serve() as endpoints:
         assert endpoints.ssl_context is not None

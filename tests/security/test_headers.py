@@ -1,4 +1,4 @@
-"""Forged headers through the whole verifier: read in full, or found in its memory of headers (T3, S1, S3)."""
+"""Forged headers through the whole verifier: read in full, or found in its header cache (T3, S1, S3)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ POOL = FakeUserPool(clock=FakeClock())
 KID = POOL.access_key.kid
 GOOD = POOL.access_token()
 HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
-STRANGER = SigningKey(KID)
+OTHER_KEY = SigningKey(KID)
 
 Header = dict[str, Any] | bytes
 
 
 def primed() -> Verifier:
-    """A verifier that remembers the good token, and so the good header."""
+    """A verifier whose caches hold the good token and its header."""
     verifier = POOL.offline_verifier()
     verifier.verify(GOOD)
     assert list(verifier._header_cache.kids.values()) == [KID]
@@ -56,7 +56,7 @@ def raw(text: str) -> bytes:
 
 SIGNERS: dict[str, Callable[[str], bytes]] = {
     "signed-by-the-pool": lambda text: POOL.access_key.sign(text.encode()),
-    "signed-by-a-stranger": lambda text: STRANGER.sign(text.encode()),
+    "signed-by-another-key": lambda text: OTHER_KEY.sign(text.encode()),
     "unsigned": lambda text: b"",
 }
 
@@ -73,9 +73,9 @@ ALGORITHMS += ["RS256\0", "\uff32\uff33256", "RS\u0662\u0665\u0666", "RS256,none
 ALGORITHMS += ["RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "EdDSA", "Ed25519"]
 ALGORITHMS += ["dir", "A256KW", "RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "PBES2-HS256+A128KW", "ECDH-ES"]
 
-# Each with what an attacker would put there; false and null, since a reader may look for the name alone.
+# Each with an attacker's values; also false and null, since a reader may look only for the name.
 BRINGING: dict[str, list[Any]] = {
-    "jwk": [STRANGER.jwk(), POOL.access_key.jwk(), {}, None],
+    "jwk": [OTHER_KEY.jwk(), POOL.access_key.jwk(), {}, None],
     "jku": ["http://127.0.0.1:9/", "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", None],
     "x5u": ["gopher://127.0.0.1:9/_x", "data:application/json,{}", "https://cognito-idp.example/", ""],
     "x5c": [["AAAA"], [], None],
@@ -162,7 +162,7 @@ ROWS: dict[str, tuple[Header, type[AuthError]]] = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_forged_header_is_refused_in_every_state(row: str) -> None:
-    """One error whoever signed, whatever the verifier has seen before, sync or async; twice."""
+    """One error, whatever key signed and whatever the verifier has seen before, sync or async; twice."""
     part, kind = ROWS[row]
     for signer in SIGNERS:
         token = forged(part, signer)
@@ -202,7 +202,7 @@ PIECES = {
 
 @pytest.mark.parametrize("token", PIECES.values(), ids=PIECES)
 def test_a_known_header_carries_nothing_else(token: str) -> None:
-    """Parts around a header that is remembered are judged as around any other; the good token stays good."""
+    """A cached header changes no verdict on the other parts; the good token stays good."""
     found = [ends(verifier, token) for verifier in STATES.values()]
     assert len(set(found)) == 1
     assert found[0] in (TokenMalformed, AlgorithmNotAllowed, errors.IssuerUnknown, errors.SignatureInvalid)
@@ -210,10 +210,10 @@ def test_a_known_header_carries_nothing_else(token: str) -> None:
 
 
 def test_only_who_can_sign_fills_the_memory() -> None:
-    """A flood of headers under signatures of strangers leaves the memory as it was (ATK-58)."""
+    """A flood of headers under invalid signatures leaves the header cache as it was (ATK-58)."""
     verifier = primed()
     for number in range(2 * MAX_HEADERS):
-        token = forged(header(flood=number), "signed-by-a-stranger")
+        token = forged(header(flood=number), "signed-by-another-key")
         assert ends(verifier, token) is errors.SignatureInvalid
         unknown = POOL.access_token(signed_by="unknown", header={"flood": number})
         assert ends(verifier, unknown) is KeyUnknown
@@ -232,18 +232,21 @@ def test_a_remembered_header_brings_no_key() -> None:
         pool.withdraw()
         verifier.warm(timeout=30.0)
         assert old.kid in verifier._header_cache.kids.values()
-        for token in (pool.access_token(signed_by=old), pool.access_token(signed_by=STRANGER.under(old.kid))):
+        for token in (
+            pool.access_token(signed_by=old),
+            pool.access_token(signed_by=OTHER_KEY.under(old.kid)),
+        ):
             with pytest.raises(KeyUnknown):
                 verifier.verify(token)
 
 
 @pytest.mark.usefixtures("hurried")
 def test_threads_that_replace_the_memory_let_nothing_in() -> None:
-    """Four threads fill it over and over while four forge the very headers that it holds."""
+    """Four threads fill the header cache over and over while four forge the headers that it holds."""
     verifier = POOL.offline_verifier(cache_size=0)
     headers = [header(spelled=number) for number in range(MAX_HEADERS + 6)]
     good = [forged(each, "signed-by-the-pool") for each in headers]
-    bad = [forged(each, "signed-by-a-stranger") for each in headers]
+    bad = [forged(each, "signed-by-another-key") for each in headers]
     bad += [token.replace(segment(header(spelled=0)), segment(header(alg="none"))) for token in good[:1]]
 
     def work(tokens: list[str]) -> set[type[AuthError] | None]:

@@ -1,8 +1,8 @@
-"""Look-alike issuers and addresses in tokens: refused, and nobody is called (ATK-09 to ATK-11, ATK-16, T1).
+"""Look-alike issuers and addresses in tokens: refused, without a request (ATK-09 to ATK-11, ATK-16, T1).
 
-The attacks run in a process of its own under an audit hook of the interpreter, which no code of ours
-or of a dependency can pass by: it counts every socket made, every connection and every look-up of a
-name, and lets none of them leave loopback. The rows come back as JSON, and each is a test.
+The attacks run in a process of its own under an audit hook of the interpreter, which neither our code nor a
+dependency can bypass. It counts every socket, every connection and every look-up of a name, and forbids all
+beyond loopback. The rows come back as JSON, and each is a test.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ORIGINAL = f"https://{HOST}/{POOL_ID}"
 UPDATED = f"https://{UPDATED_HOST}/{POOL_ID}"
 REPLICA = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL_ID}"
 
-# `iss` values that somebody hopes to be taken for one of the three above (ATK-11, ATK-16, ATK-22, STD-21).
+# `iss` values that resemble one of the three above (ATK-11, ATK-16, ATK-22, STD-21).
 LOOKALIKES: dict[str, object] = {
     "another host": f"https://evil.example/{POOL_ID}",
     "user info": f"https://{HOST}@evil.example/{POOL_ID}",
@@ -233,7 +233,7 @@ def address_rows(
 
 
 def ready(verifier: Verifier) -> None:
-    """The verifier has its keys, however busy the machine is: a flight has five seconds, so in the end."""
+    """Warm the verifier; on a busy machine a refresh may take more than its five seconds, so try again."""
     for _ in range(5):
         with suppress(AuthError):
             return verifier.warm(timeout=PATIENT)
@@ -266,7 +266,7 @@ def main() -> None:
             "addresses": address_rows(audit, pool, warm, endpoints.original.port, secret.name),
             "requests": endpoints.requests - before,
             "accepted": audit.watch(lambda: warm.verify(pool.access_token(issuer="replica"))),
-            # That the audit bites: the same verifiers, where they have a reason to ask.
+            # The audit bites: the same verifiers, where they have a reason for requests.
             "cold": audit.watch(lambda: verifiers["cold"].verify(pool.access_token(), timeout=PATIENT)),
             "unknown key": audit.watch(
                 lambda: warm.verify(pool.access_token(signed_by="unknown"), timeout=PATIENT)
@@ -295,7 +295,7 @@ def seen() -> dict[str, Any]:
 
 @pytest.mark.parametrize("row", LOOKALIKES)
 def test_a_lookalike_is_unknown_and_asks_nobody(seen: dict[str, Any], row: str) -> None:
-    """ATK-11, ATK-16, ATK-22: whoever signed it, warm or cold, sync or async; no socket, no look-up."""
+    """ATK-11, ATK-16, ATK-22: whatever key signed it, warm or cold, sync or async; no socket, no look-up."""
     assert seen["issuers"][row] == [["issuer_unknown"], []]
 
 

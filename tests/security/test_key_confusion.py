@@ -29,7 +29,7 @@ def pool() -> FakeUserPool:
 
 
 def ends(verifier: Verifier, token: str) -> str:
-    """The code of the error, or the ID of the pool that was believed."""
+    """The reason of the error, or the ID of the pool whose key verified the token."""
     try:
         return verifier.verify(token).user_pool_id
     except AuthError as error:
@@ -40,7 +40,7 @@ def ends(verifier: Verifier, token: str) -> str:
 
 
 def secrets_of(pool: FakeUserPool) -> dict[str, bytes]:
-    """Each form in which the public key lies about, as the secret of an HMAC."""
+    """Each form in which the public key can be had, as the secret of an HMAC."""
     spki = pool.access_key.public_pem()
     public: Any = serialization.load_pem_public_key(spki)
     jwk = pool.access_key.jwk()
@@ -107,7 +107,7 @@ def test_pyjwt_is_given_no_key_for_an_hmac(pool: FakeUserPool) -> None:
     text = pool.access_token(header={"alg": "HS256"}).rpartition(".")[0]
     for secret in secrets_of(pool).values():
         tag = hmac.new(secret, text.encode(), "sha256").digest()
-        with pytest.raises(jwt.PyJWTError):  # even for a caller that allows both and skips our look
+        with pytest.raises(jwt.PyJWTError):  # also for a caller that allows both and skips our check
             jwt.decode(f"{text}.{segment(tag)}", key, algorithms=["RS256", "HS256"])
 
 
@@ -128,7 +128,7 @@ print(json.dumps([said, [name for name in sys.modules if "hmac" in name]]))
 
 
 def test_a_process_that_verifies_has_loaded_no_hmac() -> None:
-    """Good and forged tokens are told apart in a process into which no module for HMAC was loaded.
+    """Good tokens are accepted and forged ones refused in a process into which no module for HMAC was loaded.
 
     tests/security/test_standards_source.py says the same of the source.
     """
@@ -165,10 +165,10 @@ def test_the_token_does_not_choose(pool: FakeUserPool, said: object, algorithm: 
     }
     verifier = pool.offline_verifier(pool=pool.user_pool(offline=True, jwks={"keys": [jwk]}))
     assert ends(verifier, pool.access_token()) == pool.user_pool_id
-    for announced, code in ((algorithm, "algorithm_not_allowed"), ("RS256", "signature_invalid")):
+    for announced, reason in ((algorithm, "algorithm_not_allowed"), ("RS256", "signature_invalid")):
         text = pool.access_token(header={"alg": announced}).rpartition(".")[0]
         signature = pool.access_key.sign(text.encode(), algorithm)
-        assert ends(verifier, f"{text}.{segment(signature)}") == code
+        assert ends(verifier, f"{text}.{segment(signature)}") == reason
 
 
 def others(pool: FakeUserPool) -> dict[str, Any]:
@@ -195,20 +195,20 @@ def others(pool: FakeUserPool) -> dict[str, Any]:
 def test_no_other_key_under_the_kid_is_used(pool: FakeUserPool, name: str) -> None:
     """It is skipped: alone its kid is unknown, beside the RSA key, on either side, it changes nothing."""
     member, good = others(pool)[name], pool.access_key.jwk()
-    for keys, code in (
+    for keys, reason in (
         ([member, pool.id_key.jwk()], "key_unknown"),
         ([member, good], pool.user_pool_id),
         ([good, member], pool.user_pool_id),
     ):
         verifier = pool.offline_verifier(pool=pool.user_pool(offline=True, jwks={"keys": keys}))
-        assert ends(verifier, pool.access_token()) == code
+        assert ends(verifier, pool.access_token()) == reason
         assert ends(verifier, pool.access_token(signed_by="foreign")) != pool.user_pool_id
         assert ends(verifier, pool.access_token(malformed="hs256_with_public_key")) == "algorithm_not_allowed"
 
 
 @pytest.mark.parametrize("keys", [[], [{"kty": "oct", "kid": "k", "k": "AAAA"}], [None, 1, "x"]], ids=repr)
 def test_no_key_is_no_verdict(pool: FakeUserPool, keys: list[Any]) -> None:
-    """ATK-08: endpoints without one usable key are an outage, for unsigned tokens as for good ones."""
+    """ATK-08: endpoints without a usable key are an outage, for unsigned tokens as for good ones."""
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"keys": keys}))
     configured = pool.user_pool(offline=False, jwks=None)
     verifier = Networked(configured, token_use="access", transport=transport, clock=FakeClock())

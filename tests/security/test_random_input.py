@@ -66,7 +66,7 @@ GONE = object()
 
 
 def changed(good: dict[str, Any], names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    """The good members with some changed, added or gone, and some that nobody knows."""
+    """The good members with some changed, added or gone, and some unknown ones."""
     changes = st.dictionaries(st.sampled_from(names), VALUES | st.just(GONE), max_size=3)
     extra = st.dictionaries(st.text(max_size=3), VALUES, max_size=2)
     return st.builds(
@@ -85,7 +85,7 @@ PARTS = st.binary(max_size=40) | VALUES.map(octets)
 
 
 def unchained(found: object) -> bool:
-    """Nothing hangs on it, if it is an error: a decoder's exception would hold the payload."""
+    """It has no cause, if it is an error: a decoder's exception would hold the payload."""
     return getattr(found, "__cause__", None) is getattr(found, "__context__", None) is None
 
 
@@ -132,7 +132,7 @@ def test_policies_about_any_claims(claims: dict[str, Any], which: int) -> None:
     st.binary(max_size=300),
 )
 def test_random_octets_in_segments(header: bytes, payload: bytes, signature: bytes) -> None:
-    """Octets that nobody signed are never a principal, whatever they say."""
+    """Unsigned octets are never a principal, whatever they say."""
     parts = [segment(each) for each in (header, payload, signature)]
     assert isinstance(judged(".".join(parts)), TokenRejected)
     assert isinstance(judged(POOL.sign(header, payload)), TokenRejected | Principal)
@@ -203,12 +203,12 @@ AGES = st.sampled_from([60.0, 1000.0, 4000.0, 80_000.0])
 @given(st.dictionaries(st.sampled_from(["updated", "original", "replica"]), DOCUMENTS, min_size=1), AGES)
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float) -> None:
-    """p4, K4: no undocumented error; a key goes only if all endpoints list others, or if it leaked."""
+    """p4, K4: no undocumented error; a key goes only if no endpoint lists it, or if it is compromised."""
     rig = Rig(fake=POOL)
     key = rig.fill()
     rig.later(age)
     caller = rig.warm()
-    taken_away, exposed, contradicted = 0, False, False
+    taken_away, compromised_key, contradicted = 0, False, False
     for kind in rig.out():
         raw = served.get(kind, rig.jwks())
         try:
@@ -216,7 +216,7 @@ def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float)
         except FetchError as failure:
             assert failure.reason.startswith("document-")  # noqa: PT017
         else:
-            exposed |= key.material[0] in document.compromised
+            compromised_key |= key.material[0] in document.compromised
             taken_away += bool(document.keys) and key.kid not in document.keys
             listed = document.keys.get(key.kid, key)
             contradicted |= key.kid in document.conflicts or listed.material != key.material
@@ -224,9 +224,9 @@ def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float)
     while caller.waiting:
         caller.step()
     assert caller.outcome is None or isinstance(caller.outcome, KeysUnavailable)
-    if not exposed and not contradicted and taken_away < 3:
+    if not compromised_key and not contradicted and taken_away < 3:
         assert rig.key() is key
-    if exposed:
+    if compromised_key:
         assert rig.key() is None
     json.dumps(rig.keys.health(rig.clock()))
     assert repr(rig.events)

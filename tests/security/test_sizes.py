@@ -98,8 +98,8 @@ def filled(opening: bytes, piece: bytes, closing: bytes = b"") -> bytes:
 
 CLAIMS = json.dumps({"iss": POOL.issuer()}).encode()[:-1]
 
-# Each just short enough to be read, and made to be dear for some reader.
-DEAR: dict[str, Callable[[], str]] = {
+# Each is just short enough to be read, and expensive for some parser.
+EXPENSIVE: dict[str, Callable[[], str]] = {
     "dots": lambda: "." * MAX_TOKEN_CHARS,
     "dots and letters": lambda: "A." * (MAX_TOKEN_CHARS // 2),
     "a long header": lambda: "A" * (MAX_TOKEN_CHARS - 2) + "..",
@@ -130,7 +130,7 @@ DEAR: dict[str, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("make", DEAR.values(), ids=DEAR)
+@pytest.mark.parametrize("make", EXPENSIVE.values(), ids=EXPENSIVE)
 def test_no_text_of_legal_size_takes_long(verifier: Verifier, make: Callable[[], str]) -> None:
     """ATK-34 to ATK-36, ATK-44: fifty refusals of the worst texts of 16 KiB in a second, each documented."""
     token = make()
@@ -163,7 +163,7 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("make", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_large_document_is_refused_at_little_cost(make: Callable[[], bytes]) -> None:
-    """ATK-35, ATK-47: a failed fetch with a fixed word; nothing is read beyond 64 KiB and 32 keys."""
+    """ATK-35, ATK-47: a failed fetch with a fixed reason; nothing is read beyond 64 KiB and 32 keys."""
     raw = make()
     started = time.thread_time()
     with pytest.raises(FetchError, match=r"^document-[a-z-]+$"):

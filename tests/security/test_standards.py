@@ -235,7 +235,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
 def test_no_other_spelling_of_an_issuer(spell: Callable[[str], str], pool: FakeUserPool) -> None:
-    """STD-21, T1: an `iss` that means the same URL to somebody is another one to us."""
+    """STD-21, T1: an `iss` that means the same URL to another reader is another issuer here."""
     kinds: tuple[Any, ...] = ("original", "replica", "updated")
     for issuer in map(pool.issuer, kinds):
         assert spell(issuer) != issuer
@@ -299,7 +299,7 @@ def test_a_claim_that_is_not_checked_is_handed_on(
 
 
 def test_a_bound_token_can_be_refused(pool: FakeUserPool) -> None:
-    """STD-29: where nobody proves possession, a policy refuses tokens that say they are bound (`cnf`)."""
+    """STD-29: without a proof of possession, a policy can refuse tokens that say they are bound (`cnf`)."""
     unbound = policy.check(lambda principal: "cnf" not in principal.claims)
     verifier = pool.offline_verifier()
     assert "cnf" not in verifier.verify(pool.access_token(), require=unbound).claims

@@ -1,4 +1,4 @@
-"""No single-character edit of a valid token verifies: every place, every character (ATK-38, DESIGN O).
+"""No single-character edit of a valid token verifies: every place, every character (ATK-38, O).
 
 All of them, in processes of their own, since a coverage tool would make minutes of the seconds. Each
 process takes a part of the places and prints what it found as JSON:
@@ -26,11 +26,11 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
-# What other decoders drop, translate or take for one of ours, and what ends a text for somebody.
+# Characters that other decoders drop, translate, take for one of ours, or take for the end.
 HOSTILE = '.=+/ \n\r\t\0%,~"é\uff0e\u3002\uff21\u212a\u200b\ufeff\U0001f511\ud800'
 PARTS = 2
 
-# What may be said of an edited token: nothing that comes after the signature in DESIGN O.
+# The refusals that an edited token may get: none of a check that follows the signature (O).
 BEFORE_THE_SIGNATURE = {"token_malformed", "algorithm_not_allowed", "issuer_unknown", "key_unknown"}
 VERDICTS = BEFORE_THE_SIGNATURE | {"signature_invalid"}
 
@@ -79,7 +79,7 @@ EDITS: dict[str, Callable[[str, int], Iterator[str]]] = {
 
 
 def ends(verifier: Verifier, token: str) -> str:
-    """The code of the error, or "accepted"; what is undocumented goes through."""
+    """The reason of the error, or "accepted"; an undocumented error goes through."""
     try:
         verifier.verify(token)
     except AuthError as error:
@@ -88,7 +88,7 @@ def ends(verifier: Verifier, token: str) -> str:
 
 
 def material() -> tuple[Verifier, str, Principal]:
-    """A verifier that has the token in its cache and the header in its memory; the token; its principal."""
+    """A verifier whose caches hold the token and its header; the token; its principal."""
     pool = FakeUserPool(clock=FakeClock())
     verifier = pool.offline_verifier()
     token = pool.access_token(groups=["ops"])
@@ -103,10 +103,10 @@ def run(part: int, parts: int) -> dict[str, Any]:
     for at in range(part, len(token), parts):
         for name, edit in EDITS.items():
             for edited in edit(token, at):
-                code = ends(verifier, edited)
-                counts[name][code] += 1
-                if code not in VERDICTS:
-                    accepted.append(f"{name} at {at}: {code}")
+                reason = ends(verifier, edited)
+                counts[name][reason] += 1
+                if reason not in VERDICTS:
+                    accepted.append(f"{name} at {at}: {reason}")
     return {
         "characters": len(token),
         "counts": counts,
@@ -143,7 +143,7 @@ def test_no_edit_verifies(found: list[dict[str, Any]], edit: str) -> None:
 
 
 def test_the_token_itself_stays_good(found: list[dict[str, Any]]) -> None:
-    """After all of it the token is the same hit, and nothing else is cached or remembered (C3)."""
+    """After all of it the token is the same hit, and neither cache holds anything else (C3)."""
     for each in found:
         assert each["accepted"] == []
         assert (each["same"], each["cached"], each["headers"]) == (True, 1, 1)

@@ -20,7 +20,7 @@ PATIENT = 30.0
 
 
 def ends(verifier: Verifier, token: str) -> str:
-    """The code of the error, or the ID of the pool that was believed."""
+    """The reason of the error, or the ID of the pool whose key verified the token."""
     try:
         return verifier.verify(token, timeout=PATIENT).user_pool_id
     except AuthError as error:
@@ -62,7 +62,7 @@ class Twins:
         return self.pools[of].access_token(signed_by=self.keys[by][key])
 
     def cases(self, key: int = -1) -> list[tuple[str, str]]:
-        """Every token of these keys and what becomes of it: good ones of both pools, crossed ones."""
+        """Every token of these keys and its outcome: good ones of both pools, crossed ones."""
         return [
             (
                 self.token(of=of, by=by, key=key),
@@ -79,8 +79,8 @@ def test_a_key_stays_in_its_pool_in_every_order(order: tuple[int, ...], cache_si
     with TWINS.verifier(cache_size=cache_size) as verifier:
         for key in (0, 1, 0):
             for number in (*order, *order):
-                token, code = CASES[key][number]
-                assert ends(verifier, token) == code
+                token, reason = CASES[key][number]
+                assert ends(verifier, token) == reason
 
 
 TWINS = Twins()
@@ -92,7 +92,9 @@ def test_a_rotation_of_one_pool_is_none_of_the_other() -> None:
     """A kid that one pool has begun to use is unknown in the other, for either's tokens."""
     twins = Twins()
     with twins.verifier() as verifier:
-        assert [ends(verifier, token) for token, _ in twins.cases()] == [code for _, code in twins.cases()]
+        assert [ends(verifier, token) for token, _ in twins.cases()] == [
+            reason for _, reason in twins.cases()
+        ]
         twins.keys[0].append(SigningKey("kid-2"))
         assert ends(verifier, twins.token(of=0, by=0)) == twins.pools[0].user_pool_id
         assert ends(verifier, twins.pools[1].access_token(signed_by=twins.keys[0][-1])) == "key_unknown"
@@ -100,7 +102,7 @@ def test_a_rotation_of_one_pool_is_none_of_the_other() -> None:
 
 
 def test_a_pool_that_is_dead_borrows_no_key() -> None:
-    """While one pool's endpoints are away its tokens are 503, whatever the other pool's keys could do."""
+    """While one pool's endpoints are down its tokens are 503, whatever keys the other pool has."""
     twins = Twins()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -117,7 +119,7 @@ def test_a_pool_that_is_dead_borrows_no_key() -> None:
 
 @pytest.mark.parametrize("cache_size", [0, 1024])
 def test_crowds_of_two_pools_take_no_key_of_each_other(cache_size: int) -> None:
-    """Cold, at once, from 16 threads: single flights of two pools with one kid stay apart."""
+    """Cold, at once, from 16 threads: the refreshes of two pools with one kid stay apart."""
     with TWINS.verifier(cache_size=cache_size) as verifier:
         gate = threading.Barrier(16)
 
@@ -125,7 +127,7 @@ def test_crowds_of_two_pools_take_no_key_of_each_other(cache_size: int) -> None:
             cases = CASES[number % 2]
             gate.wait(10)
             turned = cases[number % 4 :] + cases[: number % 4]
-            return [(ends(verifier, token), code) for _ in range(5) for token, code in turned]
+            return [(ends(verifier, token), reason) for _ in range(5) for token, reason in turned]
 
         with ThreadPoolExecutor(16) as threads:
             found = [pair for pairs in threads.map(work, range(16)) for pair in pairs]
@@ -137,15 +139,15 @@ def test_one_name_in_two_regions_is_two_pools() -> None:
     """Pool IDs that differ in the Region alone are two pools, replicas and updated issuers included."""
     twins = Twins(one_id="us-west-2_Same", other_id="us-east-1_Same")
     with twins.verifier() as verifier:
-        for token, code in twins.cases() * 2:
-            assert ends(verifier, token) == code
+        for token, reason in twins.cases() * 2:
+            assert ends(verifier, token) == reason
         for kind in ("original", "updated"):
             crossed = twins.pools[1].access_token(issuer=kind, signed_by=twins.keys[0][-1])
             assert ends(verifier, crossed) == "signature_invalid"
 
 
 def test_two_verifiers_share_nothing() -> None:
-    """T2: two configurations of one pool ID have keys, caches and memories of their own."""
+    """T2: two configurations of one pool ID have keys and caches of their own."""
     one, other = FakeUserPool("us-west-2_Same"), FakeUserPool("us-west-2_Same")
     verifiers = one.offline_verifier(), other.offline_verifier()
     for number, pool in enumerate((one, other, one)):

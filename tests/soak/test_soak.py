@@ -1,6 +1,6 @@
 """The soak's judge bites, and its chaos keeps to the rules that make every answer judgeable.
 
-`make soak` runs it for ten minutes; here its parts are asked alone, without load.
+`make soak` runs it for ten minutes; these tests check its parts without load.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ WRONG = ("accepted wrongly", "refused wrongly", "undocumented")
 
 
 def shot(kid: str = STEADY, *, life: float = 3600.0, **changes: Any) -> Shot:
-    """A valid token's, unless told otherwise."""
+    """A request with a valid token, unless given otherwise."""
     return Shot("a.b.c", kid, "alice", time.time() + life)._replace(**changes)
 
 
 def answer(said: str = "alice", *, accepted: bool = True, ago: float = 0.0) -> Answer:
-    """What came of it; `begun` is counted from the test's own moment."""
+    """Its answer; `begun` counts from the test's own moment."""
     return Answer("worker 1", accepted, said, 0.01 - ago, 0.0)
 
 
@@ -37,7 +37,7 @@ def refusal(said: str = "key_unknown", *, ago: float = 0.0) -> Answer:
 
 
 def _nothing(_: Judge) -> None:
-    """The steady key is everybody's from the first."""
+    """The steady key is at every endpoint from the beginning."""
 
 
 def _new(judge: Judge) -> None:
@@ -90,7 +90,7 @@ VERDICTS: dict[str, tuple[Callable[[Judge], None], Shot, Answer, str]] = {
 
 @pytest.mark.parametrize(("before", "sent", "came", "verdict"), VERDICTS.values(), ids=VERDICTS)
 def test_the_judge(before: Callable[[Judge], None], sent: Shot, came: Answer, verdict: str) -> None:
-    """Each answer is judged by what was known when it was asked for."""
+    """Each answer is judged by what was known when its request began."""
     judge = Judge(STEADY)
     before(judge)
     judge.counts.clear()
@@ -117,7 +117,7 @@ def test_the_supply_is_what_it_says() -> None:
 
 
 class _Silent:
-    """Workers that nobody asks."""
+    """Workers that get no request."""
 
     pids: tuple[int, ...] = ()
 
@@ -126,16 +126,16 @@ class _Silent:
 def test_one_endpoint_goes_on_answering(seed: int) -> None:
     """From one episode to the next one endpoint is well in both, but for whole outages."""
     pool = FakeUserPool()
-    endpoints = pool.serve()  # never started: they are only told to fail
-    nobody: Any = _Silent()
-    chaos = Chaos(pool, endpoints, nobody, Judge(""), nobody, nobody, seed)
-    everybody = set(endpoints)
+    endpoints = pool.serve()  # never started: the chaos only sets their faults
+    silent: Any = _Silent()
+    chaos = Chaos(pool, endpoints, silent, Judge(""), silent, silent, seed)
+    all_endpoints = set(endpoints)
     for _ in range(200):
         before = chaos._failing
         chaos._fail(chaos._chosen(chaos._dice.randrange(4)))
-        assert chaos._failing in (everybody, chaos._failing & everybody)
-        if everybody not in (before, chaos._failing):
-            assert everybody - before - chaos._failing
+        assert chaos._failing in (all_endpoints, chaos._failing & all_endpoints)
+        if all_endpoints not in (before, chaos._failing):
+            assert all_endpoints - before - chaos._failing
     assert set(MODES).isdisjoint({"private_key", "conflict"})
 
 

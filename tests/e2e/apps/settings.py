@@ -1,4 +1,4 @@
-"""What the apps are told: a JSON file named by E2E_SETTINGS, written by support/servers.py."""
+"""The settings of the apps: a JSON file named by E2E_SETTINGS, written by support/servers.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ auth = CognitoAuth(verifier("main"), exclude=EXCLUDED, subprotocol=MARKER)
 dark = CognitoAuth(verifier("dark"))
 app = FastAPI(openapi_url=None)
 
-Anybody = Annotated[Principal | None, Depends(auth)]
+AnyPrincipal = Annotated[Principal | None, Depends(auth)]
 Reader = Annotated[Principal, Depends(auth.require(READ))]
 InTheDark = Annotated[Principal, Depends(dark)]
 
@@ -37,7 +37,7 @@ async def in_the_dark(principal: InTheDark) -> dict[str, str | None]:
 
 
 @app.api_route("/{path:path}", methods=["GET", "OPTIONS"])
-async def everything(principal: Anybody) -> dict[str, str | None]:
+async def everything(principal: AnyPrincipal) -> dict[str, str | None]:
     """Any valid token, or an excluded path."""
     return said(principal)
 
@@ -55,7 +55,7 @@ async def socket_in_the_dark(websocket: WebSocket, principal: InTheDark) -> None
 
 
 @app.websocket("/me")
-async def socket(websocket: WebSocket, principal: Anybody) -> None:
+async def socket(websocket: WebSocket, principal: AnyPrincipal) -> None:
     """Any valid token."""
     await greet(websocket, principal)
 

@@ -18,7 +18,7 @@ from cognito_mr_auth import UserPool, Verifier
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
-# A fetch takes two: its connection, and its hold on it.
+# A fetch takes two: its connection, and the duplicate that its cancel scope holds.
 FREE = range(6)
 HOUR = 3600.0
 
