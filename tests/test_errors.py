@@ -90,7 +90,7 @@ def test_a_configuration_error_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("name", TREE)
-def test_every_error_speaks(name: str) -> None:
+def test_every_error_has_a_message(name: str) -> None:
     """Without a message there is one; with one it is `str()`; the hint is apart."""
     plain, full = made(name), made(name, "what happened", hint="what to do")
     assert str(plain) == plain.message

@@ -127,7 +127,7 @@ def test_routes_declare_no_parameter_of_ours() -> None:
             assert "requestBody" not in operation
 
 
-def test_responses_say_what_a_refused_client_hears() -> None:
+def test_responses_say_what_a_refused_client_gets() -> None:
     """400, 401, 403 and 503, each with its body and its header."""
     responses = document(orders(CognitoAuth(VERIFIER)))["paths"]["/read"]["get"]["responses"]
     assert set(responses) == {"200", "400", "401", "403", "503"}

@@ -277,3 +277,39 @@ def test_repr_shows_no_claim(claims: dict[str, Any]) -> None:
     use = claims["token_use"]
     for text in (repr(principal(claims)), str(principal(claims)), f"{principal(claims)}"):
         assert text == f"<Principal {use} token of {POOL_ID}, replica issuer>"
+
+
+# --- Whose principal, and the issuer
+
+
+def test_a_principal_is_of_some_provider() -> None:
+    """The provider is the pool unless it is named; without both there is no principal."""
+    assert principal(ACCESS).provider == POOL_ID
+    named = Principal(ACCESS, issuer=ISSUER, user_pool_id=None, provider="https://idp.example")
+    assert (named.provider, named.user_pool_id) == ("https://idp.example", None)
+    assert repr(named).startswith("<Principal access token of https://idp.example,")
+    assert pickle.loads(pickle.dumps(named)).provider == named.provider  # noqa: S301 - our own
+    with pytest.raises(TypeError, match="provider="):
+        Principal(ACCESS, issuer=ISSUER, user_pool_id=None)
+
+
+def test_a_token_without_an_app_client_has_none() -> None:
+    """Another provider's access token may name no client: None, and no error."""
+    claims = {name: value for name, value in ACCESS.items() if name != "client_id"}
+    assert Principal(claims, issuer=ISSUER, user_pool_id=None, provider="idp").client_id is None
+
+
+@pytest.mark.parametrize("name", ["url", "kind", "region", "extra"])
+def test_an_issuer_is_a_frozen_value(name: str) -> None:
+    """It compares and hashes by value, is no tuple, and nobody may change it."""
+    with pytest.raises(AttributeError):
+        setattr(ISSUER, name, "x")
+    with pytest.raises(AttributeError):
+        delattr(ISSUER, name)
+    twin = pickle.loads(pickle.dumps(ISSUER))  # noqa: S301 - our own
+    assert twin == ISSUER
+    assert hash(twin) == hash(ISSUER)
+    assert copy.copy(ISSUER) == copy.deepcopy(ISSUER) == ISSUER
+    assert (ISSUER.url, ISSUER.kind, ISSUER.region) != ISSUER
+    assert Issuer(ISSUER.url, ISSUER.kind, None) != ISSUER
+    assert repr(ISSUER) == f"Issuer(url={ISSUER.url!r}, kind={ISSUER.kind!r}, region={ISSUER.region!r})"

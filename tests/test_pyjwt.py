@@ -318,7 +318,7 @@ def two_pools() -> tuple[FakeUserPool, FakeUserPool, JWKClient]:
     return one, other, JWKClient(Verifier(*pools, token_use="access"))
 
 
-def test_pools_are_told_apart_by_issuer() -> None:
+def test_pools_are_distinguished_by_issuer() -> None:
     """With one kid in two pools, each token gets its own pool's key, time and again."""
     one, other, client = two_pools()
     assert one.access_key.kid == other.access_key.kid

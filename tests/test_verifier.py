@@ -544,7 +544,7 @@ def test_what_a_verifier_looks_like(pool: FakeUserPool) -> None:
             duplicate(verifier)
 
 
-def test_an_insecure_emulator_is_told(pool: FakeUserPool) -> None:
+def test_an_insecure_emulator_is_reported(pool: FakeUserPool) -> None:
     """It is one of the first events that the hook gets."""
     received: list[Any] = []
     insecure = pool.user_pool(offline=True, insecure_emulator=True)
@@ -611,7 +611,7 @@ def test_any_client() -> None:
     assert verifier.verify(pool.access_token(client_id="whatever")).client_id == "whatever"
 
 
-def test_an_unlisted_key_of_somebodys() -> None:
+def test_a_key_that_the_pool_does_not_list() -> None:
     """A good signature of a key that the pool does not list is no good."""
     pool = FakeUserPool()
     listed = UserPool(

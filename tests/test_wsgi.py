@@ -349,7 +349,7 @@ def test_what_cannot_be_right_fails_in_the_constructor(verifier: Verifier) -> No
         CognitoAuthMiddleware(say_who, verifier, exclude=["/*"])
 
 
-def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
+def test_an_async_hook_is_a_type_error(pool: FakeUserPool) -> None:
     """WSGI has no event loop: a coroutine function as a hook is a TypeError at once."""
 
     async def revoked(principal: object) -> bool:

@@ -98,7 +98,7 @@ NAMES = [
 ]
 
 
-def test_no_variable_is_forgotten_here() -> None:
+def test_every_variable_has_its_rows() -> None:
     """These tests know every variable."""
     assert {f"COGNITO_{name}" for name in [*NAMES, "USER_POOLS"]} == VARIABLES
 

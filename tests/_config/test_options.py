@@ -49,7 +49,7 @@ NO_SECONDS = [
         pytest.param((1, 2, MAX_STALE_LIMIT), id="a-week"),
     ],
 )
-def test_windows(values: tuple[float, float, float]) -> None:
+def test_lifetimes(values: tuple[float, float, float]) -> None:
     """Rising ages within a week are taken, as floats."""
     found = windows(*values)
     assert found == CacheLifetimes(*values)
@@ -65,7 +65,7 @@ def test_windows(values: tuple[float, float, float]) -> None:
         pytest.param((900, 3600, MAX_STALE_LIMIT + 1), id="more-than-a-week"),
     ],
 )
-def test_windows_must_rise(values: tuple[float, float, float]) -> None:
+def test_lifetimes_must_rise(values: tuple[float, float, float]) -> None:
     """The refusal names the three values and what would be right."""
     with pytest.raises(ConfigurationError, match="from above 0 to at most 7 days") as caught:
         windows(*values)
@@ -74,7 +74,7 @@ def test_windows_must_rise(values: tuple[float, float, float]) -> None:
 
 @pytest.mark.parametrize("place", range(3), ids=CacheLifetimes._fields)
 @pytest.mark.parametrize("value", NO_SECONDS)
-def test_no_window(place: int, value: Any) -> None:
+def test_what_is_no_lifetime(place: int, value: Any) -> None:
     """What is no number of seconds is refused by its name."""
     values = [900, 3600, 86400]
     values[place] = value

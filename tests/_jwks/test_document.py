@@ -182,7 +182,7 @@ def test_an_emulators_key_is_taken_where_allowed(modulus: str) -> None:
 
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
 @pytest.mark.parametrize("value", ["AQAB", "", None, []])
-def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
+def test_each_private_member_compromises_the_key(name: str, value: object) -> None:
     """RFC 7517 9.2: private and symmetric members MUST NOT be exposed; their key is compromised (T5)."""
     document = read(jwk(**{name: value}), OTHER)
     assert list(document.keys) == ["other"]
@@ -206,7 +206,7 @@ def test_each_private_member_exposes_the_key(name: str, value: object) -> None:
     ],
 )
 @pytest.mark.parametrize("private_first", [True, False])
-def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_first: bool) -> None:
+def test_a_leak_compromises_the_public_half_too(change: dict[str, Any], *, private_first: bool) -> None:
     """The public twin in the same document is unusable, however the leaking member looks."""
     leak = jwk(d="AQAB", **change)
     document = read(*([leak, GOOD] if private_first else [GOOD, leak]), OTHER)
@@ -216,7 +216,7 @@ def test_a_leak_burns_the_public_half_too(change: dict[str, Any], *, private_fir
 
 
 @pytest.mark.parametrize("kty", [REMOVE, "rsa", "EC", 1])
-def test_a_leak_of_another_type_burns_the_public_half_too(kty: object) -> None:
+def test_a_leak_of_another_type_compromises_the_public_half_too(kty: object) -> None:
     """With `n` and `d` anybody can sign, whatever their `kty` says."""
     document = read(jwk(d="AQAB", kty=kty), GOOD, OTHER)
     assert (list(document.keys), document.compromised) == (["other"], {MODULUS})
@@ -224,7 +224,7 @@ def test_a_leak_of_another_type_burns_the_public_half_too(kty: object) -> None:
 
 
 @pytest.mark.parametrize("n", ["=", "", "A", "AA", "\u00e9", "A" * 2049, 5, None, REMOVE])
-def test_a_leak_without_a_modulus_exposes_nothing_known(n: object) -> None:
+def test_a_leak_without_a_modulus_compromises_no_known_key(n: object) -> None:
     """Private members beside an unreadable `n` cannot be tied to a key; they are counted."""
     assert read(jwk(d="AQAB", n=n), GOOD)[1:] == ((("number", 1),), frozenset(), frozenset())
 

@@ -47,14 +47,14 @@ def kinds(emitted: list[Any]) -> list[str]:
         pytest.param(KeyFileEntry(URL, WALL, b'{"keys":[]}'), "empty", id="no key"),
     ],
 )
-def test_records_of_a_key_file(entry: KeyFileEntry, state: str) -> None:
+def test_entries_of_a_key_file(entry: KeyFileEntry, state: str) -> None:
     """P: entries of this pool's endpoints are stored if not too old; they pass the checks of a fetch."""
     rig = Rig(fake=FAKE, entries=[entry])
     assert rig.key_set.state == state
     assert rig.key_set.entries() == ([entry] if state != "empty" else [])
 
 
-def test_a_seed_yields_to_a_word_of_the_file() -> None:
+def test_a_seed_yields_to_an_entry_of_the_file() -> None:
     """P: the seed is used only where no entry is usable, and is never saved."""
     other = FakeUserPool().jwks()
     assert (
@@ -82,7 +82,7 @@ def test_a_seed_without_a_key_is_a_configuration_error(jwks: Any, says: str) -> 
         Rig(fake=FAKE, jwks=jwks)
 
 
-def test_an_answer_tells_what_it_skipped() -> None:
+def test_an_answer_reports_what_it_skipped() -> None:
     """K4: skipped members are counted and reported."""
     rig = Rig(fake=FAKE)
     raw = json.dumps({"keys": [*FAKE.jwks()["keys"], {"kty": "EC"}]}).encode()
@@ -103,7 +103,7 @@ def test_an_older_answer_never_replaces_a_newer() -> None:
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
-def test_no_key_is_no_word() -> None:
+def test_a_document_without_a_key_takes_nothing_away() -> None:
     """K4: a document with no usable key takes nothing away."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)
@@ -113,7 +113,7 @@ def test_no_key_is_no_word() -> None:
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
-def test_exposed_keys_are_unusable_while_an_endpoint_says_so() -> None:
+def test_compromised_keys_are_unusable_while_an_endpoint_says_so() -> None:
     """T5: whichever endpoint serves the private members, the public halves are unusable."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)
@@ -126,7 +126,7 @@ def test_exposed_keys_are_unusable_while_an_endpoint_says_so() -> None:
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
-def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> None:
+def test_compromised_keys_stay_so_after_the_endpoints_own_keys_are_too_old() -> None:
     """T5, K1: the warning has the age of the answer that gave it, not of the endpoint's last keys."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)
@@ -137,7 +137,7 @@ def test_exposed_keys_stay_exposed_after_the_endpoints_own_word_is_too_old() -> 
     assert not rig.key_set.snapshot.keys
 
 
-def test_a_pool_that_only_heard_of_exposed_keys_is_empty() -> None:
+def test_a_pool_that_only_knows_compromised_keys_is_empty() -> None:
     """Contract: "empty" never had keys, and a warning is no key."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, COMPROMISING)
@@ -187,7 +187,7 @@ def test_failures_back_off_and_a_success_clears_them() -> None:
     [(0, None, True), (0, 10, False), (0, 86400, True), (1, None, False)],
     ids=["never spoke", "has a word", "its word is too old", "the original"],
 )
-def test_parking(status: int, index: int, response_age: float | None, disabled: bool) -> None:
+def test_disabling(status: int, index: int, response_age: float | None, disabled: bool) -> None:
     """K5: 403 or 404 of the updated URL, while no response of it stands, is "not enabled" for an hour."""
     rig = Rig(fake=FAKE)
     endpoint = rig.key_set.endpoints[index]

@@ -44,7 +44,7 @@ def union(*responses: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
     return snapshots[0]
 
 
-def test_no_word_no_key() -> None:
+def test_no_response_no_key() -> None:
     """The empty key set: no keys, no age, and a decision is needed."""
     snapshot = union()
     assert (dict(snapshot.keys), dict(snapshot.quarantined)) == ({}, {})
@@ -53,7 +53,7 @@ def test_no_word_no_key() -> None:
     assert snapshot.rebuild_in == math.inf
 
 
-def test_the_keys_are_the_union_of_the_standing_words() -> None:
+def test_the_keys_are_the_union_of_the_standing_responses() -> None:
     """A lagging replica takes no new key away, a lost Region no old one (K1, K2)."""
     snapshot = union(response("lagging", 10, keys(old=A)), response("primary", 20, keys(old=A, new=B)))
     assert set(snapshot.keys) == {"old", "new"}
@@ -72,7 +72,7 @@ def test_the_keys_are_the_union_of_the_standing_words() -> None:
         pytest.param(1e6, False, id="long-gone"),
     ],
 )
-def test_a_word_stands_until_max_stale(age: float, *, stands: bool) -> None:
+def test_a_response_stands_until_max_stale(age: float, *, stands: bool) -> None:
     """A response older than `max_stale` gives no key."""
     snapshot = union(response("gone", age, keys(a=A)))
     assert list(snapshot.keys) == ["a"] * stands
@@ -86,7 +86,7 @@ def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
     assert not union(StoredResponse("url", stopped, keys(a=A), b"")).keys
 
 
-def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
+def test_the_age_is_that_of_the_newest_response_with_keys() -> None:
     """A response that only reports compromised keys does not make the set young."""
     snapshot = union(response("leak", 5, compromised=frozenset({1})), response("url", 700, keys(a=A)))
     assert snapshot.begun == ago(700)
@@ -104,7 +104,7 @@ def test_the_age_is_that_of_the_newest_word_with_keys() -> None:
         pytest.param((90000, 7100), B, (), id="the-first-gone"),
     ],
 )
-def test_young_words_that_contradict_quarantine_the_kid(
+def test_young_responses_that_contradict_quarantine_the_kid(
     ages: tuple[float, float], kept: Key | None, quarantined: tuple[str, ...]
 ) -> None:
     """Of two young responses with different keys neither counts; an older one loses to the newer (K3)."""
@@ -133,7 +133,7 @@ def test_all_endpoints_that_contradict_are_named() -> None:
     assert not snapshot.keys
 
 
-def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
+def test_a_response_that_contradicts_itself_quarantines_its_kid() -> None:
     """Two keys under one kid in one young document: 503 for it, whatever another response says."""
     torn = response("torn", 10, keys(fine=B), conflicts=frozenset({"kid"}))
     snapshot = union(torn, response("url", 20, keys(kid=A)))
@@ -144,7 +144,7 @@ def test_a_word_that_contradicts_itself_quarantines_its_kid() -> None:
     assert set(union(old, response("url", 20, keys(kid=A))).keys) == {"fine", "kid"}
 
 
-def test_exposed_keys_are_unusable_from_every_word() -> None:
+def test_compromised_keys_are_unusable_from_every_response() -> None:
     """A leak at one endpoint makes the key unusable at all of them while that response stands (T5)."""
     leak = response("leak", 4000, keys(b=B), compromised=frozenset({A.material[0]}))
     fine = response("url", 10, keys(a=A, alias=A, b=B))
@@ -152,7 +152,7 @@ def test_exposed_keys_are_unusable_from_every_word() -> None:
     assert set(union(leak._replace(begun=ago(86400)), fine).keys) == {"a", "alias", "b"}
 
 
-def test_a_burnt_key_contradicts_nobody() -> None:
+def test_a_compromised_key_contradicts_no_other() -> None:
     """A key that is unusable anyway quarantines no kid."""
     leak = response("leak", 10, compromised=frozenset({A.material[0]}))
     snapshot = union(leak, response("one", 20, keys(kid=A)), response("two", 30, keys(kid=B)))

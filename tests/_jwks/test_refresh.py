@@ -73,7 +73,7 @@ def test_after_the_first_came_back(state: str, keys: dict[str, Any], more: bool)
         pytest.param(ANSWERED, 10.25, False, id="the awake one lacks the key"),
     ],
 )
-def test_the_spare_is_asked_while_nobody_answers(state: str, monotonic: float, more: bool) -> None:
+def test_the_last_resort_is_asked_while_no_endpoint_answers(state: str, monotonic: float, more: bool) -> None:
     """R6: an endpoint in back-off is asked too, but not for a forged kid where another one has answered."""
     made = refresh(last_resort=True)
     attempt(made).state = state
@@ -81,7 +81,7 @@ def test_the_spare_is_asked_while_nobody_answers(state: str, monotonic: float, m
     assert made.done({}) is (state == ANSWERED)
 
 
-def test_everywhere() -> None:
+def test_ask_all() -> None:
     """R2: all at once, wanted or not; done when no attempt is pending."""
     made = refresh(ask_all=True)
     first, second = attempt(made), attempt(made)
@@ -94,7 +94,7 @@ def test_everywhere() -> None:
     assert made.next(99.0, {}) is None
 
 
-def test_a_flight_that_is_over_asks_nobody() -> None:
+def test_a_refresh_that_is_over_asks_no_endpoint() -> None:
     """K4: no attempt begins after the end."""
     made = refresh()
     made.over = True
@@ -110,7 +110,7 @@ def test_a_flight_that_is_over_asks_nobody() -> None:
         ((0.0, 105.0), 10.0, True),
     ],
 )
-def test_late(now: tuple[float, float], monotonic: float, overdue: bool) -> None:
+def test_overdue(now: tuple[float, float], monotonic: float, overdue: bool) -> None:
     """R7: the deadline passes by whichever clock saw it pass."""
     assert refresh().overdue(now, monotonic) is overdue
 
@@ -123,7 +123,7 @@ def test_wanted_is_bounded() -> None:
     assert len(made.wanted_kids) == MAX_WANTED_KIDS
 
 
-def test_a_turn() -> None:
+def test_notify() -> None:
     """R3: each result ends one `progress` future and begins the next."""
     made = refresh()
     first = made.progress

@@ -62,7 +62,7 @@ def test_the_table(age: str, stale_if_error: bool, known: str, unknown: str) -> 
         (-100.0, 900.0, True, "fresh"),
     ],
 )
-def test_phases(age: float | None, fresh_for: float, had_keys: bool, expected: str) -> None:
+def test_state_of(age: float | None, fresh_for: float, had_keys: bool, expected: str) -> None:
     """Each limit belongs to the older phase; the seed of an offline pool never ages."""
     found = snapshot(age, fresh_for)
     assert rules.state_of(found, NOW, WINDOWS, had_keys=had_keys) == expected
@@ -72,13 +72,13 @@ def test_phases(age: float | None, fresh_for: float, had_keys: bool, expected: s
 
 
 @pytest.mark.parametrize(("rng", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
-def test_drawn(rng: float, expected: float) -> None:
+def test_jittered(rng: float, expected: float) -> None:
     """R: the refresh age is random within 10 %."""
     assert rules.jittered(900.0, rng) == pytest.approx(expected)
 
 
 @given(steps=st.lists(st.floats(0, 30), max_size=80), width=st.integers(1, 80))
-def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
+def test_the_rate_limit_in_any_window(steps: list[float], width: int) -> None:
     """R4: at most 2 + T/5 refreshes for unknown kids in any T seconds."""
     limit, now, taken = RateLimit(2.0, (0.0, 0.0)), 0.0, []
     for step in steps:
@@ -91,7 +91,7 @@ def test_the_budget_in_any_window(steps: list[float], width: int) -> None:
         assert width + 1 <= 2 + (last - first) / 5 + 1e-6
 
 
-def test_the_budget_refills() -> None:
+def test_the_rate_limit_refills() -> None:
     """R4, R7: two at once, one more after 5 s by whichever clock saw them pass."""
     limit = RateLimit(2.0, NOW).take(NOW)
     assert limit is not None
@@ -133,7 +133,7 @@ def test_back_off(failures: int, rng: float, asked_for: float | None, expected: 
         (1.0, 0.0, True, 1.0),
     ],
 )
-def test_resting(rest: float, passed: float, urgent: bool, expected: float) -> None:
+def test_cooldown_left(rest: float, passed: float, urgent: bool, expected: float) -> None:
     """R6: capped at 2 s while the pool has no usable key."""
     state = EndpointState(1, (NOW[0] - passed, NOW[1] - passed), rest)
     assert rules.cooldown_left(state, NOW, urgent=urgent) == expected
@@ -208,7 +208,7 @@ JUST_DISABLED, DISABLED = backing_off(3600, 1, disabled=True), backing_off(3600,
         pytest.param((JUST_DISABLED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
     ],
 )
-def test_plan(
+def test_candidates(
     states: tuple[EndpointState, ...], urgent: bool, unknown_kid: bool, ask_all: bool, expected: str
 ) -> None:
     """R2, R6, K5: which endpoints a refresh may ask, in order."""
@@ -229,7 +229,7 @@ def test_plan(
         pytest.param((JUST_DISABLED, WELL, WELL), "or", "", id="only parked ones are left"),
     ],
 )
-def test_spare(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:
+def test_last_resort(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:
     """R6: the one endpoint that a refresh for an unknown kid asks as well, while no other answers."""
     by_url = dict(zip("uor", states, strict=True))
     last_resort = rules.last_resort(ALL, by_url, NOW, [each for each in ALL if each.url in chosen])

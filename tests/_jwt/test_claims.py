@@ -45,7 +45,7 @@ def claims(use: str = "access", **changes: Any) -> dict[str, Any]:
         pytest.param({"exp": NOW - 90}, (NOW - 65, NOW - 85), id="empty"),
     ],
 )
-def test_the_span_of_a_token(changes: dict[str, Any], span: ValidityPeriod) -> None:
+def test_the_validity_period_of_a_token(changes: dict[str, Any], span: ValidityPeriod) -> None:
     """From the later of `iat` and `nbf` to `exp`, widened by the leeway at both ends."""
     assert time_span(claims(**changes), 5.0) == span
 
@@ -98,7 +98,7 @@ def test_exp_and_iat_are_required(name: str) -> None:
         pytest.param(math.nan, TokenExpired, id="no-time-at-all"),
     ],
 )
-def test_the_span_holds_exactly(now: float, error: Any) -> None:
+def test_the_validity_period_holds_exactly(now: float, error: Any) -> None:
     """RFC 7519 4.1.4: the time MUST be before `exp`; 4.1.5: it MUST be after or equal to `nbf`."""
     span = (100.0, 200.0)
     if error is None:
@@ -107,7 +107,7 @@ def test_the_span_holds_exactly(now: float, error: Any) -> None:
         assert refused(error, check_span, span, now).hint
 
 
-def test_an_empty_span_is_expired() -> None:
+def test_an_empty_validity_period_is_expired() -> None:
     """Of two reasons the error gives the final one: the token will never be valid again."""
     refused(TokenExpired, check_span, (200.0, 100.0), 150.0)
 

@@ -52,7 +52,7 @@ def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> Non
         (b'{"keys":[]}', "document-no-usable-key"),
     ],
 )
-def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: str) -> None:
+def test_a_failure_is_counted_and_reported(answer: bytes | BaseException, reason: str) -> None:
     """K4, R6: an answer that is no key set is a failure with a fixed reason."""
     rig = Rig()
     rig.call(rig.kid)
@@ -61,7 +61,7 @@ def test_a_failure_is_counted_and_told(answer: bytes | BaseException, reason: st
     assert rig.key_set.states[rig.updated.url].failures == 1
 
 
-def test_each_request_has_what_is_left_of_the_flight() -> None:
+def test_each_attempt_has_what_is_left_of_the_refresh() -> None:
     """R1: a refresh has 5 s from its first attempt."""
     rig = Rig()
     caller = rig.call(rig.kid)
@@ -72,7 +72,7 @@ def test_each_request_has_what_is_left_of_the_flight() -> None:
     assert rig.fetch.seconds == pytest.approx([4.5, 4.5])
 
 
-def test_a_waiter_cannot_cancel_the_round() -> None:
+def test_a_waiter_cannot_cancel_the_progress() -> None:
     """Sync and async: a cancelled waiter never cancels a refresh."""
     rig = Rig()
     caller = rig.call(rig.kid)
@@ -89,7 +89,7 @@ def test_an_offline_pool_loads_no_client() -> None:
     assert rig.fetch.prepared == []
 
 
-def test_a_frozen_flight_asks_nobody_more() -> None:
+def test_a_frozen_refresh_asks_no_other_endpoint() -> None:
     """R7: after a freeze the rest of the queue would be asked in vain, so the refresh ends."""
     rig = Rig()
     rig.call(rig.kid)
@@ -100,7 +100,7 @@ def test_a_frozen_flight_asks_nobody_more() -> None:
     assert rig.key() is None
 
 
-def test_the_last_flight_without_an_answer_is_remembered() -> None:
+def test_the_last_refresh_without_an_answer_is_remembered() -> None:
     """R4: a caller beyond the rate limit is answered by what the last refresh brought."""
     rig = Rig()
     assert rig.coordinator.last_answered

@@ -142,7 +142,7 @@ REASONS: dict[str, tuple[str, int | None]] = {
 
 @pytest.mark.parametrize("mode", FAULTS)
 @pytest.mark.outside
-def test_every_fault_has_its_word(mode: str, endpoints: FakeEndpoints) -> None:
+def test_every_fault_has_its_reason(mode: str, endpoints: FakeEndpoints) -> None:
     """Whatever an endpoint does, the fetch ends with a fixed reason and within its deadline."""
     endpoints.original.fail(mode)
     begun = time.monotonic()
@@ -196,7 +196,7 @@ def test_no_redirect_is_followed(endpoints: FakeEndpoints) -> None:
 
 
 @pytest.mark.outside
-def test_a_failure_tells_when_to_come_back(endpoints: FakeEndpoints) -> None:
+def test_a_failure_carries_retry_after(endpoints: FakeEndpoints) -> None:
     """Retry-After comes with the failure."""
     endpoints.original.fail(503, retry_after=7)
     assert failure(JWKSFetcher(), endpoints.original.url, TIMEOUT).retry_after == 7
@@ -433,7 +433,7 @@ def test_closed_means_closed(endpoints: FakeEndpoints) -> None:
 
 @pytest.mark.parametrize("mode", ["hang", "drip", "drip_headers"])
 @pytest.mark.outside
-def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
+def test_close_cancels_a_fetch(mode: str, endpoints: FakeEndpoints) -> None:
     """A running fetch ends at once, whatever it was waiting for."""
     endpoints.original.fail(mode)
     fetcher = JWKSFetcher()
@@ -444,7 +444,7 @@ def test_close_hangs_up(mode: str, endpoints: FakeEndpoints) -> None:
 
 
 @pytest.mark.outside
-def test_close_hangs_up_over_tls(secure: FakeEndpoints) -> None:
+def test_close_cancels_a_fetch_over_tls(secure: FakeEndpoints) -> None:
     """So does one over TLS."""
     secure.original.fail("hang")
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
@@ -477,7 +477,7 @@ def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
 
 
 @pytest.mark.outside
-def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
+def test_a_forked_child_cancels_no_fetch_of_its_parent(endpoints: FakeEndpoints) -> None:
     """After a fork the parent's connections are not the child's to end."""
     endpoints.original.fail("slow")
     fetcher = JWKSFetcher()
@@ -489,7 +489,7 @@ def test_what_was_forgotten_is_not_hung_up(endpoints: FakeEndpoints) -> None:
     assert isinstance(running.end(), bytes)
 
 
-def test_a_connection_made_too_late_is_hung_up() -> None:
+def test_a_connection_made_too_late_is_shut_down() -> None:
     """If the scope is cancelled while the connection is being made, `attach` shuts it down."""
     scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
     scope.cancel()
@@ -700,7 +700,7 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
 @pytest.mark.parametrize(
     "proxy", ["socks5://proxy.example:1080", "http://proxy.example:port", "ftp://proxy.example"]
 )
-def test_a_proxy_that_is_not_spoken_here_fails_by_its_own_name(proxy: str) -> None:
+def test_an_unsupported_proxy_has_its_own_reason(proxy: str) -> None:
     """A slip in a proxy variable has a reason of its own, unlike an outage, and nothing is sent (F)."""
     with pytest.raises(FetchError) as failure:
         JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)

@@ -151,7 +151,7 @@ FOREIGN = ONE._replace(url="https://elsewhere.example/jwks.json")
         pytest.param([ONE], [], [], id="nothing"),
     ],
 )
-def test_the_newer_word_wins(
+def test_the_newer_entry_wins(
     held: list[KeyFileEntry], written: list[KeyFileEntry], result: list[KeyFileEntry], path: Path
 ) -> None:
     """What another process has written meanwhile is kept where it is newer, and can be true."""
@@ -351,7 +351,7 @@ def test_a_baked_file_is_enough_to_start_with(bakery: Bakery) -> None:
         pytest.param(25, 2, "baked", id="own-is-too-old"),
     ],
 )
-def test_the_newer_word_of_an_endpoint_counts(
+def test_the_newer_entry_of_an_endpoint_counts(
     own: float | None, baked: float | None, winner: str, bakery: Bakery
 ) -> None:
     """Of two entries the newer one that can be true counts; the keys of the older one are dropped."""
@@ -369,7 +369,7 @@ def test_the_newer_word_of_an_endpoint_counts(
         verifier.verify(other)
 
 
-def test_words_of_different_endpoints_stand_together(bakery: Bakery) -> None:
+def test_entries_of_different_endpoints_stand_together(bakery: Bakery) -> None:
     """The files are merged entry by entry: each has the entry of another endpoint."""
     first = bakery.pool.access_token()
     bakery.lay(bakery.own, HOUR)

@@ -70,7 +70,7 @@ def test_a_known_kid_without_waiting(age: float, served: bool, attempts_begun: i
     assert len(rig.threads.asked) == attempts_begun  # one refresh at a time
 
 
-def test_states_are_told_once() -> None:
+def test_states_are_reported_once() -> None:
     """H3: each limit that the age of the set crosses is one StateChanged."""
     rig = Rig()
     rig.fill()
@@ -82,7 +82,7 @@ def test_states_are_told_once() -> None:
     assert changes == [("fresh", "aged"), ("aged", "stale"), ("stale", "expired")]
 
 
-def test_an_aged_set_leaves_resting_endpoints_alone() -> None:
+def test_an_aged_set_leaves_endpoints_in_back_off_alone() -> None:
     """R6: a background refresh that failed is not repeated while every endpoint is in back-off."""
     rig = Rig()
     rig.fill()
@@ -123,7 +123,7 @@ def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
     assert rig.out() == []
 
 
-def test_patience_ends_with_503() -> None:
+def test_the_timeout_ends_with_503() -> None:
     """R1: a caller waits `timeout` at most; the refresh outlives it and its answer counts."""
     rig = Rig()
     caller = rig.call(rig.kid, timeout=1.0)
@@ -150,7 +150,7 @@ def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("-inf")])
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
-def test_no_patience(timeout: float, warm: bool) -> None:
+def test_a_timeout_of_nothing(timeout: float, warm: bool) -> None:
     """R1: a caller that may not wait gets a documented error at once; the refresh goes on."""
     rig = Rig()
     caller = rig.warm(timeout) if warm else rig.call(rig.kid, timeout=timeout)
@@ -272,7 +272,7 @@ def test_a_rotation_is_found() -> None:
     assert caller.step().kid == rig.kid
 
 
-def test_an_older_flight_is_no_proof() -> None:
+def test_an_older_refresh_is_no_proof() -> None:
     """R3: a caller that joined an older refresh begins one more, whose answer decides."""
     rig = Rig()
     first = unknown_kid(rig)
@@ -292,7 +292,7 @@ def test_an_older_flight_is_no_proof() -> None:
     assert rig.threads.out == []
 
 
-def test_one_follow_up_only() -> None:
+def test_one_more_refresh_only() -> None:
     """R3: the second refresh failed as well: 503, and no third one begins."""
     rig = Rig()
     caller = rig.call(rig.kid)
@@ -321,7 +321,7 @@ def test_requests_after_the_caller_came_are_proof() -> None:
 # --- R4, R5: what is refused at once
 
 
-def test_the_budget() -> None:
+def test_the_rate_limit() -> None:
     """R4: two refreshes, then 401 at once with one event; 5 s later one more."""
     rig = Rig()
     rig.fill()
@@ -341,7 +341,7 @@ def test_the_budget() -> None:
     assert len(rig.events_of(events.RateLimitReached)) == 2
 
 
-def test_32_seekers() -> None:
+def test_32_waiters() -> None:
     """R4: the 33rd caller that waits for an unknown kid is answered at once; leaving makes room."""
     rig = Rig()
     rig.fill()
@@ -361,7 +361,7 @@ def test_an_implausible_token_spends_nothing() -> None:
     assert rig.threads.asked == []
 
 
-def test_the_endpoint_whose_rest_ends_first() -> None:
+def test_the_endpoint_whose_back_off_ends_first() -> None:
     """R6: while all are in back-off, a refresh for an unknown kid asks the one whose back-off ends first."""
     rig = Rig()
     rig.fill()
@@ -378,7 +378,7 @@ def test_the_endpoint_whose_rest_ends_first() -> None:
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["the awake one fails", "the awake one is silent"])
-def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> None:
+def test_a_back_off_that_outlasts_its_cause_keeps_no_new_key_out(silent: bool) -> None:
     """R6: while no other answers, an unknown kid also asks the endpoint whose back-off ends first."""
     rig = Rig()
     rig.fill()
@@ -400,7 +400,7 @@ def test_a_rest_that_outlasts_its_trouble_keeps_no_new_key_out(silent: bool) -> 
     assert caller.step() is rig.key()
 
 
-def test_a_resting_endpoint_is_left_alone_where_another_has_answered() -> None:
+def test_an_endpoint_in_back_off_is_left_alone_where_another_has_answered() -> None:
     """R6, R3: a forged kid is 401 at the first answer, and asks no endpoint in back-off."""
     rig = Rig()
     rig.fill()
@@ -451,7 +451,7 @@ def test_stale_is_served_after_two_seconds_of_silence() -> None:
     assert early.step().kid == rig.kid
 
 
-def test_stale_is_served_when_patience_ends() -> None:
+def test_stale_is_served_when_the_timeout_ends() -> None:
     """R: a caller with a shorter timeout gets the stale key, because no endpoint contradicts it."""
     rig = Rig()
     stale(rig)
@@ -460,7 +460,7 @@ def test_stale_is_served_when_patience_ends() -> None:
     assert caller.step().kid == rig.kid
 
 
-def test_stale_with_everybody_resting() -> None:
+def test_stale_with_every_endpoint_in_back_off() -> None:
     """R: no endpoint may be asked now, which counts as a failed refresh."""
     rig = Rig()
     rig.fill()
@@ -494,7 +494,7 @@ def test_a_failure_after_the_deadline_is_a_failure() -> None:
     assert rig.key_set.states[rig.updated.url].failures == 1
 
 
-def test_a_flight_past_its_deadline_is_a_timeout() -> None:
+def test_a_refresh_past_its_deadline_is_a_timeout() -> None:
     """R1: the next caller ends it, and pending attempts count as failed; their answers are discarded."""
     rig = Rig()
     rig.call(rig.kid)
@@ -619,7 +619,7 @@ def test_an_old_contradiction_ends_by_itself() -> None:
 # --- K5, offline, threads
 
 
-def test_all_parked_names_the_setting() -> None:
+def test_all_disabled_names_the_setting() -> None:
     """K5: a pool that only has the updated endpoint, which answers 403: the hint says what to do."""
     rig = Rig(jwks_urls={"https://issuer-cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001": URL})
     caller = rig.call(rig.kid)
@@ -650,7 +650,7 @@ def test_the_background_waits_for_room() -> None:
     assert len(rig.out()) == 3
 
 
-def test_a_full_crew_is_asked_again_in_200_ms() -> None:
+def test_full_fetch_threads_are_asked_again_in_200_ms() -> None:
     """F: a refresh for callers that gets no thread tries again after the hedge, and does not spin."""
     rig = Rig()
     rig.threads.full = True
@@ -677,7 +677,7 @@ def test_hanging_endpoints_are_an_outage(kid: str) -> None:
         assert rig.call(rig.kid).outcome.kid == rig.kid
 
 
-def test_a_flight_that_ends_while_it_is_joined() -> None:
+def test_a_refresh_that_ends_while_it_is_joined() -> None:
     """R1: the last endpoints turn out to hang: the joining caller's wait has ended already."""
     rig = Rig()
     rig.threads.full = True
@@ -690,7 +690,7 @@ def test_a_flight_that_ends_while_it_is_joined() -> None:
     assert isinstance(caller.step(), KeysUnavailable)
 
 
-def test_a_foreground_caller_lifts_a_background_flight() -> None:
+def test_a_foreground_caller_lifts_a_background_refresh() -> None:
     """F: a waiter does not queue behind background work."""
     rig = Rig()
     rig.fill()
@@ -735,7 +735,7 @@ def test_warming_asks_everybody_and_waits_for_all() -> None:
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_warming_has_patience(answered: bool) -> None:
+def test_warming_has_a_timeout(answered: bool) -> None:
     """It waits `timeout` at most, and fails only for a pool left with no usable key."""
     rig = Rig()
     caller = rig.warm(1.0)
@@ -747,7 +747,7 @@ def test_warming_has_patience(answered: bool) -> None:
     assert isinstance(caller.outcome, KeysUnavailable) is not answered
 
 
-def test_warming_asks_the_resting_and_widens_the_flight_under_way() -> None:
+def test_warming_ignores_back_off_and_widens_the_refresh_under_way() -> None:
     """R2: the user asks, so back-off is ignored; a refresh under way is widened to every endpoint."""
     rig = Rig()
     rig.warm()
@@ -763,7 +763,7 @@ def test_warming_asks_the_resting_and_widens_the_flight_under_way() -> None:
     assert len(rig.out()) == 3
 
 
-def test_warming_past_the_flights_deadline() -> None:
+def test_warming_past_the_deadline_of_the_refresh() -> None:
     """R1: the refresh has 5 s; a longer wait ends with it."""
     rig = Rig()
     caller = rig.warm(10.0)
@@ -772,7 +772,7 @@ def test_warming_past_the_flights_deadline() -> None:
     assert len(rig.events_of(events.FetchFailed)) == 3
 
 
-def test_warming_a_flight_that_another_caller_ended() -> None:
+def test_warming_a_refresh_that_another_caller_ended() -> None:
     """R1: another caller ended the refresh, and a new one is under way: this wait is over."""
     rig = Rig()
     caller = rig.warm(10.0)
@@ -799,7 +799,7 @@ def test_close_releases_waiters_and_stores_nothing() -> None:
     assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
 
 
-def test_close_without_a_flight_keeps_what_is_held() -> None:
+def test_close_without_a_refresh_keeps_the_keys() -> None:
     """K4: nothing more is asked; a known key still verifies, and an unknown one is KeysUnavailable."""
     rig = Rig()
     key = rig.fill()
@@ -811,7 +811,7 @@ def test_close_without_a_flight_keeps_what_is_held() -> None:
     assert rig.threads.asked == []
 
 
-def test_a_forked_child_drops_the_flight() -> None:
+def test_a_forked_child_drops_the_refresh() -> None:
     """F, K4: the child has a lock of its own and no refresh, and stores nothing from before the fork."""
     rig = Rig()
     lock = rig.coordinator.lock

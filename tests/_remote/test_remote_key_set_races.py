@@ -15,7 +15,7 @@ from support.rig import DOWN, Rig
 from cognito_mr_auth.errors import KeysUnavailable
 
 
-def test_an_abandoned_visit_ends_without_the_lock() -> None:
+def test_an_abandoned_waiter_ends_without_the_lock() -> None:
     """F: the garbage collector may close a waiter's generator on a thread that holds the lock."""
     rig = Rig()
     rig.fill()
@@ -60,7 +60,7 @@ def test_a_key_that_comes_while_its_caller_judges(timeout: float) -> None:
     assert len(rig.out()) == 2
 
 
-def test_a_flight_that_fails_while_a_caller_judges() -> None:
+def test_a_refresh_that_fails_while_a_caller_judges() -> None:
     """R: that failure makes the set stale-if-error, so this caller is served at once too."""
     rig = Rig()
     rig.fill()
@@ -73,7 +73,7 @@ def test_a_flight_that_fails_while_a_caller_judges() -> None:
     assert caller.outcome.kid == rig.kid
 
 
-def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
+def test_warming_goes_on_with_the_successor_of_its_refresh() -> None:
     """R2, R3: another caller's successor takes over its attempts; `warm` still waits for them."""
     rig = Rig()
     warm = rig.warm(5.0)
@@ -92,7 +92,7 @@ def test_warming_goes_on_with_the_follow_up_of_its_flight() -> None:
     assert not warm.waiting
 
 
-def test_warming_a_flight_under_way_asks_those_at_rest_too() -> None:
+def test_warming_a_refresh_under_way_ignores_back_off() -> None:
     """R2: `warm` ignores back-off, also in a refresh that it joins."""
     rig = Rig()
     first = rig.call(rig.kid)
@@ -125,7 +125,7 @@ def test_warming_with_all_the_time_in_the_world() -> None:
 
 @pytest.mark.parametrize("seconds", [5.0, 9.9, 10.0, 3600.0])
 @pytest.mark.parametrize("answer", [None, DOWN], ids=["answered", "failed"])
-def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exception | None) -> None:
+def test_a_step_of_the_clock_is_no_failure(seconds: float, answer: Exception | None) -> None:
     """R6, R7: while real time is within the deadline, whatever the clock says; the caller starts again."""
     rig = Rig()
     caller = rig.call(rig.kid)
@@ -138,7 +138,7 @@ def test_a_step_of_the_clock_is_nobodys_failure(seconds: float, answer: Exceptio
     assert caller.step().kid == rig.kid
 
 
-def test_a_follow_up_begins_no_new_silence() -> None:
+def test_a_successor_begins_no_new_silence() -> None:
     """R: once a caller has waited 2 s in vain on a stale set, the next caller is served at once."""
     rig = Rig()
     rig.fill()
@@ -164,7 +164,7 @@ class Interrupted:
         return False
 
 
-def test_close_on_top_of_who_holds_the_lock() -> None:
+def test_close_while_an_interrupted_thread_holds_the_lock() -> None:
     """K4: `close` returns, nothing more is asked or stored, and waiters end by their own timeout."""
     rig = Rig()
     caller, lock = rig.call(rig.kid), rig.coordinator.lock
@@ -177,7 +177,7 @@ def test_close_on_top_of_who_holds_the_lock() -> None:
     assert isinstance(caller.step(), KeysUnavailable)
 
 
-def test_a_flight_that_asks_nobody_costs_no_budget() -> None:
+def test_a_refresh_that_asks_no_endpoint_costs_no_unit_of_the_rate_limit() -> None:
     """R4: forged kids while every endpoint hangs twice delay no new key once all is well again."""
     rig = Rig()
     rig.fill()

@@ -169,7 +169,7 @@ class _Place:
         pytest.param(lambda: "here", _Interrupted(NAME), id="before-the-thread-runs"),
     ],
 )
-def test_an_interrupted_start_takes_no_place(place: Callable[[], object], name: str) -> None:
+def test_an_interrupted_start_takes_no_slot(place: Callable[[], object], name: str) -> None:
     """F: an exception may come from a signal's handler at any moment."""
     fetch_threads = FetchThreads()
     for _ in range(MAX_PER_ENDPOINT):

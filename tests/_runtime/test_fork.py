@@ -51,7 +51,7 @@ class Tracked:
 
 
 @pytest.mark.outside
-def test_a_child_forgets() -> None:
+def test_a_child_is_reset_once() -> None:
     """Each tracked object is reset once in the child, twice in a grandchild, never in the parent."""
     one, other = Tracked(), Tracked()
     for each in (one, other, one):

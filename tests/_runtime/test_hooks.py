@@ -349,7 +349,7 @@ POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
         pytest.param(events.RateLimitReached(POOL_ID), None, id="budget"),
     ],
 )
-def test_the_logger_hears_what_somebody_must_act_on(
+def test_the_logger_gets_what_somebody_must_act_on(
     event: events.Event, level: str | None, records: list[logging.LogRecord]
 ) -> None:
     """Changes of state are logged, with or without a hook; routine events are not."""

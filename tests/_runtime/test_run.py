@@ -275,7 +275,7 @@ def member(
 
 
 @BOTH
-def test_together(take: Take) -> None:
+def test_gather(take: Take) -> None:
     """All begin before the first wait, and all end."""
     log: list[str] = []
     assert take(gather([member(log, "a", 2), member(log, "b", 0), member(log, "c", 1)])) is None
@@ -300,6 +300,6 @@ def test_an_error_keeps_nobody_from_ending(
     assert (type(found), {"a ends", "b ends"} <= set(log)) == (kind, True)
 
 
-def test_together_nobody() -> None:
+def test_gather_of_nothing() -> None:
     """Nothing to wait for ends at once."""
     assert run_sync(gather([])) is None

@@ -67,7 +67,7 @@ async def run(app: App, socket: Socket, seconds: float) -> None:
     assert asyncio.all_tasks() == before
 
 
-def test_an_application_that_waits_for_the_client_hears_that_it_is_gone() -> None:
+def test_an_application_that_waits_for_the_client_gets_a_disconnect() -> None:
     """Blocked in receive: the client gets close 1008, the application a disconnect, time and again."""
     received: list[Any] = []
 
@@ -284,7 +284,7 @@ def test_what_arrived_before_the_end_is_delivered_after_it() -> None:
     asyncio.run(main())
 
 
-def test_what_arrives_after_the_end_is_nobodys() -> None:
+def test_what_arrives_after_the_end_is_discarded() -> None:
     """Nothing that the client sends after its token's end is handed to the application."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
@@ -306,7 +306,7 @@ def test_what_arrives_after_the_end_is_nobodys() -> None:
     asyncio.run(main())
 
 
-def test_an_error_of_the_server_is_the_applications_to_hear() -> None:
+def test_an_error_of_the_server_reaches_the_application() -> None:
     """What the server's receive raises comes out of ours."""
 
     class Broken(Socket):

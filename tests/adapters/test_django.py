@@ -92,7 +92,7 @@ ROUTES: dict[str, tuple[str, int, int]] = {
 @MOUNTS
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("row", ROUTES)
-def test_django_runs_for_whom_the_guard_let_through(
+def test_django_runs_for_requests_that_the_guard_lets_through(
     pool: FakeUserPool, verifier: Verifier, mount: Mount, row: str, method: str
 ) -> None:
     """Unknown URLs and redirects included; Django's own statuses come back as they are."""

@@ -331,7 +331,7 @@ FAILURES: dict[str, tuple[Any, int, int]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("row", FAILURES)
-def test_a_failure_is_told_and_not_kept(row: str, kind: Kind) -> None:
+def test_a_failure_is_reported_and_not_kept(row: str, kind: Kind) -> None:
     """401 where AWS says so, else 500; and the next request asks again."""
     answer, rest, http = FAILURES[row]
     gateway = Gateway(["GET /a"], Script(answer, ALLOW), kind)

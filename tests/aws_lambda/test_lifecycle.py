@@ -39,7 +39,7 @@ TIMEOUTS = {
 
 
 @pytest.mark.parametrize(("context", "seconds"), TIMEOUTS.values(), ids=TIMEOUTS)
-def test_patience(context: Any, seconds: float) -> None:
+def test_the_timeout_of_an_invocation(context: Any, seconds: float) -> None:
     """An invocation waits for keys as long as it may, and keeps a quarter of a second for the answer."""
     assert wait_limit(context, 2.0) == pytest.approx(seconds)
 
@@ -62,7 +62,7 @@ def test_a_key_at_hand_asks_for_no_time() -> None:
 
 
 @pytest.mark.outside
-def test_an_outage_is_told_before_the_time_is_up() -> None:
+def test_an_outage_is_reported_before_the_time_is_up() -> None:
     """With little time left, a hanging endpoint is an error of ours, and no timeout of Lambda's."""
     fake = FakeUserPool()
     with fake.serve() as endpoints, fake.verifier() as verifier:

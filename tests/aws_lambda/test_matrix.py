@@ -260,7 +260,7 @@ def test_a_broken_check_in_a_table(kind: str, option: str) -> None:
         authorizer(kind, **{option: table})(with_token(golden(kind), token()))
 
 
-def test_unauthorized_is_the_word() -> None:
+def test_unauthorized_is_the_message() -> None:
     """API Gateway makes a 401 of this message and of no other."""
     assert str(Unauthorized()) == "Unauthorized"
     assert Unauthorized().args == ("Unauthorized",)

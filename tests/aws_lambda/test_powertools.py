@@ -234,7 +234,7 @@ def without_moment(said: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["rest-token", "rest-request", "websocket"])
 @pytest.mark.parametrize("given", ["expired", "none"])
-def test_a_bad_token_in_its_event_raises_the_word(kind: str, given: str) -> None:
+def test_a_bad_token_in_its_event_raises_unauthorized(kind: str, given: str) -> None:
     """As in a dict: `Unauthorized`, of which API Gateway makes a 401."""
     raw = without_token(kind) if given == "none" else with_token(kind, token(expires_in=-60))
     with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):

@@ -128,7 +128,7 @@ def test_no_token_is_wrong_usage(content: bytes, tmp_path: Path) -> None:
         read_token(file)
 
 
-def test_a_terminal_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_shows_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     """A user who gives neither a file nor a pipe sees what to do."""
     ours, theirs = pty.openpty()
     os.write(ours, b"a.b.c\n\x04")

@@ -97,7 +97,7 @@ def test_old_keys_are_not_reported_as_new(
 
 
 @pytest.mark.outside
-def test_odd_members_are_told(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
+def test_odd_members_are_reported(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """A member that is left out is worth a note, and no failure."""
     endpoints.original.fail("odd_member")
     done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")

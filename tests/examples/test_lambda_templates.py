@@ -170,7 +170,7 @@ def test_the_transform_bites(right: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize("path", [TEMPLATE, TERRAFORM], ids=lambda path: path.name)
-def test_nobody_is_named(path: Path) -> None:
+def test_no_account_and_no_region_is_named(path: Path) -> None:
     """No account ID and no Region stands in a template, beyond an example of a pool ID."""
     text = path.read_text("utf-8").replace("us-west-2_EXAMPLE", "")
     assert re.findall(r"\b[0-9]{12}\b|\b[a-z]{2,4}(?:-[a-z]+)+-[0-9]\b", text) == []

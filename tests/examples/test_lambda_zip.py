@@ -141,7 +141,7 @@ def unwanted(name: str) -> bool:
 
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
-def test_the_size_is_told(architecture: str, built: Callable[[str], Built]) -> None:
+def test_the_size_is_printed(architecture: str, built: Callable[[str], Built]) -> None:
     """The sizes printed are the file's and its content's, and far within Lambda's limits."""
     made = built(architecture)
     zipped, unzipped = (
@@ -270,7 +270,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
         pytest.param("0", (1980, 1, 1, 0, 0, 0), id="before-zip"),
     ],
 )
-def test_the_time_may_be_told(
+def test_the_time_may_be_given(
     epoch: str, expected: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SOURCE_DATE_EPOCH is the time of every entry."""
@@ -404,7 +404,7 @@ def test_keys_need_the_library(tmp_path: Path) -> None:
     assert re.fullmatch(r"build_zip: to fetch keys, install cognito-mr-auth for .* first\n", done.stderr)
 
 
-def test_a_fresh_key_file_is_told(tmp_path: Path) -> None:
+def test_the_age_of_a_key_file_is_printed(tmp_path: Path) -> None:
     """The output says how long the keys are usable, and whether some endpoints' are older."""
     script = build_zip()
     now = 1_762_000_000

@@ -52,7 +52,7 @@ def crowd_at(scene: str) -> dict[str, Any]:
     return found
 
 
-def test_a_crowd_on_an_empty_store_makes_one_flight() -> None:
+def test_a_crowd_on_an_empty_key_set_makes_one_refresh() -> None:
     """50 threads and 500 tasks on three loops at once: one refresh, all accepted (show 4)."""
     seen = crowd_at("empty")
     assert seen["outcomes"] == {"accepted": 550}
@@ -82,7 +82,7 @@ def test_no_thread_is_left_after_close(place: Place) -> None:
     assert not alive()
 
 
-def test_a_cancelled_waiter_does_not_cancel_the_flight(place: Place) -> None:
+def test_a_cancelled_waiter_does_not_cancel_the_refresh(place: Place) -> None:
     """The task that began the fetch is cancelled; the other one still gets its answer (show 9)."""
     pool, endpoints, _ = place
     endpoints.fail("slow", delay=0.5)
@@ -101,7 +101,7 @@ def test_a_cancelled_waiter_does_not_cancel_the_flight(place: Place) -> None:
     assert asyncio.run(main()) == "access"
 
 
-def test_a_flight_outlives_its_waiters_and_its_answer_counts(place: Place) -> None:
+def test_a_refresh_outlives_its_waiters_and_its_answer_counts(place: Place) -> None:
     """The only waiter gives up; what arrives later is stored (R1)."""
     pool, endpoints, _ = place
     arrived = threading.Event()
@@ -149,7 +149,7 @@ def test_a_clock_that_jumps_changes_no_verdict_but_times(place: Place, jump: flo
             assert outcome(lambda: verifier.verify(forged)) == "signature_invalid"
 
 
-def test_a_freeze_in_mid_flight_is_nobodys_failure(place: Place) -> None:
+def test_a_freeze_during_a_refresh_is_no_failure(place: Place) -> None:
     """Lambda freezes the process for six hours during a fetch (R6, R7, show 9)."""
     pool, endpoints, clock = place
     endpoints.fail("slow", delay=0.3)

@@ -138,7 +138,7 @@ def test_a_known_kid_costs_no_io_in_an_outage_of_an_hour() -> None:
 
 
 @both
-def test_a_set_of_three_hours_makes_the_callers_of_one_flight_wait_once(run: Run) -> None:
+def test_a_set_of_three_hours_makes_the_callers_of_one_refresh_wait_once(run: Run) -> None:
     """All endpoints down, set three hours old: one refresh is waited for, later requests are served (3)."""
     with serving() as (pool, endpoints, clock), pool.verifier(cache_size=0) as verifier:
         verifier.warm()
@@ -312,7 +312,7 @@ def test_a_bad_document_leaves_the_good_keys_in_place(options: dict[str, object]
         assert verifier.verify(pool.access_token(issuer="replica")).subject
 
 
-def test_a_key_whose_private_half_was_served_is_burnt_and_the_others_stay() -> None:
+def test_a_key_whose_private_half_was_served_is_compromised_and_the_others_stay() -> None:
     """Private members make their public half unusable for the pool, and cause an event (T5, show 8)."""
     recorder = EventRecorder()
     with serving() as (pool, endpoints, _), pool.verifier("any", on_event=recorder) as verifier:
@@ -353,7 +353,7 @@ def test_no_forged_token_passes_in_any_state_of_the_keys() -> None:
             assert verifier.verify(pool.access_token()).subject
 
 
-def test_an_updated_issuer_that_is_not_enabled_is_parked_and_no_outage() -> None:
+def test_an_updated_issuer_that_is_not_enabled_is_disabled_and_no_outage() -> None:
     """403 from the updated endpoint: neither answer nor failure; it is disabled for an hour (K5)."""
     recorder = EventRecorder()
     with (
@@ -369,7 +369,7 @@ def test_an_updated_issuer_that_is_not_enabled_is_parked_and_no_outage() -> None
         assert endpoints.updated.requests == 1
 
 
-def test_an_outage_is_told_apart_from_a_bad_token_by_type_and_status() -> None:
+def test_an_outage_differs_from_a_bad_token_by_type_and_status() -> None:
     """Nothing was ever fetched and no endpoint answers: 503 for good and forged tokens alike (E)."""
     with serving() as (pool, endpoints, _), pool.verifier() as verifier:
         endpoints.fail(500)

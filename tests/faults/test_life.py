@@ -91,7 +91,7 @@ def test_a_clock_that_is_set_back(back: float, healed: Place) -> None:
         healed.clock.jump_wall(back)
 
 
-def test_a_crowd_after_a_freeze_makes_one_flight(healed: Place) -> None:
+def test_a_crowd_after_a_freeze_makes_one_refresh(healed: Place) -> None:
     """Thawed after six hours, sixteen threads at once: all accepted, each endpoint asked once (FI-52, R1)."""
     with healed.verifier() as verifier, ThreadPoolExecutor(16) as executor:
         verifier.warm(timeout=SOON)

@@ -99,7 +99,7 @@ def test_a_region_that_is_down_is_left_alone_and_taken_back(
     ("asked_for", "seconds"),
     [pytest.param(30, 30.0, id="half-a-minute"), pytest.param(10**9, 60.0, id="30-years")],
 )
-def test_who_asks_for_time_gets_it(
+def test_retry_after_is_honoured_for_a_minute_at_most(
     asked_for: int, seconds: float, place: Place, recorder: EventRecorder, verifier: Verifier
 ) -> None:
     """429 with Retry-After: no request until then, for a minute at most; keys are served (FI-15, R6)."""
@@ -121,7 +121,7 @@ def failures(place: Place, verifier: Verifier) -> list[int]:
     return [each["failures"] for each in pool["endpoints"]]
 
 
-def test_a_rollback_is_followed_and_told(place: Place, recorder: EventRecorder, verifier: Verifier) -> None:
+def test_a_rollback_counts_and_is_reported(place: Place, recorder: EventRecorder, verifier: Verifier) -> None:
     """All endpoints fall back to an older set: what they list now counts; events report it (FI-49, K1)."""
     pool = place.pool
     pool.rotate()

@@ -248,7 +248,7 @@ def test_the_cache_keeps_its_bound_and_its_entries_apart(size: int) -> None:
     assert max(1, size // 2) <= len(cache) <= size
 
 
-def test_what_is_asked_for_again_and_again_stays() -> None:
+def test_a_token_in_steady_use_stays() -> None:
     """C1: tokens that are seen once do not evict a token in steady use."""
     cache: TokenCache[bytes] = TokenCache(64)
     hot = b"%032d" % 0
@@ -266,7 +266,7 @@ def test_what_is_asked_for_again_and_again_stays() -> None:
     assert set[bytes | None]().union(*together(work)) == {hot}
 
 
-def test_a_crew_loses_no_place() -> None:
+def test_fetch_threads_lose_no_slot() -> None:
     """F: never more threads than slots, and when all have ended every slot is free again."""
     fetch_threads = FetchThreads()
     live: Counter[int] = Counter()
@@ -329,7 +329,7 @@ LOOKS: tuple[Callable[[Principal], object], ...] = (
 )
 
 
-def test_a_principal_is_the_same_to_all_who_look_first() -> None:
+def test_a_principal_is_the_same_to_all_threads_at_the_first_look() -> None:
     """Claims are frozen at the first look: every thread sees the same, and nothing half frozen."""
     pool = FakeUserPool()
     claims = CLAIMS | {"iat": 1, "exp": 4e9, "wide": [{"n": [n]} for n in range(50)]}
@@ -376,7 +376,7 @@ def test_policies_are_shared_by_all() -> None:
         assert all(each == alone for answered in found for each in answered)
 
 
-def test_the_switch_of_hash_libraries_is_seen_by_nobody() -> None:
+def test_the_switch_of_hash_libraries_changes_no_digest() -> None:
     """SHA-256 is right before, during and after the one change from cryptography's to hashlib's."""
     texts = [b"%d" % number * 50 for number in range(8)]
     right = [sha256(text).digest() for text in texts]

@@ -385,7 +385,7 @@ def test_a_view_that_asks_the_other_application_keeps_its_principal(
     assert outer.test_client().get("/through", headers=bearer(pool)).text == "bob 401 alice"
 
 
-def test_a_background_thread_knows_nobody_unless_it_was_told(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_background_thread_has_only_the_principal_it_got(pool: FakeUserPool, verifier: Verifier) -> None:
     """A plain thread is outside a request; a copied context carries this request's principal alone."""
     app, auth = Flask(__name__), CognitoAuth(verifier)
     auth.init_app(app)
@@ -563,7 +563,7 @@ def test_the_metadata_document_is_public(pool: FakeUserPool, verifier: Verifier)
     assert f'resource_metadata="https://api.example.com{path}"' in refused
 
 
-def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
+def test_an_async_hook_is_a_type_error(pool: FakeUserPool) -> None:
     """Flask's guard runs without an event loop: a coroutine function as a hook is a TypeError at once."""
 
     async def revoked(principal: object) -> bool:
@@ -583,7 +583,7 @@ def test_an_async_hook_is_loud(pool: FakeUserPool) -> None:
             wrong()
 
 
-def test_the_server_hears_the_same_bytes_as_from_the_pure_middleware(verifier: Verifier) -> None:
+def test_the_server_gets_the_same_bytes_as_from_the_pure_middleware(verifier: Verifier) -> None:
     """Headers in the same order, the same body, nothing added by Flask."""
 
     def heard(app: Any) -> Any:

@@ -63,7 +63,7 @@ def test_the_bug_has_its_place(bug: Any) -> None:
         assert not name or re.search(rf"^def {re.escape(name)}\(", source, re.MULTILINE)
 
 
-def test_a_bug_without_a_place_is_told(tmp_path: Path) -> None:
+def test_a_bug_without_a_place_is_refused(tmp_path: Path) -> None:
     """The runner refuses a bug whose text is missing or occurs twice."""
     package = tmp_path / "cognito_mr_auth"
     package.mkdir()
@@ -73,7 +73,7 @@ def test_a_bug_without_a_place_is_told(tmp_path: Path) -> None:
         assert mutants.plant(bug, tmp_path) is planted
 
 
-def test_nobody_is_found_under_a_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_name_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     """A name that no bug has is an error, not a green run without bugs."""
     assert mutants.main(["no-such-bug"]) == 2
     assert "no-such-bug" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import docs, house, needs
+from support import docs, needs, source_rules
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -226,7 +226,7 @@ IMPORTS = [
 ]
 
 
-def test_import_linter_passes_the_house(project_of_stubs: Path) -> None:
+def test_import_linter_passes_clean_layers(project_of_stubs: Path) -> None:
     """Imports from lower layers break no contract."""
     package = project_of_stubs / "src" / "cognito_mr_auth"
     (package / "cli.py").write_text("import click\nfrom . import verifier\n")
@@ -309,52 +309,52 @@ def _coverage(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
 
 LONG = "def f() -> None:\n" + '    """Long."""\n' + "    print()\n" * 49
 RULES = [
-    pytest.param(house.long_files, {"a": "\n" * 400}, {"a": "\n" * 401}, id="file"),
+    pytest.param(source_rules.long_files, {"a": "\n" * 400}, {"a": "\n" * 401}, id="file"),
     pytest.param(
-        house.long_functions,
+        source_rules.long_functions,
         {"a": LONG.replace("    print()\n", "", 1)},
         {"a": LONG},
         id="function",
     ),
     pytest.param(
-        house.thick_adapters,
+        source_rules.thick_adapters,
         {"cognito_mr_auth.flask": '"""M.\n\nMore.\n"""\n# why\n' + "x = 1\n\n" * 150, "a": "x = 1\n" * 151},
         {"cognito_mr_auth.flask": "x = 1\n" * 151},
         id="adapter",
     ),
-    pytest.param(house.undocumented, {"a": CLEAN}, {"a": "N = 1\n"}, id="module-docstring"),
+    pytest.param(source_rules.undocumented, {"a": CLEAN}, {"a": "N = 1\n"}, id="module-docstring"),
     pytest.param(
-        house.undocumented,
+        source_rules.undocumented,
         {"a": '"""M."""\nclass A:\n    """A."""\n    def _f(self): ...\n'},
         {"a": '"""M."""\nclass A:\n    """A."""\n    def f(self): ...\n'},
         id="method-docstring",
     ),
     pytest.param(
-        house.type_ignores,
+        source_rules.type_ignores,
         {"a": "x = 1  # type: ignore\n" + "\n" * 999},
         {"a": "x = 1  # type: ignore\n" + "\n" * 998},
         id="type-ignores",
     ),
     pytest.param(
-        house.import_cycles,
+        source_rules.import_cycles,
         {"p/__init__": "", "p/a": "from . import b", "p/b": "import json"},
         {"p/__init__": "", "p/a": "from . import b", "p/b": "from .a import f"},
         id="cycle",
     ),
     pytest.param(
-        house.import_cycles,
+        source_rules.import_cycles,
         {"p/__init__": "", "p/a": "from . import b", "p/b": ""},
         {"p/__init__": "", "p/a": "from . import b", "p/b": "def f():\n    from . import a"},
         id="cycle-in-a-function",
     ),
     pytest.param(
-        house.import_cycles,
+        source_rules.import_cycles,
         {"p/__init__": "", "p/a": "from . import b", "p/b": ""},
         {"p/__init__": "", "p/a": "from . import b", "p/b": "if TYPE_CHECKING:\n    from . import a"},
         id="cycle-of-types",
     ),
     pytest.param(
-        house.import_cycles,
+        source_rules.import_cycles,
         {"p/__init__": "from . import a", "p/a": "import p.b", "p/b": ""},
         {"p/__init__": "from . import a", "p/a": "import p.b", "p/b": "from p import a"},
         id="longer-cycle",
@@ -398,7 +398,7 @@ def test_the_mirror_bites(name: str, found: list[str], tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (module.parents[1] / "verifier.py").touch()
-    assert house.unmirrored(tmp_path / "src", tmp_path / "tests") == found
+    assert source_rules.unmirrored(tmp_path / "src", tmp_path / "tests") == found
 
 
 TEXTS = [
@@ -415,7 +415,7 @@ TEXTS = [
 @pytest.mark.parametrize(("text", "found"), TEXTS)
 def test_the_text_rule_bites(text: str, found: bool) -> None:
     """A package index or a path of one machine is found, a path within an address is not."""
-    assert bool(house.foreign_text(text, code=True)) is found
+    assert bool(source_rules.foreign_text(text, code=True)) is found
 
 
 DOCUMENTS = [

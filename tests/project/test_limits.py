@@ -59,7 +59,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
 @pytest.mark.parametrize(
     ("_rule", "module", "name", "number"), LIMITS, ids=[f"{rule}-{name}" for rule, _, name, _ in LIMITS]
 )
-def test_a_limit_is_what_the_design_says(_rule: str, module: str, name: str, number: float) -> None:
+def test_a_limit_is_what_the_documents_say(_rule: str, module: str, name: str, number: float) -> None:
     """No bound changes by mistake."""
     assert getattr(import_module(f"cognito_mr_auth.{module}"), name) == number
 
@@ -73,7 +73,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def test_the_defaults_are_what_the_design_says() -> None:
+def test_the_defaults_are_what_the_documents_say() -> None:
     """R, S4, C1: of the constructor, and of both ways to verify."""
     parameters = inspect.signature(Verifier).parameters
     assert {name: parameters[name].default for name in DEFAULTS} == DEFAULTS

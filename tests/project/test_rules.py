@@ -6,36 +6,37 @@ import ast
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import docs, house, needs
+from support import docs, needs, source_rules
 
 PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 
 RULES = [
-    house.long_files,
-    house.long_functions,
-    house.thick_adapters,
-    house.undocumented,
-    house.type_ignores,
-    house.import_cycles,
+    source_rules.long_files,
+    source_rules.long_functions,
+    source_rules.thick_adapters,
+    source_rules.undocumented,
+    source_rules.type_ignores,
+    source_rules.import_cycles,
 ]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_src_keeps_the_rule(rule: Callable[[Path], list[str]]) -> None:
-    """src/ keeps each rule of `support.house`."""
+    """src/ keeps each rule of `support.source_rules`."""
     assert rule(SRC) == []
 
 
 def test_test_files_mirror_src() -> None:
     """A test of one module lies where the module lies, and has its name."""
-    assert house.unmirrored(SRC, needs.TESTS) == []
+    assert source_rules.unmirrored(SRC, needs.TESTS) == []
 
 
 # --- The index
@@ -83,7 +84,7 @@ def test_the_import_is_cheap(code: str) -> None:
     assert sorted(set(TOO_EXPENSIVE) & _modules_after(code)) == []
 
 
-def test_the_plugin_is_harmless_to_strangers() -> None:
+def test_the_plugin_imports_nothing_of_ours() -> None:
     """The pytest plugin, which every test run of its environment loads, imports nothing of ours."""
     loaded = _modules_after("import cognito_mr_auth_pytest")
     assert [name for name in loaded if name.partition(".")[0] == "cognito_mr_auth"] == []
@@ -101,7 +102,7 @@ def _modules_after(code: str) -> set[str]:
 # --- Documents
 
 
-def test_there_is_a_readme_with_code() -> None:
+def test_the_readme_shows_code() -> None:
     """The README exists and shows code that runs."""
     assert list(docs.blocks((PROJECT / "README.md").read_text("utf-8")))
 
@@ -113,7 +114,7 @@ DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "do
     "document",
     [pytest.param(each, marks=pytest.mark.needs(*needs.DOCUMENTS.get(each, ()))) for each in DOCUMENTS],
 )
-def test_the_document_tells_the_truth(document: str, tmp_path: Path) -> None:
+def test_the_blocks_of_the_document_run(document: str, tmp_path: Path) -> None:
     """Each Python block of the document runs, in order, in a fresh interpreter."""
     done = subprocess.run(
         [sys.executable, docs.__file__, PROJECT / document],
@@ -140,25 +141,38 @@ def test_no_text_names_an_index_or_this_machine() -> None:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout, or no git")
     files = [PROJECT / os.fsdecode(name) for name in names.split(b"\0") if name]
-    this = Path(__file__).with_name("test_gates.py"), Path(house.__file__)  # hold them as examples
+    this = Path(__file__).with_name("test_gates.py"), Path(source_rules.__file__)  # hold them as examples
     found = {}
     for path in files:
         if path.is_file() and path not in this:
             document = path.suffix == ".md" or path.is_relative_to(PROJECT / "tests")
-            found[path] = house.foreign_text(path.read_text("utf-8"), code=not document)
+            found[path] = source_rules.foreign_text(path.read_text("utf-8"), code=not document)
     assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+def test_no_text_cites_what_no_clone_has() -> None:
+    """What a comment or a page points at lies in the clone: docs/architecture.md, an RFC, an AWS page."""
+    absent = re.compile("|".join(("DES" + "IGN", "STY" + "LE", "HOU" + "SE")))
+    found = {}
+    for folder in ("src", "tests", "docs", "scripts", "benchmarks", "examples", "fuzz", "soak"):
+        for path in sorted((PROJECT / folder).rglob("*")):
+            if path.suffix in (".md", ".py", ".toml", ".yaml") and (
+                hits := absent.findall(path.read_text("utf-8"))
+            ):
+                found[path.relative_to(PROJECT).as_posix()] = hits
+    assert found == {}
 
 
 # --- Tests
 
 
-def test_no_need_is_forgotten() -> None:
+def test_every_need_is_declared() -> None:
     """A test file that imports more than the core when it loads says so in support/needs.py."""
     ours = {path.stem for path in needs.TESTS.iterdir()}
     everywhere = needs.EVERYWHERE | ours | sys.stdlib_module_names
     undeclared = {}
-    for _, path, tree in house.modules(needs.TESTS):
-        beyond = house.top_level_imports(tree) - everywhere - needs.needed_by(path)
+    for _, path, tree in source_rules.modules(needs.TESTS):
+        beyond = source_rules.top_level_imports(tree) - everywhere - needs.needed_by(path)
         if beyond:
             undeclared[path.relative_to(needs.TESTS).as_posix()] = sorted(beyond)
     assert undeclared == {}

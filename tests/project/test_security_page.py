@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import house
+from support import source_rules
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
@@ -48,7 +48,7 @@ def text_of(page: str) -> str:
 def names_in(path: Path) -> frozenset[str]:
     """Every class, function and variable that a module defines, whatever it stands in."""
     tree = ast.parse(path.read_text("utf-8"))
-    found = {node.name for node in ast.walk(tree) if isinstance(node, house.Definition)}
+    found = {node.name for node in ast.walk(tree) if isinstance(node, source_rules.Definition)}
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         found |= {target.id for target in targets if isinstance(target, ast.Name)}
@@ -105,7 +105,7 @@ def faults(text: str, base: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_names_is_there(page: str) -> None:
+def test_what_a_page_names_exists(page: str) -> None:
     """Each test, function, file and command that a security page names exists."""
     assert faults(text_of(page), DOCS) == []
 

@@ -100,7 +100,7 @@ def test_test_all_finds_pythons_that_run(
 
 
 @pytest.mark.parametrize("strict", [True, False], ids=["all-required", "as-found"])
-def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
+def test_a_missing_python_is_reported(strict: bool, test_all: ModuleType) -> None:
     """Without other Pythons the lowest versions are tested; a required one that is missing can fail."""
     environments, missing = test_all.plan({"PATH": "", "HOME": ""}, strict=strict)
     assert [each.name for each in environments] == [f"{THIS}-core-only", f"{THIS}-lowest"]
@@ -110,7 +110,7 @@ def test_a_missing_python_is_told(strict: bool, test_all: ModuleType) -> None:
     }
 
 
-def test_what_is_left_out_is_there(test_all: ModuleType) -> None:
+def test_what_is_left_out_exists(test_all: ModuleType) -> None:
     """Every file, folder and test that an environment leaves out still exists under that name."""
     for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS):
         path, _, test = each.partition("::")
@@ -176,7 +176,7 @@ def test_every_requirement_is_pinned(name: str) -> None:
         assert [each for each in hashes if not re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each)] == []
 
 
-def test_pip_is_told_to_look_at_hashes() -> None:
+def test_pip_must_check_hashes() -> None:
     """Whatever installs a list says so; and no other line of ours installs from an index."""
     texts = [
         (PROJECT / name).read_text("utf-8") for name in ("Makefile", "scripts/lock", "scripts/test_all.py")

@@ -180,7 +180,7 @@ def test_from_elsewhere_the_key_is_refused(
 
 
 @pytest.mark.parametrize("token_use", ["access", "id"])
-def test_from_elsewhere_it_is_accepted_where_that_is_said_aloud(signed_in: SignedIn, token_use: str) -> None:
+def test_from_elsewhere_it_is_accepted_with_insecure_emulator(signed_in: SignedIn, token_use: str) -> None:
     """`insecure_emulator` is for a container on another host, by http; an event says so."""
     seen: list[events.Event] = []
     ours = verifier(

@@ -187,7 +187,7 @@ def odd_rows() -> list[Any]:
 
 
 @pytest.mark.parametrize(("use", "name", "value"), odd_rows())
-def test_who_and_what_are_the_very_strings(use: str, name: str, value: object) -> None:
+def test_subject_use_and_client_are_the_very_strings(use: str, name: str, value: object) -> None:
     """No list, no object, no number, no neighbour of the right text; the error names the claim alone."""
     signed = token(use, payload(use, **{name: value}))
     error = verdict(VERIFIERS[use], signed)

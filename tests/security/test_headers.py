@@ -209,7 +209,7 @@ def test_a_known_header_carries_nothing_else(token: str) -> None:
     assert ends(PRIMED, GOOD) is None
 
 
-def test_only_who_can_sign_fills_the_memory() -> None:
+def test_only_valid_signatures_fill_the_header_cache() -> None:
     """A flood of headers under invalid signatures leaves the header cache as it was (ATK-58)."""
     verifier = primed()
     for number in range(2 * MAX_HEADERS):
@@ -220,7 +220,7 @@ def test_only_who_can_sign_fills_the_memory() -> None:
     assert set(verifier._header_cache.kids) == {HEAD.encode()}
 
 
-def test_a_remembered_header_brings_no_key() -> None:
+def test_a_cached_header_brings_no_key() -> None:
     """Its kid is looked up each time: a withdrawn key ends new tokens under an old header (K1)."""
     clock = FakeClock()
     pool = FakeUserPool(clock=clock, replica_regions=[])
@@ -241,7 +241,7 @@ def test_a_remembered_header_brings_no_key() -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_threads_that_replace_the_memory_let_nothing_in() -> None:
+def test_threads_that_replace_the_header_cache_let_nothing_in() -> None:
     """Four threads fill the header cache over and over while four forge the headers that it holds."""
     verifier = POOL.offline_verifier(cache_size=0)
     headers = [header(spelled=number) for number in range(MAX_HEADERS + 6)]

@@ -294,7 +294,7 @@ def seen() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("row", LOOKALIKES)
-def test_a_lookalike_is_unknown_and_asks_nobody(seen: dict[str, Any], row: str) -> None:
+def test_a_lookalike_is_unknown_and_causes_no_request(seen: dict[str, Any], row: str) -> None:
     """ATK-11, ATK-16, ATK-22: whatever key signed it, warm or cold, sync or async; no socket, no look-up."""
     assert seen["issuers"][row] == [["issuer_unknown"], []]
 

@@ -307,7 +307,7 @@ def test_a_bound_token_can_be_refused(pool: FakeUserPool) -> None:
     refused(errors.PolicyDenied, verifier.verify, bound, require=unbound)
 
 
-def test_a_user_and_a_client_of_one_name_are_told_apart(pool: FakeUserPool) -> None:
+def test_a_user_and_a_client_of_one_name_differ(pool: FakeUserPool) -> None:
     """STD-28, RFC 9700 4.15: a user whose `sub` is a client's ID is no machine, and no equal of one."""
     verifier = pool.offline_verifier()
     machine = verifier.verify(pool.machine_token())

@@ -9,7 +9,7 @@ import ast
 import ssl
 from pathlib import Path
 
-from support import house
+from support import source_rules
 
 from cognito_mr_auth._remote.fetch import JWKSFetcher
 
@@ -18,7 +18,9 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 
 def _library() -> list[tuple[str, ast.Module]]:
     """The modules that run in production: all but the testing kit, which also mints what is wrong."""
-    return [(n, tree) for n, _, tree in house.modules(SRC) if not n.startswith("cognito_mr_auth.testing")]
+    return [
+        (n, tree) for n, _, tree in source_rules.modules(SRC) if not n.startswith("cognito_mr_auth.testing")
+    ]
 
 
 ALGORITHMS = {"none", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512"}

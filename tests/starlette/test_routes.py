@@ -422,7 +422,7 @@ def stacks(verifier: Verifier) -> dict[str, Middleware]:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/async"), ("GET", "/sync"), ("GET", "/class"), ("POST", "/class")]
 )
-def test_requires_guards_every_shape(
+def test_require_guards_every_shape(
     pool: FakeUserPool, verifier: Verifier, mounted: str, method: str, path: str
 ) -> None:
     """Async and sync functions and methods: 401 without a token, 403 without the scope, else 200."""
@@ -444,14 +444,14 @@ def test_requires_guards_every_shape(
         assert good.text == "False"
 
 
-def test_a_method_without_requires_is_the_middlewares_matter(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_method_without_require_is_the_middlewares_matter(pool: FakeUserPool, verifier: Verifier) -> None:
     """`require` stands where it is written and nowhere else."""
     client = Client(guarded(verifier, Route("/class", Orders)))
     assert client.request("PUT", "/class").status_code == 401
     assert client.request("PUT", "/class", headers=bearer(pool.access_token())).text == "free"
 
 
-def test_requires_without_a_policy_wants_a_principal(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_require_without_a_policy_wants_a_principal(pool: FakeUserPool, verifier: Verifier) -> None:
     """Neither optional mode nor an exclusion opens such a route."""
     routes = [Route("/x", require()(secret))]
     client = Client(guarded(verifier, *routes, optional=True, exclude=["/x"]))
@@ -541,7 +541,7 @@ def test_an_endpoint_takes_a_connection(pool: FakeUserPool, verifier: Verifier) 
 # --- require and public
 
 
-def test_requires_and_public_exclude_each_other() -> None:
+def test_require_and_public_exclude_each_other() -> None:
     """In either order, through other decorators, and for the methods of a class."""
     for combined in (
         lambda: require(READ)(open_to_all),
@@ -581,7 +581,7 @@ async def feed(websocket: WebSocket) -> None:
 @pytest.mark.parametrize("mounted", ["middleware", "backend"])
 @pytest.mark.parametrize("endpoint", [feed, Feed])
 @pytest.mark.parametrize("denial", [True, False], ids=["denial", "close"])
-def test_requires_guards_sockets(
+def test_require_guards_sockets(
     pool: FakeUserPool, verifier: Verifier, mounted: str, endpoint: Any, *, denial: bool
 ) -> None:
     """Refused before accept: with the guard's answer where the server can say it, else 1008."""

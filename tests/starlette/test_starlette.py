@@ -355,7 +355,7 @@ def test_what_cannot_be_right_fails_in_the_constructor(verifier: Verifier, kind:
         kind(*first, verifier, exclude="/health")
 
 
-def test_an_inner_guard_has_the_last_word(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_an_inner_guard_decides_last(pool: FakeUserPool, verifier: Verifier) -> None:
     """A mounted application may have a stricter middleware of its own."""
 
     @require()

@@ -35,7 +35,7 @@ UNRELATED = """
 """
 
 
-def test_a_strangers_run_imports_nothing_of_ours(alone: None, pytester: pytest.Pytester) -> None:
+def test_a_run_without_our_fixtures_imports_nothing_of_ours(alone: None, pytester: pytest.Pytester) -> None:
     """With the plugin loaded and no fixture used, cognito_mr_auth is not in sys.modules."""
     pytester.makepyfile(UNRELATED)
     result = pytester.runpytest_subprocess("-p", "cognito_mr_auth_pytest")

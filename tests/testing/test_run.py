@@ -75,7 +75,7 @@ def test_the_other_token_lacks_the_scopes_alone() -> None:
 
 
 @pytest.mark.outside
-def test_a_newcomer_is_told_what_to_paste() -> None:
+def test_a_newcomer_sees_what_to_paste() -> None:
     """The token and the request to send come before anything that the command prints."""
     with running(["--", *PYTHON, "print('the command')"]) as runner:
         assert runner.end() == 0

@@ -158,7 +158,7 @@ UNKNOWN_EVENTS: Mapping[str, Any] = {
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN_EVENTS.values(), ids=UNKNOWN_EVENTS)
-def test_strangers_get_no_answer(unknown: Any) -> None:
+def test_unknown_events_get_no_answer(unknown: Any) -> None:
     """An event of no known kind is an error, and neither a yes nor a no."""
     with pytest.raises(ConfigurationError):
         Authorizer(VERIFIER, iot_policy=IOT_POLICY)(unknown)
@@ -185,20 +185,20 @@ def test_events_that_were_not_meant(kind: str, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"appsync"}))
-def test_a_stranger_where_a_kind_was_told(kind: str) -> None:
+def test_an_unknown_event_where_a_kind_is_set(kind: str) -> None:
     """`kind=` decides for an event of no known shape, if it has what that kind needs."""
     options = {"iot_policy": IOT_POLICY} if kind == "iot" else {}
     with pytest.raises(ConfigurationError):
         Authorizer(VERIFIER, kind=kind, **options)({"Records": []})
 
 
-def test_a_stranger_to_appsync() -> None:
+def test_an_unknown_event_for_appsync() -> None:
     """AppSync's events need nothing beside the token: one without is refused."""
     assert Authorizer(VERIFIER, kind="appsync")({"Records": []})["isAuthorized"] is False
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_told_kinds_answer_as_detected_ones(kind: str) -> None:
+def test_set_kinds_answer_as_detected_ones(kind: str) -> None:
     """Setting the kind changes no answer."""
     options = {"iot_policy": IOT_POLICY} if kind == "iot" else {}
     good = with_token(kind, TOKEN)
@@ -550,7 +550,7 @@ def test_what_a_hook_raises_is_an_outage() -> None:
         assert next(iter(option)) in (caught.value.hint or "")
 
 
-def test_a_bad_token_hears_no_more_than_that() -> None:
+def test_a_bad_token_shows_no_error_of_the_set_up() -> None:
     """Without a good token, a client sees no error of the set-up."""
     forged = FAKE.access_token(signed_by="foreign")
     answer = Authorizer(VERIFIER)(with_token("http-2.0", forged, identitySource=["tenant-1"]))
@@ -581,7 +581,7 @@ def test_every_answer_is_json() -> None:
         assert json.loads(json.dumps(answer)) == answer
 
 
-def test_operators_hear_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_operators_see_why(caplog: pytest.LogCaptureFixture) -> None:
     """A refusal's reason and hint are logged; the client gets neither."""
     caplog.set_level(logging.INFO, "cognito_mr_auth")
     with pytest.raises(Unauthorized):

@@ -65,7 +65,7 @@ def test_nothing_chosen() -> None:
     assert Context(()).of(VERIFIER.verify(FAKE.access_token()), nested=False) == {}
 
 
-def test_a_budget() -> None:
+def test_a_context_has_a_size_limit() -> None:
     """A context larger than any API would hand on is an error that says what to do."""
     fits = FAKE.access_token(claims={"note": "x" * (MAX_CONTEXT_CHARS - len("note"))})
     assert context(fits, "note")

@@ -371,7 +371,7 @@ def test_an_outage_at_init_is_none_of_the_init(ready: Ready) -> None:
 # --- What cannot be right
 
 
-def test_no_variable_is_forgotten_here() -> None:
+def test_every_variable_has_its_row() -> None:
     """Every variable has a row of nonsense below."""
     assert {f"{PREFIX}{row.values[0]}" for row in NONSENSE} == VARIABLES
 

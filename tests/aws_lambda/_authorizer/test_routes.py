@@ -190,7 +190,7 @@ def test_tables_that_cannot_be(table: Any, said: str) -> None:
     assert str(caught.value).startswith(said)
 
 
-def test_the_order_that_is_told_is_the_one_that_counts() -> None:
+def test_the_order_that_is_set_is_the_one_that_counts() -> None:
     """A table that IAM can say for REST APIs alone is refused for both, and taken for REST."""
     table = {"GET /{p}/{q}/b": WRITE, "GET /a/{x+}": READ}
     rest = RouteTable(table, http=False)

@@ -173,7 +173,7 @@ PHRASES = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cause", ["none", "malformed", "no scope", "broken check"])
-def test_only_load_balancers_hear_a_phrase(
+def test_only_load_balancers_get_a_phrase(
     pool: FakeUserPool, verifier: Verifier, cause: str, kind: str
 ) -> None:
     """`statusDescription` for a load balancer, and no other event's answer holds it."""
@@ -186,7 +186,7 @@ def test_only_load_balancers_hear_a_phrase(
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
-def test_a_head_request_hears_no_body(verifier: Verifier, kind: str) -> None:
+def test_a_head_request_gets_no_body(verifier: Verifier, kind: str) -> None:
     """RFC 9110 9.3.2: "the server MUST NOT send content in the response"."""
     answer, _ = serve(verifier, event_of(kind, method="HEAD"))
     assert (answer["statusCode"], answer["body"]) == (401, "")
@@ -674,6 +674,11 @@ def test_a_policy_is_a_policy(verifier: Verifier, wrong: Any) -> None:
     """Anything else fails when the function starts; so does a check that Lambda cannot await."""
     with pytest.raises(TypeError):
         CognitoAuth(verifier).require(wrong)
+
+
+def test_its_repr_names_the_verifier_alone(verifier: Verifier) -> None:
+    """It may be logged."""
+    assert repr(CognitoAuth(verifier)) == f"CognitoAuth({verifier!r})"
 
 
 def test_no_policy_beside_optional(verifier: Verifier) -> None:

@@ -178,7 +178,7 @@ def test_other_claims_are_as_handed_on() -> None:
     assert not {"principalId", "integrationLatency", "kind", "user_pool_id", "groups"} & set(chosen.claims)
 
 
-def test_scopes_of_a_route_are_nobodys_scopes() -> None:
+def test_scopes_of_a_route_are_not_the_tokens() -> None:
     """`jwt.scopes` is not read: a scope that only stands there is not the token's."""
     principal = principal_from_authorizer(handed("JWT, HTTP 2.0", scope=None))
     assert principal.scopes == frozenset()
@@ -447,7 +447,7 @@ def test_the_refusal_says_what_helps() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("groups", '["secret'), ("exp", "Mon Feb 30 14:13:20 UTC 2026"), ("iss", "secret")]
 )
-def test_no_decoders_error_hangs_on_a_refusal(name: str, value: str) -> None:
+def test_a_refusal_carries_no_decoders_error(name: str, value: str) -> None:
     """E: such an error would hold the claims; nor does a message hold a value."""
     with pytest.raises(ClaimRejected) as caught:
         principal_from_authorizer(handed("ours, REST", **{name: value}))

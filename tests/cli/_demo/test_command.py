@@ -252,7 +252,7 @@ def test_a_call_belongs_to_the_phase_that_it_began_in() -> None:
     assert (second.state, second.accepted) == ("running", 0)
 
 
-def test_many_faults_are_told_in_few_lines() -> None:
+def test_many_faults_are_reported_in_few_lines() -> None:
     """The same fault is counted, and of many different ones the first five are reported."""
     board = Board(SHORT)
     board.enter(0)

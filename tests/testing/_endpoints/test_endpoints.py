@@ -393,7 +393,7 @@ def read_or_reset(client: socket.socket) -> bytes:
     [("drip", b"HTTP/1.1 200 OK\r\nContent-Type"), ("drip_headers", b"HTTP/1.1 200 OK\r\nX-Slow")],
 )
 @pytest.mark.outside
-def test_a_dripping_answer_is_cut_at_once(
+def test_a_dripping_answer_ends_at_once(
     endpoint: FakeEndpoint, mode: str, begins: bytes, let_go: Callable[[FakeEndpoint], None]
 ) -> None:
     """Bytes come one by one; the end of the fault is the end of the connection."""

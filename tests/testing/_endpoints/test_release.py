@@ -7,7 +7,7 @@ import socket
 from cognito_mr_auth.testing._endpoints.release import Release
 
 
-def test_whoever_comes_after_the_release_is_let_go_too() -> None:
+def test_a_handler_that_comes_after_the_release_is_let_go_too() -> None:
     """A handler that begins to hold just after heal() must not hold for good."""
     release = Release()
     assert not release.wait(0)

@@ -25,7 +25,7 @@ class Untouchable:
 
 @pytest.mark.parametrize("way", ["key_now", "resolve"])
 @pytest.mark.parametrize("kid", ["known", "known-for-long"])
-def test_a_known_kid_takes_no_lock_and_asks_nobody(way: str, kid: str) -> None:
+def test_a_known_kid_takes_no_lock_and_causes_no_request(way: str, kid: str) -> None:
     """R8: no lock, no thread and no network; `resolve` ends without a single wait."""
     rig = Rig()
     key = rig.fill()

@@ -27,7 +27,7 @@ def hanging(rig: Rig) -> None:
     assert rig.out() == ["updated", "original"]
 
 
-def test_who_comes_later_has_the_healthy_ones_asked_again() -> None:
+def test_a_later_caller_has_the_healthy_endpoints_asked_again() -> None:
     """The replica answered before this caller came: it is asked anew, and the new key is found."""
     rig = Rig()
     rig.fill()
@@ -44,7 +44,7 @@ def test_who_comes_later_has_the_healthy_ones_asked_again() -> None:
     assert caller.step().kid == rig.kid
 
 
-def test_a_follow_up_is_taken_once_and_what_hangs_still_counts() -> None:
+def test_a_successor_begins_once_and_what_hangs_still_counts() -> None:
     """R3: the new answer lacks the kid, the hanging ones may have it: 503 only when timeout ends."""
     rig = Rig()
     rig.fill()
@@ -62,7 +62,7 @@ def test_a_follow_up_is_taken_once_and_what_hangs_still_counts() -> None:
     assert isinstance(caller.step(), KeyUnknown)
 
 
-def test_a_follow_up_costs_budget() -> None:
+def test_a_successor_costs_one_unit_of_the_rate_limit() -> None:
     """R4: beyond the rate limit the caller waits for the refresh under way, and asks no endpoint."""
     rig = Rig()
     rig.fill()
@@ -97,7 +97,7 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
     assert rig.out() == ["updated", "original", "replica"]
 
 
-def test_a_stale_set_is_confirmed_by_whoever_answers() -> None:
+def test_a_stale_set_is_renewed_by_any_endpoint_that_answers() -> None:
     """With short lifetimes the set goes stale while one endpoint hangs: the others renew it (R)."""
     rig = Rig(windows=CacheLifetimes(1.0, 2.0, 86400.0))
     rig.fill()
@@ -129,7 +129,7 @@ def test_what_hangs_keeps_its_own_deadline() -> None:
     assert isinstance(caller.step(), KeyUnknown)
 
 
-def test_the_background_asks_nobody_who_hangs() -> None:
+def test_the_background_asks_no_endpoint_that_hangs() -> None:
     """Everything hangs: no successor begins for any caller."""
     rig = Rig()
     rig.fill()
