@@ -14,7 +14,7 @@ __all__ = [
     "FetchFailed",
     "FetchSucceeded",
     "InsecureEmulator",
-    "KeyCompromised",
+    "KeyExposed",
     "KeyFileProblem",
     "KeyQuarantined",
     "KeysChanged",
@@ -134,7 +134,7 @@ class KeyQuarantined(Event):
     urls: tuple[str, ...]
 
 
-class KeyCompromised(Event):
+class KeyExposed(Event):
     """An endpoint served private members of keys: their public halves are unusable (`moduli` counts them)."""
 
     provider: str

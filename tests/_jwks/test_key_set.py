@@ -119,7 +119,7 @@ def test_compromised_keys_are_unusable_while_an_endpoint_says_so() -> None:
     answer(rig, rig.updated, RAW)
     usable, emitted = answer(rig, rig.key_set.endpoints[1], COMPROMISING)
     assert not usable
-    assert kinds(emitted) == ["KeysSkipped", "KeyCompromised", "KeysChanged"]
+    assert kinds(emitted) == ["KeysSkipped", "KeyExposed", "KeysChanged"]
     assert emitted[1].moduli == 2
     assert not rig.key_set.snapshot.keys
     answer(rig, rig.key_set.endpoints[1], RAW)

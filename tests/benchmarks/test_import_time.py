@@ -1,4 +1,4 @@
-"""Importing the library costs next to nothing (show 10); benchmarks/import_time.py measures it."""
+"""Importing the library costs next to nothing; benchmarks/import_time.py measures it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def run(limit: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("limit", "status"), [("2.0", 0), ("0.5", 1)], ids=["the limit", "an impossible limit"]
+    ("limit", "status"), [("1.6", 0), ("0.5", 1)], ids=["the limit", "an impossible limit"]
 )
-def test_a_built_verifier_costs_at_most_twice_an_import_of_rsa(limit: str, status: int) -> None:
+def test_a_built_verifier_costs_little_more_than_an_import_of_rsa(limit: str, status: int) -> None:
     """A whole process that imports us and builds a verifier, over one that imports RSA alone."""
     assert run(limit) == status

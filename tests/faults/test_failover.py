@@ -323,7 +323,7 @@ def test_a_key_whose_private_half_was_served_is_compromised_and_the_others_stay(
         assert verifier.verify(pool.id_token()).subject
         with pytest.raises(TokenRejected):
             verifier.verify(pool.access_token())
-        recorder.wait(events.KeyCompromised)
+        recorder.wait(events.KeyExposed)
 
 
 def test_two_regions_that_contradict_each_other_quarantine_that_kid_alone() -> None:

@@ -32,7 +32,7 @@ MODULES: dict[str, set[str]] = {
     },
     "events": {
         *("EndpointDisabled", "Event", "FetchFailed", "FetchSucceeded", "InsecureEmulator"),
-        *("KeyCompromised", "KeyFileProblem", "KeyQuarantined", "KeysChanged", "KeysSkipped"),
+        *("KeyExposed", "KeyFileProblem", "KeyQuarantined", "KeysChanged", "KeysSkipped"),
         *("RateLimitReached", "StateChanged"),
     },
     "fastapi": {"AuthHTTPException", "CognitoAuth"},

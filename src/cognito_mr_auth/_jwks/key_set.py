@@ -16,7 +16,7 @@ from cognito_mr_auth.events import (
     Event,
     FetchFailed,
     FetchSucceeded,
-    KeyCompromised,
+    KeyExposed,
     KeyQuarantined,
     KeysChanged,
     KeysSkipped,
@@ -195,7 +195,7 @@ class KeySet:
         if document.skipped:
             events.append(KeysSkipped(provider, url, document.skipped))
         if document.compromised:
-            events.append(KeyCompromised(provider, url, len(document.compromised)))
+            events.append(KeyExposed(provider, url, len(document.compromised)))
         if document.keys:
             skipped = sum(count for _, count in document.skipped)
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))

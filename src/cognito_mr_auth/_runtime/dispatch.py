@@ -13,7 +13,7 @@ from cognito_mr_auth.events import (
     EndpointDisabled,
     Event,
     InsecureEmulator,
-    KeyCompromised,
+    KeyExposed,
     KeyFileProblem,
     KeyQuarantined,
     StateChanged,
@@ -32,7 +32,7 @@ class OnEvent(Protocol):
 _LOGGED = (
     EndpointDisabled,
     InsecureEmulator,
-    KeyCompromised,
+    KeyExposed,
     KeyFileProblem,
     KeyQuarantined,
     StateChanged,

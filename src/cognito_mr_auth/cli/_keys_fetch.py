@@ -114,7 +114,7 @@ class _Listener:
                 self.remarks.append(f"{event.url} lists members that are not used: {reasons}")
             case events.KeyQuarantined():
                 self.remarks.append(f"endpoints contradict each other on key {event.kid}")
-            case events.KeyCompromised():
+            case events.KeyExposed():
                 self.remarks.append(f"{event.url} serves private members: rotate the pool's keys")
             case events.KeyFileProblem():
                 self.remarks.append(f"key file: {event.reason}")
