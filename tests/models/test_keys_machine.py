@@ -208,6 +208,16 @@ class Keys(RuleBasedStateMachine):
         self._refresh(pool, ["ok", "lagging", "down" if away else "ok"])
         self.present_all(0.0)
 
+    @rule(pool=POOLS, kid=st.sampled_from(KIDS), number=INDEX, only=st.booleans(), away=st.booleans())
+    def leak(self, pool: int, kid: str, number: int, only: bool, away: bool) -> None:
+        """T5: one endpoint serves private members of a key that the others list, perhaps its only one."""
+        self.rotate(pool, kid, number)
+        if only:
+            self.docs[pool].append(Doc({kid: self.docs[pool][-1].keys[kid]}))
+        self._refresh(pool, ["ok"] * 3)
+        self._refresh(pool, ["leak", "ok", "down" if away else "ok"])
+        self.present_all(0.0)
+
     @rule(pool=POOLS, kid=st.sampled_from(KIDS), number=INDEX)
     def rotate(self, pool: int, kid: str, number: int) -> None:
         """The pool lists a new key; under a known kid, that is a re-key."""
