@@ -51,6 +51,14 @@ def test_the_architecture_page_lists_every_rule() -> None:
     assert sorted(rows) == sorted(RULES)
 
 
+def test_the_proofs_page_lists_every_bug() -> None:
+    """docs/security-proofs.md names each planted bug in the row of its rule, and no other."""
+    page = (PROJECT / "docs" / "security-proofs.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([A-Z][0-9]?) \| ([^|]+) \|", page, re.MULTILINE))
+    listed = {(rule, name) for rule, names in rows.items() for name in re.split(r",\s*", names.strip())}
+    assert listed == {(bug.rule, bug.name) for bug in BUGS}
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.rule}-{bug.name}")
 def test_the_bug_has_its_place(bug: Any) -> None:
     """Its text stands once in its file, the change leaves Python behind, and its tests exist."""
