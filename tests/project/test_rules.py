@@ -150,6 +150,14 @@ def test_no_text_names_an_index_or_this_machine() -> None:
     assert {path: hits for path, hits in found.items() if hits} == {}
 
 
+def test_the_glossary_stays_short() -> None:
+    """Twenty terms at most, each once."""
+    terms = re.findall(
+        r"^- \*\*(.+?)\*\*:", (PROJECT / "docs" / "glossary.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert 10 <= len(set(terms)) == len(terms) <= 20
+
+
 def test_no_text_cites_what_no_clone_has() -> None:
     """What a comment or a page points at lies in the clone: docs/architecture.md, an RFC, an AWS page."""
     absent = re.compile("|".join(("DES" + "IGN", "STY" + "LE", "HOU" + "SE")))
