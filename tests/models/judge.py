@@ -266,10 +266,11 @@ class Judge:
 
     def _was_taken(self, case: Case, request: Request, doc: Doc | None) -> bool:
         """Whether it was counted: if a clock passed the deadline and went back, it need not be."""
-        failures = {each["url"]: each["failures"] for each in self._health(case)["endpoints"]}
         if doc is not None and doc.usable:
             return request.answered
-        return bool(failures[request.url] > case.model.states[request.url].failures)
+        [reported] = [each for each in self._health(case)["endpoints"] if each["url"] == request.url]
+        state = case.model.states[request.url]
+        return (reported["failures"], reported["disabled"]) != (state.failures, state.disabled)
 
     def _note_result(self, case: Case, request: Request, doc: Doc | None, failure: FetchError | None) -> None:
         now, model = self.world.clock(), case.model

@@ -321,9 +321,9 @@ class RemoteKeySet:
             wake = min(
                 wake, refresh.hedge_left(monotonic) or refresh.hedge
             )  # a successor may become possible
-        if step == rules.REVALIDATE:
+        if step == rules.REVALIDATE and not refresh.answers:
             timeout = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
-            if timeout <= 0 and not refresh.answers:
+            if timeout <= 0:
                 # It was silent for as long as a caller waits, so later callers need not wait again (R).
                 self._key_set.stale_if_error = True
                 deferred.futures.append(refresh.notify())
