@@ -39,7 +39,10 @@ hypothesis.settings.load_profile("required" if _all_required() else "here")
 
 # What a test that is not marked `outside` may not do where those are left out (sys.addaudithook).
 _OUTSIDE = frozenset(
-    {"os.exec", "os.fork", "os.posix_spawn", "socket.bind", "socket.connect", "subprocess.Popen"}
+    {
+        *("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"),
+        *("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.listen", "socket.sendto"),
+    }
 )
 _seen: set[str] = set()
 
@@ -69,8 +72,8 @@ def pytest_runtest_setup() -> Generator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """In the fast suite, a test that goes outside without saying so fails."""
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """In the fast suite, a test that goes outside without saying so fails, whatever part of it does."""
     yield
     if _seen and _fast(item.config):
         pytest.fail(f"{', '.join(sorted(_seen))}: mark this test with @pytest.mark.outside", pytrace=False)

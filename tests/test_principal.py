@@ -189,6 +189,25 @@ def test_the_claims_are_a_copy() -> None:
     assert who.claims["identities"][0]["deep"][0]["er"] == (1,)
 
 
+# --- Equality
+
+
+@pytest.mark.parametrize(
+    ("changes", "equal"),
+    [
+        pytest.param({}, True, id="alike"),
+        pytest.param({"provider": "another"}, False, id="of-another-provider"),
+        pytest.param({"issuer": Issuer(ISSUER.url, "original", ISSUER.region)}, False, id="another-kind"),
+        pytest.param({"claims": ACCESS | {"sub": "b"}}, False, id="of-another-user"),
+    ],
+)
+def test_principals_are_equal_by_value(changes: dict[str, Any], equal: bool) -> None:
+    """Whose token it is counts as well: two providers may give one subject to two people."""
+    values = {"claims": ACCESS, "issuer": ISSUER, "user_pool_id": POOL_ID} | changes
+    twin = Principal(values.pop("claims"), **values)
+    assert (twin == principal(ACCESS)) is equal
+
+
 # --- Copies
 
 EVERYBODY = [

@@ -6,11 +6,13 @@ import asyncio
 import copy
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.emulators import MOTO
 from support.fetches import landed
 from support.network import Networked
 from support.refusals import CANARY, refused
@@ -542,6 +544,25 @@ def test_what_a_verifier_looks_like(pool: FakeUserPool) -> None:
     for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="build one in each process"):
             duplicate(verifier)
+
+
+@pytest.mark.parametrize(
+    ("options", "accepted"),
+    [
+        pytest.param({}, False, id="a-pool-of-aws"),
+        pytest.param({"jwks_urls": "https://keys.example.com/"}, False, id="of-another-host"),
+        pytest.param({"jwks_urls": "http://127.0.0.1:9/"}, True, id="on-loopback"),
+        pytest.param({"insecure_emulator": True}, True, id="said-aloud"),
+    ],
+)
+def test_an_emulators_published_key_is_no_key(
+    pool: FakeUserPool, options: dict[str, Any], accepted: bool
+) -> None:
+    """T4: anybody can sign with it, so only a pool that is an emulator's takes it."""
+    seed = {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "any", "e": "AQAB", "n": MOTO}]}
+    emulated = pool.user_pool(offline=True, jwks=seed, **options)
+    with nullcontext() if accepted else pytest.raises(errors.ConfigurationError, match="emulator-key"):
+        Verifier(emulated, token_use="access")
 
 
 def test_an_insecure_emulator_is_reported(pool: FakeUserPool) -> None:

@@ -191,8 +191,8 @@ class CognitoAuth(SecurityBase):
             return
         websocket.scope.update(visible)
         # The endpoint gets this same object, which caches headers that were read before.
-        vars(websocket).pop("_headers", None)
-        vars(websocket)["send"] = asgi.marked(websocket.send, self._guard.subprotocol)
+        websocket.__dict__.pop("_headers", None)
+        setattr(websocket, "send", asgi.marked(websocket.send, self._guard.subprotocol))  # noqa: B010
 
     def _refused(self, connection: HTTPConnection, error: AuthError) -> HTTPException | WebSocketException:
         error.with_traceback(None)  # as in Guard.response

@@ -123,12 +123,13 @@ class UserPool:
         if offline and seed is None and files == (None, None):
             raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
         config = KeySetConfig(
-            user_pool_id,
-            _endpoints(possible, jwks_urls, insecure=insecure_emulator),
-            seed,
-            *files,
-            offline,
-            insecure_emulator,
+            provider=user_pool_id,
+            endpoints=_endpoints(possible, jwks_urls, insecure=insecure_emulator),
+            seed=seed,
+            key_file=files[0],
+            baked_key_file=files[1],
+            offline=offline,
+            insecure_emulator=insecure_emulator,
         )
         values: dict[str, object] = {
             "_key_set_config": config,

@@ -231,7 +231,7 @@ class Principal:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Principal):
             return NotImplemented
-        return self.claims == other.claims and self.issuer == other.issuer
+        return self.claims == other.claims and self.issuer == other.issuer and self.provider == other.provider
 
     def __hash__(self) -> int:
         return hash((self.issuer, self.subject, self.expires_at))

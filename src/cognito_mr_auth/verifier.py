@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ._base.clock import Clock, Instant
-from ._config.options import check_callables, check_options, windows
+from ._config.options import check_callables, check_options, lifetimes
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, REFRESH_SECONDS
 from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
@@ -111,7 +111,7 @@ class Verifier:
         self._fetcher = JWKSFetcher(ssl_context=ssl_context)
         self._threads = FetchThreads()
         dependencies = Dependencies(
-            windows=windows(refresh_after, revalidate_after, max_stale),
+            lifetimes=lifetimes(refresh_after, revalidate_after, max_stale),
             clock=self._clock,
             fetch=self._fetcher,
             threads=self._threads,

@@ -62,6 +62,12 @@ def test_what_the_variables_mean(changes: dict[str, str], attribute: str, value:
     assert getattr(route.pool, attribute) == value
 
 
+def test_a_former_name_is_an_error() -> None:
+    """Ignored, it would widen what is accepted: COGNITO_ISSUERS named the kinds of issuer."""
+    with pytest.raises(ConfigurationError, match=r"COGNITO_ISSUERS is not read any more.*_ISSUER_KINDS$"):
+        made(ISSUERS="updated")
+
+
 @pytest.mark.parametrize("use", ["access", "id", "any"])
 def test_the_token_use(use: str) -> None:
     """Access tokens by default; the others are set explicitly."""

@@ -12,7 +12,7 @@ from cognito_mr_auth._config.options import (
     TOKEN_USES,
     check_callables,
     check_options,
-    windows,
+    lifetimes,
 )
 from cognito_mr_auth._jwks.model import CacheLifetimes
 from cognito_mr_auth.errors import ConfigurationError
@@ -51,7 +51,7 @@ NO_SECONDS = [
 )
 def test_lifetimes(values: tuple[float, float, float]) -> None:
     """Rising ages within a week are taken, as floats."""
-    found = windows(*values)
+    found = lifetimes(*values)
     assert found == CacheLifetimes(*values)
     assert {type(value) for value in found} == {float}
 
@@ -68,7 +68,7 @@ def test_lifetimes(values: tuple[float, float, float]) -> None:
 def test_lifetimes_must_rise(values: tuple[float, float, float]) -> None:
     """The refusal names the three values and what would be right."""
     with pytest.raises(ConfigurationError, match="from above 0 to at most 7 days") as caught:
-        windows(*values)
+        lifetimes(*values)
     assert all(repr(value) in str(caught.value) for value in values)
 
 
@@ -79,7 +79,7 @@ def test_what_is_no_lifetime(place: int, value: Any) -> None:
     values = [900, 3600, 86400]
     values[place] = value
     with pytest.raises(ConfigurationError) as caught:
-        windows(*values)
+        lifetimes(*values)
     assert f"{CacheLifetimes._fields[place]}={value!r}" in str(caught.value)
 
 

@@ -17,7 +17,7 @@ from cognito_mr_auth.testing import SigningKey
 
 # Kept alive, because the kit gives the material of a released key to the next one.
 SIGNERS = SigningKey("a"), SigningKey("b")
-WINDOWS = CacheLifetimes(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
+LIFETIMES = CacheLifetimes(refresh_after=900.0, revalidate_after=3600.0, max_stale=86400.0)
 NOW: Instant = (1_800_000_000.0, 5_000.0)
 A, B = read_document(json.dumps({"keys": [each.jwk() for each in SIGNERS]}).encode()).keys.values()
 
@@ -39,7 +39,7 @@ def response(url: str, age: float, held: Any = None, **more: Any) -> StoredRespo
 
 def union(*responses: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
     """The snapshot of these responses, the same in whatever order they come."""
-    snapshots = [assemble(each, NOW, WINDOWS, fresh_for) for each in (responses, responses[::-1])]
+    snapshots = [assemble(each, NOW, LIFETIMES, fresh_for) for each in (responses, responses[::-1])]
     assert snapshots[0] == snapshots[1]
     return snapshots[0]
 
@@ -112,7 +112,7 @@ def test_young_responses_that_contradict_quarantine_the_kid(
         response("first", ages[0], keys(kid=A, one=A)),
         response("second", ages[1], keys(kid=B, two=B)),
     ]
-    snapshot = assemble(responses, NOW, WINDOWS, 900.0)
+    snapshot = assemble(responses, NOW, LIFETIMES, 900.0)
     found = snapshot.keys.get("kid")
     assert (found and found.material) == (kept and kept.material)
     assert snapshot.quarantined.get("kid", ()) == quarantined

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.rig import WINDOWS
+from support.rig import LIFETIMES
 
 from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._jwks import schedule as rules
@@ -65,10 +65,10 @@ def test_the_table(age: str, stale_if_error: bool, known: str, unknown: str) -> 
 def test_state_of(age: float | None, fresh_for: float, had_keys: bool, expected: str) -> None:
     """Each limit belongs to the older phase; the seed of an offline pool never ages."""
     found = snapshot(age, fresh_for)
-    assert rules.state_of(found, NOW, WINDOWS, had_keys=had_keys) == expected
+    assert rules.state_of(found, NOW, LIFETIMES, had_keys=had_keys) == expected
     ageless = found._replace(never_expires=True)
     seeded = "fresh" if age is not None else expected
-    assert rules.state_of(ageless, NOW, WINDOWS, had_keys=had_keys) == seeded
+    assert rules.state_of(ageless, NOW, LIFETIMES, had_keys=had_keys) == seeded
 
 
 @pytest.mark.parametrize(("rng", "expected"), [(0.0, 810.0), (0.5, 900.0), (1.0, 990.0)])
@@ -184,14 +184,14 @@ JUST_DISABLED, DISABLED = backing_off(3600, 1, disabled=True), backing_off(3600,
         pytest.param(
             (backing_off(30, 3), backing_off(20), backing_off(9)), True, False, False, "u", id="urgent: 2 s"
         ),
-        pytest.param((DISABLED, WELL, WELL), False, False, False, "oru", id="K5: parked comes last"),
-        pytest.param((JUST_DISABLED, WELL, WELL), False, False, False, "or", id="just parked"),
+        pytest.param((DISABLED, WELL, WELL), False, False, False, "oru", id="K5: disabled comes last"),
+        pytest.param((JUST_DISABLED, WELL, WELL), False, False, False, "or", id="just disabled"),
         pytest.param(
             (backing_off(3600, 3600, disabled=True), WELL, WELL), False, False, False, "uor", id="an hour"
         ),
-        pytest.param((DISABLED, WELL, WELL), False, False, True, "or", id="everywhere but parked"),
+        pytest.param((DISABLED, WELL, WELL), False, False, True, "or", id="everywhere but disabled"),
         pytest.param(
-            (DISABLED, backing_off(9), backing_off(9)), False, False, True, "u", id="nobody but parked"
+            (DISABLED, backing_off(9), backing_off(9)), False, False, True, "u", id="nobody but disabled"
         ),
         pytest.param(
             (DISABLED, backing_off(9), backing_off(8)),
@@ -199,13 +199,13 @@ JUST_DISABLED, DISABLED = backing_off(3600, 1, disabled=True), backing_off(3600,
             True,
             False,
             "ru",
-            id="R6: parked is no substitute",
+            id="R6: disabled is no substitute",
         ),
         pytest.param(
             (DISABLED, backing_off(9), backing_off(9)), False, True, True, "or", id="warm: nobody rests"
         ),
-        pytest.param((JUST_DISABLED,) * 3, True, True, True, "u", id="all just parked"),
-        pytest.param((JUST_DISABLED,) * 3, True, False, False, "", id="all just parked, nobody seeks"),
+        pytest.param((JUST_DISABLED,) * 3, True, True, True, "u", id="all just disabled"),
+        pytest.param((JUST_DISABLED,) * 3, True, False, False, "", id="all just disabled, nobody seeks"),
     ],
 )
 def test_candidates(
@@ -225,8 +225,8 @@ def test_candidates(
         pytest.param(
             (backing_off(30), backing_off(20), backing_off(9)), "r", "o", id="all rest: the second to wake"
         ),
-        pytest.param((JUST_DISABLED, WELL, backing_off(9)), "o", "r", id="K5: parked has no answer to give"),
-        pytest.param((JUST_DISABLED, WELL, WELL), "or", "", id="only parked ones are left"),
+        pytest.param((JUST_DISABLED, WELL, backing_off(9)), "o", "r", id="K5: disabled has no answer"),
+        pytest.param((JUST_DISABLED, WELL, WELL), "or", "", id="only disabled ones are left"),
     ],
 )
 def test_last_resort(states: tuple[EndpointState, ...], chosen: str, expected: str) -> None:

@@ -99,7 +99,7 @@ def test_the_background_does_not_wait_for_what_hangs_either() -> None:
 
 def test_a_stale_set_is_renewed_by_any_endpoint_that_answers() -> None:
     """With short lifetimes the set goes stale while one endpoint hangs: the others renew it (R)."""
-    rig = Rig(windows=CacheLifetimes(1.0, 2.0, 86400.0))
+    rig = Rig(lifetimes=CacheLifetimes(1.0, 2.0, 86400.0))
     rig.fill()
     rig.later(1.5)
     assert rig.key() is not None  # aged: every endpoint is asked

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support.rig import DOWN, WINDOWS, Caller, Rig
+from support.rig import DOWN, LIFETIMES, Caller, Rig
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
@@ -838,4 +838,4 @@ def test_a_key_file_starts_a_process() -> None:
     caller = rig.call(rig.kid)
     fail_all(rig)
     assert caller.step().kid == rig.kid
-    assert WINDOWS.max_stale == 24 * HOUR
+    assert LIFETIMES.max_stale == 24 * HOUR

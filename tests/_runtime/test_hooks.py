@@ -338,15 +338,15 @@ POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
         pytest.param(events.StateChanged(POOL_ID, "empty", "fresh"), "INFO", id="fresh"),
         pytest.param(events.StateChanged(POOL_ID, "fresh", "aged"), "INFO", id="aged"),
         pytest.param(events.StateChanged(POOL_ID, "stale", "expired"), "WARNING", id="expired"),
-        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403), "WARNING", id="parked"),
+        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403), "WARNING", id="disabled"),
         pytest.param(events.InsecureEmulator(POOL_ID), "WARNING", id="emulator"),
-        pytest.param(events.KeyExposed(POOL_ID, URL, 1), "WARNING", id="exposed"),
+        pytest.param(events.KeyExposed(POOL_ID, URL, 1), "WARNING", id="compromised"),
         pytest.param(events.KeyQuarantined(POOL_ID, "k%s", (URL,)), "WARNING", id="quarantined"),
         pytest.param(events.KeyFileProblem(POOL_ID, "read: owner"), "WARNING", id="key-file"),
         pytest.param(events.FetchSucceeded(POOL_ID, URL, 0.1, 2, 0), None, id="fetched"),
         pytest.param(events.FetchFailed(POOL_ID, URL, "reset", 0.1, None, 2.0), None, id="failed"),
         pytest.param(events.KeysChanged(POOL_ID, ("k",), ()), None, id="keys"),
-        pytest.param(events.RateLimitReached(POOL_ID), None, id="budget"),
+        pytest.param(events.RateLimitReached(POOL_ID), None, id="rate-limit"),
     ],
 )
 def test_the_logger_gets_what_somebody_must_act_on(

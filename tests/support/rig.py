@@ -17,7 +17,7 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
-WINDOWS = CacheLifetimes(900.0, 3600.0, 86400.0)
+LIFETIMES = CacheLifetimes(900.0, 3600.0, 86400.0)
 DOWN = FetchError("connect")
 
 Answer = bytes | BaseException | Callable[[], bytes]
@@ -113,7 +113,7 @@ class Rig:
         *,
         region: str | None = None,
         entries: Collection[KeyFileEntry] = (),
-        windows: CacheLifetimes = WINDOWS,
+        lifetimes: CacheLifetimes = LIFETIMES,
         fake: FakeUserPool | None = None,
         **pool: Any,
     ) -> None:
@@ -128,7 +128,7 @@ class Rig:
         pool = {"client_ids": ["client1"], "replica_regions": ["us-east-1"]} | pool
         self.pool = UserPool(self.fake.user_pool_id, **pool)
         dependencies = Dependencies(
-            windows=windows,
+            lifetimes=lifetimes,
             clock=self.clock,
             fetch=self.fetch,
             threads=self.threads,

@@ -39,7 +39,8 @@ HOST: Final = rf"{LABEL}(?:\.{LABEL})*"
 # Two labels at least, and a top-level one of letters: never an IP address.
 HOST_NAME: Final = rf"(?:{LABEL}\.)+[a-z]{{2,63}}"
 # What never leaves the machine (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), as a URL's parts name it.
-LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+LOOPBACK: Final = rf"localhost|127(?:\.{_OCTET}){{3}}|::1"
 _LOOPBACK = re.compile(LOOPBACK, re.ASCII)
 
 # RFC 9110 5.6.2: the name of a scheme, a header, a cookie or a subprotocol.

@@ -11,7 +11,7 @@ from cognito_mr_auth._jwks.model import CacheLifetimes
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import UserPool
 
-__all__ = ["TOKEN_USES", "check_callables", "check_options", "windows"]
+__all__ = ["TOKEN_USES", "check_callables", "check_options", "lifetimes"]
 
 TOKEN_USES: Final = ("access", "id", "any")
 # S4: Cognito's shortest token life is 5 min, so more leeway would double it.
@@ -22,7 +22,7 @@ MAX_STALE_LIMIT = 7 * 86400.0
 MAX_SECONDS = 1e15
 
 
-def windows(refresh_after: object, revalidate_after: object, max_stale: object) -> CacheLifetimes:
+def lifetimes(refresh_after: object, revalidate_after: object, max_stale: object) -> CacheLifetimes:
     """The ages at which keys are renewed, waited for and dropped, in seconds.
 
     Raises:

@@ -54,17 +54,17 @@ class KeySet:
         "_seed",
         "config",
         "endpoints",
+        "lifetimes",
         "snapshot",
         "stale_if_error",
         "state",
         "states",
-        "windows",
     )
 
     def __init__(
         self,
         config: KeySetConfig,
-        windows: CacheLifetimes,
+        lifetimes: CacheLifetimes,
         rng: Callable[[], float],
         *,
         region: str | None,
@@ -72,7 +72,7 @@ class KeySet:
         now: Instant,
     ) -> None:
         self.config = config
-        self.windows = windows
+        self.lifetimes = lifetimes
         self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
         self.stale_if_error = False  # a refresh has failed since the set went stale (R)
@@ -82,7 +82,7 @@ class KeySet:
         # Documents without a usable key that served private members (T5).
         self._compromised: dict[str, StoredResponse] = {}
         self._had_keys = False  # whether the pool has had a key at all
-        self.snapshot: Snapshot = assemble((), now, windows, 0.0)
+        self.snapshot: Snapshot = assemble((), now, lifetimes, 0.0)
         self._load(entries, now)
         self.snapshot = self._assembled(now)
         self.state = self.state_of(now)
@@ -95,7 +95,7 @@ class KeySet:
             if endpoint is None:  # another pool's or an older configuration's endpoint
                 continue
             age = now[0] - entry.begun
-            if age < -CLOCK_SKEW or age >= self.windows.max_stale:
+            if age < -CLOCK_SKEW or age >= self.lifetimes.max_stale:
                 continue  # too far in the future, or too old: not usable
             try:
                 document = self.read(entry.document, local=endpoint.loopback)
@@ -118,7 +118,7 @@ class KeySet:
         if not document.keys:
             reasons = ", ".join(reason for reason, _ in document.skipped) or "it is empty"
             raise ConfigurationError(f"jwks holds no usable key: {reasons}")
-        age = self.windows.revalidate_after
+        age = self.lifetimes.revalidate_after
         response = _response("", (now[0] - age, now[1] - age), document, raw)
         return response._replace(never_expires=self.config.offline)
 
@@ -131,14 +131,14 @@ class KeySet:
         )
 
     def _assembled(self, now: Instant) -> Snapshot:
-        fresh_for = rules.jittered(self.windows.refresh_after, self._rng())
+        fresh_for = rules.jittered(self.lifetimes.refresh_after, self._rng())
         seed = () if self._seed is None else (self._seed,)
         responses = (*seed, *self._responses.values(), *self._compromised.values())
-        return assemble(responses, now, self.windows, fresh_for)
+        return assemble(responses, now, self.lifetimes, fresh_for)
 
     def state_of(self, now: Instant) -> str:
         """The state of the set by its age: empty, fresh, aged, stale or expired."""
-        return rules.state_of(self.snapshot, now, self.windows, had_keys=self._had_keys)
+        return rules.state_of(self.snapshot, now, self.lifetimes, had_keys=self._had_keys)
 
     def usable(self, now: Instant) -> bool:
         """Whether any key may be served at all."""
@@ -239,7 +239,7 @@ class KeySet:
     def _has_response(self, url: str, now: Instant) -> bool:
         """Whether a stored response of that endpoint stands (K1)."""
         response = self._responses.get(url)
-        return response is not None and elapsed(now, response.begun) < self.windows.max_stale
+        return response is not None and elapsed(now, response.begun) < self.lifetimes.max_stale
 
     def candidates(self, now: Instant, *, unknown_kid: bool, ask_all: bool) -> list[Endpoint]:
         """The endpoints that may be asked now, in order (see `_jwks.schedule.candidates`)."""
@@ -259,9 +259,7 @@ class KeySet:
     def entries(self) -> list[KeyFileEntry]:
         """The stored responses as entries of the key file; the seed is none of them."""
         responses = list(self._responses.values())
-        return [
-            KeyFileEntry(each.url, each.begun[0], each.raw) for each in responses if each.raw and each.url
-        ]
+        return [KeyFileEntry(each.url, each.begun[0], each.raw) for each in responses]
 
     def unavailable(self, now: Instant) -> KeysUnavailable:
         """The error of an outage, with each endpoint's last error as the hint."""

@@ -14,7 +14,7 @@ __all__ = ["assemble"]
 
 
 def assemble(
-    responses: Collection[StoredResponse], now: Instant, windows: CacheLifetimes, fresh_for: float
+    responses: Collection[StoredResponse], now: Instant, lifetimes: CacheLifetimes, fresh_for: float
 ) -> Snapshot:
     """The pool's keys at this moment: the union of the standing responses (K1), conflicts resolved (K3).
 
@@ -24,7 +24,7 @@ def assemble(
         (
             response
             for response in responses
-            if response.never_expires or elapsed(now, response.begun) < windows.max_stale
+            if response.never_expires or elapsed(now, response.begun) < lifetimes.max_stale
         ),
         key=lambda response: elapsed(now, response.begun),
     )
@@ -36,18 +36,18 @@ def assemble(
     for response in standing:
         age = elapsed(now, response.begun)
         if not response.never_expires:
-            changes.append(windows.max_stale - age)
-        recent = age < windows.revalidate_after
+            changes.append(lifetimes.max_stale - age)
+        recent = age < lifetimes.revalidate_after
         if recent and response.conflicts:
             quarantined.update((kid, (response.url,)) for kid in response.conflicts)
-            changes.append(windows.revalidate_after - age)
+            changes.append(lifetimes.revalidate_after - age)
         for kid, key in response.keys.items():
             if key.material[0] in compromised:
                 continue
             if keys.setdefault(kid, key).material != key.material and recent:
                 # Both responses are recent, because `standing` goes from the newest to the oldest.
                 quarantined[kid] = (*quarantined.get(kid, (owners[kid].url,)), response.url)
-                changes.append(windows.revalidate_after - age)
+                changes.append(lifetimes.revalidate_after - age)
             owners.setdefault(kid, response)
     begun = next((response.begun for response in standing if response.keys), None)
     usable = {kid: key for kid, key in keys.items() if kid not in quarantined}

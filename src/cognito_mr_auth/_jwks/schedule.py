@@ -86,16 +86,16 @@ def jittered(refresh_after: float, rng: float) -> float:
     return refresh_after * (1.0 - JITTER + 2.0 * JITTER * rng)
 
 
-def state_of(snapshot: Snapshot, now: Instant, windows: CacheLifetimes, *, had_keys: bool) -> str:
+def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had_keys: bool) -> str:
     """The state of the set by its age (K2); `had_keys` says whether the pool has had a key at all."""
     if snapshot.begun is None:
         return EXPIRED if had_keys else EMPTY
     if snapshot.never_expires:  # the seed of an offline pool never ages (P)
         return FRESH
     age = elapsed(now, snapshot.begun)
-    if age >= windows.max_stale:
+    if age >= lifetimes.max_stale:
         return EXPIRED
-    if age >= windows.revalidate_after:
+    if age >= lifetimes.revalidate_after:
         return STALE
     return AGED if age >= snapshot.fresh_for else FRESH
 

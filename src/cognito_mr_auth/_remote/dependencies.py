@@ -39,7 +39,7 @@ def _save_nothing(_config: KeySetConfig, _entries: Collection[KeyFileEntry]) -> 
 class Dependencies(NamedTuple):
     """What all key sets of a verifier share: settings, clocks, and the ways to the network and the disk."""
 
-    windows: CacheLifetimes
+    lifetimes: CacheLifetimes
     clock: Clock
     fetch: Fetch
     threads: ThreadStarter

@@ -82,7 +82,7 @@ class RemoteKeySet:
         self._dependencies = dependencies
         self._key_set = KeySet(
             config,
-            dependencies.windows,
+            dependencies.lifetimes,
             dependencies.rng,
             region=dependencies.region,
             entries=entries,
@@ -201,7 +201,7 @@ class RemoteKeySet:
         try:
             with self._coordinator.lock:
                 if not ready:
-                    return self._nobody(step, now)
+                    return self._without_endpoint(step, now)
                 if self._key_set.snapshot is not judged:
                     return None
                 refresh = self._coordinator.running(now, deferred)
@@ -235,12 +235,12 @@ class RemoteKeySet:
             left = taken
         refresh = self._coordinator.begin(now, deferred, unknown_kid=unknown_kid, ask_all=False)
         if refresh is None:  # no endpoint can be asked, so the rate limit is not charged (R4)
-            return self._nobody(step, now)
+            return self._without_endpoint(step, now)
         if left is not self._rate_limit:
             self._rate_limit, self._rate_limited = left, False
         return refresh
 
-    def _nobody(self, step: str, now: Instant) -> AuthError | None:
+    def _without_endpoint(self, step: str, now: Instant) -> AuthError | None:
         """The outcome where no endpoint can be asked: for a stale set a failed refresh (R)."""
         if step == rules.REVALIDATE:
             self._key_set.stale_if_error = True
@@ -318,9 +318,8 @@ class RemoteKeySet:
             due = refresh.hedge - (monotonic - refresh.last_start)
             wake = min(wake, due if due > 0 else refresh.hedge)  # overdue: there was no thread for it
         elif refresh.pending < len(refresh.attempts) and not waiter.followed_up:
-            wake = min(
-                wake, refresh.hedge_left(monotonic) or refresh.hedge
-            )  # a successor may become possible
+            # A successor may become possible.
+            wake = min(wake, refresh.hedge_left(monotonic) or refresh.hedge)
         if step == rules.REVALIDATE and not refresh.answers:
             timeout = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
             if timeout <= 0:
@@ -337,9 +336,8 @@ class RemoteKeySet:
             KeysUnavailable: when the pool is left without a usable key.
         """
         refresh = self._coordinator.warm(self._dependencies.clock())
-        deadline = self._dependencies.monotonic() + max(
-            0.0, timeout
-        )  # begins after the HTTP client is loaded, as in `resolve`
+        # Begins after the HTTP client is loaded, as in `resolve`.
+        deadline = self._dependencies.monotonic() + max(0.0, timeout)
         while refresh is not None and not refresh.over:
             left = deadline - self._dependencies.monotonic()
             if left <= 0:

@@ -136,10 +136,10 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return self._held(inner)
+                return self._attached(inner)
         raise failure or httpcore.ConnectError("no address")
 
-    def _held(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
+    def _attached(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
         try:
             self._scope.attach(inner.get_extra_info("socket"))
         except OSError:  # no descriptor was left for the duplicate

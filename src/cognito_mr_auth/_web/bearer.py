@@ -128,9 +128,9 @@ def find_token(request: HTTPRequest, sources: Sources) -> str:
 
 def _is_b64token(text: str) -> bool:
     """RFC 6750 2.1: one or more of the alphabet, then any number of "="."""
-    told = text.rstrip("=")
+    unpadded = text.rstrip("=")
     # One pass in C over the octets takes a third of the time of a regular expression for 1 KB.
-    return told != "" and not told.encode("utf-8", "replace").translate(None, _B64TOKEN)
+    return unpadded != "" and not unpadded.encode("utf-8", "replace").translate(None, _B64TOKEN)
 
 
 def _from_header(values: Sequence[str], *, bare: bool) -> str | None:

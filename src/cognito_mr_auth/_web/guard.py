@@ -194,7 +194,7 @@ class Guard:
         """
         token = self._token(request, always=always)
         if token is None:
-            return _nobody()
+            return _no_principal()
         return self.verifier.averify(token, require=self._both(require), timeout=self._timeout)
 
     def _token(self, request: HTTPRequest, *, always: bool) -> str | None:
@@ -260,7 +260,7 @@ def _identified(principal: object) -> Principal:
     return principal
 
 
-async def _nobody() -> None:
+async def _no_principal() -> None:
     """No principal, for a request that may pass without a token."""
 
 

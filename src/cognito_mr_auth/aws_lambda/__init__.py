@@ -38,9 +38,8 @@ _LATER = {
     "still_valid": "_proxy.upstream",
 }
 
-if (
-    not TYPE_CHECKING
-):  # pragma: no branch - a type checker sees real names, and no module that has every attribute
+# A type checker sees the real names, and no module that has every attribute.
+if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> Any:
         if name == "handler":

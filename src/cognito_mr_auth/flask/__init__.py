@@ -45,7 +45,7 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 # In app.extensions, and in the request object. Not in flask.g: that is an application context's, and
 # requests made inside one `with app.app_context():` share it.
 _EXTENSION = "cognito_mr_auth"
-_STATE = "_cognito_mr_auth_passed"
+_STATE = "_cognito_mr_auth_request_state"
 
 
 def _find_principal() -> Principal | None:

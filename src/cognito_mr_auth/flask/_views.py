@@ -18,8 +18,8 @@ __all__ = ["OUTER_GUARDS", "OWN_GUARDS", "PUBLIC", "ViewGuard", "guards_of_view"
 
 # Attributes of a view: the guards that our wrapper enforces when it is called, the guards of wrappers around
 # it, and the mark of a public view.
-OWN_GUARDS = "_cognito_mr_auth_held"
-OUTER_GUARDS = "_cognito_mr_auth_owed"
+OWN_GUARDS = "_cognito_mr_auth_own_guards"
+OUTER_GUARDS = "_cognito_mr_auth_outer_guards"
 PUBLIC = "_cognito_mr_auth_public"
 
 

@@ -167,7 +167,7 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
             if refused is None:
                 return await run_in_threadpool(endpoint, *args, **kwargs)
             if isinstance(connection, WebSocket):
-                return await _hang_up(connection, refused)
+                return await _refuse_websocket(connection, refused)
             return response(refused)
 
         return _mark_guarded(guarded)
@@ -201,7 +201,7 @@ async def _refused(connection: HTTPConnection, policy: Policy | None) -> HTTPRes
     return None
 
 
-async def _hang_up(websocket: WebSocket, answer: HTTPResponse) -> None:
+async def _refuse_websocket(websocket: WebSocket, answer: HTTPResponse) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         await asgi.deny(websocket.scope, websocket.receive, websocket.send, answer)
     else:

@@ -124,6 +124,12 @@ def test_unfit_values_are_type_errors(verifier: Any, options: dict[str, Any]) ->
         Authorizer(verifier, **options)
 
 
+def test_an_unknown_setting_is_named_as_users_know_it() -> None:
+    """The message names the class that the user called, as Python would."""
+    with pytest.raises(TypeError, match=r"^Authorizer\(\) got an unexpected keyword argument 'audience'$"):
+        Authorizer(VERIFIER, audience="x")  # type: ignore[call-arg]
+
+
 def test_repr_shows_the_pool_alone() -> None:
     """`repr` says whose tokens it takes."""
     assert repr(Authorizer(VERIFIER)) == f"<Authorizer of {VERIFIER!r}>"

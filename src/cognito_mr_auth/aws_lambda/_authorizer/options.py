@@ -150,9 +150,9 @@ def authorizer_options(options: Options) -> AuthorizerOptions:
 
 
 def _check_forms(given: _Given) -> None:
-    for name, words in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
-        if (value := getattr(given, name)) not in words:
-            raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, words))}")
+    for name, choices in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
+        if (value := getattr(given, name)) not in choices:
+            raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, choices))}")
     check_flag("bare_token", given.bare_token)
     check_flag("warm", given.warm)
     check_name("header", given.header)

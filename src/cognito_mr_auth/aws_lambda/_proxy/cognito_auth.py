@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._runtime.hooks import is_async, require_sync
+from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import Guard, Options
 from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit
 from cognito_mr_auth.errors import AuthError, ConfigurationError
@@ -71,6 +72,9 @@ class CognitoAuth:
     def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
         """A decorator: the handler needs a token and, if given, what the policy says.
 
+        A handler with a policy runs for no request without a token: `exclude` does not open it, and a CORS
+        preflight that passes gets 204.
+
         Raises:
             ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
             TypeError: for what is no policy; by the decorator, for a handler that is a coroutine function
@@ -97,13 +101,16 @@ class CognitoAuth:
         answer = guard.document(call.http_request)
         if answer is None:
             try:
+                preflight = guard.is_preflight(call.http_request)
+                if preflight and policy is not None:
+                    return respond(HTTPResponse(204, (), b""), call)
                 wait = partial(wait_limit, context, self._timeout)
-                principal = guard.verify(call.http_request, policy, timeout=wait)
+                principal = guard.verify(call.http_request, policy, always=policy is not None, timeout=wait)
                 response = handler(event, context, principal=principal)
             except AuthError as error:
                 answer = guard.response(error)
             else:
-                if guard.is_preflight(call.http_request):
+                if preflight:
                     return without_body(response, call)
                 return marked(response, call, guard.subprotocol)
         return respond(answer, call)

@@ -67,11 +67,11 @@ class Report:
     def summary(self) -> str:
         """One line."""
         verdict = "WELL" if self.ok else "FAILED" if self.complete else "BROKEN OFF"
-        told = [f"{verdict} after {self.seconds:.1f} s."]
+        parts = [f"{verdict} after {self.seconds:.1f} s."]
         for kind in ("valid", "forged"):
             counts = ", ".join(f"{self.counts[f'{kind} {each}']} {each}" for each in OUTCOMES)
-            told.append(f"{kind.capitalize()} tokens: {counts}.")
-        return " ".join([*told, f"Wrong answers: {self.counts['wrong']}."])
+            parts.append(f"{kind.capitalize()} tokens: {counts}.")
+        return " ".join([*parts, f"Wrong answers: {self.counts['wrong']}."])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -104,11 +104,11 @@ class _Tally:
         return self.outcomes[False, outcome] + self.outcomes[True, outcome]
 
     def faults(self) -> tuple[str, ...]:
-        told = [f"{what} ({n} times)" if n > 1 else what for what, n in self.wrong.items()]
+        found = [f"{what} ({n} times)" if n > 1 else what for what, n in self.wrong.items()]
         if self.state == "ended" and not self.open_calls and not self.outcomes[False, "accepted"]:
-            told.append("no valid token accepted")
-        more = [f"and {len(told) - MAX_TOLD} more"] if len(told) > MAX_TOLD else []
-        return (*told[:MAX_TOLD], *more)
+            found.append("no valid token accepted")
+        more = [f"and {len(found) - MAX_TOLD} more"] if len(found) > MAX_TOLD else []
+        return (*found[:MAX_TOLD], *more)
 
 
 class Board:

@@ -141,7 +141,7 @@ def _standard_alphabet(draft: Draft) -> str:
     return seal(f"{base64url(octets(draft.header))}.{text}", draft.key)
 
 
-def _claim_save(value: bytes) -> Damage:
+def _claim(value: bytes) -> Damage:
     """One more payload member whose value is this raw JSON."""
     return _raw_payload(lambda raw: raw[:-1] + b',"extra":' + value + b"}")
 
@@ -164,7 +164,7 @@ MALFORMED: Final[Mapping[str, Damage]] = MappingProxyType(
         "leading_space": _whole(lambda token: f" {token}"),
         "trailing_newline": _whole(lambda token: f"{token}\n"),
         "non_ascii": _whole(lambda token: f"{token[:-1]}\uff21"),
-        "oversized": _claim_save(b'"' + b"x" * OVERSIZED_CHARACTERS + b'"'),
+        "oversized": _claim(b'"' + b"x" * OVERSIZED_CHARACTERS + b'"'),
         "one_segment": _segments(lambda parts: parts[:1]),
         "two_segments": _segments(lambda parts: parts[:2]),
         "four_segments": _segments(lambda parts: [*parts, "AAAA"]),
@@ -196,12 +196,12 @@ MALFORMED: Final[Mapping[str, Damage]] = MappingProxyType(
         "payload_trailing_comma": _raw_payload(lambda raw: raw[:-1] + b",}"),
         "payload_bom": _raw_payload(lambda raw: b"\xef\xbb\xbf" + raw),
         "payload_utf16": _raw_payload(lambda raw: raw.decode().encode("utf-16")),
-        "payload_invalid_utf8": _claim_save(b'"\xff"'),
-        "payload_lone_surrogate": _claim_save(rb'"\ud800"'),
-        "payload_nan": _claim_save(b"NaN"),
-        "payload_infinity": _claim_save(b"-Infinity"),
-        "payload_overflow": _claim_save(b"1e400"),
-        "payload_deep": _claim_save(b"[" * NESTING_LEVELS + b"]" * NESTING_LEVELS),
+        "payload_invalid_utf8": _claim(b'"\xff"'),
+        "payload_lone_surrogate": _claim(rb'"\ud800"'),
+        "payload_nan": _claim(b"NaN"),
+        "payload_infinity": _claim(b"-Infinity"),
+        "payload_overflow": _claim(b"1e400"),
+        "payload_deep": _claim(b"[" * NESTING_LEVELS + b"]" * NESTING_LEVELS),
         # The header.
         "alg_none": _unsigned("none"),
         "alg_none_in_capitals": _unsigned("nOnE"),
