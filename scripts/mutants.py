@@ -88,8 +88,8 @@ def verdict(bug: Bug) -> tuple[str, float]:
         if not plant(bug, src):
             return "its place is gone", 0.0
         answer = run(bug.tests, src)
-    told = {FAILED: "found", PASSED: "SURVIVES", None: "hangs"}
-    return told.get(answer, f"pytest ended with {answer}"), time.monotonic() - began
+    found = {FAILED: "found", PASSED: "SURVIVES", None: "hangs"}
+    return found.get(answer, f"pytest ended with {answer}"), time.monotonic() - began
 
 
 def main(wanted: Sequence[str]) -> int:

@@ -226,11 +226,11 @@ def run_tests(environment: Environment) -> Outcome:
     outcome = read_report(environment.name, version, report, done.returncode)
     left_out = [each.removeprefix("tests/") for each in environment.left_out if "::" not in each]
     left_out += ["controls"] if CONTROLS[0] in environment.left_out else []
-    told = [f"without {', '.join(left_out)}"] if left_out else []
-    told += ["each module, and what all adapters promise"] if environment.options == OF_EVERY_PYTHON else []
+    notes = [f"without {', '.join(left_out)}"] if left_out else []
+    notes += ["each module, and what all adapters promise"] if environment.options == OF_EVERY_PYTHON else []
     if environment.only:
-        told.insert(0, ", ".join(each.removeprefix("tests/") for each in environment.only))
-    return replace(outcome, note=outcome.note or ", ".join(told))
+        notes.insert(0, ", ".join(each.removeprefix("tests/") for each in environment.only))
+    return replace(outcome, note=outcome.note or ", ".join(notes))
 
 
 def read_report(name: str, version: str, report: Path, status: int) -> Outcome:

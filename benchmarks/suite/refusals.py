@@ -9,7 +9,7 @@ A payload of 16 KiB has to be read before anything can be said of it, so such to
 valid one of that length; their ratio to a usual one is shown beside it.
 
 The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands
-still: the row "budget spent" costs no fetch (proven too). That clock reads the system's clocks as well.
+still: the row "rate limit reached" costs no fetch (proven too). That clock reads the system's clocks as well.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def bad_tokens(pool: FakeUserPool) -> Refused:
         "wrong client": (errors.ClaimRejected, minted(client_id="2another3456789")),
         "an ID token": (errors.ClaimRejected, [pool.id_token() for _ in range(KINDS)]),
         "wrong alg": (errors.AlgorithmNotAllowed, minted(malformed="hs256_with_public_key")),
-        "unknown kid, budget spent": (errors.KeyUnknown, minted(signed_by="unknown")),
+        "unknown kid, rate limit reached": (errors.KeyUnknown, minted(signed_by="unknown")),
         "unknown kid, expired": (errors.KeyUnknown, minted(signed_by="unknown", expires_in=-60)),
         "nested deeply, 500 levels": (errors.TokenMalformed, minted(malformed="payload_deep")),
         BIG[0]: (errors.SignatureInvalid, [_unsigned(pool, _members(pool))]),

@@ -214,12 +214,12 @@ def test_the_context_holds_what_its_docstring_allows(kind: str) -> None:
 
 
 @pytest.mark.parametrize("wrap", [*dict.fromkeys(EVENTS.values()), Raw])
-@pytest.mark.parametrize("told", [False, True], ids=["detected", "told"])
-def test_its_authorizer_events_are_taken(wrap: Callable[..., Any], told: bool) -> None:
+@pytest.mark.parametrize("named", [False, True], ids=["detected", "named"])
+def test_its_authorizer_events_are_taken(wrap: Callable[..., Any], named: bool) -> None:
     """Ours says about its event class what it says about the dict inside."""
     kinds = [kind for kind, each in EVENTS.items() if each is wrap] or list(KINDS)
     for kind in kinds:
-        options: dict[str, Any] = {"kind": kind} if told else {}
+        options: dict[str, Any] = {"kind": kind} if named else {}
         if kind == "iot":
             options["iot_policy"] = IOT_POLICY
         asked = authorizer(**options)
@@ -261,9 +261,9 @@ def test_its_proxy_events_are_taken(kind: str) -> None:
 
 def test_a_principal_is_read_from_its_event() -> None:
     """`principal_from_authorizer` reads what the authorizer in front has put into the event."""
-    told = answer("rest-request", token())["context"]
+    context = answer("rest-request", token())["context"]
     # API Gateway makes strings of the values.
-    flat = {name: str(value) for name, value in told.items()} | {"principalId": PRINCIPAL}
+    flat = {name: str(value) for name, value in context.items()} | {"principalId": PRINCIPAL}
     raw = event("proxy-rest")
     raw["requestContext"]["authorizer"] = flat
     principal = principal_from_authorizer(APIGatewayProxyEvent(raw))

@@ -96,6 +96,6 @@ def test_settings_go_through_the_environment(
 ) -> None:
     """What a server reads is what the benchmark wrote."""
     written = Settings.of(pool, endpoints, "no auth")
-    for name, value in written.told().items():
+    for name, value in written.as_environment().items():
         monkeypatch.setenv(name, value)
     assert Settings.given() == written

@@ -155,13 +155,13 @@ USAGE = [
 ]
 
 
-@pytest.mark.parametrize(("options", "told"), USAGE)
+@pytest.mark.parametrize(("options", "says"), USAGE)
 @pytest.mark.outside
-def test_wrong_usage(settings: list[str], options: list[str], told: str) -> None:
+def test_wrong_usage(settings: list[str], options: list[str], says: str) -> None:
     """What cannot be right is exit status 2, and the message names it."""
     done = _verify(settings, "a.b.c", *options)
     assert done.exit_code == 2
-    assert told in done.output
+    assert says in done.output
 
 
 def test_text_is_made_safe() -> None:

@@ -58,7 +58,7 @@ def serving(command: tuple[str, ...], settings: Settings, folder: Path) -> Itera
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
-            env={**environment, **settings.told(), "PYTHONUNBUFFERED": "1"},
+            env={**environment, **settings.as_environment(), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -49,7 +49,7 @@ class Settings(NamedTuple):
         """The settings of this process."""
         return cls(**json.loads(os.environ[VARIABLE]))
 
-    def told(self) -> dict[str, str]:
+    def as_environment(self) -> dict[str, str]:
         """The environment variable for a server."""
         return {VARIABLE: json.dumps(self._asdict())}
 

@@ -161,8 +161,8 @@ class _Run:
 
     def _start(self, cold: str | None) -> _Watched:
         # The table shows the first verifier's fetches alone.
-        heard = self._board.answered if cold is None else _ignore
-        subject = Subject(cold, self._kinds.__getitem__, heard)
+        answered = self._board.answered if cold is None else _ignore
+        subject = Subject(cold, self._kinds.__getitem__, answered)
         verifier = self._make_verifier(self._pool, self._plan, subject.on_event)
         self._opened.callback(verifier.close)
         return _Watched(subject, verifier)

@@ -25,18 +25,20 @@ class Subject:
     """The demo's verifier (`cold` is None), or one that starts cold under that name.
 
     `held` are the kids that it holds. `kind_of` gives the kind of endpoint behind a URL, and
-    `heard` gets the kind of each endpoint that answered.
+    `answered` gets the kind of each endpoint that answered.
     """
 
-    def __init__(self, cold: str | None, kind_of: Callable[[str], str], heard: Callable[[str], None]) -> None:
+    def __init__(
+        self, cold: str | None, kind_of: Callable[[str], str], answered: Callable[[str], None]
+    ) -> None:
         self.cold = cold
         self.held: frozenset[str] = frozenset()
         self._began = time.monotonic()
         self._kind_of = kind_of
-        self._heard = heard
+        self._answered = answered
         self._lock = threading.Lock()
         self._source: str | None = None
-        self._told = threading.Event()
+        self._source_known = threading.Event()
         self._answers = 0
         self._awaited: frozenset[str] = frozenset()
         self._ready = cold is None
@@ -48,8 +50,8 @@ class Subject:
         elif isinstance(event, FetchSucceeded):
             kind = self._kind_of(event.url)
             self._source = self._source or kind
-            self._told.set()
-            self._heard(kind)
+            self._source_known.set()
+            self._answered(kind)
 
     def awaits(self, kids: frozenset[str]) -> None:
         """Note the first token that is accepted with one of these new keys."""
@@ -70,7 +72,7 @@ class Subject:
         if error is not None:
             taken = (call.ended - call.began) * 1000
             return f"{self.cold} verifier, cold: {error.status} in {taken:.0f} ms" if first else None
-        self._told.wait(EVENT_DELAY_S)
+        self._source_known.wait(EVENT_DELAY_S)
         source = f", keys from {self._source}" if self._source else ""
         if first:
             taken = (call.ended - self._began) * 1000

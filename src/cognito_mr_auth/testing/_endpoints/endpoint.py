@@ -17,7 +17,7 @@ from cognito_mr_auth.testing._tokens.mint import IssuerKind
 
 from .exchange import Exchange
 from .faults import Fault, KeySource, jwks_body, new_fault
-from .release import hang_up
+from .release import end_connection
 
 __all__ = ["EndpointSource", "FakeEndpoint"]
 
@@ -140,7 +140,7 @@ class FakeEndpoint:
                 self._socket = None
             with self._open_lock:
                 for connection in self._open:
-                    hang_up(connection)
+                    end_connection(connection)
             for handler in self._handlers:
                 handler.join()
             self._handlers = []

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-__all__ = ["Release", "hang_up"]
+__all__ = ["Release", "end_connection"]
 
 
 class Release:
@@ -32,7 +32,7 @@ class Release:
         with self._lock:
             self._held.add(connection)
             if self._event.is_set():
-                hang_up(connection)
+                end_connection(connection)
         try:
             yield
         finally:
@@ -44,10 +44,10 @@ class Release:
         with self._lock:
             self._event.set()
             for connection in self._held:
-                hang_up(connection)
+                end_connection(connection)
 
 
-def hang_up(connection: socket.socket) -> None:
+def end_connection(connection: socket.socket) -> None:
     """End a connection that another thread is reading: its recv() returns at once."""
     with suppress(OSError):
         # Not SSLSocket.shutdown(), which takes the TLS object away under the reader's feet.
