@@ -2,8 +2,8 @@
 
     app = CognitoAuthMiddleware(app, verifier=verifier, exclude=["/health"])
 
-Owns which connections may pass: `lifespan`, and what the guard lets through. The principal stands in
-`scope["cognito_mr_auth.principal"]`.
+Owns the middleware and what routes call behind it; `_web.asgi_scope` serves a connection. The principal
+stands in `scope["cognito_mr_auth.principal"]`.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class _IssuerEntry:
         self.expected = expected
 
 
-_Entry = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
+_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
 """A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
@@ -125,7 +125,7 @@ class Verifier:
         self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
             self._add(pool, dependencies, token_use, float(leeway))
-        self._token_cache: TokenCache[_Entry] = TokenCache(cache_size)
+        self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
         track(self)
 
     def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
@@ -187,7 +187,8 @@ class Verifier:
     def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
         """Like `verify`, also with a function that gives the seconds when the waiting begins.
 
-        For a host with a deadline of its own: loading the HTTP client takes some of the time.
+        For a host with a deadline of its own, because loading the HTTP client takes some of the time.
+        It calls `verify`, so that a subclass's own is called for every adapter.
         """
         return self.verify(token, require=require, timeout=cast("float", timeout))
 

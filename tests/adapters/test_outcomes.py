@@ -28,7 +28,9 @@ def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset())
 
 
 # A route that names its guard or policy is opened by no exclusion and no optional mode.
-EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "starlette_backend"})
+EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "lambda_require", "starlette_backend"})
+# Drivers whose `require` is the policy of a route, and not of the guard.
+OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 
 
 class World(NamedTuple):
@@ -406,6 +408,18 @@ def test_a_preflight_passes(
     assert (not reply.reached and not passes) or reply.body == b""
     # A route that names its guard is not run at all: it would run for anybody.
     assert not reply.reached or (passes and driver not in EXPLICIT)
+
+
+@drivers(but=frozenset(NEEDS) - OF_A_ROUTE)
+def test_a_routes_policy_is_opened_by_nothing(world: World, driver: str) -> None:
+    """What it guards counts on a principal: neither an excluded path nor a preflight runs it."""
+    opened: dict[str, Any] = {"exclude": ["/open"], "preflight": "pass"}
+    ask = build(driver, world.verifier, require=policy.scopes("orders/read"), **opened)
+    excluded = ask(Ask(path="/open"))
+    assert (excluded.status, excluded.reached) == (401, False)
+    assert not ask(Ask((ORIGIN, WANTED), "OPTIONS")).reached
+    token = world.pool.access_token(scopes=["orders/read"])
+    assert ask(Ask(_bearer(token), path="/orders")).reached
 
 
 @drivers(websocket=False)

@@ -16,6 +16,7 @@ __all__ = [
     "HOST_NAME",
     "LABEL",
     "LOOPBACK",
+    "LOOPBACK_IPV6",
     "MAX_KID_CHARS",
     "POOL_ID",
     "TEXT",
@@ -40,8 +41,8 @@ HOST: Final = rf"{LABEL}(?:\.{LABEL})*"
 HOST_NAME: Final = rf"(?:{LABEL}\.)+[a-z]{{2,63}}"
 # What never leaves the machine (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), as a URL's parts name it.
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-LOOPBACK: Final = rf"localhost|127(?:\.{_OCTET}){{3}}|::1"
-_LOOPBACK = re.compile(LOOPBACK, re.ASCII)
+LOOPBACK: Final = rf"localhost|127(?:\.{_OCTET}){{3}}"
+LOOPBACK_IPV6: Final = "::1"
 
 # RFC 9110 5.6.2: the name of a scheme, a header, a cookie or a subprotocol.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -56,7 +57,7 @@ def is_client_id(value: object) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a URL's host name, without brackets, is this machine."""
-    return _LOOPBACK.fullmatch(host) is not None
+    return re.fullmatch(f"{LOOPBACK}|{LOOPBACK_IPV6}", host, re.ASCII) is not None
 
 
 def check_flag(name: str, value: object) -> None:

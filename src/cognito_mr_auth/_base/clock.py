@@ -10,7 +10,6 @@ __all__ = ["CLOCK_SKEW", "MAX_TIME", "Clock", "Instant", "elapsed"]
 Instant = tuple[float, float]
 """(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
 
-
 # 9999-12-31T23:59:59Z, the last second that datetime knows. A time in milliseconds lies beyond it, and a
 # larger int might not fit a float (S4).
 MAX_TIME = 253402300799

@@ -30,6 +30,7 @@ from cognito_mr_auth.pool import ANY_CLIENT, UserPool
 V = TypeVar("V")
 
 __all__ = [
+    "FORMER",
     "PREFIX",
     "VARIABLES",
     "excerpt",
@@ -62,8 +63,9 @@ _POOLS, _TOKEN_USE = f"{PREFIX}USER_POOLS", f"{PREFIX}TOKEN_USE"
 VARIABLES = frozenset({_POOLS, _TOKEN_USE} | {PREFIX + name for name in _POOL})
 """Every variable that is read here."""
 
-# A variable's former name, by which it would now be ignored, and its issuers all accepted.
-_RENAMED = {f"{PREFIX}ISSUERS": f"{PREFIX}ISSUER_KINDS"}
+FORMER = {f"{PREFIX}ISSUERS": f"{PREFIX}ISSUER_KINDS"}
+"""A variable's former name: an error, since ignored it would let every kind of issuer in."""
+
 # The one way to say ANY_CLIENT here: spelled out, and alone.
 _ANY_CLIENT = "ANY_CLIENT"
 # How many characters of a value a message shows: enough for a slip, too few for a secret.
@@ -77,7 +79,7 @@ def verifier_from(kind: Callable[..., V], environment: Mapping[str, str]) -> V:
     Raises:
         ConfigurationError: naming the variable that is missing or wrong.
     """
-    for former, name in _RENAMED.items():
+    for former, name in FORMER.items():
         if former in environment:
             raise ConfigurationError(f"{former} is not read any more; the variable is {name}")
     several = _POOLS in environment

@@ -19,6 +19,7 @@ from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
 
 __all__ = ["MAX_KEYS", "Document", "read_document"]
 
+# Cognito serves two, three or four in a rotation.
 MAX_KEYS = 32
 
 # RFC 7518 3.3 requires 2048 bits; above 8192 a verification costs so much that it helps an attacker.
@@ -112,7 +113,7 @@ def _read_member(
     leaks = not _PRIVATE.isdisjoint(member)
     # Every reader of this document can sign, so the public half is compromised (T5). `n` is read
     # leniently, because it counts in any spelling (Java's BigInteger puts a zero octet before it).
-    found = lenient_number(member.get("n")) if leaks else ()
+    found = _lenient_number(member.get("n")) if leaks else ()
     compromised.update(found)
     if member.get("kty") != "RSA":
         raise _Skip("not-rsa")
@@ -179,7 +180,7 @@ def _octets(text: object) -> bytes:
     return octets
 
 
-def lenient_number(text: object) -> tuple[int, ...]:
+def _lenient_number(text: object) -> tuple[int, ...]:
     """The number of a text to the most lenient reader: either alphabet, padded or not; else nothing."""
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         return ()

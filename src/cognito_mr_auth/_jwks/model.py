@@ -1,6 +1,7 @@
 """The values that a key set is made of: endpoints, keys, stored responses, snapshots (K).
 
-Owns shapes alone. Nothing here changes after it was made, so a reader needs no lock (R8).
+Owns the shapes, and the limit of a document's size. Nothing here changes after it was made, so a reader
+needs no lock (R8).
 """
 
 from collections.abc import Mapping

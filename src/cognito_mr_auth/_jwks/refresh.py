@@ -159,7 +159,7 @@ class Refresh:
         if not self.ask_all:
             if not self.needs_more(keys):
                 return None
-            if not self.result_arrived and self.pending and monotonic - self.last_start < self.hedge:
+            if not self.result_arrived and self.pending and self.hedge_left(monotonic):
                 return None
         return self.queue[0]
 

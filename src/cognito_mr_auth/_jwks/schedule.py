@@ -13,6 +13,7 @@ from .model import CacheLifetimes, Endpoint, Snapshot
 
 __all__ = [
     "CALLER_WAIT_SECONDS",
+    "HEALTHY",
     "HEDGE_SECONDS",
     "MAX_UNKNOWN_KID_WAITERS",
     "REFRESH_SECONDS",
@@ -42,7 +43,7 @@ MAX_UNKNOWN_KID_WAITERS = 32
 RATE_LIMIT_BURST = 2.0
 RATE_LIMIT_SECONDS = 5.0
 # Doubling from 2 s; 60 s as Powertools and Nimbus' rate limit, 2 s while there is no key to serve. A
-# Retry-After header (RFC 9110 10.2.3) is honoured as far.
+# Retry-After header (RFC 9110 10.2.3) is honoured up to the same bound.
 MAX_BACK_OFF = 60.0
 MAX_BACK_OFF_WITHOUT_KEYS = 2.0
 # 403 from the updated issuer lasts until the pool's IssuerConfiguration is changed.

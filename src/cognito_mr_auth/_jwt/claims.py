@@ -109,7 +109,7 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
 
 
 def _check_use(use: object, expected: str) -> None:
-    """Refuse a `token_use` that does not fit; called where it is not exactly the expected one."""
+    """Refuse a `token_use` that does not fit; called where it is not the expected one, or either will do."""
     if use.__class__ is not str or not use:
         _refuse("token_use", _NO_TEXT)
     if use not in ("access", "id"):

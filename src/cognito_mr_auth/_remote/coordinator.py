@@ -90,7 +90,9 @@ class RefreshCoordinator:
         return True
 
     def candidates_now(self, now: Instant) -> list[Endpoint]:
-        """The endpoints that the background may ask now; none while a refresh has more than hanging ones.
+        """The endpoints that the background may ask now.
+
+        None while a refresh still has a queue, or began its last attempt less than `hedge` ago.
 
         Without the lock only a hint.
         """
@@ -373,8 +375,8 @@ class _Request:
 
     __slots__ = ("_attempt", "_coordinator")
 
-    def __init__(self, refreshes: RefreshCoordinator, attempt: Attempt) -> None:
-        self._coordinator = refreshes
+    def __init__(self, coordinator: RefreshCoordinator, attempt: Attempt) -> None:
+        self._coordinator = coordinator
         self._attempt = attempt
 
     def __call__(self) -> None:

@@ -1,6 +1,6 @@
 """What a key set depends on: settings, clocks, and the ways to threads, the network, the disk and events.
 
-Owns these shapes alone, so that tests can replace each of them.
+Owns the interfaces alone; tests pass their own.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -28,7 +28,7 @@ class Fetch(Protocol):
 class ThreadStarter(Protocol):
     """What starts threads; `threads.FetchThreads` is one."""
 
-    def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
+    def start(self, endpoint: object, name: str, work: Callable[[], None], *, background: bool) -> str:
         """Run `work` on a thread of its own: STARTED, BUSY or FULL (see `threads`)."""
 
 
@@ -37,7 +37,7 @@ def _save_nothing(_config: KeySetConfig, _entries: Collection[KeyFileEntry]) -> 
 
 
 class Dependencies(NamedTuple):
-    """What all key sets of a verifier share: settings, clocks, and the ways to the network and the disk."""
+    """What all key sets of one verifier share."""
 
     lifetimes: CacheLifetimes
     clock: Clock

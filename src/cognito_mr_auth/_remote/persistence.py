@@ -45,12 +45,12 @@ def _begun(entry: KeyFileEntry) -> float:
     return entry.begun
 
 
-def save(config: KeySetConfig, responses: Collection[KeyFileEntry]) -> Collection[Event]:
+def save(config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
     """Write these entries to the pool's key file; a failure is one event."""
     path = config.key_file or ""
     try:
         urls = [endpoint.url for endpoint in config.endpoints]
-        key_file.write(path, config.provider, responses, urls)
+        key_file.write(path, config.provider, entries, urls)
     except key_file.KeyFileError as error:
         return (KeyFileProblem(config.provider, f"write: {error.reason}"),)
     return ()

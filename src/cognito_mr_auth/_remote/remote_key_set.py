@@ -227,17 +227,18 @@ class RemoteKeySet:
                 return None
             if verdict is not None:
                 return verdict
-        unknown_kid, left = step == rules.FETCH_UNKNOWN, self._rate_limit
+        unknown_kid = step == rules.FETCH_UNKNOWN
+        rate_limit = self._rate_limit
         if unknown_kid and self._key_set.endpoints and not self._coordinator.closed:
-            taken = left.take(now)
+            taken = rate_limit.take(now)
             if taken is None:
                 return self._refused(now, deferred)
-            left = taken
+            rate_limit = taken
         refresh = self._coordinator.begin(now, deferred, unknown_kid=unknown_kid, ask_all=False)
         if refresh is None:  # no endpoint can be asked, so the rate limit is not charged (R4)
             return self._without_endpoint(step, now)
-        if left is not self._rate_limit:
-            self._rate_limit, self._rate_limited = left, False
+        if rate_limit is not self._rate_limit:
+            self._rate_limit, self._rate_limited = rate_limit, False
         return refresh
 
     def _without_endpoint(self, step: str, now: Instant) -> AuthError | None:
@@ -315,18 +316,18 @@ class RemoteKeySet:
         monotonic = self._dependencies.monotonic()
         wake = refresh.limit - (monotonic - refresh.began_monotonic)
         if refresh.queue:
-            due = refresh.hedge - (monotonic - refresh.last_start)
-            wake = min(wake, due if due > 0 else refresh.hedge)  # overdue: there was no thread for it
+            # An overdue start found no thread.
+            wake = min(wake, refresh.hedge_left(monotonic) or refresh.hedge)
         elif refresh.pending < len(refresh.attempts) and not waiter.followed_up:
             # A successor may become possible.
             wake = min(wake, refresh.hedge_left(monotonic) or refresh.hedge)
         if step == rules.REVALIDATE and not refresh.answers:
-            timeout = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
-            if timeout <= 0:
+            left = rules.CALLER_WAIT_SECONDS - (monotonic - refresh.silent_since)
+            if left <= 0:
                 # It was silent for as long as a caller waits, so later callers need not wait again (R).
                 self._key_set.stale_if_error = True
                 deferred.futures.append(refresh.notify())
-            wake = min(wake, timeout)
+            wake = min(wake, left)
         return ending, max(wake, MIN_WAIT)
 
     def warming(self, timeout: float) -> Generator[Wait, None, None]:
@@ -354,7 +355,7 @@ class RemoteKeySet:
             left = deadline - self._dependencies.monotonic()
             if left <= 0:
                 break
-            yield saved, min(left, rules.REFRESH_SECONDS)  # no lock can wait as long as a user's `timeout`
+            yield saved, min(left, rules.REFRESH_SECONDS)  # a user's may exceed threading.TIMEOUT_MAX
         now = self._dependencies.clock()
         if not self._key_set.usable(now):
             raise self._key_set.unavailable(now)

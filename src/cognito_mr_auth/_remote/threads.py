@@ -24,10 +24,10 @@ STARTED, BUSY, FULL = "started", "busy", "full"
 class _Slot:
     """One thread's slot: the table that counts it, and whether the thread has begun to run."""
 
-    __slots__ = ("live", "place", "running")
+    __slots__ = ("endpoint", "live", "running")
 
-    def __init__(self, place: object, live: dict[object, set[_Slot]]) -> None:
-        self.place = place
+    def __init__(self, endpoint: object, live: dict[object, set[_Slot]]) -> None:
+        self.endpoint = endpoint
         self.live = live
         self.running = False
 
@@ -40,12 +40,12 @@ class FetchThreads:
         self._live: dict[object, set[_Slot]] = {}
         self._total = 0
 
-    def start(self, place: object, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Run `work` on a thread of its own: STARTED, BUSY (this place has two) or FULL (no slot).
+    def start(self, endpoint: object, name: str, work: Callable[[], None], *, background: bool) -> str:
+        """Run `work` on a thread of its own: STARTED, BUSY or FULL.
 
-        Also returns FULL when the system refuses a new thread.
+        BUSY: two threads of this endpoint live. FULL: there is no slot, or the system refuses a new thread.
         """
-        slot = _Slot(place, self._live)
+        slot = _Slot(endpoint, self._live)
 
         def run() -> None:
             with self._lock:
@@ -59,7 +59,7 @@ class FetchThreads:
 
         try:
             with self._lock:
-                if len(self._live.get(place, ())) >= MAX_PER_ENDPOINT:
+                if len(self._live.get(endpoint, ())) >= MAX_PER_ENDPOINT:
                     return BUSY
                 if self._total >= (MAX_BACKGROUND if background else MAX_THREADS):
                     return FULL
@@ -76,15 +76,15 @@ class FetchThreads:
     # A slot counts in the table that gave it; after a fork that is the parent's, which is not read.
 
     def _occupy(self, slot: _Slot) -> None:
-        slot.live.setdefault(slot.place, set()).add(slot)
+        slot.live.setdefault(slot.endpoint, set()).add(slot)
         self._total = sum(map(len, self._live.values()))
 
     def _release(self, slot: _Slot, *, running: bool) -> None:
-        slots = slot.live.get(slot.place, set())
+        slots = slot.live.get(slot.endpoint, set())
         if slot in slots and slot.running is running:  # a thread that runs releases its slot itself
             slots.discard(slot)
             if not slots:
-                del slot.live[slot.place]
+                del slot.live[slot.endpoint]
             self._total = sum(map(len, self._live.values()))
 
     def reset_after_fork(self) -> None:

@@ -36,7 +36,7 @@ class CancelScope:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.cancelled = False
-        self._room = MAX_OCTETS
+        self._octets_left = MAX_OCTETS
         self._lock = threading.Lock()  # so that `cancel` never shuts a closed descriptor down
         self._socket: socket.socket | None = None
 
@@ -49,8 +49,8 @@ class CancelScope:
 
     def count(self, octets: int) -> None:
         """Count octets that were read; raises RemoteProtocolError beyond `MAX_OCTETS`."""
-        self._room -= octets
-        if self._room < 0:
+        self._octets_left -= octets
+        if self._octets_left < 0:
             raise httpcore.RemoteProtocolError("endless")
 
     def attach(self, connection: socket.socket) -> None:

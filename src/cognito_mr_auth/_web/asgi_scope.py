@@ -1,7 +1,7 @@
-"""ASGI: makes an `HTTPRequest` of a scope, and ASGI messages of the guard's answer.
+"""ASGI: serves a connection, makes an `HTTPRequest` of its scope, and ASGI messages of the guard's answer.
 
 Owns what HTTP and WebSocket have in common for `asgi`, `starlette` and `fastapi`, and imports none of
-them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). Decides nothing.
+them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). The guard decides.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from .bearer import GUARD, PRINCIPAL, HTTPRequest, HTTPResponse
 from .guard import Guard
 
 __all__ = [
+    "can_deny",
     "deny",
+    "marked",
     "open_socket",
     "read_request",
     "respond",
+    "scope_values",
     "serve",
     "without_body",
     "without_token",
@@ -141,7 +144,7 @@ async def deny(scope: Scope, receive: Receive, send: Send, answer: HTTPResponse)
 
 
 def without_body(send: Send) -> Send:
-    """Send an application's answer to a preflight without its body, because a preflight has no principal.
+    """A `send` that leaves out the body of an answer to a preflight, because a preflight has no principal.
 
     The Fetch standard reads status and headers alone. An application that ignores the method would
     answer with what it shows to users. Of other messages only trailers are sent, because a message of an

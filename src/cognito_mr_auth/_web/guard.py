@@ -26,7 +26,6 @@ from .exclusions import Exclusions
 from .metadata import ResourceMetadata, check_url
 
 __all__ = [
-    "MAX_TIMEOUT_S",
     "Guard",
     "Options",
     "check_name",
@@ -35,7 +34,7 @@ __all__ = [
 ]
 
 # By then, every load balancer has given up the request.
-MAX_TIMEOUT_S = 60.0
+_MAX_TIMEOUT_SECONDS = 60.0
 DEFAULT_REALM = "api"
 
 _NAME = re.compile(TOKEN)
@@ -119,11 +118,11 @@ class Guard:
         check_timeout(timeout)
         self.verifier = verifier
         self.close_at_expiry = close_at_expiry
-        self._optional = optional
+        self.optional = optional
         self._preflights_pass = preflight == "pass"
         self.metadata: ResourceMetadata | None = None
         self._require = require
-        self._timeout = timeout
+        self.timeout = timeout
         self._exclusions = Exclusions(exclude)
         self._sources = sources(cookie, allowed_origins, subprotocol)
         self._realm = realm
@@ -168,8 +167,8 @@ class Guard:
         """The request's principal; None for one that passes without a token.
 
         `require` is a route's policy, on top of the guard's. `always` is for a route that names its
-        guard itself: neither exclusions nor the optional mode open it. `timeout` replaces
-        the guard's own, for a request that has less time left (see `Verifier.verify`).
+        guard itself: neither exclusions nor the optional mode open it. `timeout` replaces the guard's own,
+        for a request that has less time left (see `Verifier._verify_within`).
 
         Raises:
             AuthError: it may not pass; `response` makes the answer to the client.
@@ -179,7 +178,7 @@ class Guard:
             return None
         if timeout is not None:
             return self.verifier._verify_within(token, self._both(require), timeout)
-        return self.verifier.verify(token, require=self._both(require), timeout=self._timeout)
+        return self.verifier.verify(token, require=self._both(require), timeout=self.timeout)
 
     def averify(
         self,
@@ -195,7 +194,7 @@ class Guard:
         token = self._token(request, always=always)
         if token is None:
             return _no_principal()
-        return self.verifier.averify(token, require=self._both(require), timeout=self._timeout)
+        return self.verifier.averify(token, require=self._both(require), timeout=self.timeout)
 
     def _token(self, request: HTTPRequest, *, always: bool) -> str | None:
         if self.is_preflight(request):
@@ -205,7 +204,7 @@ class Guard:
         try:
             return bearer.find_token(request, self._sources)
         except CredentialsMissing:
-            if self._optional and not always:
+            if self.optional and not always:
                 return None
             raise
 
@@ -266,8 +265,8 @@ async def _no_principal() -> None:
 
 def check_timeout(timeout: float) -> None:
     """Raises ConfigurationError if `timeout` is no number of seconds that a request may wait."""
-    if type(timeout) not in (int, float) or not 0 < timeout <= MAX_TIMEOUT_S:
-        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {MAX_TIMEOUT_S:.0f}")
+    if type(timeout) not in (int, float) or not 0 < timeout <= _MAX_TIMEOUT_SECONDS:
+        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {_MAX_TIMEOUT_SECONDS:.0f}")
 
 
 def check_name(name: str, value: object) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from json import dumps
 
-from cognito_mr_auth._base.checks import HOST, LOOPBACK
+from cognito_mr_auth._base.checks import HOST, LOOPBACK, LOOPBACK_IPV6
 from cognito_mr_auth.errors import ConfigurationError
 
 from .bearer import HTTPResponse
@@ -21,7 +21,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 # RFC 9728 1.2: an https URL without fragment; we refuse queries, user info and percent-encoding too,
 # so that one resource has one spelling. Plain http is for tests, on loopback.
-_HERE = LOOPBACK.replace("::1", r"\[::1\]")  # in an authority IPv6 addresses have brackets (RFC 3986 3.2.2)
+_HERE = rf"{LOOPBACK}|\[{LOOPBACK_IPV6}\]"  # in an authority IPv6 addresses have brackets (RFC 3986 3.2.2)
 _URL = re.compile(
     rf"(?P<origin>https://{HOST}(?::[0-9]+)?|http://(?:{_HERE})(?::[0-9]+)?)"
     r"(?P<path>(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*)"

@@ -75,7 +75,10 @@ class _Ending:
         return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": REASON}
 
     async def send(self, message: Message) -> None:
-        """Pass a message on. After expiry, refuse an accept, and fail as if the client were gone."""
+        """Pass a message on. After expiry, an accept becomes a refusal.
+
+        On an accepted socket a close is then ignored, and all else fails as if the client were gone.
+        """
         kind = message["type"]
         if self._expired.done():
             if self._accepted or self._closed:

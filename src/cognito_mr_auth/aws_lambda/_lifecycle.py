@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.verifier import Verifier
 
 __all__ = ["on_restore", "wait_limit", "warm_up"]
 
 # Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
-# "Runtime hooks for SnapStart"). A caller waits 2 s, too (R1).
-INIT_SECONDS = 2.0
+# "Runtime hooks for SnapStart").
+INIT_SECONDS = CALLER_WAIT_SECONDS
 # The part of an invocation that is kept for the answer, which may be an outage, because Lambda restarts a
 # function that has timed out.
 RESERVE_SECONDS = 0.25

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 import click
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors
+from cognito_mr_auth._jwks.schedule import REFRESH_SECONDS
 from cognito_mr_auth.pool import _KINDS
 
 from ._input import read_token, token_argument
@@ -21,8 +22,8 @@ from ._text import echo_json, safe, to_json
 
 __all__ = ["verify"]
 
-# The `timeout` of the verification, as long as one refresh: a person would rather wait than ask twice.
-PATIENCE_S: Final = 5.0
+# As long as one refresh: a person would rather wait than ask twice.
+TIMEOUT_SECONDS: Final = REFRESH_SECONDS
 
 
 @click.command()
@@ -65,7 +66,7 @@ def verify(token_file: IO[bytes], with_claims: bool, as_json: bool, token_use: s
     with verifier:
         token = read_token(token_file)
         try:
-            principal = verifier.verify(token, timeout=PATIENCE_S)
+            principal = verifier.verify(token, timeout=TIMEOUT_SECONDS)
         except errors.AuthError as error:
             show_refusal(error, as_json=as_json)
             unavailable = isinstance(error, errors.Unavailable)

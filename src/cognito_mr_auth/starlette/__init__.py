@@ -108,7 +108,7 @@ class CognitoAuthMiddleware:
         **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._router = router_behind(app)
+        self._is_public = partial(leads_to_public, router_behind(app))
         self._guard = Guard(verifier, subprotocol=subprotocol, close_at_expiry=close_at_expiry, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,7 +119,7 @@ class CognitoAuthMiddleware:
             scope,
             receive,
             send,
-            is_public=partial(leads_to_public, self._router),
+            is_public=self._is_public,
             values=_scope_values,
         )
 

@@ -35,7 +35,15 @@ EXAMPLE_URL = "http://127.0.0.1:8000/me"
 # Variables of a real pool that would spoil the fake one; a key file would even be written to.
 _UNWANTED = tuple(
     PREFIX + name
-    for name in ("AUDIENCE", "BAKED_KEY_FILE", "ISSUER_KINDS", "KEY_FILE", "TOKEN_USE", "USER_POOLS")
+    for name in (
+        "AUDIENCE",
+        "BAKED_KEY_FILE",
+        "ISSUERS",
+        "ISSUER_KINDS",
+        "KEY_FILE",
+        "TOKEN_USE",
+        "USER_POOLS",
+    )
 )
 
 

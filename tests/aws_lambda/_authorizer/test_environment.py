@@ -498,6 +498,12 @@ def test_what_is_missing_is_named(ready: Ready) -> None:
         ready(ALLOWED_ORIGINS="https://a.example")
 
 
+def test_a_former_name_names_the_new_one(ready: Ready) -> None:
+    """COGNITO_ISSUERS is a verifier's variable, whose new name its message gives here, too."""
+    with pytest.raises(ConfigurationError, match=r"^COGNITO_ISSUERS .* COGNITO_ISSUER_KINDS$"):
+        ready({"COGNITO_ISSUERS": "updated"})
+
+
 @pytest.mark.parametrize("name", ["SCOPE", "scopes", "TTLS", "", "FIELDS", "USAGE_IDENTIFIER_KEY"])
 def test_an_unknown_variable_is_an_error(name: str, ready: Ready) -> None:
     """A slip in a name must not leave a requirement out."""

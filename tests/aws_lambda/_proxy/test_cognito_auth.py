@@ -681,18 +681,6 @@ def test_its_repr_names_the_verifier_alone(verifier: Verifier) -> None:
     assert repr(CognitoAuth(verifier)) == f"CognitoAuth({verifier!r})"
 
 
-@pytest.mark.parametrize("kind", HTTP_KINDS)
-def test_nothing_opens_a_function_with_a_policy(verifier: Verifier, kind: str) -> None:
-    """It counts on a principal: an excluded path needs its token, and a preflight does not run it."""
-    auth = CognitoAuth(verifier, exclude=["/orders"], preflight="pass")
-    handler = Handler()
-    guarded_by_policy = auth.require(policy.scopes("orders/read"))(handler)
-    assert guarded_by_policy(event_of(kind, path="/orders"), None)["statusCode"] == 401
-    preflight = guarded_by_policy(event_of(kind, method="OPTIONS", **PREFLIGHT), None)
-    assert (preflight["statusCode"], preflight["body"]) == (204, "")
-    assert handler.calls == []
-
-
 def test_no_policy_beside_optional(verifier: Verifier) -> None:
     """`optional=True` would hand the handler None where it counts on the policy."""
     with pytest.raises(errors.ConfigurationError, match="optional=True"):

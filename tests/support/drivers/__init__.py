@@ -30,6 +30,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flask": ("flask",),
     "flask_async": ("asgiref", "flask"),
     "flask_protect_all": ("flask",),
+    "lambda_require": (),
     "lambda_rest": (),
     "lambda_websocket": (),
     "wsgi": (),

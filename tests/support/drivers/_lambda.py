@@ -10,6 +10,7 @@ from typing import Any
 
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.aws_lambda import CognitoAuth
+from cognito_mr_auth.policy import Policy
 
 from . import Ask, Asker, Reply
 from .client import Reached
@@ -28,14 +29,16 @@ def event_of(ask: Ask, *, websocket: bool) -> dict[str, Any]:
     return event | {"httpMethod": ask.method, "path": path, "requestContext": {"stage": "prod"}}
 
 
-def build_kind(verifier: Verifier, options: dict[str, Any], *, websocket: bool) -> Asker:
+def build_kind(
+    verifier: Verifier, options: dict[str, Any], *, websocket: bool, require: Policy | None = None
+) -> Asker:
     """An asker whose requests come as such events; preflights pass, as with the other adapters."""
     reached = Reached()
 
     settings: dict[str, Any] = {"preflight": "pass", **options}
     auth = CognitoAuth(verifier, **settings)
 
-    @auth.require()
+    @auth.require(require)
     def handler(event: Any, context: Any, principal: Any) -> dict[str, Any]:
         reached.mark()
         body = json.dumps(None if principal is None else principal.subject)

@@ -122,7 +122,7 @@ class Authorizer:
         sources = self._options.sources
         token = find_token(request.http_request, sources._replace(bare=True) if kind in _BARE else sources)
         principal = self._verifier._verify_within(token, None, timeout)
-        _check_cache_key(request, token)  # last, so that a client with a bad token gets that error
+        _check_cache_key(request, token)  # after verify(): a bad token gets its own error
         left = self._verifier._seconds_left(principal)
         verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
         denied = self._denied(principal)

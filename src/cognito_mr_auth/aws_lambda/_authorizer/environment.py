@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from cognito_mr_auth import policy
-from cognito_mr_auth._config import environment as settings
+from cognito_mr_auth._config import environment as variables
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.verifier import Verifier
@@ -22,8 +22,8 @@ from .authorizer import Authorizer
 
 __all__ = ["PREFIX", "VARIABLES", "build"]
 
-PREFIX: Final = f"{settings.PREFIX}AUTHORIZER_"
-_OURS: Final = settings.PREFIX.rstrip("_")
+PREFIX: Final = f"{variables.PREFIX}AUTHORIZER_"
+_OURS: Final = variables.PREFIX.rstrip("_")
 
 # A policy document of that size is far beyond what API Gateway accepts; a wrong file is not read further.
 MAX_FILE_BYTES = 256 * 1024
@@ -41,27 +41,27 @@ _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
 def _as_written(environment: Mapping[str, str], variable: str) -> str:
-    settings.text(environment, variable)
+    variables.text(environment, variable)
     return environment[variable]  # white space may be part of what clients put around a token
 
 
 def _flag(environment: Mapping[str, str], variable: str) -> bool:
-    value = settings.text(environment, variable)
+    value = variables.text(environment, variable)
     if value not in _FLAGS:
-        raise ConfigurationError(f"{variable}={settings.excerpt(value)}: say true or false")
+        raise ConfigurationError(f"{variable}={variables.excerpt(value)}: say true or false")
     return _FLAGS[value]
 
 
 def _number(environment: Mapping[str, str], variable: str) -> int | float:
-    value = settings.text(environment, variable)
+    value = variables.text(environment, variable)
     found = _NUMBER.fullmatch(value)
     if found is None:
-        raise ConfigurationError(f"{variable}={settings.excerpt(value)}: give a number such as 300 or 1.5")
+        raise ConfigurationError(f"{variable}={variables.excerpt(value)}: give a number such as 300 or 1.5")
     return float(value) if found[1] else int(value)
 
 
 def _template(environment: Mapping[str, str], variable: str) -> object:
-    found = settings.json_value(variable, settings.text(environment, variable))
+    found = variables.json_value(variable, variables.text(environment, variable))
     if not isinstance(found, (dict, list)):
         raise ConfigurationError(f"{variable}: give a JSON object, or an array of them")
     return found
@@ -71,16 +71,16 @@ Form = Callable[[Mapping[str, str], str], object]
 
 # Variable -> the option of Authorizer that it sets, and how its value is written.
 _OPTIONS: Mapping[str, tuple[str, Form]] = {
-    "KIND": ("kind", settings.text),
-    "RESPONSE": ("response", settings.text),
-    "RESOURCES": ("resources", settings.text),
-    "CONTEXT": ("context", settings.items),
-    "HEADER": ("header", settings.text),
+    "KIND": ("kind", variables.text),
+    "RESPONSE": ("response", variables.text),
+    "RESOURCES": ("resources", variables.text),
+    "CONTEXT": ("context", variables.items),
+    "HEADER": ("header", variables.text),
     "BARE_TOKEN": ("bare_token", _flag),
-    "COOKIE": ("cookie", settings.text),
-    "ALLOWED_ORIGINS": ("allowed_origins", settings.items),
-    "QUERY": ("query", settings.text),
-    "SUBPROTOCOL": ("subprotocol", settings.text),
+    "COOKIE": ("cookie", variables.text),
+    "ALLOWED_ORIGINS": ("allowed_origins", variables.items),
+    "QUERY": ("query", variables.text),
+    "SUBPROTOCOL": ("subprotocol", variables.text),
     "STRIP_PREFIX": ("strip_prefix", _as_written),
     "STRIP_SUFFIX": ("strip_suffix", _as_written),
     "IOT_POLICY": ("iot_policy", _template),
@@ -108,9 +108,10 @@ def build(environment: Mapping[str, str]) -> Authorizer:
     """
     for name in environment:
         # No code of the user's runs here, so such a name has no other meaning.
-        if name.upper().startswith(_OURS) and name not in VARIABLES | settings.VARIABLES:
+        known = VARIABLES | variables.VARIABLES | variables.FORMER.keys()  # `verifier_from` names the new one
+        if name.upper().startswith(_OURS) and name not in known:
             raise ConfigurationError(f"{name}: there is no such variable; see docs/configuration.md")
-    verifier = settings.verifier_from(Verifier, environment)
+    verifier = variables.verifier_from(Verifier, environment)
     options: dict[str, Any] = {
         option: form(environment, PREFIX + name)
         for name, (option, form) in _OPTIONS.items()
@@ -132,7 +133,7 @@ def _variable(problem: str, environment: Mapping[str, str]) -> str:
     """The variable whose option a message of the authorizer begins with."""
     names = {option: PREFIX + name for name, (option, _) in _OPTIONS.items()}
     names["routes"] = _ROUTES_FILE if _ROUTES_FILE in environment else _ROUTES
-    return names.get(settings.option_of(problem), f"{PREFIX}* variables")
+    return names.get(variables.option_of(problem), f"{PREFIX}* variables")
 
 
 # -- what a principal must have -----------------------------------------------------------------------
@@ -142,16 +143,16 @@ def _requirement(environment: Mapping[str, str]) -> Policy | None:
     """The policies of all variables that name one, together."""
     named = {PREFIX + name: make for name, make in _POLICIES.items() if PREFIX + name in environment}
     return _together(
-        _policy(variable, make, settings.items(environment, variable)) for variable, make in named.items()
+        _policy(variable, make, variables.items(environment, variable)) for variable, make in named.items()
     )
 
 
 def _check_use(environment: Mapping[str, str]) -> None:
     """ID tokens have no scopes, so no principal would ever pass."""
     for name in ("SCOPES", "ANY_SCOPE"):
-        if environment.get(f"{settings.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
+        if environment.get(f"{variables.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
             raise ConfigurationError(
-                f"{PREFIX}{name}: ID tokens have no scopes; see {settings.PREFIX}TOKEN_USE"
+                f"{PREFIX}{name}: ID tokens have no scopes; see {variables.PREFIX}TOKEN_USE"
             )
 
 
@@ -178,10 +179,10 @@ def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
             raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; one of them says it")
         variable, text = _ROUTES_FILE, _read(environment)
     elif _ROUTES in environment:
-        variable, text = _ROUTES, settings.text(environment, _ROUTES)
+        variable, text = _ROUTES, variables.text(environment, _ROUTES)
     else:
         return None
-    found = settings.json_value(variable, text)
+    found = variables.json_value(variable, text)
     if not isinstance(found, dict) or not found:
         # An empty table would count as none, and without a table the answer covers the whole stage.
         raise ConfigurationError(f"{variable}: give a JSON object with a member for each route")
@@ -192,16 +193,16 @@ def _route(where: str, given: object) -> Policy | None:
     if not isinstance(given, dict):
         raise ConfigurationError(f"{where}: give an object; {{}} lets every valid token pass")
     makers = {name.lower(): make for name, make in _POLICIES.items()}
-    settings.refuse_unknown(where, given, makers)
+    variables.refuse_unknown(where, given, makers)
     return _together(
-        _policy(where, makers[name], settings.string_list(f"{where}: {name}", names))
+        _policy(where, makers[name], variables.string_list(f"{where}: {name}", names))
         for name, names in given.items()
     )
 
 
 def _read(environment: Mapping[str, str]) -> str:
     """The content of the route file, which is shipped with the function's code."""
-    given = settings.text(environment, _ROUTES_FILE)
+    given = variables.text(environment, _ROUTES_FILE)
     path = os.path.join(environment.get("LAMBDA_TASK_ROOT", ""), given)
     problem = ""
     data = b""
@@ -230,10 +231,10 @@ def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
     The default is yes if no caller waits for this init, or if the first caller would have to wait for keys
     anyway, because one fetch at init serves all callers.
     """
-    value = settings.text(environment, _WARM) if _WARM in environment else "auto"
+    value = variables.text(environment, _WARM) if _WARM in environment else "auto"
     if value in _FLAGS:
         return _FLAGS[value]
     if value != "auto":
-        raise ConfigurationError(f"{_WARM}={settings.excerpt(value)}: say true, false or auto")
+        raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: say true, false or auto")
     states = {each["state"] for each in verifier.health()["providers"].values()}
     return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Unpack
 
-from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._runtime.hooks import is_async, require_sync
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import Guard, Options
@@ -47,10 +46,10 @@ class CognitoAuth:
         subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
             answer has the marker in `Sec-WebSocket-Protocol`, unless the handler picks a subprotocol.
         options: what every adapter takes; see `Options`. `preflight` is "refuse" by default, because API
-            Gateway and function URLs answer CORS preflights. With "pass" they reach
-            the handler without a principal, and its answer goes out without a body. `exclude` is
-            compared with the event's path, and never opens a `$connect`. A request waits for keys no
-            longer than the invocation has time left.
+            Gateway and function URLs answer CORS preflights. With "pass" they reach the handler without a
+            principal, and its answer goes out without a body. `exclude` is compared with the event's path,
+            and never opens a `$connect`. A request waits for keys no longer than the invocation has time
+            left.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -62,18 +61,17 @@ class CognitoAuth:
         options.setdefault("preflight", "refuse")
         self._guard = Guard(verifier, subprotocol=subprotocol, **options)
         self._guard.refuse_async_hooks()
-        self._optional = options.get("optional", False)
-        self._timeout = options.get("timeout", CALLER_WAIT_SECONDS)
         on_restore(verifier)
 
     def __repr__(self) -> str:
         return f"CognitoAuth({self._guard.verifier!r})"
 
     def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
-        """A decorator: the handler needs a token and, if given, what the policy says.
+        """A decorator: the handler runs for the requests that this guard admits.
 
-        A handler with a policy runs for no request without a token: `exclude` does not open it, and a CORS
-        preflight that passes gets 204.
+        With a policy it runs only for a token that meets it: `exclude` does not open it, and a CORS preflight
+        that passes gets 204. Without one, an excluded path, a request without a token under `optional` and a
+        preflight that passes reach it with `principal=None`.
 
         Raises:
             ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
@@ -82,7 +80,7 @@ class CognitoAuth:
                 event of any other kind, and does not run.
         """
         require_sync(policy)
-        if policy is not None and self._optional:
+        if policy is not None and self._guard.optional:
             raise ConfigurationError("optional=True admits requests without a token, and no policy can")
 
         def decorate(handler: Any) -> Handler:
@@ -104,7 +102,7 @@ class CognitoAuth:
                 preflight = guard.is_preflight(call.http_request)
                 if preflight and policy is not None:
                     return respond(HTTPResponse(204, (), b""), call)
-                wait = partial(wait_limit, context, self._timeout)
+                wait = partial(wait_limit, context, guard.timeout)
                 principal = guard.verify(call.http_request, policy, always=policy is not None, timeout=wait)
                 response = handler(event, context, principal=principal)
             except AuthError as error:

@@ -121,16 +121,16 @@ def _values(value: Any, *, several: bool) -> list[str]:
 def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
     """An answer in the form of the event, for the function to return. The gateway adds its length."""
     headers = {name: value for name, value in answer.headers if name != "content-length"}
-    said: dict[str, Any] = {"statusCode": answer.status}
+    response: dict[str, Any] = {"statusCode": answer.status}
     if call.kind in (_ALB, _ALB_MULTI):
-        said["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        response["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
     if call.kind == _ALB_MULTI:  # a load balancer that sends these accepts no others
-        said["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+        response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
-        said["headers"] = headers
-    said["body"] = "" if call.http_request.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
-    said["isBase64Encoded"] = False
-    return said
+        response["headers"] = headers
+    response["body"] = "" if call.http_request.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
+    response["isBase64Encoded"] = False
+    return response
 
 
 def without_body(response: object, call: Call) -> dict[str, Any]:

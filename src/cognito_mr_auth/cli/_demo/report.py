@@ -22,7 +22,7 @@ OUTCOMES: Final = ("accepted", "refused", "unavailable")
 
 State = Literal["waiting", "running", "ended"]
 # Faults listed per phase: the first ones say what is wrong, hundreds would hide it.
-MAX_TOLD: Final = 5
+MAX_LISTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class _Tally:
         found = [f"{what} ({n} times)" if n > 1 else what for what, n in self.wrong.items()]
         if self.state == "ended" and not self.open_calls and not self.outcomes[False, "accepted"]:
             found.append("no valid token accepted")
-        more = [f"and {len(found) - MAX_TOLD} more"] if len(found) > MAX_TOLD else []
-        return (*found[:MAX_TOLD], *more)
+        more = [f"and {len(found) - MAX_LISTED} more"] if len(found) > MAX_LISTED else []
+        return (*found[:MAX_LISTED], *more)
 
 
 class Board:
