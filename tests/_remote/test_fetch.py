@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import selectors
 import socket
 import ssl
 import subprocess
@@ -11,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from typing import Any
 
 import httpcore
@@ -19,10 +18,12 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.resolvers import Resolver, full_backlog, reach, sockets
+from support.tunnels import pump
 
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
-from cognito_mr_auth._remote import transport as _transport
+from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth._remote.fetch import JWKSFetcher, proxy_for, retry_after
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
@@ -59,10 +60,10 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def failure(call: Callable[..., Any], *values: Any) -> FetchError:
-    """What the call ends with, once it is seen to carry nothing that it should not."""
+def failure(fetcher: JWKSFetcher, url: str, seconds: float) -> FetchError:
+    """What the fetch ends with, once it is seen to carry nothing that it should not."""
     with pytest.raises(FetchError) as caught:
-        call(*values)
+        fetcher(url, CancelScope(seconds))
     assert caught.value.__context__ is None
     return caught.value
 
@@ -95,7 +96,7 @@ class Running:
 @pytest.mark.outside
 def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUserPool) -> None:
     """A 200 answer's octets are handed over, and the connection is closed."""
-    body = JWKSFetcher()(endpoints.original.url, TIMEOUT)
+    body = JWKSFetcher()(endpoints.original.url, CancelScope(TIMEOUT))
     assert pool.access_key.kid.encode() in body
     assert endpoints.original.connections == endpoints.original.requests == 1
 
@@ -103,7 +104,9 @@ def test_the_body_comes_as_it_was_served(endpoints: FakeEndpoints, pool: FakeUse
 @pytest.mark.outside
 def test_what_a_request_says(listener: socket.socket) -> None:
     """Identity encoding is asked for, and no credential or cookie goes out."""
-    running = Running(lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", TIMEOUT))
+    running = Running(
+        lambda: JWKSFetcher()(f"http://127.0.0.1:{listener.getsockname()[1]}/k", CancelScope(TIMEOUT))
+    )
     connection, _ = listener.accept()
     with connection:
         request = connection.recv(65536).decode()
@@ -121,20 +124,20 @@ ACCEPTED = {"html", "empty", "custom", "empty_keys", "old_keys", "private_key", 
 
 REASONS: dict[str, tuple[str, int | None]] = {
     "refuse": ("connect", None),
-    "stall": ("timeout", None),
-    "hang": ("timeout", None),
-    "slow": ("timeout", None),
-    "drip": ("timeout", None),
-    "drip_headers": ("timeout", None),
-    "reset": ("reset", None),
+    "stall": ("answer-timeout", None),
+    "hang": ("answer-timeout", None),
+    "slow": ("answer-timeout", None),
+    "drip": ("answer-timeout", None),
+    "drip_headers": ("answer-timeout", None),
+    "reset": ("answer", None),
     "403": ("status", 403),
     "404": ("status", 404),
     "429": ("status", 429),
     "500": ("status", 500),
     "503": ("status", 503),
     "redirect": ("redirect", 302),
-    "garbage": ("protocol", None),
-    "truncated": ("protocol", None),
+    "garbage": ("answer", None),
+    "truncated": ("answer", None),
     "huge": ("body-too-large", 200),
     "gzip": ("encoding", 200),
 }
@@ -147,7 +150,7 @@ def test_every_fault_has_its_reason(mode: str, endpoints: FakeEndpoints) -> None
     endpoints.original.fail(mode)
     begun = time.monotonic()
     if mode in ACCEPTED:
-        assert isinstance(JWKSFetcher()(endpoints.original.url, 0.6), bytes)
+        assert isinstance(JWKSFetcher()(endpoints.original.url, CancelScope(0.6)), bytes)
     else:
         error = failure(JWKSFetcher(), endpoints.original.url, 0.6)
         assert (error.reason, error.status) == REASONS[mode]
@@ -157,7 +160,7 @@ def test_every_fault_has_its_reason(mode: str, endpoints: FakeEndpoints) -> None
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        pytest.param({"mode": "reset", "mid_body": True}, "reset", id="reset-in-the-body"),
+        pytest.param({"mode": "reset", "mid_body": True}, "answer", id="reset-in-the-body"),
         pytest.param({"mode": "redirect", "status": 301}, "redirect", id="permanent-redirect"),
         pytest.param({"mode": "redirect", "status": 307}, "redirect", id="temporary-redirect"),
         pytest.param({"mode": "custom", "status": 204}, "status", id="no-content"),
@@ -184,7 +187,7 @@ def test_more_that_is_refused(options: dict[str, Any], reason: str, endpoints: F
 def test_a_body_of_the_largest_size(endpoints: FakeEndpoints) -> None:
     """64 KiB are allowed."""
     endpoints.original.fail("huge", size=MAX_DOCUMENT_BYTES)
-    assert len(JWKSFetcher()(endpoints.original.url, TIMEOUT)) == MAX_DOCUMENT_BYTES
+    assert len(JWKSFetcher()(endpoints.original.url, CancelScope(TIMEOUT))) == MAX_DOCUMENT_BYTES
 
 
 @pytest.mark.outside
@@ -212,7 +215,7 @@ def test_tls(secure: FakeEndpoints) -> None:
     """With a context that trusts the endpoint's authority its answer is read."""
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
     fetcher.prepare([secure.original.url])
-    assert fetcher(secure.original.url, TIMEOUT).startswith(b"{")
+    assert fetcher(secure.original.url, CancelScope(TIMEOUT)).startswith(b"{")
 
 
 @pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "unprepared"])
@@ -221,7 +224,7 @@ def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None
     """By default an unknown authority is not trusted, and the reason says so."""
     fetcher = JWKSFetcher()
     fetcher.prepare([secure.original.url] if prepared else ["http://127.0.0.1/"])
-    assert failure(fetcher, secure.original.url, TIMEOUT).reason == "tls"
+    assert failure(fetcher, secure.original.url, TIMEOUT).reason == "tls-certificate"
     assert secure.original.requests == 0
 
 
@@ -229,9 +232,10 @@ def test_an_untrusted_certificate(prepared: bool, secure: FakeEndpoints) -> None
 def test_a_certificate_of_another_host(secure: FakeEndpoints) -> None:
     """Host names are checked: the certificate is not for 127.0.0.2."""
     url = secure.original.url.replace("127.0.0.1", "127.0.0.2")
-    with socket.create_server(("127.0.0.2", 0)) as server, _pump(server, secure.original.port):
+    with socket.create_server(("127.0.0.2", 0)) as server, pump(server, secure.original.port):
         url = url.replace(str(secure.original.port), str(server.getsockname()[1]))
-        assert failure(JWKSFetcher(ssl_context=secure.ssl_context), url, TIMEOUT).reason == "tls"
+        fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
+        assert failure(fetcher, url, TIMEOUT).reason == "tls-certificate"
 
 
 @pytest.mark.outside
@@ -240,71 +244,193 @@ def test_a_handshake_has_the_same_deadline(secure: FakeEndpoints) -> None:
     secure.original.fail("stall")
     begun = time.monotonic()
     error = failure(JWKSFetcher(ssl_context=secure.ssl_context), secure.original.url, 0.3)
-    assert (error.reason, time.monotonic() - begun < 0.8) == ("timeout", True)
+    assert (error.reason, time.monotonic() - begun < 0.8) == ("tls-timeout", True)
 
 
-# --- Names and addresses
+# --- Names and phases
 
 
 @pytest.mark.outside
-def test_every_address_is_tried(endpoints: FakeEndpoints) -> None:
-    """A host with several addresses, of which one may listen, is reached."""
+def test_a_name_is_looked_up(endpoints: FakeEndpoints) -> None:
+    """By the system, as long as nothing replaces it."""
     url = endpoints.original.url.replace("127.0.0.1", "localhost")
-    assert JWKSFetcher()(url, TIMEOUT).startswith(b"{")
+    assert JWKSFetcher()(url, CancelScope(TIMEOUT)).startswith(b"{")
 
 
+@pytest.mark.outside
 def test_a_name_without_address() -> None:
-    """A name that does not resolve is a failure to connect."""
-    assert failure(JWKSFetcher(), f"http://{'a' * 64}.invalid/", TIMEOUT).reason == "connect"
+    """A name that does not resolve is a failure of the look-up; this one no resolver is asked for."""
+    assert failure(JWKSFetcher(), f"http://{'a' * 64}.invalid/", TIMEOUT).reason == "dns"
 
 
-# Nobody listens at the first, which all of 127.0.0.0/8 of Linux's loopback can be.
-ADDRESSES = ["127.0.0.2", "127.0.0.1"]
+PHASES: dict[str, tuple[str, str]] = {
+    "dns": ("http", ""),
+    "connect": ("http", "full"),
+    "tls": ("https", "silent"),
+    "answer": ("http", "silent"),
+}
+"""For each phase a scheme, and what the one address of the host does."""
 
 
-def connected(port: int) -> tuple[str, float]:
-    """The address that a connection to a host with these two reaches, and the seconds that it takes."""
-    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
+@pytest.fixture(params=PHASES)
+def phase(request: pytest.FixtureRequest) -> str:
+    """One of the phases of a fetch."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def stuck(phase: str, listener: socket.socket) -> Iterator[tuple[JWKSFetcher, str]]:
+    """A fetcher and a URL, with which a fetch goes no further than this phase."""
+    scheme, peer = PHASES[phase]
+    resolver = Resolver({"keys.example": ["127.0.0.1"]})
+    fetcher = JWKSFetcher(None, ssl.create_default_context(), {}, resolver)
+    with ExitStack() as stack:
+        if not peer:
+            resolver.silence("keys.example", "keys.example.")
+            stack.callback(resolver.end)
+        port = stack.enter_context(full_backlog()) if peer == "full" else listener.getsockname()[1]
+        yield fetcher, f"{scheme}://keys.example:{port}/"
+
+
+@pytest.mark.outside
+def test_a_reason_names_the_phase(phase: str, stuck: tuple[JWKSFetcher, str]) -> None:
+    """F: at the deadline, which is one for all phases; the scope says so too, and that no byte came."""
+    fetcher, url = stuck
+    scope, begun = CancelScope(0.4), time.monotonic()
+    with pytest.raises(FetchError) as caught:
+        fetcher(url, scope)
+    assert time.monotonic() - begun < 0.4 + 0.3
+    assert (caught.value.reason, scope.phase) == (f"{phase}-timeout", phase)
+    assert (scope.first_byte, scope.last_byte) == (None, None)
+
+
+def ended(
+    phase: str, stuck: tuple[JWKSFetcher, str], end: Callable[[CancelScope], None]
+) -> tuple[str, float]:
+    """The reason of a fetch that is ended in this phase, and how long that takes; no descriptor is left."""
+    fetcher, url = stuck
+    scope, before = CancelScope(TIMEOUT), sockets()
+    running = Running(lambda: fetcher(url, scope))
+    reach(lambda: scope.phase == phase and len(scope._interrupts) == 1)
     begun = time.monotonic()
-    stream = _transport._Backend(scope, lambda _host, _port: ADDRESSES).connect_tcp("two.example", port)
-    seconds = time.monotonic() - begun
-    reached: str = stream.get_extra_info("socket").getpeername()[0]
-    stream.close()
-    scope.close()
-    return reached, seconds
+    end(scope)
+    outcome = running.end()
+    took = time.monotonic() - begun
+    assert isinstance(outcome, FetchError)
+    assert sockets() == before
+    return outcome.reason, took
 
 
 @pytest.mark.outside
-def test_the_next_address_is_tried(listener: socket.socket) -> None:
-    """FI-66: the first address refuses; the second one is reached."""
-    assert connected(listener.getsockname()[1])[0] == ADDRESSES[1]
+def test_a_fetch_is_ended_in_each_phase(phase: str, stuck: tuple[JWKSFetcher, str]) -> None:
+    """F: within 0.1 s, from another thread, whatever it waits for; nothing of its sockets is left."""
+    outcomes = [ended(phase, stuck, CancelScope.cancel) for _ in range(3)]
+    assert {reason for reason, _ in outcomes} == {"cancelled"}
+    assert min(took for _, took in outcomes) < 0.1  # a busy machine may take longer now and then
 
 
 @pytest.mark.outside
-def test_an_address_that_drops_packets_leaves_time_for_the_next(listener: socket.socket) -> None:
-    """FI-66: 0.75 s for each address but the last, not the whole deadline for the first."""
-    port: int = listener.getsockname()[1]
-    with socket.socket() as silent, ExitStack() as full:
-        silent.bind((ADDRESSES[0], port))
-        silent.listen(0)
-        for _ in range(3):  # Linux drops what comes when a backlog is full
-            each = full.enter_context(socket.socket())
-            each.setblocking(False)
-            with suppress(BlockingIOError):
-                each.connect((ADDRESSES[0], port))
-        reached, seconds = connected(port)
-    assert reached == ADDRESSES[1]
-    assert 0.7 < seconds < 3.0
+def test_close_ends_a_fetch_in_each_phase(phase: str, stuck: tuple[JWKSFetcher, str]) -> None:
+    """F: so does closing the fetcher, for good."""
+    reason, took = ended(phase, stuck, lambda _scope: stuck[0].close())
+    assert (reason, took < 1.0) == ("closed", True)
+    assert failure(*stuck, TIMEOUT).reason == "closed"
 
 
 @pytest.mark.outside
-def test_addresses_come_once() -> None:
-    """The resolver's order is kept, and no address is tried twice; a name without one has none."""
-    found = _transport._addresses("localhost", 80)
-    assert len(set(found)) == len(found) >= 1
-    assert _transport._addresses("127.0.0.1", 80) == ["127.0.0.1"]
-    assert _transport._addresses("a" * 64, 80) == []
-    assert _transport._addresses("fe80::1%none", 80) == []  # refused by the resolver, which asks nobody
+def test_a_cancelled_scope_begins_nothing(endpoints: FakeEndpoints) -> None:
+    """Cancelling counts from before the fetch, too, with any transport."""
+    scope = CancelScope(TIMEOUT)
+    scope.cancel()
+    for fetcher in (JWKSFetcher(), JWKSFetcher(answering(200, stream=_Streamed(b"{}")))):
+        with pytest.raises(FetchError) as caught:
+            fetcher(endpoints.original.url, scope)
+        assert caught.value.reason == "cancelled"
+    assert endpoints.original.connections == 0
+
+
+def test_what_comes_after_cancelling_is_no_answer() -> None:
+    """A transport that knows no scope gives its answer; the fetch ends as cancelled all the same."""
+    scope = CancelScope(TIMEOUT)
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        scope.cancel()
+        return httpx.Response(200, stream=_Streamed(b"{}"))
+
+    with pytest.raises(FetchError) as caught:
+        JWKSFetcher(httpx.MockTransport(handler))(URL, scope)
+    assert caught.value.reason == "cancelled"
+
+
+@pytest.mark.outside
+def test_a_slow_resolver_serves_the_next_fetch(endpoints: FakeEndpoints) -> None:
+    """F: an answer after 5 s is too late for the fetch that asked, and serves the one that comes then."""
+    resolver = Resolver({"keys.example": ["127.0.0.1"]})
+    resolver.silence("keys.example")
+    fetcher = JWKSFetcher(environment={}, getaddrinfo=resolver)
+    url = endpoints.original.url.replace("127.0.0.1", "keys.example")
+    assert failure(fetcher, url, 0.1).reason == "dns-timeout"
+    running = Running(lambda: fetcher(url, CancelScope(TIMEOUT)))  # joins the look-up that runs
+    resolver.end()
+    assert isinstance(running.end(), bytes)
+    resolver.silence("keys.example", "keys.example.")
+    begun = time.monotonic()
+    assert fetcher(url, CancelScope(TIMEOUT)).startswith(b"{")  # from what was found before
+    assert time.monotonic() - begun < 1.0
+    resolver.end()
+
+
+@pytest.mark.outside
+def test_three_dead_addresses_cost_less_than_a_second(endpoints: FakeEndpoints) -> None:
+    """F, RFC 8305: attempts are staggered by 250 ms; the next fetch begins with what has answered."""
+    port = endpoints.original.port
+    dead = [f"127.0.0.{number}" for number in (11, 12, 13)]
+    fetcher = JWKSFetcher(environment={}, getaddrinfo=Resolver({"keys.example": [*dead, "127.0.0.1"]}))
+    url = endpoints.original.url.replace("127.0.0.1", "keys.example")
+    before = sockets()
+    with ExitStack() as stack:
+        for address in dead:
+            stack.enter_context(full_backlog(address, port))
+        for slowest in (1.0, 0.2):
+            begun, held = time.monotonic(), sockets()
+            assert fetcher(url, CancelScope(TIMEOUT)).startswith(b"{")
+            assert time.monotonic() - begun < slowest
+            reach(lambda: sockets() <= held)  # noqa: B023 - called at once; the server closes, too
+    assert sockets() <= before
+
+
+@pytest.mark.outside
+def test_a_proxys_name_is_looked_up_in_the_same_way() -> None:
+    """F: with the phases' reasons; the endpoint's own name is the proxy's to look up."""
+    resolver = Resolver({})
+    fetcher = JWKSFetcher(environment={"https": "http://proxy.example:3128"}, getaddrinfo=resolver)
+    assert failure(fetcher, COGNITO, TIMEOUT).reason == "dns"
+    assert resolver.asked == ["proxy.example"]
+
+
+def test_a_replaced_transport_asks_no_resolver() -> None:
+    """F: look-ups begin inside the transport, so one that replaces the network needs none."""
+    resolver = Resolver({})
+    fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{}")), getaddrinfo=resolver)
+    assert fetcher(COGNITO, CancelScope(TIMEOUT)) == b"{}"
+    assert resolver.asked == []
+
+
+@pytest.mark.outside
+def test_a_forked_child_looks_up_anew(endpoints: FakeEndpoints) -> None:
+    """F: the parent's look-ups do not run in the child, which would wait for them in vain."""
+    resolver = Resolver({"keys.example": ["127.0.0.1"]})
+    resolver.silence("keys.example")
+    fetcher = JWKSFetcher(environment={}, getaddrinfo=resolver)
+    fetcher.reset_after_fork()  # before its first fetch
+    url = endpoints.original.url.replace("127.0.0.1", "keys.example")
+    assert failure(fetcher, url, 0.1).reason == "dns-timeout"
+    silent = resolver.silent.pop("keys.example")
+    fetcher.reset_after_fork()
+    assert fetcher(url, CancelScope(TIMEOUT)).startswith(b"{")
+    assert resolver.asked == ["keys.example"] * 2
+    silent.set()
 
 
 # --- A transport of the user's
@@ -337,26 +463,27 @@ class _Streamed(httpx.SyncByteStream):
 def test_a_transport_replaces_the_network() -> None:
     """What it answers is the answer, and it stays open for the next fetch."""
     fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{", b"}")))
-    assert [fetcher(COGNITO, TIMEOUT) for _ in range(2)] == [b"{}"] * 2
+    assert [fetcher(COGNITO, CancelScope(TIMEOUT)) for _ in range(2)] == [b"{}"] * 2
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        pytest.param(httpx.ReadTimeout("secret"), "timeout", id="timeout"),
-        pytest.param(httpx.PoolTimeout("secret"), "timeout", id="pool-timeout"),
+        pytest.param(httpx.ReadTimeout("secret"), "answer-timeout", id="timeout"),
+        pytest.param(httpx.ConnectTimeout("secret"), "connect-timeout", id="connect-timeout"),
+        pytest.param(httpx.PoolTimeout("secret"), "answer-timeout", id="pool-timeout"),
         pytest.param(httpx.ConnectError("secret"), "connect", id="connect"),
-        pytest.param(httpx.ReadError("secret"), "protocol", id="read-error"),
-        pytest.param(httpx.InvalidURL("secret"), "protocol", id="invalid-url"),
-        pytest.param(httpx.StreamClosed(), "protocol", id="stream"),
-        pytest.param(httpcore.ReadTimeout("secret"), "timeout", id="core-timeout"),
+        pytest.param(httpx.ReadError("secret"), "answer", id="read-error"),
+        pytest.param(httpx.InvalidURL("secret"), "answer", id="invalid-url"),
+        pytest.param(httpx.StreamClosed(), "answer", id="stream"),
+        pytest.param(httpcore.ReadTimeout("secret"), "answer-timeout", id="core-timeout"),
         pytest.param(httpcore.ConnectError("secret"), "connect", id="core-connect"),
-        pytest.param(httpcore.ReadError("secret"), "reset", id="core-read"),
-        pytest.param(httpcore.RemoteProtocolError("secret"), "protocol", id="core-protocol"),
-        pytest.param(httpcore.ProxyError("secret"), "protocol", id="core-proxy"),
-        pytest.param(httpcore.UnsupportedProtocol("secret"), "protocol", id="core-scheme"),
-        pytest.param(OSError("secret"), "reset", id="os-error"),
-        pytest.param(ConnectionResetError("secret"), "reset", id="connection-reset"),
+        pytest.param(httpcore.ReadError("secret"), "answer", id="core-read"),
+        pytest.param(httpcore.RemoteProtocolError("secret"), "answer", id="core-protocol"),
+        pytest.param(httpcore.ProxyError("secret"), "proxy", id="core-proxy"),
+        pytest.param(httpcore.UnsupportedProtocol("secret"), "answer", id="core-scheme"),
+        pytest.param(OSError("secret"), "answer", id="os-error"),
+        pytest.param(ConnectionResetError("secret"), "answer", id="connection-reset"),
     ],
 )
 def test_what_a_transport_may_raise(error: Exception, reason: str) -> None:
@@ -365,34 +492,38 @@ def test_what_a_transport_may_raise(error: Exception, reason: str) -> None:
     assert (found.reason, str(found), found.status) == (reason, reason, None)
 
 
-def test_tls_is_recognised_behind_other_errors() -> None:
-    """Transports wrap an SSLError in their own; the reason is still "tls"."""
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [(ssl.SSLCertVerificationError("secret"), "tls-certificate"), (ssl.SSLError("secret"), "tls")],
+)
+def test_tls_is_recognised_behind_other_errors(cause: ssl.SSLError, reason: str) -> None:
+    """Transports wrap an SSLError in their own; the reason is still that of TLS."""
     error = httpx.ConnectError("wrapped")
     error.__cause__ = httpcore.ConnectError("wrapped")
-    error.__cause__.__context__ = ssl.SSLCertVerificationError("secret")
-    assert failure(JWKSFetcher(raising(error)), URL, TIMEOUT).reason == "tls"
+    error.__cause__.__context__ = cause
+    assert failure(JWKSFetcher(raising(error)), URL, TIMEOUT).reason == reason
 
 
 def test_a_broken_transport_is_the_callers_to_see() -> None:
     """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
     with pytest.raises(ValueError, match="a bug"):
-        JWKSFetcher(raising(ValueError("a bug")))(URL, TIMEOUT)
+        JWKSFetcher(raising(ValueError("a bug")))(URL, CancelScope(TIMEOUT))
 
 
 @pytest.mark.parametrize(
     ("pieces", "reason"),
     [
         pytest.param([b" "] * 1024, None, id="as-many-as-may-be"),
-        pytest.param([b" "] * 1025, "protocol", id="one-more"),
+        pytest.param([b" "] * 1025, "answer", id="one-more"),
         pytest.param([b" " * 64] * 1024, None, id="64-KiB-in-1024"),
-        pytest.param([b" " * 64] * 1024 + [b" "], "protocol", id="and-one-octet"),
+        pytest.param([b" " * 64] * 1024 + [b" "], "answer", id="and-one-octet"),
     ],
 )
 def test_a_body_has_a_bound_of_pieces(pieces: list[bytes], reason: str | None) -> None:
     """FI-21: 1,024 reads give any body that is allowed; what comes in more of them keeps a processor busy."""
     fetcher = JWKSFetcher(answering(200, stream=_Streamed(*pieces)))
     if reason is None:
-        assert fetcher(COGNITO, TIMEOUT) == b"".join(pieces)
+        assert fetcher(COGNITO, CancelScope(TIMEOUT)) == b"".join(pieces)
     else:
         error = failure(fetcher, COGNITO, TIMEOUT)
         assert (error.reason, error.status) == (reason, 200)
@@ -409,13 +540,13 @@ def test_empty_pieces_count() -> None:
                 assert number < 2000, "nobody counts them"
                 yield b""
 
-    assert failure(JWKSFetcher(answering(200, stream=Endless())), COGNITO, TIMEOUT).reason == "protocol"
+    assert failure(JWKSFetcher(answering(200, stream=Endless())), COGNITO, TIMEOUT).reason == "answer"
 
 
 def test_a_transport_that_knows_no_deadline() -> None:
     """What a transport delivers after the deadline is thrown away."""
     fetcher = JWKSFetcher(answering(200, stream=_Streamed(b"{}")))
-    assert failure(fetcher, URL, -1.0).reason == "timeout"
+    assert failure(fetcher, URL, -1.0).reason == "answer-timeout"
 
 
 # --- Cancelling
@@ -436,7 +567,7 @@ def test_close_cancels_a_fetch(mode: str, endpoints: FakeEndpoints) -> None:
     """A running fetch ends at once, whatever it was waiting for."""
     endpoints.original.fail(mode)
     fetcher = JWKSFetcher()
-    running = Running(lambda: fetcher(endpoints.original.url, TIMEOUT))
+    running = Running(lambda: fetcher(endpoints.original.url, CancelScope(TIMEOUT)))
     assert endpoints.original.asked()
     fetcher.close()
     assert isinstance(running.end(), FetchError)
@@ -447,7 +578,7 @@ def test_close_cancels_a_fetch_over_tls(secure: FakeEndpoints) -> None:
     """So does one over TLS."""
     secure.original.fail("hang")
     fetcher = JWKSFetcher(ssl_context=secure.ssl_context)
-    running = Running(lambda: fetcher(secure.original.url, TIMEOUT))
+    running = Running(lambda: fetcher(secure.original.url, CancelScope(TIMEOUT)))
     assert secure.original.asked()
     fetcher.close()
     assert isinstance(running.end(), FetchError)
@@ -457,7 +588,9 @@ def test_close_cancels_a_fetch_over_tls(secure: FakeEndpoints) -> None:
 def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
     """TLS takes the socket over before it shakes hands; the socket is shut down all the same."""
     fetcher = JWKSFetcher(ssl_context=ssl.create_default_context())
-    running = Running(lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", TIMEOUT))
+    running = Running(
+        lambda: fetcher(f"https://127.0.0.1:{listener.getsockname()[1]}/", CancelScope(TIMEOUT))
+    )
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(1) == b"\x16"  # its ClientHello: the handshake has begun
@@ -469,7 +602,7 @@ def test_close_ends_a_stalled_handshake(listener: socket.socket) -> None:
 def test_nothing_is_left_after_a_fetch(endpoints: FakeEndpoints) -> None:
     """The fetch closes its connection, so `close` has nothing to cancel afterwards."""
     fetcher = JWKSFetcher()
-    fetcher(endpoints.original.url, TIMEOUT)
+    fetcher(endpoints.original.url, CancelScope(TIMEOUT))
     assert fetcher._scopes == set()
     fetcher.close()
     fetcher.close()
@@ -480,36 +613,12 @@ def test_a_forked_child_cancels_no_fetch_of_its_parent(endpoints: FakeEndpoints)
     """After a fork the parent's connections are not the child's to end."""
     endpoints.original.fail("slow")
     fetcher = JWKSFetcher()
-    running = Running(lambda: fetcher(endpoints.original.url, TIMEOUT))
+    running = Running(lambda: fetcher(endpoints.original.url, CancelScope(TIMEOUT)))
     assert endpoints.original.asked()
     fetcher.reset_after_fork()
     fetcher.close()
     endpoints.original.heal()
     assert isinstance(running.end(), bytes)
-
-
-def test_a_connection_made_too_late_is_shut_down() -> None:
-    """If the scope is cancelled while the connection is being made, `attach` shuts it down."""
-    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
-    scope.cancel()
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        scope.attach(ours)
-        assert theirs.recv(1) == b""
-        with pytest.raises(httpcore.ReadTimeout):
-            scope.remaining(httpcore.ReadTimeout)
-        scope.close()
-        scope.close()
-        scope.cancel()
-
-
-def test_a_peer_that_left_first() -> None:
-    """To cancel a connection that has ended is no error."""
-    scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
-    with socket.socket() as unconnected:
-        scope.attach(unconnected)
-        scope.cancel()
-        scope.close()
 
 
 # --- Retry-After
@@ -600,100 +709,21 @@ def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
     """A proxy that does not even exist is not asked for a loopback URL."""
     fetcher = JWKSFetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
-    assert fetcher(endpoints.original.url, TIMEOUT).startswith(b"{")
+    assert fetcher(endpoints.original.url, CancelScope(TIMEOUT)).startswith(b"{")
 
 
 @pytest.mark.outside
 def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
     """A URL beyond loopback goes to the proxy that the environment names."""
     proxy = f"127.0.0.1:{listener.getsockname()[1]}"
-    running = Running(lambda: JWKSFetcher(environment={"https": proxy})(COGNITO, TIMEOUT))
+    running = Running(lambda: JWKSFetcher(environment={"https": proxy})(COGNITO, CancelScope(TIMEOUT)))
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(65536).startswith(b"CONNECT cognito-idp.us-west-2.amazonaws.com:443 ")
         connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         outcome = running.end()
     assert isinstance(outcome, FetchError)
-    assert outcome.reason == "protocol"
-
-
-def _carry(one: socket.socket, other: socket.socket) -> None:
-    """Octets both ways, until either side ends."""
-    with selectors.DefaultSelector() as selector, suppress(OSError):
-        selector.register(one, selectors.EVENT_READ, other)
-        selector.register(other, selectors.EVENT_READ, one)
-        while True:
-            for key, _ in selector.select():
-                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
-                if not data:
-                    return
-                key.data.sendall(data)
-
-
-@contextmanager
-def _pump(server: socket.socket, port: int, heads: list[bytes] | None = None) -> Iterator[None]:
-    """Carry one connection on to a port of ours; as a CONNECT proxy if its request is to be kept."""
-
-    def serve() -> None:
-        with server.accept()[0] as client, socket.create_connection(("127.0.0.1", port)) as target:
-            if heads is not None:
-                heads.append(client.recv(65536))
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            _carry(client, target)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(TIMEOUT)
-
-
-@pytest.mark.parametrize(
-    ("family", "address", "login", "header"),
-    [
-        pytest.param(socket.AF_INET, "127.0.0.1", "", None, id="plain"),
-        pytest.param(socket.AF_INET, "127.0.0.1", "user:p%40ss@", b"dXNlcjpwQHNz", id="login"),
-        pytest.param(socket.AF_INET, "127.0.0.1", "user@", b"dXNlcjo=", id="no-password"),
-    ],
-)
-@pytest.mark.outside
-def test_through_a_proxy(
-    family: socket.AddressFamily, address: str, login: str, header: bytes | None, secure: FakeEndpoints
-) -> None:
-    """A CONNECT proxy carries TLS to the endpoint, and gets the login that its URL holds."""
-    heads: list[bytes] = []
-    with (
-        socket.create_server((address, 0), family=family) as server,
-        _pump(server, secure.original.port, heads),
-    ):
-        scope = _transport.CancelScope(time.monotonic() + TIMEOUT)
-        proxy = f"http://{login}{address}:{server.getsockname()[1]}"
-        transport = _transport.Transport(scope, secure.ssl_context, proxy)
-        with httpx.Client(transport=transport, trust_env=False) as client:
-            assert client.get(secure.original.url).status_code == 200
-        scope.close()
-    assert heads[0].startswith(f"CONNECT 127.0.0.1:{secure.original.port} ".encode())
-    sent = [part.split(b" ")[-1] for part in heads[0].split(b"\r\n") if b"roxy-" in part]
-    assert sent == ([] if header is None else [header])
-
-
-@pytest.mark.parametrize(
-    ("proxy", "origin"),
-    [
-        pytest.param("http://p.test", b"http://p.test", id="no-port"),
-        pytest.param("https://p.test:8443", b"https://p.test:8443", id="tls"),
-        pytest.param("http://[::1]:3128", b"http://[::1]:3128", id="ipv6"),
-        pytest.param("http://u:w@p.test:3128/path", b"http://p.test:3128", id="login-and-path"),
-    ],
-)
-def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
-    """Scheme, host and port are taken from the URL; the login is not part of the address."""
-    transport = _transport.Transport(_transport.CancelScope(0.0), ssl.create_default_context(), proxy)
-    url = httpx.URL(origin.decode())
-    found = transport._pool._proxy_url  # type: ignore[union-attr]
-    assert (found.scheme.decode(), found.host.decode(), found.port) == (url.scheme, url.host, url.port)
-    transport.close()
+    assert (outcome.reason, outcome.status) == ("proxy", 407)
 
 
 @pytest.mark.parametrize(
@@ -702,7 +732,7 @@ def test_what_a_proxy_url_means(proxy: str, origin: bytes) -> None:
 def test_an_unsupported_proxy_has_its_own_reason(proxy: str) -> None:
     """A slip in a proxy variable has a reason of its own, unlike an outage, and nothing is sent (F)."""
     with pytest.raises(FetchError) as failure:
-        JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", 2.0)
+        JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", CancelScope(2.0))
     assert failure.value.reason == "proxy"
 
 
@@ -711,14 +741,15 @@ def test_a_fetch_imports_nothing() -> None:
     """F: `prepare` has done so: a fork during an import on another thread leaves the child without it."""
     script = (
         "import sys, threading\n"
+        "from cognito_mr_auth._remote.cancel_scope import CancelScope\n"
         "from cognito_mr_auth._remote.fetch import JWKSFetcher\n"
         "from cognito_mr_auth._jwks.model import FetchError\n"
-        "fetcher, url = JWKSFetcher(), 'http://127.0.0.1:1/'\n"
+        "fetcher, url = JWKSFetcher(environment={}), 'http://localhost:1/'\n"
         "fetcher.prepare([url])\n"
         "before = set(sys.modules)\n"
         "def fetch():\n"
         "    try:\n"
-        "        fetcher(url, 5.0)\n"
+        "        fetcher(url, CancelScope(5.0))\n"
         "    except FetchError as error:\n"
         "        print(error.reason, sorted(set(sys.modules) - before))\n"
         "thread = threading.Thread(target=fetch)\n"
@@ -734,4 +765,5 @@ def test_a_proxy_over_tls_is_trusted_as_endpoints_are(secure: FakeEndpoints) -> 
     """F: one `ssl_context` for both; this proxy is trusted, and then refuses to tunnel."""
     proxy = secure.original.url.removesuffix("/.well-known/jwks.json")
     fetcher = JWKSFetcher(None, secure.ssl_context, {"https": proxy})
-    assert failure(fetcher, "https://cognito-idp.invalid/jwks.json", 5.0).reason == "protocol"
+    error = failure(fetcher, "https://cognito-idp.invalid/jwks.json", 5.0)
+    assert (error.reason, error.status) == ("proxy", 404)

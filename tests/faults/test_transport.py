@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
-from faults.cell import HANGS, SOON, Fault, Place, State, check_cell, states
+from faults.cell import SOON, Fault, Place, State, check_cell, states
 from faults.endpoints import PIECE
-
-from cognito_mr_auth._remote.transport import CancelScope, _Stream
 
 BROKEN, TOO_LARGE = "broken-transport", "body-too-large"
 
@@ -125,23 +121,5 @@ def test_a_resolver_that_never_answers(state: State, place: Place, transport: Tr
     def how(_endpoint: object) -> None:
         transport.instead = never
 
-    fault = Fault("FI-02", "resolver-stalls", how, HANGS)
+    fault = Fault("FI-02", "resolver-stalls", how, "dns-timeout")
     check_cell(place, fault, state, unblock=answers.set, transport=transport)
-
-
-class _Plain(httpcore.NetworkStream):
-    """A connection before TLS, which says whether it was closed."""
-
-    def __init__(self) -> None:
-        self.closed = False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_a_connection_whose_time_is_over_before_tls_is_closed() -> None:
-    """F: httpcore does not know the connection yet, so nothing else would close it (FI-04)."""
-    plain = _Plain()
-    with pytest.raises(httpcore.ConnectTimeout):
-        _Stream(plain, CancelScope(deadline=0.0)).start_tls(ssl.create_default_context())
-    assert plain.closed

@@ -7,9 +7,10 @@ never sends a credential, and raises `FetchError` alone, whose reason is a fixed
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from cognito_mr_auth._base.checks import is_loopback
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from .transport import CancelScope
+    from .cancel_scope import CancelScope
+    from .names import Names
 
 __all__ = ["JWKSFetcher", "proxy_for", "retry_after"]
 
@@ -40,6 +42,7 @@ class JWKSFetcher:
     `transport` replaces the network (an `httpx.BaseTransport`, not closed by us); `ssl_context`
     replaces the default one, which trusts the certificates that httpx trusts. `environment` holds
     proxies by scheme, as `urllib.request.getproxies` gives them; the process's own by default.
+    `getaddrinfo` replaces `socket.getaddrinfo`.
     """
 
     def __init__(
@@ -47,61 +50,80 @@ class JWKSFetcher:
         transport: httpx.BaseTransport | None = None,
         ssl_context: ssl.SSLContext | None = None,
         environment: Mapping[str, str] | None = None,
+        getaddrinfo: Callable[..., Any] | None = None,
     ) -> None:
         self._transport = transport
         self._ssl_context = ssl_context
         self._environment = environment
+        self._getaddrinfo = getaddrinfo
+        self._lock = threading.Lock()
+        self._names: Names | None = None
         self._scopes: set[CancelScope] = set()
         self._closed = False
         self._imported = False
 
     def prepare(self, urls: Iterable[str]) -> None:
+        """Take all of `prepare_steps`."""
+        for _ in self.prepare_steps(urls):
+            pass
+
+    def prepare_steps(self, urls: Iterable[str]) -> Iterator[None]:
         """Import what a fetch needs and load certificates, on the caller's thread.
 
-        A fork during an import inside a fetch thread would leave the import lock held in the child.
-        """
-        if not self._imported:
-            import email.utils  # noqa: F401
-            import encodings.idna  # noqa: F401 - getaddrinfo's, whose failed import the child remembers
-            import urllib.request  # noqa: F401
-
-            from . import transport as _transport  # noqa: F401
-
-            self._imported = True
-        if self._ssl_context is None and any(url.startswith("https:") for url in urls):
-            import httpx
-
-            self._ssl_context = httpx.create_ssl_context()
-
-    def __call__(self, url: str, seconds: float) -> bytes:
-        """The body of a 200 answer.
+        Yields where others may run between two steps; several callers may take the steps by turns. A fork
+        during an import inside a fetch thread would leave the import lock held in the child.
 
         Raises:
-            FetchError: for anything else, after at most `seconds`, unless the DNS resolver hangs.
+            ImportError, OSError: something cannot be loaded.
         """
-        from .transport import CancelScope
+        needs_context = any(url.startswith("https:") for url in urls)
+        if self._imported and not (needs_context and self._ssl_context is None):
+            return  # the usual case, which costs no import
+        from . import http_client
 
-        scope = CancelScope(time.monotonic() + seconds)
+        if not self._imported:
+            yield from http_client.load()
+            self._imported = True
+        if needs_context and self._ssl_context is None:
+            yield from http_client.load_certificates()
+            if self._ssl_context is None:  # set before the next turn of others, who would each make one
+                self._ssl_context = http_client.default_ssl_context()
+                yield
+
+    def __call__(self, url: str, scope: CancelScope) -> bytes:
+        """The body of a 200 answer. One scope is for one call.
+
+        Raises:
+            FetchError: for anything else, at the scope's deadline at the latest. "cancelled" soon after
+                `scope.cancel()`, "closed" after `close`; else the reason names the phase that failed.
+        """
         self._scopes.add(scope)
         try:
             if self._closed:
                 raise FetchError("closed")
-            return self._get(url, scope, seconds)
+            self._check(scope)
+            body = self._get(url, scope)
+            self._check(scope)
+            return body
         finally:
             self._scopes.discard(scope)
-            scope.close()
 
-    def _get(self, url: str, scope: CancelScope, seconds: float) -> bytes:
-        import httpcore
+    def _check(self, scope: CancelScope) -> None:
+        if scope.cancelled:
+            raise FetchError("closed" if self._closed else "cancelled")
+
+    def _get(self, url: str, scope: CancelScope) -> bytes:
         import httpx
 
+        from .transport import NETWORK_ERRORS, reason_of
+
         try:
-            # `proxy_for` and `prepare` read the environment; .netrc is never read.
+            # `proxy_for` and `prepare_steps` read the environment; .netrc is never read.
             client = httpx.Client(
                 transport=self._transport or self._own_transport(url, scope),
                 trust_env=False,
                 follow_redirects=False,
-                timeout=seconds,
+                timeout=scope.deadline - time.monotonic(),  # for a transport that knows no scope
             )
             try:
                 with client.stream("GET", url, headers=_HEADERS) as answer:
@@ -109,23 +131,22 @@ class JWKSFetcher:
             finally:
                 if self._transport is None:
                     client.close()
-        except (httpx.TimeoutException, httpcore.TimeoutException):
-            reason = "timeout"
-        except (httpx.ConnectError, httpcore.ConnectError) as error:
-            reason = "tls" if _is_tls(error) else "connect"
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
-            reason = "protocol"
-        except (httpcore.NetworkError, OSError):
-            reason = "reset"
-        except (httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol):
-            reason = "protocol"
-        raise FetchError(reason)
+        except NETWORK_ERRORS as error:
+            # A transport in place of the network tells no phase.
+            reason, status = reason_of(error, scope.phase if self._transport is None else "answer")
+        self._check(scope)
+        raise FetchError(reason, status=status)
 
     def _own_transport(self, url: str, scope: CancelScope) -> httpx.BaseTransport:
+        from .names import Names
         from .transport import Transport
 
+        with self._lock:
+            if self._names is None:
+                self._names = Names(self._getaddrinfo) if self._getaddrinfo else Names()
+            names = self._names
         try:
-            return Transport(scope, self._ssl_context, proxy_for(url, self._environment))
+            return Transport(scope, self._ssl_context, proxy_for(url, self._environment), names)
         except ValueError:  # a proxy variable that is no http or https URL
             pass
         raise FetchError("proxy")
@@ -137,19 +158,11 @@ class JWKSFetcher:
             scope.cancel()
 
     def reset_after_fork(self) -> None:
-        """After a fork: the parent's connections are not ours to close."""
+        """After a fork: the parent's connections are not ours to close, and its look-ups do not run here."""
         self._scopes = set()
-
-
-def _is_tls(error: BaseException) -> bool:
-    import ssl
-
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+        self._lock = threading.Lock()
+        if self._names is not None:
+            self._names.reset_after_fork()
 
 
 def _body(answer: httpx.Response, deadline: float) -> bytes:
@@ -171,11 +184,11 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
         size += len(piece)
         if count >= MAX_PIECES:
-            raise FetchError("protocol", status=200)
+            raise FetchError("answer", status=200)
         if size > MAX_DOCUMENT_BYTES:
             raise FetchError("body-too-large", status=200)
         if time.monotonic() > deadline:  # a replaced transport may know no deadline
-            raise FetchError("timeout", status=200)
+            raise FetchError("answer-timeout", status=200)
         yield piece
 
 

@@ -1,98 +1,104 @@
-"""Sockets under one deadline, for httpx: DNS, every address, TLS, reading and writing (F).
+"""HTTP and TLS over one connection under one deadline, for httpx: a `CancelScope` per request (F).
 
 httpx's own timeouts bound each operation, so a peer that sends a byte now and then holds a request
-for ever. Here each operation gets what is left of the whole. Loaded by a fetch only, since it imports
-httpx. Never decides what an answer means.
+for ever. Here each operation gets what is left of the whole. Owns which reason an exception of the network
+is. Loaded by a fetch only, since it imports httpx. Never decides what an answer means.
 """
 
 from __future__ import annotations
 
+import selectors
 import socket
-import threading
-import time
+import ssl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import httpcore
 import httpx
 
+from .racing import Selector, connect, interrupt
+
 if TYPE_CHECKING:
-    import ssl
+    from .cancel_scope import CancelScope
+    from .names import Address, Names
 
-__all__ = ["CancelScope", "Transport"]
+__all__ = ["NETWORK_ERRORS", "Transport", "reason_of"]
 
-# Cognito's hosts have several addresses; one that drops packets must leave time for the next.
-CONNECT_SECONDS = 0.75
 # One fetch reads no more, because an endless series of interim answers would keep a processor busy until
 # the deadline. A body is known to be too large after two reads of 64 KiB; the rest is for heads.
 MAX_OCTETS = 160 * 1024
+# The largest piece that a read gives; a TLS record has 16 KiB.
+READ_OCTETS = 64 * 1024
+
+NETWORK_ERRORS = (
+    *(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError),
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
+    *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
+)
+"""What a transport raises where it is the network that failed."""
+_CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
-class CancelScope:
-    """One fetch's deadline, and its socket, which `cancel` shuts down from another thread."""
+def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
+    """The reason that one of `NETWORK_ERRORS` is in this phase of a `CancelScope`; a proxy's status."""
+    if isinstance(error, httpcore.ProxyError):  # "407 Proxy Authentication Required", to CONNECT
+        status = str(error).partition(" ")[0]
+        return "proxy", int(status) if status.isdecimal() else None
+    if _caused_by(error, ssl.SSLCertVerificationError):
+        return "tls-certificate", None
+    if phase == "answer" and isinstance(error, _CONNECTING):  # of a transport that tells no phase
+        phase = "tls" if _caused_by(error, ssl.SSLError) else "connect"
+    timed_out = isinstance(error, httpx.TimeoutException | httpcore.TimeoutException)
+    return (f"{phase}-timeout" if timed_out else phase), None
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.cancelled = False
-        self._octets_left = MAX_OCTETS
-        self._lock = threading.Lock()  # so that `cancel` never shuts a closed descriptor down
-        self._socket: socket.socket | None = None
 
-    def remaining(self, error: type[httpcore.TimeoutException]) -> float:
-        """Seconds until the deadline; raises `error` when there are none."""
-        seconds = self.deadline - time.monotonic()
-        if seconds <= 0 or self.cancelled:
-            raise error("deadline")
-        return seconds
+def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
-    def count(self, octets: int) -> None:
-        """Count octets that were read; raises RemoteProtocolError beyond `MAX_OCTETS`."""
-        self._octets_left -= octets
-        if self._octets_left < 0:
-            raise httpcore.RemoteProtocolError("endless")
 
-    def attach(self, connection: socket.socket) -> None:
-        """Attach a socket until `close`. If the scope is already cancelled, shut the socket down."""
-        # A duplicate, because TLS takes the descriptor from the plain socket before its handshake, and a
-        # stalled handshake could not be ended. SSLSocket.shutdown() would end TLS while a thread reads.
-        duplicate = connection.dup()
-        with self._lock:
-            self._socket = duplicate
-        if self.cancelled:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """End every read and write, from another thread."""
-        self.cancelled = True
-        with self._lock, suppress(OSError):  # the peer was quicker
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """The fetch is over: release its socket."""
-        with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
+@contextmanager
+def _raising(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+    """Raise httpcore's exceptions in place of the system's."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise timeout(error) from error
+    except OSError as error:
+        raise failure(error) from error
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, scope: CancelScope) -> None:
-        self._inner = inner
+    """One connection, which is attached to its scope until it is closed."""
+
+    def __init__(self, connection: socket.socket, scope: CancelScope) -> None:
+        self._socket = connection
         self._scope = scope
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._inner.read(max_bytes, self._scope.remaining(httpcore.ReadTimeout))
-        self._scope.count(len(data))
+        with _raising(httpcore.ReadTimeout, httpcore.ReadError):
+            self._socket.settimeout(self._scope.remaining(TimeoutError))
+            data = self._socket.recv(max_bytes)
+        if data:
+            self._scope.received(len(data))
+        if self._scope.octets > MAX_OCTETS:
+            raise httpcore.RemoteProtocolError("endless")
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._scope.remaining(httpcore.WriteTimeout))
+        with _raising(httpcore.WriteTimeout, httpcore.WriteError):
+            self._socket.settimeout(self._scope.remaining(TimeoutError))
+            self._socket.sendall(buffer)
 
     def close(self) -> None:
-        self._inner.close()
+        self._scope.detach(self._socket)
+        self._socket.close()
 
     def start_tls(
         self,
@@ -100,21 +106,105 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
+        self._scope.phase = "tls"
         try:
-            remaining = self._scope.remaining(httpcore.ConnectTimeout)
-        except httpcore.ConnectTimeout:
+            with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
+                secured = self._secured(ssl_context, server_hostname)
+        except BaseException:
             self.close()  # httpcore would not: to it, this is no connection yet
             raise
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, remaining), self._scope)
+        self._scope.phase = "answer"
+        return secured
+
+    def _secured(self, context: ssl.SSLContext, host: str | None) -> httpcore.NetworkStream:
+        self._scope.remaining(TimeoutError)
+        if isinstance(self._socket, ssl.SSLSocket):
+            return _TLSInTLS(self, context, host)
+        # The SSLSocket takes the descriptor over, so `cancel` must know that and no longer the plain one.
+        self._scope.detach(self._socket)
+        self._socket.setblocking(False)
+        secured = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
+        self._socket = secured
+        self._scope.attach(secured, interrupt(secured))
+        self._shake_hands(secured)
+        return self
+
+    def _shake_hands(self, secured: ssl.SSLSocket) -> None:
+        # Not one blocking `do_handshake`, which would not show whether the peer has sent anything.
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                self._wait(selectors.EVENT_READ)
+                self._scope.received()
+            except ssl.SSLWantWriteError:
+                self._wait(selectors.EVENT_WRITE)
+            else:
+                self._scope.received()
+                return
+
+    def _wait(self, event: int) -> None:
+        with Selector() as selector:
+            selector.register(self._socket, event)
+            selector.select(self._scope.remaining(TimeoutError))
+        self._scope.remaining(TimeoutError)
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        if info == "ssl_object":
+            return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+        return self._socket if info == "socket" else None
+
+
+class _TLSInTLS(httpcore.NetworkStream):
+    """TLS to an endpoint inside TLS to a proxy, which an SSLSocket cannot do. Time is the outer stream's."""
+
+    def __init__(self, outer: _Stream, context: ssl.SSLContext, host: str | None) -> None:
+        self._outer = outer
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._step(self._tls.do_handshake)
+
+    def _step(self, step: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                result, wants_more = step(), False
+            except ssl.SSLWantReadError:
+                result, wants_more = None, True
+            sent = self._outgoing.read()
+            if sent:
+                self._outer.write(sent)
+            if not wants_more:
+                return result
+            data = self._outer.read(READ_OCTETS)
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _raising(httpcore.ReadTimeout, httpcore.ReadError):
+            data: bytes = self._step(lambda: self._tls.read(max_bytes))
+            return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        with _raising(httpcore.WriteTimeout, httpcore.WriteError):
+            while buffer:
+                buffer = buffer[self._step(lambda: self._tls.write(buffer)) :]  # noqa: B023 - called at once
+
+    def close(self) -> None:
+        self._outer.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._tls if info == "ssl_object" else self._outer.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, scope: CancelScope, resolve: Callable[[str, int], list[str]]) -> None:
+    """Connects; knows afterwards which address of which host it has reached."""
+
+    def __init__(self, scope: CancelScope, names: Names) -> None:
         self._scope = scope
-        self._resolve = resolve
+        self._names = names
+        self._reached: tuple[str, Address] | None = None
 
     def connect_tcp(
         self,
@@ -124,37 +214,22 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = self._resolve(host, port)
-        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for position, address in enumerate(addresses, start=1):
-            remaining = self._scope.remaining(httpcore.ConnectTimeout)
-            share = remaining if position == len(addresses) else min(remaining, CONNECT_SECONDS)
-            try:
-                inner = httpcore.SyncBackend().connect_tcp(
-                    address, port, share, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                return self._attached(inner)
-        raise failure or httpcore.ConnectError("no address")
+        scope = self._scope
+        scope.phase = "dns"
+        with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
+            addresses = self._names.addresses(host, scope)
+            scope.phase = "connect"
+            connection, address = connect(
+                addresses, port, scope, options=socket_options or (), local_address=local_address
+            )
+        scope.phase = "answer"
+        self._reached = (host, address)
+        return _Stream(connection, scope)
 
-    def _attached(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
-        try:
-            self._scope.attach(inner.get_extra_info("socket"))
-        except OSError:  # no descriptor was left for the duplicate
-            inner.close()
-            raise
-        return _Stream(inner, self._scope)
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    """Every address of a host, as the resolver orders them, each once."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        found = []
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    def note(self, *, answered: bool) -> None:
+        """Remember whether an answer has come from the address that was reached, if one was."""
+        if self._reached is not None:
+            self._names.note(*self._reached, answered=answered)
 
 
 class _Body(httpx.SyncByteStream):
@@ -171,8 +246,10 @@ class _Body(httpx.SyncByteStream):
 class Transport(httpx.BaseTransport):
     """An httpx transport for one request in one `CancelScope`. Errors are httpcore's own."""
 
-    def __init__(self, scope: CancelScope, context: ssl.SSLContext | None, proxy: str | None) -> None:
-        backend = _Backend(scope, _addresses)
+    def __init__(
+        self, scope: CancelScope, context: ssl.SSLContext | None, proxy: str | None, names: Names
+    ) -> None:
+        self._backend = backend = _Backend(scope, names)
         if proxy is None:
             self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
             return
@@ -195,7 +272,21 @@ class Transport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and give its answer, body unread."""
-        answer = self._pool.handle_request(
+        answered = False
+        try:
+            answer = self._send(request)
+            answered = True
+        finally:
+            self._backend.note(answered=answered)
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Body(answer.stream),
+            extensions=answer.extensions,
+        )
+
+    def _send(self, request: httpx.Request) -> httpcore.Response:
+        return self._pool.handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(
@@ -208,12 +299,6 @@ class Transport(httpx.BaseTransport):
                 content=request.stream,
                 extensions=request.extensions,
             )
-        )
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(answer.stream),
-            extensions=answer.extensions,
         )
 
     def close(self) -> None:
