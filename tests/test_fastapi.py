@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Security
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from support.drivers import Ask, Reply
-from support.drivers.client import ask_http
+from support.drivers.client import _run, ask_http, http_scope
 
 from cognito_mr_auth import Principal, errors, policy
 from cognito_mr_auth.asgi import principal_of
@@ -512,3 +512,33 @@ def test_a_missing_extra_is_named() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == 'FastAPI is missing: pip install "cognito-mr-auth[fastapi]"\n'
+
+
+# --- trio
+
+
+@pytest.mark.outside
+@pytest.mark.needs("trio")
+def test_an_application_under_trio() -> None:
+    """Keys that must be fetched are waited for in the way of the library that runs."""
+    import trio
+
+    def status(token: str) -> int:
+        scope = http_scope(Ask((("Authorization", f"Bearer {token}"),)))
+        sent = trio.run(_run, app, scope, [{"type": "http.request", "body": b"", "more_body": False}])
+        found: int = sent[0]["status"]
+        return found
+
+    pool = FakeUserPool()
+    good, poor = pool.access_token(scopes=["orders/read"]), pool.access_token()
+    heard = []
+    with pool.serve() as endpoints:
+        for fault in ("", "refuse"):
+            endpoints.heal()
+            if fault:
+                endpoints.fail(fault)
+            with pool.verifier() as verifier:  # whose keys must be fetched
+                app = FastAPI()
+                app.get("/")(by(Depends(CognitoAuth(verifier).require(policy.scopes("orders/read")))))
+                heard.append([status(good), status(poor)])
+    assert heard == [[200, 403], [503, 503]]

@@ -69,6 +69,19 @@ def test_a_future_that_does_not_end(take: Take) -> None:
 
 
 @BOTH
+def test_a_turn_of_others(take: Take) -> None:
+    """None is no wait: the steps go on at once, with nothing sent back."""
+
+    def steps() -> Generator[Any, Any, str]:
+        assert (yield None) is None
+        assert (yield ended(), LONG) is None
+        assert (yield None) is None
+        return "done"
+
+    assert take(steps()) == "done"
+
+
+@BOTH
 def test_an_error_of_the_steps(take: Take) -> None:
     """It is the caller's, as it was raised."""
 
@@ -182,6 +195,29 @@ def test_a_coroutine_that_is_closed_without_a_loop_just_ends() -> None:
 # --- Tasks, loops, cancellation
 
 
+def test_other_tasks_have_their_turn() -> None:
+    """Between two steps that yield None each other task that can run does so."""
+    log: list[str] = []
+
+    def steps() -> Generator[Any, Any, None]:
+        for place in range(3):
+            log.append(f"step {place}")
+            yield None
+
+    async def beat() -> None:
+        for place in range(3):
+            log.append(f"beat {place}")
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        beating = asyncio.create_task(beat())
+        await run_async(steps())
+        await beating
+
+    asyncio.run(main())
+    assert log == ["step 0", "beat 0", "step 1", "beat 1", "step 2", "beat 2"]
+
+
 def test_a_cancelled_waiter_leaves_the_future_alone() -> None:
     """Others go on waiting for it, and its later end disturbs nothing."""
     future: Future[None] = Future()
@@ -279,7 +315,30 @@ def test_gather(take: Take) -> None:
     """All begin before the first wait, and all end."""
     log: list[str] = []
     assert take(gather([member(log, "a", 2), member(log, "b", 0), member(log, "c", 1)])) is None
-    assert log == ["a begins", "b begins", "b ends", "c begins", "a ends", "c ends"]
+    assert log == ["a begins", "b begins", "b ends", "c begins", "c ends", "a ends"]
+
+
+def test_gather_waits_for_all_together() -> None:
+    """Two dozen that wait twice each are two waits, because each looks again after a wait of any."""
+    log: list[str] = []
+    waits = list(gather([member(log, f"{n}", 2) for n in range(24)]))
+    assert len(waits) == 2
+    assert sorted(log[:24]) == sorted(f"{n} begins" for n in range(24))
+    assert sorted(log[24:]) == sorted(f"{n} ends" for n in range(24))
+
+
+@BOTH
+def test_gather_of_steps_that_give_others_a_turn(take: Take) -> None:
+    """A turn of others is no first wait: the rest begins before the first has ended."""
+    log: list[str] = []
+
+    def loading() -> Generator[Any, Any, None]:
+        yield None
+        yield from member(log, "a", 2)
+        yield None
+
+    assert take(gather([loading(), member(log, "b", 1)])) is None
+    assert log == ["a begins", "b begins", "b ends", "a ends"]
 
 
 @pytest.mark.parametrize(

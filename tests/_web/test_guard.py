@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -260,3 +263,76 @@ def test_one_request_may_have_less_time(pool: FakeUserPool, given: dict[str, Any
     guard.verify(asked, **given)
     both(guard, guard.verify, guard.averify, asked)
     assert verifier.waits == [waited, 1.5, 1.5]
+
+
+# --- Loading the HTTP client
+
+
+class Unloadable(Verifier):
+    """A verifier whose HTTP client cannot be loaded."""
+
+    def __init__(self, *pools: Any, error: Exception, **options: Any) -> None:
+        super().__init__(*pools, **options)
+        self.error = error
+
+    def _load_http_client(self) -> None:
+        raise self.error
+
+
+class Empty(Verifier):
+    """A double of a test's own, whose constructor does not call Verifier's."""
+
+    def __init__(self) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("error", [ImportError("no httpx"), OSError(24, "Too many open files")])
+def test_a_client_that_cannot_be_loaded_is_no_error_yet(pool: FakeUserPool, error: Exception) -> None:
+    """F: the application starts, and the first request that must fetch reports it as an outage."""
+    verifier = Unloadable(pool.user_pool(), token_use="access", error=error)
+    assert Guard(verifier).verifier is verifier
+
+
+def test_a_double_without_pools() -> None:
+    """A subclass that makes nothing of a Verifier is taken, as before."""
+    assert Guard(Empty()).timeout == 2.0
+
+
+LOADS = """
+import sys
+from cognito_mr_auth import UserPool, Verifier
+from cognito_mr_auth._web.guard import Guard
+from cognito_mr_auth.testing import FakeUserPool
+
+offline = FakeUserPool().offline_verifier()
+online = Verifier(UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"]), token_use="access")
+assert "httpx" not in sys.modules
+Guard({verifier}, {options})
+print("httpx" in sys.modules, {verifier}._fetcher._ssl_context is not None)
+"""
+
+
+@pytest.mark.outside
+@pytest.mark.parametrize(
+    ("verifier", "options", "variables", "loaded"),
+    [
+        pytest.param("online", "", {}, True, id="online"),
+        pytest.param("online", "load_client=False", {}, False, id="lambda adapter"),
+        pytest.param("online", "", {"AWS_LAMBDA_FUNCTION_NAME": "api"}, False, id="in lambda"),
+        pytest.param("offline", "", {}, False, id="offline"),
+    ],
+)
+def test_who_loads_the_client_when_it_is_made(
+    verifier: str, options: str, variables: dict[str, str], loaded: bool
+) -> None:
+    """F: an application's start, and not its first request, unless no fetch may come or AWS Lambda counts."""
+    unwanted = ("COVERAGE", "AWS_LAMBDA_FUNCTION_NAME")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(unwanted)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS.format(verifier=verifier, options=options)],
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{loaded} {loaded}\n"

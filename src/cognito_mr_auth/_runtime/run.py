@@ -1,24 +1,24 @@
 """Runs the steps of a verification: on a thread that blocks, or in a task that awaits.
 
-Owns the two ways to wait, and nothing of what is waited for. Imports asyncio only where a loop is
-already running.
+Owns who takes the steps, and nothing of what is waited for. Imports asyncio only where its loop is already
+running, and trio never.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cognito_mr_auth.errors import AuthError
-
-from .hooks import HOOK_FAILED
 
 __all__ = ["gather", "run_async", "run_sync"]
 
 T = TypeVar("T")
 
 Steps = Generator[Any, Any, T]
-"""Yields (future, seconds) to wait for, or an awaitable whose outcome is to be sent back."""
+"""Yields (future, seconds) to wait for, an awaitable whose outcome is to be sent back, or None where others
+may run before it goes on."""
 
 
 def run_sync(steps: Steps[T]) -> T:
@@ -30,10 +30,11 @@ def run_sync(steps: Steps[T]) -> T:
     try:
         while True:
             wait = next(steps)
-            if not isinstance(wait, tuple):
+            if isinstance(wait, tuple):
+                _block(*wait)
+            elif wait is not None:
                 _drop(wait)
                 raise TypeError("a hook gave an awaitable: call averify()")
-            _block(*wait)
     except StopIteration as done:
         result: T = done.value
         return result
@@ -53,12 +54,18 @@ def _drop(awaitable: Any) -> None:
 
 
 async def run_async(steps: Steps[T]) -> T:
-    """Take the steps in this task, awaiting where they wait."""
+    """Take the steps in this task of asyncio or trio, awaiting where they wait."""
     try:
         sent: object = None
         while True:
             wait = steps.send(sent)
-            sent = await (_pause(*wait) if isinstance(wait, tuple) else _outcome(wait))
+            loop, sent = _loop(), None
+            if wait is None:
+                await loop.let_others_run()
+            elif isinstance(wait, tuple):
+                await loop.pause(*wait)
+            else:
+                sent = await loop.outcome(wait)
     except StopIteration as done:
         result: T = done.value
         return result
@@ -66,62 +73,72 @@ async def run_async(steps: Steps[T]) -> T:
         steps.close()
 
 
-async def _pause(future: Any, seconds: float) -> None:
-    """Wait for a thread's future; a cancellation of this task leaves the future alone."""
-    import asyncio
+class _Loop(Protocol):
+    """How a task waits; the modules `run_asyncio` and `run_trio` are two."""
 
-    loop = asyncio.get_running_loop()
-    woken = loop.create_future()
+    async def let_others_run(self) -> None:
+        """Give every other task that can run its turn."""
 
-    def call(_future: object) -> None:  # runs once, and nothing else ends or cancels `woken`
-        try:
-            loop.call_soon_threadsafe(woken.set_result, None)
-        except RuntimeError:  # the loop has been closed meanwhile, so no task waits there
-            return
+    async def pause(self, future: Any, seconds: float) -> None:
+        """Wait for a thread's future; a cancellation of this task leaves the future alone."""
 
-    future.add_done_callback(call)
-    await asyncio.wait((woken,), timeout=seconds)
+    async def outcome(self, awaitable: Any) -> object:
+        """What a hook's awaitable gives; HOOK_FAILED if it raises."""
 
 
-async def _outcome(awaitable: Any) -> object:
+def _loop() -> _Loop:
+    """The ways of the task that runs now."""
+    # Not "is asyncio running?": trio may run as a guest in asyncio's loop.
+    if _in_trio_task():
+        from . import run_trio
+
+        return run_trio
+    from . import run_asyncio
+
+    return run_asyncio
+
+
+def _in_trio_task() -> bool:
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)  # absent while another thread imports trio
     try:
-        return await awaitable
-    except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
-        return HOOK_FAILED
-    except BaseException as error:
-        if not _only_the_hooks(error):
-            raise
-        return HOOK_FAILED
-
-
-def _only_the_hooks(error: BaseException) -> bool:
-    """Whether something that the hook waited for was cancelled, and not this task."""
-    import asyncio
-
-    if not isinstance(error, asyncio.CancelledError):  # a coroutine that is closed has no loop to ask
+        return lowlevel is not None and lowlevel.current_task() is not None
+    except RuntimeError:
         return False
-    task = asyncio.current_task()
-    return task is not None and not task.cancelling()
 
 
 def gather(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:
-    """Begin all of these before the first wait, finish each, and give the last error, if any."""
+    """Take all of these together, and give the last error, if any.
+
+    All take a step after each wait, which is one of theirs: so each soon sees what has happened to it, and
+    what one of them waits for costs the others none of their time.
+    """
     failure: AuthError | None = None
-    first = [_step(steps) for steps in all_steps]
-    for steps, begun in zip(all_steps, first, strict=True):
-        wait = begun
-        while wait is not None and not isinstance(wait, AuthError):
-            yield wait
-            wait = _step(steps)
-        failure = wait or failure
+    pending = all_steps
+    while pending:
+        waits: list[Any] = []
+        still: list[Generator[Any, Any, None]] = []
+        for steps in pending:
+            while (wait := _step(steps)) is None:
+                yield None  # or these would begin only after those before them have ended
+            if isinstance(wait, AuthError):
+                failure = wait
+            elif wait is not _DONE:
+                waits.append(wait)
+                still.append(steps)
+        pending = still
+        if waits:
+            yield waits[0]
     return failure
 
 
+_DONE = object()
+
+
 def _step(steps: Generator[Any, Any, None]) -> Any:
-    """What these steps wait for next, their error, or None when they are done."""
+    """What these steps wait for next, their error, or _DONE."""
     try:
         return next(steps)
     except StopIteration:
-        return None
+        return _DONE
     except AuthError as error:
         return error.with_traceback(None)

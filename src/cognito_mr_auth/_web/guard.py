@@ -7,8 +7,10 @@ it. Adapters pass in what they received and decide nothing.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Collection
+from contextlib import suppress
 from typing import Literal, TypedDict
 
 from cognito_mr_auth._base.checks import HOST, TEXT, TOKEN, check_flag
@@ -82,6 +84,8 @@ class Options(TypedDict, total=False):
 class Guard:
     """One verifier with the settings of `Options`, for one adapter.
 
+    `load_client=False` leaves loading the HTTP client to the first request that needs it.
+
     Raises:
         ConfigurationError: for a setting that cannot be right.
         TypeError: for a `require` that is no policy, or a verifier that is no Verifier.
@@ -105,6 +109,7 @@ class Guard:
         resource_name: str | None = None,
         resource_metadata: str | None = None,
         timeout: float = CALLER_WAIT_SECONDS,
+        load_client: bool = True,
     ) -> None:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
@@ -133,6 +138,19 @@ class Guard:
         elif resource_scopes or resource_name is not None:
             raise ConfigurationError("resource_scopes= and resource_name= belong to resource=")
         self._metadata_url = _metadata_url(self.metadata, resource_metadata)
+        if load_client:
+            self._load_http_client()
+
+    def _load_http_client(self) -> None:
+        """Load what a first fetch needs while the application starts, so that no request waits for it.
+
+        Not in AWS Lambda: an init that finds its keys in a file never fetches. What fails here fails again at
+        the first request, which reports it as an outage.
+        """
+        if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+            # AttributeError: a test's double may be a subclass whose constructor does not call ours.
+            with suppress(ImportError, OSError, AttributeError):
+                self.verifier._load_http_client()
 
     @property
     def subprotocol(self) -> str | None:

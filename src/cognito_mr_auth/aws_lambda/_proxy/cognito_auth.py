@@ -59,7 +59,7 @@ class CognitoAuth:
         self, verifier: Verifier, *, subprotocol: str | None = None, **options: Unpack[Options]
     ) -> None:
         options.setdefault("preflight", "refuse")
-        self._guard = Guard(verifier, subprotocol=subprotocol, **options)
+        self._guard = Guard(verifier, subprotocol=subprotocol, load_client=False, **options)
         self._guard.refuse_async_hooks()
         on_restore(verifier)
 

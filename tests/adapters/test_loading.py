@@ -1,0 +1,73 @@
+"""Which adapters load the HTTP client when they are made, so that no request waits for it (F)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from cognito_mr_auth import Verifier
+from cognito_mr_auth.testing import FakeUserPool
+
+
+class Counting(Verifier):
+    """A verifier that counts how often its HTTP client is to be loaded."""
+
+    loads = 0
+
+    def _load_http_client(self) -> None:
+        self.loads += 1
+
+
+def _of(module: str, name: str, *before: Any) -> Callable[[Verifier], Any]:
+    def make(verifier: Verifier) -> Any:
+        return getattr(import_module(f"cognito_mr_auth.{module}"), name)(*before, verifier=verifier)
+
+    return make
+
+
+def _init_app(verifier: Verifier) -> None:
+    from flask import Flask
+
+    _flask = import_module("cognito_mr_auth.flask")
+    _flask.CognitoAuth().init_app(Flask("late"), verifier)
+
+
+STARLETTE = pytest.mark.needs("starlette")
+MAKERS = [
+    pytest.param(_of("asgi", "CognitoAuthMiddleware", None), 1, id="asgi"),
+    pytest.param(_of("wsgi", "CognitoAuthMiddleware", None), 1, id="wsgi"),
+    pytest.param(
+        _of("starlette", "CognitoAuthMiddleware", None),
+        1,
+        id="starlette",
+        marks=pytest.mark.needs("starlette"),
+    ),
+    pytest.param(
+        _of("starlette", "CognitoAuthBackend"),
+        1,
+        id="starlette-backend",
+        marks=pytest.mark.needs("starlette"),
+    ),
+    pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
+    pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
+    pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
+    pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
+    pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),
+]
+
+
+@pytest.mark.parametrize("in_lambda", [False, True], ids=["server", "lambda"])
+@pytest.mark.parametrize(("make", "loads"), MAKERS)
+def test_who_loads_the_client(
+    make: Callable[[Verifier], Any], loads: int, in_lambda: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adapters for servers do, except in AWS Lambda, where an init that finds its keys in a file is short."""
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    if in_lambda:
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+    verifier = Counting(FakeUserPool().user_pool(), token_use="access")
+    make(verifier)
+    assert verifier.loads == (0 if in_lambda else loads)
