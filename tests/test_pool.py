@@ -159,11 +159,14 @@ def test_one_url_is_the_only_endpoint(url: str, *, loopback: bool) -> None:
 
 
 def test_urls_by_issuer_are_the_only_endpoints() -> None:
-    """Kinds and Regions are those of the issuers; an issuer left out has no endpoint."""
+    """Kinds and Regions are those of the issuers; an issuer left out has no endpoint.
+
+    Of endpoints that the user names the updated one alone may prove not to be enabled (K5).
+    """
     made = pool(jwks_urls={REPLICA: "https://b.example/", UPDATED: "http://127.0.0.1/"})
     assert [tuple(endpoint) for endpoint in made._key_set_config.endpoints] == [
-        ("http://127.0.0.1/", "updated", "us-west-2", True),
-        ("https://b.example/", "replica", "us-east-1", False),
+        ("http://127.0.0.1/", "updated", "us-west-2", True, True),
+        ("https://b.example/", "replica", "us-east-1", False, False),
     ]
 
 

@@ -21,7 +21,6 @@ from support.verdicts import at_once
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, events, policy
 from cognito_mr_auth._runtime.token_cache import MAX_CACHED_CHARS
 from cognito_mr_auth.testing import MALFORMED, REMOVE, FakeClock, FakeUserPool, SigningKey
-from cognito_mr_auth.verifier import WARM_TOGETHER
 
 
 def both(verifier: Verifier, token: str, **options: Any) -> Principal:
@@ -402,7 +401,7 @@ def test_an_outage_is_no_fault_of_the_token(pool: FakeUserPool) -> None:
     """Without keys and endpoints it is 503, with a time to come back."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
         endpoints.fail("refuse")
-        error = refused(errors.KeysUnavailable, verifier.verify, pool.access_token())
+        error = refused(errors.KeysUnavailable, verifier.verify, pool.access_token(), timeout=0.1)
         assert (error.status, error.retry_after >= 1) == (503, True)
         refused(errors.KeysUnavailable, verifier.verify, pool.access_token(), timeout=0.0)
 
@@ -434,7 +433,7 @@ def test_a_broken_transport_is_an_outage(pool: FakeUserPool) -> None:
         clock=pool.clock,  # type: ignore[arg-type]
     )
     with verifier:
-        refused(errors.KeysUnavailable, verifier.verify, pool.access_token())
+        refused(errors.KeysUnavailable, verifier.verify, pool.access_token(), timeout=0.1)
     assert {each.reason for each in received if isinstance(each, events.FetchFailed)} == {"broken-transport"}
 
 
@@ -465,8 +464,8 @@ def test_warming(asynchronous: bool, pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_warming_many_pools() -> None:
-    """Pools are warmed a few at a time, each of them, and one that fails keeps no other from it."""
-    pools = [FakeUserPool(f"us-west-2_Pool{n}", replica_regions=[]) for n in range(WARM_TOGETHER + 2)]
+    """Pools are warmed together, each of them, and one that fails keeps no other from it."""
+    pools = [FakeUserPool(f"us-west-2_Pool{n}", replica_regions=[]) for n in range(8)]
     broken = pools[1]
     serving = [each.serve().start() for each in pools]
     try:

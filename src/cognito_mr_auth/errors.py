@@ -64,7 +64,7 @@ class AuthError(Exception):
         hint: advice for a person, or None. Safe to show, like `str()` of the error.
     """
 
-    reason: ClassVar[str] = "auth_error"
+    reason: str = "auth_error"
     oauth_error: ClassVar[str | None] = None
     status: ClassVar[int] = 401
     retryable: bool = False
@@ -242,10 +242,25 @@ class Unavailable(AuthError):
 
 
 class KeysUnavailable(Unavailable):
-    """The issuer's signing keys cannot be fetched, or two endpoints contradict each other on one."""
+    """The issuer's signing keys cannot be fetched, or two endpoints contradict each other on one.
+
+    `reason` is "keys_unavailable"; or "key_unconfirmed", where the pool has keys, and an endpoint that may
+    list the token's own is out of reach: a forged token gets that too.
+    """
 
     reason = "keys_unavailable"
     _default = "the issuer's signing keys are unavailable"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: int = 1,
+        hint: str | None = None,
+        reason: str = "keys_unavailable",
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, hint=hint)
+        self.reason = reason
 
 
 class RevocationUnavailable(Unavailable):

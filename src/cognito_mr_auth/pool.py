@@ -277,7 +277,13 @@ def _seed(jwks: object) -> bytes | None:
 def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: bool) -> tuple[Endpoint, ...]:
     if jwks_urls is None:
         return tuple(
-            Endpoint(issuer.url + JWKS_PATH, issuer.kind, issuer.region, loopback=False)
+            Endpoint(
+                issuer.url + JWKS_PATH,
+                issuer.kind,
+                issuer.region,
+                loopback=False,
+                optional=issuer.kind != "original",
+            )
             for issuer in possible
         )
     if isinstance(jwks_urls, str):
@@ -321,7 +327,7 @@ def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
             f"jwks_urls holds {_shown(url)}: https is required beyond loopback "
             "(insecure_emulator=True allows http, for an emulator in a container)"
         )
-    return Endpoint(url, issuer.kind, issuer.region, loopback)
+    return Endpoint(url, issuer.kind, issuer.region, loopback, optional=issuer.kind == "updated")
 
 
 def _shown(url: object) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, lifetimes
 from ._jwks.model import Key
-from ._jwks.schedule import CALLER_WAIT_SECONDS, REFRESH_SECONDS
+from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
 from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
 from ._jwt.compact import CompactJWS, HeaderCache, parse, verify_signature
 from ._remote import persistence
@@ -38,11 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Verifier"]
 
-# How many pools are warmed at a time: with three endpoints each they fit the 16 fetch threads.
-WARM_TOGETHER = 5
-
 Steps = Generator[Any, Any, Principal]
-"""Yields what to wait for: (future, seconds) for keys, or a user's awaitable."""
+"""Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
 
 
 def _system_clock() -> Instant:
@@ -178,7 +175,7 @@ class Verifier:
     async def averify(
         self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
     ) -> Principal:
-        """Like `verify`, without blocking the loop. A cache hit yields for coroutine hooks only."""
+        """Like `verify`, for asyncio and trio. A cache hit yields for coroutine hooks only."""
         if require is not None:
             require_policy(require)
         done = self._verification(token, require, timeout)
@@ -285,7 +282,7 @@ class Verifier:
         return run_sync(self._permission(principal, require))
 
     async def arequire(self, principal: Principal, require: Policy) -> Principal:
-        """Like `require`, for asyncio."""
+        """Like `require`, for asyncio and trio."""
         return await run_async(self._permission(principal, require))
 
     def _permission(self, principal: Principal, require: Policy) -> Steps:
@@ -293,6 +290,12 @@ class Verifier:
         if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
             raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
         return authorize(principal, self._clock()[0], None, require)
+
+    def _load_http_client(self) -> None:
+        """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""
+        configs = (each.pool._key_set_config for each in self._entries.values())
+        if urls := [endpoint.url for each in configs if not each.offline for endpoint in each.endpoints]:
+            self._fetcher.prepare(urls)
 
     @property
     def issuers(self) -> tuple[str, ...]:
@@ -332,24 +335,23 @@ class Verifier:
 
     # -- life -----------------------------------------------------------------------------------
 
-    def warm(self, *, timeout: float = REFRESH_SECONDS) -> None:
-        """Ask every endpoint for keys and wait for the answers, at most `timeout` seconds.
+    def warm(self, *, timeout: float = WARM_SECONDS) -> None:
+        """Ask every endpoint for keys and wait for the answers, at most `timeout` seconds for all pools.
+
+        Done when each endpoint has answered or failed, or when every pool has keys and the rest has been
+        silent for 1 s.
 
         Raises:
             KeysUnavailable: when a pool is left without any usable key.
         """
         run_sync(self._warming(timeout))
 
-    async def awarm(self, *, timeout: float = REFRESH_SECONDS) -> None:
-        """Like `warm`, for asyncio."""
+    async def awarm(self, *, timeout: float = WARM_SECONDS) -> None:
+        """Like `warm`, for asyncio and trio."""
         await run_async(self._warming(timeout))
 
     def _warming(self, timeout: float) -> Generator[Any, Any, None]:
-        key_sets = list(self._key_sets.values())
-        failure: AuthError | None = None
-        for first in range(0, len(key_sets), WARM_TOGETHER):
-            warmings = [each.warming(timeout) for each in key_sets[first : first + WARM_TOGETHER]]
-            failure = (yield from gather(warmings)) or failure
+        failure = yield from gather([each.warming(timeout) for each in self._key_sets.values()])
         if failure is not None:
             raise failure
 

@@ -9,6 +9,7 @@ import pytest
 from support.rig import Rig
 
 from cognito_mr_auth import events
+from cognito_mr_auth._jwks import schedule
 from cognito_mr_auth._jwks.model import Endpoint, FetchError, KeyFileEntry
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
@@ -93,6 +94,24 @@ def test_an_answer_reports_what_it_skipped() -> None:
     assert (emitted[3].before, emitted[3].after) == ("empty", "fresh")
 
 
+def test_the_keys_are_the_union_of_all_answers() -> None:
+    """K1: a lagging endpoint takes no new key away, and a lost one keeps the old ones."""
+    rig, other = Rig(fake=FAKE), FakeUserPool()
+    answer(rig, rig.updated, RAW)
+    answer(rig, rig.key_set.endpoints[1], json.dumps(other.jwks()).encode())
+    assert set(rig.key_set.snapshot.keys) == BOTH | {other.access_key.kid, other.id_key.kid}
+    assert len(rig.key_set.entries()) == 2
+
+
+@pytest.mark.parametrize("ages", [(10.0, 700.0), (700.0, 10.0)])
+def test_the_set_is_as_old_as_its_newest_answer(ages: tuple[float, float]) -> None:
+    """K2: one endpoint that answers keeps the set fresh."""
+    rig = Rig(fake=FAKE)
+    for endpoint, age in zip(rig.key_set.endpoints, ages, strict=False):
+        answer(rig, endpoint, RAW, age=age)
+    assert rig.key_set.health(rig.clock())["age"] == 10.0
+
+
 def test_an_older_answer_never_replaces_a_newer() -> None:
     """K4: by the start of the request."""
     rig = Rig(fake=FAKE)
@@ -146,15 +165,15 @@ def test_a_pool_that_only_knows_compromised_keys_is_empty() -> None:
 
 
 def test_time_alone_changes_the_set() -> None:
-    """K1: a stored response older than `max_stale` no longer stands, and `expire` reports it."""
+    """K1: a stored response older than `max_stale` no longer stands, and that is reported."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)
     emitted: list[Any] = []
     rig.later(100)
-    rig.key_set.expire(rig.clock(), emitted)
+    rig.key_set.rebuild_if_due(rig.clock(), emitted)
     assert emitted == []
     rig.later(86400)
-    rig.key_set.expire(rig.clock(), emitted)
+    rig.key_set.rebuild_if_due(rig.clock(), emitted)
     assert kinds(emitted) == ["KeysChanged", "StateChanged"]
     assert set(emitted[0].removed) == BOTH
     assert not rig.key_set.usable(rig.clock())
@@ -165,6 +184,17 @@ def fail(rig: Rig, endpoint: Endpoint, **options: Any) -> tuple[bool, list[Any]]
     emitted: list[Any] = []
     counted = rig.key_set.record_failure(endpoint, FetchError("status", **options), 0.1, rig.clock(), emitted)
     return counted, emitted
+
+
+def test_a_failure_takes_nothing_away() -> None:
+    """K1: what an endpoint last answered stands, whatever it does then."""
+    rig = Rig(fake=FAKE)
+    answer(rig, rig.updated, RAW)
+    for each in (500, 403, 404):
+        fail(rig, rig.updated, status=each)
+    rig.key_set.rebuild(rig.clock(), [])
+    assert set(rig.key_set.snapshot.keys) == BOTH
+    assert [entry.url for entry in rig.key_set.entries()] == [URL]
 
 
 def test_failures_back_off_and_a_success_clears_them() -> None:
@@ -181,45 +211,185 @@ def test_failures_back_off_and_a_success_clears_them() -> None:
     assert rig.key_set.states[URL].failures == 0
 
 
+@pytest.mark.parametrize("rests", ["with keys", "without keys"])
+def test_a_back_off_has_a_length_of_its_own_while_the_pool_has_no_key(rests: str) -> None:
+    """R6: 1/2, 1, 2 s in place of 2, 4, 8, ...; a success clears both."""
+    rig = Rig(fake=FAKE)
+    found = []
+    for _ in range(5):
+        fail(rig, rig.updated, status=500)
+        state = rig.key_set.states[URL]
+        found.append(schedule.cooldown_left(state, rig.clock(), urgent=rests == "without keys"))
+    assert found == ([1.5, 3.0, 6.0, 12.0, 24.0] if rests == "with keys" else [0.375, 0.75, 1.5, 1.5, 1.5])
+    answer(rig, rig.updated, RAW)
+    assert schedule.cooldown_left(rig.key_set.states[URL], rig.clock(), urgent=False) == 0.0
+
+
+def test_when_an_endpoint_answered_and_since_when_it_fails() -> None:
+    """R3: by the begin of its request; an answer, or two hours unasked, interrupts a row of failures."""
+    rig = Rig(fake=FAKE)
+    first = rig.clock()
+    fail(rig, rig.updated)
+    rig.later(2 * 3600.0 - 1)
+    fail(rig, rig.updated)
+    state = rig.key_set.states[URL]
+    assert (state.answered, state.failing_since) == (None, first)
+    rig.later(2 * 3600.0)
+    fail(rig, rig.updated)
+    assert rig.key_set.states[URL].failing_since == rig.clock()
+    answer(rig, rig.updated, RAW, age=1.0)
+    newest = rig.clock()[0] - 1.0, rig.clock()[1] - 1.0
+    answer(rig, rig.updated, RAW, age=3.0)
+    assert rig.key_set.states[URL].failing_since is None
+    fail(rig, rig.updated)
+    state = rig.key_set.states[URL]
+    assert (state.answered, state.failing_since, state.failures) == (newest, rig.clock(), 1)
+
+
+def test_a_key_files_endpoints_have_answered_when_it_says() -> None:
+    """R3, P: also where the entry is too old to be used, or is no document."""
+    rig = Rig(
+        fake=FAKE,
+        entries=[KeyFileEntry(URL, WALL - 90_000, RAW), KeyFileEntry(OTHER, WALL - 10, b"{")],
+    )
+    now = rig.clock()
+    assert rig.key_set.states[URL].answered == (now[0] - 90_000, now[1] - 90_000)
+    assert rig.key_set.states[OTHER].answered == (now[0] - 10, now[1] - 10)
+    assert rig.key_set.states[URL].failing_since == rig.key_set.states[URL].answered  # the other did answer
+    assert rig.key_set.states[OTHER].failing_since is None
+    offline = Rig(fake=FAKE, entries=[KeyFileEntry(URL, WALL, RAW)], key_file="keys.json", offline=True)
+    assert offline.key_set.states == {}
+
+
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize(
-    ("index", "response_age", "disabled"),
-    [(0, None, True), (0, 10, False), (0, 86400, True), (1, None, False)],
-    ids=["never spoke", "has a word", "its word is too old", "the original"],
+    ("kind", "response_age", "disabled"),
+    [
+        pytest.param("updated", None, True, id="never spoke"),
+        pytest.param("updated", 10, False, id="has a word"),
+        pytest.param("updated", 86400, True, id="its word is too old"),
+        pytest.param("replica", None, True, id="a replica"),
+        pytest.param("original", None, False, id="the original"),
+    ],
 )
-def test_disabling(status: int, index: int, response_age: float | None, disabled: bool) -> None:
-    """K5: 403 or 404 of the updated URL, while no response of it stands, is "not enabled" for an hour."""
+def test_disabling(status: int, kind: str, response_age: float | None, disabled: bool) -> None:
+    """K5: 403 or 404 of an optional issuer, while no response of it stands, is "not enabled" for an hour."""
     rig = Rig(fake=FAKE)
-    endpoint = rig.key_set.endpoints[index]
+    endpoint = next(each for each in rig.key_set.endpoints if each.kind == kind)
     if response_age is not None:
         answer(rig, endpoint, RAW)
         rig.later(response_age)
     counted, emitted = fail(rig, endpoint, status=status)
     assert counted is not disabled
     assert kinds(emitted) == ["EndpointDisabled" if disabled else "FetchFailed"]
-    health = rig.key_set.health(rig.clock())["endpoints"][index]
+    [health] = [each for each in rig.key_set.health(rig.clock())["endpoints"] if each["kind"] == kind]
     assert health["disabled"] is disabled
     assert health["retry_in"] == (3600 if disabled else 1.5)
     assert health["failures"] == (0 if disabled else 1)
+    urgent = schedule.cooldown_left(rig.key_set.states[endpoint.url], rig.clock(), urgent=True)
+    assert urgent == (2.0 if disabled else 0.375)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(FetchError("proxy", status=403), id="a proxy's 403"),
+        pytest.param(FetchError("proxy", status=404), id="a proxy's 404"),
+        pytest.param(FetchError("status", status=401), id="401"),
+        pytest.param(FetchError("status", status=410), id="410"),
+        pytest.param(FetchError("redirect", status=302), id="a login page"),
+    ],
+)
+def test_what_disables_nothing(failure: FetchError) -> None:
+    """K5: only the endpoint itself says that it is not enabled; anything else is an outage."""
+    rig = Rig(fake=FAKE)
+    assert rig.key_set.record_failure(rig.updated, failure, 0.1, rig.clock(), [])
+    assert not rig.key_set.states[URL].disabled
+
+
+def test_a_url_of_the_users_is_never_disabled() -> None:
+    """K5: 403 from a VPC endpoint or an emulator is a failure; the updated issuer's own URL may say so."""
+    for issuer_kind, disabled in (("original", False), ("updated", True)):
+        host = "cognito-idp" if issuer_kind == "original" else "issuer-cognito-idp"
+        issuer = f"https://{host}.us-west-2.amazonaws.com/us-west-2_Fake00001"
+        rig = Rig(fake=FAKE, jwks_urls={issuer: "https://keys.example/jwks.json"})
+        fail(rig, rig.key_set.endpoints[0], status=403)
+        assert rig.key_set.states["https://keys.example/jwks.json"].disabled is disabled
+
+
+def test_an_answer_ends_what_disabled_its_endpoint() -> None:
+    """K5: and a failure other than 403 or 404 does, because then it is enabled and down."""
+    for word in ("answer", "fail"):
+        rig = Rig(fake=FAKE)
+        fail(rig, rig.updated, status=403)
+        if word == "answer":
+            answer(rig, rig.updated, RAW)
+        else:
+            fail(rig, rig.updated, status=500)
+        assert not rig.key_set.states[URL].disabled
+
+
+@pytest.mark.parametrize(
+    ("outage", "expected"),
+    [
+        pytest.param("none", 900.0, id="healthy"),
+        pytest.param("one failed", 900.0, id="one failed"),
+        pytest.param("all failed", 450.0, id="all failed"),
+        pytest.param("stale-if-error", 450.0, id="stale-if-error"),
+    ],
+)
+def test_after_an_outage_the_next_refresh_is_spread_further(outage: str, expected: float) -> None:
+    """R: within 50 % in place of 10 %, because a fleet whose outage ended has asked all at once."""
+    rig = Rig(fake=FAKE)
+    rig.key_set._rng = lambda: 0.0
+    for each in rig.key_set.endpoints[: {"one failed": 1, "all failed": 3}.get(outage, 0)]:
+        fail(rig, each)
+    rig.key_set.stale_if_error = outage == "stale-if-error"
+    answer(rig, rig.updated, RAW)
+    assert rig.key_set.snapshot.fresh_for == pytest.approx(810.0 if expected == 900.0 else 450.0)
+    assert not rig.key_set.stale_if_error
+    answer(rig, rig.key_set.endpoints[1], RAW)  # one more answer of the same refresh
+    assert rig.key_set.snapshot.fresh_for == pytest.approx(810.0 if expected == 900.0 else 450.0)
+    rig.later(1000.0)
+    answer(rig, rig.updated, RAW)
+    assert rig.key_set.snapshot.fresh_for == pytest.approx(810.0)
 
 
 def test_the_hint_of_an_outage() -> None:
-    """E: the error says what each endpoint did, or which setting to look at."""
+    """E: the error says what each endpoint did and what that means, or which setting to look at."""
     rig = Rig(fake=FAKE)
     fail(rig, rig.updated, status=403)
-    fail(rig, rig.key_set.endpoints[1], retry_after=30)
+    fail(rig, rig.original, retry_after=30)
     error = rig.key_set.unavailable(rig.clock())
+    assert error.reason == "keys_unavailable"
     assert error.hint is not None
     assert "updated issuer in us-west-2: not enabled" in error.hint
     assert "original issuer in us-west-2: status" in error.hint
     assert "replica issuer in us-east-1: no answer" in error.hint
     assert error.retry_after == 1
+    assert "missing route" not in error.hint  # two have answered
+    rig.key_set.record_failure(rig.updated, FetchError("connect-timeout"), 1.0, rig.clock(), [])
+    hint = rig.key_set.unavailable(rig.clock()).hint or ""
+    assert hint.endswith("a missing route to the internet looks the same")
     issuer = URL.removesuffix("/.well-known/jwks.json")
     alone = Rig(fake=FAKE, jwks_urls={issuer: URL})
     fail(alone, alone.updated, status=403)
-    assert "IssuerConfiguration" in (alone.key_set.unavailable(alone.clock()).hint or "")
+    hint = alone.key_set.unavailable(alone.clock()).hint or ""
+    assert "IssuerConfiguration" in hint
+    assert "replica_regions" in hint
     offline = Rig(fake=FAKE, key_file="keys.json", offline=True)
     assert "offline" in (offline.key_set.unavailable(offline.clock()).hint or "")
+
+
+@pytest.mark.parametrize(("retry_in", "expected"), [(None, 1), (0.2, 1), (4.2, 5), (300.0, 60)])
+def test_a_kid_that_nobody_can_confirm(retry_in: float | None, expected: int) -> None:
+    """R3, R4, E: 503 with a reason of its own, each endpoint's state, and the seconds to the next payment."""
+    rig = Rig(fake=FAKE)
+    answer(rig, rig.updated, RAW)
+    fail(rig, rig.key_set.endpoints[1], status=503)
+    error = rig.key_set.unconfirmed(rig.clock(), retry_in)
+    assert (error.reason, error.status, error.retry_after) == ("key_unconfirmed", 503, expected)
+    assert "status" in (error.hint or "")
 
 
 def test_health_is_honest_and_json_able() -> None:
@@ -262,3 +432,21 @@ def test_a_monotonic_clock_that_goes_back_keeps_nothing_out() -> None:
     caller = rig.call(rig.kid)
     rig.land("updated")
     assert caller.step().kid == rig.kid
+
+
+def test_what_is_wrong_is_reported_once() -> None:
+    """K3: a contradiction is an event when it begins, and none while it lasts."""
+    rig = Rig(fake=FAKE)
+    answer(rig, rig.updated, RAW)
+    forged = json.dumps({"keys": [FAKE.impostor(FAKE.access_key.kid).jwk()]}).encode()
+    first = kinds(answer(rig, rig.key_set.endpoints[1], forged)[1])
+    second = kinds(answer(rig, rig.key_set.endpoints[1], forged)[1])
+    assert (first.count("KeyQuarantined"), second.count("KeyQuarantined")) == (1, 0)
+
+
+def test_no_repr_shows_a_document() -> None:
+    """E: an endpoint may serve a private key."""
+    entry = KeyFileEntry(URL, WALL, COMPROMISING)
+    rig = Rig(fake=FAKE, entries=[KeyFileEntry(URL, WALL, RAW)])
+    shown = repr([entry, *rig.key_set._responses.values()])
+    assert shown == f"[KeyFileEntry({URL!r}), StoredResponse({URL!r})]"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.rig import DOWN, Rig
+from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool, events
-from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
+from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry, KeySetConfig
 from cognito_mr_auth._remote.dependencies import Dependencies, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
@@ -61,15 +62,15 @@ def test_a_failure_is_counted_and_reported(answer: bytes | BaseException, reason
     assert rig.key_set.states[rig.updated.url].failures == 1
 
 
-def test_each_attempt_has_what_is_left_of_the_refresh() -> None:
-    """R1: a refresh has 5 s from its first attempt."""
+def test_each_attempt_has_15_s() -> None:
+    """R1: whenever it begins."""
     rig = Rig()
     caller = rig.call(rig.kid)
     rig.later(0.5)
     caller.step()
-    rig.land("original", DOWN)
+    rig.land("replica", DOWN)
     rig.land("updated")
-    assert rig.fetch.seconds == pytest.approx([4.5, 4.5])
+    assert rig.fetch.seconds == pytest.approx([15.0, 15.0], abs=1.0)  # of real time
 
 
 def test_a_waiter_cannot_cancel_the_progress() -> None:
@@ -89,25 +90,93 @@ def test_an_offline_pool_loads_no_client() -> None:
     assert rig.fetch.prepared == []
 
 
-def test_a_frozen_refresh_asks_no_other_endpoint() -> None:
-    """R7: after a freeze the rest of the queue would be asked in vain, so the refresh ends."""
+def test_an_answer_after_a_freeze_counts_with_its_age() -> None:
+    """R7: as old as its request by the larger clock; what hangs beside it is hung up."""
     rig = Rig()
-    rig.call(rig.kid)
-    rig.clock.freeze(3600)
+    caller = rig.call(rig.kid)
+    rig.later(0.2)
+    caller.step()
+    rig.clock.freeze(600)
     rig.land("updated")
-    assert rig.coordinator.current is None
-    assert len(rig.threads.asked) == 1
-    assert rig.key() is None
+    assert rig.keys.health(rig.clock())["age"] == pytest.approx(600.2)
+    assert rig.key() is not None
+    assert rig.hung_up() == ["replica"]
+    assert not rig.attempts("replica")[0].watch.cancelled  # type: ignore[attr-defined]
+    rig.land("replica")  # what lay there unread
+    assert len(rig.key_set.entries()) == 2
 
 
-def test_the_last_refresh_without_an_answer_is_remembered() -> None:
-    """R4: a caller beyond the rate limit is answered by what the last refresh brought."""
+def test_a_signals_handler_that_raises_while_threads_start() -> None:
+    """F: what has no thread is no attempt, and the next look begins it."""
     rig = Rig()
-    assert rig.coordinator.last_answered
-    rig.call(rig.kid)
-    for kind in ("updated", "original", "replica"):
-        rig.land(kind, DOWN)
-    assert not rig.coordinator.last_answered
+    rig.fill()
+    rig.later(901.0)
+    start, starts = rig.threads.start, []
+
+    def interrupted(*args: Any, **named: Any) -> bool:
+        starts.append(args[0])
+        if len(starts) == 2:
+            raise KeyboardInterrupt
+        return len(starts) == 1 and start(*args, **named)
+
+    rig.threads.start = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        rig.key()
+    rig.threads.start = start  # type: ignore[method-assign]
+    assert rig.out() == ["updated"]
+    attempts = rig.coordinator.machine.attempts
+    assert [each.endpoint.kind for each in attempts if each.first] == ["updated"]
+    rig.later(1.0)
+    rig.key()
+    assert rig.out() == ["updated", "replica", "original"]
+
+
+def test_an_interrupted_start_forgets_what_was_refused_before_it() -> None:
+    """F: also the endpoint whose host was full."""
+    rig = Rig()
+    rig.fill()
+    rig.later(901.0)
+    start, starts = rig.threads.start, []
+
+    def interrupted(*args: Any, **named: Any) -> bool:
+        starts.append(args[0])
+        if len(starts) == 2:
+            raise SystemExit
+        return False
+
+    rig.threads.start = interrupted  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        rig.key()
+    rig.threads.start = start  # type: ignore[method-assign]
+    assert not any(each.first for each in rig.coordinator.machine.attempts)
+    rig.later(1.0)
+    rig.key()
+    assert len(rig.out()) == 3
+
+
+def test_a_result_from_before_a_fork_or_after_the_end_is_dropped() -> None:
+    """K4: neither stored nor counted, nor does it wake anybody."""
+    for end in (Rig.fork, Rig.close):
+        for answer in (None, DOWN):
+            rig = Rig()
+            rig.call(rig.kid)
+            end(rig)
+            rig.land("updated", answer)
+            assert rig.key() is None
+            assert rig.key_set.states[rig.updated.url].failures == 0
+            assert rig.events == []
+            assert rig.out() == []
+
+
+def test_room_after_the_end() -> None:
+    """K4: a thread that ends looks once more, and begins nothing."""
+    rig = Rig()
+    rig.threads.full = True
+    caller = rig.call(rig.kid)
+    rig.keys.close()
+    rig.threads.make_room()
+    assert rig.out() == []
+    assert isinstance(caller.step(), KeysUnavailable)
 
 
 def test_an_older_answer_is_an_answer_but_no_news() -> None:
@@ -123,11 +192,22 @@ def test_an_older_answer_is_an_answer_but_no_news() -> None:
     assert rig.key_set.entries() == before
 
 
+def test_the_background_loads_in_one_go() -> None:
+    """F: nobody waits for it, so it has nobody to give turns to."""
+    rig = Rig()
+    rig.fill()
+    rig.fetch.steps = 3
+    rig.later(1000)
+    assert rig.key() is not None
+    assert rig.out() == ["updated", "replica", "original"]
+
+
+@pytest.mark.parametrize("steps", [0, 2])
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ImportError("no httpx")])
-def test_what_cannot_be_prepared_is_an_outage(error: Exception) -> None:
+def test_what_cannot_be_prepared_is_an_outage(error: Exception, steps: int) -> None:
     """FI-64: no refresh can begin. It is reported once until it is over; stored keys are served (R)."""
     rig = Rig()
-    rig.fetch.unready = error
+    rig.fetch.unready, rig.fetch.steps = error, steps
     for _ in range(3):
         assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
         assert isinstance(rig.warm().outcome, KeysUnavailable)
@@ -163,3 +243,86 @@ def test_an_error_while_saving_is_not_the_last_attempt() -> None:
     assert refreshes.saved is None
     rig.land("original")
     assert (len(attempts), refreshes.saved) == (2, None)
+
+
+class Baking(Rig):
+    """A rig whose key file takes `slow` seconds to write, during a `warm`."""
+
+    slow = 0.0
+    caller: Caller | None = None
+
+    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+        self.later(self.slow)
+        if self.caller is not None and self.caller.waiting:
+            self.caller.step()
+            self.log.append("still waiting" if self.caller.waiting else "gone")
+        return super()._save(config, entries)
+
+
+@pytest.mark.parametrize(("slow", "last"), [(0.0, "still waiting"), (0.9, "gone")], ids=["quick", "slow"])
+def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
+    """P: a process that only warms, to bake a file, ends with the file written; within its timeout."""
+    rig = Baking(key_file="keys.json")
+    rig.slow = slow
+    rig.caller = rig.warm()
+    for kind in list(rig.out()):
+        rig.land(kind)
+    judged = [entry for entry in rig.log if entry in ("still waiting", "gone")]
+    assert judged[-1] == last
+    rig.caller.step()
+    assert not rig.caller.waiting
+    assert len(rig.saved[-1]) == 3
+
+
+class Overtaken(Rig):
+    """A rig in which the replica's answer comes while the first one is being saved."""
+
+    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+        if "replica" in self.out():
+            self.land("replica")
+        return super()._save(config, entries)
+
+
+def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
+    """P: what comes while the file is being written is written next, by the same thread."""
+    rig = Overtaken(key_file="keys.json")
+    rig.warm()
+    rig.land("updated")
+    assert [len(entries) for entries in rig.saved] == [1, 2]
+    rig.land("original")
+    assert len(rig.saved[-1]) == 3
+
+
+def test_no_caller_writes_the_file() -> None:
+    """P: a request that comes between an answer and its saving does not wait for a disk."""
+    rig = Rig(key_file="keys.json")
+    saved_at_wake: list[int] = []
+
+    def woken(_progress: object) -> None:
+        rig.call("unknown")
+        saved_at_wake.append(len(rig.saved))
+
+    caller = rig.warm()
+    assert caller.wait is not None
+    caller.wait[0].add_done_callback(woken)
+    rig.land("updated")
+    assert saved_at_wake == [0]
+    assert len(rig.saved) == 1
+
+
+def test_room_that_nobody_waits_for_any_more() -> None:
+    """F: nothing begins."""
+    rig = Rig()
+    rig.threads.full = True
+    rig.call(rig.kid).steps.close()
+    rig.threads.make_room()
+    assert rig.out() == []
+
+
+def test_the_end_of_what_nobody_used() -> None:
+    """K4: no waiter, no attempt; twice as well as once."""
+    rig = Rig()
+    rig.keys.close()
+    rig.keys.close()
+    assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
+    assert rig.out() == []

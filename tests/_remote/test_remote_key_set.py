@@ -10,17 +10,23 @@ from support.rig import DOWN, LIFETIMES, Caller, Rig
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
-from cognito_mr_auth._jwks.schedule import MAX_UNKNOWN_KID_WAITERS
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 HOUR = 3600.0
 URL = "https://keys.example/jwks.json"
 
 
-def fail_all(rig: Rig) -> None:
+def fail_all(rig: Rig, answer: FetchError = DOWN) -> None:
     """Every pending attempt fails, and so do those that follow it."""
     while rig.out():
-        rig.land(rig.out()[0], DOWN)
+        rig.land(rig.out()[0], answer)
+
+
+def ask_all(rig: Rig, caller: Caller) -> None:
+    """The hedging delays pass, until every endpoint that may be asked has been."""
+    for _ in range(2):
+        rig.later(0.2)
+        caller.step()
 
 
 def stale(rig: Rig) -> None:
@@ -70,6 +76,16 @@ def test_a_known_kid_without_waiting(age: float, served: bool, attempts_begun: i
     assert len(rig.threads.asked) == attempts_begun  # one refresh at a time
 
 
+@pytest.mark.parametrize(("wall", "monotonic"), [(901.0, 0.0), (0.0, 901.0), (-100.0, 901.0)])
+def test_a_set_ages_by_either_clock(wall: float, monotonic: float) -> None:
+    """R7: a frozen monotonic clock and a wall clock that was set back make no set younger."""
+    rig = Rig()
+    rig.fill()
+    rig.clock._move(wall, monotonic)
+    assert rig.key() is not None
+    assert len(rig.out()) == 3
+
+
 def test_states_are_reported_once() -> None:
     """H3: each limit that the age of the set crosses is one StateChanged."""
     rig = Rig()
@@ -93,7 +109,7 @@ def test_an_aged_set_leaves_endpoints_in_back_off_alone() -> None:
     assert rig.out() == []
     rig.later(2)
     rig.key()
-    assert rig.out() == ["updated", "original", "replica"]
+    assert rig.out() == ["updated", "replica", "original"]
 
 
 def test_a_cold_start_waits_and_is_served() -> None:
@@ -110,27 +126,47 @@ def test_a_cold_start_waits_and_is_served() -> None:
 
 @pytest.mark.parametrize("expired", [False, True])
 def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
-    """R: empty or expired, and no endpoint answers: KeysUnavailable, at once while all are in back-off."""
+    """R, R1, R6: a caller has the endpoints asked again within its time, and hears what each one said."""
     rig = Rig()
     if expired:
         rig.fill()
         rig.later(86401)
     caller = rig.call(rig.kid)
-    fail_all(rig)
-    assert isinstance(caller.step(), KeysUnavailable)
+    while caller.waiting:
+        fail_all(rig)
+        rig.later(caller.seconds)
+        caller.step()
+    assert isinstance(caller.outcome, KeysUnavailable)
+    assert caller.outcome.reason == "keys_unavailable"
     assert "connect" in caller.outcome.hint
-    assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
-    assert rig.out() == []
+    assert rig.now_monotonic <= 50.0 + 2.1 + (86401 if expired else 0)
+    assert len(rig.threads.asked) >= 6
 
 
-def test_the_timeout_ends_with_503() -> None:
-    """R1: a caller waits `timeout` at most; the refresh outlives it and its answer counts."""
+def test_a_cure_within_the_callers_time_serves_it() -> None:
+    """R1, R6: the first connection breaks, and the second answers, a quarter to half a second later."""
+    rig = Rig()
+    caller = rig.call(rig.kid)
+    fail_all(rig)
+    assert caller.step() is None
+    assert caller.seconds == pytest.approx(0.375)
+    rig.later(0.376)
+    caller.step()
+    rig.land("updated")
+    assert caller.step().kid == rig.kid
+
+
+@pytest.mark.parametrize("late", [0.0, 2.0, 13.0])
+def test_the_timeout_ends_with_503(late: float) -> None:
+    """R1: a caller waits `timeout` at most; the attempt goes on, and its answer counts."""
     rig = Rig()
     caller = rig.call(rig.kid, timeout=1.0)
     rig.later(1.0)
     assert isinstance(caller.step(), KeysUnavailable)
+    rig.later(late)
     rig.land("updated")
     assert rig.key() is not None
+    assert rig.keys.health(rig.clock())["age"] == pytest.approx(1.0 + late)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
@@ -146,6 +182,39 @@ def test_what_a_first_request_loads_is_no_waiting(warm: bool) -> None:
     assert caller.waiting
     rig.later(0.1)
     assert isinstance(caller.step(), KeysUnavailable)
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["a token", "warm()"])
+def test_others_run_while_the_client_is_loaded(warm: bool) -> None:
+    """F: None for each step of loading, then the wait; its seconds and its request begin after that."""
+    rig = Rig()
+    rig.fetch.steps = 3
+    steps = rig.keys.warming(2.0) if warm else rig.keys.resolve(rig.kid, lambda: True, 2.0)
+    for _ in range(3):
+        assert next(steps) is None
+        assert rig.out() == []
+        rig.later(3.0)
+    rig.fetch.steps = 0
+    wait = next(steps)
+    assert wait is not None
+    assert 0.0 < wait[1] <= 2.0
+    rig.land("updated")
+    [entry] = rig.key_set.entries()
+    assert entry.begun == rig.clock()[0]
+
+
+def test_keys_that_came_while_the_client_was_loaded() -> None:
+    """F: a caller judges again after its turns, and needs no refresh where others have had one."""
+    rig = Rig()
+    rig.fetch.steps = 1
+    steps = rig.keys.resolve(rig.kid, lambda: True, 2.0)
+    assert next(steps) is None
+    rig.fetch.steps = 0
+    key = rig.fill()
+    with pytest.raises(StopIteration) as ended:
+        next(steps)
+    assert ended.value.value is key
+    assert rig.out() == []
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("-inf")])
@@ -193,11 +262,10 @@ def test_the_next_endpoint_after_200_ms() -> None:
     assert caller.seconds == pytest.approx(0.05)
     rig.later(0.06)
     caller.step()
-    assert rig.out() == ["updated", "original"]
+    assert rig.out() == ["updated", "replica"]
     rig.later(0.2)
     caller.step()
-    assert rig.out() == ["updated", "original", "replica"]
-    assert caller.seconds == pytest.approx(1.59)  # no endpoint is left to ask: until the timeout ends
+    assert rig.out() == ["updated", "replica", "original"]
 
 
 def test_the_next_endpoint_at_once_on_an_error() -> None:
@@ -205,22 +273,36 @@ def test_the_next_endpoint_at_once_on_an_error() -> None:
     rig = Rig()
     caller = rig.call(rig.kid)
     rig.land("updated", DOWN)
-    assert rig.out() == ["original"]
-    rig.land("original")
+    assert rig.out() == ["replica"]
+    rig.land("replica")
     assert caller.step().kid == rig.kid
     assert rig.out() == []
 
 
 def test_the_next_endpoint_at_once_on_an_answer_without_the_kid() -> None:
-    """R2, K1: a lagging endpoint's answer is published, and the next is asked at once."""
+    """R2, R3, K1: a lagging endpoint's answer is published, and the next is asked at once."""
+    rig = Rig()
+    rig.fill()
+    old = rig.jwks()
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
+    rig.land("updated", old)
+    assert rig.out() == ["replica"]
+    assert caller.step() is None
+    rig.land("replica")
+    assert caller.step().kid == rig.kid
+
+
+def test_a_cold_caller_whose_kid_is_not_among_the_first_keys() -> None:
+    """R3: its request goes on as one for an unknown kid, with the endpoints that it has not asked."""
     rig = Rig()
     old = rig.jwks()
     rig.fake.rotate()
     caller = rig.call(rig.kid)
     rig.land("updated", old)
-    assert rig.out() == ["original"]
     assert caller.step() is None
-    rig.land("original")
+    assert rig.out() == ["replica"]
+    rig.land("replica")
     assert caller.step().kid == rig.kid
 
 
@@ -242,24 +324,42 @@ def unknown_kid(rig: Rig) -> Caller:
 
 
 def test_an_unknown_kid_is_401_when_everybody_has_answered() -> None:
-    """R3: 401 only after every endpoint asked has answered or failed."""
+    """R3: 401 only after every endpoint has answered a request begun after the caller came."""
     rig = Rig()
     caller = unknown_kid(rig)
-    rig.land("updated")
-    assert caller.step() is None
-    rig.land("original", DOWN)
-    assert caller.step() is None
-    rig.land("replica")
+    for kind in ("updated", "replica"):
+        rig.land(kind)
+        assert caller.step() is None
+    rig.land("original")
     assert isinstance(caller.step(), KeyUnknown)
-    assert not rig.keys._unknown_kid_waiters
+    assert not rig.coordinator.machine.waiters
+
+
+@pytest.mark.parametrize("down", ["updated", "replica", "original"])
+def test_an_unknown_kid_is_503_while_an_endpoint_is_down(down: str) -> None:
+    """R3: it may be the only one that lists the kid; the reason, the hint and the time say so."""
+    rig = Rig()
+    rig.fill()
+    rig.later(10)
+    caller = rig.call("unknown")
+    while rig.out():
+        kind = rig.out()[0]
+        rig.land(kind, FetchError("status", status=503, retry_after=30) if kind == down else None)
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert caller.outcome.reason == "key_unconfirmed"
+    assert f"{down} issuer" in caller.outcome.hint
+    assert "status 503" in caller.outcome.hint
 
 
 def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
     """R3: no endpoint answered, so the kid may exist: 503."""
     rig = Rig()
     caller = unknown_kid(rig)
-    fail_all(rig)
-    assert isinstance(caller.step(), KeysUnavailable)
+    while caller.waiting:
+        fail_all(rig, FetchError("status", status=500))
+        rig.later(caller.seconds)
+        caller.step()
+    assert isinstance(caller.outcome, KeysUnavailable)
 
 
 def test_a_rotation_is_found() -> None:
@@ -272,14 +372,12 @@ def test_a_rotation_is_found() -> None:
     assert caller.step().kid == rig.kid
 
 
-def test_an_older_refresh_is_no_proof() -> None:
-    """R3: a caller that joined an older refresh begins one more, whose answer decides."""
+def test_an_older_request_is_no_proof() -> None:
+    """R3: for a caller that joined attempts under way, each endpoint is asked once more."""
     rig = Rig()
     first = unknown_kid(rig)
-    for _ in range(2):
-        rig.later(0.2)
-        first.step()
-    assert rig.out() == ["updated", "original", "replica"]
+    ask_all(rig, first)
+    assert rig.out() == ["updated", "replica", "original"]
     second = rig.call("unknown")
     for kind in rig.out():
         rig.land(kind)
@@ -292,30 +390,29 @@ def test_an_older_refresh_is_no_proof() -> None:
     assert rig.threads.out == []
 
 
-def test_one_more_refresh_only() -> None:
-    """R3: the second refresh failed as well: 503, and no third one begins."""
+def test_callers_of_the_same_moment_share_their_attempts() -> None:
+    """R1: each endpoint is asked once for all of them."""
     rig = Rig()
-    caller = rig.call(rig.kid)
-    joined = rig.call(rig.kid)
-    rig.land("updated", DOWN)
-    rig.land("original", DOWN)
-    rig.land("replica", DOWN)
-    assert isinstance(caller.step(), KeysUnavailable)
-    rig.later(1.9)
-    assert joined.step() is None
-    fail_all(rig)
-    assert isinstance(joined.step(), KeysUnavailable)
+    callers = [rig.call(rig.kid) for _ in range(8)]
+    ask_all(rig, callers[0])
+    assert len(rig.threads.asked) == 3
+    rig.land("original")
+    assert all(caller.woken for caller in callers)
+    assert {caller.step().kid for caller in callers} == {rig.kid}
 
 
 def test_requests_after_the_caller_came_are_proof() -> None:
-    """R3: in a joined refresh, one answer to a request begun after the caller came is enough."""
+    """R3: of the attempts that it joins only those begun after it came count for it."""
     rig = Rig()
     first = unknown_kid(rig)
     second = rig.call("unknown")
     for _ in range(3):
         rig.land(rig.out()[0])
-    assert isinstance(second.step(), KeyUnknown)
     assert isinstance(first.step(), KeyUnknown)
+    assert second.step() is None
+    assert rig.out() == ["updated"]
+    rig.land("updated")
+    assert isinstance(second.step(), KeyUnknown)
 
 
 # --- R4, R5: what is refused at once
@@ -331,26 +428,70 @@ def test_the_rate_limit() -> None:
             rig.land(rig.out()[0])
         assert isinstance(caller.step(), KeyUnknown)
     for _ in range(3):
-        assert isinstance(rig.call("unknown").outcome, KeyUnknown)
+        refused = rig.call("unknown").outcome
+        assert isinstance(refused, KeyUnknown)
     assert len(rig.threads.asked) == 6
     assert len(rig.events_of(events.RateLimitReached)) == 1
     rig.later(5)
-    assert rig.call("unknown").waiting
-    fail_all(rig)
-    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)  # the last refresh got no answer
-    assert len(rig.events_of(events.RateLimitReached)) == 2
+    caller = rig.call("unknown")
+    assert caller.waiting
+    fail_all(rig, FetchError("status", status=503, retry_after=60))
+    assert isinstance(caller.step(), KeysUnavailable)
+    assert len(rig.events_of(events.RateLimitReached)) == 1
 
 
-def test_32_waiters() -> None:
-    """R4: the 33rd caller that waits for an unknown kid is answered at once; leaving makes room."""
+def test_beyond_the_budget_a_failing_endpoint_makes_it_503() -> None:
+    """R3, R4: with the seconds to the next payment as Retry-After."""
     rig = Rig()
     rig.fill()
-    waiting = [rig.call(f"unknown {number}") for number in range(MAX_UNKNOWN_KID_WAITERS)]
-    assert all(caller.waiting for caller in waiting)
-    assert isinstance(rig.call("one more").outcome, KeyUnknown)
-    assert len(rig.events_of(events.RateLimitReached)) == 1
-    waiting[0].steps.close()
-    assert rig.call("one more").waiting
+    for answer in (None, FetchError("status", status=503)):
+        caller = rig.call("unknown", timeout=1.0)
+        for kind in ("updated", "replica", "original"):
+            rig.land(kind, answer if kind == "original" else None)
+        caller.steps.close()
+    refused = rig.call("unknown", timeout=1.0).outcome
+    assert isinstance(refused, KeysUnavailable)
+    assert (refused.reason, refused.retry_after) == ("key_unconfirmed", 5)
+
+
+@pytest.mark.parametrize("count", [8, 100])
+@pytest.mark.parametrize("kid", ["unknown", "cold"])
+def test_a_crowd_of_callers(kid: str, count: int) -> None:
+    """W7: all wait for 1 s; then one alone, and a later one takes its place when it has gone."""
+    rig = Rig()
+    if kid == "unknown":
+        rig.fill()
+        rig.later(30.0)
+    kid = "unknown" if kid == "unknown" else rig.kid
+    crowd = [rig.call(kid) for _ in range(count)]
+    ask_all(rig, crowd[0])
+    rig.later(0.55)
+    assert all(caller.step() is None for caller in crowd)
+    assert max(caller.seconds for caller in crowd) <= 0.051
+    rig.later(0.06)
+    heard = [caller.step() for caller in crowd]
+    assert [isinstance(error, KeysUnavailable) for error in heard] == [False, *[True] * (count - 1)]
+    assert isinstance(rig.call(kid).outcome, KeysUnavailable)
+    while crowd[0].waiting:
+        rig.later(0.2)
+        crowd[0].step()
+    assert isinstance(crowd[0].outcome, KeysUnavailable)
+    following = rig.call(kid)
+    assert following.waiting
+    assert isinstance(rig.call(kid).outcome, KeysUnavailable)
+
+
+def test_a_known_kid_never_stands_behind_silence() -> None:
+    """W7, R8: it is served while others wait or are refused."""
+    rig = Rig()
+    key = rig.fill()
+    rig.later(30.0)
+    caller = rig.call("unknown")
+    ask_all(rig, caller)
+    rig.later(1.0)
+    caller.step()
+    assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
+    assert rig.call(rig.kid).outcome is key
 
 
 def test_an_implausible_token_spends_nothing() -> None:
@@ -367,25 +508,27 @@ def test_the_endpoint_whose_back_off_ends_first() -> None:
     rig.fill()
     caller = rig.call("unknown")
     rig.land("updated", FetchError("status", status=503, retry_after=50))
-    rig.land("original", FetchError("status", status=503, retry_after=30))
     rig.land("replica", FetchError("status", status=503, retry_after=40))
+    rig.land("original", FetchError("status", status=503, retry_after=30))
     assert isinstance(caller.step(), KeysUnavailable)
     rig.later(10)
-    caller = rig.call("unknown")
+    rig.fake.rotate()
+    caller = rig.call(rig.kid)
     assert rig.out() == ["original"]
     rig.land("original")
-    assert isinstance(caller.step(), KeyUnknown)
+    assert caller.step().kid == rig.kid
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["the awake one fails", "the awake one is silent"])
 def test_a_back_off_that_outlasts_its_cause_keeps_no_new_key_out(silent: bool) -> None:
-    """R6: while no other answers, an unknown kid also asks the endpoint whose back-off ends first."""
+    """R6: an unknown kid also asks the endpoint whose back-off ends first."""
     rig = Rig()
     rig.fill()
-    rig.call("unknown")
+    caller = rig.call("unknown")
     rig.land("updated")
-    rig.land("original", FetchError("status", status=503, retry_after=50))
     rig.land("replica", FetchError("status", status=503, retry_after=40))
+    rig.land("original", FetchError("status", status=503, retry_after=50))
+    caller.steps.close()
     rig.later(10)
     rig.fake.rotate()
     caller = rig.call(rig.kid)
@@ -400,19 +543,24 @@ def test_a_back_off_that_outlasts_its_cause_keeps_no_new_key_out(silent: bool) -
     assert caller.step() is rig.key()
 
 
-def test_an_endpoint_in_back_off_is_left_alone_where_another_has_answered() -> None:
-    """R6, R3: a forged kid is 401 at the first answer, and asks no endpoint in back-off."""
+def test_forged_kids_ask_a_resting_endpoint_once_for_each_payment() -> None:
+    """R6, R4: however many callers come."""
     rig = Rig()
     rig.fill()
-    rig.call("unknown")
-    rig.land("updated")
-    rig.land("original", DOWN)
-    rig.land("replica", DOWN)
-    rig.later(0.5)
     caller = rig.call("forged")
     rig.land("updated")
-    assert isinstance(caller.step(), KeyUnknown)
-    assert rig.out() == []
+    rig.land("replica", FetchError("status", status=503, retry_after=40))
+    rig.land("original", FetchError("status", status=503, retry_after=50))
+    caller.steps.close()
+    rig.later(20)
+    rig.threads.asked.clear()
+    for _ in range(5):
+        caller = rig.call("forged")
+        while rig.out():
+            kind = rig.out()[0]
+            rig.land(kind, None if kind == "updated" else FetchError("status", status=503, retry_after=60))
+        assert isinstance(caller.outcome or caller.step(), KeysUnavailable)
+    assert max(rig.threads.asked.count(url) for url in rig.threads.asked) == 2
 
 
 # --- Stale
@@ -430,25 +578,27 @@ def test_stale_waits_once_then_serves() -> None:
     assert second.step().kid == rig.kid
     rig.later(3)
     assert rig.key() is not None
-    assert rig.out() == ["updated", "original", "replica"]
+    assert rig.out() == ["updated", "replica", "original"]
     rig.land("updated")
     rig.later(HOUR + 1)
     assert rig.key() is None  # a success has ended stale-if-error
 
 
-def test_stale_is_served_after_two_seconds_of_silence() -> None:
-    """R: silence as long as a caller waits is a failure for later callers."""
+def test_stale_is_served_after_a_second_of_silence() -> None:
+    """R, W7: one failed refresh for all, those that wait and those that come later."""
     rig = Rig()
     stale(rig)
     waiting = rig.call(rig.kid, timeout=4.0)
     early = rig.call(rig.kid, timeout=4.0)
-    rig.later(2.0)
-    assert waiting.step() is None
-    assert waiting.seconds == 0.001
-    assert waiting.woken
-    assert early.woken
+    for seconds in (0.2, 0.2, 0.59):
+        rig.later(seconds)
+        assert waiting.step() is None
+    assert early.step() is None
+    rig.later(0.02)
     assert waiting.step().kid == rig.kid
+    assert early.woken
     assert early.step().kid == rig.kid
+    assert rig.call(rig.kid).outcome.kid == rig.kid
 
 
 def test_stale_is_served_when_the_timeout_ends() -> None:
@@ -475,18 +625,23 @@ def test_stale_with_every_endpoint_in_back_off() -> None:
 # --- R7: clocks and freezes
 
 
-def test_an_answer_after_the_deadline_is_thrown_away() -> None:
-    """R7: what comes after 5 s is not stored."""
+def test_an_attempt_that_is_silent_for_5_s_counts_as_failed_while_it_goes_on() -> None:
+    """R1: for events and health, with what it was doing; a late answer clears that."""
     rig = Rig()
     rig.call(rig.kid)
-    rig.later(5.5)
+    rig.attempts("updated")[0].watch.phase = "tls"
+    rig.later(5.0)
+    health = rig.keys.health(rig.clock())["endpoints"][0]
+    assert (health["failures"], health["last_error"]) == (1, "tls-timeout")
+    assert [each.reason for each in rig.events_of(events.FetchFailed)] == ["tls-timeout"]
     rig.land("updated")
-    assert rig.key() is None
-    assert rig.out() == []  # the refresh is over: it asks no other endpoint
+    assert rig.key() is not None
+    health = rig.keys.health(rig.clock())["endpoints"][0]
+    assert (health["failures"], health["last_error"]) == (0, None)
 
 
-def test_a_failure_after_the_deadline_is_a_failure() -> None:
-    """R6: slow is not frozen, so the endpoint gets a back-off."""
+def test_a_failure_after_5_s_is_a_failure() -> None:
+    """R6: slow is not frozen, so the endpoint gets a back-off; once."""
     rig = Rig()
     rig.call(rig.kid)
     rig.later(5.5)
@@ -494,33 +649,46 @@ def test_a_failure_after_the_deadline_is_a_failure() -> None:
     assert rig.key_set.states[rig.updated.url].failures == 1
 
 
-def test_a_refresh_past_its_deadline_is_a_timeout() -> None:
-    """R1: the next caller ends it, and pending attempts count as failed; their answers are discarded."""
+def test_health_hangs_up_what_has_had_its_15_s() -> None:
+    """R1: also where no caller comes."""
     rig = Rig()
     rig.call(rig.kid)
-    rig.later(5.0)
-    caller = rig.call(rig.kid)
-    assert [each.reason for each in rig.events_of(events.FetchFailed)] == ["timeout"]
-    assert rig.out() == ["updated", "original"]
-    rig.land("updated")
-    assert rig.key() is None
-    rig.land("original")
+    rig.later(15.0)
+    assert rig.hung_up() == []
+    rig.keys.health(rig.clock())
+    assert rig.hung_up() == ["updated"]
+
+
+def test_a_second_connection_for_a_caller_that_waits() -> None:
+    """R1: every 1.5 s; the answer of one hangs up the other, and a byte makes it needless."""
+    rig = Rig(jwks_urls=URL)
+    kind = rig.out_kind()
+    caller = rig.call(rig.kid, timeout=10.0)
+    assert caller.seconds <= 1.5
+    rig.later(1.5)
+    caller.step()
+    assert rig.out() == [kind, kind]
+    rig.later(1.5)
+    caller.step()
+    assert rig.hung_up() == [kind]
+    rig.land(kind)
     assert caller.step().kid == rig.kid
+    assert len(rig.out()) == len(rig.hung_up()) == 2
 
 
 @pytest.mark.parametrize("landed_first", [False, True])
 def test_a_freeze_is_no_failure(landed_first: bool) -> None:
-    """R6, R7: a freeze of an hour during a refresh is no failure; the caller starts again, three times."""
-    rig = Rig()
+    """R6, R7: a freeze of an hour is no failure; the caller starts again, as often as it takes."""
+    rig = Rig(jwks_urls=URL)
     caller = rig.call(rig.kid)
-    for _ in range(3):
+    for _ in range(5):
         rig.clock.freeze(HOUR)
         if landed_first:
-            rig.land(rig.out()[0], DOWN)
+            rig.land(rig.out_kind(), DOWN)
         assert caller.step() is None
-        assert rig.key_set.states[rig.updated.url].failures == 0
-        assert caller.waiting
-    rig.clock.freeze(HOUR)
+        assert rig.key_set.states[URL].failures == 0
+        assert len(rig.out()) - len(rig.hung_up()) == 1
+    rig.later(2.0)
     assert isinstance(caller.step(), KeysUnavailable)
     assert rig.events_of(events.FetchFailed) == []
 
@@ -534,6 +702,9 @@ def test_freezes_do_not_take_a_stale_key_away() -> None:
         assert caller.waiting
         rig.clock.freeze(20)
         caller.step()
+    for seconds in (0.2, 0.2, 0.61):
+        rig.later(seconds)
+        caller.step()
     assert caller.outcome.kid == rig.kid
 
 
@@ -545,7 +716,7 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     rig = Rig()
     kid = conflict(rig)
     assert [each.kid for each in rig.events_of(events.KeyQuarantined)] == [kid]
-    rate_limit = rig.keys._rate_limit
+    paid = rig.coordinator._rate_limit._level
     assert isinstance(rig.call(kid).outcome, KeysUnavailable)
     assert rig.out() == ["updated", "original"]  # the replica is in back-off
     rig.later(0.1)
@@ -557,7 +728,7 @@ def test_a_quarantined_kid_is_503_and_asked_about_once_a_minute() -> None:
     rig.later(1)
     rig.call(kid)
     assert len(rig.out()) == 3
-    assert rig.keys._rate_limit == rate_limit
+    assert rig.coordinator._rate_limit._level == paid
     rig.fake.withdraw()
     for _ in range(3):
         rig.land(rig.out()[0])
@@ -643,11 +814,15 @@ def test_the_background_waits_for_room() -> None:
     rig.fill()
     rig.later(901)
     rig.threads.full_for_background = True
-    assert rig.key() is not None
-    assert rig.coordinator.current is None
-    rig.threads.full_for_background = False
+    for _ in range(3):
+        assert rig.key() is not None
+    assert rig.out() == []
+    assert len(rig.threads.waiting) == 3  # each asked once, not for each hit
+    rig.threads.make_room()
+    rig.later(1.0)
     rig.key()
     assert len(rig.out()) == 3
+    assert rig.threads.background == [True] * 3
 
 
 def test_full_fetch_threads_are_asked_again_in_200_ms() -> None:
@@ -665,40 +840,83 @@ def test_full_fetch_threads_are_asked_again_in_200_ms() -> None:
     assert rig.out() == ["updated"]
 
 
-@pytest.mark.parametrize("kid", ["unknown", "known"])
-def test_hanging_endpoints_are_an_outage(kid: str) -> None:
-    """R3, E: two requests hang at every endpoint: an unknown kid is 503, a stale one is served."""
-    rig = Rig()
-    stale(rig)
-    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool._key_set_config.endpoints), "busy")
-    if kid == "unknown":
-        assert isinstance(rig.call("unknown").outcome, KeysUnavailable)
-    else:
-        assert rig.call(rig.kid).outcome.kid == rig.kid
-
-
-def test_a_refresh_that_ends_while_it_is_joined() -> None:
-    """R1: the last endpoints turn out to hang: the joining caller's wait has ended already."""
+def test_room_is_used_at_once() -> None:
+    """F: the thread that ends makes room, and looks for whoever waits."""
     rig = Rig()
     rig.threads.full = True
-    rig.call(rig.kid)
-    rig.threads.full = False
-    rig.threads.refuse = dict.fromkeys((each.url for each in rig.pool._key_set_config.endpoints), "busy")
     caller = rig.call(rig.kid)
-    assert caller.seconds == 0.001
+    assert caller.waiting
+    rig.threads.make_room()
+    assert rig.out() == ["updated"]
     assert caller.woken
-    assert isinstance(caller.step(), KeysUnavailable)
+    rig.land("updated")
+    assert caller.step().kid == rig.kid
 
 
-def test_a_foreground_caller_lifts_a_background_refresh() -> None:
-    """F: a waiter does not queue behind background work."""
+def test_a_full_host_is_passed_over() -> None:
+    """F: the next Region is asked at once."""
+    rig = Rig()
+    rig.threads.refuse = {rig.updated.url}
+    caller = rig.call(rig.kid)
+    assert rig.out() == ["replica"]
+    rig.land("replica")
+    assert caller.step().kid == rig.kid
+
+
+@pytest.mark.parametrize("kid", ["unknown", "known"])
+def test_endpoints_whose_hosts_are_full_are_an_outage(kid: str) -> None:
+    """F, R3, W7, E: a full host counts as silent: an unknown kid is 503, a stale one is served."""
+    rig = Rig()
+    stale(rig)
+    rig.threads.full = True
+    first = rig.call("unknown" if kid == "unknown" else rig.kid)
+    second = rig.call("unknown" if kid == "unknown" else rig.kid)
+    for _ in range(11):
+        rig.later(0.1)
+        first.step()
+    if kid == "unknown":
+        assert first.waiting
+        assert isinstance(second.step(), KeysUnavailable)
+    else:
+        assert first.outcome.kid == rig.kid
+        assert second.step().kid == rig.kid
+    assert rig.coordinator._rate_limit._level == 2.0 or kid == "unknown"
+
+
+def test_no_thread_costs_no_payment() -> None:
+    """R4: forged kids while every host is full delay no new key once there is room."""
+    rig = Rig()
+    rig.fill()
+    rig.later(60.0)
+    rig.threads.full = True
+    for _ in range(3):
+        rig.call("forged").steps.close()
+        rig.later(0.3)
+    rig.threads.make_room()
+    for _ in range(2):
+        rig.later(0.3)
+        rig.fake.rotate()
+        caller = rig.call(rig.kid)
+        rig.land("updated")
+        assert caller.step().kid == rig.kid
+
+
+def test_a_caller_shares_what_the_background_has_begun() -> None:
+    """R1, R3: it asks no endpoint beside it, and those again whose request began before it came."""
     rig = Rig()
     rig.fill()
     rig.later(901)
     rig.key()
-    rig.call("unknown")
-    assert rig.coordinator.current is not None
-    assert not rig.coordinator.current.background
+    caller = rig.call("unknown")
+    assert len(rig.out()) == 3
+    for kind in rig.out():
+        rig.land(kind)
+    assert caller.step() is None
+    assert rig.out() == ["updated", "replica", "original"]
+    assert rig.threads.background == [True] * 3 + [False] * 3
+    for _ in range(3):
+        rig.land(rig.out()[0])
+    assert isinstance(caller.step(), KeyUnknown)
 
 
 def test_a_snapshot_that_changed_meanwhile_is_judged_again() -> None:
@@ -724,7 +942,7 @@ def test_warming_asks_everybody_and_waits_for_all() -> None:
     """R2: `warm` asks every endpoint at once, and ends when all have answered or failed."""
     rig = Rig()
     caller = rig.warm()
-    assert rig.out() == ["updated", "original", "replica"]
+    assert rig.out() == ["updated", "replica", "original"]
     assert caller.seconds == pytest.approx(0.2)
     rig.land("original")
     caller.step()
@@ -763,23 +981,32 @@ def test_warming_ignores_back_off_and_widens_the_refresh_under_way() -> None:
     assert len(rig.out()) == 3
 
 
-def test_warming_past_the_deadline_of_the_refresh() -> None:
-    """R1: the refresh has 5 s; a longer wait ends with it."""
+def test_warming_a_pool_whose_endpoints_are_silent() -> None:
+    """R1: they count as failed after 5 s, and `warm` goes on until its timeout."""
     rig = Rig()
     caller = rig.warm(10.0)
-    rig.later(5.0)
-    assert isinstance(caller.step(), KeysUnavailable)
+    while caller.waiting:
+        rig.later(0.25)
+        caller.step()
+    assert isinstance(caller.outcome, KeysUnavailable)
     assert len(rig.events_of(events.FetchFailed)) == 3
+    assert 60.0 <= rig.now_monotonic <= 60.25
 
 
-def test_warming_a_refresh_that_another_caller_ended() -> None:
-    """R1: another caller ended the refresh, and a new one is under way: this wait is over."""
+@pytest.mark.parametrize("answered", [1, 2])
+def test_warming_waits_a_second_for_what_is_silent(answered: int) -> None:
+    """F: with keys `warm` is done when the rest has been silent for 1 s."""
     rig = Rig()
-    caller = rig.warm(10.0)
-    rig.later(5.0)
-    rig.later(60.0)
-    rig.call(rig.kid)
-    assert isinstance(caller.step(), KeysUnavailable)
+    caller = rig.warm(30.0)
+    for kind in ("original", "replica")[:answered]:
+        rig.land(kind)
+    rig.later(0.99)
+    caller.step()
+    assert caller.waiting
+    rig.later(0.02)
+    caller.step()
+    assert not caller.waiting
+    assert caller.outcome is None
 
 
 # --- The end, forks, files
@@ -797,6 +1024,17 @@ def test_close_releases_waiters_and_stores_nothing() -> None:
     assert rig.key() is None
     assert rig.saved == []
     assert isinstance(rig.call(rig.kid).outcome, KeysUnavailable)
+
+
+def test_close_serves_a_caller_of_a_stale_set() -> None:
+    """K4, R: its refresh has failed, and its key is usable."""
+    rig = Rig()
+    stale(rig)
+    caller = rig.call(rig.kid)
+    rig.keys.close()
+    assert caller.woken
+    assert caller.step().kid == rig.kid
+    assert rig.call(rig.kid).outcome.kid == rig.kid
 
 
 def test_close_without_a_refresh_keeps_the_keys() -> None:
@@ -839,3 +1077,16 @@ def test_a_key_file_starts_a_process() -> None:
     fail_all(rig)
     assert caller.step().kid == rig.kid
     assert LIFETIMES.max_stale == 24 * HOUR
+
+
+def test_the_first_hit_of_an_aged_key_file_loads_the_client_in_steps() -> None:
+    """F, P: `key_now` leaves that to `resolve`, so that others run; then hits refresh by themselves."""
+    fake = Rig().fake
+    entry = KeyFileEntry(Rig().updated.url, Rig().clock.wall - 1000.0, json.dumps(fake.jwks()).encode())
+    rig = Rig(fake=fake, entries=[entry])
+    rig.fetch.steps = 2
+    assert rig.key() is None
+    assert rig.out() == []
+    assert rig.call(rig.kid).outcome.kid == rig.kid
+    assert rig.out() == ["updated", "replica", "original"]
+    assert rig.key() is not None

@@ -18,6 +18,7 @@ TESTS = Path(__file__).resolve().parent.parent
 # Path below tests/ -> the import names that it needs. Of several rows that fit a file, all count.
 NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_django.py": ("django",),
+    "_runtime/test_run_trio.py": ("trio",),
     "test_fastapi.py": ("fastapi",),
     "test_fastapi_errors.py": ("fastapi",),
     "test_fastapi_openapi.py": ("fastapi",),
@@ -31,6 +32,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "aws_lambda/test_runtime.py": ("awslambdaric",),
     "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
     "cli": ("click", "rich"),
+    "e2e/test_threaded_servers.py": ("cheroot", "waitress"),
+    "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e": (
         "fastapi",
         "flask",

@@ -6,11 +6,14 @@ Owns no promise. Whole scenarios run on the test's own thread: an attempt is "ou
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from cognito_mr_auth import UserPool
+from cognito_mr_auth._jwks.attempt import Attempt
 from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchError, Key, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth._remote.dependencies import Dependencies
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet, Timeout, Wait
 from cognito_mr_auth.errors import AuthError
@@ -30,20 +33,37 @@ class Threads:
         self.out: list[tuple[str, Callable[[], None]]] = []
         self.asked: list[str] = []
         self.background: list[bool] = []
-        self.refuse: dict[str, str] = {}
+        self.refuse: set[str] = set()
         self.full = False
         self.full_for_background = False
+        self.waiting: list[Callable[[], None]] = []
 
-    def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
-        url: str = place[1]
-        if self.full or (background and self.full_for_background):
-            return "full"
-        if url in self.refuse:
-            return self.refuse[url]
+    def start(
+        self,
+        host: str,
+        endpoint: Any,
+        name: str,
+        work: Callable[[], None],
+        *,
+        background: bool,
+        on_room: Callable[[], None],
+    ) -> bool:
+        url: str = endpoint[1]
+        assert host == url.split("/")[2]
+        if self.full or url in self.refuse or (background and self.full_for_background):
+            self.waiting.append(on_room)
+            return False
         self.asked.append(url)
         self.background.append(background)
         self.out.append((url, work))
-        return "started"
+        return True
+
+    def make_room(self) -> None:
+        """A thread has ended."""
+        self.full = self.full_for_background = False
+        self.refuse.clear()
+        while self.waiting:
+            self.waiting.pop(0)()
 
 
 class Fetch:
@@ -54,16 +74,19 @@ class Fetch:
         self.prepared: list[tuple[str, ...]] = []
         self.unready: Exception | None = None
         self.loading: Callable[[], None] = lambda: None
+        self.steps = 0
         self.seconds: list[float] = []
 
-    def prepare(self, urls: Iterable[str]) -> None:
+    def prepare_steps(self, urls: Iterable[str]) -> Iterable[None]:
+        for _ in range(self.steps):
+            yield
         if self.unready is not None:
             raise self.unready
         self.loading()
         self.prepared.append(tuple(urls))
 
-    def __call__(self, url: str, seconds: float) -> bytes:
-        self.seconds.append(seconds)
+    def __call__(self, url: str, scope: CancelScope) -> bytes:
+        self.seconds.append(scope.deadline - time.monotonic())
         answer = self.answers[url]
         if isinstance(answer, BaseException):
             raise answer
@@ -73,7 +96,7 @@ class Fetch:
 class Caller:
     """One caller in `resolve` or `warming`, which takes a step whenever the test says so."""
 
-    def __init__(self, steps: Generator[Wait, None, Any]) -> None:
+    def __init__(self, steps: Generator[Wait | None, None, Any]) -> None:
         self.steps = steps
         self.wait: Wait | None = None
         self.outcome: Any = None
@@ -82,7 +105,9 @@ class Caller:
     def step(self) -> Any:
         """Judge again, as after a wake-up; gives the key, the error, or None while waiting."""
         try:
-            self.wait = next(self.steps)
+            while (wait := next(self.steps)) is None:
+                """A turn of others while the client is loaded."""
+            self.wait = wait
         except StopIteration as done:
             self.wait, self.outcome = None, done.value
         except AuthError as error:
@@ -142,7 +167,7 @@ class Rig:
         self.keys = RemoteKeySet(self.pool._key_set_config, dependencies, entries)
         self.coordinator, self.key_set = self.keys._coordinator, self.keys._key_set
         by_kind = {each.kind: each for each in self.pool._key_set_config.endpoints}
-        self.updated: Endpoint = by_kind["updated"]
+        self.updated: Endpoint = by_kind.get("updated", self.pool._key_set_config.endpoints[0])
         self.original: Endpoint | None = by_kind.get("original")
         self.replica: Endpoint | None = by_kind.get("replica")
 
@@ -169,6 +194,15 @@ class Rig:
         self.clock.advance(seconds)
         self.now_monotonic += seconds
 
+    # ---- the end
+
+    def fork(self) -> None:
+        """This process is a forked child from now on."""
+        self.keys.reset_after_fork()
+
+    def close(self) -> None:
+        self.keys.close()
+
     # ---- callers
 
     def call(self, kid: str, *, timeout: Timeout = 2.0, plausible: bool = True) -> Caller:
@@ -192,9 +226,33 @@ class Rig:
         kinds = {each.url: each.kind for each in self.pool._key_set_config.endpoints}
         return [kinds[url] for url, _ in self.threads.out]
 
+    def out_kind(self) -> str:
+        """The kind of a pool's only endpoint."""
+        [endpoint] = self.pool._key_set_config.endpoints
+        return endpoint.kind
+
+    def attempts(self, kind: str) -> list[Attempt]:
+        """The attempts that are out to that endpoint, the oldest first."""
+        works: list[Any] = [work for url, work in self.threads.out if url == self._url(kind)]
+        return [work._attempt for work in works]
+
+    def receive(self, kind: str) -> None:
+        """A byte comes to the oldest attempt that is out to that endpoint."""
+        scope: Any = self.attempts(kind)[0].watch
+        scope.first_byte = scope.first_byte or self.now_monotonic
+        scope.last_byte = self.now_monotonic
+
+    def hung_up(self) -> list[str]:
+        """The kinds of the endpoints to whose attempts that are out the machine has hung up."""
+        works: list[Any] = [work for _, work in self.threads.out]
+        return [work._attempt.endpoint.kind for work in works if work._attempt.watch.hung_up]
+
+    def _url(self, kind: str) -> str:
+        return next(each.url for each in self.pool._key_set_config.endpoints if each.kind == kind)
+
     def land(self, kind: str, answer: Answer | None = None) -> None:
         """The oldest attempt that is out to that endpoint ends (default: with today's JWKS)."""
-        url = next(each.url for each in self.pool._key_set_config.endpoints if each.kind == kind)
+        url = self._url(kind)
         self.fetch.answers[url] = self.jwks() if answer is None else answer
         index = next(at for at, (where, _) in enumerate(self.threads.out) if where == url)
         _, work = self.threads.out.pop(index)

@@ -36,6 +36,7 @@ from .model import (
     Snapshot,
     StoredResponse,
 )
+from .reasons import remarks
 
 __all__ = ["KeySet"]
 
@@ -47,6 +48,7 @@ class KeySet:
     """
 
     __slots__ = (
+        "_after_outage",
         "_compromised",
         "_had_keys",
         "_responses",
@@ -75,7 +77,8 @@ class KeySet:
         self.lifetimes = lifetimes
         self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
-        self.stale_if_error = False  # a refresh has failed since the set went stale (R)
+        self.stale_if_error = False  # every refresh since `refresh_after` has failed (R)
+        self._after_outage = False  # the last refresh ended an outage
         self._rng = rng
         self._responses: dict[str, StoredResponse] = {}
         self._seed: StoredResponse | None = None
@@ -90,19 +93,28 @@ class KeySet:
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
         """Store the entries of key files, or the seed where no entry is usable (P)."""
         by_url = {each.url: each for each in self.config.endpoints}
+        # Where another endpoint has answered so long after it, it failed meanwhile.
+        newest = max((each.begun for each in entries if each.begun <= now[0] + CLOCK_SKEW), default=0.0)
         for entry in entries:
             endpoint = by_url.get(entry.url)
             if endpoint is None:  # another pool's or an older configuration's endpoint
                 continue
             age = now[0] - entry.begun
-            if age < -CLOCK_SKEW or age >= self.lifetimes.max_stale:
-                continue  # too far in the future, or too old: not usable
+            if age < -CLOCK_SKEW:
+                continue  # too far in the future
+            # A time slightly in the future becomes now, or no response could replace it until then (K4).
+            begun = (now[0] - age, now[1] - max(0.0, age))
+            if entry.url in self.states:  # how long it has not answered outlives a restart (R3)
+                failing = newest - entry.begun >= self.lifetimes.max_stale
+                self.states[entry.url] = rules.EndpointState(
+                    since=now, answered=begun, failing_since=begun if failing else None
+                )
+            if age >= self.lifetimes.max_stale:
+                continue  # too old to be used
             try:
                 document = self.read(entry.document, local=endpoint.loopback)
             except FetchError:
                 continue
-            # A time slightly in the future becomes now, or no response could replace it until then (K4).
-            begun = (now[0] - age, now[1] - max(0.0, age))
             if document.keys:
                 self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
         if self.config.seed is not None and not self._responses:
@@ -131,7 +143,7 @@ class KeySet:
         )
 
     def _assembled(self, now: Instant) -> Snapshot:
-        fresh_for = rules.jittered(self.lifetimes.refresh_after, self._rng())
+        fresh_for = rules.jittered(self.lifetimes.refresh_after, self._rng(), after_outage=self._after_outage)
         seed = () if self._seed is None else (self._seed,)
         responses = (*seed, *self._responses.values(), *self._compromised.values())
         return assemble(responses, now, self.lifetimes, fresh_for)
@@ -173,7 +185,7 @@ class KeySet:
         made = self.snapshot.made
         return now[0] < made[0] or elapsed(now, made) >= self.snapshot.rebuild_in
 
-    def expire(self, now: Instant, events: list[Event]) -> None:
+    def rebuild_if_due(self, now: Instant, events: list[Event]) -> None:
         """Rebuild the snapshot if a response or a contradiction has become too old."""
         if self.needs_rebuild(now):
             self.rebuild(now, events)
@@ -199,8 +211,7 @@ class KeySet:
         if document.keys:
             skipped = sum(count for _, count in document.skipped)
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
-            self.states[url] = rules.EndpointState()
-            self.stale_if_error, self._had_keys = False, True
+            self._note_answer(url, begun, now)
             # K4: It replaces the stored one if its request began later, on the monotonic clock or by
             # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
@@ -215,6 +226,18 @@ class KeySet:
         self.rebuild(now, events)
         return bool(document.keys)
 
+    def _note_answer(self, url: str, begun: Instant, now: Instant) -> None:
+        """An endpoint has answered: it no longer rests, and an outage is over."""
+        failing = all(each.failures or each.disabled for each in self.states.values())
+        if self.state_of(now) != rules.FRESH:  # else it is one more answer of the same refresh
+            self._after_outage = self.stale_if_error or (failing and bool(self.states))
+        before = self.states[url]
+        answered = begun
+        if before.answered is not None and elapsed(now, before.answered) < elapsed(now, begun):
+            answered = before.answered  # a late answer to an older request
+        self.states[url] = rules.EndpointState(answered=answered)
+        self.stale_if_error, self._had_keys = False, True
+
     def record_failure(
         self,
         endpoint: Endpoint,
@@ -225,14 +248,33 @@ class KeySet:
     ) -> bool:
         """Record a failure: back off (R6), or disable the endpoint (K5) and return False."""
         provider, url, status = self.config.provider, endpoint.url, failure.status
-        if endpoint.kind == "updated" and status in (403, 404) and not self._has_response(url, now):
-            self.states[url] = rules.EndpointState(0, now, rules.DISABLED_SECONDS, True, "not enabled")
+        before = self.states[url]
+        if endpoint.optional and failure.not_enabled and not self._has_response(url, now):
+            self.states[url] = before._replace(
+                failures=0,
+                since=now,
+                failing_since=None,
+                cooldown=rules.DISABLED_SECONDS,
+                cooldown_without_keys=rules.MAX_BACK_OFF_WITHOUT_KEYS,
+                disabled=True,
+                last_error="not enabled",
+            )
             events.append(EndpointDisabled(provider, url, status or 0))
             return False
-        failures = self.states[url].failures + 1
-        rest = rules.back_off(failures, self._rng(), failure.retry_after)
+        failures = before.failures + 1
+        rest, rest_without_keys = rules.back_off(failures, self._rng(), failure.retry_after)
         reason = failure.reason if status is None else f"{failure.reason} {status}"
-        self.states[url] = rules.EndpointState(failures, now, rest, False, reason)
+        # After a long time without a request nobody knows whether it failed meanwhile.
+        unbroken = elapsed(now, before.since) < 2 * self.lifetimes.revalidate_after
+        self.states[url] = before._replace(
+            failures=failures,
+            since=now,
+            failing_since=(before.failing_since if unbroken else None) or now,
+            cooldown=rest,
+            cooldown_without_keys=rest_without_keys,
+            disabled=False,
+            last_error=reason,
+        )
         events.append(FetchFailed(provider, url, failure.reason, seconds, status, rest))
         return True
 
@@ -241,21 +283,6 @@ class KeySet:
         response = self._responses.get(url)
         return response is not None and elapsed(now, response.begun) < self.lifetimes.max_stale
 
-    def candidates(self, now: Instant, *, unknown_kid: bool, ask_all: bool) -> list[Endpoint]:
-        """The endpoints that may be asked now, in order (see `_jwks.schedule.candidates`)."""
-        return rules.candidates(
-            self.endpoints,
-            self.states,
-            now,
-            urgent=not self.usable(now),
-            unknown_kid=unknown_kid,
-            ask_all=ask_all,
-        )
-
-    def last_resort(self, now: Instant, chosen: Collection[Endpoint]) -> list[Endpoint]:
-        """The endpoint to ask beyond `chosen` while none answers (see `_jwks.schedule.last_resort`)."""
-        return rules.last_resort(self.endpoints, self.states, now, chosen)
-
     def entries(self) -> list[KeyFileEntry]:
         """The stored responses as entries of the key file; the seed is none of them."""
         responses = list(self._responses.values())
@@ -263,21 +290,36 @@ class KeySet:
 
     def unavailable(self, now: Instant) -> KeysUnavailable:
         """The error of an outage, with each endpoint's last error as the hint."""
+        return KeysUnavailable(hint=self._hint(), retry_after=rules.retry_after(self.states.values(), now))
+
+    def unconfirmed(self, now: Instant, retry_in: float | None) -> KeysUnavailable:
+        """The error for a kid that an endpoint may list which does not answer (R3).
+
+        `retry_in` is the seconds until it may be asked for, where that is known.
+        """
+        soonest = rules.retry_after(self.states.values(), now)
+        return KeysUnavailable(
+            reason="key_unconfirmed",
+            hint=self._hint(),
+            retry_after=soonest if retry_in is None else rules.whole_seconds(retry_in),
+        )
+
+    def _hint(self) -> str:
         states = self.states
         if not states:
             hint = "the pool is offline and holds no usable key"
         elif all(state.disabled for state in states.values()):
             hint = (
-                "the updated issuer answers 403 or 404: is IssuerConfiguration.Type UPDATED "
-                "for this user pool?"
+                "every endpoint answers 403 or 404: is IssuerConfiguration.Type UPDATED for this user pool, "
+                "and does it have the replicas that replica_regions names?"
             )
         else:
             reasons = ", ".join(
                 f"{each.kind} issuer in {each.region}: {states[each.url].last_error or 'no answer'}"
                 for each in self.endpoints
             )
-            hint = f"{reasons}; a missing route to the internet looks the same"
-        return KeysUnavailable(hint=hint, retry_after=rules.retry_after(states.values(), now))
+            hint = "; ".join((reasons, *remarks(states[each.url].last_error for each in self.endpoints)))
+        return hint
 
     def health(self, now: Instant) -> dict[str, Any]:
         """JSON-able: the age of the set and the state of each endpoint. Stale is not healthy."""

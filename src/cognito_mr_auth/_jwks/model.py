@@ -36,12 +36,16 @@ MAX_DOCUMENT_BYTES = 64 * 1024
 
 
 class Endpoint(NamedTuple):
-    """One URL that serves the pool's JWKS, for the issuer of that kind and Region."""
+    """One URL that serves the pool's JWKS, for the issuer of that kind and Region.
+
+    `optional`: the URL is one of ours, of an issuer that the pool may not have; 403 or 404 says so (K5).
+    """
 
     url: str
     kind: str
     region: str | None
     loopback: bool
+    optional: bool = False
 
 
 class KeySetConfig(NamedTuple):
@@ -139,3 +143,14 @@ class FetchError(Exception):
         self.reason = reason
         self.status = status
         self.retry_after = retry_after
+
+    @property
+    def not_enabled(self) -> bool:
+        """Whether the endpoint itself, and no proxy, says that there is no such issuer (K5)."""
+        return self.reason == "status" and self.status in (403, 404)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the endpoint itself, and no proxy, has sent an HTTP answer (R4)."""
+        # What reads a document knows no status.
+        return self.reason.startswith("document-") or (self.status is not None and self.reason != "proxy")

@@ -1,191 +1,308 @@
-"""One refresh: its attempts, its deadline, and the kids that its waiters need (R1, R2).
+"""What to ask now, and what a waiting caller hears: one pool's refreshes as a pure machine (R2 to R4, W7).
 
-Owns the state of a refresh and the choice of the endpoint to ask next. Starts no thread and takes no
-lock: `RefreshCoordinator` calls it under the pool's lock, and every moment comes in as an argument.
+Owns every decision between a caller that must wait and its answer. Holds no lock, thread, clock or future:
+moments and results come in; attempts to begin, connections to hang up and verdicts go out. The caller holds
+the lock: `_remote.coordinator` drives it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth._base.clock import elapsed
+from cognito_mr_auth.events import Event, RateLimitReached
 
-from .model import Endpoint
+from . import schedule
+from .attempt import Attempt, EndpointAttempts, Moment, Step, Waiter, Watch
+from .attempts import Attempts
+from .key_set import KeySet
+from .rate_limit import RateLimit
+from .schedule import FETCH_UNKNOWN, REVALIDATE
 
-__all__ = ["Attempt", "Refresh", "Signal"]
+__all__ = ["SERVE_STALE", "UNAVAILABLE", "UNCONFIRMED", "UNKNOWN", "WARM", "RefreshMachine"]
 
-# A refresh remembers so many wanted kids; for further ones alone it asks no other endpoint.
-MAX_WANTED_KIDS = 64
-# A refresh that took so many times its limit was frozen, not slow, also where real time went on.
-FROZEN_LIMITS = 2
+# What a caller hears; None is to wait. That its key can be served it sees itself, before it asks.
+UNKNOWN = "unknown"  # every endpoint that counts has answered without the kid (R3)
+UNCONFIRMED = "unconfirmed"  # one that may list the kid has not answered
+UNAVAILABLE = "unavailable"  # no usable key, and no endpoint answers
+SERVE_STALE = "serve-stale"  # the refresh of a stale set has failed
 
-PENDING, ANSWERED, FAILED, DISABLED, DROPPED = "pending", "answered", "failed", "disabled", "dropped"
-
-
-class Signal(Protocol):
-    """What waiters wait for; the coordinator makes it, and sets it once."""
-
-    def set_result(self, result: None, /) -> None:
-        """Wake every waiter."""
-
-
-class Attempt:
-    """One request to one endpoint, under the deadline of the refresh that began it.
-
-    `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
-    """
-
-    __slots__ = ("begun", "endpoint", "number", "refresh", "state")
-
-    def __init__(self, endpoint: Endpoint, begun: Instant, number: int, refresh: Refresh) -> None:
-        self.endpoint = endpoint
-        self.begun = begun
-        self.number = number
-        self.refresh = refresh
-        self.state = PENDING
+WARM = "warm"  # what a caller of `warm` needs, beside the words of the table of R
 
 
-class Refresh:
-    """One refresh: its attempts, their deadline, and the kids that its waiters need.
+class RefreshMachine:
+    """The refreshes of one pool: who waits, what was paid, and the attempts (see `attempts`)."""
 
-    `queue` holds the endpoints to ask, in order. `last_resort` is asked after them while none has answered
-    (R6). `began_monotonic` is a reading of the real monotonic clock, for hedging. `begun` is one of the
-    verifier's clock, for the deadline over a freeze. `progress` is replaced on each result: waiters wait
-    for it, then each judges for itself (R3).
-    """
+    __slots__ = ("_key_set", "_last_waiter", "_rate_limit", "_rate_limited", "_wanted", "attempts", "waiters")
 
-    __slots__ = (
-        "ask_all",
-        "attempts",
-        "background",
-        "began_monotonic",
-        "begun",
-        "hedge",
-        "last_resort",
-        "last_start",
-        "limit",
-        "new_progress",
-        "over",
-        "progress",
-        "queue",
-        "result_arrived",
-        "silent_since",
-        "successor",
-        "wanted_kids",
-    )
+    def __init__(self, key_set: KeySet, rate_limit: RateLimit, new_watch: Callable[[], Watch]) -> None:
+        self._key_set = key_set
+        self._rate_limit = rate_limit
+        self._rate_limited = False  # reported since the last payment
+        self._wanted: set[str] = set()  # what `warm` still wants asked
+        self._last_waiter: Waiter | None = None  # goes on waiting in silence (W7)
+        self.attempts = Attempts(key_set, new_watch)
+        self.waiters: dict[Waiter, None] = {}  # in the order in which they came
 
-    def __init__(
-        self,
-        queue: list[Endpoint],
-        last_resort: list[Endpoint],
-        *,
-        began_monotonic: float,
-        begun: Instant,
-        ask_all: bool,
-        background: bool,
-        limit: float,
-        hedge: float,
-        new_progress: Callable[[], Signal],
-    ) -> None:
-        self.queue = queue + last_resort
-        self.last_resort = last_resort
-        self.began_monotonic = began_monotonic
-        self.silent_since = began_monotonic  # a successor keeps that of a refresh without an answer
-        self.begun = begun
-        self.ask_all = ask_all
-        self.background = background
-        self.limit = limit
-        self.hedge = hedge
-        self.attempts: list[Attempt] = []
-        self.wanted_kids: set[str] = set()
-        self.result_arrived = True  # the first attempt waits for no hedge
-        self.last_start = began_monotonic
-        self.over = False
-        self.successor: Refresh | None = None  # has taken over the pending attempts (R3)
-        self.new_progress = new_progress
-        self.progress = new_progress()
+    # -- callers --------------------------------------------------------------------------------
 
-    def add_wanted(self, kid: str) -> None:
-        """A waiter for this kid has joined."""
-        if len(self.wanted_kids) < MAX_WANTED_KIDS:
-            self.wanted_kids.add(kid)
+    def join(self, kid: str, need: str, deadline: float) -> Waiter:
+        """A caller begins to wait; `deadline` is a reading of the real monotonic clock."""
+        waiter = Waiter(self.attempts.begun, kid, need, deadline)
+        self.waiters[waiter] = None
+        return waiter
 
-    @property
-    def latest(self) -> Refresh:
-        """This refresh, or the last successor, which goes on with its attempts."""
-        refresh = self
-        while refresh.successor is not None:
-            refresh = refresh.successor
-        return refresh
+    def leave(self, waiter: Waiter) -> None:
+        """A caller waits no longer.
 
-    @property
-    def answers(self) -> int:
-        """How many endpoints gave a usable key set."""
-        return sum(attempt.state == ANSWERED for attempt in self.attempts)
+        Needs no lock, because the garbage collector may end a caller on a thread that holds it.
+        """
+        self.waiters.pop(waiter, None)
+        if self._last_waiter is waiter:
+            self._last_waiter = None
 
-    @property
-    def pending(self) -> int:
-        """How many attempts have no result yet."""
-        return sum(attempt.state == PENDING for attempt in self.attempts)
+    def warm(self, moment: Moment) -> None:
+        """Ask every endpoint at once, whatever its back-off; disabled ones if all are disabled (R2, K5).
 
-    @property
-    def dropped(self) -> bool:
-        """Whether a freeze or a jump of the clock made an attempt worthless, which is no failure (R6)."""
-        return any(attempt.state == DROPPED for attempt in self.attempts)
+        Those whose attempts are pending too, because the next look may drop them (R6).
+        """
+        awake = [each for each in self.attempts if not self.attempts.disabled(each, moment)]
+        self._wanted = {each.endpoint.url for each in awake or self.attempts}
 
-    @property
-    def pending_urls(self) -> frozenset[str]:
-        """The URLs of the pending attempts."""
-        return frozenset(attempt.endpoint.url for attempt in self.attempts if attempt.state == PENDING)
-
-    def hedge_left(self, monotonic: float) -> float:
-        """Seconds until the pending attempts have had their `hedge`; 0 when they have."""
-        return max(0.0, self.hedge - (monotonic - self.last_start))
-
-    def needs_more(self, keys: Mapping[str, object]) -> bool:
-        """Whether a waiter still needs an answer or its key."""
-        # Answers to a predecessor do not count, because this refresh asks for callers that came after them.
-        answered = any(attempt.state == ANSWERED and attempt.refresh is self for attempt in self.attempts)
-        return not answered or any(kid not in keys for kid in self.wanted_kids)
-
-    def next(self, monotonic: float, keys: Mapping[str, object]) -> Endpoint | None:
-        """The endpoint to ask now (R2): every one with `ask_all`, else one after `hedge` or after a miss."""
-        if self.last_resort and self.answers:
-            self.queue = [each for each in self.queue if each not in self.last_resort]
-            self.last_resort = []
-        if self.over or not self.queue:
-            return None
-        if not self.ask_all:
-            if not self.needs_more(keys):
-                return None
-            if not self.result_arrived and self.pending and self.hedge_left(monotonic):
-                return None
-        return self.queue[0]
-
-    def note_start(self, attempt: Attempt, monotonic: float) -> None:
-        """Record that the first endpoint of the queue has been asked."""
-        self.queue.pop(0)
-        self.attempts.append(attempt)
-        self.last_start = monotonic
-        self.result_arrived = False
-
-    def done(self, keys: Mapping[str, object]) -> bool:
-        """Whether no attempt is pending and no further one will begin."""
-        return not self.pending and (not self.queue or not (self.ask_all or self.needs_more(keys)))
-
-    def overdue(self, now: Instant, monotonic: float) -> bool:
-        """Whether the deadline has passed, by real time or by the verifier's clock (R7)."""
-        return monotonic - self.began_monotonic >= self.limit or elapsed(now, self.begun) >= self.limit
-
-    def frozen(self, now: Instant, monotonic: float) -> bool:
-        """Whether a freeze or a jump of the clock made it late, which is no failure (R6)."""
-        age = elapsed(now, self.begun)
-        return age >= FROZEN_LIMITS * self.limit or (
-            age >= self.limit and monotonic - self.began_monotonic < self.limit
+    def warmed(self, moment: Moment) -> bool:
+        """Whether all have answered or failed, or the pool has keys and the rest has been silent for 1 s."""
+        pending = [each for each in self.attempts if each.first or each.endpoint.url in self._wanted]
+        begun = [each.first.monotonic if each.first else each.silent_since for each in pending]
+        quiet = all(
+            since is not None and moment.monotonic - since >= schedule.WARM_QUIET_SECONDS for since in begun
         )
+        return quiet and (not pending or self._key_set.usable(moment.now))
 
-    def notify(self) -> Signal:
-        """Replace `progress` and return the old one, which the caller sets after it has released the lock."""
-        done, self.progress = self.progress, self.new_progress()
-        return done
+    # -- what to do -----------------------------------------------------------------------------
+
+    def poll(
+        self, moment: Moment, events: list[Event], waiter: Waiter | None = None, *, background: bool = False
+    ) -> Step:
+        """What to do now, for this caller or the one that came first; `background`: for a due refresh."""
+        step, attempts = Step(), self.attempts
+        for each in attempts:
+            attempts.note_time(each, moment, step, events)
+        caller = waiter or self._first_waiter(moment)
+        if caller is not None and not self._satisfied(caller, moment):
+            verdict = self._judge(caller, moment, step, events)
+            step.verdict = verdict if caller is waiter else None
+        for each in attempts:
+            if each.endpoint.url in self._wanted and each.idle(moment.monotonic):
+                attempts.start(each, moment, step)
+            if each.first is not None:
+                self._wanted.discard(each.endpoint.url)
+        for each in self._due(moment) if background else ():
+            attempts.start(each, moment, step, background=True)
+        self._note_failed_refresh(moment, step)
+        if self.waiters or background:
+            for each in attempts:
+                attempts.second_connection(each, moment, step)
+        return step
+
+    def refused(self, attempt: Attempt, moment: Moment) -> None:
+        """No thread could be had for an attempt (F); `warm` goes on wanting it."""
+        if any(waiter.need == WARM for waiter in list(self.waiters)):
+            self._wanted.add(attempt.endpoint.url)
+        self.attempts.refused(attempt, moment)
+
+    def _first_waiter(self, moment: Moment) -> Waiter | None:
+        """The caller that came first and has time left; one whose loop has stopped never leaves by itself."""
+        with suppress(RuntimeError):  # one has just left; the others look for themselves
+            while (first := next(iter(self.waiters), None)) is not None:
+                if first.deadline > moment.monotonic:
+                    return first
+                self.leave(first)
+        return None
+
+    def _satisfied(self, waiter: Waiter, moment: Moment) -> bool:
+        """Whether it has what it needs, or needs something else by now, which it says itself."""
+        if waiter.need == FETCH_UNKNOWN:
+            snapshot = self._key_set.snapshot
+            known = waiter.kid in snapshot.keys or waiter.kid in snapshot.quarantined
+            return known or not self._key_set.usable(moment.now)
+        if waiter.need == REVALIDATE:
+            return self._key_set.stale_if_error or self._key_set.state_of(moment.now) != schedule.STALE
+        return waiter.need == WARM or self._key_set.usable(moment.now)
+
+    def _due(self, moment: Moment) -> list[EndpointAttempts]:
+        """What a background refresh asks: all that may be asked, disabled ones if no other may (R2, K5)."""
+        attempts, idle = self.attempts, [each for each in self.attempts if each.idle(moment.monotonic)]
+        ready = [each for each in idle if attempts.may_ask(each, moment, urgent=False)]
+        if ready or any(each.busy(moment.monotonic) for each in attempts):
+            return ready
+        return [
+            each
+            for each in idle
+            if attempts.disabled(each, moment) and attempts.may_ask(each, moment, urgent=True)
+        ]
+
+    def _note_failed_refresh(self, moment: Moment, step: Step) -> None:
+        """Stale-if-error begins when a due refresh has failed, also before the set is stale (R)."""
+        state = self._key_set.state_of(moment.now)
+        if state not in (schedule.AGED, schedule.STALE) or not self.attempts.unanswered:
+            return
+        ended = not any(each.busy(moment.monotonic) for each in self.attempts) and not self._due(moment)
+        silent = self.attempts.all_silent_since(moment) + schedule.SILENCE_SECONDS <= moment.monotonic
+        if not self._key_set.stale_if_error and (ended or silent):
+            self._serve_stale(step)
+
+    def _serve_stale(self, step: Step) -> str:
+        self._key_set.stale_if_error = step.changed = True
+        return SERVE_STALE
+
+    # -- one caller -----------------------------------------------------------------------------
+
+    def _judge(self, waiter: Waiter, moment: Moment, step: Step, events: list[Event]) -> str | None:
+        """Ask what is to be asked for this caller, and say what it hears."""
+        if waiter.need == FETCH_UNKNOWN:
+            refusal = UNCONFIRMED
+            verdict, missing = self._for_kid(waiter, moment, step, events)
+        else:
+            refusal, missing = UNAVAILABLE, list(self.attempts)
+            verdict = self._for_answer(waiter, moment, step)
+        if verdict is not None:
+            return verdict
+        silence_begins = self.attempts.silence_begins(missing, moment)
+        if silence_begins <= moment.monotonic:
+            if waiter.need == REVALIDATE:
+                return self._serve_stale(step)
+            last = self._last_waiter
+            if last not in (None, waiter) and last.deadline > moment.monotonic:
+                return refusal
+            self._last_waiter = waiter
+        else:
+            step.wake(silence_begins)
+        pending = any(each.busy(moment.monotonic) for each in missing)
+        # A caller for whom nothing can happen in time does not wait in vain.
+        return None if pending or step.next_start < waiter.deadline else refusal
+
+    def _for_answer(self, waiter: Waiter, moment: Moment, step: Step) -> str | None:
+        """Ask for a caller without a usable set, or with a stale one: any answer will do."""
+        attempts, urgent = self.attempts, not self._key_set.usable(moment.now)
+        ready = self._in_order(
+            [
+                each
+                for each in attempts
+                if each.idle(moment.monotonic)
+                and attempts.may_ask(each, moment, urgent=urgent or attempts.disabled(each, moment))
+            ],
+            moment,
+        )
+        if ready and attempts.hedged(moment, step):
+            payment = self._rate_limit.free(ready[0].endpoint.url, moment.now) if urgent else None
+            attempts.start(ready[0], moment, step, payment)
+        self._wake_after_rest(attempts, moment, step, urgent=urgent, paid=False)
+        if ready or any(each.busy(moment.monotonic) for each in attempts):
+            return None
+        if waiter.need == REVALIDATE:
+            return self._serve_stale(step)
+        return UNAVAILABLE if all(attempts.disabled(each, moment) for each in attempts) else None
+
+    def _for_kid(
+        self, waiter: Waiter, moment: Moment, step: Step, events: list[Event]
+    ) -> tuple[str | None, list[EndpointAttempts]]:
+        """Ask for an unknown kid: the verdict, and the endpoints that may still list it (R3, R4, R6)."""
+        attempts = self.attempts
+        others = [each for each in attempts if not each.answered_since(waiter.came)]
+        missing = [
+            each for each in others if not attempts.disabled(each, moment) and not attempts.gone(each, moment)
+        ]
+        ready = self._in_order(self._askable(waiter, others, missing, moment), moment)
+        if not missing and len(others) < len(self._key_set.endpoints):
+            if ready and (payment := self._rate_limit.cover(ready[0].endpoint.url, moment.now)):
+                attempts.start(ready[0], moment, step, payment)  # K5: disabled, and no other has satisfied
+            return UNKNOWN, missing
+        if not ready:
+            self._wake_after_rest(missing or others, moment, step, urgent=False, paid=True)
+        elif attempts.hedged(moment, step):
+            return self._pay(self._payable(ready, moment), missing, others, moment, step, events)
+        return None, missing or others
+
+    def _askable(
+        self,
+        waiter: Waiter,
+        others: list[EndpointAttempts],
+        missing: list[EndpointAttempts],
+        moment: Moment,
+    ) -> list[EndpointAttempts]:
+        """Those that do not rest, the one whose rest ends first, and disabled ones after 2 s (R6, K5)."""
+        counting = [each.endpoint for each in missing or others if each.asked <= waiter.came]
+        resort = schedule.last_resort(counting, self._key_set.states, moment.now)
+        return [
+            each
+            for each in others
+            if each.idle(moment.monotonic)
+            and (
+                self.attempts.may_ask(each, moment, urgent=self.attempts.disabled(each, moment))
+                or each.endpoint is resort
+            )
+        ]
+
+    def _payable(self, ready: list[EndpointAttempts], moment: Moment) -> EndpointAttempts:
+        """The first of these that can be paid for.
+
+        Callers who leave early ask one endpoint each: without this all of them the first in order, for ever.
+        """
+        payable = (each for each in ready if not self._rate_limit.wait(each.endpoint.url, moment.now))
+        return next(payable, ready[0])
+
+    def _pay(
+        self,
+        each: EndpointAttempts,
+        missing: list[EndpointAttempts],
+        others: list[EndpointAttempts],
+        moment: Moment,
+        step: Step,
+        events: list[Event],
+    ) -> tuple[str | None, list[EndpointAttempts]]:
+        """Begin an attempt for an unknown kid, or see what is left without a payment (R4)."""
+        url, limit = each.endpoint.url, self._rate_limit
+        payment = limit.pay(url, moment.now)
+        if payment is not None:
+            self._rate_limited = False
+            self.attempts.start(each, moment, step, payment)
+            return None, missing or others
+        step.retry_in = limit.wait(url, moment.now)
+        step.may_start(moment.monotonic + step.retry_in)
+        if pending := [other for other in missing if other.first]:
+            return None, pending  # the others are not asked for this caller
+        if not limit.empty_for(moment.now):  # but a pause, because the last refresh was not answered
+            return None, missing or others
+        if not self._rate_limited:
+            self._rate_limited = True
+            events.append(RateLimitReached(self._key_set.config.provider))
+        last_answers_do = missing and all(
+            other.silent_since is None
+            and not self._key_set.states[other.endpoint.url].failures  # a thaw ends a silence, no failure
+            and other.answered is not None
+            and elapsed(moment.now, other.answered.begun) <= schedule.RECENT_SECONDS
+            for other in missing
+        )
+        return UNKNOWN if last_answers_do else UNCONFIRMED, missing
+
+    def _wake_after_rest(
+        self, some: Iterable[EndpointAttempts], moment: Moment, step: Step, *, urgent: bool, paid: bool
+    ) -> None:
+        """Look again when one of these rests no longer, and can be paid for where that must be `paid`."""
+        for each in some:
+            rest = self.attempts.rest_left(each, moment, urgent=urgent)
+            if each.first is None and max(rest, each.full_until - moment.monotonic) > 0.0:
+                unpaid = self._rate_limit.wait(each.endpoint.url, moment.now) if paid else 0.0
+                step.may_start(max(moment.monotonic + max(rest, unpaid), each.full_until))
+
+    def _in_order(self, ready: list[EndpointAttempts], moment: Moment) -> list[EndpointAttempts]:
+        """By preference (R2), those that answer first (W7); disabled ones if nothing else is left (K5)."""
+        awake = [each for each in ready if not self.attempts.disabled(each, moment)]
+        if not awake and any(each.busy(moment.monotonic) for each in self.attempts):
+            return []
+        return sorted(awake or ready, key=_is_silent)
+
+
+def _is_silent(each: EndpointAttempts) -> bool:
+    return each.silent_since is not None

@@ -1,263 +1,216 @@
-"""The refreshes of one pool: starting them, their attempts on threads, storing the results (R1, F).
+"""Drives one pool's refresh machine: its lock, its threads, its results (R1, F).
 
-Owns the lock of a pool's key set. Never holds it over I/O, a callback or a waiter: code that holds it adds
-work to `DeferredActions`, and the caller runs that after the release.
+Owns the lock of a pool's key set. Never holds it over I/O, a clock, a thread's start, a callback or a waiter:
+what follows from a look is done after the release. Decides nothing (see `_jwks.refresh`).
 """
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Generator
+from typing import TYPE_CHECKING, cast
 
 from cognito_mr_auth import events
 from cognito_mr_auth._base.clock import Instant, elapsed
-from cognito_mr_auth._jwks import schedule as rules
+from cognito_mr_auth._jwks.attempt import Attempt, Moment, Step, Waiter
 from cognito_mr_auth._jwks.document import Document
 from cognito_mr_auth._jwks.key_set import KeySet
-from cognito_mr_auth._jwks.model import Endpoint, FetchError
-from cognito_mr_auth._jwks.refresh import (
-    ANSWERED,
-    DISABLED,
-    DROPPED,
-    FAILED,
-    PENDING,
-    Attempt,
-    Refresh,
-    Signal,
-)
+from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._jwks.rate_limit import RateLimit
+from cognito_mr_auth._jwks.refresh import RefreshMachine
+from cognito_mr_auth._jwks.schedule import ATTEMPT_SECONDS
 from cognito_mr_auth.events import Event
 
+from .cancel_scope import CancelScope
 from .dependencies import Dependencies
-from .threads import BUSY, FULL
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["DeferredActions", "RefreshCoordinator"]
+__all__ = ["RefreshCoordinator"]
 
 # The lock is held for well under a millisecond; a longer wait means that the waiting thread holds it.
 CLOSE_SECONDS = 1.0
-
-
-class DeferredActions:
-    """Work that waits for the release of the lock: futures to set, events to emit, a key file to save."""
-
-    __slots__ = ("events", "futures", "save")
-
-    def __init__(self) -> None:
-        self.futures: list[Signal] = []
-        self.events: list[Event] = []
-        self.save = False  # set by fetch threads alone, because no caller may wait for a disk (P)
+# A hit of an aged set takes the lock so often at most, by the larger of the clocks (R7): in a sandbox that is
+# frozen between requests, a second of the monotonic clock lasts for hundreds of them.
+LOOK_SECONDS = 1.0
 
 
 class RefreshCoordinator:
-    """Runs at most one refresh at a time for one pool's key set."""
+    """The refreshes of one pool's key set."""
 
     def __init__(self, key_set: KeySet, dependencies: Dependencies) -> None:
         self._key_set = key_set
         self._dependencies = dependencies
-        self.attempts_begun = 0  # so far; shows which attempts began after a caller came (R3)
-        self.closed = False
-        self.last_answered = True
+        self._hosts = {each.url: each.url.split("/")[2] for each in key_set.endpoints}
+        self._rate_limit = RateLimit(dependencies.clock())
         self._prepared = True
+        self.load_tried = False
+        self.closed = False
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """In the constructor, and in a forked child, which must not use its parent's lock and refresh (F)."""
+        """In the constructor, and in a forked child, which has no lock and no attempt of its parent (F)."""
         self.lock = threading.Lock()
-        self.current: Refresh | None = None
+        self._rate_limit.current = None
+        self.machine = RefreshMachine(self._key_set, self._rate_limit, _new_scope)
+        self.next_look = 0.0  # of a hit that finds the set aged; real monotonic clock
+        self._last_look: Instant = (0.0, 0.0)
+        self._progress: Future[None] | None = None
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds every stored response
 
+    # -- loading --------------------------------------------------------------------------------
+
     def prepare(self) -> bool:
+        """Take all steps of `loading` at once, for the background."""
+        steps = self.loading()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return bool(done.value)
+
+    def loading(self) -> Generator[None, None, bool]:
         """Import what a refresh needs and load certificates, on the caller's thread, without the lock (F).
 
-        False when that fails, as in a process without a free descriptor: an outage, reported once until
-        it is over.
+        Yields where others may run, and never once everything is loaded. False when loading fails, as in a
+        process without a free descriptor: an outage, reported once until it is over.
         """
-        if not self._key_set.endpoints:
-            return True
         try:
             import concurrent.futures  # noqa: F401 - `progress` is one of its futures
 
-            self._dependencies.fetch.prepare(each.url for each in self._key_set.endpoints)
+            yield from self._dependencies.fetch.prepare_steps(self._hosts)
         except (ImportError, OSError):
+            self.load_tried = True
             if self._prepared:
                 self._prepared = False
-                provider, url = self._key_set.config.provider, self._key_set.endpoints[0].url
+                provider, url = self._key_set.config.provider, next(iter(self._hosts))
                 self._dependencies.emit([events.FetchFailed(provider, url, "setup", 0.0, None, 0.0)])
             return False
-        self._prepared = True
+        self.load_tried = self._prepared = True
         return True
 
-    def candidates_now(self, now: Instant) -> list[Endpoint]:
-        """The endpoints that the background may ask now.
+    # -- looks ----------------------------------------------------------------------------------
 
-        None while a refresh still has a queue, or began its last attempt less than `hedge` ago.
+    def moment(self) -> Moment:
+        """Now, on both clocks."""
+        return Moment(self._dependencies.clock(), self._dependencies.monotonic())
 
-        Without the lock only a hint.
-        """
-        refresh, monotonic = self.current, self._dependencies.monotonic()
-        pending_urls: Collection[str] = ()
-        if refresh is not None and not refresh.overdue(now, monotonic):
-            if refresh.queue or refresh.hedge_left(monotonic):
-                return []
-            pending_urls = refresh.pending_urls
-        # Each request of an aged set comes here, so the cheap test comes before the candidates.
-        if self.closed or (
-            pending_urls and all(each.url in pending_urls for each in self._key_set.endpoints)
-        ):
-            return []
-        candidates = self._key_set.candidates(now, unknown_kid=False, ask_all=True)
-        return [each for each in candidates if each.url not in pending_urls]
+    def join(self, kid: str, need: str, deadline: float) -> Waiter:
+        """A caller begins to wait; it leaves by `machine.leave`."""
+        with self.lock:
+            return self.machine.join(kid, need, deadline)
 
-    def begin(
-        self,
-        now: Instant,
-        deferred: DeferredActions,
-        *,
-        unknown_kid: bool,
-        ask_all: bool,
-        background: bool = False,
-    ) -> Refresh | None:
-        """Under the lock: begin a refresh, or None when no endpoint can be asked now."""
-        queue = [] if self.closed else self._key_set.candidates(now, unknown_kid=unknown_kid, ask_all=ask_all)
-        if not queue:
-            return None
-        last_resort = self._key_set.last_resort(now, queue) if unknown_kid and not ask_all else []
-        refresh = self._new_refresh(queue, last_resort, now, ask_all=ask_all, background=background)
-        self.current = refresh
-        self.start_due(refresh, now, deferred)
-        if background and not refresh.attempts:  # no thread for a single attempt
-            self.current = None
-        return self.current
+    def warm(self, moment: Moment) -> None:
+        """Ask every endpoint at once, whatever its back-off (R2)."""
+        with self.lock:
+            self.machine.warm(moment)
 
-    def _new_refresh(
-        self,
-        queue: list[Endpoint],
-        last_resort: list[Endpoint],
-        now: Instant,
-        *,
-        ask_all: bool,
-        background: bool,
-    ) -> Refresh:
-        return Refresh(
-            queue,
-            last_resort,
-            began_monotonic=self._dependencies.monotonic(),
-            begun=now,
-            ask_all=ask_all,
-            background=background,
-            limit=rules.REFRESH_SECONDS,
-            hedge=rules.HEDGE_SECONDS,
-            new_progress=_new_progress,
+    def warming(self, waiter: Waiter) -> Future[None] | None:
+        """What a caller of `warm` waits for; None when it is done."""
+        progress, moment = self.progress(), self.moment()
+        self.look(moment, waiter)
+        with self.lock:
+            return None if self.closed or self.machine.warmed(moment) else progress
+
+    def look_due(self, now: Instant) -> bool:
+        """Whether a hit that finds the set aged has something to do. Takes no lock."""
+        if self.closed:
+            return False
+        return (
+            self._dependencies.monotonic() >= self.next_look or elapsed(now, self._last_look) >= LOOK_SECONDS
         )
 
-    def start_successor(
+    def look(self, moment: Moment, waiter: Waiter | None = None, *, background: bool = False) -> Step:
+        """Do what is due now, and say what it means for this caller (see `RefreshMachine.poll`)."""
+        emitted: list[Event] = []
+        try:
+            return self._look(moment, emitted, waiter, background=background)
+        finally:
+            self._emit(emitted)
+
+    def _look(
         self,
-        old: Refresh,
-        queue: list[Endpoint],
-        now: Instant,
-        deferred: DeferredActions,
+        moment: Moment,
+        emitted: list[Event],
+        waiter: Waiter | None = None,
         *,
-        background: bool,
-    ) -> None:
-        """Under the lock: a refresh that takes over the pending attempts of `old`, and asks others anew.
+        background: bool = False,
+    ) -> Step:
+        refused: list[Attempt] = []
+        while True:
+            with self.lock:
+                for attempt in refused:
+                    self.machine.refused(attempt, moment)
+                if self.closed:
+                    return Step()
+                step = self.machine.poll(moment, emitted, waiter, background=background)
+                if background:
+                    self.next_look = min(step.look_at, moment.monotonic + LOOK_SECONDS)
+                    self._last_look = moment.now
+                progress = self._take_progress() if step.changed else None
+            _hang_up(step.hang_ups, moment)
+            _wake(progress)
+            refused = self._start(step.starts, moment)
+            if not refused:
+                return step
 
-        Otherwise one endpoint that hangs would keep all others from being asked for five seconds.
-        """
-        refresh = self._new_refresh(queue, [], now, ask_all=background, background=background)
-        # Older predecessors' results are left out, or an endpoint that always hangs would grow the list.
-        refresh.attempts = [
-            attempt for attempt in old.attempts if attempt.state == PENDING or attempt.refresh is old
-        ]
-        refresh.wanted_kids = set(old.wanted_kids)
-        if not old.answers:
-            refresh.silent_since = old.silent_since
-        old.over, old.successor = True, refresh
-        deferred.futures.append(old.notify())
-        self.current = refresh
-        self.start_due(refresh, now, deferred)
-
-    def running(self, now: Instant, deferred: DeferredActions) -> Refresh | None:
-        """Under the lock: the refresh under way; ends what is past its deadline (R1)."""
-        refresh, monotonic = self.current, self._dependencies.monotonic()
-        if refresh is None:
-            return None
-        for attempt in refresh.attempts:
-            if attempt.state == PENDING and attempt.refresh.overdue(now, monotonic):
-                if attempt.refresh.frozen(now, monotonic):
-                    attempt.state = DROPPED
-                else:
-                    self._failed(attempt, FetchError("timeout"), rules.REFRESH_SECONDS, now, deferred)
-        if not refresh.overdue(now, monotonic):
-            return refresh
-        self._end(refresh, now, deferred)
-        return None
-
-    def refresh_in_background(self, now: Instant) -> None:
-        """Ask every endpoint in the background, unless that is under way or would be in vain."""
-        if not self.prepare():
-            return
-        deferred = DeferredActions()
+    def progress(self) -> Future[None]:
+        """What a waiter waits for: it ends with the next result. Taken before the look that it follows."""
         with self.lock:
-            refresh = self.running(now, deferred)
-            if refresh is None:
-                self.begin(now, deferred, unknown_kid=False, ask_all=True, background=True)
-            elif queue := self.candidates_now(now):
-                self.start_successor(refresh, queue, now, deferred, background=True)
-        self.run_deferred(deferred)
+            self._progress = self._progress or _new_future()
+            return self._progress
 
-    def warm(self, now: Instant) -> Refresh | None:
-        """A refresh of every endpoint that is not disabled: the one under way, extended, or a new one."""
-        if not self.prepare():
-            return None
-        deferred = DeferredActions()
+    def _emit(self, emitted: list[Event]) -> None:
+        if emitted:
+            self._dependencies.emit(emitted)
+
+    def _start(self, attempts: list[Attempt], moment: Moment) -> list[Attempt]:
+        """Start these attempts' threads; those for which there is none."""
+        waiting = list(attempts)
+        refused: list[Attempt] = []
+        try:
+            while waiting:
+                attempt = waiting[0]
+                url = attempt.endpoint.url
+                started = self._dependencies.threads.start(
+                    self._hosts[url],
+                    (self._key_set.config.provider, url),
+                    f"cognito-mr-auth fetch {attempt.endpoint.kind} {attempt.endpoint.region}",
+                    _Request(self, attempt),
+                    background=attempt.background,
+                    on_room=self._on_room,
+                )
+                waiting.pop(0)
+                if not started:
+                    refused.append(attempt)
+        finally:
+            if waiting:  # a signal's handler has raised
+                with self.lock:
+                    for attempt in [*waiting, *refused]:
+                        self.machine.refused(attempt, moment)
+        return refused
+
+    def _on_room(self) -> None:
+        """A thread can be had again: on the thread that has ended."""
         with self.lock:
-            refresh = self.running(now, deferred)
-            if refresh is None:
-                refresh = self.begin(now, deferred, unknown_kid=True, ask_all=True)
-            else:
-                refresh.ask_all, refresh.background, refresh.last_resort = True, False, []
-                asked = {attempt.endpoint.url for attempt in refresh.attempts}
-                asked |= {each.url for each in refresh.queue}
-                candidates = self._key_set.candidates(now, unknown_kid=True, ask_all=True)
-                refresh.queue += [each for each in candidates if each.url not in asked]
-                self.start_due(refresh, now, deferred)
-        self.run_deferred(deferred)
-        return refresh
+            self.machine.attempts.room(self._hosts)
+            progress = self._take_progress()
+        self.look(self.moment())
+        _wake(progress)
 
-    def start_due(self, refresh: Refresh, now: Instant, deferred: DeferredActions) -> None:
-        """Under the lock: start the attempts that are due; end a refresh that has no more to wait for."""
-        keys = self._key_set.snapshot.keys
-        monotonic = self._dependencies.monotonic()
-        while (endpoint := refresh.next(monotonic, keys)) is not None:
-            # Counted before it starts, so that no caller that comes meanwhile takes it for a later one.
-            self.attempts_begun += 1
-            attempt = Attempt(endpoint, now, self.attempts_begun, refresh)
-            outcome = self._dependencies.threads.start(
-                (self._key_set.config.provider, endpoint.url),
-                f"cognito-mr-auth fetch {endpoint.kind} {endpoint.region}",
-                _Request(self, attempt),
-                background=refresh.background,
-            )
-            if outcome == FULL:
-                refresh.last_start = monotonic  # waiters look again after `hedge`, not all the time
-                break
-            if outcome == BUSY:  # two attempts hang there already: this one would hang too
-                refresh.queue.pop(0)
-                continue
-            refresh.note_start(attempt, monotonic)
-        if refresh.done(keys):
-            self._end(refresh, now, deferred)
+    def _take_progress(self) -> Future[None] | None:
+        """Under the lock: the future that waiters wait for, which the caller ends after the release."""
+        progress, self._progress = self._progress, None
+        return progress
 
-    def _end(self, refresh: Refresh, now: Instant, deferred: DeferredActions) -> None:
-        refresh.over = True
-        self.current = None
-        if not refresh.dropped:
-            self.last_answered = refresh.answers > 0
-            if not refresh.answers and self._key_set.state_of(now) == rules.STALE:
-                self._key_set.stale_if_error = True
-        deferred.futures.append(refresh.notify())
+    def rebuild_if_due(self, now: Instant) -> None:
+        """Rebuild the snapshot where time has changed it (K1, K3)."""
+        emitted: list[Event] = []
+        with self.lock:
+            self._key_set.rebuild_if_due(now, emitted)
+        self._emit(emitted)
 
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
@@ -266,95 +219,65 @@ class RefreshCoordinator:
         # waiters end by their own timeout.
         if not self.lock.acquire(timeout=CLOSE_SECONDS):
             return
-        deferred = DeferredActions()
         try:
-            refresh, self.current = self.current, None
-            if refresh is not None:
-                refresh.over = True
-                deferred.futures.append(refresh.notify())
+            progress = self._take_progress()
         finally:
             self.lock.release()
-        self.run_deferred(deferred)
+        _wake(progress)
 
-    def run_attempt(self, attempt: Attempt) -> None:
+    # -- results --------------------------------------------------------------------------------
+
+    def run_attempt(self, attempt: Attempt, machine: RefreshMachine) -> None:
         """Make one request, on its own thread, and store the result."""
-        refresh = attempt.refresh
-        started = self._dependencies.monotonic()
         raw, document = b"", None
         failure: FetchError | None = None
         try:
-            raw = self._dependencies.fetch(
-                attempt.endpoint.url, refresh.limit - (started - refresh.began_monotonic)
-            )
+            raw = self._dependencies.fetch(attempt.endpoint.url, _scope(attempt))
             document = self._key_set.read(raw, local=attempt.endpoint.loopback)
         except FetchError as error:
             failure = error
         except BaseException:  # noqa: BLE001 - a replaced transport may raise anything here
             failure = FetchError("broken-transport")
-        self.on_result(attempt, raw, document, failure, self._dependencies.monotonic() - started)
+        self._on_result(attempt, machine, raw, document, failure)
 
-    def on_result(
+    def _on_result(
         self,
         attempt: Attempt,
+        machine: RefreshMachine,
         raw: bytes,
         document: Document | None,
         failure: FetchError | None,
-        seconds: float,
     ) -> None:
-        """Store an answer or a failure, then wake every waiter (R3)."""
-        deferred = DeferredActions()
+        """Store an answer or a failure; wake waiters (R3), write the key file (P), call the hooks (H3)."""
+        emitted: list[Event] = []
+        moment = self.moment()
         with self.lock:
-            refresh = self.current
-            if self.closed or refresh is None or attempt not in refresh.attempts or attempt.state != PENDING:
-                return  # too late, counted as such already, or from before a fork (K4)
-            now = self._dependencies.clock()
-            overdue = elapsed(now, attempt.refresh.begun) >= attempt.refresh.limit
-            if document is not None and overdue:  # R7: discarded
-                document, failure = None, FetchError("timeout")
-            if attempt.refresh.frozen(now, self._dependencies.monotonic()):
-                attempt.state = DROPPED
-            elif document is not None and self._key_set.store_response(
-                attempt.endpoint, attempt.begun, raw, document, seconds, now, deferred.events
-            ):
-                attempt.state = ANSWERED
-                if self._key_set.config.key_file is not None:
-                    self._unsaved = deferred.save = True
-                    self.saved = self.saved or _new_progress()
-            else:
-                failure = failure or FetchError("document-no-usable-key", status=200)
-                self._failed(attempt, failure, seconds, now, deferred)
-            refresh.result_arrived = True
-            deferred.futures.append(refresh.notify())
-            if self.running(now, deferred) is refresh:  # else whatever it asked now would be in vain
-                self.start_due(refresh, now, deferred)
-        self.run_deferred(deferred)
+            if self.closed or machine is not self.machine:
+                return  # too late, or from before a fork (K4)
+            stored, hang_ups = machine.attempts.on_result(attempt, raw, document, failure, moment, emitted)
+            if stored and self._key_set.config.key_file is not None:
+                self._unsaved = True
+                self.saved = self.saved or _new_future()
+            self.next_look = 0.0
+            progress = self._take_progress()
+        _hang_up(hang_ups, moment)
+        _wake(progress)
+        self._look(moment, emitted)
+        try:
+            if stored:
+                self._save(emitted)
+        finally:
+            self._emit(emitted)
 
-    def _failed(
-        self, attempt: Attempt, failure: FetchError, seconds: float, now: Instant, deferred: DeferredActions
-    ) -> None:
-        counted = self._key_set.record_failure(attempt.endpoint, failure, seconds, now, deferred.events)
-        attempt.state = FAILED if counted else DISABLED
-
-    def run_deferred(self, deferred: DeferredActions) -> None:
-        """Without the lock: first the waiters, then the key file, then the hooks (H3, P)."""
-        for done in deferred.futures:
-            done.set_result(None)
-        if deferred.save:
-            self._save(deferred)
-        if deferred.events:
-            self._dependencies.emit(deferred.events)
-
-    def _save(self, deferred: DeferredActions) -> None:
+    def _save(self, emitted: list[Event]) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
         while self._claim_save():
             try:
-                deferred.events.extend(self._dependencies.save(self._key_set.config, self._key_set.entries()))
+                emitted.extend(self._dependencies.save(self._key_set.config, self._key_set.entries()))
             finally:  # or an unexpected error would leave `_saving` set for ever
-                done = self._finish_save()
-                if done is not None:
-                    done.set_result(None)
+                _wake(self._finish_save())
 
-    def _finish_save(self) -> "Future[None] | None":
+    def _finish_save(self) -> Future[None] | None:
         with self.lock:
             self._saving = False
             if self._unsaved:
@@ -371,19 +294,40 @@ class RefreshCoordinator:
 
 
 class _Request:
-    """The work of one fetch thread: one attempt."""
+    """The work of one fetch thread: one attempt of the machine that began it."""
 
-    __slots__ = ("_attempt", "_coordinator")
+    __slots__ = ("_attempt", "_coordinator", "_machine")
 
     def __init__(self, coordinator: RefreshCoordinator, attempt: Attempt) -> None:
         self._coordinator = coordinator
+        self._machine = coordinator.machine
         self._attempt = attempt
 
     def __call__(self) -> None:
-        self._coordinator.run_attempt(self._attempt)
+        self._coordinator.run_attempt(self._attempt, self._machine)
 
 
-def _new_progress() -> "Future[None]":
+def _new_scope() -> CancelScope:
+    return CancelScope(ATTEMPT_SECONDS)
+
+
+def _scope(attempt: Attempt) -> CancelScope:
+    return cast("CancelScope", attempt.watch)  # made by `_new_scope`
+
+
+def _hang_up(attempts: Collection[Attempt], moment: Moment) -> None:
+    for attempt in attempts:
+        scope = _scope(attempt)
+        # An answer that came during a freeze is read all the same, and is as old as its request (R7).
+        (scope.hang_up if attempt.thawed(moment) else scope.cancel)()
+
+
+def _wake(future: Future[None] | None) -> None:
+    if future is not None:
+        future.set_result(None)
+
+
+def _new_future() -> Future[None]:
     from concurrent.futures import Future
 
     # Marked as running at once, so that a waiter's cancellation cannot cancel it for the others.

@@ -12,24 +12,35 @@ from cognito_mr_auth._base.clock import Clock
 from cognito_mr_auth._jwks.model import CacheLifetimes, KeyFileEntry, KeySetConfig
 from cognito_mr_auth.events import Event
 
+from .cancel_scope import CancelScope
+
 __all__ = ["Dependencies", "Fetch", "ThreadStarter"]
 
 
 class Fetch(Protocol):
-    """What fetches; `fetch.JWKSFetcher` is one. `prepare` runs on the caller's thread, a call on its own."""
+    """What fetches; `fetch.JWKSFetcher` is one. The caller's thread prepares; a call has its own thread."""
 
-    def prepare(self, urls: Iterable[str]) -> None:
-        """Load whatever a fetch of these URLs needs."""
+    def prepare_steps(self, urls: Iterable[str]) -> Iterable[None]:
+        """Load whatever a fetch of these URLs needs, a part before each item."""
 
-    def __call__(self, url: str, seconds: float) -> bytes:
-        """The document, or FetchError."""
+    def __call__(self, url: str, scope: CancelScope) -> bytes:
+        """The document, or FetchError: at the scope's deadline, or soon after it is cancelled."""
 
 
 class ThreadStarter(Protocol):
     """What starts threads; `threads.FetchThreads` is one."""
 
-    def start(self, endpoint: object, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Run `work` on a thread of its own: STARTED, BUSY or FULL (see `threads`)."""
+    def start(
+        self,
+        host: str,
+        endpoint: object,
+        name: str,
+        work: Callable[[], None],
+        *,
+        background: bool,
+        on_room: Callable[[], None],
+    ) -> bool:
+        """Run `work` on a thread of its own; False without room, and `on_room` is called when there is."""
 
 
 def _save_nothing(_config: KeySetConfig, _entries: Collection[KeyFileEntry]) -> Collection[Event]:

@@ -1,8 +1,8 @@
-"""The threads that fetch: how many may live, and their names (F).
+"""The threads that fetch: how many may live for an endpoint and for a host, and their names (F).
 
-Owns the counts, abandoned threads included: one that hangs in a DNS resolver cannot be ended, so it
-goes on counting until it ends itself. Knows nothing of keys. Foreground work never queues behind
-background work, because background work may use half of the slots only.
+Owns the counts, threads of attempts that were given up included, and whom to tell when one ends. Knows
+nothing of keys. Foreground work never queues behind background work, which may use half of a host's slots;
+first attempts leave some to second connections.
 """
 
 from __future__ import annotations
@@ -10,26 +10,38 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-__all__ = ["BUSY", "FULL", "STARTED", "FetchThreads"]
+__all__ = ["FetchThreads"]
 
-# Enough for five pools that ask three endpoints each; more threads would only wait for the GIL.
-MAX_THREADS = 16
-MAX_BACKGROUND = 8
-# One that hangs and one that tries again.
+# All pools ask the same hosts: what hangs at one must not keep any pool from another, and 12 at once fetch
+# the keys of 24 pools from a healthy one in two rounds.
+MAX_PER_HOST = 16
+MAX_BACKGROUND_PER_HOST = 8
+# The rest is for second connections: first attempts that an outage had killed kept every new connection from
+# a host that was well again until their 15 s were over (24 pools: 12 s). Who is served makes room for others.
+MAX_FIRST_PER_HOST = 12
+# The first attempt, and the second connection beside it.
 MAX_PER_ENDPOINT = 2
-
-STARTED, BUSY, FULL = "started", "busy", "full"
 
 
 class _Slot:
-    """One thread's slot: the table that counts it, and whether the thread has begun to run."""
+    """One thread's slot: the host that counts it, and whether the thread has begun to run."""
 
-    __slots__ = ("endpoint", "live", "running")
+    __slots__ = ("endpoint", "host", "running")
 
-    def __init__(self, endpoint: object, live: dict[object, set[_Slot]]) -> None:
+    def __init__(self, host: _Host, endpoint: object) -> None:
+        self.host = host
         self.endpoint = endpoint
-        self.live = live
         self.running = False
+
+
+class _Host:
+    """The slots of one host, and who waits for one, each once."""
+
+    __slots__ = ("slots", "waiting")
+
+    def __init__(self) -> None:
+        self.slots: set[_Slot] = set()
+        self.waiting: dict[Callable[[], None], None] = {}
 
 
 class FetchThreads:
@@ -37,58 +49,102 @@ class FetchThreads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._live: dict[object, set[_Slot]] = {}
-        self._total = 0
+        self._hosts: dict[str, _Host] = {}
+        # Of a thread that has ended its work and tells others of the room: what it shall do next.
+        self._ending = threading.local()
 
-    def start(self, endpoint: object, name: str, work: Callable[[], None], *, background: bool) -> str:
-        """Run `work` on a thread of its own: STARTED, BUSY or FULL.
+    def start(
+        self,
+        host: str,
+        endpoint: object,
+        name: str,
+        work: Callable[[], None],
+        *,
+        background: bool,
+        on_room: Callable[[], None],
+    ) -> bool:
+        """Run `work` on a thread of its own; False if the endpoint or its host is full, or no thread begins.
 
-        BUSY: two threads of this endpoint live. FULL: there is no slot, or the system refuses a new thread.
+        Then `on_room` is called once, on the thread whose end makes room; what it starts, that thread runs.
         """
-        slot = _Slot(endpoint, self._live)
-
-        def run() -> None:
-            with self._lock:
-                slot.running = True
-                self._occupy(slot)  # again, if the call was interrupted and released it
-            try:
-                work()
-            finally:
-                with self._lock:
-                    self._release(slot, running=True)
-
+        slot: _Slot | None = None
         try:
             with self._lock:
-                if len(self._live.get(endpoint, ())) >= MAX_PER_ENDPOINT:
-                    return BUSY
-                if self._total >= (MAX_BACKGROUND if background else MAX_THREADS):
-                    return FULL
-                self._occupy(slot)
-            threading.Thread(target=run, name=name, daemon=True).start()
+                found = self._hosts.setdefault(host, _Host())
+                mine = sum(each.endpoint == endpoint for each in found.slots)
+                most = MAX_PER_HOST if mine else MAX_FIRST_PER_HOST
+                most = MAX_BACKGROUND_PER_HOST if background else most
+                if mine >= MAX_PER_ENDPOINT or len(found.slots) >= most:
+                    found.waiting[on_room] = None
+                    return False
+                slot = _Slot(found, endpoint)
+                found.slots.add(slot)
+            if getattr(self._ending, "next", slot) is None:
+                self._ending.next = (slot, work, name)  # or two threads would live for a moment
+                return True
+            threading.Thread(target=self._run, args=(slot, work), name=name, daemon=True).start()
         except BaseException as error:
-            with self._lock:
+            if slot is not None:
                 self._release(slot, running=False)
             if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter is going down
-                return FULL
+                return False
             raise  # raised by a signal's handler, such as a soft time limit; the process may live on
-        return STARTED
+        return True
 
-    # A slot counts in the table that gave it; after a fork that is the parent's, which is not read.
+    def _run(self, slot: _Slot, work: Callable[[], None]) -> None:
+        while True:
+            with self._lock:
+                slot.running = True
+                slot.host.slots.add(slot)  # again, if the call was interrupted and released it
+            try:
+                work()
+            except BaseException:
+                self._release(slot, running=True)
+                self._tell(slot.host)
+                raise
+            self._release(slot, running=True)
+            following = self._told(slot.host)
+            if following is None:
+                return
+            slot, work, threading.current_thread().name = following
 
-    def _occupy(self, slot: _Slot) -> None:
-        slot.live.setdefault(slot.endpoint, set()).add(slot)
-        self._total = sum(map(len, self._live.values()))
+    def _told(self, host: _Host) -> tuple[_Slot, Callable[[], None], str] | None:
+        """Tell who waits, and give what one of them has started for this thread to go on with."""
+        self._ending.next = None
+        try:
+            self._tell(host)
+        except BaseException:
+            if self._ending.next is not None:
+                self._release(self._ending.next[0], running=False)
+            raise
+        following: tuple[_Slot, Callable[[], None], str] | None = self._ending.next
+        del self._ending.next
+        return following
 
     def _release(self, slot: _Slot, *, running: bool) -> None:
-        slots = slot.live.get(slot.endpoint, set())
-        if slot in slots and slot.running is running:  # a thread that runs releases its slot itself
-            slots.discard(slot)
-            if not slots:
-                del slot.live[slot.endpoint]
-            self._total = sum(map(len, self._live.values()))
+        with self._lock:
+            if slot.running is running:  # a thread that runs releases its slot itself
+                slot.host.slots.discard(slot)
+
+    def _tell(self, host: _Host) -> None:
+        """Tell one after the other of those that wait, each once, as long as there is room."""
+        with self._lock:
+            turns = len(host.waiting)
+        for _ in range(turns):
+            with self._lock:
+                if not host.waiting or len(host.slots) >= MAX_PER_HOST:
+                    return
+                on_room = next(iter(host.waiting))
+                del host.waiting[on_room]
+            on_room()
+
+    @property
+    def live(self) -> int:
+        """How many threads live."""
+        with self._lock:
+            return sum(len(each.slots) for each in self._hosts.values())
 
     def reset_after_fork(self) -> None:
         """After a fork: the parent's threads are not here, and its lock may be held by one."""
         self._lock = threading.Lock()
-        self._live = {}
-        self._total = 0
+        self._hosts = {}

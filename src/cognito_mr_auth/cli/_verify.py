@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import click
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors
-from cognito_mr_auth._jwks.schedule import REFRESH_SECONDS
+from cognito_mr_auth._jwks.schedule import WARM_SECONDS
 from cognito_mr_auth.pool import _KINDS
 
 from ._input import read_token, token_argument
@@ -23,7 +23,7 @@ from ._text import echo_json, safe, to_json
 __all__ = ["verify"]
 
 # As long as one refresh: a person would rather wait than ask twice.
-TIMEOUT_SECONDS: Final = REFRESH_SECONDS
+TIMEOUT_SECONDS: Final = WARM_SECONDS
 
 
 @click.command()

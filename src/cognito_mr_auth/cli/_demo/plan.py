@@ -20,8 +20,8 @@ PHASE_SECONDS: Final = 2.2
 # Enough for smooth counts, and a tenth of what one core can mint and verify.
 TOKENS_PER_SECOND: Final = 40.0
 # A real verifier's windows are 15 min, 1 h and 24 h. Here the set is renewed several times in a phase, and
-# outlives the outage by far. The second window is longer than the 5 s of a refresh, as in production:
-# otherwise the set would be stale before a refresh that waits for a dead Region has ended.
+# outlives the outage by far. The second window is longer than the 5 s after which a dead Region's silence
+# is a failure, as in production.
 REFRESH_AFTER_S: Final = 0.5
 REVALIDATE_AFTER_S: Final = 6.0
 MAX_STALE_S: Final = 60.0

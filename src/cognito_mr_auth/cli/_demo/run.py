@@ -23,8 +23,7 @@ from .tokens import Shot, stream, unknown_kid, valid
 
 __all__ = ["MakeVerifier", "Verifies", "real_verifier", "run"]
 
-# Callers at once: a few may wait 2 s each for keys while the stream goes on. Below the 32 that may
-# wait for an unknown kid (R4), so that no token of a rotation is refused because too many wait.
+# Callers at once: a few may wait 2 s each for keys while the stream goes on.
 CALLERS: Final = 24
 # How often a verifier that started cold gets a token, and how often the display is updated.
 COLD_EVERY_S: Final = 0.5

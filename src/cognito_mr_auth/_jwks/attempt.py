@@ -1,0 +1,217 @@
+"""The values of the refresh machine: an attempt, the attempts at one endpoint, one step (R1).
+
+Owns what is remembered of them, and decides nothing. Pure: every moment comes in as an argument; what a
+connection has received is read from its `Watch`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cognito_mr_auth._base.clock import Instant, elapsed
+
+from . import schedule
+from .model import Endpoint
+from .rate_limit import Payment
+
+__all__ = [
+    "ANSWERED",
+    "DROPPED",
+    "FAILED",
+    "PENDING",
+    "Attempt",
+    "EndpointAttempts",
+    "Moment",
+    "Step",
+    "Waiter",
+    "Watch",
+]
+
+# The verifier's clock went on by so much more than real time: the process was frozen, or the clock was set.
+THAW_SECONDS = 5.0
+# A thread ends its attempt in time, so one that is twice as old was frozen, also where real time went on.
+THAW_ATTEMPTS = 2
+
+PENDING, ANSWERED, FAILED, DROPPED = "pending", "answered", "failed", "dropped"
+
+
+class Moment:
+    """Now: on the verifier's clock, and a reading of the real monotonic clock, in seconds."""
+
+    __slots__ = ("monotonic", "now")
+
+    def __init__(self, now: Instant, monotonic: float) -> None:
+        self.now = now
+        self.monotonic = monotonic
+
+
+class Watch(Protocol):
+    """What is to be seen of an attempt's connection; times are of the real monotonic clock.
+
+    `phase` is what it is doing: "dns", "connect", "tls" or "answer".
+    """
+
+    phase: str
+    first_byte: float | None
+    last_byte: float | None
+
+
+class Attempt:
+    """One request to one endpoint.
+
+    `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
+    `counted`: its silence has been counted as a failure (R1). `settled`: its payment waits for it no longer.
+    `alone`: the first that it stood beside has failed, and no other is begun beside it.
+    """
+
+    __slots__ = (
+        "alone",
+        "background",
+        "begun",
+        "counted",
+        "endpoint",
+        "monotonic",
+        "number",
+        "payment",
+        "settled",
+        "state",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        moment: Moment,
+        number: int,
+        watch: Watch,
+        payment: Payment | None,
+        *,
+        background: bool,
+    ) -> None:
+        self.endpoint = endpoint
+        self.begun, self.monotonic = moment.now, moment.monotonic
+        self.number = number
+        self.watch = watch
+        self.payment = payment
+        self.background = background
+        self.state = PENDING
+        self.alone = self.counted = False
+        self.settled = payment is None
+
+    def silent_for(self, monotonic: float) -> float:
+        """Seconds since a byte came, or since it began."""
+        return monotonic - max(self.monotonic, self.watch.last_byte or 0.0)
+
+    def thawed(self, moment: Moment) -> bool:
+        """Whether the process was frozen since it began, so its connection is worth nothing (R6, R7)."""
+        real = moment.monotonic - self.monotonic
+        return (
+            elapsed(moment.now, self.begun) - real >= THAW_SECONDS
+            or real >= THAW_ATTEMPTS * schedule.ATTEMPT_SECONDS
+        )
+
+    def settle(self, *, heard: bool = False) -> None:
+        """Tell its payment that it has ended or counts as failed; `heard`: with an HTTP answer (R4)."""
+        if self.payment is not None:
+            self.payment.heard |= heard
+            self.payment.pending -= not self.settled
+        self.settled = True
+
+
+class EndpointAttempts:
+    """The attempts at one endpoint; `first` and `second` are pending.
+
+    `asked` is the number of the attempt begun last, `asked_at` when that was; `answered` the attempt whose
+    answer is the newest. `silent_since` is when the first attempt after the last answer began; None after an
+    answer. `full_until`: no thread could be had (F). Times are of the real monotonic clock.
+    """
+
+    __slots__ = (
+        "answered",
+        "asked",
+        "asked_at",
+        "endpoint",
+        "first",
+        "full_until",
+        "second",
+        "second_at",
+        "silent_since",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.first: Attempt | None = None
+        self.second: Attempt | None = None
+        self.second_at = 0.0
+        self.answered: Attempt | None = None
+        self.asked = 0
+        self.asked_at = 0.0
+        self.silent_since: float | None = None
+        self.full_until = 0.0
+
+    def idle(self, monotonic: float) -> bool:
+        """Whether nothing is pending, and a thread may be had."""
+        return self.first is None and self.full_until <= monotonic
+
+    def busy(self, monotonic: float) -> bool:
+        """Whether an attempt is pending, or waits for a thread."""
+        return not self.idle(monotonic)
+
+    def answered_since(self, number: int) -> bool:
+        """Whether it answered a request that began after the attempt of this number."""
+        return self.answered is not None and self.answered.number > number
+
+    def recent(self, monotonic: float) -> bool:
+        """Whether what is known of it says how it is now."""
+        return self.first is not None or monotonic - self.asked_at <= schedule.RECENT_SECONDS
+
+    def remove(self, attempt: Attempt) -> None:
+        """The attempt is no longer pending; a second connection takes the place of the first."""
+        if attempt is self.first:
+            self.first, self.second = self.second, None
+        elif attempt is self.second:
+            self.second = None
+
+
+class Waiter:
+    """One caller: what it needs, and the number of the last attempt that had begun when it came (R3).
+
+    `need` is what the table of R says: FETCH, REVALIDATE or FETCH_UNKNOWN; or WARM. `deadline` is a reading
+    of the real monotonic clock.
+    """
+
+    __slots__ = ("came", "deadline", "kid", "need")
+
+    def __init__(self, came: int, kid: str, need: str, deadline: float) -> None:
+        self.came = came
+        self.kid = kid
+        self.need = need
+        self.deadline = deadline
+
+
+class Step:
+    """What follows from one look: attempts to begin, connections to hang up, and the caller's verdict.
+
+    `look_at` is when to look again at the latest, `next_start` when an attempt for the caller may begin (on
+    the real monotonic clock). `retry_in` is the seconds after which a refused caller may be paid for.
+    `changed`: other waiters must judge again.
+    """
+
+    __slots__ = ("changed", "hang_ups", "look_at", "next_start", "retry_in", "starts", "verdict")
+
+    def __init__(self) -> None:
+        self.starts: list[Attempt] = []
+        self.hang_ups: list[Attempt] = []
+        self.verdict: str | None = None
+        self.retry_in: float | None = None
+        self.look_at = self.next_start = float("inf")
+        self.changed = False
+
+    def wake(self, monotonic: float) -> None:
+        """Look again at this time at the latest."""
+        self.look_at = min(self.look_at, monotonic)
+
+    def may_start(self, monotonic: float) -> None:
+        """An attempt for the caller may begin at this time."""
+        self.next_start = min(self.next_start, monotonic)
+        self.wake(monotonic)

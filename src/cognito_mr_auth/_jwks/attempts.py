@@ -1,0 +1,302 @@
+"""The attempts at one pool's endpoints: begun, silent, given up, answered (R1, R6, W7).
+
+Owns what a result and the passing of time do to an attempt, and which endpoint counts as silent. Which
+endpoint is asked, and for whom, is `refresh`'s. Pure: moments and results come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from cognito_mr_auth.events import Event
+
+from . import schedule
+from .attempt import ANSWERED, DROPPED, FAILED, PENDING, Attempt, EndpointAttempts, Moment, Step, Watch
+from .document import Document
+from .key_set import KeySet
+from .model import FetchError
+from .rate_limit import Payment
+
+__all__ = ["Attempts"]
+
+_NEVER = float("inf")
+
+
+class Attempts:
+    """At most two pending attempts for each endpoint, shared by all callers (R1)."""
+
+    __slots__ = (
+        "_by_url",
+        "_key_set",
+        "_last_start",
+        "_new_watch",
+        "_result_arrived",
+        "_silent_attempt",
+        "begun",
+    )
+
+    def __init__(self, key_set: KeySet, new_watch: Callable[[], Watch]) -> None:
+        self._key_set = key_set
+        self._new_watch = new_watch
+        self._by_url = {each.url: EndpointAttempts(each) for each in key_set.endpoints}
+        self.begun = 0  # so far
+        self._last_start = 0.0
+        self._result_arrived = True  # since the last start
+        self._silent_attempt: Attempt | None = None  # the first after the last answer of any endpoint
+
+    def __iter__(self) -> Iterator[EndpointAttempts]:
+        return iter(self._by_url.values())
+
+    def __getitem__(self, url: str) -> EndpointAttempts:
+        return self._by_url[url]
+
+    # -- endpoints ------------------------------------------------------------------------------
+
+    def may_ask(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> bool:
+        """Whether it does not rest; `urgent`: the pool has no usable key, or no other endpoint is left."""
+        return not self.rest_left(each, moment, urgent=urgent)
+
+    def rest_left(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> float:
+        """Seconds for which it is still left alone (R6, K5)."""
+        return schedule.cooldown_left(self._key_set.states[each.endpoint.url], moment.now, urgent=urgent)
+
+    def disabled(self, each: EndpointAttempts, moment: Moment) -> bool:
+        """Whether its issuer is not enabled (K5)."""
+        state = self._key_set.states[each.endpoint.url]
+        return state.disabled and not self.may_ask(each, moment, urgent=False)
+
+    def gone(self, each: EndpointAttempts, moment: Moment) -> bool:
+        """Whether nobody waits for its word on an unknown kid any more (R3)."""
+        state = self._key_set.states[each.endpoint.url]
+        return schedule.gone(each.endpoint, state, moment.now, self._key_set.lifetimes)
+
+    # -- begin ----------------------------------------------------------------------------------
+
+    def hedged(self, moment: Moment, step: Step) -> bool:
+        """Whether the next endpoint may be asked now (R2): 200 ms after the last, or after any result."""
+        due = self._last_start + schedule.HEDGE_SECONDS
+        if self._result_arrived or moment.monotonic >= due or not any(each.first for each in self):
+            return True
+        step.may_start(due)
+        return False
+
+    def start(
+        self,
+        each: EndpointAttempts,
+        moment: Moment,
+        step: Step,
+        payment: Payment | None = None,
+        *,
+        background: bool = False,
+    ) -> None:
+        """Begin an attempt at an endpoint that is idle."""
+        if not any(other.recent(moment.monotonic) for other in self):
+            self._silent_attempt = None
+        if each.silent_since is None or not self._silent_now(each, moment):
+            each.silent_since = moment.monotonic
+        each.first = self._begin(each, moment, step, payment, background=background)
+        self._silent_attempt = self._silent_attempt or each.first
+        each.asked, each.asked_at = self.begun, moment.monotonic
+        self._last_start, self._result_arrived = moment.monotonic, False
+        step.may_start(moment.monotonic + schedule.HEDGE_SECONDS)
+
+    def _begin(
+        self,
+        each: EndpointAttempts,
+        moment: Moment,
+        step: Step,
+        payment: Payment | None,
+        *,
+        background: bool,
+    ) -> Attempt:
+        self.begun += 1
+        attempt = Attempt(
+            each.endpoint, moment, self.begun, self._new_watch(), payment, background=background
+        )
+        step.starts.append(attempt)
+        return attempt
+
+    def second_connection(self, each: EndpointAttempts, moment: Moment, step: Step) -> None:
+        """Beside an attempt without a byte: a second one, hung up and begun anew every 1.5 s (R1).
+
+        One that got a byte before the first takes its place. Where the first once got bytes, its silence is
+        as long as that which counts as a failure.
+        """
+        first, second, again = each.first, each.second, schedule.SECOND_CONNECTION_SECONDS
+        if first is None or first.alone:
+            return
+        heard = first.watch.first_byte is not None
+        begin = moment.monotonic - first.silent_for(moment.monotonic)
+        begin += schedule.SILENT_ATTEMPT_SECONDS if heard else again
+        if second is not None:
+            if _heard_first(second, first):
+                second.settled, first.settled = first.settled, True  # the payment waits for it instead (R4)
+                self.drop(first, step)
+                self.second_connection(each, moment, step)
+                return
+            if begin <= moment.monotonic < second.monotonic + again:
+                step.wake(second.monotonic + again)
+                return
+            self.drop(second, step)
+        begin = max(begin, each.second_at + again, each.full_until)
+        if moment.monotonic < begin:
+            step.wake(begin)
+            return
+        each.second = self._begin(each, moment, step, first.payment, background=first.background)
+        each.second.settled, each.second_at = True, moment.monotonic
+        step.wake(moment.monotonic + again)
+
+    def refused(self, attempt: Attempt, moment: Moment) -> None:
+        """No thread could be had for it (F): the next one is asked at once, and this one counts as silent."""
+        each = self[attempt.endpoint.url]
+        if attempt is each.first:
+            each.asked = 0  # not asked after all
+            self._result_arrived = True
+            if attempt.payment is not None:
+                attempt.payment.undo(attempt.endpoint.url)
+            attempt.settled = True
+        else:
+            each.second_at = 0.0
+        each.remove(attempt)
+        attempt.state = DROPPED
+        each.full_until = moment.monotonic + schedule.HEDGE_SECONDS
+
+    def room(self, urls: Collection[str]) -> None:
+        """Threads can be had again for these endpoints."""
+        for each in self:
+            if each.endpoint.url in urls:
+                each.full_until = 0.0
+
+    # -- end ------------------------------------------------------------------------------------
+
+    def drop(self, attempt: Attempt, step: Step) -> None:
+        """Give it up without counting a failure (R6)."""
+        attempt.state = DROPPED
+        attempt.settle()
+        self[attempt.endpoint.url].remove(attempt)
+        step.hang_ups.append(attempt)
+
+    def note_time(self, each: EndpointAttempts, moment: Moment, step: Step, events: list[Event]) -> None:
+        """Drop what a thaw has made worthless; count what is silent or has had its time (R1, R6)."""
+        for attempt in (each.second, each.first):
+            if attempt is not None and attempt.thawed(moment):
+                self.drop(attempt, step)
+                self._forget_silence(each)
+        first = each.first
+        if first is None:
+            return
+        age, silent_for = moment.monotonic - first.monotonic, first.silent_for(moment.monotonic)
+        late = age >= schedule.ATTEMPT_SECONDS
+        if not first.counted and (late or silent_for >= schedule.SILENT_ATTEMPT_SECONDS):
+            self._count_failure(first, FetchError(f"{first.watch.phase}-timeout"), age, moment, events)
+        if late:  # with its second connection, or the endpoint would be asked for ever on one payment (R4)
+            for attempt in (each.second, first):
+                if attempt is not None:
+                    self.drop(attempt, step)
+        elif not first.counted:
+            step.wake(moment.monotonic + schedule.SILENT_ATTEMPT_SECONDS - silent_for)
+
+    def on_result(
+        self,
+        attempt: Attempt,
+        raw: bytes,
+        document: Document | None,
+        failure: FetchError | None,
+        moment: Moment,
+        events: list[Event],
+    ) -> tuple[bool, list[Attempt]]:
+        """Store an answer, or count a failure: (whether it was stored, connections to hang up).
+
+        An answer counts, however late and with the age of its request, also after its attempt was given up
+        (R1, R7). A failure of an attempt that was given up says nothing new.
+        """
+        each, step = self[attempt.endpoint.url], Step()
+        seconds = moment.monotonic - attempt.monotonic
+        stored = document is not None and self._key_set.store_response(
+            attempt.endpoint, attempt.begun, raw, document, seconds, moment.now, events
+        )
+        if stored:
+            beside, attempt.state = attempt.state == PENDING, ANSWERED
+            attempt.settle(heard=True)
+            each.remove(attempt)
+            for other in (each.second, each.first):
+                # Callers who came since may need the one that began after this was given up (R3).
+                if other is not None and (beside or other.number < attempt.number):
+                    self.drop(other, step)
+            if not each.answered_since(attempt.number):
+                each.answered = attempt
+            self._forget_silence(each)
+            if each.first is not None:  # begun after this was given up
+                each.silent_since, self._silent_attempt = each.first.monotonic, each.first
+        else:
+            failure = failure or FetchError("document-no-usable-key", status=200)
+            if attempt is each.second and each.first is not None and _heard_first(attempt, each.first):
+                self.drop(each.first, step)  # its 503 or 403 is the endpoint's word
+            attempt.settle(heard=failure.answered)
+            thawed = attempt.state == PENDING and attempt.thawed(moment)
+            counts = attempt.state == PENDING and not thawed
+            attempt.state = FAILED if counts else DROPPED
+            if thawed:
+                self._forget_silence(each)
+            if counts and attempt is each.first and not attempt.counted:
+                self._count_failure(attempt, failure, seconds, moment, events)
+            if counts and attempt is each.first and each.second is not None:
+                each.second.alone = True  # or an endpoint that fails slowly would never rest (R6)
+            each.remove(attempt)
+        self._result_arrived = True
+        return stored, step.hang_ups
+
+    def _forget_silence(self, each: EndpointAttempts) -> None:
+        """After an answer, or a thaw, before which nobody knows what was silence."""
+        self._result_arrived, self._silent_attempt, each.silent_since = True, None, None
+
+    def _count_failure(
+        self, attempt: Attempt, failure: FetchError, seconds: float, moment: Moment, events: list[Event]
+    ) -> None:
+        attempt.counted = True
+        attempt.settle()
+        if not self._key_set.record_failure(attempt.endpoint, failure, seconds, moment.now, events):
+            self[attempt.endpoint.url].silent_since = None  # disabled: no answer and no failure (K5)
+
+    # -- silence (W7) ---------------------------------------------------------------------------
+
+    def silence_begins(self, missing: Collection[EndpointAttempts], moment: Moment) -> float:
+        """When none of these, or no endpoint at all, will have answered for 1 s; failing is silence too."""
+        each_begins = [
+            each.silent_since if each.silent_since is not None and self._silent_now(each, moment) else _NEVER
+            for each in missing
+        ]
+        silence = min(self.all_silent_since(moment), max(each_begins)) + schedule.SILENCE_SECONDS
+        return max(silence, *(self._chance_ends(each, moment) for each in missing))
+
+    def _chance_ends(self, each: EndpointAttempts, moment: Moment) -> float:
+        """Until when nobody is turned away because the endpoint answered last time: it may do so again."""
+        if each.answered is None or self._key_set.states[each.endpoint.url].failures:
+            return 0.0
+        if each.silent_since is None and self.may_ask(each, moment, urgent=False):
+            return moment.monotonic + schedule.CHANCE_SECONDS
+        return 0.0 if each.first is None else each.first.monotonic + schedule.CHANCE_SECONDS
+
+    def all_silent_since(self, moment: Moment) -> float:
+        """When the first attempt after the last answer of any endpoint began.
+
+        Its first byte counts as its beginning: a handshake over an ocean is not silence.
+        """
+        first = self._silent_attempt
+        if first is None or not any(each.recent(moment.monotonic) for each in self):
+            return _NEVER
+        return max(first.monotonic, first.watch.first_byte or 0.0)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether an attempt has begun after the last answer."""
+        return self._silent_attempt is not None
+
+    def _silent_now(self, each: EndpointAttempts, moment: Moment) -> bool:
+        """Whether its silence is still one of now: it was asked lately, or it rests."""
+        return each.recent(moment.monotonic) or not self.may_ask(each, moment, urgent=False)
+
+
+def _heard_first(second: Attempt, first: Attempt) -> bool:
+    """Whether a second connection got a byte before the first, and takes its place."""
+    return second.watch.first_byte is not None and first.watch.first_byte is None
