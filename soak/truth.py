@@ -21,7 +21,7 @@ LEEWAY = 1.0
 # Between our look at the clock and the verifier's.
 SLACK = 0.25
 # What a key that is on its way may be refused with (R3, R4), and what an outage is (E).
-RETRYABLE = frozenset({"key_unknown", "keys_unavailable", "401", "503"})
+RETRYABLE = frozenset({"key_unknown", "key_unconfirmed", "keys_unavailable", "401", "503"})
 SAMPLES = 8
 
 

@@ -14,7 +14,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from faults.endpoints import How
@@ -22,6 +22,8 @@ from support.fetches import alive, landed
 from support.network import Networked
 
 from cognito_mr_auth import UserPool, Verifier, events
+from cognito_mr_auth._jwks.attempts import Attempts
+from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
 from cognito_mr_auth._runtime.run import run_sync
 from cognito_mr_auth.errors import AuthError, KeysUnavailable
@@ -29,9 +31,10 @@ from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-# The timeout of a caller whose keys may not come; far below the 5 s of a refresh.
+# The timeout of a caller whose keys may not come: less than the shortest back-off (R6), so that it hears of a
+# failure as soon as nothing can begin any more before its deadline (W7).
 BRIEFLY = 0.1
-# Enough to join a refresh that hangs.
+# Enough to join an attempt that hangs.
 A_MOMENT = 0.02
 # Twice the default of `verify`, for a busy machine; a caller waits so long only if something is broken.
 PATIENTLY = 4.0
@@ -39,15 +42,16 @@ PATIENTLY = 4.0
 MARGIN = 1.0
 # Whatever has not ended after this time hangs.
 SOON = 10.0
-# close() shuts connections down, so fetches end at once; without that, one would take up to 5 s.
+# close() shuts connections down, so fetches end at once; without that, one would take up to 15 s.
 CLOSED = 3.0
-# R1 and R6: past a refresh's deadline, also in real seconds, and no freeze; past any back-off.
-OVERDUE, RESTED = 6.0, 61.0
+# R1 and R6: an attempt that was silent for so long has failed and goes on; so much later it has had its time;
+# past any back-off.
+SILENT, LATE, RESTED = 6.0, 10.0, 61.0
 # I6 of the fault list.
 MEMORY = 5 << 20
 
-HANGS = "timeout"
-"""The reason of a fault that never ends by itself."""
+HANGS = "answer-timeout"
+"""The reason of a fault that never ends by itself; in an earlier phase, such as "tls-timeout"."""
 SERVED = ""
 """In place of a reason: the good keys are found in spite of the fault."""
 
@@ -109,7 +113,7 @@ class EventRecorder:
 
 
 class Paced(Networked):
-    """A Verifier whose monotonic clock the test may advance: a refresh is then late, not frozen (R6)."""
+    """A Verifier whose monotonic clock the test may advance: an attempt is then late, not frozen (R6)."""
 
     def __init__(self, *pools: UserPool, monotonic: Callable[[], float], **options: Any) -> None:
         self._monotonic = monotonic
@@ -186,7 +190,7 @@ class Cell:
             assert said(self.verifier, self.token, PATIENTLY) == "accepted"
             landed()
             self.place.endpoints.heal()
-            self.place.clock.advance(RESTED)
+            self.place.go_by(RESTED)
         assert self.health["state"] == self.state.health
         self.recorder.all.clear()
 
@@ -205,38 +209,46 @@ class Cell:
 
     def check(self, reason: str) -> None:
         """All of it, for a fault that ends with `reason`."""
-        hangs = reason == HANGS
-        usable = self.state.usable or reason == SERVED
+        hangs, served = reason.endswith("-timeout"), reason == SERVED
+        usable = self.state.usable or served
         known = "accepted" if usable else "503 keys_unavailable"
         forged = "401 signature_invalid" if usable else "503 keys_unavailable"
-        unknown = "401 key_unknown" if reason == SERVED else "503 keys_unavailable"
+        unknown = "503 key_unconfirmed" if usable else "503 keys_unavailable"
+        if served:
+            unknown = "401 key_unknown"
         before = self.connections()
-        self.known(known, forged, BRIEFLY if hangs else PATIENTLY)
-        # Later callers wait only for a moment, which is enough to join the refresh.
-        timeout = A_MOMENT if hangs else PATIENTLY
+        # Where every endpoint fails at once, usable keys are served at once, however patient the caller is.
+        self.known(known, forged, PATIENTLY if usable and not hangs else BRIEFLY)
+        # Later callers of what hangs wait only for a moment, which is enough to join its attempt.
+        timeout = A_MOMENT if hangs else PATIENTLY if usable else BRIEFLY
         assert said(self.verifier, self.mint(signed_by="foreign"), timeout) == forged
-        assert said(self.verifier, self.mint(signed_by="unknown"), timeout) == unknown
+        # A patient one would wait for the end of a back-off.
+        assert said(self.verifier, self.mint(signed_by="unknown"), timeout if served else A_MOMENT) == unknown
         self.few_threads(1 if hangs else 2)
         if hangs:
-            self.overdue()
+            self.late(reason.removesuffix("-timeout"), unknown)
         self.neighbour_is_well()
         if not hangs:
             landed()
         assert self.recorder.reasons(self.place.pool) == ({reason} - {SERVED})
         connected = [after - then for after, then in zip(self.connections(), before, strict=True)]
-        assert max(connected) <= (3 if reason == SERVED else 2), "a storm of retries"
+        assert max(connected) <= (3 if served or hangs else 2), "a storm of retries"
         self.nothing_is_lost(reason)
 
     def known(self, known: str, forged: str, timeout: float) -> None:
         """A known kid is served without a wait if the state says so, and causes the right requests."""
-        coordinator = self.key_set._coordinator
-        asked = coordinator.attempts_begun
+        asked = self.attempts.begun
         if self.state.at_once:
             assert at_once(self.verifier, self.token) == known
-            assert coordinator.attempts_begun - asked == self.state.asked
+            assert self.attempts.begun - asked == self.state.asked
             assert at_once(self.verifier, self.mint(signed_by="foreign")) == forged
         assert said(self.verifier, self.token, timeout) == known
-        assert coordinator.attempts_begun - asked >= self.state.asked
+        assert self.attempts.begun - asked >= self.state.asked
+
+    @property
+    def attempts(self) -> Attempts:
+        """The attempts at the endpoints of the pool with the faults."""
+        return self.key_set._coordinator.machine.attempts
 
     @property
     def key_set(self) -> RemoteKeySet:
@@ -262,16 +274,36 @@ class Cell:
         found = self.verifier.health()["providers"][pool.user_pool_id]["endpoints"]
         assert [each["failures"] for each in found] == [0] * len(found)
 
-    def overdue(self) -> None:
-        """A refresh past its deadline is a timeout; an endpoint that hangs gets no third thread (R1, F)."""
-        for threads_each in (1, 2, 2):
-            with suppress(KeysUnavailable):
-                run_sync(self.key_set.warming(A_MOMENT))  # every endpoint of this pool is asked
-            assert list(threads().values()) == [threads_each] * len(self.place.endpoints)
-            self.place.go_by(OVERDUE)
-            assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT).startswith("503")
-            self.few_threads(2)
-            self.place.clock.advance(RESTED)
+    def late(self, phase: str, unknown: str) -> None:
+        """Silent in this phase, an attempt has failed after 5 s and goes on; it ends after 15 s (R1, F).
+
+        However long it hangs, each endpoint has at most two threads.
+        """
+        with suppress(KeysUnavailable):
+            run_sync(self.key_set.warming(A_MOMENT))  # every endpoint of this pool is asked
+        scopes = [cast("CancelScope", each.first.watch) for each in self.attempts if each.first is not None]
+        assert list(threads().values()) == [1] * len(self.place.endpoints)
+        self.reached(phase)
+        before = [each["failures"] for each in self.health["endpoints"]]
+        self.place.go_by(SILENT)
+        assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT) == unknown
+        after = [each["failures"] for each in self.health["endpoints"]]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [1] * len(scopes)
+        assert [each.cancelled for each in scopes] == [False] * len(scopes)
+        self.few_threads(2)
+        self.reached(phase)
+        self.place.go_by(LATE)
+        assert said(self.verifier, self.mint(signed_by="unknown"), A_MOMENT) == unknown
+        assert [each.cancelled for each in scopes] == [True] * len(scopes)
+        self.few_threads(2)
+
+    def reached(self, phase: str) -> None:
+        """Every pending connection has come as far as this phase, and through a handshake before it."""
+        secured = phase == "answer" and self.place.endpoints.ssl_context is not None
+        pending = [each for both in self.attempts for each in (both.first, both.second) if each is not None]
+        watched = [each.watch for each in pending]
+        assert eventually(lambda: all(each.phase == phase for each in watched))
+        assert not secured or eventually(lambda: all(each.first_byte for each in watched))
 
     def nothing_is_lost(self, reason: str) -> None:
         """Failures evict no key (K1); no event holds a token (H3); health reports an outage (R)."""

@@ -139,14 +139,14 @@ def test_a_known_kid_costs_no_io_in_an_outage_of_an_hour() -> None:
 
 @both
 def test_a_set_of_three_hours_makes_the_callers_of_one_refresh_wait_once(run: Run) -> None:
-    """All endpoints down, set three hours old: one refresh is waited for, later requests are served (3)."""
+    """Nothing answers, set three hours old: its callers wait for one second of silence, once (W7, show 3)."""
     with serving() as (pool, endpoints, clock), pool.verifier(cache_size=0) as verifier:
         verifier.warm()
         endpoints.fail("hang")
         clock.advance(3 * HOUR)
         started = time.monotonic()
         run(verifier, pool.access_token())
-        assert 1.5 < time.monotonic() - started < 2.4
+        assert 0.9 < time.monotonic() - started < 1.6
         started = time.monotonic()
         for _ in range(20):
             run(verifier, pool.access_token())
@@ -154,13 +154,15 @@ def test_a_set_of_three_hours_makes_the_callers_of_one_refresh_wait_once(run: Ru
 
 
 def test_an_expired_set_is_an_outage_and_never_a_bad_token() -> None:
-    """Past max_stale with all endpoints down: 503 with Retry-After, then recovery (R)."""
+    """Past max_stale with all endpoints down: a caller waits its time, then 503; then recovery (R, W7)."""
     with serving() as (pool, endpoints, clock), pool.verifier() as verifier:
         verifier.warm()
         endpoints.fail("refuse")
         clock.advance(25 * HOUR)
+        started = time.monotonic()
         with pytest.raises(KeysUnavailable) as refusal:
-            verifier.verify(pool.access_token())
+            verifier.verify(pool.access_token(), timeout=1.5)
+        assert 1.0 < time.monotonic() - started < 2.0  # on through the silence, since nobody else waits
         assert refusal.value.status == 503
         assert refusal.value.retry_after >= 1
         endpoints.heal()
@@ -209,7 +211,7 @@ def test_a_rotation_gets_in_while_a_region_hangs(run: Run) -> None:
             pool.rotate()
             assert run(verifier, pool.access_token()).subject
             assert time.monotonic() - landed_at < 1.0
-            assert job.result(10) != "accepted"
+            assert job.result(10) == "key_unconfirmed"  # the primary, which may list it, hangs
         assert replica.requests == 3
 
 
@@ -229,13 +231,14 @@ def test_a_flood_of_forged_kids_buys_little_and_a_rotation_still_gets_in() -> No
                 pool.rotate()
                 fresh = pool.access_token(expires_in=HOUR)
             for _ in range(5):
-                with pytest.raises((KeyUnknown, KeysUnavailable)):
+                with pytest.raises(KeysUnavailable) as refusal:
                     verifier.verify(pool.access_token(signed_by="unknown"))
+                assert refusal.value.reason == "key_unconfirmed"  # two that may list it are down (R3)
             if second >= rotated_at and accepted_at is None:
                 try:
                     verifier.verify(fresh)
                     accepted_at = second
-                except KeyUnknown:
+                except KeysUnavailable:
                     rejected += 1
             verifier.verify(known)
             clock.advance(1.0)
@@ -375,6 +378,6 @@ def test_an_outage_differs_from_a_bad_token_by_type_and_status() -> None:
         endpoints.fail(500)
         for token in (pool.access_token(), pool.access_token(signed_by="foreign")):
             with pytest.raises(AuthError) as refusal:
-                verifier.verify(token)
+                verifier.verify(token, timeout=0.1)
             assert isinstance(refusal.value, KeysUnavailable)
             assert "500" in (refusal.value.hint or "")

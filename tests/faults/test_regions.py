@@ -110,7 +110,7 @@ def test_retry_after_is_honoured_for_a_minute_at_most(
         assert at_once(verifier, place.pool.access_token()) == "accepted"
         landed()
         assert place.endpoints.requests - asked == rounds * len(place.endpoints)
-        place.clock.advance(wait)
+        place.go_by(wait)
     failed = [each for each in recorder.all if isinstance(each, events.FetchFailed)]
     assert {each.retry_in for each in failed} == {seconds}
 

@@ -26,9 +26,14 @@ from support.network import Networked
 
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth._base import digest as _digest
-from cognito_mr_auth._jwks.schedule import REFRESH_SECONDS
 from cognito_mr_auth._jwt.compact import MAX_HEADERS
-from cognito_mr_auth._remote.threads import FULL, MAX_PER_ENDPOINT, MAX_THREADS, STARTED, FetchThreads
+from cognito_mr_auth._remote.threads import (
+    MAX_BACKGROUND_PER_HOST,
+    MAX_FIRST_PER_HOST,
+    MAX_PER_ENDPOINT,
+    MAX_PER_HOST,
+    FetchThreads,
+)
 from cognito_mr_auth._runtime.token_cache import TokenCache
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
@@ -38,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("hurried")
 
 THREADS = 8
 JOIN_SECONDS = 60.0
-# A refresh asks three endpoints, one after the other at most; a caller may join one that began before.
+# The threads of three endpoints end one after the other at most; `warm` may join attempts that began before.
 MAX_TURNS = 20
 
 Result = TypeVar("Result")
@@ -131,7 +136,7 @@ def fetches_ended() -> bool:
 
 
 # The refusals of a key that comes or goes during the verification.
-IN_MOTION = {"key_unknown", "keys_unavailable"}
+IN_MOTION = {"key_unknown", "key_unconfirmed", "keys_unavailable"}
 ROUNDS = 24
 
 
@@ -211,13 +216,11 @@ def test_rotation_and_withdrawal_under_load() -> None:
         assert set(sum(found, Counter[str]())) == {"right"}
         assert turned == {"listed": ROUNDS, "withdrawn": ROUNDS}
         assert fetches_ended()
-        # A refresh that found no free thread waits for the next caller, which finds it overdue.
-        scene.clock.advance(REFRESH_SECONDS)
-        verifier.warm()
-        assert fetches_ended()
         [key_set] = verifier._key_sets.values()
-        assert (key_set._unknown_kid_waiters, key_set._coordinator.current) == (set(), None)
-        assert (verifier._threads._total, verifier._threads._live) == (0, {})
+        machine = key_set._coordinator.machine
+        assert (machine.waiters, machine._last_waiter) == ({}, None)
+        assert [(each.first, each.second) for each in machine.attempts] == [(None, None)] * 3
+        assert verifier._threads.live == 0
 
 
 # --- The parts
@@ -266,41 +269,85 @@ def test_a_token_in_steady_use_stays() -> None:
     assert set[bytes | None]().union(*together(work)) == {hot}
 
 
+class Room:
+    """A caller of `start` that is told of room, or not."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def __call__(self) -> None:
+        self.told += 1
+
+
 def test_fetch_threads_lose_no_slot() -> None:
-    """F: never more threads than slots, and when all have ended every slot is free again."""
+    """F: never more threads than slots, and when all have ended every slot is free again.
+
+    Who was refused is told of room once, so nobody waits for ever.
+    """
     fetch_threads = FetchThreads()
-    live: Counter[int] = Counter()
+    live: Counter[str] = Counter()
     most: Counter[str] = Counter()
     lock = threading.Lock()
 
-    def job(place: int) -> Callable[[], None]:
+    def job(host: str, endpoint: str) -> Callable[[], None]:
         def run() -> None:
             with lock:
-                live[place] += 1
-                most["place"] = max(most["place"], live[place])
-                most["all"] = max(most["all"], live.total())
+                for place in (host, endpoint):
+                    live[place] += 1
+                    most[place] = max(most[place], live[place])
             with lock:
-                live[place] -= 1
+                live[host] -= 1
+                live[endpoint] -= 1
 
         return run
 
-    def work(number: int) -> Counter[str]:
-        return Counter(
-            fetch_threads.start(
-                place, f"cognito-mr-auth test {place}", job(place), background=number % 2 == 0
-            )
-            for place in range(20)
-            for _ in range(4)
+    def work(number: int) -> tuple[int, list[Room]]:
+        started, refused = 0, []
+        for place in range(40):
+            host = f"host {place % 2}"
+            for _ in range(4):
+                room, endpoint = Room(), f"endpoint {place} of {host}"
+                if fetch_threads.start(
+                    host,
+                    endpoint,
+                    f"cognito-mr-auth test {place}",
+                    job(host, endpoint),
+                    background=number % 2 == 0,
+                    on_room=room,
+                ):
+                    started += 1
+                else:
+                    refused.append(room)
+        return started, refused
+
+    found = together(work)
+    assert fetches_ended()
+    assert sum(started for started, _ in found) > 0
+    assert {room.told for _, refused in found for room in refused} <= {1}
+    assert max(most[place] for place in most if place.startswith("endpoint")) <= MAX_PER_ENDPOINT
+    assert max(most[place] for place in most if place.startswith("host")) <= MAX_PER_HOST
+    assert fetch_threads.live == 0
+
+
+def test_background_work_leaves_slots_to_the_foreground() -> None:
+    """F: of the twelve slots for first attempts at a host, background work takes eight at most."""
+    fetch_threads, over = FetchThreads(), threading.Event()
+
+    def begin(number: int, *, background: bool) -> bool:
+        name = "cognito-mr-auth test"
+        return fetch_threads.start(
+            "host", number, name, lambda: over.wait(JOIN_SECONDS), background=background, on_room=Room()
         )
 
-    found = sum(together(work), Counter[str]())
+    try:
+        assert sum(together(lambda n: sum(begin(10 * n + k, background=True) for k in range(4)))) == 8
+        assert MAX_BACKGROUND_PER_HOST == 8
+        assert sum(together(lambda n: sum(begin(100 + 10 * n + k, background=False) for k in range(4)))) == 4
+        assert fetch_threads.live == MAX_FIRST_PER_HOST
+    finally:
+        over.set()
     assert fetches_ended()
-    assert found[STARTED] > 0
-    assert most["place"] <= MAX_PER_ENDPOINT
-    assert most["all"] <= MAX_THREADS
-    assert (fetch_threads._total, fetch_threads._live) == (0, {})
-    assert fetch_threads.start("here", "cognito-mr-auth test", lambda: None, background=False) != FULL
-    assert fetches_ended()
+    assert fetch_threads.live == 0
 
 
 # --- Values that are completed at the first look

@@ -60,6 +60,7 @@ def _allow_old(context: ssl.SSLContext) -> None:
 
 
 Make = Callable[[Authorities], ssl.SSLContext]
+UNTRUSTED = "tls-certificate"
 
 
 def reset_after_hello(exchange: Exchange, _release: Release) -> None:
@@ -68,21 +69,24 @@ def reset_after_hello(exchange: Exchange, _release: Release) -> None:
     exchange.reset()
 
 
-SERVERS: dict[str, Make] = {
-    "unknown-authority": lambda make: make.server(HOST, known=False),
-    "another-host": lambda make: make.server("127.0.0.2", OTHER),
-    "host-in-the-common-name-alone": lambda make: make.server(OTHER, common_name=HOST),
-    "expired": lambda make: make.server(HOST, not_before=NOW - 9 * DAY, not_after=NOW - DAY),
-    "not-yet-valid": lambda make: make.server(HOST, not_before=NOW + DAY, not_after=NOW + 9 * DAY),
-    "tls-1.1": lambda make: make.old_server(),
+SERVERS: dict[str, tuple[Make, str]] = {
+    "unknown-authority": (lambda make: make.server(HOST, known=False), UNTRUSTED),
+    "another-host": (lambda make: make.server("127.0.0.2", OTHER), UNTRUSTED),
+    "host-in-the-common-name-alone": (lambda make: make.server(OTHER, common_name=HOST), UNTRUSTED),
+    "expired": (lambda make: make.server(HOST, not_before=NOW - 9 * DAY, not_after=NOW - DAY), UNTRUSTED),
+    "not-yet-valid": (
+        lambda make: make.server(HOST, not_before=NOW + DAY, not_after=NOW + 9 * DAY),
+        UNTRUSTED,
+    ),
+    "tls-1.1": (lambda make: make.old_server(), "tls"),
 }
 WIRE: dict[str, tuple[How, str]] = {
-    "stall-in-the-handshake": (mode("stall"), HANGS),
-    "handshake-drips": (greet(dripping(RECORD, b"\0")), HANGS),
+    "stall-in-the-handshake": (mode("stall"), "tls-timeout"),
+    "handshake-drips": (greet(dripping(RECORD, b"\0")), "tls-timeout"),
     "body-drips": (mode("drip"), HANGS),
     "plain-http": (before_tls(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "tls"),
     "fatal-alert": (before_tls(b"\x15\x03\x03\x00\x02\x02\x28"), "tls"),
-    "reset-in-the-handshake": (greet(reset_after_hello), "connect"),
+    "reset-in-the-handshake": (greet(reset_after_hello), "tls"),
 }
 
 
@@ -102,7 +106,7 @@ def authorities(place: Place) -> Authorities:
 @pytest.fixture(scope="module")
 def servers(authorities: Authorities) -> dict[str, ssl.SSLContext]:
     """One for each row."""
-    return {name: make(authorities) for name, make in SERVERS.items()}
+    return {name: make(authorities) for name, (make, _) in SERVERS.items()}
 
 
 @states
@@ -110,7 +114,7 @@ def servers(authorities: Authorities) -> dict[str, ssl.SSLContext]:
 def test_a_server_that_is_not_to_be_trusted(
     name: str, state: State, place: Place, servers: dict[str, ssl.SSLContext]
 ) -> None:
-    """The reason is "tls", and no request is sent to it, in any protocol."""
+    """The reason says so, and no request is sent to it, in any protocol."""
     good = [endpoint._tls for endpoint in place.endpoints]
     sent = place.endpoints.requests
 
@@ -118,7 +122,7 @@ def test_a_server_that_is_not_to_be_trusted(
         endpoint._tls = servers[name]
 
     try:
-        check_cell(place, Fault("FI-04", name, show, "tls"), state)
+        check_cell(place, Fault("FI-04", name, show, SERVERS[name][1]), state)
     finally:
         for endpoint, context in zip(place.endpoints, good, strict=True):
             endpoint._tls = context

@@ -13,13 +13,13 @@ from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
 from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry, KeySetConfig
-from cognito_mr_auth._jwks.refresh import ANSWERED
+from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 from cognito_mr_auth.testing._tokens.keys import SigningKey
 
-from .reference import Doc, Instant
+from .reference import Doc, Instant, Payment
 
 CLIENT = "1example23456789"
 FAKES = FakeUserPool("us-west-2_Aaaaaaaaa"), FakeUserPool("eu-west-1_Bbbbbbbbb")
@@ -60,24 +60,33 @@ def served(doc: Doc) -> bytes:
 
 
 class Request:
-    """A pending request; `number` counts its pool's requests."""
+    """A request whose thread lives; `number` counts its pool's requests."""
 
-    def __init__(self, pool_id: str, url: str, work: Any, number: int, *, background: bool) -> None:
+    def __init__(
+        self, pool_id: str, url: str, work: Any, number: int, monotonic: float, *, background: bool
+    ) -> None:
         self.pool_id = pool_id
         self.url = url
         self.work: Callable[[], None] = work
         self.number = number
         self.background = background
         self.begun: Instant = work._attempt.begun
-        self.refresh = work._attempt.refresh
-        self._attempt = work._attempt
-        self.late = False  # the deadline of its refresh has passed
+        self.monotonic = monotonic  # when it began
+        self.paid = work._attempt.payment is not None
+        self.watch: CancelScope = work._attempt.watch
+        # What the judge notes.
         self.counted = False  # it has counted as a failure
+        self.payment: Payment | None = None  # that waits for it
+        self.asked_for: Payment | None = None  # that it was begun for
 
     @property
-    def answered(self) -> bool:
-        """Whether the library counted its result as an answer."""
-        return bool(self._attempt.state == ANSWERED)
+    def hung_up(self) -> bool:
+        """Whether the library has given it up."""
+        return self.watch.hung_up
+
+    def silent_for(self, monotonic: float) -> float:
+        """Seconds since its last byte, or its begin."""
+        return monotonic - max(self.monotonic, self.watch.last_byte or 0.0)
 
 
 class World:
@@ -87,6 +96,9 @@ class World:
         self.clock = FakeClock()
         self.requests: list[Request] = []
         self.request_counts: dict[str, int] = {}
+        self.full: set[str] = set()  # hosts all whose threads other pools have
+        self.refused: list[tuple[str, str]] = []  # pool and URL for which there was no thread
+        self.on_room: dict[str, dict[Callable[[], None], None]] = {}  # by host
         self.saved: dict[str, list[KeyFileEntry]] = {}
         self.answer: bytes | FetchError = b""
 
@@ -94,25 +106,53 @@ class World:
         """Real seconds: the monotonic clock."""
         return self.clock.monotonic
 
-    # ---- the threads (F: two per endpoint, sixteen in all, half of them for the background)
+    # ---- the threads (F: two per endpoint; sixteen per host, of them twelve for first attempts)
 
-    def start(self, place: Any, name: str, work: Callable[[], None], *, background: bool) -> str:
+    def start(
+        self,
+        host: str,
+        endpoint: Any,
+        name: str,
+        work: Callable[[], None],
+        *,
+        background: bool,
+        on_room: Callable[[], None],
+    ) -> bool:
         """Keep the work until the machine lands it."""
-        pool_id, url = place
-        if sum(request.url == url for request in self.requests) >= 2:
-            return "busy"
-        if len(self.requests) >= (8 if background else 16):
-            return "full"
-        self.request_counts[pool_id] = self.request_counts.get(pool_id, 0) + 1
-        self.requests.append(Request(pool_id, url, work, self.request_counts[pool_id], background=background))
-        return "started"
+        pool_id, url = endpoint
+        assert host == url.split("/")[2], "F: counted for another host"
+        at_host = [request for request in self.requests if request.url.split("/")[2] == host]
+        mine = sum(request.url == url for request in at_host)
+        most = 16 if mine else 8 if background else 12
+        if host in self.full or len(at_host) >= most or mine >= 2:
+            self.refused.append((pool_id, url))
+            self.on_room.setdefault(host, {})[on_room] = None
+            return False
+        self.request_counts[pool_id] = number = self.request_counts.get(pool_id, 0) + 1
+        self.requests.append(Request(pool_id, url, work, number, self.clock.monotonic, background=background))
+        return True
+
+    def make_room(self, host: str) -> None:
+        """A thread of this host has ended: tell those who wait, each once."""
+        waiting = self.on_room.get(host, {})
+        for on_room in tuple(waiting):
+            if host not in self.full:
+                del waiting[on_room]
+                on_room()
+
+    def forget(self) -> None:
+        """A fork, or a new process: the threads and those who wait for one are not here."""
+        self.requests.clear()
+        self.on_room.clear()
+        self.full.clear()
 
     # ---- the network
 
-    def prepare(self, urls: Iterable[str]) -> None:
+    def prepare_steps(self, urls: Iterable[str]) -> Iterable[None]:
         """Nothing to load."""
+        return ()
 
-    def __call__(self, url: str, seconds: float) -> bytes:
+    def __call__(self, url: str, scope: object) -> bytes:
         """The answer that the machine has set."""
         if isinstance(self.answer, FetchError):
             raise self.answer
@@ -123,6 +163,13 @@ class World:
         self.answer = answer
         request.work()
         self.requests.remove(request)
+        self.make_room(request.url.split("/")[2])
+
+    def receive(self, request: Request) -> None:
+        """Bytes come for this request."""
+        watch = request.watch
+        watch.first_byte = watch.first_byte or self.clock.monotonic
+        watch.last_byte = self.clock.monotonic
 
     # ---- events and the disk
 
@@ -164,14 +211,12 @@ class Waiter:
         self.world = world
         self.timeout = timeout
         self.deadline = world.monotonic() + timeout
-        self.attempts_before = world.request_counts.get(FAKES[pool].user_pool_id, 0)
+        self.came = world.request_counts.get(FAKES[pool].user_pool_id, 0)
         self.begin: Callable[[], Any] = lambda: verifier._verification(text, None, timeout)
         self.steps: Any = None
         self.future: Any = None
         self.wake = 0.0
         self.turns = 0
-        self.waits_for_unknown_kid = False  # it has waited for an unknown kid
-        self.frozen = False  # a clock jumped while it waited
         self.outcome = WAITING
 
     @property

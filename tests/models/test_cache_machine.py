@@ -91,7 +91,7 @@ class Cache(RuleBasedStateMachine):
             for world, cache_size in zip(self.worlds, (size, 0), strict=True)
         )
         urls = {each.kind: each.url for each in pool._key_set_config.endpoints}
-        self.model = Model(urls.values(), urls["updated"], self.clock())
+        self.model = Model(urls.values(), urls["original"], self.clock())
 
     # ---- tokens
 

@@ -16,7 +16,8 @@ from cognito_mr_auth import UserPool
 from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._remote import key_file as _key_file
 
-from .judge import Case, Judge
+from .case import Case
+from .judge import Judge
 from .profile import machine
 from .reference import Doc, Model
 from .rigged import ACCEPTED, CLIENT, FAKES, KEYS, MATERIALS, UNKNOWN, Request, Rigged, World, token
@@ -39,6 +40,8 @@ ANSWERS = {
     "busy": FetchError("status", status=503, retry_after=30.0),
     "absurd": FetchError("status", status=429, retry_after=86400.0),
     "forbidden": FetchError("status", status=403),
+    "reset": FetchError("answer"),
+    "blocked": FetchError("proxy", status=403),  # a proxy's word counts for no endpoint
 }
 KINDS = st.sampled_from(["ok", "ok", "ok", "ok", "lagging", "lagging", "down", *sorted(ANSWERS)])
 
@@ -54,7 +57,7 @@ class Keys(RuleBasedStateMachine):
         self.docs: list[list[Doc]] = [[Doc({"a": MATERIALS[0][0]})], [Doc({"a": MATERIALS[1][0]})]]
         self.pairs = [[("a", MATERIALS[0][0])], [("a", MATERIALS[1][0])]]
         self.ghosts: list[Request] = []
-        self.cache_size = 0
+        self.cache_size, self.prompt = 0, True
 
     def _verifier(self) -> Rigged:
         """A verifier as a new process builds it from the key file."""
@@ -66,10 +69,10 @@ class Keys(RuleBasedStateMachine):
         ]
         return Rigged(self.world, *pools, cache_size=self.cache_size)
 
-    @initialize(cache_size=st.sampled_from([0, 4]))
-    def begin(self, cache_size: int) -> None:
-        """A cold start, with or without the token cache."""
-        self.cache_size = cache_size
+    @initialize(cache_size=st.sampled_from([0, 4]), prompt=st.sampled_from([True, True, False]))
+    def begin(self, cache_size: int, prompt: bool) -> None:
+        """A cold start, with or without the token cache; hung-up requests may end at once or later."""
+        self.cache_size, self.prompt = cache_size, prompt
         verifier = self._verifier()
         cases = []
         for number, fake in enumerate(FAKES):
@@ -77,8 +80,9 @@ class Keys(RuleBasedStateMachine):
                 each["kind"]: each["url"]
                 for each in verifier.health()["providers"][fake.user_pool_id]["endpoints"]
             }
-            cases.append(Case(number, Model(kinds.values(), kinds["updated"], self.world.clock())))
-        self.judge = Judge(self.world, verifier, cases)
+            model = Model(kinds.values(), kinds["original"], self.world.clock())
+            cases.append(Case(number, model, self.world))
+        self.judge = Judge(self.world, verifier, cases, prompt=prompt)
 
     def teardown(self) -> None:
         """Release the waiters; remove the key file."""
@@ -139,7 +143,8 @@ class Keys(RuleBasedStateMachine):
         outcome = self._call(pool, "forged-0", MATERIALS[pool][0], 0.0, False)
         if usable and not case.undecided:
             assert outcome == UNKNOWN
-            assert self.world.requests == before
+            begun = [each for each in self.world.requests if each not in before]
+            assert case.callers or not begun
 
     @rule(pool=POOLS)
     def warm(self, pool: int) -> None:
@@ -178,14 +183,95 @@ class Keys(RuleBasedStateMachine):
                 break
             self.land(0, kind, 0)
 
+    @precondition(lambda self: self.world.requests)
+    @rule(which=INDEX, seconds=st.sampled_from([0.0, 0.5, 1.5, 4.5]))
+    def receive(self, which: int, seconds: float) -> None:
+        """R1, W7: bytes come for a pending request, and no answer."""
+        self.world.receive(self.world.requests[which % len(self.world.requests)])
+        self.judge.pass_time(seconds)
+
+    @rule(which=INDEX)
+    def fill(self, which: int) -> None:
+        """F: other pools have all threads of a host."""
+        urls = [url for case in self.judge.cases for url in case.model.urls]
+        self.world.full.add(urls[which % len(urls)].split("/")[2])
+
+    @precondition(lambda self: self.world.full)
+    @rule()
+    def room(self) -> None:
+        """F: threads can be had again."""
+        self.judge.room(set(self.world.full))
+
+    @rule(
+        pool=POOLS,
+        known=st.booleans(),
+        kind=st.sampled_from(["hang", "hang", "reset", "busy"]),
+        rounds=st.integers(1, 4),
+        seconds=st.sampled_from([0.5, 1.0, 1.5, 5.0, 16.0]),
+    )
+    def outage(self, pool: int, known: bool, kind: str, rounds: int, seconds: float) -> None:
+        """W7, R6: every endpoint hangs or fails, callers go on coming; then all of it is over."""
+        for number in range(rounds):
+            for other in range(3):
+                kid, material = self.pairs[pool][-1]
+                self._call(pool, kid if known else f"forged-{number}-{other}", material, 2.0)
+            if kind != "hang":
+                self._settle(pool, dict.fromkeys(self.judge.cases[pool].model.urls, kind), 6)
+            self.judge.pass_time(seconds)
+        self._settle(pool, {}, 12)
+
+    @rule(
+        pool=POOLS,
+        holder=INDEX,
+        kid=st.sampled_from(KIDS),
+        number=INDEX,
+        kind=st.sampled_from(["hang", "down", "reset", "busy", "empty"]),
+        seconds=st.sampled_from([0.2, 1.0, 2.0, 6.0]),
+    )
+    def lagging(self, pool: int, holder: int, kid: str, number: int, kind: str, seconds: float) -> None:
+        """R3: the only endpoint that lists a new key is down, and the others lag; then it comes back."""
+        case = self.judge.cases[pool]
+        self._refresh(pool, ["ok"] * 3)
+        self.rotate(pool, kid, number)
+        material = self.docs[pool][-1].keys[kid]
+        kinds = dict.fromkeys(case.model.urls, "before")
+        kinds[case.model.urls[holder % len(kinds)]] = kind
+        for _ in range(3):
+            self._call(pool, kid, material, 2.0)
+            self._settle(pool, kinds, 8)
+            self.judge.pass_time(seconds)
+        kinds[case.model.urls[holder % len(kinds)]] = "ok"
+        self.judge.pass_time(61.0)
+        self._call(pool, kid, material, 2.0)
+        self._settle(pool, kinds, 8)
+        view = case.model.view(self.world.clock())
+        if not (self.judge.closed or case.undecided or self.world.full or self.world.requests):
+            heard = kid in view.quarantined or kid in view.keys
+            assert heard or not view.usable or not self.docs[pool][-1].usable, "R3: the new key was not found"
+
+    def _settle(self, pool: int, kinds: dict[str, str], count: int) -> None:
+        """The requests of this pool end, each as `kinds` says of its endpoint; "hang" is not to end."""
+        pool_id = self.judge.cases[pool].pool_id
+        for _ in range(count):
+            due = [
+                each
+                for each in self.world.requests
+                if each.pool_id == pool_id and kinds.get(each.url) != "hang" and not each.hung_up
+            ]
+            if not due:
+                return
+            kind = kinds.get(due[0].url, "ok")
+            self._complete(due[0], pool, "lagging" if kind == "before" else kind, -2)
+
     def _refresh(self, pool: int, kinds: list[str]) -> None:
         """Ask every endpoint; each request ends as `kinds` says."""
         case = self.judge.cases[pool]
         self.judge.warm(case)
         for request in [
-            request for request in self.world.requests if request.pool_id == case.pool_id and not request.late
+            each for each in self.world.requests if each.pool_id == case.pool_id and not each.hung_up
         ]:
-            self._complete(request, pool, kinds[case.model.urls.index(request.url)], -2)
+            if request in self.world.requests:
+                self._complete(request, pool, kinds[case.model.urls.index(request.url)], -2)
 
     @rule(pool=POOLS, which=INDEX, rounds=st.integers(1, 3), kid=st.sampled_from(KIDS), more=st.booleans())
     def away(self, pool: int, which: int, rounds: int, kid: str, more: bool) -> None:
@@ -254,7 +340,7 @@ class Keys(RuleBasedStateMachine):
         """Go on as the child, which has neither the parent's requests nor its callers."""
         self.judge.drop_callers()
         self.ghosts += self.world.requests
-        self.world.requests.clear()
+        self.world.forget()
         self.judge.verifier._reset_after_fork()
 
     @precondition(lambda self: self.ghosts)
@@ -262,6 +348,7 @@ class Keys(RuleBasedStateMachine):
     def land_a_ghost(self, which: int) -> None:
         """K4: the answer to a request from before a fork changes nothing."""
         ghost = self.ghosts.pop(which % len(self.ghosts))
+        self.judge.look()
         before, requests = self.judge.verifier.health(), list(self.world.requests)
         self.world.answer = b'{"keys": []}'
         ghost.work()
@@ -273,7 +360,7 @@ class Keys(RuleBasedStateMachine):
         """P: a new process begins with its key file; the second pool has none."""
         judge, now = self.judge, self.world.clock()
         judge.drop_callers()
-        self.world.requests.clear()
+        self.world.forget()
         self.ghosts.clear()
         self.world.clock._move(0.0, monotonic - now[1])
         now = self.world.clock()
@@ -284,9 +371,10 @@ class Keys(RuleBasedStateMachine):
             assert saved == {url: response.begun[0] for url, response in model.file.items()}, "P: the file"
             self.path.unlink(missing_ok=True)
             _key_file.write(str(self.path), pool_id, entries, model.urls)
-        fresh = [model.reloaded(now), Model(judge.cases[1].model.urls, judge.cases[1].model.updated, now)]
-        cases = [Case(number, each) for number, each in enumerate(fresh)]
-        self.judge = Judge(self.world, self._verifier(), cases)
+        second = judge.cases[1].model
+        fresh = [model.reloaded(now), Model(second.urls, second.original, now)]
+        cases = [Case(number, each, self.world) for number, each in enumerate(fresh)]
+        self.judge = Judge(self.world, self._verifier(), cases, prompt=self.prompt)
 
     @precondition(lambda self: not self.judge.closed)
     @rule(sure=st.integers(0, 9))
@@ -311,7 +399,8 @@ class Keys(RuleBasedStateMachine):
             if view.usable and not case.undecided:
                 young = {kid for kid in view.keys if kid in held}
                 assert all(numbers[kid] in view.keys[kid] or view.state == "stale" for kid in young)
-            state = self.judge.verifier.health()["providers"][case.pool_id]["state"]
+            # Not by `health`, which looks at what time has done to the requests.
+            state = self.judge.verifier._key_sets[case.pool_id]._key_set.state_of(now)
             assert case.undecided or (state in ("empty", "expired")) == (not view.usable)
             assert not view.usable or case.undecided or state == view.state
 
@@ -319,7 +408,7 @@ class Keys(RuleBasedStateMachine):
     def nobody_waits_for_ever(self) -> None:
         """R1: every waiter took its step when it was due."""
         for case in self.judge.cases if hasattr(self, "judge") else []:
-            assert all(waiter.wake > self.world.monotonic() for waiter, *_ in case.waiters)
+            assert all(each.waiter.wake > self.world.monotonic() for each in case.callers)
 
 
 MATERIAL = {key._lease.private_key().public_key().public_numbers().n: at for at, key in enumerate(KEYS)}

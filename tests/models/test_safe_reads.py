@@ -20,7 +20,7 @@ class Untouchable:
     def __call__(self, *_args: Any, **_options: Any) -> Any:
         raise AssertionError("R8: it was called")
 
-    acquire = prepare = start = __call__
+    acquire = prepare_steps = start = __call__
 
 
 @pytest.mark.parametrize("way", ["key_now", "resolve"])

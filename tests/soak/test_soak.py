@@ -77,6 +77,9 @@ VERDICTS: dict[str, tuple[Callable[[Judge], None], Shot, Answer, str]] = {
     "the steady key refused": (_nothing, shot(), refusal(), "refused wrongly"),
     "an outage's answer for the steady key": (_nothing, shot(), refusal("503"), "refused wrongly"),
     "a new key, on its way": (_new, shot(NEW), refusal(), "refused, its key on the way"),
+    "a new key that nobody confirms": (
+        _new, shot(NEW), refusal("key_unconfirmed"), "refused, its key on the way"
+    ),
     "a new key, refused as forged": (_new, shot(NEW), refusal("signature_invalid"), "refused wrongly"),
     "a new key that was accepted before": (_adopted, shot(NEW), refusal(), "refused wrongly"),
     "one that was on its way": (_adopted, shot(NEW), refusal(ago=2.0), "refused, its key on the way"),

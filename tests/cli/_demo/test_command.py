@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ from cognito_mr_auth.cli._demo.subject import Subject
 from cognito_mr_auth.cli._demo.tokens import FORGED, Shot, stream
 from cognito_mr_auth.testing import FakeUserPool
 
+OUTAGE = "everything is down"
 SHORT = Plan((Phase("one", 0.2), Phase("two", 0.2, cold="second")), rate=50.0)
 
 
@@ -97,9 +99,14 @@ def test_the_stream_has_every_token() -> None:
 
 @pytest.mark.outside
 def test_it_succeeds_on_the_real_verifier() -> None:
-    """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need."""
-    show = Recorder()
-    assert perform(story(0.4), show) == 0, show.reports[-1]
+    """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need.
+
+    The outage lasts longer than the second for which callers wait before all but one hear 503 (W7).
+    """
+    show, plan = Recorder(), story(0.4)
+    phases = [replace(each, seconds=1.6) if each.name == OUTAGE else each for each in plan.phases]
+    assert [each.seconds for each in phases].count(1.6) == 1
+    assert perform(replace(plan, phases=tuple(phases)), show) == 0, show.reports[-1]
     last = show.reports[-1]
     assert last.counts["valid refused"] == last.counts["forged accepted"] == 0
     assert last.counts["valid accepted"] > 50

@@ -23,22 +23,22 @@ FREE = range(6)
 HOUR = 3600.0
 
 
-def said(verifier: Verifier, token: str) -> str:
+def said(verifier: Verifier, token: str, timeout: float = 1.0) -> str:
     """How it ends; anything but an AuthError ends this program."""
     try:
-        verifier.verify(token, timeout=1.0)
+        verifier.verify(token, timeout=timeout)
     except AuthError as error:
         return f"{error.status} {error.reason}"
     return "accepted"
 
 
-def starved(free: int, verifier: Verifier, token: str) -> str:
+def starved(free: int, verifier: Verifier, token: str, timeout: float = 1.0) -> str:
     """The same with so many descriptors left."""
     used = max(int(name) for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")) + 1
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + free, limits[1]))
     try:
-        return said(verifier, token)
+        return said(verifier, token, timeout)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
@@ -53,7 +53,7 @@ def main(urls: str, token: str) -> None:
     cold = []
     for free in FREE:
         with Verifier(pool, token_use="access", clock=FakeClock()) as verifier:
-            cold.append(starved(free, verifier, token))
+            cold.append(starved(free, verifier, token, 0.3))
     found["cold"] = cold
     logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())  # stale is worth a warning
     clock = FakeClock()

@@ -1,0 +1,46 @@
+"""Threaded WSGI servers on a port of their own choice, which they report as gunicorn does.
+
+python -m e2e.apps.threaded waitress|cheroot THREADS MODULE:NAME
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+HOST = "127.0.0.1"
+
+
+def waitress(application: Any, threads: int) -> None:
+    """waitress, until it is told to stop."""
+    from waitress import create_server
+
+    server = create_server(application, host=HOST, port=0, threads=threads)
+    report(server.effective_port)
+    server.run()
+
+
+def cheroot(application: Any, threads: int) -> None:
+    """cheroot, until it is told to stop."""
+    from cheroot.wsgi import Server
+
+    server = Server((HOST, 0), application, numthreads=threads)
+    server.prepare()
+    report(server.bind_addr[1])
+    server.serve()
+
+
+def report(port: int) -> None:
+    """Say where it listens."""
+    print(f"Listening at: http://{HOST}:{port}", flush=True)  # noqa: T201
+
+
+def main(name: str, threads: str, application: str) -> None:
+    """Run the server of this name."""
+    module, _, attribute = application.partition(":")
+    {"waitress": waitress, "cheroot": cheroot}[name](getattr(import_module(module), attribute), int(threads))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
