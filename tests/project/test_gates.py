@@ -49,12 +49,11 @@ def _tool(cwd: Path, module: str, *arguments: str) -> subprocess.CompletedProces
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A project with our configuration whose src/ holds one clean module."""
+    """A project with our configuration each of whose folders that mypy reads holds one clean module."""
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
-    (tmp_path / "src").mkdir()
-    (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts" / "script.py").write_text(CLEAN)
-    (tmp_path / "src" / "clean.py").write_text(CLEAN)
+    for place in ("src/clean.py", "scripts/script.py", "soak/load.py", "netns/bed.py"):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).write_text(CLEAN)
     return tmp_path
 
 
@@ -217,7 +216,7 @@ IMPORTS = [
     ),
     pytest.param("Decisions are pure", ["_jwks/schedule"], "import time", "import time", id="clock"),
     pytest.param(
-        "Only fetch and transport know the network",
+        "Only fetch, transport, racing and names know the network",
         ["_remote/remote_key_set"],
         "import httpx",
         "import httpx",

@@ -162,7 +162,7 @@ def test_no_text_cites_what_no_clone_has() -> None:
     """What a comment or a page points at lies in the clone: docs/architecture.md, an RFC, an AWS page."""
     absent = re.compile("|".join(("DES" + "IGN", "STY" + "LE", "HOU" + "SE")))
     found = {}
-    for folder in ("src", "tests", "docs", "scripts", "benchmarks", "examples", "fuzz", "soak"):
+    for folder in ("src", "tests", "docs", "scripts", "benchmarks", "examples", "fuzz", "netns", "soak"):
         for path in sorted((PROJECT / folder).rglob("*")):
             if path.suffix in (".md", ".py", ".toml", ".yaml") and (
                 hits := absent.findall(path.read_text("utf-8"))

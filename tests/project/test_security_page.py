@@ -87,7 +87,7 @@ _CODE = re.compile(
 )
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
-_PATH = re.compile(r"(?<![\w/.])(?:benchmarks|fuzz|requirements|scripts|soak|tests)/[\w./*-]*[\w*]")
+_PATH = re.compile(r"(?<![\w/.])(?:benchmarks|fuzz|netns|requirements|scripts|soak|tests)/[\w./*-]*[\w*]")
 _COMMAND = re.compile(r"`make ([a-z-]+)`")
 
 
