@@ -8,8 +8,8 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo fast test test-all test-lowest fuzz soak mutants lint format lock clean
-.PHONY: bench bench-smoke bench-install
+.PHONY: help demo fast test test-all test-lowest fuzz soak netns mutants lint format lock clean
+.PHONY: bench bench-smoke bench-install fleet
 
 # The suite keeps one processor half idle: much of it waits. Two processes take two thirds of the time.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
@@ -29,21 +29,25 @@ test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch cov
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core alone, and fuzz and soak briefly
+test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core alone, and fuzz, soak and netns briefly
 	$(RUN) pytest --suite=once $(SIDE_BY_SIDE)
 	$(VENV)/bin/python scripts/test_all.py
 	$(VENV)/bin/python scripts/run_fuzz.py 30
 	$(RUN) soak 60
+	$(RUN) netns --brief
 
 test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows
 	$(VENV)/bin/python scripts/test_all.py --lowest
 
-# SECONDS and MUTANTS are for the command line: make fuzz SECONDS=60.
+# SECONDS, ROWS and MUTANTS are for the command line: make fuzz SECONDS=60.
 fuzz: $(VENV)/dev.stamp ## Fuzz tokens, key sets and key files with atheris for ten minutes (SECONDS=)
 	$(VENV)/bin/python scripts/run_fuzz.py $(or $(SECONDS),600)
 
 soak: $(VENV)/dev.stamp ## Verify for ten minutes while Regions fail, keys rotate and workers die (SECONDS=)
 	$(RUN) soak $(or $(SECONDS),600)
+
+netns: $(VENV)/dev.stamp ## Meet real network faults in network namespaces; needs root on Linux (ROWS=name,...)
+	$(RUN) netns $(if $(ROWS),--only $(ROWS))
 
 mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md, and demand that a test sees it (MUTANTS=name or rule)
 	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
@@ -68,6 +72,9 @@ bench: bench-install ## Measure beside the peers: a table, JSON and plots (tens 
 
 bench-smoke: bench-install ## Run each benchmark briefly: that it runs, not how fast
 	$(BENCH)/bin/python -m benchmarks.suite --smoke
+
+fleet: bench-install ## Simulate 10,000 machines through starts, rotation, outages and floods (some seven minutes)
+	$(BENCH)/bin/python -m benchmarks.fleet
 
 # Not editable: what is measured is what users get. Each time, for the sources may have changed.
 bench-install: $(BENCH_STAMP)
