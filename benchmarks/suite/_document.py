@@ -25,12 +25,14 @@ RESULTS = ROOT / "benchmarks" / "results"
 NOT_YET = "*Not measured yet.*"
 PLACE = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
-WHOLE = ("uncached", "parts", "again", "refusals", "cold-start", "requests")
+WHOLE = ("uncached", "parts", "again", "refusals", "cold-start", "requests", "fleet-limits")
 """Sections that are one table, a line for each row."""
-PIVOTED = ("region",)
+PIVOTED = ("region", "fleet", "fleet-callers")
 """Sections whose rows are named "contender: figure"; a line for each contender."""
 DIVIDED = ("growth",)
 """Sections whose rows are named "part: what"; a table for each part."""
+APART = ("fleet-limits",)
+"""Sections whose limits are not those of `make bench`."""
 PARTS = ("pools", "tokens", "threads", "processes", "memory")
 NAMES = ("circumstances", "limits", *WHOLE, *PIVOTED, *(f"growth-{part}" for part in PARTS))
 """Every table that the document has a place for."""
@@ -69,7 +71,11 @@ def tables(found: Sequence[Sections]) -> dict[str, str]:
     made = {"circumstances": _circumstances(found)}
     columns = {_python(each): _rows(each) for each in found}
     limited = {
-        python: [row._replace(name=f"{row.section}: {row.name}") for row in rows if row.limit]
+        python: [
+            row._replace(name=f"{row.section}: {row.name}")
+            for row in rows
+            if row.limit and row.section not in APART
+        ]
         for python, rows in columns.items()
     }
     if any(limited.values()):

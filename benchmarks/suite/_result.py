@@ -17,7 +17,8 @@ class Row(NamedTuple):
     """One line of the table."""
 
     section: str
-    """One of "uncached", "parts", "again", "refusals", "cold-start", "requests", "region", "growth"."""
+    """One of "uncached", "parts", "again", "refusals", "cold-start", "requests", "region", "growth"; of the
+    fleet's three."""
     name: str
     """What was measured: "ours, 1.0 KB"."""
     value: float

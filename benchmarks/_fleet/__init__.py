@@ -1,0 +1,1 @@
+"""A fleet of machines in simulated time, for `benchmarks/fleet.py`."""
