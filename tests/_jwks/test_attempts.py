@@ -9,7 +9,6 @@ from support.machine import DOWN, NOT_ENABLED, Machine, busy
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks.model import FetchError
-from cognito_mr_auth._jwks.schedule import FETCH
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -141,33 +140,39 @@ def test_the_first_answer_hangs_up_the_other(last: bool) -> None:
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["the first fails", "the second fails"])
-def test_one_of_two_fails(last: bool) -> None:
-    """R1, R6: the failure of the first counts, that of the second says nothing; the other goes on."""
+@pytest.mark.parametrize("heard", [False, True], ids=["without a byte", "with a byte"])
+def test_one_of_two_fails(last: bool, heard: bool) -> None:
+    """R1, R6: the failure of the second says nothing; that of the first counts, and ends a silent second."""
     machine = alone()
     waiter = next(iter(machine.machine.waiters))
     machine.later(1.5)
     machine.poll(waiter)
+    if heard:
+        machine.receive("updated")
+        machine.receive("updated", second=True)
     machine.land("updated", DOWN, last=last)
     each = machine.of("updated")
     assert machine.state("updated").failures == (0 if last else 1)
-    assert each.first is not None
-    assert (each.first.number, each.second) == (1 if last else 2, None)
-    assert machine.hung_up == []
+    going_on = None if each.first is None else each.first.number
+    assert going_on == (1 if last else 2 if heard else None)
+    assert each.second is None
+    assert len(machine.hung_up) == (not last and not heard)
 
 
 def test_what_fails_slowly_is_left_alone_all_the_same() -> None:
-    """R6, R4: the second of a first that failed goes on, and none is begun beside it."""
-    machine = alone()
-    waiter = machine.join(FETCH, machine.kid, timeout=60.0)
+    """R6, R4: an endpoint that answers 503 after 3 s rests like any other, its second connection too."""
+    machine = Machine(kinds=["updated"])
+    machine.fill()
+    machine.later(901.0)
+    machine.poll(background=True)
     for _ in range(2):
         machine.later(1.5)
-        machine.poll(waiter)
-    machine.land("updated", busy(0.0))
-    for _ in range(8):
-        machine.later(1.0)
-        machine.poll(waiter)
+        machine.poll(background=True)
     assert len(machine.begun) == 3
-    assert machine.state("updated").failures == 2
+    machine.land("updated", busy(0.0))
+    machine.later(1.0)
+    machine.poll(background=True)
+    assert (machine.out(), len(machine.begun)) == ([], 3)
 
 
 @pytest.mark.parametrize("answer", [busy(30.0), NOT_ENABLED, b"<html>"])
@@ -316,15 +321,19 @@ def test_an_answer_after_a_freeze_is_as_old_as_its_request() -> None:
     assert not machine.key_set.usable(machine.clock())
 
 
-def test_a_late_answer_does_not_end_the_silence_of_a_newer_attempt() -> None:
-    """W7: what was asked anew after a thaw, and hangs, is silent from its own beginning."""
+def test_what_is_asked_anew_is_silent_also_after_a_late_answer() -> None:
+    """W7: an attempt that was begun after a thaw, and hangs, holds one caller after 1 s and no crowd."""
     machine = alone()
     waiter = next(iter(machine.machine.waiters))
-    machine.clock.freeze(600.0)
+    machine.clock.freeze(90_000.0)  # so that the late answer is too old to serve
     machine.poll(waiter)
     machine.later(0.5)
     machine.land("updated")
-    assert machine.machine.attempts.all_silent_since(machine.moment) == machine.monotonic - 0.5
+    others = [machine.cold(timeout=60.0)[0] for _ in range(4)]
+    machine.later(0.9)
+    assert [machine.poll(each).verdict for each in others] == [None] * 4
+    machine.later(0.1)
+    assert [machine.poll(each).verdict for each in (waiter, *others)].count(None) == 1
 
 
 def test_a_late_answer_replaces_no_newer_one() -> None:

@@ -347,6 +347,8 @@ class Case:
             self.answered[url] = request
         self.failing.discard(url)
         self.silent_from.pop(url, None)
+        if url in self.first:
+            self.silent_from[url] = self.world.monotonic()
         self.pool_silent = None
         self.result_since_start = True
         self.set_back = self.refresh_failed = self.stale_if_error = False
@@ -363,6 +365,11 @@ class Case:
         counts = request is self.first.get(request.url) and not request.counted
         if counts and not request.hung_up and not self.thawed(request):
             self._fail(request, status, retry_after, self.world.clock())
+        second = self.second.get(request.url)
+        ends = request is self.first.get(request.url) and not request.hung_up and not self.thawed(request)
+        if ends and second is not None and second.watch.first_byte is None:
+            assert second.hung_up, "R6: what fails goes on being asked"
+            self._remove(second)
         self._remove(request)
         self.result_since_start = True
 

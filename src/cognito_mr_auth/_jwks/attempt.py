@@ -61,11 +61,9 @@ class Attempt:
 
     `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
     `counted`: its silence has been counted as a failure (R1). `settled`: its payment waits for it no longer.
-    `alone`: the first that it stood beside has failed, and no other is begun beside it.
     """
 
     __slots__ = (
-        "alone",
         "background",
         "begun",
         "counted",
@@ -95,7 +93,7 @@ class Attempt:
         self.payment = payment
         self.background = background
         self.state = PENDING
-        self.alone = self.counted = False
+        self.counted = False
         self.settled = payment is None
 
     def silent_for(self, monotonic: float) -> float:

@@ -123,7 +123,7 @@ class Attempts:
         as long as that which counts as a failure.
         """
         first, second, again = each.first, each.second, schedule.SECOND_CONNECTION_SECONDS
-        if first is None or first.alone:
+        if first is None:
             return
         heard = first.watch.first_byte is not None
         begin = moment.monotonic - first.silent_for(moment.monotonic)
@@ -226,8 +226,8 @@ class Attempts:
             if not each.answered_since(attempt.number):
                 each.answered = attempt
             self._forget_silence(each)
-            if each.first is not None:  # begun after this was given up
-                each.silent_since, self._silent_attempt = each.first.monotonic, each.first
+            if each.first is not None:  # begun after this was given up, and silent from now on
+                each.silent_since = moment.monotonic
         else:
             failure = failure or FetchError("document-no-usable-key", status=200)
             if attempt is each.second and each.first is not None and _heard_first(attempt, each.first):
@@ -240,8 +240,9 @@ class Attempts:
                 self._forget_silence(each)
             if counts and attempt is each.first and not attempt.counted:
                 self._count_failure(attempt, failure, seconds, moment, events)
-            if counts and attempt is each.first and each.second is not None:
-                each.second.alone = True  # or an endpoint that fails slowly would never rest (R6)
+            second = each.second
+            if counts and attempt is each.first and second is not None and second.watch.first_byte is None:
+                self.drop(second, step)  # or an endpoint that fails slowly would never rest (R6)
             each.remove(attempt)
         self._result_arrived = True
         return stored, step.hang_ups
