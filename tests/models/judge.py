@@ -215,7 +215,9 @@ class Judge:
             )
             assert self.world.monotonic() < waiter.deadline, "R1: it waits beyond its timeout"
         elif view.state == STALE and waiter.timeout > 0 and self.world.monotonic() < waiter.deadline:
-            failed = had_failed or case.refresh_has_failed() or self.closed
+            # The look that found all attempts too old may have begun others, which `warm` wants.
+            all_fail = all(each.failures or each.disabled for each in case.model.states.values())
+            failed = had_failed or case.refresh_has_failed() or all_fail or self.closed
             assert failed, "R: a stale set is revalidated before it is served"
 
     def _judge_waiting(self, case: Case, caller: Caller, view: View, cause: str) -> None:
