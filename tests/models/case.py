@@ -109,9 +109,14 @@ class Case:
         return url in self.first or self.full(url)
 
     def payment_lost(self) -> bool:
-        """Whether a payment may have been made for a thread that was not had, and be used later."""
-        at = self.lost_payment_at
-        return at is not None and elapsed(self.world.clock(), at) < 2 * PAYMENT_SECONDS
+        """Whether a payment may have been made for a thread that was not had, and be used later.
+
+        Or whether one in vain may have gone on, or have been two: only the engine knows.
+        """
+        now, at = self.world.clock(), self.lost_payment_at
+        doubtful = [each.latest for each in self.budget.payments if each.perhaps]
+        moments = doubtful if at is None else [*doubtful, at]
+        return any(elapsed(now, each) < 2 * PAYMENT_SECONDS for each in moments)
 
     def answered_since(self, url: str, number: int) -> bool:
         """Whether it answered a request that began after the one with this number."""

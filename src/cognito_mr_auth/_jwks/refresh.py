@@ -299,7 +299,7 @@ class RefreshMachine:
     def _in_order(self, ready: list[EndpointAttempts], moment: Moment) -> list[EndpointAttempts]:
         """By preference (R2), those that answer first (W7); disabled ones if nothing else is left (K5)."""
         awake = [each for each in ready if not self.attempts.disabled(each, moment)]
-        if not awake and any(each.busy(moment.monotonic) for each in self.attempts):
+        if not awake and any(each.first for each in self.attempts):
             return []
         return sorted(awake or ready, key=_is_silent)
 
