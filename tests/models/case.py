@@ -375,6 +375,9 @@ class Case:
         if ends and second is not None and second.watch.first_byte is None:
             assert second.hung_up, "R6: what fails goes on being asked"
             self._remove(second)
+        if request in self.out() and not request.hung_up and self.thawed(request):
+            self.pool_silent = None  # nobody knows what was silence before a thaw
+            self.silent_from.pop(request.url, None)
         self._remove(request)
         self.result_since_start = True
 
