@@ -190,7 +190,7 @@ class Machine:
         self.fetched[where.kind] += not background
         connection = _Connection(where, work, fate)
         self._connections[connection] = None
-        scope: CancelScope = cast("Any", work)._attempt.watch  # noqa: SLF001
+        scope: CancelScope = cast("Any", work)._attempt.connection  # noqa: SLF001
         scope.phase = "answer" if fate == ANSWERS else "connect"
         scope.attach(self, partial(self._hang_up, connection))
         self.world.at(self.world.now + seconds, partial(self._land, connection))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.machine import FakeWatch
+from support.machine import FakeConnection
 
 from cognito_mr_auth._jwks.attempt import Attempt, EndpointAttempts, Moment, Step
 from cognito_mr_auth._jwks.model import Endpoint
@@ -15,7 +15,7 @@ BEGUN = Moment((10_000.0, 500.0), 50.0)
 
 def attempt(number: int = 1, payment: Payment | None = None) -> Attempt:
     """An attempt begun at BEGUN."""
-    return Attempt(ENDPOINT, BEGUN, number, FakeWatch(), payment, background=False)
+    return Attempt(ENDPOINT, BEGUN, number, FakeConnection(), payment, background=False)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_silence_counts_from_the_last_byte(
 ) -> None:
     """R1: an attempt is silent since its last byte, or since it began."""
     one = attempt()
-    assert isinstance(one.watch, FakeWatch)
-    one.watch.last_byte = last_byte
+    assert isinstance(one.connection, FakeConnection)
+    one.connection.last_byte = last_byte
     assert one.silent_for(monotonic) == expected
 
 

@@ -219,7 +219,7 @@ def test_a_second_without_a_thread_is_tried_again_when_there_is_room() -> None:
     assert each.second is None
     machine.full = set()
     assert "updated" not in [one.endpoint.kind for one in machine.poll(waiter).starts]
-    machine.machine.attempts.room([each.endpoint.url])
+    machine.machine.attempts.try_all_again()
     assert [one.endpoint.kind for one in machine.poll(waiter).starts] == ["updated"]
 
 
@@ -231,7 +231,7 @@ def test_5_s_of_silence_are_a_failure_while_the_attempt_goes_on(phase: str) -> N
     """R1: for back-off, events and health, with the phase in which it is silent; once."""
     machine = Machine()
     machine.cold()
-    machine.watch("updated").phase = phase
+    machine.connection("updated").phase = phase
     machine.later(4.9)
     machine.poll()
     assert reasons(machine) == []
@@ -266,7 +266,7 @@ def test_a_trickle_is_no_silence() -> None:
         machine.poll()
     assert reasons(machine) == []
     machine.later(1.0)
-    machine.watch("updated").phase = "answer"
+    machine.connection("updated").phase = "answer"
     machine.poll()
     assert reasons(machine) == ["answer-timeout"]
     assert machine.of("updated").first is None
@@ -445,9 +445,9 @@ def test_room_is_used_at_once() -> None:
     assert step.verdict is None
     machine.full = set()
     assert machine.poll(waiter).starts == []
-    machine.machine.attempts.room([machine.of("replica").endpoint.url])
+    machine.machine.attempts.try_all_again()
     machine.poll(waiter)
-    assert machine.begun == ["replica"]
+    assert machine.begun == ["updated"]
 
 
 # --- W7: Silence

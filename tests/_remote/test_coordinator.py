@@ -101,7 +101,7 @@ def test_an_answer_after_a_freeze_counts_with_its_age() -> None:
     assert rig.keys.health(rig.clock())["age"] == pytest.approx(600.2)
     assert rig.key() is not None
     assert rig.hung_up() == ["replica"]
-    assert not rig.attempts("replica")[0].watch.cancelled  # type: ignore[attr-defined]
+    assert not rig.attempts("replica")[0].connection.cancelled  # type: ignore[attr-defined]
     rig.land("replica")  # what lay there unread
     assert len(rig.key_set.entries()) == 2
 
@@ -215,12 +215,22 @@ def test_what_cannot_be_prepared_is_an_outage(error: Exception, steps: int) -> N
         ("setup", rig.updated.url)
     ]
     rig.fetch.unready = None
-    key = rig.fill()
-    rig.later(2 * 3600)
-    rig.fetch.unready = error
-    assert [rig.call(rig.kid).outcome for _ in range(2)] == [key, key]
-    assert [each.reason for each in rig.events_of(events.FetchFailed)] == ["setup"]
-    assert rig.out() == []
+    rig.fill()
+    stale = [KeyFileEntry(rig.updated.url, rig.clock()[0] - 2 * 3600, rig.jwks())]
+    restarted = Rig(fake=rig.fake, entries=stale)
+    restarted.fetch.unready, restarted.fetch.steps = error, steps
+    assert [restarted.call(rig.kid).outcome.kid for _ in range(2)] == [rig.kid, rig.kid]
+    assert [each.reason for each in restarted.events_of(events.FetchFailed)] == ["setup"]
+    assert restarted.out() == []
+
+
+def test_what_is_loaded_is_not_looked_for_again() -> None:
+    """F: a refused token costs no look at what the HTTP client needs."""
+    rig = Rig()
+    rig.fill()
+    prepared = len(rig.fetch.prepared)
+    rig.call("unknown")
+    assert len(rig.fetch.prepared) == prepared
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -629,7 +629,7 @@ def test_an_attempt_that_is_silent_for_5_s_counts_as_failed_while_it_goes_on() -
     """R1: for events and health, with what it was doing; a late answer clears that."""
     rig = Rig()
     rig.call(rig.kid)
-    rig.attempts("updated")[0].watch.phase = "tls"
+    rig.attempts("updated")[0].connection.phase = "tls"
     rig.later(5.0)
     health = rig.keys.health(rig.clock())["endpoints"][0]
     assert (health["failures"], health["last_error"]) == (1, "tls-timeout")

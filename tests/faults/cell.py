@@ -281,7 +281,9 @@ class Cell:
         """
         with suppress(KeysUnavailable):
             run_sync(self.key_set.warming(A_MOMENT))  # every endpoint of this pool is asked
-        scopes = [cast("CancelScope", each.first.watch) for each in self.attempts if each.first is not None]
+        scopes = [
+            cast("CancelScope", each.first.connection) for each in self.attempts if each.first is not None
+        ]
         assert list(threads().values()) == [1] * len(self.place.endpoints)
         self.reached(phase)
         before = [each["failures"] for each in self.health["endpoints"]]
@@ -301,7 +303,7 @@ class Cell:
         """Every pending connection has come as far as this phase, and through a handshake before it."""
         secured = phase == "answer" and self.place.endpoints.ssl_context is not None
         pending = [each for both in self.attempts for each in (both.first, both.second) if each is not None]
-        watched = [each.watch for each in pending]
+        watched = [each.connection for each in pending]
         assert eventually(lambda: all(each.phase == phase for each in watched))
         assert not secured or eventually(lambda: all(each.first_byte for each in watched))
 

@@ -144,7 +144,7 @@ class Case:
         pool = NEVER
         if self.pool_silent is not None and any(self.recent(url) for url in self.model.urls):
             request, since = self.pool_silent
-            pool = max(since, (request and request.watch.first_byte) or 0.0)
+            pool = max(since, (request and request.connection.first_byte) or 0.0)
         silent = [
             self.silent_from.get(url, NEVER)
             if self.recent(url) or self.model.cooldown_left(url, now)
@@ -235,12 +235,12 @@ class Case:
             return
         url, monotonic = request.url, self.world.monotonic()
         first, second = self.first[url], self.second.get(url)
-        heard = first.watch.first_byte is not None
+        heard = first.connection.first_byte is not None
         if request is second:
             again = monotonic - request.monotonic >= SECOND_SECONDS - EPSILON
             assert again or heard, "R1: a second connection was hung up too soon"
         else:
-            overtaken = second is not None and second.watch.first_byte is not None and not heard
+            overtaken = second is not None and second.connection.first_byte is not None and not heard
             assert overtaken, "R1: a request was hung up without a reason"
         self._remove(request)
 
@@ -274,7 +274,7 @@ class Case:
         url, monotonic = request.url, self.world.monotonic()
         assert url not in self.second, "R1: three requests of one pool at one endpoint"
         assert purposes, "R1: a second connection for nobody"
-        limit = SECOND_SECONDS if first.watch.first_byte is None else SILENT_SECONDS
+        limit = SECOND_SECONDS if first.connection.first_byte is None else SILENT_SECONDS
         assert first.silent_for(monotonic) >= limit - 1e-6, "R1: a second connection too soon"
         since = monotonic - self.second_at.get(url, -NEVER)
         assert since >= SECOND_SECONDS - EPSILON, "R1: two second connections within 1.5 s"
@@ -363,8 +363,8 @@ class Case:
         if http:
             self._heard(request)
         first, second = self.first.get(request.url), self.second.get(request.url)
-        overtakes = request is second and request.watch.first_byte is not None
-        if overtakes and first is not None and first.watch.first_byte is None:
+        overtakes = request is second and request.connection.first_byte is not None
+        if overtakes and first is not None and first.connection.first_byte is None:
             assert first.hung_up, "R1: what got the first byte did not take the other's place"
             self._remove(first)
         counts = request is self.first.get(request.url) and not request.counted
@@ -372,7 +372,7 @@ class Case:
             self._fail(request, status, retry_after, self.world.clock())
         second = self.second.get(request.url)
         ends = request is self.first.get(request.url) and not request.hung_up and not self.thawed(request)
-        if ends and second is not None and second.watch.first_byte is None:
+        if ends and second is not None and second.connection.first_byte is None:
             assert second.hung_up, "R6: what fails goes on being asked"
             self._remove(second)
         if request in self.out() and not request.hung_up and self.thawed(request):

@@ -171,7 +171,7 @@ class Judge:
         """R1: while a caller waits, a second connection is beside each request without a byte for 1.5 s."""
         monotonic = self.world.monotonic()
         for url, first in case.first.items():
-            limit = SECOND_SECONDS if first.watch.first_byte is None else SILENT_SECONDS
+            limit = SECOND_SECONDS if first.connection.first_byte is None else SILENT_SECONDS
             fresh = monotonic - case.second_at.get(url, -NEVER) < SECOND_SECONDS + EPSILON
             silent = first.silent_for(monotonic) >= limit + EPSILON
             second = case.second.get(url)

@@ -73,7 +73,7 @@ class Request:
         self.begun: Instant = work._attempt.begun
         self.monotonic = monotonic  # when it began
         self.paid = work._attempt.payment is not None
-        self.watch: CancelScope = work._attempt.watch
+        self.connection: CancelScope = work._attempt.connection
         # What the judge notes.
         self.counted = False  # it has counted as a failure
         self.payment: Payment | None = None  # that waits for it
@@ -82,11 +82,11 @@ class Request:
     @property
     def hung_up(self) -> bool:
         """Whether the library has given it up."""
-        return self.watch.hung_up
+        return self.connection.hung_up
 
     def silent_for(self, monotonic: float) -> float:
         """Seconds since its last byte, or its begin."""
-        return monotonic - max(self.monotonic, self.watch.last_byte or 0.0)
+        return monotonic - max(self.monotonic, self.connection.last_byte or 0.0)
 
 
 class World:
@@ -167,9 +167,9 @@ class World:
 
     def receive(self, request: Request) -> None:
         """Bytes come for this request."""
-        watch = request.watch
-        watch.first_byte = watch.first_byte or self.clock.monotonic
-        watch.last_byte = self.clock.monotonic
+        connection = request.connection
+        connection.first_byte = connection.first_byte or self.clock.monotonic
+        connection.last_byte = self.clock.monotonic
 
     # ---- events and the disk
 

@@ -49,7 +49,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("R6", "_jwks.attempt", "THAW_SECONDS", 5),
     ("R6", "_jwks.attempt", "THAW_ATTEMPTS", 2),
     ("W7", "_jwks.schedule", "SILENCE_SECONDS", 1),
-    ("W7", "_jwks.schedule", "CHANCE_SECONDS", 0.6),
+    ("W7", "_jwks.schedule", "GRACE_SECONDS", 0.6),
     ("F", "_jwks.schedule", "WARM_SECONDS", 5),
     ("F", "_jwks.schedule", "WARM_QUIET_SECONDS", 1),
     ("F", "_remote.fetch", "MAX_PIECES", 1024),

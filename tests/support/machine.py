@@ -30,7 +30,7 @@ def busy(seconds: float) -> FetchError:
     return FetchError("status", status=503, retry_after=seconds)
 
 
-class FakeWatch:
+class FakeConnection:
     """A connection that has received what the test says."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Machine:
             config, lifetimes, lambda: 0.5, region=region, entries=entries, now=self.clock()
         )
         self.limit = RateLimit(self.clock())
-        self.machine = RefreshMachine(self.key_set, self.limit, FakeWatch)
+        self.machine = RefreshMachine(self.key_set, self.limit, FakeConnection)
         self.pending: list[Attempt] = []  # what the test has not landed yet, hung up or not
         self.begun: list[str] = []  # the kind of each attempt so far
         self.hung_up: list[Attempt] = []
@@ -141,20 +141,20 @@ class Machine:
         """The kinds of the endpoints whose attempts are out and not hung up, in the order of asking."""
         return [each.endpoint.kind for each in self.pending if each not in self.hung_up]
 
-    def watch(self, kind: str) -> FakeWatch:
+    def connection(self, kind: str) -> FakeConnection:
         """The connection of the first attempt that is out at that endpoint."""
         first = self.of(kind).first
         assert first is not None
-        assert isinstance(first.watch, FakeWatch)
-        return first.watch
+        assert isinstance(first.connection, FakeConnection)
+        return first.connection
 
     def receive(self, kind: str, *, second: bool = False) -> None:
         """A byte comes to an attempt."""
         attempt = self.of(kind).second if second else self.of(kind).first
         assert attempt is not None
-        assert isinstance(attempt.watch, FakeWatch)
-        attempt.watch.first_byte = attempt.watch.first_byte or self.monotonic
-        attempt.watch.last_byte = self.monotonic
+        assert isinstance(attempt.connection, FakeConnection)
+        attempt.connection.first_byte = attempt.connection.first_byte or self.monotonic
+        attempt.connection.last_byte = self.monotonic
 
     def land(self, kind: str, answer: bytes | FetchError | None = None, *, last: bool = False) -> Step:
         """The oldest (or last) attempt that the test has not landed ends; then the driver looks."""

@@ -238,14 +238,14 @@ class Rig:
 
     def receive(self, kind: str) -> None:
         """A byte comes to the oldest attempt that is out to that endpoint."""
-        scope: Any = self.attempts(kind)[0].watch
+        scope: Any = self.attempts(kind)[0].connection
         scope.first_byte = scope.first_byte or self.now_monotonic
         scope.last_byte = self.now_monotonic
 
     def hung_up(self) -> list[str]:
         """The kinds of the endpoints to whose attempts that are out the machine has hung up."""
         works: list[Any] = [work for _, work in self.threads.out]
-        return [work._attempt.endpoint.kind for work in works if work._attempt.watch.hung_up]
+        return [work._attempt.endpoint.kind for work in works if work._attempt.connection.hung_up]
 
     def _url(self, kind: str) -> str:
         return next(each.url for each in self.pool._key_set_config.endpoints if each.kind == kind)

@@ -1,7 +1,7 @@
 """The values of the refresh machine: an attempt, the attempts at one endpoint, one step (R1).
 
 Owns what is remembered of them, and decides nothing. Pure: every moment comes in as an argument; what a
-connection has received is read from its `Watch`.
+connection has received is read from its `Connection`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,18 @@ from .model import Endpoint
 from .rate_limit import Payment
 
 __all__ = [
-    "ANSWERED",
-    "DROPPED",
-    "FAILED",
-    "PENDING",
     "Attempt",
+    "Connection",
     "EndpointAttempts",
     "Moment",
     "Step",
     "Waiter",
-    "Watch",
 ]
 
 # The verifier's clock went on by so much more than real time: the process was frozen, or the clock was set.
 THAW_SECONDS = 5.0
 # A thread ends its attempt in time, so one that is twice as old was frozen, also where real time went on.
 THAW_ATTEMPTS = 2
-
-PENDING, ANSWERED, FAILED, DROPPED = "pending", "answered", "failed", "dropped"
 
 
 class Moment:
@@ -45,7 +39,7 @@ class Moment:
         self.monotonic = monotonic
 
 
-class Watch(Protocol):
+class Connection(Protocol):
     """What is to be seen of an attempt's connection; times are of the real monotonic clock.
 
     `phase` is what it is doing: "dns", "connect", "tls" or "answer".
@@ -60,20 +54,21 @@ class Attempt:
     """One request to one endpoint.
 
     `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
-    `counted`: its silence has been counted as a failure (R1). `settled`: its payment waits for it no longer.
+    `given_up`: only an answer of it counts any more. `counted`: its silence has been counted as a failure
+    (R1). `settled`: its payment waits for it no longer.
     """
 
     __slots__ = (
         "background",
         "begun",
+        "connection",
         "counted",
         "endpoint",
+        "given_up",
         "monotonic",
         "number",
         "payment",
         "settled",
-        "state",
-        "watch",
     )
 
     def __init__(
@@ -81,7 +76,7 @@ class Attempt:
         endpoint: Endpoint,
         moment: Moment,
         number: int,
-        watch: Watch,
+        connection: Connection,
         payment: Payment | None,
         *,
         background: bool,
@@ -89,16 +84,15 @@ class Attempt:
         self.endpoint = endpoint
         self.begun, self.monotonic = moment.now, moment.monotonic
         self.number = number
-        self.watch = watch
+        self.connection = connection
         self.payment = payment
         self.background = background
-        self.state = PENDING
-        self.counted = False
+        self.counted = self.given_up = False
         self.settled = payment is None
 
     def silent_for(self, monotonic: float) -> float:
         """Seconds since a byte came, or since it began."""
-        return monotonic - max(self.monotonic, self.watch.last_byte or 0.0)
+        return monotonic - max(self.monotonic, self.connection.last_byte or 0.0)
 
     def thawed(self, moment: Moment) -> bool:
         """Whether the process was frozen since it began, so its connection is worth nothing (R6, R7)."""

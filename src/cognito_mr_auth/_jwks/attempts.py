@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from cognito_mr_auth.events import Event
 
 from . import schedule
-from .attempt import ANSWERED, DROPPED, FAILED, PENDING, Attempt, EndpointAttempts, Moment, Step, Watch
+from .attempt import Attempt, Connection, EndpointAttempts, Moment, Step
 from .document import Document
 from .key_set import KeySet
 from .model import FetchError
@@ -29,15 +29,15 @@ class Attempts:
         "_by_url",
         "_key_set",
         "_last_start",
-        "_new_watch",
+        "_new_connection",
         "_result_arrived",
         "_silent_attempt",
         "begun",
     )
 
-    def __init__(self, key_set: KeySet, new_watch: Callable[[], Watch]) -> None:
+    def __init__(self, key_set: KeySet, new_connection: Callable[[], Connection]) -> None:
         self._key_set = key_set
-        self._new_watch = new_watch
+        self._new_connection = new_connection
         self._by_url = {each.url: EndpointAttempts(each) for each in key_set.endpoints}
         self.begun = 0  # so far
         self._last_start = 0.0
@@ -65,10 +65,18 @@ class Attempts:
         state = self._key_set.states[each.endpoint.url]
         return state.disabled and not self.may_ask(each, moment, urgent=False)
 
-    def gone(self, each: EndpointAttempts, moment: Moment) -> bool:
-        """Whether nobody waits for its word on an unknown kid any more (R3)."""
+    def askable(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> bool:
+        """Whether an attempt may begin; a disabled one is left alone for 2 s, and asked after all others."""
+        return each.idle(moment.monotonic) and self.may_ask(
+            each, moment, urgent=urgent or self._key_set.states[each.endpoint.url].disabled
+        )
+
+    def counts(self, each: EndpointAttempts, moment: Moment) -> bool:
+        """Whether an unknown kid is refused only after its answer: it is neither disabled nor gone (R3)."""
         state = self._key_set.states[each.endpoint.url]
-        return schedule.gone(each.endpoint, state, moment.now, self._key_set.lifetimes)
+        return not self.disabled(each, moment) and not schedule.gone(
+            each.endpoint, state, moment.now, self._key_set.lifetimes
+        )
 
     # -- begin ----------------------------------------------------------------------------------
 
@@ -111,7 +119,7 @@ class Attempts:
     ) -> Attempt:
         self.begun += 1
         attempt = Attempt(
-            each.endpoint, moment, self.begun, self._new_watch(), payment, background=background
+            each.endpoint, moment, self.begun, self._new_connection(), payment, background=background
         )
         step.starts.append(attempt)
         return attempt
@@ -125,7 +133,7 @@ class Attempts:
         first, second, again = each.first, each.second, schedule.SECOND_CONNECTION_SECONDS
         if first is None:
             return
-        heard = first.watch.first_byte is not None
+        heard = first.connection.first_byte is not None
         begin = moment.monotonic - first.silent_for(moment.monotonic)
         begin += schedule.SILENT_ATTEMPT_SECONDS if heard else again
         if second is not None:
@@ -158,26 +166,26 @@ class Attempts:
         else:
             each.second_at = 0.0
         each.remove(attempt)
-        attempt.state = DROPPED
         each.full_until = moment.monotonic + schedule.HEDGE_SECONDS
 
-    def room(self, urls: Collection[str]) -> None:
-        """Threads can be had again for these endpoints."""
+    def try_all_again(self) -> None:
+        """Threads can be had again (F)."""
         for each in self:
-            if each.endpoint.url in urls:
-                each.full_until = 0.0
+            each.full_until = 0.0
 
     # -- end ------------------------------------------------------------------------------------
 
     def drop(self, attempt: Attempt, step: Step) -> None:
         """Give it up without counting a failure (R6)."""
-        attempt.state = DROPPED
+        attempt.given_up = True
         attempt.settle()
         self[attempt.endpoint.url].remove(attempt)
         step.hang_ups.append(attempt)
 
     def note_time(self, each: EndpointAttempts, moment: Moment, step: Step, events: list[Event]) -> None:
         """Drop what a thaw has made worthless; count what is silent or has had its time (R1, R6)."""
+        if each.first is None:
+            return
         for attempt in (each.second, each.first):
             if attempt is not None and attempt.thawed(moment):
                 self.drop(attempt, step)
@@ -188,7 +196,7 @@ class Attempts:
         age, silent_for = moment.monotonic - first.monotonic, first.silent_for(moment.monotonic)
         late = age >= schedule.ATTEMPT_SECONDS
         if not first.counted and (late or silent_for >= schedule.SILENT_ATTEMPT_SECONDS):
-            self._count_failure(first, FetchError(f"{first.watch.phase}-timeout"), age, moment, events)
+            self._count_failure(first, FetchError(f"{first.connection.phase}-timeout"), age, moment, events)
         if late:  # with its second connection, or the endpoint would be asked for ever on one payment (R4)
             for attempt in (each.second, first):
                 if attempt is not None:
@@ -210,42 +218,56 @@ class Attempts:
         An answer counts, however late and with the age of its request, also after its attempt was given up
         (R1, R7). A failure of an attempt that was given up says nothing new.
         """
-        each, step = self[attempt.endpoint.url], Step()
+        step = Step()
         seconds = moment.monotonic - attempt.monotonic
         stored = document is not None and self._key_set.store_response(
             attempt.endpoint, attempt.begun, raw, document, seconds, moment.now, events
         )
         if stored:
-            beside, attempt.state = attempt.state == PENDING, ANSWERED
-            attempt.settle(heard=True)
-            each.remove(attempt)
-            for other in (each.second, each.first):
-                # Callers who came since may need the one that began after this was given up (R3).
-                if other is not None and (beside or other.number < attempt.number):
-                    self.drop(other, step)
-            if not each.answered_since(attempt.number):
-                each.answered = attempt
-            self._forget_silence(each)
-            if each.first is not None:  # begun after this was given up, and silent from now on
-                each.silent_since = moment.monotonic
+            self._on_answer(attempt, moment, step)
         else:
             failure = failure or FetchError("document-no-usable-key", status=200)
-            if attempt is each.second and each.first is not None and _heard_first(attempt, each.first):
-                self.drop(each.first, step)  # its 503 or 403 is the endpoint's word
-            attempt.settle(heard=failure.answered)
-            thawed = attempt.state == PENDING and attempt.thawed(moment)
-            counts = attempt.state == PENDING and not thawed
-            attempt.state = FAILED if counts else DROPPED
-            if thawed:
-                self._forget_silence(each)
-            if counts and attempt is each.first and not attempt.counted:
-                self._count_failure(attempt, failure, seconds, moment, events)
-            second = each.second
-            if counts and attempt is each.first and second is not None and second.watch.first_byte is None:
-                self.drop(second, step)  # or an endpoint that fails slowly would never rest (R6)
-            each.remove(attempt)
+            self._on_failure(attempt, failure, seconds, moment, step, events)
+        self[attempt.endpoint.url].remove(attempt)
         self._result_arrived = True
         return stored, step.hang_ups
+
+    def _on_answer(self, attempt: Attempt, moment: Moment, step: Step) -> None:
+        each = self[attempt.endpoint.url]
+        attempt.settle(heard=True)
+        for other in (each.second, each.first):
+            # Callers who came since may need the one that began after this was given up (R3).
+            late = attempt.given_up and other is not None and other.number > attempt.number
+            if other is not None and other is not attempt and not late:
+                self.drop(other, step)
+        if not each.answered_since(attempt.number):
+            each.answered = attempt
+        self._forget_silence(each)
+        if each.first is not None and each.first is not attempt:  # begun later, and silent from now on
+            each.silent_since = moment.monotonic
+
+    def _on_failure(
+        self,
+        attempt: Attempt,
+        failure: FetchError,
+        seconds: float,
+        moment: Moment,
+        step: Step,
+        events: list[Event],
+    ) -> None:
+        each, thawed = self[attempt.endpoint.url], attempt.thawed(moment)
+        attempt.settle(heard=failure.answered)
+        if attempt is each.second and each.first is not None and _heard_first(attempt, each.first):
+            self.drop(each.first, step)  # its 503 or 403 is the endpoint's word
+        if attempt.given_up:
+            return
+        if thawed:
+            self._forget_silence(each)
+        elif attempt is each.first:
+            if not attempt.counted:
+                self._count_failure(attempt, failure, seconds, moment, events)
+            if each.second is not None and each.second.connection.first_byte is None:
+                self.drop(each.second, step)  # or an endpoint that fails slowly would never rest (R6)
 
     def _forget_silence(self, each: EndpointAttempts) -> None:
         """After an answer, or a thaw, before which nobody knows what was silence."""
@@ -268,15 +290,15 @@ class Attempts:
             for each in missing
         ]
         silence = min(self.all_silent_since(moment), max(each_begins)) + schedule.SILENCE_SECONDS
-        return max(silence, *(self._chance_ends(each, moment) for each in missing))
+        return max(silence, *(self._grace_ends(each, moment) for each in missing))
 
-    def _chance_ends(self, each: EndpointAttempts, moment: Moment) -> float:
+    def _grace_ends(self, each: EndpointAttempts, moment: Moment) -> float:
         """Until when nobody is turned away because the endpoint answered last time: it may do so again."""
         if each.answered is None or self._key_set.states[each.endpoint.url].failures:
             return 0.0
         if each.silent_since is None and self.may_ask(each, moment, urgent=False):
-            return moment.monotonic + schedule.CHANCE_SECONDS
-        return 0.0 if each.first is None else each.first.monotonic + schedule.CHANCE_SECONDS
+            return moment.monotonic + schedule.GRACE_SECONDS
+        return 0.0 if each.first is None else each.first.monotonic + schedule.GRACE_SECONDS
 
     def all_silent_since(self, moment: Moment) -> float:
         """When the first attempt after the last answer of any endpoint began.
@@ -286,7 +308,7 @@ class Attempts:
         first = self._silent_attempt
         if first is None or not any(each.recent(moment.monotonic) for each in self):
             return _NEVER
-        return max(first.monotonic, first.watch.first_byte or 0.0)
+        return max(first.monotonic, first.connection.first_byte or 0.0)
 
     @property
     def unanswered(self) -> bool:
@@ -300,4 +322,4 @@ class Attempts:
 
 def _heard_first(second: Attempt, first: Attempt) -> bool:
     """Whether a second connection got a byte before the first, and takes its place."""
-    return second.watch.first_byte is not None and first.watch.first_byte is None
+    return second.connection.first_byte is not None and first.connection.first_byte is None

@@ -14,7 +14,7 @@ from cognito_mr_auth._base.clock import elapsed
 from cognito_mr_auth.events import Event, RateLimitReached
 
 from . import schedule
-from .attempt import Attempt, EndpointAttempts, Moment, Step, Waiter, Watch
+from .attempt import Attempt, Connection, EndpointAttempts, Moment, Step, Waiter
 from .attempts import Attempts
 from .key_set import KeySet
 from .rate_limit import RateLimit
@@ -36,19 +36,21 @@ class RefreshMachine:
 
     __slots__ = ("_key_set", "_last_waiter", "_rate_limit", "_rate_limited", "_wanted", "attempts", "waiters")
 
-    def __init__(self, key_set: KeySet, rate_limit: RateLimit, new_watch: Callable[[], Watch]) -> None:
+    def __init__(
+        self, key_set: KeySet, rate_limit: RateLimit, new_connection: Callable[[], Connection]
+    ) -> None:
         self._key_set = key_set
         self._rate_limit = rate_limit
         self._rate_limited = False  # reported since the last payment
         self._wanted: set[str] = set()  # what `warm` still wants asked
         self._last_waiter: Waiter | None = None  # goes on waiting in silence (W7)
-        self.attempts = Attempts(key_set, new_watch)
+        self.attempts = Attempts(key_set, new_connection)
         self.waiters: dict[Waiter, None] = {}  # in the order in which they came
 
     # -- callers --------------------------------------------------------------------------------
 
     def join(self, kid: str, need: str, deadline: float) -> Waiter:
-        """A caller begins to wait; `deadline` is a reading of the real monotonic clock."""
+        """A caller begins to wait; `deadline` is a reading of the real monotonic clock. Needs no lock."""
         waiter = Waiter(self.attempts.begun, kid, need, deadline)
         self.waiters[waiter] = None
         return waiter
@@ -92,11 +94,7 @@ class RefreshMachine:
         if caller is not None and not self._satisfied(caller, moment):
             verdict = self._judge(caller, moment, step, events)
             step.verdict = verdict if caller is waiter else None
-        for each in attempts:
-            if each.endpoint.url in self._wanted and each.idle(moment.monotonic):
-                attempts.start(each, moment, step)
-            if each.first is not None:
-                self._wanted.discard(each.endpoint.url)
+        self._start_wanted(moment, step)
         for each in self._due(moment) if background else ():
             attempts.start(each, moment, step, background=True)
         self._note_failed_refresh(moment, step)
@@ -110,6 +108,13 @@ class RefreshMachine:
         if any(waiter.need == WARM for waiter in list(self.waiters)):
             self._wanted.add(attempt.endpoint.url)
         self.attempts.refused(attempt, moment)
+
+    def _start_wanted(self, moment: Moment, step: Step) -> None:
+        for each in self.attempts if self._wanted else ():
+            if each.endpoint.url in self._wanted and each.idle(moment.monotonic):
+                self.attempts.start(each, moment, step)
+            if each.first is not None:
+                self._wanted.discard(each.endpoint.url)
 
     def _first_waiter(self, moment: Moment) -> Waiter | None:
         """The caller that came first and has time left; one whose loop has stopped never leaves by itself."""
@@ -132,24 +137,20 @@ class RefreshMachine:
 
     def _due(self, moment: Moment) -> list[EndpointAttempts]:
         """What a background refresh asks: all that may be asked, disabled ones if no other may (R2, K5)."""
-        attempts, idle = self.attempts, [each for each in self.attempts if each.idle(moment.monotonic)]
-        ready = [each for each in idle if attempts.may_ask(each, moment, urgent=False)]
-        if ready or any(each.busy(moment.monotonic) for each in attempts):
-            return ready
-        return [
-            each
-            for each in idle
-            if attempts.disabled(each, moment) and attempts.may_ask(each, moment, urgent=True)
-        ]
+        attempts = self.attempts
+        found = [each for each in attempts if attempts.askable(each, moment, urgent=False)]
+        awake = [each for each in found if not attempts.disabled(each, moment)]
+        return awake if awake or any(each.busy(moment.monotonic) for each in attempts) else found
 
     def _note_failed_refresh(self, moment: Moment, step: Step) -> None:
         """Stale-if-error begins when a due refresh has failed, also before the set is stale (R)."""
-        state = self._key_set.state_of(moment.now)
-        if state not in (schedule.AGED, schedule.STALE) or not self.attempts.unanswered:
+        if self._key_set.stale_if_error or not self.attempts.unanswered:
+            return
+        if self._key_set.state_of(moment.now) not in (schedule.AGED, schedule.STALE):
             return
         ended = not any(each.busy(moment.monotonic) for each in self.attempts) and not self._due(moment)
         silent = self.attempts.all_silent_since(moment) + schedule.SILENCE_SECONDS <= moment.monotonic
-        if not self._key_set.stale_if_error and (ended or silent):
+        if ended or silent:
             self._serve_stale(step)
 
     def _serve_stale(self, step: Step) -> str:
@@ -186,13 +187,7 @@ class RefreshMachine:
         """Ask for a caller without a usable set, or with a stale one: any answer will do."""
         attempts, urgent = self.attempts, not self._key_set.usable(moment.now)
         ready = self._in_order(
-            [
-                each
-                for each in attempts
-                if each.idle(moment.monotonic)
-                and attempts.may_ask(each, moment, urgent=urgent or attempts.disabled(each, moment))
-            ],
-            moment,
+            [each for each in attempts if attempts.askable(each, moment, urgent=urgent)], moment
         )
         if ready and attempts.hedged(moment, step):
             payment = self._rate_limit.free(ready[0].endpoint.url, moment.now) if urgent else None
@@ -210,19 +205,18 @@ class RefreshMachine:
         """Ask for an unknown kid: the verdict, and the endpoints that may still list it (R3, R4, R6)."""
         attempts = self.attempts
         others = [each for each in attempts if not each.answered_since(waiter.came)]
-        missing = [
-            each for each in others if not attempts.disabled(each, moment) and not attempts.gone(each, moment)
-        ]
-        ready = self._in_order(self._askable(waiter, others, missing, moment), moment)
+        missing = [each for each in others if attempts.counts(each, moment)]
+        ready = self._in_order(self._askable(waiter, others, missing or others, moment), moment)
         if not missing and len(others) < len(self._key_set.endpoints):
             if ready and (payment := self._rate_limit.cover(ready[0].endpoint.url, moment.now)):
                 attempts.start(ready[0], moment, step, payment)  # K5: disabled, and no other has satisfied
             return UNKNOWN, missing
+        missing = missing or others
         if not ready:
-            self._wake_after_rest(missing or others, moment, step, urgent=False, paid=True)
+            self._wake_after_rest(missing, moment, step, urgent=False, paid=True)
         elif attempts.hedged(moment, step):
-            return self._pay(self._payable(ready, moment), missing, others, moment, step, events)
-        return None, missing or others
+            return self._pay(ready, missing, moment, step, events)
+        return None, missing
 
     def _askable(
         self,
@@ -231,60 +225,57 @@ class RefreshMachine:
         missing: list[EndpointAttempts],
         moment: Moment,
     ) -> list[EndpointAttempts]:
-        """Those that do not rest, the one whose rest ends first, and disabled ones after 2 s (R6, K5)."""
-        counting = [each.endpoint for each in missing or others if each.asked <= waiter.came]
+        """Those that do not rest, and the one of the missing whose rest ends first (R6, K5)."""
+        counting = [each.endpoint for each in missing if each.asked <= waiter.came]
         resort = schedule.last_resort(counting, self._key_set.states, moment.now)
         return [
             each
             for each in others
-            if each.idle(moment.monotonic)
-            and (
-                self.attempts.may_ask(each, moment, urgent=self.attempts.disabled(each, moment))
-                or each.endpoint is resort
-            )
+            if self.attempts.askable(each, moment, urgent=False)
+            or (each.endpoint is resort and each.idle(moment.monotonic))
         ]
-
-    def _payable(self, ready: list[EndpointAttempts], moment: Moment) -> EndpointAttempts:
-        """The first of these that can be paid for.
-
-        Callers who leave early ask one endpoint each: without this all of them the first in order, for ever.
-        """
-        payable = (each for each in ready if not self._rate_limit.wait(each.endpoint.url, moment.now))
-        return next(payable, ready[0])
 
     def _pay(
         self,
-        each: EndpointAttempts,
+        ready: list[EndpointAttempts],
         missing: list[EndpointAttempts],
-        others: list[EndpointAttempts],
         moment: Moment,
         step: Step,
         events: list[Event],
     ) -> tuple[str | None, list[EndpointAttempts]]:
-        """Begin an attempt for an unknown kid, or see what is left without a payment (R4)."""
-        url, limit = each.endpoint.url, self._rate_limit
-        payment = limit.pay(url, moment.now)
-        if payment is not None:
-            self._rate_limited = False
-            self.attempts.start(each, moment, step, payment)
-            return None, missing or others
-        step.retry_in = limit.wait(url, moment.now)
+        """Begin an attempt for an unknown kid, or see what is left without a payment (R4).
+
+        Where a new payment cannot be had, at one that the current payment covers: or callers who leave early,
+        and have one endpoint asked each, would all have the first asked.
+        """
+        limit = self._rate_limit
+        for each in ready:
+            url = each.endpoint.url
+            payment = limit.pay(url, moment.now) if each is ready[0] else limit.cover(url, moment.now)
+            if payment is not None:
+                self._rate_limited = False
+                self.attempts.start(each, moment, step, payment)
+                return None, missing
+        step.retry_in = limit.wait(ready[0].endpoint.url, moment.now)
         step.may_start(moment.monotonic + step.retry_in)
-        if pending := [other for other in missing if other.first]:
+        if pending := [each for each in missing if each.first]:
             return None, pending  # the others are not asked for this caller
         if not limit.empty_for(moment.now):  # but a pause, because the last refresh was not answered
-            return None, missing or others
+            return None, missing
         if not self._rate_limited:
             self._rate_limited = True
             events.append(RateLimitReached(self._key_set.config.provider))
-        last_answers_do = missing and all(
-            other.silent_since is None
-            and not self._key_set.states[other.endpoint.url].failures  # a thaw ends a silence, no failure
-            and other.answered is not None
-            and elapsed(moment.now, other.answered.begun) <= schedule.RECENT_SECONDS
-            for other in missing
+        known = all(self._just_answered(each, moment) for each in missing)
+        return UNKNOWN if known else UNCONFIRMED, missing
+
+    def _just_answered(self, each: EndpointAttempts, moment: Moment) -> bool:
+        """Whether its last attempt was answered, and began within 10 s (R3): then it is not gone."""
+        return (
+            each.silent_since is None
+            and each.answered is not None
+            and elapsed(moment.now, each.answered.begun) <= schedule.RECENT_SECONDS
+            and not self._key_set.states[each.endpoint.url].failures  # a thaw ends a silence, no failure
         )
-        return UNKNOWN if last_answers_do else UNCONFIRMED, missing
 
     def _wake_after_rest(
         self, some: Iterable[EndpointAttempts], moment: Moment, step: Step, *, urgent: bool, paid: bool

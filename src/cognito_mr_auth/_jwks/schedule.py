@@ -14,7 +14,7 @@ from .model import CacheLifetimes, Endpoint, Snapshot
 __all__ = [
     "ATTEMPT_SECONDS",
     "CALLER_WAIT_SECONDS",
-    "CHANCE_SECONDS",
+    "GRACE_SECONDS",
     "HEALTHY",
     "HEDGE_SECONDS",
     "RECENT_SECONDS",
@@ -52,7 +52,7 @@ CALLER_WAIT_SECONDS = 2.0
 SILENCE_SECONDS = 1.0
 # An endpoint that answered last time and has just been asked has so long to answer again, whatever the
 # others do: the silence less two hedges, so that a total outage is not noticed later because of it.
-CHANCE_SECONDS = 0.6
+GRACE_SECONDS = 0.6
 # An answer or an attempt of the last 10 s still says how an endpoint is: two units of the rate limit, and
 # less than a load balancer takes to notice anything (three checks in 15 to 30 s).
 RECENT_SECONDS = 10.0

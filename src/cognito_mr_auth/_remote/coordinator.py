@@ -44,8 +44,7 @@ class RefreshCoordinator:
         self._dependencies = dependencies
         self._hosts = {each.url: each.url.split("/")[2] for each in key_set.endpoints}
         self._rate_limit = RateLimit(dependencies.clock())
-        self._prepared = True
-        self.load_tried = False
+        self.loaded: bool | None = None  # None before the first try; False after one that failed
         self.closed = False
         self.reset_after_fork()
 
@@ -77,18 +76,19 @@ class RefreshCoordinator:
         Yields where others may run, and never once everything is loaded. False when loading fails, as in a
         process without a free descriptor: an outage, reported once until it is over.
         """
+        if self.loaded:
+            return True
         try:
-            import concurrent.futures  # noqa: F401 - `progress` is one of its futures
+            import concurrent.futures  # noqa: F401 - what waiters wait for is one of its futures
 
             yield from self._dependencies.fetch.prepare_steps(self._hosts)
         except (ImportError, OSError):
-            self.load_tried = True
-            if self._prepared:
-                self._prepared = False
+            before, self.loaded = self.loaded, False
+            if before is None:
                 provider, url = self._key_set.config.provider, next(iter(self._hosts))
                 self._dependencies.emit([events.FetchFailed(provider, url, "setup", 0.0, None, 0.0)])
             return False
-        self.load_tried = self._prepared = True
+        self.loaded = True
         return True
 
     # -- looks ----------------------------------------------------------------------------------
@@ -97,11 +97,6 @@ class RefreshCoordinator:
         """Now, on both clocks."""
         return Moment(self._dependencies.clock(), self._dependencies.monotonic())
 
-    def join(self, kid: str, need: str, deadline: float) -> Waiter:
-        """A caller begins to wait; it leaves by `machine.leave`."""
-        with self.lock:
-            return self.machine.join(kid, need, deadline)
-
     def warm(self, moment: Moment) -> None:
         """Ask every endpoint at once, whatever its back-off (R2)."""
         with self.lock:
@@ -109,10 +104,10 @@ class RefreshCoordinator:
 
     def warming(self, waiter: Waiter) -> Future[None] | None:
         """What a caller of `warm` waits for; None when it is done."""
-        progress, moment = self.progress(), self.moment()
-        self.look(moment, waiter)
+        moment = self.moment()
+        _, progress = self.look(moment, waiter)
         with self.lock:
-            return None if self.closed or self.machine.warmed(moment) else progress
+            return None if self.machine.warmed(moment) else progress
 
     def look_due(self, now: Instant) -> bool:
         """Whether a hit that finds the set aged has something to do. Takes no lock."""
@@ -122,8 +117,13 @@ class RefreshCoordinator:
             self._dependencies.monotonic() >= self.next_look or elapsed(now, self._last_look) >= LOOK_SECONDS
         )
 
-    def look(self, moment: Moment, waiter: Waiter | None = None, *, background: bool = False) -> Step:
-        """Do what is due now, and say what it means for this caller (see `RefreshMachine.poll`)."""
+    def look(
+        self, moment: Moment, waiter: Waiter | None = None, *, background: bool = False
+    ) -> tuple[Step, Future[None] | None]:
+        """Do what is due now, and say what it means for this caller (see `RefreshMachine.poll`).
+
+        The future is for a caller that waits on: it ends with the next result.
+        """
         emitted: list[Event] = []
         try:
             return self._look(moment, emitted, waiter, background=background)
@@ -137,30 +137,27 @@ class RefreshCoordinator:
         waiter: Waiter | None = None,
         *,
         background: bool = False,
-    ) -> Step:
+    ) -> tuple[Step, Future[None] | None]:
         refused: list[Attempt] = []
+        progress = None
         while True:
             with self.lock:
                 for attempt in refused:
                     self.machine.refused(attempt, moment)
                 if self.closed:
-                    return Step()
+                    return Step(), None
                 step = self.machine.poll(moment, emitted, waiter, background=background)
                 if background:
                     self.next_look = min(step.look_at, moment.monotonic + LOOK_SECONDS)
                     self._last_look = moment.now
-                progress = self._take_progress() if step.changed else None
+                woken = self._take_progress() if step.changed else None
+                if waiter is not None and step.verdict is None:
+                    progress = self._progress = self._progress or _new_future()
             _hang_up(step.hang_ups, moment)
-            _wake(progress)
+            _wake(woken)
             refused = self._start(step.starts, moment)
             if not refused:
-                return step
-
-    def progress(self) -> Future[None]:
-        """What a waiter waits for: it ends with the next result. Taken before the look that it follows."""
-        with self.lock:
-            self._progress = self._progress or _new_future()
-            return self._progress
+                return step, progress
 
     def _emit(self, emitted: list[Event]) -> None:
         if emitted:
@@ -195,7 +192,7 @@ class RefreshCoordinator:
     def _on_room(self) -> None:
         """A thread can be had again: on the thread that has ended."""
         with self.lock:
-            self.machine.attempts.room(self._hosts)
+            self.machine.attempts.try_all_again()
             progress = self._take_progress()
         self.look(self.moment())
         _wake(progress)
@@ -312,7 +309,7 @@ def _new_scope() -> CancelScope:
 
 
 def _scope(attempt: Attempt) -> CancelScope:
-    return cast("CancelScope", attempt.watch)  # made by `_new_scope`
+    return cast("CancelScope", attempt.connection)  # made by `_new_scope`
 
 
 def _hang_up(attempts: Collection[Attempt], moment: Moment) -> None:

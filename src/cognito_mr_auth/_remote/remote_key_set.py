@@ -74,7 +74,7 @@ class RemoteKeySet:
         key = key_set.snapshot.keys.get(kid)
         step = self._step(known=key is not None, now=now)
         if step == rules.SERVE_AND_REFRESH:
-            if not self._coordinator.load_tried and self._key_set.endpoints:
+            if self._coordinator.loaded is None and self._key_set.endpoints:
                 return None  # so that `resolve` loads the HTTP client in steps
             self._refresh_in_background(now)
             return key
@@ -124,10 +124,10 @@ class RemoteKeySet:
                     continue
                 waiter.need = step
                 wait = self._wait_or_raise(waiter, snapshot, now)
-                if wait is not None and wait[1] > 0.0:
+                if wait is not None:
                     yield wait
-                elif wait is not None:  # in vain: usable all the same, and no endpoint contradicts it (R)
-                    return snapshot.keys[kid]
+                elif self._waited_in_vain(waiter, snapshot):
+                    return snapshot.keys[kid]  # usable all the same, and no endpoint contradicts it (R)
         finally:
             if waiter is not None:
                 self._coordinator.machine.leave(waiter)
@@ -141,7 +141,7 @@ class RemoteKeySet:
             return None
         seconds = timeout() if callable(timeout) else timeout
         deadline = self._dependencies.monotonic() + max(0.0, seconds)  # in this order NaN counts as 0
-        return self._coordinator.join(kid, step, deadline)
+        return self._coordinator.machine.join(kid, step, deadline)
 
     def _can_fetch(self) -> Generator[Wait, None, bool]:
         if not self._key_set.endpoints or self._coordinator.closed:
@@ -159,14 +159,14 @@ class RemoteKeySet:
         raise self._key_set.unavailable(now)
 
     def _wait_or_raise(self, waiter: Waiter, judged: Snapshot, now: Instant) -> Wait | None:
-        """What to wait for, no seconds for a caller of a stale set whose time is over; None to judge again.
+        """What to wait for; None to judge again, or for a caller of a stale set whose time is over.
 
         Raises:
             KeyUnknown, KeysUnavailable: as `resolve` does.
         """
         coordinator, key_set = self._coordinator, self._key_set
-        progress, moment = coordinator.progress(), coordinator.moment()
-        step = coordinator.look(moment, waiter)
+        moment = coordinator.moment()
+        step, progress = coordinator.look(moment, waiter)
         if key_set.snapshot is not judged or step.verdict == SERVE_STALE:
             return None
         if waiter.need == rules.REVALIDATE and key_set.stale_if_error:  # by another caller's look
@@ -177,13 +177,18 @@ class RemoteKeySet:
         left = waiter.deadline - moment.monotonic
         if step.verdict == UNKNOWN:
             raise KeyUnknown
-        if step.verdict is None and left > 0:
+        if progress is not None and left > 0:
             return progress, max(MIN_WAIT, min(left, step.look_at - moment.monotonic))
         if waiter.need == rules.FETCH_UNKNOWN:
             raise key_set.unconfirmed(now, step.retry_in)
         if waiter.need == rules.FETCH:
             raise key_set.unavailable(now)
-        return progress, 0.0
+        return None
+
+    def _waited_in_vain(self, waiter: Waiter, judged: Snapshot) -> bool:
+        """Whether the time of a caller of a stale set is over, and nothing has come meanwhile."""
+        over = self._dependencies.monotonic() >= waiter.deadline
+        return over and waiter.need == rules.REVALIDATE and self._key_set.snapshot is judged
 
     def _refuse_at_once(
         self, kid: str, snapshot: Snapshot, plausible: Callable[[], bool], now: Instant
@@ -219,7 +224,7 @@ class RemoteKeySet:
         # Begins after the HTTP client is loaded, as in `resolve`.
         deadline = monotonic() + max(0.0, timeout)
         if can_fetch:
-            waiter = coordinator.join("", WARM, deadline)
+            waiter = coordinator.machine.join("", WARM, deadline)
             coordinator.warm(coordinator.moment())
             try:
                 while (progress := coordinator.warming(waiter)) and (left := deadline - monotonic()) > 0:
