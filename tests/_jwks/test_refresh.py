@@ -25,6 +25,14 @@ def disable(machine: Machine, kind: str, passed: float = 0.0) -> None:
     )
 
 
+def fresh() -> Machine:
+    """A machine whose endpoints have all answered half a minute ago."""
+    machine = Machine()
+    machine.fill()
+    machine.later(30.0)
+    return machine
+
+
 def let_go(machine: Machine, kind: str) -> None:
     """This endpoint has failed for a day (R3)."""
     url, now = machine.of(kind).endpoint.url, machine.clock()
@@ -430,9 +438,7 @@ def test_a_caller_whose_loop_has_stopped_is_in_nobodys_way() -> None:
 
 def test_a_kind_of_silence_lasts_while_an_endpoint_rests() -> None:
     """W7: resting is silence; a caller of a pool whose endpoints all rest for longer is refused at once."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.land_all(busy(60.0))
     assert machine.hear(waiter) == UNCONFIRMED
@@ -449,9 +455,7 @@ def test_a_kind_of_silence_lasts_while_an_endpoint_rests() -> None:
 
 def test_nobody_is_refused_before_an_endpoint_that_answers_has() -> None:
     """W7: what answered last is asked first, and for each caller anew."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     first, _ = machine.unknown()
     machine.all_ask(first)
     machine.land("replica")
@@ -502,9 +506,7 @@ def test_silence_is_that_of_every_endpoint_that_could_serve(seconds: float, refu
 
 def test_a_silent_endpoint_comes_after_those_that_answered() -> None:
     """W7, R2: the order of preference holds among those that answered, and among those that did not."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.land("updated", DOWN)
     machine.land("replica")
@@ -527,9 +529,7 @@ ENDS = {"answers": None, "fails": DOWN, "is busy": busy(60.0), "no document": b"
 )
 def test_401_only_when_every_endpoint_has_answered(endings: tuple[str, ...]) -> None:
     """R3: while one fails or hangs, nobody can know: the caller waits, and hears 503."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.all_ask(waiter)
     for kind, ending in zip(KINDS, endings, strict=True):
@@ -551,9 +551,7 @@ def test_401_only_when_every_endpoint_has_answered(endings: tuple[str, ...]) -> 
 @pytest.mark.parametrize("ending", ["fails", "is busy", "no document", "hangs", "rests", "gone", "disabled"])
 def test_what_an_endpoint_without_an_answer_means(kind: str, ending: str) -> None:
     """R3, K5: one that fails, rests or hangs may hold the key; one that is gone or disabled does not."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     if ending == "gone":
         let_go(machine, kind)
     if ending == "disabled":
@@ -580,9 +578,7 @@ def test_what_an_endpoint_without_an_answer_means(kind: str, ending: str) -> Non
 
 def test_a_gone_endpoint_is_asked_all_the_same() -> None:
     """R3: nobody waits for it, but a key that it alone lists is found when it is back."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     let_go(machine, "original")
     waiter, _ = machine.unknown()
     machine.all_ask(waiter)
@@ -613,9 +609,7 @@ def test_nobody_is_gone_because_nobody_has_asked(age: float) -> None:
 
 def test_only_answers_to_requests_begun_after_the_caller_came_count() -> None:
     """R3: an older request may have been answered before the key was there."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     first, _ = machine.unknown()
     machine.all_ask(first)
     second, _ = machine.unknown()
@@ -629,9 +623,7 @@ def test_only_answers_to_requests_begun_after_the_caller_came_count() -> None:
 
 def test_each_answer_is_for_every_waiter() -> None:
     """R3: whoever came before the request began is served by it."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiters = crowd(machine, FETCH_UNKNOWN)
     machine.all_ask(waiters[0])
     machine.land_all()
@@ -699,9 +691,7 @@ def test_a_flood_of_forged_kids_is_not_remembered() -> None:
 
 def test_two_refreshes_then_the_last_answers_do() -> None:
     """R4, R3: beyond the budget 401 at once where all have answered in the last 10 s; one event."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     for _ in range(2):
         waiter, _ = machine.unknown()
         machine.land_all()
@@ -741,9 +731,7 @@ def spent(machine: Machine) -> None:
 )
 def test_last_answers_are_of_the_last_10_s(age: float, expected: str) -> None:
     """R3: an older one says nothing about a key of now."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     spent(machine)
     machine.later(age)
     machine.limit._level, machine.limit._at = 0.0, machine.clock()
@@ -752,9 +740,7 @@ def test_last_answers_are_of_the_last_10_s(age: float, expected: str) -> None:
 
 def test_a_failure_after_the_last_answer_is_no_answer() -> None:
     """R3, R4: beyond the budget one endpoint that failed last makes it 503, with the seconds to a payment."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.land_all()
     machine.machine.leave(waiter)
@@ -771,9 +757,7 @@ def test_a_failure_after_the_last_answer_is_no_answer() -> None:
 
 def test_an_attempt_under_way_is_waited_for_beyond_the_budget() -> None:
     """R4, W7: nothing is paid, and its answer may satisfy this caller, for as long as it is not silent."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.land_all()
     machine.machine.leave(waiter)
@@ -797,9 +781,7 @@ def test_an_attempt_under_way_is_waited_for_beyond_the_budget() -> None:
 
 def test_what_nobody_answered_is_given_back_after_a_pause() -> None:
     """R4: through an outage of refused connections a new key costs no wait once it is over."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     for _ in range(6):
         waiter, step = machine.unknown()
         machine.land_all(DOWN)
@@ -815,9 +797,7 @@ def test_what_nobody_answered_is_given_back_after_a_pause() -> None:
 
 def test_the_pause_holds_a_caller_for_its_second() -> None:
     """R4, W7: it waits for it, because a payment is there, and asks then."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown(timeout=5.0)
     machine.land_all(DOWN)
     asked = len(machine.begun)
@@ -847,9 +827,7 @@ def test_an_http_answer_is_not_given_back() -> None:
 
 def test_a_second_connection_is_not_paid() -> None:
     """R4: it is part of the same request."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown(timeout=30.0)
     for _ in range(36):
         machine.later(0.1)
@@ -863,9 +841,7 @@ def test_a_second_connection_is_not_paid() -> None:
 
 def test_one_payment_asks_each_endpoint_once() -> None:
     """R4: an endpoint that answered is asked for a later caller by another payment."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     machine.land("updated")
     other, _ = machine.unknown()
@@ -883,9 +859,7 @@ def test_one_payment_asks_each_endpoint_once() -> None:
 
 def test_callers_who_leave_early_have_every_endpoint_asked_in_the_end() -> None:
     """R4: where the first in order cannot be paid for again, the others are asked by the same payment."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     for _ in range(5):
         waiter, _ = machine.unknown()
         machine.machine.leave(waiter)
@@ -910,9 +884,7 @@ def test_a_cold_start_is_not_paid() -> None:
 
 def test_an_unknown_kid_asks_the_endpoint_whose_rest_ends_first() -> None:
     """R6: a back-off of up to a minute may outlast its cause; once for each payment."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown()
     for kind, seconds in (("updated", 50.0), ("replica", 40.0), ("original", 30.0)):
         machine.land(kind, busy(seconds))
@@ -928,9 +900,7 @@ def test_an_unknown_kid_asks_the_endpoint_whose_rest_ends_first() -> None:
 
 def test_a_rest_that_ends_in_time_is_waited_for() -> None:
     """W7, R1: a caller with time has the endpoint asked as soon as it may be."""
-    machine = Machine()
-    machine.fill()
-    machine.later(30.0)
+    machine = fresh()
     waiter, _ = machine.unknown(timeout=3.0)
     machine.land("updated")
     machine.land("replica")

@@ -94,7 +94,8 @@ class KeySet:
         """Store the entries of key files, or the seed where no entry is usable (P)."""
         by_url = {each.url: each for each in self.config.endpoints}
         # Where another endpoint has answered so long after it, it failed meanwhile.
-        newest = max((each.begun for each in entries if each.begun <= now[0] + CLOCK_SKEW), default=0.0)
+        ours = [each.begun for each in entries if each.url in by_url]
+        newest = max((begun for begun in ours if begun <= now[0] + CLOCK_SKEW), default=0.0)
         for entry in entries:
             endpoint = by_url.get(entry.url)
             if endpoint is None:  # another pool's or an older configuration's endpoint
