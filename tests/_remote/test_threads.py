@@ -210,12 +210,14 @@ def test_what_cannot_be_told_takes_no_slot_with_it(starts: bool, held: Held) -> 
     """F: one that raises when it is told of room leaves the slot that it has just got to others."""
 
     def take() -> None:
+        held.told.append("told")
         assert not starts or held.start("taken")
         raise MemoryError
 
-    fill(held)
-    assert not held.start("a", on_room=take)
+    assert all(held.start("here") for _ in range(MAX_PER_ENDPOINT))
+    assert not held.start("here", on_room=take)
     held.end()
+    assert held.told == ["told"]
     assert held.fetch_threads.live == 0
 
 

@@ -61,23 +61,26 @@ class RefreshCoordinator:
 
     # -- loading --------------------------------------------------------------------------------
 
+    @property
+    def may_fetch(self) -> bool:
+        """Whether this pool asks endpoints at all; not when it is offline or closed."""
+        return bool(self._hosts) and not self.closed
+
     def prepare(self) -> bool:
         """Take all steps of `loading` at once, for the background."""
-        steps = self.loading()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return bool(done.value)
+        for _ in self.loading():
+            pass
+        return self.may_fetch and bool(self.loaded)
 
     def loading(self) -> Generator[None, None, bool]:
         """Import what a refresh needs and load certificates, on the caller's thread, without the lock (F).
 
-        Yields where others may run, and never once everything is loaded. False when loading fails, as in a
-        process without a free descriptor: an outage, reported once until it is over.
+        Yields where others may run, and never once everything is loaded. False where nothing may be fetched,
+        and when loading fails, as in a process without a free descriptor: an outage, reported once until it
+        is over.
         """
-        if self.loaded:
-            return True
+        if self.loaded or not self.may_fetch:
+            return self.may_fetch
         try:
             import concurrent.futures  # noqa: F401 - what waiters wait for is one of its futures
 
@@ -111,9 +114,7 @@ class RefreshCoordinator:
 
     def look_due(self, now: Instant) -> bool:
         """Whether a hit that finds the set aged has something to do. Takes no lock."""
-        if self.closed:
-            return False
-        return (
+        return self.may_fetch and (
             self._dependencies.monotonic() >= self.next_look or elapsed(now, self._last_look) >= LOOK_SECONDS
         )
 

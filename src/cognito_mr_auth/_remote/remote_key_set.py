@@ -15,7 +15,7 @@ from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.attempt import Waiter
 from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.model import Key, KeyFileEntry, KeySetConfig, Snapshot
-from cognito_mr_auth._jwks.refresh import SERVE_STALE, UNKNOWN, WARM
+from cognito_mr_auth._jwks.refresh import UNKNOWN, WARM
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 from .coordinator import RefreshCoordinator
@@ -74,7 +74,7 @@ class RemoteKeySet:
         key = key_set.snapshot.keys.get(kid)
         step = self._step(known=key is not None, now=now)
         if step == rules.SERVE_AND_REFRESH:
-            if self._coordinator.loaded is None and self._key_set.endpoints:
+            if self._coordinator.loaded is None and self._coordinator.may_fetch:
                 return None  # so that `resolve` loads the HTTP client in steps
             self._refresh_in_background(now)
             return key
@@ -135,18 +135,13 @@ class RemoteKeySet:
     def _join_or_raise(
         self, kid: str, step: str, timeout: Timeout, now: Instant
     ) -> Generator[Wait, None, Waiter | None]:
-        can_fetch = yield from self._can_fetch()
+        can_fetch = yield from self._coordinator.loading()
         if not can_fetch:
             self._without_fetching(step, now)
             return None
         seconds = timeout() if callable(timeout) else timeout
         deadline = self._dependencies.monotonic() + max(0.0, seconds)  # in this order NaN counts as 0
         return self._coordinator.machine.join(kid, step, deadline)
-
-    def _can_fetch(self) -> Generator[Wait, None, bool]:
-        if not self._key_set.endpoints or self._coordinator.closed:
-            return False
-        return (yield from self._coordinator.loading())
 
     def _without_fetching(self, step: str, now: Instant) -> None:
         """What a caller hears of a pool that asks no endpoint; for a stale set it is a failed refresh (R)."""
@@ -167,9 +162,9 @@ class RemoteKeySet:
         coordinator, key_set = self._coordinator, self._key_set
         moment = coordinator.moment()
         step, progress = coordinator.look(moment, waiter)
-        if key_set.snapshot is not judged or step.verdict == SERVE_STALE:
+        if key_set.snapshot is not judged:
             return None
-        if waiter.need == rules.REVALIDATE and key_set.stale_if_error:  # by another caller's look
+        if waiter.need == rules.REVALIDATE and key_set.stale_if_error:  # by this look or another caller's
             return None
         if coordinator.closed:
             self._without_fetching(waiter.need, now)
@@ -196,7 +191,7 @@ class RemoteKeySet:
         """Refuse a kid with two keys, and a token that could not pass anyway, without a payment (K3, R5)."""
         if kid in snapshot.quarantined:
             coordinator = self._coordinator
-            if self._may_recheck_quarantine(now) and not coordinator.closed and coordinator.prepare():
+            if self._may_recheck_quarantine(now) and coordinator.prepare():
                 coordinator.look(coordinator.moment(), background=True)
             raise KeysUnavailable(hint="two endpoints contradict each other on this key")
         if not plausible():
@@ -220,7 +215,7 @@ class RemoteKeySet:
             KeysUnavailable: when the pool is left without a usable key.
         """
         coordinator, monotonic = self._coordinator, self._dependencies.monotonic
-        can_fetch = yield from self._can_fetch()
+        can_fetch = yield from coordinator.loading()
         # Begins after the HTTP client is loaded, as in `resolve`.
         deadline = monotonic() + max(0.0, timeout)
         if can_fetch:
