@@ -16,6 +16,8 @@ from cognito_mr_auth._base.checks import is_loopback
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 
+from . import http_client
+
 if TYPE_CHECKING:
     import ssl
 
@@ -70,8 +72,7 @@ class JWKSFetcher:
     def prepare_steps(self, urls: Iterable[str]) -> Iterator[None]:
         """Import what a fetch needs and load certificates, on the caller's thread.
 
-        Yields where others may run between two steps; several callers may take the steps by turns. A fork
-        during an import inside a fetch thread would leave the import lock held in the child.
+        Yields where others may run between two steps; several callers may take the steps by turns.
 
         Raises:
             ImportError, OSError: something cannot be loaded.
@@ -79,8 +80,6 @@ class JWKSFetcher:
         needs_context = any(url.startswith("https:") for url in urls)
         if self._imported and not (needs_context and self._ssl_context is None):
             return  # the usual case, which costs no import
-        from . import http_client
-
         if not self._imported:
             yield from http_client.load()
             self._imported = True

@@ -1,13 +1,16 @@
 """Loads the HTTP client in small steps, on the thread that asks for it (F).
 
-Owns the list of the steps. An event loop runs others between two of them, because the whole takes a fifth
-of a second. No other thread may do it, because a fork during its import would leave the import lock held in
-the child. Loads what `import httpx` loads, and nothing more.
+Owns the list of the steps, and the only hook before a fork. An event loop runs others between two steps,
+because the whole takes a fifth of a second. A fork waits for the step that another thread takes, because its
+child would find that import half done, and wait for ever for its end. Loads what `import httpx` loads, and
+nothing more.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -34,6 +37,30 @@ OPTIONAL = (
 )
 LAST = ("httpcore", "httpx", "cognito_mr_auth._remote.transport")
 
+# A fork waits no longer: the forking thread may be inside an import that the step waits for.
+FORK_SECONDS = 5.0
+
+# Reentrant, since a module that a step imports may fork. `logging` does the same for its lock.
+_one_step = threading.RLock()
+
+
+def _before_fork(seconds: float = FORK_SECONDS) -> None:
+    _one_step.acquire(timeout=seconds)
+
+
+def _in_parent() -> None:
+    with suppress(RuntimeError):  # not held by this thread: the wait took too long
+        _one_step.release()
+
+
+def _in_child() -> None:
+    global _one_step  # noqa: PLW0603 - its holder is not in this process
+    _one_step = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alone
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
+
 
 def load() -> Iterator[None]:
     """Import everything that a fetch uses; yields after each step that took time.
@@ -52,7 +79,8 @@ def load() -> Iterator[None]:
 def _import(names: Iterable[str]) -> Iterator[None]:
     for name in names:
         if sys.modules.get(name) is None:  # None blocks an import, which the import itself says
-            import_module(name)
+            with _one_step:
+                import_module(name)
             yield
 
 

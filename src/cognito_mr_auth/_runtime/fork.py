@@ -1,7 +1,7 @@
 """What a forked child drops: its parent's locks, refreshes, threads and connections (F).
 
-Owns the one fork hook of the library. There is no hook before a fork: it would have to take locks,
-and a fork may come at any moment.
+Owns the one hook that resets a child. Before a fork only `_remote.http_client` has one: to wait for our
+other locks is needless, since the child gets new ones.
 """
 
 from __future__ import annotations
