@@ -142,3 +142,19 @@ def test_one_look_ends_a_second_connection_that_is_as_late_as_the_first() -> Non
     machine.outage(kind="down", known=True, pool=0, rounds=4, seconds=5.0)
     machine.flood(count=3, known=False, pool=1, timeout=2.5)
     machine.teardown()
+
+
+def test_a_caller_who_can_be_told_at_once_does_not_wait() -> None:
+    """F, W7: the attempt found no thread, and nothing else may be asked: 503 now, and not after 2 s."""
+    machine = _machine()
+    machine.fill(which=0)
+    machine.leak(away=False, kid="a", number=0, only=False, pool=0)
+    machine.fill(which=4)
+    machine.leak(away=False, kid="a", number=0, only=True, pool=1)
+    machine.land(index=0, kind="ok", which=0)
+    machine.disagree(away=True, kid="b", number=0, pool=0)
+    machine.leak(away=False, kid="a", number=0, only=False, pool=1)
+    machine.outage(kind="hang", known=False, pool=1, rounds=2, seconds=0.5)
+    machine.present_all(timeout=2.5)
+    machine.outage(kind="hang", known=False, pool=0, rounds=1, seconds=0.5)
+    machine.teardown()

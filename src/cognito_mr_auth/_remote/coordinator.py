@@ -140,8 +140,8 @@ class RefreshCoordinator:
         background: bool = False,
     ) -> tuple[Step, Future[None] | None]:
         refused: list[Attempt] = []
-        progress = None
         while True:
+            progress = None
             with self.lock:
                 for attempt in refused:
                     self.machine.refused(attempt, moment)
