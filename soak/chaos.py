@@ -143,7 +143,10 @@ class Chaos:
         act()
 
     def _rotate(self) -> None:
+        # No token of an ID key is sent, and a document may list 32 keys (F): ten minutes rotate as often.
+        unused = self._pool.id_key.kid
         self._pool.rotate()
+        self._pool.withdraw(unused)
         self._judge.published(self._pool.access_key.kid)
         self._rotated.append(self._pool.access_key.kid)
         if len(self._rotated) > KEPT_KEYS:
