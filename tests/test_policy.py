@@ -286,6 +286,14 @@ def test_nonsense_is_a_configuration_error(call: Any) -> None:
         call()
 
 
+@pytest.mark.parametrize("make", [policy.scopes, policy.any_scope, policy.groups, policy.any_group])
+@pytest.mark.parametrize("names", [["a", "b"], ("a",), {"a"}, frozenset(), []], ids=repr)
+def test_a_list_of_names_is_unpacked(make: Any, names: Any) -> None:
+    """The commonest slip gets the line to write."""
+    with pytest.raises(ConfigurationError, match=rf"^{make.__name__}\(\) .*{make.__name__}\(\*\[\.\.\.\]\)$"):
+        make(names)
+
+
 # --- Refusals
 
 READ = policy.scopes("orders/read")

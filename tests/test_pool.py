@@ -70,6 +70,7 @@ def test_the_defaults_ask_for_nothing_special() -> None:
         None,
     )
     assert (made.offline, made.insecure_emulator, made.replica_regions) == (False, False, ())
+    assert made.unbound_machines is False
     assert {issuer.kind for issuer in made.issuers.values()} == {"original", "updated"}
 
 
@@ -338,7 +339,14 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("issuers-odd", {"issuer_kinds": [None]}, ("None",)),
     ("audience-empty", {"audience": ""}, ("audience=''",)),
     ("audience-blank", {"audience": " "}, ("' '",)),
-    ("audience-list", {"audience": ["https://a"]}, ("https://a",)),
+    ("audience-empty-list", {"audience": []}, ("audience=[]",)),
+    ("audience-blank-member", {"audience": ["https://a", " "]}, ("https://a",)),
+    ("audience-none-member", {"audience": ["https://a", None]}, ("audience holds None",)),
+    ("audience-twice", {"audience": ["https://a", "https://a"]}, ("twice",)),
+    ("audience-nested", {"audience": [["https://a"]]}, ("https://a",)),
+    ("machines-alone", {"unbound_machines": True}, ("unbound_machines=True", "audience=")),
+    ("machines-text", {"audience": "a", "unbound_machines": "true"}, ("unbound_machines='true'",)),
+    ("machines-one", {"audience": "a", "unbound_machines": 1}, ("unbound_machines=1",)),
     ("audience-bytes", {"audience": b"a"}, ("b'a'",)),
     ("offline-text", {"offline": "false"}, ("offline='false'", "True or False")),
     ("offline-one", {"offline": 1}, ("offline=1",)),

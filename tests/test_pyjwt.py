@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import pytest
 from cognito_mr_auth import Verifier, errors
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.pyjwt import MAX_KEYS, JWKClient
-from cognito_mr_auth.testing import MALFORMED, FakeClock, FakeEndpoints, FakeUserPool
+from cognito_mr_auth.testing import MALFORMED, REMOVE, FakeClock, FakeEndpoints, FakeUserPool
 
 KINDS = ("original", "replica", "updated")
 HOUR = 3600.0
@@ -29,7 +30,7 @@ def serving(**options: Any) -> Iterator[tuple[FakeUserPool, FakeEndpoints, FakeC
     clock = FakeClock(wall=float(int(time.time())))  # PyJWT reads the real one
     pool = FakeUserPool(clock=clock)
     with pool.serve() as endpoints, pool.verifier(**options) as verifier:
-        yield pool, endpoints, clock, JWKClient(verifier)
+        yield pool, endpoints, clock, JWKClient(verifier, timeout=0.5)
 
 
 def decoded(client: Any, issuers: list[str], token: str | bytes) -> dict[str, Any]:
@@ -74,7 +75,6 @@ def test_a_key_is_a_real_pyjwk() -> None:
 
 TOKENS: dict[str, Callable[[FakeUserPool], str]] = {
     "good": lambda pool: pool.access_token(),
-    "id-token": lambda pool: pool.id_token(client_id="x", claims={"aud": None}),
     "machine": lambda pool: pool.machine_token(),
     "expired": lambda pool: pool.access_token(expires_in=-60),
     "not-yet": lambda pool: pool.access_token(not_before=time.time() + 600),
@@ -111,7 +111,7 @@ def test_it_drops_in_for_pyjwkclient(row: str, form: Callable[[str], str | bytes
             except jwt.PyJWTError:
                 outcomes.append({"status": 401})
         assert outcomes[0] == outcomes[1]
-        assert ("sub" in outcomes[1]) is (row in ("good", "id-token", "machine"))
+        assert ("sub" in outcomes[1]) is (row in ("good", "machine"))
 
 
 # --- While something is not
@@ -154,7 +154,9 @@ def test_a_stale_set_serves_while_all_endpoints_are_down() -> None:
             lambda: client.get_signing_key(key.key_id or ""),
         ):
             error = refusal(call)
-            assert type(error) is jwt.PyJWKClientConnectionError
+            assert isinstance(error, jwt.PyJWKClientConnectionError)
+            assert isinstance(error, errors.KeysUnavailable)
+            assert not isinstance(error, jwt.InvalidTokenError)
             assert isinstance(error.__cause__, errors.KeysUnavailable)
             assert error.__cause__.retry_after >= 1
 
@@ -170,7 +172,7 @@ def test_a_withdrawn_key_is_not_remembered() -> None:
         clock.advance(25 * HOUR)  # no endpoint's stored response stands any more
         assert client.get_signing_key_from_jwt(pool.access_token()) is not old
         error = refusal(lambda: client.get_signing_key(old.key_id or ""))
-        assert type(error) is jwt.PyJWKClientError
+        assert isinstance(error, errors.KeyUnknown)
 
 
 @pytest.mark.parametrize("by", ["token", "kid"])
@@ -185,27 +187,129 @@ def test_a_flood_of_forged_kids_costs_the_pool_little(by: str) -> None:
             else:
                 forged = pool.access_token(header={"kid": f"forged{number}"})
                 error = refusal(lambda forged=forged: client.get_signing_key_from_jwt(forged))  # type: ignore[misc]
-            assert type(error) is jwt.PyJWKClientError
+            assert isinstance(error, errors.KeyUnknown)
         assert endpoints.requests <= 12  # the first fetch, and two refreshes of three endpoints
         assert client.get_signing_key_from_jwt(pool.access_token()) is key
 
 
+# --- The claims
+
+# What the verifier would refuse -> the token, the claim that is named, a part of the message.
+CLAIMS: dict[str, tuple[Callable[[FakeUserPool], Any], str, str]] = {
+    "id-token": (
+        lambda pool: pool.id_token(),
+        "token_use",
+        "expected one: this is an ID token; send the access token",
+    ),
+    "another-client": (
+        lambda pool: pool.access_token(client_id="2another3456789"),
+        "client_id",
+        "app clients: the token is for another app client of the user pool",
+    ),
+    "another-machine": (
+        lambda pool: pool.machine_token(client_id="2another3456789"),
+        "client_id",
+        "the token is for another app client",
+    ),
+    "no-client": (
+        lambda pool: pool.access_token(claims={"client_id": REMOVE, "aud": pool.client_id}),
+        "client_id",
+        "is required",
+    ),
+    "bound": (
+        lambda pool: pool.access_token(audience="https://api.example"),
+        "aud",
+        "is bound to an audience: the token is bound to a resource (RFC 8707): configure audience=",
+    ),
+    "no-use": (lambda pool: pool.access_token(claims={"token_use": REMOVE}), "token_use", "is required"),
+    "another-use": (lambda pool: pool.access_token(claims={"token_use": "refresh"}), "token_use", "neither"),
+    "no-subject": (lambda pool: pool.access_token(claims={"sub": REMOVE}), "sub", "is required"),
+    "no-end": (lambda pool: pool.access_token(claims={"exp": REMOVE}), "exp", "is required"),
+    "an-end-in-text": (lambda pool: pool.access_token(claims={"exp": "1e9"}), "exp", "is required"),
+    "no-beginning": (lambda pool: pool.access_token(claims={"iat": REMOVE}), "iat", "is required"),
+}
+
+
+@pytest.mark.parametrize("row", CLAIMS)
+def test_claims_that_the_verifier_would_refuse_get_no_key(row: str) -> None:
+    """Its client IDs, token use and audience hold here, and the message says why, hint included."""
+    pool = FakeUserPool()
+    verifier = pool.offline_verifier()
+    make, claim, said = CLAIMS[row]
+    token = make(pool)
+    for given in (token, token.encode()):
+        error = refusal(lambda given=given: JWKClient(verifier).get_signing_key_from_jwt(given))  # type: ignore[misc]
+        assert said in str(error)
+        assert error.claim == claim  # type: ignore[attr-defined]
+    with pytest.raises(errors.ClaimRejected):
+        verifier.verify(token)
+
+
+@pytest.mark.parametrize("row", CLAIMS)
+def test_all_claims_can_be_left_to_the_caller(row: str) -> None:
+    """`check_claims=False` gives the key of any token of the pool; PyJWT checks what it is told to."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier(), check_claims=False)
+    token = CLAIMS[row][0](pool)
+    key = client.get_signing_key_from_jwt(token)
+    jwt.PyJWS().decode(token, key, algorithms=["RS256"])
+
+
+def test_the_settings_are_the_pools() -> None:
+    """Each pool of a verifier has its own clients and audience, and a token must fit those of its own."""
+    bound, plain = FakeUserPool("us-west-2_Bound"), FakeUserPool("eu-west-1_Plain", replica_regions=[])
+    pools = [bound.user_pool(audience="https://api.example", unbound_machines=True), plain.user_pool()]
+    client = JWKClient(Verifier(*pools, token_use="access"))
+    rows = [
+        (bound.access_token(audience="https://api.example"), True),
+        (bound.machine_token(), True),
+        (bound.access_token(), False),
+        (plain.access_token(), True),
+        (plain.access_token(audience="https://api.example"), False),
+    ]
+    for token, passes in rows:
+        if passes:
+            assert client.get_signing_key_from_jwt(token)
+        else:
+            assert isinstance(refusal(lambda token=token: client.get_signing_key_from_jwt(token)), AuthError)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("options", "theirs"),
+    [
+        ({"expires_in": -60}, jwt.ExpiredSignatureError),
+        ({"not_before": time.time() + 600}, jwt.ImmatureSignatureError),
+        ({"issued_at": time.time() + 600}, jwt.ImmatureSignatureError),
+    ],
+    ids=["expired", "not-before", "issued-later"],
+)
+def test_the_times_are_pyjwts(options: dict[str, Any], theirs: type[Exception]) -> None:
+    """A token out of its time gets its key: `jwt.decode` has the caller's leeway, and errors of its own."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier())
+    token = pool.access_token(**options)
+    assert client.get_signing_key_from_jwt(token)
+    with pytest.raises(theirs):
+        decoded(client, client.issuers, token)
+
+
 # --- What is refused, and how
 
+# A token, the class beside PyJWKClientError that callers catch for it, and our error.
 REFUSED: dict[str, tuple[Callable[[FakeUserPool], Any], type[Exception], type[AuthError]]] = {
     "unknown-kid": (
         lambda pool: pool.access_token(signed_by="unknown"),
-        jwt.PyJWKClientError,
+        jwt.InvalidTokenError,
         errors.KeyUnknown,
     ),
     "unknown-issuer": (
         lambda pool: pool.access_token(claims={"iss": "https://evil.example"}),
-        jwt.PyJWKClientError,
+        jwt.InvalidTokenError,
         errors.IssuerUnknown,
     ),
     "issuer-a-list": (
         lambda pool: pool.access_token(claims={"iss": [pool.issuer()]}),
-        jwt.PyJWKClientError,
+        jwt.InvalidTokenError,
         errors.IssuerUnknown,
     ),
     "alg-none": (
@@ -235,19 +339,25 @@ REFUSED: dict[str, tuple[Callable[[FakeUserPool], Any], type[Exception], type[Au
         errors.TokenMalformed,
     ),
     "1-mb": (lambda pool: "a" * 1_000_000, jwt.DecodeError, errors.TokenMalformed),
+    **{row: (make, jwt.InvalidTokenError, errors.ClaimRejected) for row, (make, _, _) in CLAIMS.items()},
 }
 
 
 @pytest.mark.parametrize("row", REFUSED)
 def test_a_refusal_is_pyjwts_own(row: str) -> None:
-    """Each fault raises the class that PyJWT has for it, with our error as its cause."""
+    """It is a PyJWKClientError, the class that PyJWT has for its fault, and our error, also its cause."""
     pool = FakeUserPool()
     client = JWKClient(pool.offline_verifier())
     make, theirs, ours = REFUSED[row]
     error = refusal(lambda: client.get_signing_key_from_jwt(make(pool)))
-    assert type(error) is theirs
-    assert type(error.__cause__) is ours
-    assert str(error) == str(error.__cause__)
+    for kind in (jwt.PyJWKClientError, theirs, ours):
+        assert isinstance(error, kind)
+    assert not isinstance(error, jwt.PyJWKClientConnectionError)
+    cause = error.__cause__
+    assert type(cause) is ours
+    assert str(error) == (f"{cause.message}: {cause.hint}" if cause.hint else cause.message)
+    assert (error.status, error.reason, error.hint) == (401, cause.reason, cause.hint)  # type: ignore[attr-defined]
+    assert type(pickle.loads(pickle.dumps(error))) is ours  # noqa: S301 - our own
 
 
 @pytest.mark.parametrize("damage", [*MALFORMED, "unknown-kid", "unknown-issuer"])
@@ -287,6 +397,8 @@ def test_a_kid_that_is_no_text_is_unknown(kid: Any) -> None:
         pytest.param({"timeout": float("nan")}, ConfigurationError, id="timeout-nan"),
         pytest.param({"timeout": True}, ConfigurationError, id="timeout-bool"),
         pytest.param({"timeout": "2"}, ConfigurationError, id="timeout-text"),
+        pytest.param({"check_claims": None}, ConfigurationError, id="check-claims-none"),
+        pytest.param({"check_claims": 0}, ConfigurationError, id="check-claims-0"),
         pytest.param({"verifier": "https://example.com/jwks.json"}, TypeError, id="a-url"),
     ],
 )
@@ -299,11 +411,71 @@ def test_a_setting_that_cannot_be_right_fails_in_the_constructor(
         JWKClient(**settings)
 
 
-@pytest.mark.parametrize("name", ["fetch_data", "get_jwk_set", "get_signing_keys", "match_kid"])
-def test_a_document_of_keys_is_not_offered(name: str) -> None:
-    """What would hand out keys without their issuer is absent, and says so by its name."""
-    with pytest.raises(AttributeError, match=name):
-        getattr(JWKClient(FakeUserPool().offline_verifier()), name)
+# --- Keys without a token
+
+
+@pytest.mark.outside
+def test_the_keys_of_one_pool_are_listed() -> None:
+    """What PyJWKClient's callers list: keys, set and document hold the same, cold and warm."""
+    with serving() as (pool, endpoints, _, client):
+        kids = {key.kid for key in pool.keys}
+        assert {key.key_id for key in client.get_signing_keys()} == kids
+        asked = endpoints.requests
+        assert {key.key_id for key in client.get_jwk_set().keys} == kids
+        assert client.get_jwk_set()[pool.access_key.kid].public_key_use == "sig"
+        assert endpoints.requests == asked  # fresh keys are at hand
+        [listed] = [each for each in client.fetch_data()["keys"] if each["kid"] == pool.id_key.kid]
+        assert listed == pool.id_key.jwk() | {"key_ops": ["verify"]}
+        token = pool.access_token()
+        kid = jwt.get_unverified_header(token)["kid"]
+        key = client.match_kid(client.get_signing_keys(), kid)
+        assert key is client.get_signing_key_from_jwt(token)
+        assert client.match_kid(client.get_signing_keys(), "another") is None
+
+
+@pytest.mark.outside
+def test_a_refresh_asks_every_endpoint_within_limits() -> None:
+    """It finds new keys at once, and a caller that refreshes for each bad token floods no endpoint."""
+    with serving() as (pool, endpoints, _, client):
+        client.get_signing_keys()
+        pool.rotate()
+        assert len(client.get_signing_keys()) == 2
+        assert len(client.get_signing_keys(refresh=True)) == 4
+        for _ in range(300):
+            client.get_jwk_set(refresh=True)
+            client.fetch_data()
+        assert endpoints.requests <= 12
+
+
+@pytest.mark.outside
+def test_a_failed_refresh_gives_the_keys_that_are_there() -> None:
+    """An outage changes nothing while keys are usable; later, and at the start, it is one."""
+    with serving() as (pool, endpoints, clock, client):
+        endpoints.fail("refuse")
+        for call in (client.get_signing_keys, client.get_jwk_set, client.fetch_data):
+            assert isinstance(refusal(call), jwt.PyJWKClientConnectionError)
+        endpoints.heal()
+        clock.advance(60)
+        assert client.get_signing_keys()
+        endpoints.fail("refuse")
+        clock.advance(23 * HOUR)
+        for refresh in (False, True):
+            assert {key.key_id for key in client.get_signing_keys(refresh)} == {key.kid for key in pool.keys}
+        clock.advance(2 * HOUR)
+        for refresh in (False, True):
+            error = refusal(lambda refresh=refresh: client.get_signing_keys(refresh))  # type: ignore[misc]
+            assert isinstance(error, jwt.PyJWKClientConnectionError)
+
+
+@pytest.mark.outside
+def test_quarantined_keys_are_not_listed() -> None:
+    """Keys that two endpoints contradict each other on are no keys; a pool of such keys has none."""
+    pool = FakeUserPool()
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        endpoints.replica.fail("conflict")
+        verifier.warm()
+        client = JWKClient(verifier)
+        assert isinstance(refusal(client.get_signing_keys), jwt.PyJWKClientConnectionError)
 
 
 # --- Several pools
@@ -335,10 +507,18 @@ def _of(pool: FakeUserPool) -> list[str]:
 
 
 def test_a_kid_alone_names_no_key_among_several_pools() -> None:
-    """get_signing_key(kid) is a mistake in the program there, and no fault of a token's."""
+    """Keys without an issuer are a mistake in the program there, and no fault of a token's."""
     one, _, client = two_pools()
-    with pytest.raises(ConfigurationError, match="several user pools"):
-        client.get_signing_key(one.access_key.kid)
+    for call in (
+        lambda: client.get_signing_key(one.access_key.kid),
+        client.get_signing_keys,
+        client.get_jwk_set,
+        client.fetch_data,
+    ):
+        with pytest.raises(
+            ConfigurationError, match=r"several user pools.*get_signing_key_from_jwt\(token\)"
+        ):
+            call()
 
 
 # --- What is kept
@@ -347,9 +527,8 @@ def test_a_kid_alone_names_no_key_among_several_pools() -> None:
 def test_what_is_kept_is_bounded() -> None:
     """Keys that come and go do not pile up: the oldest built are dropped."""
     pool = FakeUserPool()
-    verifier = pool.offline_verifier()
-    client = JWKClient(verifier)
-    key = verifier._signing_key(pool.access_token())
+    client = JWKClient(pool.offline_verifier())
+    key = client._find(pool.access_token())
     for number in range(3 * MAX_KEYS):
         client._make(key._replace(kid=f"kid{number}"))
     assert [kid for kid, _ in client._made] == [f"kid{n}" for n in range(2 * MAX_KEYS, 3 * MAX_KEYS)]
@@ -359,10 +538,11 @@ def test_what_is_kept_is_bounded() -> None:
 def test_threads_share_a_client() -> None:
     """Thirty-two threads at a cold client get the right keys from one shared refresh."""
     with serving() as (pool, endpoints, _, client):
+        unchecked = JWKClient(client._verifier, check_claims=False)
         tokens = [pool.access_token(issuer=kind) for kind in KINDS] + [pool.id_token()]
 
         def one(number: int) -> str | None:
-            return client.get_signing_key_from_jwt(tokens[number % len(tokens)]).key_id
+            return unchecked.get_signing_key_from_jwt(tokens[number % len(tokens)]).key_id
 
         with ThreadPoolExecutor(32) as threads:
             found = list(threads.map(one, range(512)))
@@ -410,17 +590,23 @@ def test_a_missing_extra_is_named() -> None:
 @pytest.mark.parametrize("whose", ["ID token", "another client's", "resource-bound"])
 @pytest.mark.outside
 def test_whose_token_it_is_does_not_matter_after_a_rotation(whose: str) -> None:
-    """The verifier's own client and token use are not applied: each such token may fetch the new keys."""
+    """With `check_claims=False` each such token may fetch the new keys; else it is worth no request (R5)."""
     pool = FakeUserPool()
     makers: dict[str, Callable[[], str]] = {
         "ID token": pool.id_token,
         "another client's": lambda: pool.access_token(client_id="2another3456789"),
         "resource-bound": lambda: pool.access_token(audience="https://api.example.com"),
     }
-    with pool.serve(), pool.verifier() as verifier:
-        client = JWKClient(verifier)
+    with pool.serve() as endpoints, pool.verifier() as verifier:
         verifier.warm()
         pool.rotate()
-        token = makers[whose]()
+        token, asked = makers[whose](), endpoints.requests
+        error = refusal(lambda: JWKClient(verifier).get_signing_key_from_jwt(token))
+        assert isinstance(error, errors.KeyUnknown)
+        assert endpoints.requests == asked
+        client = JWKClient(verifier, check_claims=False)
+        late = pool.access_token(signed_by="unknown", expires_in=-60)  # no claim but its times is looked at
+        assert isinstance(refusal(lambda: client.get_signing_key_from_jwt(late)), errors.KeyUnknown)
+        assert endpoints.requests == asked
         key = client.get_signing_key_from_jwt(token)
         jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False})

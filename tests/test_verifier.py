@@ -519,6 +519,33 @@ def test_closing(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.outside
+def test_both_kinds_of_with_close(pool: FakeUserPool) -> None:
+    """Neither warms anything, and leaving closes: no fetch begins, stored keys go on verifying."""
+    token, unknown = pool.access_token(), pool.access_token(signed_by="unknown")
+    with pool.serve() as endpoints:
+
+        async def main(verifier: Verifier) -> None:
+            async with verifier as entered:
+                assert entered is verifier
+                assert endpoints.requests == 0
+                await entered.averify(token)
+
+        left = [pool.verifier(), pool.verifier()]
+        asyncio.run(main(left[0]))
+        asked = endpoints.requests
+        with left[1] as entered:
+            assert entered is left[1]
+            assert endpoints.requests == asked
+            entered.verify(token)
+        asked = endpoints.requests
+        for verifier in left:
+            assert verifier.verify(token).username == "alice"
+            with pytest.raises(errors.KeysUnavailable):
+                verifier.verify(unknown)
+        assert endpoints.requests == asked
+
+
+@pytest.mark.outside
 def test_close_releases_a_waiter(pool: FakeUserPool) -> None:
     """A caller that waits for keys gets KeysUnavailable at once."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -638,3 +665,38 @@ def test_a_key_that_the_pool_does_not_list() -> None:
         pool.user_pool_id, client_ids=[pool.client_id], jwks={"keys": [SigningKey("k").jwk()]}, offline=True
     )
     refused(errors.KeyUnknown, pool.offline_verifier(pool=listed).verify, pool.access_token())
+
+
+RESOURCE = "https://api.example"
+MACHINES: list[tuple[str, dict[str, Any], bool]] = [
+    # what mints it, with which options, and whether it passes
+    ("access_token", {"audience": RESOURCE}, True),
+    ("access_token", {"audience": "https://old.example"}, True),
+    ("access_token", {"audience": "https://other.example"}, False),
+    ("access_token", {}, False),
+    ("access_token", {"claims": {"username": REMOVE}}, False),
+    ("machine_token", {}, True),
+    ("machine_token", {"claims": {"aud": RESOURCE}}, True),
+    ("machine_token", {"claims": {"aud": "https://other.example"}}, False),
+    ("machine_token", {"claims": {"aud": None}}, False),
+    ("machine_token", {"claims": {"username": "alice"}}, False),
+    ("machine_token", {"client_id": "2another3456789"}, False),
+]
+
+
+@pytest.mark.parametrize(("mint", "options", "passes"), MACHINES, ids=repr)
+def test_machines_pass_beside_bound_users(
+    mint: str, options: dict[str, Any], passes: bool, pool: FakeUserPool
+) -> None:
+    """S6: Cognito binds no machine's token, so without an audience it passes where the pool says so."""
+    audience = [RESOURCE, "https://old.example"]
+    both = pool.user_pool(audience=audience, unbound_machines=True)
+    bound = pool.user_pool(audience=audience)
+    token = getattr(pool, mint)(**options)
+    for _ in range(2):  # a hit too
+        if passes:
+            assert pool.offline_verifier(pool=both).verify(token)
+        else:
+            assert refused(errors.ClaimRejected, pool.offline_verifier(pool=both).verify, token).claim
+    if mint == "machine_token" and "aud" not in options.get("claims", {}):
+        refused(errors.ClaimRejected, pool.offline_verifier(pool=bound).verify, token)

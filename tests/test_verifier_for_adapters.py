@@ -1,4 +1,4 @@
-"""What adapters ask a verifier beyond tokens: a policy alone, a key alone, the time left."""
+"""What adapters ask a verifier beyond tokens: a policy alone, the time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth import Principal, UserPool, Verifier, errors, policy
+from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 T0 = 1_790_000_000.0
@@ -109,35 +109,3 @@ def test_the_issuers_are_listed(pool: FakeUserPool) -> None:
         other.issuer("original"),
         other.issuer("updated"),
     }
-
-
-def test_a_key_is_of_the_tokens_pool(pool: FakeUserPool) -> None:
-    """T2: the key that a token names comes from the pool whose issuer it names, same kid or not."""
-    other = FakeUserPool("eu-west-1_Other0001", replica_regions=(), clock=pool.clock)
-    kid = pool.access_key.kid
-    theirs = other.access_key.under(kid)
-    pools: list[UserPool] = [pool.user_pool(), other.user_pool(jwks={"keys": [theirs.jwk()]})]
-    verifier = Verifier(*pools, token_use="access", clock=lambda: (T0, T0))
-    ours_key = verifier._signing_key(pool.access_token())
-    their_key = verifier._signing_key(other.access_token(signed_by=theirs))
-    assert (ours_key.kid, their_key.kid) == (kid, kid)
-    assert ours_key.material != their_key.material
-    with pytest.raises(errors.ConfigurationError):
-        verifier._signing_key_named(kid)
-
-
-def test_a_key_by_its_name(pool: FakeUserPool) -> None:
-    """With one pool a kid is enough; an unknown one is KeyUnknown, an unknown issuer IssuerUnknown."""
-    verifier = pool.offline_verifier()
-    kid = pool.access_key.kid
-    assert verifier._signing_key_named(kid) is verifier._signing_key(pool.access_token())
-    with pytest.raises(errors.KeyUnknown):
-        verifier._signing_key_named("nobody's")
-    with pytest.raises(errors.KeyUnknown):
-        verifier._signing_key(pool.access_token(signed_by="unknown"))
-    with pytest.raises(errors.KeyUnknown):  # R5: it could not pass anyway, so nothing is spent on it
-        verifier._signing_key(pool.access_token(signed_by="unknown", expires_in=-60))
-    with pytest.raises(errors.IssuerUnknown):
-        verifier._signing_key(FakeUserPool("eu-west-1_Other0001").access_token())
-    with pytest.raises(errors.TokenMalformed):
-        verifier._signing_key("garbage")

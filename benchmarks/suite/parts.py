@@ -19,11 +19,13 @@ from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from cognito_mr_auth import Verifier, principal, verifier
 from cognito_mr_auth._base import digest as _digest
@@ -54,7 +56,7 @@ class Scene:
         self.first = self.pool.access_token()
         self.tokens = [self.pool.access_token(claims={"n": number}) for number in range(count)]
         self.parsed = [_compact.parse(token) for token in self.tokens]
-        self.key = self.pool.offline_verifier()._signing_key(self.tokens[0]).public
+        self.key = cast(RSAPublicKey, load_pem_public_key(self.pool.access_key.public_pem()))
 
     def fresh(self, cache_size: int = 1024) -> Verifier:
         """A verifier that has seen one token, and so knows the header, as after a second of service."""

@@ -271,6 +271,8 @@ def _names(kind: str, values: tuple[str, ...], *, spaces: bool) -> tuple[str, ..
     if not values:
         raise ConfigurationError(f"{kind}() with nothing would pass or refuse everyone: name one")
     for value in values:
+        if isinstance(value, (list, tuple, set, frozenset)):
+            raise ConfigurationError(f"{kind}() takes names, not a {type(value).__name__}: {kind}(*[...])")
         if value.__class__ is not str or not value:
             raise ConfigurationError(f"{kind}() takes non-empty strings, not {value!r}")
         if not spaces and any(char.isspace() for char in value):
@@ -319,7 +321,8 @@ def max_age(seconds: int) -> Policy:
 def check(function: _CheckFunction) -> Policy:
     """Your own predicate on the principal. Coroutine functions work with `averify` alone.
 
-    Anything but True or False, an exception included, is cannot-tell and refuses.
+    Anything but True or False, an exception included, is cannot-tell and refuses. A plain function runs on
+    the caller's thread, which under `averify` is the event loop's, so it may read memory only.
     """
     if not callable(function):
         raise ConfigurationError(f"check() takes a callable, not {type(function).__name__}")

@@ -54,7 +54,10 @@ class UserPool:
         replica_regions: Regions that the pool is replicated to.
         issuer_kinds: the kinds of `iss` accepted, of "original", "replica" and "updated"; all that the
             pool can have by default. Its endpoints are asked for keys either way (R2).
-        audience: the resource identifier that access tokens must be bound to (RFC 8707).
+        audience: the resource identifier that access tokens must be bound to (RFC 8707), or several of
+            which it must be one.
+        unbound_machines: beside `audience`, also accept tokens of app clients on their own that have no
+            `aud`, because Cognito binds no token of the client-credentials grant.
         jwks_urls: one URL, or {issuer URL: JWKS URL}: the only endpoints asked; `iss` stays as is.
             https, or http to loopback.
         jwks: a seed, the JWKS document as a mapping, str or bytes.
@@ -81,6 +84,7 @@ class UserPool:
         "offline",
         "region",
         "replica_regions",
+        "unbound_machines",
         "user_pool_id",
     )
 
@@ -89,7 +93,8 @@ class UserPool:
     client_ids: frozenset[str] | None
     replica_regions: tuple[str, ...]
     issuers: Mapping[str, Issuer]
-    audience: str | None
+    audience: frozenset[str] | None
+    unbound_machines: bool
     key_file: str | None
     baked_key_file: str | None
     offline: bool
@@ -103,7 +108,8 @@ class UserPool:
         client_ids: Collection[str] | _AnyClient,
         replica_regions: Collection[str] = (),
         issuer_kinds: Collection[str] | None = None,
-        audience: str | None = None,
+        audience: str | Collection[str] | None = None,
+        unbound_machines: bool = False,
         jwks_urls: str | Mapping[str, str] | None = None,
         jwks: Mapping[str, Any] | str | bytes | None = None,
         key_file: str | os.PathLike[str] | None = None,
@@ -114,8 +120,7 @@ class UserPool:
     ) -> None:
         region = _region_of(user_pool_id)
         replicas = _replicas(region, replica_regions)
-        suffix = _suffix(region, dns_suffix)
-        possible = tuple(_possible_issuers(user_pool_id, region, replicas, suffix))
+        possible = tuple(_possible_issuers(user_pool_id, region, replicas, _suffix(region, dns_suffix)))
         seed = _seed(jwks)
         check_flag("offline", offline)
         check_flag("insecure_emulator", insecure_emulator)
@@ -123,11 +128,10 @@ class UserPool:
         if offline and seed is None and files == (None, None):
             raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
         config = KeySetConfig(
-            provider=user_pool_id,
-            endpoints=_endpoints(possible, jwks_urls, insecure=insecure_emulator),
-            seed=seed,
-            key_file=files[0],
-            baked_key_file=files[1],
+            user_pool_id,
+            _endpoints(possible, jwks_urls, insecure=insecure_emulator),
+            seed,
+            *files,
             offline=offline,
             insecure_emulator=insecure_emulator,
         )
@@ -138,7 +142,8 @@ class UserPool:
             "client_ids": _client_ids(client_ids),
             "replica_regions": replicas,
             "issuers": _accepted(possible, issuer_kinds),
-            "audience": _audience(audience),
+            "audience": _audiences(audience, unbound_machines),
+            "unbound_machines": unbound_machines,
             "key_file": files[0],
             "baked_key_file": files[1],
             "offline": offline,
@@ -238,10 +243,18 @@ def _client_ids(given: object) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _audience(given: object) -> str | None:
-    if given is None or (isinstance(given, str) and given and not given.isspace()):
-        return given
-    raise ConfigurationError(f"audience={given!r}: give one resource identifier as a str")
+def _audiences(given: object, unbound_machines: object) -> frozenset[str] | None:
+    check_flag("unbound_machines", unbound_machines)
+    if given is None:
+        if unbound_machines:
+            raise ConfigurationError(
+                "unbound_machines=True excepts machines from audience=, which is not given"
+            )
+        return None
+    found = _strings("audience", [given] if isinstance(given, str) else given)
+    if not found or not all(each.strip() for each in found):
+        raise ConfigurationError(f"audience={given!r}: give a resource identifier, or a list of them")
+    return frozenset(found)
 
 
 def _key_files(own: object, baked: object) -> tuple[str | None, str | None]:

@@ -89,7 +89,7 @@ class Principal:
         user_pool_id: such as "us-west-2_EXAMPLE"; None for a provider that is no user pool.
         issued_at: `iat`, seconds since the epoch.
         expires_at: `exp`, seconds since the epoch.
-        claims: every claim of the payload, as signed.
+        claims: every claim of the payload, as signed; for JSON, take `to_dict()["claims"]`.
     """
 
     # Other attributes are read from the claims on access, because most requests use few of them. A dict
@@ -128,7 +128,7 @@ class Principal:
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """Every claim of the payload, as signed."""
+        """Every claim of the payload, as signed, read-only. For JSON: `to_dict()["claims"]`."""
         held = self._claims
         if held.__class__ is dict:
             held = _freeze(held)
@@ -218,6 +218,37 @@ class Principal:
             "is_machine": self.is_machine,
             "claims": _thaw(self.claims),
         }
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        """For pydantic: a Principal is valid, shown as `to_dict()`; nothing else makes one, a dict least."""
+        from pydantic_core import core_schema  # only pydantic calls this
+
+        shown = core_schema.plain_serializer_function_ser_schema(cls.to_dict)
+        return core_schema.is_instance_schema(cls, serialization=shown)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, Any]:
+        """For OpenAPI: the members of `to_dict()`."""
+        text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+        maybe, time = {"anyOf": [text, {"type": "null"}]}, {"type": "number"}
+        issuer = {"url": text, "kind": text, "region": maybe}
+        members: dict[str, Any] = {
+            "subject": text,
+            "client_id": maybe,
+            "username": maybe,
+            "token_use": text,
+            "scopes": texts,
+            "groups": texts,
+            "issuer": {"type": "object", "properties": issuer, "required": list(issuer)},
+            "provider": text,
+            "user_pool_id": maybe,
+            "issued_at": time,
+            "expires_at": time,
+            "is_machine": {"type": "boolean"},
+            "claims": {"type": "object", "additionalProperties": True},
+        }
+        return {"title": "Principal", "type": "object", "properties": members, "required": list(members)}
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Principal is immutable")

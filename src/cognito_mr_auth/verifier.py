@@ -27,7 +27,7 @@ from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
 from ._runtime.run import gather, run_async, run_sync
 from ._runtime.token_cache import TokenCache
-from .errors import AuthError, ConfigurationError, IssuerUnknown
+from .errors import AuthError, IssuerUnknown
 from .events import InsecureEmulator
 from .policy import Policy
 from .pool import UserPool
@@ -77,7 +77,8 @@ class Verifier:
         max_stale: age at which keys are no longer used; at most 7 days.
         on_event: called with each event (see `events`), on any thread; must not block.
         revoked: called with each verified principal; True refuses it. A coroutine function works
-            with `averify` alone.
+            with `averify` alone. Any other runs on the caller's thread, which under `averify` is the
+            event loop's, so it may read memory only.
         ssl_context: TLS settings in place of the HTTP client's defaults.
         clock: gives (wall, monotonic) seconds.
 
@@ -101,6 +102,7 @@ class Verifier:
     ) -> None:
         check_options(pools, token_use, leeway, cache_size)
         check_callables(on_event=on_event, revoked=revoked, clock=clock)
+        self._takes_id_tokens = token_use == "id"  # Swagger UI must know which one to send
         self._clock = clock or _system_clock
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
@@ -132,7 +134,7 @@ class Verifier:
             events.append(InsecureEmulator(config.provider))
         key_set = RemoteKeySet(config, dependencies, entries)
         self._key_sets[config.provider] = key_set
-        expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway)
+        expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines)
         for url, issuer in pool.issuers.items():
             self._entries[url] = _IssuerEntry(issuer, pool, key_set, expected)
         self._dispatch(events)
@@ -227,10 +229,17 @@ class Verifier:
             return done
         return (yield from done)
 
-    def _plausible(self, jws: CompactJWS, entry: _IssuerEntry) -> Callable[[], bool]:
-        """Whether the token could pass if its key were known (R5), asked when that matters."""
+    def _plausible(
+        self, jws: CompactJWS, entry: _IssuerEntry, *, times_alone: bool = False
+    ) -> Callable[[], bool]:
+        """Whether the token could pass if its key were known (R5), asked when that matters.
+
+        `times_alone` is for a caller that checks no other claim.
+        """
 
         def plausible() -> bool:
+            if times_alone:
+                return in_time(jws.payload, entry.expected.leeway, self._clock()[0])
             try:
                 check_claims(jws.payload, entry.expected, self._clock()[0])
             except AuthError:
@@ -302,36 +311,18 @@ class Verifier:
         """Every `iss` that is accepted, in the order of the pools."""
         return tuple(str(url) for url in self._entries)
 
+    @property
+    def _authorization_servers(self) -> list[str]:
+        """The same with the original issuers first, because clients begin with the first (RFC 9728 2).
+
+        An updated issuer answers nobody before the pool has switched to it, nor a replica before it exists.
+        """
+        entries = sorted(self._entries.values(), key=lambda entry: entry.issuer.kind != "original")
+        return [entry.issuer.url for entry in entries]
+
     def _seconds_left(self, principal: Principal) -> float:
         """Seconds until the principal's token expires, on this verifier's clock; negative after."""
         return principal.expires_at - self._clock()[0]
-
-    def _signing_key(self, token: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
-        """The key that a token names, of the pool whose issuer it names. Verifies nothing.
-
-        Raises:
-            TokenRejected: malformed, of an unknown issuer, or naming a key that the pool does not have.
-            KeysUnavailable: the keys cannot be fetched.
-        """
-        jws = parse(token)
-        entry = self._entry_of(jws)
-
-        def plausible() -> bool:  # R5 by the times only: the caller checks the other claims
-            return in_time(jws.payload, entry.expected.leeway, self._clock()[0])
-
-        return run_sync(entry.key_set.resolve(jws.kid, plausible, timeout))
-
-    def _signing_key_named(self, kid: str, *, timeout: float = CALLER_WAIT_SECONDS) -> Key:
-        """The key of the only pool by its `kid`.
-
-        Raises:
-            ConfigurationError: with several pools, since a kid belongs to a pool (T2).
-            KeyUnknown, KeysUnavailable: as `_signing_key` does.
-        """
-        if len(self._key_sets) > 1:
-            raise ConfigurationError("a kid names no key where there are several user pools")
-        [key_set] = self._key_sets.values()
-        return run_sync(key_set.resolve(kid, lambda: True, timeout))
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -370,7 +361,10 @@ class Verifier:
         }
 
     def close(self) -> None:
-        """Start no more fetches and cancel the running ones. Stored keys go on verifying."""
+        """Start no more fetches and cancel the running ones. Stored keys go on verifying.
+
+        Waits for nobody, so it may be called on an event loop.
+        """
         for key_set in self._key_sets.values():
             key_set.close()
         self._fetcher.close()
@@ -379,6 +373,12 @@ class Verifier:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -45,7 +45,11 @@ def made(**changes: str | None) -> Verifier:
         ),
         pytest.param({}, "replica_regions", (), id="no-replicas"),
         pytest.param({}, "audience", None, id="no-audience"),
-        pytest.param({"AUDIENCE": "https://api.example"}, "audience", "https://api.example", id="audience"),
+        pytest.param({"AUDIENCE": "https://api.example"}, "audience", {"https://api.example"}, id="audience"),
+        pytest.param({"AUDIENCE": "https://a, b"}, "audience", {"https://a", "b"}, id="audiences"),
+        pytest.param({}, "unbound_machines", False, id="bound-machines"),
+        pytest.param({"AUDIENCE": "a", "UNBOUND_MACHINES": "true"}, "unbound_machines", True, id="machines"),
+        pytest.param({"UNBOUND_MACHINES": "false"}, "unbound_machines", False, id="no-machines"),
         pytest.param({"KEY_FILE": "/nowhere/keys.json"}, "key_file", "/nowhere/keys.json", id="key-file"),
         pytest.param(
             {"BAKED_KEY_FILE": "/nowhere/baked.json"},
@@ -98,6 +102,7 @@ NAMES = [
     "REPLICA_REGIONS",
     "ISSUER_KINDS",
     "AUDIENCE",
+    "UNBOUND_MACHINES",
     "KEY_FILE",
     "BAKED_KEY_FILE",
     "JWKS_URLS",
@@ -117,7 +122,14 @@ def test_empty_is_an_error(name: str, value: str) -> None:
         made(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["CLIENT_IDS", "REPLICA_REGIONS", "ISSUER_KINDS"])
+@pytest.mark.parametrize("value", ["True", "yes", "1", "0", "true,true", "x" * 99])
+def test_a_flag_says_true_or_false(value: str) -> None:
+    """Nothing else is read as yes or as no."""
+    with pytest.raises(ConfigurationError, match=r"^COGNITO_UNBOUND_MACHINES='.{1,23}': say true or false$"):
+        made(AUDIENCE="https://a", UNBOUND_MACHINES=value)
+
+
+@pytest.mark.parametrize("name", ["CLIENT_IDS", "REPLICA_REGIONS", "ISSUER_KINDS", "AUDIENCE"])
 @pytest.mark.parametrize("value", [",", "a,", ",a", "a, ,b"])
 def test_an_empty_member_is_an_error(name: str, value: str) -> None:
     """Neither is an empty member of a list."""
@@ -136,6 +148,8 @@ def test_an_empty_member_is_an_error(name: str, value: str) -> None:
         pytest.param({"REPLICA_REGIONS": "us-east-1,us-east-1"}, "twice", id="region-twice"),
         pytest.param({"ISSUER_KINDS": "replica"}, "replica_regions is empty", id="issuer-impossible"),
         pytest.param({"ISSUER_KINDS": "new"}, "'new'", id="issuer-kind"),
+        pytest.param({"AUDIENCE": "a,a"}, "twice", id="audience-twice"),
+        pytest.param({"UNBOUND_MACHINES": "true"}, "audience=, which is not given", id="machines-alone"),
         pytest.param({"KEY_FILE": "a\0b"}, "key_file='a\\x00b'", id="key-file"),
         pytest.param({"BAKED_KEY_FILE": "a\0b"}, "baked_key_file='a\\x00b'", id="baked-key-file"),
         pytest.param({"BAKED_KEY_FILE": "a", "KEY_FILE": "a"}, "is key_file too", id="one-file-twice"),
@@ -223,7 +237,9 @@ def several(*members: object, **changes: str) -> Verifier:
         pytest.param({"client_ids": "ANY_CLIENT"}, "client_ids", None, id="any-client"),
         pytest.param({"replica_regions": ["us-east-1"]}, "replica_regions", ("us-east-1",), id="replicas"),
         pytest.param({"replica_regions": []}, "replica_regions", (), id="no-replicas"),
-        pytest.param({"audience": "https://a"}, "audience", "https://a", id="audience"),
+        pytest.param({"audience": "https://a"}, "audience", {"https://a"}, id="audience"),
+        pytest.param({"audience": ["https://a", "b,c"]}, "audience", {"https://a", "b,c"}, id="audiences"),
+        pytest.param({"audience": "a", "unbound_machines": True}, "unbound_machines", True, id="machines"),
         pytest.param({"key_file": "/nowhere/k"}, "key_file", "/nowhere/k", id="key-file"),
         pytest.param({"baked_key_file": "/nowhere/b"}, "baked_key_file", "/nowhere/b", id="baked-key-file"),
     ],
@@ -369,7 +385,16 @@ def test_no_pools_at_all(value: str) -> None:
         pytest.param(OTHER | {"issuer_kinds": ["new"]}, "issuer_kinds holds 'new'", id="issuer"),
         pytest.param(OTHER | {"issuer_kinds": []}, "issuer_kinds is empty", id="no-issuers"),
         pytest.param(OTHER | {"audience": ""}, "audience=''", id="empty-audience"),
-        pytest.param(OTHER | {"audience": ["a"]}, "audience is no JSON string", id="audiences"),
+        pytest.param(OTHER | {"audience": []}, "audience=[]", id="no-audiences"),
+        pytest.param(OTHER | {"audience": ["a", 1]}, "audience is no JSON array of strings", id="audiences"),
+        pytest.param(OTHER | {"audience": None}, "audience is no JSON array of strings", id="null-audience"),
+        pytest.param(
+            OTHER | {"unbound_machines": "true"}, "unbound_machines is neither true", id="machines-text"
+        ),
+        pytest.param(OTHER | {"unbound_machines": 1}, "unbound_machines is neither true", id="machines-one"),
+        pytest.param(
+            OTHER | {"unbound_machines": True}, "unbound_machines=True excepts", id="machines-alone"
+        ),
         pytest.param(OTHER | {"key_file": ""}, "key_file=''", id="empty-key-file"),
         pytest.param(OTHER | {"key_file": None}, "key_file is no JSON string", id="null-key-file"),
         pytest.param(OTHER | {"baked_key_file": ""}, "baked_key_file=''", id="empty-baked-key-file"),

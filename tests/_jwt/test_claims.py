@@ -21,7 +21,9 @@ ACCESS = ClaimRequirements("access", frozenset({CLIENT, "another"}), None, 5.0)
 ID = ACCESS._replace(token_use="id")
 ANY = ACCESS._replace(token_use="any")
 ANY_CLIENT = ACCESS._replace(client_ids=None)
-BOUND = ACCESS._replace(audience=RESOURCE)
+BOUND = ACCESS._replace(audience=frozenset({RESOURCE}))
+EITHER = ACCESS._replace(audience=frozenset({RESOURCE, "https://old.example"}))
+MACHINES_TOO = BOUND._replace(unbound_machines=True)
 
 
 def claims(use: str = "access", **changes: Any) -> dict[str, Any]:
@@ -144,6 +146,14 @@ def test_the_leeway_is_the_configured_one(leeway: float, expired_for: float, *, 
         pytest.param(claims(aud=RESOURCE), BOUND, id="bound"),
         pytest.param(claims(aud=[RESOURCE]), BOUND, id="bound-in-a-list"),
         pytest.param(claims(aud=["x", RESOURCE]), BOUND, id="bound-among-others"),
+        pytest.param(claims(aud=RESOURCE), EITHER, id="bound-to-one-of-two"),
+        pytest.param(claims(aud=["x", "https://old.example"]), EITHER, id="bound-to-the-other"),
+        pytest.param(claims(aud=RESOURCE), MACHINES_TOO, id="bound-beside-machines"),
+        pytest.param(claims(sub=CLIENT), MACHINES_TOO, id="unbound-machine"),
+        pytest.param(
+            claims(sub="x", client_id="x"), MACHINES_TOO._replace(client_ids=None), id="any-unbound-machine"
+        ),
+        pytest.param(claims(sub=CLIENT, aud=RESOURCE), MACHINES_TOO, id="bound-machine"),
         pytest.param(claims("id"), BOUND._replace(token_use="id"), id="audience-is-not-for-id"),
         pytest.param(claims(extra={"a": [1]}, nbf=NOW), ACCESS, id="more-claims"),
     ],
@@ -206,6 +216,26 @@ def test_who_and_what_are_required_strings(use: str, name: str, value: object) -
         pytest.param(claims(aud=None), BOUND, "aud", id="null"),
         pytest.param(claims(aud=f"x {RESOURCE}"), BOUND, "aud", id="inside-a-text"),
         pytest.param(claims("id", aud=RESOURCE), BOUND._replace(token_use="id"), "aud", id="id"),
+        pytest.param(claims(aud="https://other.example"), EITHER, "aud", id="none-of-two"),
+        pytest.param(claims(aud=f"{RESOURCE} https://old.example"), EITHER, "aud", id="both-in-one-text"),
+        pytest.param(claims(sub=CLIENT), BOUND, "aud", id="machine"),
+        pytest.param(claims(), MACHINES_TOO, "aud", id="unbound-user"),
+        pytest.param(claims(username="alice"), MACHINES_TOO, "aud", id="unbound-user-by-name"),
+        pytest.param(claims(sub=CLIENT, username="a"), MACHINES_TOO, "aud", id="user-named-as-the-client"),
+        pytest.param(claims(sub=CLIENT, username=None), MACHINES_TOO, "aud", id="user-without-a-name"),
+        pytest.param(claims(sub="another"), MACHINES_TOO, "aud", id="machine-of-another-client"),
+        pytest.param(
+            claims(sub=CLIENT, aud="https://x.example"), MACHINES_TOO, "aud", id="machine-elsewhere"
+        ),
+        pytest.param(claims(sub=CLIENT, aud=CLIENT), MACHINES_TOO, "aud", id="machine-bound-to-its-client"),
+        pytest.param(claims(sub=CLIENT, aud=["x"]), MACHINES_TOO, "aud", id="machine-elsewhere-in-a-list"),
+        pytest.param(claims(sub=CLIENT, aud=[RESOURCE, 1]), MACHINES_TOO, "aud", id="machine-odd-member"),
+        pytest.param(claims(sub=CLIENT, aud=[]), MACHINES_TOO, "aud", id="machine-empty-list"),
+        pytest.param(claims(sub=CLIENT, aud=None), MACHINES_TOO, "aud", id="machine-null"),
+        pytest.param(claims(sub=CLIENT, aud=""), MACHINES_TOO, "aud", id="machine-empty"),
+        pytest.param(
+            claims("id", sub=CLIENT, aud="x"), MACHINES_TOO._replace(token_use="id"), "aud", id="id-token"
+        ),
     ],
 )
 def test_a_wrong_claim_is_named(token: dict[str, Any], expected: ClaimRequirements, claim: str) -> None:

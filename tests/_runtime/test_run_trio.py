@@ -173,7 +173,7 @@ def test_trio_as_a_guest_of_asyncio() -> None:
 
 def test_trio_that_is_loaded_and_does_not_run() -> None:
     """Asyncio's tasks and other threads are not taken for trio's."""
-    assert not run._in_trio_task()
+    assert not run.in_trio_task()
     assert asyncio.run(run_async(waiting(None, (ended(), LONG)))) == "done"
 
 

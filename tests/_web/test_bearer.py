@@ -22,7 +22,8 @@ CHALLENGE = re.compile(rf"Bearer {_PARAMETER}(?:, {_PARAMETER})*")
 def said(error: errors.AuthError, **more: str) -> tuple[int, str | None, str | None]:
     """Status, challenge and Retry-After; the rest of the answer is checked on the way."""
     answer = response_to(error, realm="api", **more)
-    assert list(json.loads(answer.body)) == ["detail"]
+    body = json.loads(answer.body)
+    assert (list(body), body["reason"]) == (["detail", "reason"], error.reason)
     assert answer.header("content-length") == str(len(answer.body))
     assert (answer.header("content-type"), answer.header("cache-control")) == ("application/json", "no-store")
     return answer.status, answer.header("www-authenticate"), answer.header("retry-after")
@@ -86,9 +87,9 @@ def test_an_outage_has_no_challenge(kind: type[errors.Unavailable]) -> None:
 def test_hints_are_for_who_can_act_on_them() -> None:
     """A refusal's hint goes to the caller; an outage's hint is for the operator alone."""
     shown = response_to(errors.TokenExpired("late", hint="sign in"), realm="api").body
-    assert json.loads(shown) == {"detail": "late: sign in"}
+    assert json.loads(shown) == {"detail": "late: sign in", "reason": "token_expired"}
     kept = response_to(errors.KeysUnavailable("away", hint="see IssuerConfiguration"), realm="api").body
-    assert json.loads(kept) == {"detail": "away"}
+    assert json.loads(kept) == {"detail": "away", "reason": "keys_unavailable"}
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3), st.text(min_size=1))
@@ -96,7 +97,7 @@ def test_nothing_breaks_out_of_the_challenge(message: str, scopes: list[str], re
     """RFC 6750 3: values "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E"."""
     answer = response_to(errors.PolicyDenied(message or "x", scopes=tuple(scopes)), realm=realm)
     assert CHALLENGE.fullmatch(answer.header("www-authenticate") or "")
-    assert json.loads(answer.body) == {"detail": message or "x"}
+    assert json.loads(answer.body)["detail"] == (message or "x")
 
 
 @given(st.lists(st.text(alphabet='Bearer ,\t="aé\x00.', max_size=20), max_size=3))
@@ -131,6 +132,15 @@ PLACES = {
         {},
         errors.CredentialsMissing,
     ),
+    "bare alone": (Sources(scheme=None), {"authorization": ["a.b.c"]}, {}, "a.b.c"),
+    "bare alone, with a scheme": (
+        Sources(scheme=None),
+        {"authorization": ["Bearer a.b.c"]},
+        {},
+        errors.RequestMalformed,
+    ),
+    "bare alone, two": (Sources(scheme=None), {"authorization": ["a", "b"]}, {}, errors.RequestMalformed),
+    "bare alone, empty": (Sources(scheme=None), {"authorization": [""]}, {}, errors.RequestMalformed),
     "bare, two": (Sources(bare=True), {"authorization": ["a", "b"]}, {}, errors.RequestMalformed),
     "another header": (Sources(header="x-token"), {"x-token": ["Bearer a.b.c"]}, {}, "a.b.c"),
     "the usual header beside it": (
@@ -170,6 +180,19 @@ def test_places(
     else:
         with pytest.raises(expected):
             find_token(http_request, sources)
+
+
+@pytest.mark.parametrize(
+    ("sent", "hinted"), [("a.b.c", True), ("a.b", False), ("Basic a.b.c", False), (None, False)]
+)
+def test_a_token_without_its_scheme_is_pointed_out(sent: str | None, *, hinted: bool) -> None:
+    """Clients that leave "Bearer" out hear it; what has not the form of a token may be anything."""
+    request = HTTPRequest("GET", "/", "", lambda _name: [] if sent is None else [sent])
+    for sources in (Sources(), Sources(query="t")):
+        with pytest.raises(errors.CredentialsMissing) as caught:
+            find_token(request, sources)
+        assert ('"Bearer"' in (caught.value.hint or "")) is hinted
+        assert "a.b" not in f"{caught.value}{caught.value.hint}"
 
 
 def test_most_requests_say_nothing_of_their_query() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth._web.exclusions import Exclusions
+from cognito_mr_auth._web.exclusions import REST, Exclusions
 from cognito_mr_auth.errors import ConfigurationError
 
 
@@ -79,6 +79,32 @@ def test_nothing_matches_nothing() -> None:
 def test_what_was_sent_counts_too(raw: str, matches: bool) -> None:
     """The decoded path alone may hide how it was sent; the query never counts."""
     assert Exclusions(["/static/*"]).match("/static/x", raw) is matches
+
+
+ROUTES: list[tuple[str, list[str | None], bool]] = [
+    # excluded, the segments of the route that /static/js/x leads to, whether it is open
+    ("/static/*", ["static", REST], True),
+    ("/static/*", ["static", "js", "x"], True),
+    ("/static/*", ["static", None, None], True),
+    ("/static/*", [REST], True),
+    ("/static/*", [None, "js", "x"], False),
+    ("/static/*", [None, REST], False),
+    ("/static/*", [None, None, None], False),
+    ("/static/js/*", ["static", REST], True),
+    ("/static/js/*", ["static", "js", None], True),
+    ("/static/js/*", ["static", None, "x"], False),
+    ("/static/js/*", [None, "js", "x"], False),
+    ("/static/js/x", [None, None, None], True),
+]
+
+
+@pytest.mark.parametrize(("entry", "route", "matches"), ROUTES)
+def test_a_leading_path_does_not_open_a_parameter(
+    entry: str, route: list[str | None], *, matches: bool
+) -> None:
+    """A leading path names files, and no tenant of that name; a whole path names itself."""
+    assert Exclusions([entry]).match("/static/js/x", "/static/js/x", route) is matches
+    assert Exclusions([entry, "/other/*"]).match("/static/js/x", "", route) is matches
 
 
 SEGMENT = st.sampled_from(

@@ -13,7 +13,8 @@ import pytest
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth._web.bearer import HTTPRequest
-from cognito_mr_auth._web.guard import Guard
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -96,6 +97,22 @@ REFUSED: list[dict[str, Any]] = [
     {"resource_scopes": ["orders/read"]},
     {"resource_name": "Orders"},
     {"resource_metadata": "/m"},
+    {"authorization_servers": ["https://a.example"]},
+    {"resource": "https://api.example.com", "authorization_servers": "https://a.example"},
+    {"resource": "https://api.example.com", "authorization_servers": []},
+    {"resource": "https://api.example.com", "authorization_servers": ["a.example"]},
+    {"preflight": "yes"},
+    {"preflight": None},
+    {"header": ""},
+    {"header": "X Token"},
+    {"header": b"X-Token"},
+    {"header": None},
+    {"header": "cookie"},
+    {"header": "Sec-WebSocket-Protocol"},
+    {"scheme": ""},
+    {"scheme": "bearer"},
+    {"scheme": "Token"},
+    {"scheme": 5},
     {"resource_metadata": 'https://api.example.com/"'},
 ]
 
@@ -104,7 +121,7 @@ REFUSED: list[dict[str, Any]] = [
 def test_nonsense_is_refused(verifier: Verifier, options: dict[str, Any]) -> None:
     """S7: a ConfigurationError that names one of the settings given."""
     with pytest.raises(errors.ConfigurationError) as caught:
-        Guard(verifier, **options)
+        RequestGuard(verifier, **options)
     assert any(name in str(caught.value) for name in options)
 
 
@@ -122,12 +139,14 @@ def test_nonsense_is_refused(verifier: Verifier, options: dict[str, Any]) -> Non
         {"resource": "http://localhost:8000/mcp"},
         {"resource": "https://api.example.com:8443/a/b/"},
         {"resource_metadata": "https://meta.example.com/.well-known/x"},
+        {"header": "x-amzn-oidc-accesstoken", "scheme": None},
+        {"resource": "https://a.example", "authorization_servers": ("https://b.example/x",)},
     ],
     ids=repr,
 )
 def test_sense_is_taken(verifier: Verifier, options: dict[str, Any]) -> None:
     """What a user may rightly want is no error."""
-    Guard(verifier, **options)
+    RequestGuard(verifier, **options)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +161,7 @@ def test_sense_is_taken(verifier: Verifier, options: dict[str, Any]) -> None:
 )
 def test_where_the_document_is(verifier: Verifier, resource: str, path: str, url: str) -> None:
     """RFC 9728 3.1: the well-known part goes between host and path; a final slash of the host goes."""
-    metadata = Guard(verifier, resource=resource).metadata
+    metadata = RequestGuard(verifier, resource=resource).metadata
     assert metadata is not None
     assert metadata.path == "/.well-known/oauth-protected-resource" + path
     assert metadata.url == url + metadata.path
@@ -150,7 +169,7 @@ def test_where_the_document_is(verifier: Verifier, resource: str, path: str, url
 
 def test_a_document_without_wishes_is_short(verifier: Verifier) -> None:
     """What was not given does not stand in the document."""
-    answer = Guard(verifier, resource="https://a.example").document(
+    answer = RequestGuard(verifier, resource="https://a.example").document(
         HTTPRequest("HEAD", "/.well-known/oauth-protected-resource", "", lambda _name: ())
     )
     assert answer is not None
@@ -163,7 +182,9 @@ def test_a_document_without_wishes_is_short(verifier: Verifier) -> None:
 # --- Policies of guard and route
 
 
-def both(guard: Guard, call: Callable[..., Any], acall: Callable[..., Any], *args: Any, **more: Any) -> Any:
+def both(
+    guard: RequestGuard, call: Callable[..., Any], acall: Callable[..., Any], *args: Any, **more: Any
+) -> Any:
     """The outcome of both ways, which must be one: a principal, or the type of the error."""
     outcomes = []
     for run in (lambda: call(*args, **more), lambda: asyncio.run(acall(*args, **more))):
@@ -200,7 +221,7 @@ def test_both_policies_hold(
     passes: bool,
 ) -> None:
     """A route's policy comes on top of the guard's."""
-    guard = Guard(verifier, require=of_guard)
+    guard = RequestGuard(verifier, require=of_guard)
     asked = request_of(authorization=f"Bearer {pool.access_token(scopes=held)}")
     outcome = both(guard, guard.verify, guard.averify, asked, of_route)
     assert isinstance(outcome, Principal) if passes else outcome is errors.PolicyDenied
@@ -208,7 +229,7 @@ def test_both_policies_hold(
 
 def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier: Verifier) -> None:
     """`require` judges a principal that a guard in front has found; none at all is missing credentials."""
-    guard = Guard(verifier)
+    guard = RequestGuard(verifier)
     principal = verifier.verify(pool.access_token(scopes=["a/x"]))
     assert both(guard, guard.require, guard.arequire, principal, A) is principal
     assert both(guard, guard.require, guard.arequire, principal, None) is principal
@@ -219,15 +240,120 @@ def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier:
             assert both(guard, guard.require, guard.arequire, nobody, require) is errors.CredentialsMissing
 
 
-@pytest.mark.parametrize("options", [{"optional": True}, {"exclude": ["/"]}], ids=repr)
-def test_a_named_route_is_never_open(pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]) -> None:
-    """`always=True`: neither the optional mode nor an exclusion opens a route that names its guard."""
-    guard = Guard(verifier, **options)
-    assert both(guard, guard.verify, guard.averify, request_of()) is None
-    outcome = both(guard, guard.verify, guard.averify, request_of(), always=True)
+@pytest.mark.parametrize("options", [{}, {"optional": True}, {"exclude": ["/"]}], ids=repr)
+def test_a_routes_own_word_holds(pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]) -> None:
+    """`need`: no setting of the guard opens a route that requires a token, or closes one to guests."""
+    guard = RequestGuard(verifier, **options)
+    nobody = None if options else errors.CredentialsMissing
+    assert both(guard, guard.verify, guard.averify, request_of()) is nobody
+    assert both(guard, guard.verify, guard.averify, request_of(), need="optional") is None
+    outcome = both(guard, guard.verify, guard.averify, request_of(), need="required")
     assert outcome is errors.CredentialsMissing
     good = request_of(authorization=f"Bearer {pool.access_token()}")
-    assert isinstance(both(guard, guard.verify, guard.averify, good, always=True), Principal)
+    bad = request_of(authorization=f"Bearer {pool.access_token(signed_by='foreign')}")
+    for need in ("required", "optional"):
+        assert isinstance(both(guard, guard.verify, guard.averify, good, need=need), Principal)
+        assert both(guard, guard.verify, guard.averify, bad, need=need) is errors.SignatureInvalid
+
+
+# --- A principal that a guard in front has found
+
+SOCKETS = {"subprotocol": "bearer"}
+COOKIES = {"cookie": "at", "allowed_origins": ORIGINS}
+
+
+@pytest.mark.parametrize(
+    ("front", "behind", "counts"),
+    [
+        pytest.param({}, {}, True, id="equal settings"),
+        pytest.param({"realm": "a", "optional": True}, {"exclude": ["/x"]}, True, id="other settings"),
+        pytest.param(SOCKETS, SOCKETS, True, id="the same subprotocol"),
+        pytest.param(SOCKETS, {}, True, id="a subprotocol in front"),
+        pytest.param({**SOCKETS, **COOKIES}, {}, False, id="a subprotocol and a cookie in front"),
+        pytest.param(COOKIES, COOKIES, True, id="the same cookie"),
+        pytest.param(COOKIES, {}, False, id="a cookie in front"),
+        pytest.param({}, COOKIES, False, id="a cookie behind"),
+        pytest.param(
+            COOKIES, {**COOKIES, "allowed_origins": ["https://b.example"]}, False, id="other origins"
+        ),
+        pytest.param({"header": "X-Token"}, {}, False, id="another header"),
+        pytest.param({"scheme": None}, {}, False, id="another scheme"),
+    ],
+)
+def test_a_principal_found_in_front_counts_if_it_would_be_found_here(
+    pool: FakeUserPool, verifier: Verifier, front: Any, behind: Any, counts: bool
+) -> None:
+    """One verification for a request: of the same verifier, and a token in the same places."""
+    first, second = RequestGuard(verifier, **front), RequestGuard(verifier, **behind)
+    state = {GUARD: first, PRINCIPAL: verifier.verify(pool.access_token())}
+    outcome = both(second, second.verify, second.averify, request_of(), behind=state)
+    assert outcome is (state[PRINCIPAL] if counts else errors.CredentialsMissing)
+    assert both(first, first.verify, first.averify, request_of(), behind=state) is state[PRINCIPAL]
+
+
+def test_another_verifiers_principal_counts_for_nothing(pool: FakeUserPool, verifier: Verifier) -> None:
+    """It has other pools, clients and hooks; nor does a value that only stands in a principal's place."""
+    guard, other = RequestGuard(verifier), RequestGuard(pool.offline_verifier())
+    principal = verifier.verify(pool.access_token())
+    for state in (
+        {GUARD: other, PRINCIPAL: principal},
+        {GUARD: None, PRINCIPAL: principal},
+        {PRINCIPAL: principal},
+        {GUARD: guard, PRINCIPAL: None},
+        {GUARD: guard, PRINCIPAL: "5f0c"},
+        {GUARD: guard},
+    ):
+        outcome = both(guard, guard.verify, guard.averify, request_of(), behind=state)
+        assert outcome is errors.CredentialsMissing
+
+
+def test_the_policy_of_the_guard_behind_holds(pool: FakeUserPool, verifier: Verifier) -> None:
+    """A found principal has met the policy of the guard that found it, and no other."""
+    front, behind = RequestGuard(verifier), RequestGuard(verifier, require=A)
+    for scopes, passes in ((["a/x"], True), (["b/x"], False)):
+        state = {GUARD: front, PRINCIPAL: verifier.verify(pool.access_token(scopes=scopes))}
+        outcome = both(behind, behind.verify, behind.averify, request_of(), behind=state)
+        assert outcome is (state[PRINCIPAL] if passes else errors.PolicyDenied)
+        of_route = both(front, front.verify, front.averify, request_of(), A, behind=state)
+        assert of_route is outcome
+
+
+# --- A verifier that comes later
+
+
+def test_a_guard_without_a_verifier_lets_nobody_in(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Until `bind` every request is a ConfigurationError, whatever the settings open; bound once for all."""
+    guard = RequestGuard(None, optional=True, exclude=["/x"], resource="https://a.example")
+    good = request_of(authorization=f"Bearer {pool.access_token()}")
+    assert guard.document(request_of()._replace(path="/.well-known/oauth-protected-resource")) is None
+    for request in (good, request_of(), request_of()._replace(path="/x")):
+        for run in (lambda r: guard.verify(r), lambda r: asyncio.run(guard.averify(r))):  # noqa: PLW0108
+            with pytest.raises(errors.ConfigurationError, match=r"call bind\(verifier\)"):
+                run(request)
+    assert not guard.bound
+    guard.bind(verifier)
+    guard.bind(verifier)
+    assert guard.bound
+    assert isinstance(both(guard, guard.verify, guard.averify, good), Principal)
+    with pytest.raises(errors.ConfigurationError, match="verifier already"):
+        guard.bind(pool.offline_verifier())
+    with pytest.raises(TypeError, match="give a Verifier"):
+        RequestGuard(None).bind("verifier")  # type: ignore[arg-type]
+
+
+def test_what_blocks_refuses_a_coroutine_function_whenever_it_comes(pool: FakeUserPool) -> None:
+    """H2: at once where there is a verifier, or by `bind`, which then binds nothing."""
+
+    async def revoked(_principal: Principal) -> bool:
+        return False
+
+    later, now = RequestGuard(None), RequestGuard(pool.offline_verifier(revoked=revoked))
+    later.refuse_async_hooks()
+    with pytest.raises(TypeError, match="coroutine function"):
+        now.refuse_async_hooks()
+    with pytest.raises(TypeError, match="coroutine function"):
+        later.bind(pool.offline_verifier(revoked=revoked))
+    assert not later.bound
 
 
 class Stopwatch(Verifier):
@@ -258,7 +384,7 @@ class Stopwatch(Verifier):
 def test_one_request_may_have_less_time(pool: FakeUserPool, given: dict[str, Any], waited: float) -> None:
     """`timeout=` of a blocking call takes the place of the guard's own, for that call."""
     verifier = Stopwatch(pool.user_pool(), token_use="access")
-    guard = Guard(verifier, timeout=1.5)
+    guard = RequestGuard(verifier, timeout=1.5)
     asked = request_of(authorization=f"Bearer {pool.access_token()}")
     guard.verify(asked, **given)
     both(guard, guard.verify, guard.averify, asked)
@@ -290,24 +416,24 @@ class Empty(Verifier):
 def test_a_client_that_cannot_be_loaded_is_no_error_yet(pool: FakeUserPool, error: Exception) -> None:
     """F: the application starts, and the first request that must fetch reports it as an outage."""
     verifier = Unloadable(pool.user_pool(), token_use="access", error=error)
-    assert Guard(verifier).verifier is verifier
+    assert RequestGuard(verifier).verifier is verifier
 
 
 def test_a_double_without_pools() -> None:
     """A subclass that makes nothing of a Verifier is taken, as before."""
-    assert Guard(Empty()).timeout == 2.0
+    assert RequestGuard(Empty()).timeout == 2.0
 
 
 LOADS = """
 import sys
 from cognito_mr_auth import UserPool, Verifier
-from cognito_mr_auth._web.guard import Guard
+from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.testing import FakeUserPool
 
 offline = FakeUserPool().offline_verifier()
 online = Verifier(UserPool("us-west-2_EXAMPLE", client_ids=["1example23456789"]), token_use="access")
 assert "httpx" not in sys.modules
-Guard({verifier}, {options})
+RequestGuard({verifier}, {options})
 print("httpx" in sys.modules, {verifier}._fetcher._ssl_context is not None)
 """
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth._web.socket_expiry import REASON, until_expiry
+from cognito_mr_auth._web.state import EXPIRY
 
 SOON_S = 0.02
 NEVER_S = 3600.0
@@ -384,3 +385,27 @@ def test_two_tasks_may_receive_at_a_time() -> None:
 
     assert serve(app, SOON_S, text("one"), text("two")) == [ACCEPT, CLOSED_BY_US]
     assert received == [text("one"), text("two"), GONE, GONE]
+
+
+@pytest.mark.parametrize("moments", [(SOON_S,), (NEVER_S, SOON_S)], ids=["later", "anew"])
+def test_the_end_can_be_set_later_and_anew(moments: tuple[float, ...]) -> None:
+    """A socket without a principal has none; of those that are adopted the last one counts."""
+    scope: dict[str, Any] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(ACCEPT)
+        for seconds in moments:
+            scope[EXPIRY](seconds)
+        assert await receive() == GONE
+        scope[EXPIRY](0)  # one that comes too late closes nothing twice
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def main() -> list[Any]:
+        socket = Socket()
+        async with asyncio.timeout(LIMIT_S):
+            await until_expiry(app, scope, socket.receive, socket.send, None)
+        return socket.sent
+
+    assert asyncio.run(main()) == [ACCEPT, CLOSED_BY_US]

@@ -88,11 +88,16 @@ def test_only_the_named_issuers_and_clients_pass(pool: FakeUserPool, settings: l
 
 @pytest.mark.outside
 def test_a_bound_token_needs_its_audience(pool: FakeUserPool, settings: list[str]) -> None:
-    """--audience is the resource that the token must be bound to."""
+    """--audience is the resource that the token must be bound to; it may be repeated, and except machines."""
     options = ["--any-client", "--audience", "https://api.example"]
     token = pool.access_token(audience="https://api.example")
     assert _verify(settings, token, *options).exit_code == 0
     assert _verify(settings, pool.access_token(), *options).exit_code == 1
+    assert _verify(settings, token, *options[:2], "https://old.example", *options[1:]).exit_code == 0
+    assert _verify(settings, pool.machine_token(), *options).exit_code == 1
+    assert _verify(settings, pool.machine_token(), *options, "--unbound-machines").exit_code == 0
+    assert _verify(settings, pool.access_token(), *options, "--unbound-machines").exit_code == 1
+    assert _verify(settings, token, "--any-client", "--unbound-machines").exit_code == 2
 
 
 @pytest.mark.outside

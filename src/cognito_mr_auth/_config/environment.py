@@ -7,7 +7,8 @@ and never ANY_CLIENT, and no variable sends key requests anywhere but to loopbac
     COGNITO_CLIENT_IDS       required, separated by commas; or ANY_CLIENT
     COGNITO_REPLICA_REGIONS  separated by commas
     COGNITO_ISSUER_KINDS     of original, replica, updated, separated by commas
-    COGNITO_AUDIENCE         resource identifier of access tokens (RFC 8707)
+    COGNITO_AUDIENCE         resource identifiers of access tokens (RFC 8707), separated by commas
+    COGNITO_UNBOUND_MACHINES true accepts machines' tokens without an audience, beside COGNITO_AUDIENCE
     COGNITO_KEY_FILE         path of the persisted key set
     COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
     COGNITO_JWKS_URLS        one URL on loopback, for tests
@@ -30,10 +31,12 @@ from cognito_mr_auth.pool import ANY_CLIENT, UserPool
 V = TypeVar("V")
 
 __all__ = [
+    "FLAGS",
     "FORMER",
     "PREFIX",
     "VARIABLES",
     "excerpt",
+    "flag",
     "items",
     "json_value",
     "option_of",
@@ -52,13 +55,17 @@ _POOL = {
     "REPLICA_REGIONS": "replica_regions",
     "ISSUER_KINDS": "issuer_kinds",
     "AUDIENCE": "audience",
+    "UNBOUND_MACHINES": "unbound_machines",
     "KEY_FILE": "key_file",
     "BAKED_KEY_FILE": "baked_key_file",
     "JWKS_URLS": "jwks_urls",
 }
-_LISTS = frozenset({"client_ids", "replica_regions", "issuer_kinds"})
+_LISTS = frozenset({"client_ids", "replica_regions", "issuer_kinds", "audience"})
 _REQUIRED = ("user_pool_id", "client_ids")
 _POOLS, _TOKEN_USE = f"{PREFIX}USER_POOLS", f"{PREFIX}TOKEN_USE"
+
+FLAGS: Mapping[str, bool] = {"true": True, "false": False}
+"""How a variable says yes and no."""
 
 VARIABLES = frozenset({_POOLS, _TOKEN_USE} | {PREFIX + name for name in _POOL})
 """Every variable that is read here."""
@@ -99,11 +106,18 @@ def _one(environment: Mapping[str, str]) -> UserPool:
     options: dict[str, Any] = {}
     for name, option in _POOL.items():
         if PREFIX + name in environment or option in _REQUIRED:
-            options[option] = (items if option in _LISTS else text)(environment, PREFIX + name)
+            options[option] = _form(option)(environment, PREFIX + name)
     if options["client_ids"] == [_ANY_CLIENT]:
         options["client_ids"] = ANY_CLIENT
     variables = {option: PREFIX + name for name, option in _POOL.items()}
     return _pool(options, lambda option: variables.get(option, f"{PREFIX}* variables"))
+
+
+def _form(option: str) -> Callable[[Mapping[str, str], str], Any]:
+    """How a variable's value is read, for the option that it sets."""
+    if option == "unbound_machines":
+        return flag
+    return items if option in _LISTS else text
 
 
 def _several(environment: Mapping[str, str]) -> list[UserPool]:
@@ -131,7 +145,11 @@ def _member(where: str, given: object) -> UserPool:
 def _value(where: str, option: str, value: object) -> Any:
     if option == "client_ids" and value == _ANY_CLIENT:
         return ANY_CLIENT
-    if option in _LISTS:
+    if option == "unbound_machines":
+        if isinstance(value, bool):
+            return value
+        raise ConfigurationError(f"{where}: {option} is neither true nor false")
+    if option in _LISTS and not (option == "audience" and isinstance(value, str)):
         return string_list(f"{where}: {option}", value)
     if isinstance(value, str) or (option == "jwks_urls" and isinstance(value, dict)):
         return value
@@ -173,6 +191,18 @@ def text(environment: Mapping[str, str], variable: str) -> str:
     if not value.strip():
         raise ConfigurationError(f"{variable} is empty")
     return value.strip()
+
+
+def flag(environment: Mapping[str, str], variable: str) -> bool:
+    """Whether a variable says true.
+
+    Raises:
+        ConfigurationError: it says anything but true and false, or is not set.
+    """
+    value = text(environment, variable)
+    if value not in FLAGS:
+        raise ConfigurationError(f"{variable}={excerpt(value)}: say true or false")
+    return FLAGS[value]
 
 
 def items(environment: Mapping[str, str], variable: str) -> list[str]:

@@ -5,6 +5,7 @@ Owns these checks and their limits. Does no I/O.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Final
 
 from cognito_mr_auth._jwks.model import CacheLifetimes
@@ -78,6 +79,8 @@ def _check_pools(pools: tuple[object, ...]) -> None:
     paths: set[str] = set()
     baked: set[str] = set()
     for pool in pools:
+        if isinstance(pool, (list, tuple, set, frozenset, Generator)):
+            raise ConfigurationError("give the pools one by one: Verifier(a, b), or Verifier(*[...])")
         if not isinstance(pool, UserPool):
             raise ConfigurationError(f"Verifier({pool!r}): give UserPool objects")
         if pool.user_pool_id in ids:

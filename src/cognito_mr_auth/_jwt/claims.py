@@ -10,19 +10,31 @@ from typing import Any, NamedTuple, NoReturn
 from cognito_mr_auth._base.clock import MAX_TIME
 from cognito_mr_auth.errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
 
-__all__ = ["ClaimRequirements", "ValidityPeriod", "check_claims", "check_span", "time_span"]
+__all__ = [
+    "ClaimRequirements",
+    "ValidityPeriod",
+    "check_bearer",
+    "check_claims",
+    "check_span",
+    "in_time",
+    "time_span",
+]
 
 _NO_TEXT = "is required and must be a non-empty string"
 _CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"
 
 
 class ClaimRequirements(NamedTuple):
-    """What one pool of one verifier accepts. `client_ids` is None for ANY_CLIENT."""
+    """What one pool of one verifier accepts. `client_ids` is None for ANY_CLIENT.
+
+    An access token's `aud` must hold one of `audience`; with `unbound_machines`, a machine's may have none.
+    """
 
     token_use: str
     client_ids: frozenset[str] | None
-    audience: str | None
+    audience: frozenset[str] | None
     leeway: float
+    unbound_machines: bool = False
 
 
 ValidityPeriod = tuple[float, float]
@@ -86,6 +98,16 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
     """
     span = time_span(claims, expected.leeway)
     check_span(span, now)
+    check_bearer(claims, expected)
+    return span
+
+
+def check_bearer(claims: Mapping[str, Any], expected: ClaimRequirements) -> None:
+    """Check whose token it is and for whom: all of `check_claims` but the times.
+
+    Raises:
+        ClaimRejected: naming the claim.
+    """
     subject, use = claims.get("sub"), claims.get("token_use")
     if subject.__class__ is not str or not subject:
         _refuse("sub", _NO_TEXT)
@@ -104,8 +126,7 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
             hint="the token is for another app client of the user pool",
         )
     if use == "access" and (expected.audience is not None or "aud" in claims):
-        _check_audience(claims.get("aud"), expected.audience, client)
-    return span
+        _check_audience(claims, expected, client)
 
 
 def _check_use(use: object, expected: str) -> None:
@@ -124,9 +145,13 @@ def _check_use(use: object, expected: str) -> None:
         )
 
 
-def _check_audience(held: object, audience: str | None, client: str) -> None:
-    """S6: `aud` holds the configured audience; where none is configured, it is the token's own client."""
-    if audience is None:
+def _check_audience(claims: Mapping[str, Any], expected: ClaimRequirements, client: str) -> None:
+    """S6: `aud` holds a configured audience; where none is configured, it is the token's own client.
+
+    Cognito binds no token of the client-credentials grant. Such a token has no user, and `sub` is its client.
+    """
+    held = claims.get("aud")
+    if expected.audience is None:
         if held != client:
             raise ClaimRejected(
                 "the token is bound to an audience",
@@ -135,7 +160,10 @@ def _check_audience(held: object, audience: str | None, client: str) -> None:
             )
         return
     members = held if isinstance(held, list) else [held]
-    if any(member.__class__ is not str for member in members) or audience not in members:
+    if any(member.__class__ is not str for member in members) or expected.audience.isdisjoint(members):
+        is_machine = claims["sub"] == client and "username" not in claims
+        if expected.unbound_machines and is_machine and "aud" not in claims:
+            return
         raise ClaimRejected(
             "the token's aud does not hold the configured audience",
             claim="aud",

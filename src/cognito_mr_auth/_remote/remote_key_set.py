@@ -8,6 +8,7 @@ all (R8).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cognito_mr_auth._base.clock import Instant, elapsed
@@ -205,6 +206,21 @@ class RemoteKeySet:
                 return False
             self._quarantine_rechecked = now
             return True
+
+    def listing(self, timeout: Timeout, *, refresh: bool = False) -> Generator[Wait, None, tuple[Key, ...]]:
+        """Every usable key. `refresh` asks all endpoints first, as an unknown kid does: within R4's limit.
+
+        Raises:
+            KeysUnavailable: there is none, and none can be had in time.
+        """
+        key_set = self._key_set
+        known = next(iter(key_set.snapshot.keys), "")  # "" is no kid (S3)
+        with suppress(KeyUnknown, KeysUnavailable):  # what is there counts
+            yield from self.resolve("" if refresh else known, _checked, timeout)
+        now, keys = self._dependencies.clock(), tuple(key_set.snapshot.keys.values())
+        if keys and key_set.usable(now):
+            return keys
+        raise self._key_set.unavailable(now)
 
     def warming(self, timeout: float) -> Generator[Wait, None, None]:
         """Ask every endpoint, at most `timeout` seconds: until all have answered or failed, or it has keys.

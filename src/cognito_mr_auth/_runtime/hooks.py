@@ -40,7 +40,11 @@ def is_async(function: object) -> bool:
 def require_policy(require: object) -> None:
     """Refuse what is no policy: a function would be truthy and would never be called (H1)."""
     if require is not None and not isinstance(require, Policy):
-        help_ = "wrap it in policy.check()" if callable(require) else 'such as policy.scopes("orders/read")'
+        help_ = 'such as policy.scopes("orders/read")'
+        if callable(require):
+            help_ = (
+                "is it a decorator, call it: @auth.require(); a check of your own, wrap it in policy.check()"
+            )
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 

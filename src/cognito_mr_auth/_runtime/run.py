@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["gather", "run_async", "run_sync"]
+__all__ = ["gather", "in_trio_task", "run_async", "run_sync"]
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class _Loop(Protocol):
 def _loop() -> _Loop:
     """The ways of the task that runs now."""
     # Not "is asyncio running?": trio may run as a guest in asyncio's loop.
-    if _in_trio_task():
+    if in_trio_task():
         from . import run_trio
 
         return run_trio
@@ -98,7 +98,8 @@ def _loop() -> _Loop:
     return run_asyncio
 
 
-def _in_trio_task() -> bool:
+def in_trio_task() -> bool:
+    """Whether a task of trio runs here."""
     lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)  # absent while another thread imports trio
     try:
         return lowlevel is not None and lowlevel.current_task() is not None

@@ -6,31 +6,40 @@ them (ASGI specification 3.0, "HTTP & WebSocket" 2.5). The guard decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from cognito_mr_auth.errors import AuthError, RequestMalformed
+from cognito_mr_auth.errors import AuthError, ConfigurationError, RequestMalformed
 from cognito_mr_auth.principal import Principal
 
 from . import bearer
 from .asgi_types import POLICY_VIOLATION, App, Message, Receive, Scope, Send
-from .bearer import GUARD, PRINCIPAL, HTTPRequest, HTTPResponse
-from .guard import Guard
+from .bearer import HTTPRequest, HTTPResponse
+from .guard import Need, RequestGuard
+from .state import GUARD, HIDDEN, PRINCIPAL
 
 __all__ = [
+    "answer",
     "can_deny",
+    "close",
     "deny",
+    "empty",
+    "hide_token",
     "marked",
     "open_socket",
     "read_request",
     "respond",
     "scope_values",
     "serve",
+    "start",
     "without_body",
-    "without_token",
 ]
 
 _DENIAL = "websocket.http.response"
+# After this one a socket takes nothing more.
+_OVER = "websocket.close"
+_SAID = frozenset({f"{_DENIAL}.start", "websocket.accept", _OVER})
 # Messages of extensions that send a body in another form: as a file's path, as a file's descriptor.
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -65,7 +74,10 @@ def _route_path(path: str, root: str) -> str:
     return path
 
 
-def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> list[str]:
+def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> Sequence[str]:
+    hidden: _Hidden | None = scope.get(HIDDEN)
+    if hidden is not None:
+        return hidden.offered
     offered: list[str] = list(scope.get("subprotocols") or ())
     return offered or [
         each.strip(" \t") for line in header("sec-websocket-protocol") for each in line.split(",")
@@ -75,51 +87,137 @@ def _subprotocols(scope: Scope, header: Callable[[str], list[str]]) -> list[str]
 # -- a whole connection ---------------------------------------------------------------------------
 
 
-def _no_public_route(_scope: Scope, _request: HTTPRequest) -> bool:
-    return False
+def _no_route(_scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
+    return request, "configured"
 
 
-def scope_values(guard: Guard, principal: Principal | None) -> dict[str, Any]:
+def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
     """What the application behind finds in its scope."""
     return {PRINCIPAL: principal, GUARD: guard}
 
 
 async def serve(
     app: App,
-    guard: Guard,
+    guard: RequestGuard,
     scope: Scope,
     receive: Receive,
     send: Send,
     *,
-    is_public: Callable[[Scope, HTTPRequest], bool] = _no_public_route,
-    values: Callable[[Guard, Principal | None], dict[str, Any]] = scope_values,
+    look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]] = _no_route,
+    values: Callable[[RequestGuard, Principal | None], dict[str, Any]] = scope_values,
+    refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None = None,
 ) -> None:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `is_public` says whether a request needs no token, `values` what the application's scope then holds.
+    `look_ahead` gives the request with its route and the route's own word, None for a public one. `values` is
+    what the scope then holds: this very scope, so that a middleware in front sees the route that was matched.
+    `refuse` answers in place of the guard, for a host that lets its users shape the answer.
+    An AuthError that the application raises is answered as the guard's own.
     """
     if scope["type"] == "lifespan":
-        await app(scope, receive, send)
+        await start(app, guard, scope, receive, send)
         return
     request = read_request(scope)
     document = guard.document(request)
     if document is not None:
         await respond(scope, send, document)
         return
+    request, need = look_ahead(scope, request)
     principal = None
-    if not is_public(scope, request):
+    if need is not None:
         try:
-            principal = await guard.averify(request)
+            principal = await guard.averify(request, need=need, behind=scope)
         except AuthError as error:
-            await deny(scope, receive, send, guard.response(error))
+            if refuse is None:
+                await deny(scope, receive, send, guard.response(error))
+            else:
+                await refuse(scope, receive, send, error)
             return
-    scope = {**scope, **values(guard, principal)}
-    if scope["type"] == "websocket":
-        await open_socket(app, scope, receive, send, guard, principal)
+    scope.update(values(guard, principal))
+    if request.websocket:
+        await _answer_socket(partial(open_socket, app, guard, principal), guard, scope, receive, send)
         return
     if guard.is_preflight(request):
-        send = without_body(send)
-    await app(scope, receive, send)
+        receive, send = empty(receive), without_body(send)
+    await _answer_http(app, guard, scope, receive, send)
+
+
+async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application's lifespan. Without a verifier by the end of its start-up, it does not start.
+
+    Raises:
+        ConfigurationError: there is none; the server has been told.
+    """
+    failed = False
+
+    async def checked(message: Message) -> None:
+        nonlocal failed
+        if failed:  # a framework that tells the server of our error as well
+            return
+        if message["type"] == "lifespan.startup.complete":
+            try:
+                guard.verifier  # noqa: B018 - a property that raises
+            except ConfigurationError as error:
+                failed = True
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+        await send(message)
+
+    await app(scope, receive, checked)
+
+
+async def answer(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application on a request or socket that passes, and answer an AuthError that it raises.
+
+    What has begun cannot be answered: an HTTP response breaks off, and an open socket is closed with 1008.
+    """
+    run = _answer_socket if scope["type"] == "websocket" else _answer_http
+    await run(app, guard, scope, receive, send)
+
+
+async def _answer_http(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
+    begun = False
+
+    def saying(message: Message) -> Awaitable[None]:
+        nonlocal begun
+        begun = begun or message["type"] == "http.response.start"
+        return send(message)
+
+    try:
+        await app(scope, receive, saying)
+    except AuthError as error:
+        if begun:
+            raise
+        await deny(scope, receive, send, guard.response(error))
+
+
+async def _answer_socket(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
+    said: str | None = None
+    connecting = True
+
+    async def heard() -> Message:
+        nonlocal connecting, said
+        connecting = False
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            said = _OVER
+        return message
+
+    def saying(message: Message) -> Awaitable[None]:
+        nonlocal said
+        if said != _OVER and message["type"] in _SAID:
+            said = message["type"]
+        return send(message)
+
+    try:
+        await app(scope, heard, saying)
+    except AuthError as error:
+        if said is None:
+            await deny(scope, receive, send, guard.response(error), connecting=connecting)
+        elif said == "websocket.accept":
+            await close(send)
+        elif said != _OVER:
+            raise
 
 
 # -- answers --------------------------------------------------------------------------------------
@@ -130,17 +228,30 @@ async def respond(scope: Scope, send: Send, answer: HTTPResponse) -> None:
     prefix = "websocket.http" if scope["type"] == "websocket" else "http"
     headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": f"{prefix}.response.start", "status": answer.status, "headers": headers})
-    await send({"type": f"{prefix}.response.body", "body": answer.body})
+    # RFC 9110 9.3.2; not every server cuts it off.
+    body = b"" if scope.get("method") == "HEAD" else answer.body
+    await send({"type": f"{prefix}.response.body", "body": body})
 
 
-async def deny(scope: Scope, receive: Receive, send: Send, answer: HTTPResponse) -> None:
-    """Refuse a request. A WebSocket gets the status if the server can send one, else close code 1008."""
+async def deny(
+    scope: Scope, receive: Receive, send: Send, answer: HTTPResponse, *, connecting: bool = True
+) -> None:
+    """Refuse a request. A WebSocket gets the status if the server can send one, else close code 1008.
+
+    `connecting`: nobody has received its `websocket.connect` yet, and some servers take no answer before.
+    """
     if scope["type"] == "websocket":
-        await receive()  # websocket.connect: some servers take no answer before it was read
+        if connecting:
+            await receive()
         if not can_deny(scope):
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+            await close(send)
             return
     await respond(scope, send, answer)
+
+
+async def close(send: Send) -> None:
+    """Close a WebSocket, or refuse its handshake, with 1008."""
+    await send({"type": _OVER, "code": POLICY_VIOLATION, "reason": ""})
 
 
 def without_body(send: Send) -> Send:
@@ -168,6 +279,22 @@ def without_body(send: Send) -> Send:
     return send_bare
 
 
+def empty(receive: Receive) -> Receive:
+    """A `receive` of a preflight, which has no body (Fetch, 4.8); what a client sends as one is left out."""
+    begun = False
+
+    async def receive_empty() -> Message:
+        nonlocal begun
+        if not begun:
+            begun = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        while (message := await receive())["type"] == "http.request":
+            pass
+        return message
+
+    return receive_empty
+
+
 def can_deny(scope: Scope) -> bool:
     """Whether the server can answer a WebSocket handshake with an HTTP response."""
     return _DENIAL in (scope.get("extensions") or {})
@@ -176,21 +303,40 @@ def can_deny(scope: Scope) -> bool:
 # -- sockets --------------------------------------------------------------------------------------
 
 
-def without_token(scope: Scope, guard: Guard) -> Scope:
-    """A WebSocket's scope as the application may see it: without the subprotocol that is a token."""
-    if scope["type"] != "websocket" or guard.subprotocol is None:
-        return scope
+class _Hidden:
+    """The subprotocols as they came, for a guard behind. Its repr shows none, because one is a token."""
+
+    __slots__ = ("markers", "offered")
+
+    def __init__(self, offered: Sequence[str]) -> None:
+        self.offered = offered
+        self.markers: set[str] = set()
+
+
+def hide_token(scope: Scope, guard: RequestGuard) -> bool:
+    """Take the subprotocol that is a token out of a WebSocket's scope; whether there was one.
+
+    Once: a guard behind this one would take the next subprotocol for a token.
+    """
+    marker, hidden = guard.subprotocol, scope.get(HIDDEN)
+    if scope["type"] != "websocket" or marker is None or (hidden is not None and marker in hidden.markers):
+        return False
     seen = read_request(scope)
+    if hidden is not None:
+        seen = seen._replace(subprotocols=scope["subprotocols"])
     try:
-        token, rest = bearer.split_subprotocols(seen, guard.subprotocol)
+        token, rest = bearer.split_subprotocols(seen, marker)
     except RequestMalformed:  # where no token is looked at: what follows the marker may be one
-        rest = tuple(seen.subprotocols[: seen.subprotocols.index(guard.subprotocol) + 1])
+        rest = tuple(seen.subprotocols[: seen.subprotocols.index(marker) + 1])
     else:
         if token is None:
-            return scope
+            return False
+    hidden = scope.setdefault(HIDDEN, _Hidden(seen.subprotocols))
+    hidden.markers.add(marker)
     name = b"sec-websocket-protocol"
     headers = [(key, value) for key, value in scope["headers"] if key != name]
-    return {**scope, "subprotocols": list(rest), "headers": [*headers, (name, ", ".join(rest).encode())]}
+    scope.update(subprotocols=list(rest), headers=[*headers, (name, ", ".join(rest).encode())])
+    return True
 
 
 def marked(send: Send, marker: str) -> Send:
@@ -205,19 +351,19 @@ def marked(send: Send, marker: str) -> Send:
 
 
 async def open_socket(
-    app: App, scope: Scope, receive: Receive, send: Send, guard: Guard, principal: Principal | None
+    app: App, guard: RequestGuard, principal: Principal | None, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Run the application on an authenticated WebSocket.
+    """Run the application on a WebSocket that passes.
 
     The application does not see the token, and the marker is answered. With `close_at_expiry` the socket
-    is closed when the principal's token expires.
+    is closed when the token of its principal expires, or of one that is adopted later.
     """
-    visible = without_token(scope, guard)
-    if visible is not scope and guard.subprotocol is not None:
+    if hide_token(scope, guard) and guard.subprotocol is not None:
         send = marked(send, guard.subprotocol)
-    if guard.close_at_expiry and principal is not None:
-        from .socket_expiry import until_expiry
+    if not guard.close_at_expiry:
+        await app(scope, receive, send)
+        return
+    from .socket_expiry import until_expiry  # most applications never need it
 
-        await until_expiry(app, visible, receive, send, guard.verifier._seconds_left(principal))
-    else:
-        await app(visible, receive, send)
+    seconds = None if principal is None else guard.verifier._seconds_left(principal)
+    await until_expiry(app, scope, receive, send, seconds)

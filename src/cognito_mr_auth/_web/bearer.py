@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from json import dumps
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cognito_mr_auth._base.checks import TEXT, TOKEN
 from cognito_mr_auth.errors import AuthError, CredentialsMissing, OriginDenied, RequestMalformed, Unavailable
 
 __all__ = [
-    "GUARD",
-    "PRINCIPAL",
     "HTTPRequest",
     "HTTPResponse",
     "Sources",
@@ -26,13 +24,9 @@ __all__ = [
     "split_subprotocols",
 ]
 
-PRINCIPAL: Final = "cognito_mr_auth.principal"
-"""Where the principal stands in an ASGI scope or a WSGI environ; None for a request without one."""
-GUARD: Final = "cognito_mr_auth.guard"
-"""Where the guard that found the principal stands; the policies of routes need it."""
-
 # One message for all these faults: two headers that a WSGI server has joined look like one malformed header.
-_NOT_ONE = 'the Authorization header must be "Bearer", one space and one token, and come once'
+_NOT_ONE = 'the %s header must be "Bearer", one space and one token, and come once'
+_NOT_ONE_BARE = 'the %s header must be one token alone, without "Bearer", and come once'
 
 # RFC 6750 2.1 (b64token). ASCII by construction, as TOKEN is; both are linear.
 _SCHEME = re.compile(TOKEN)
@@ -55,7 +49,8 @@ class HTTPRequest(NamedTuple):
 
     `path` is decoded and begins at the application's root; `raw_path` is as sent, "" where the server
     does not give it. `header` gives all values of a header by its lower-case name, in order; `query` the
-    same for a query parameter, decoded, by its exact name.
+    same for a query parameter, decoded, by its exact name. `route` are the segments of the route that the
+    path leads to, if it is known (see `Exclusions.match`).
     """
 
     method: str
@@ -65,6 +60,7 @@ class HTTPRequest(NamedTuple):
     websocket: bool = False
     subprotocols: Sequence[str] = ()
     query: Callable[[str], Sequence[str]] = _nothing
+    route: Sequence[str | None] = ()
 
     def __repr__(self) -> str:
         """Shows nothing that a client sent, because an offered subprotocol may be its token."""
@@ -72,9 +68,10 @@ class HTTPRequest(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where a token may stand beside the Authorization header: nowhere, unless chosen.
+    """Where a token may stand beside the header: nowhere, unless chosen.
 
-    `header` names the header to read, in lower case; `bare` also accepts a token without its scheme.
+    `header` names the header to read, in lower case. `scheme` is "Bearer", or None for a token that stands
+    there alone; `bare` also accepts one without its scheme.
     """
 
     cookie: str | None = None
@@ -82,6 +79,7 @@ class Sources(NamedTuple):
     subprotocol: str | None = None
     query: str | None = None
     header: str = "authorization"
+    scheme: str | None = "Bearer"
     bare: bool = False
 
 
@@ -108,22 +106,38 @@ def find_token(request: HTTPRequest, sources: Sources) -> str:
         RequestMalformed: more than one, or one that RFC 6750 2.1 does not allow.
         OriginDenied: a cookie, sent from a page that is not of an allowed origin.
     """
-    token = _from_header(request.header(sources.header), bare=sources.bare)
+    token = _from_header(request.header(sources.header), sources)
     if sources.cookie is None and sources.subprotocol is None and sources.query is None:
         if token is None:
-            raise CredentialsMissing
+            raise _missing(request, sources)
         return token
     in_cookie = _from_cookies(request.header("cookie"), sources.cookie)
     in_protocols, _ = split_subprotocols(request, sources.subprotocol)
     in_query = _from_query(request, sources.query)
     found = [each for each in (token, in_cookie, in_protocols, in_query) if each is not None]
     if not found:
-        raise CredentialsMissing
+        raise _missing(request, sources)
     if len(found) > 1:  # RFC 6750 2: "MUST NOT use more than one method", 3.1: invalid_request
         raise RequestMalformed("a token was sent in more than one way")
-    if in_cookie is not None and (request.websocket or request.method not in _SAFE_METHODS):
+    if in_cookie is not None and _changes_something(request):
         _check_origin(request.header("origin"), sources.allowed_origins)
     return found[0]
+
+
+def _missing(request: HTTPRequest, sources: Sources) -> CredentialsMissing:
+    """No credential; a token that lacks its scheme gets a hint, because clients often leave "Bearer" out."""
+    if any(_is_b64token(value) and value.count(".") == 2 for value in request.header(sources.header)):
+        return CredentialsMissing(hint='the header holds a token without "Bearer" and a space before it')
+    return CredentialsMissing()
+
+
+def _changes_something(request: HTTPRequest) -> bool:
+    """Whether another site's page may cause it to some effect: by its method, or as a handshake.
+
+    A handshake is a safe GET. Servers that leave it to the application show it by `Upgrade` (RFC 9110 7.8),
+    and one over HTTP/2 by the method CONNECT (RFC 8441 4).
+    """
+    return request.websocket or request.method not in _SAFE_METHODS or bool(request.header("upgrade"))
 
 
 def _is_b64token(text: str) -> bool:
@@ -133,42 +147,53 @@ def _is_b64token(text: str) -> bool:
     return unpadded != "" and not unpadded.encode("utf-8", "replace").translate(None, _B64TOKEN)
 
 
-def _from_header(values: Sequence[str], *, bare: bool) -> str | None:
+def _from_header(values: Sequence[str], sources: Sources) -> str | None:
     if not values:
         return None
-    if len(values) > 1:
-        raise RequestMalformed(_NOT_ONE)
-    value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
-    if bare and _is_b64token(value):
-        return value
-    scheme, token = value[:7], value[7:]
-    if (scheme == "Bearer " or scheme.lower() == "bearer ") and _is_b64token(token):  # all but a few
-        return token
-    # WSGI servers join two headers with a comma. A comma inside one header is malformed too (RFC 6750 2.1),
-    # unless it separates the parameters of another scheme.
+    if len(values) == 1:
+        value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
+        if (sources.bare or sources.scheme is None) and _is_b64token(value):
+            return value
+        if sources.scheme is not None:
+            scheme, token = value[:7], value[7:]
+            if (scheme == "Bearer " or scheme.lower() == "bearer ") and _is_b64token(token):  # all but a few
+                return token
+            if _is_another_scheme(value):
+                return None
+    form = _NOT_ONE if sources.scheme is not None else _NOT_ONE_BARE
+    raise RequestMalformed(form % sources.header.title())
+
+
+def _is_another_scheme(value: str) -> bool:
+    """Whether this is one credential of another scheme, and no malformed or joined one.
+
+    WSGI servers join two headers with a comma. A comma inside one header is malformed too (RFC 6750 2.1),
+    unless it separates the parameters of another scheme.
+    """
     named = _SCHEME.match(value)
-    if named is None:
-        raise RequestMalformed(_NOT_ONE)
-    rest = value[named.end() :]
-    if named[0].lower() == "bearer":  # RFC 9110 11.1: schemes are case-insensitive
-        raise RequestMalformed(_NOT_ONE)
-    first, *more = rest.split(",")
-    if first[:1] not in ("", " ") or not all(map(_PARAMETER.match, more)):
-        raise RequestMalformed(_NOT_ONE)
-    return None
+    if named is None or named[0].lower() == "bearer":  # RFC 9110 11.1: schemes are case-insensitive
+        return False
+    first, *more = value[named.end() :].split(",")
+    return first[:1] in ("", " ") and all(map(_PARAMETER.match, more))
 
 
 def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     if name is None:
         return None
     pairs = [pair.strip(" \t").partition("=") for line in values for pair in line.split(";")]
-    found = [value for key, _, value in pairs if key == name and value]
+    found = [_unquoted(value) for key, _, value in pairs if key == name]
+    found = [value for value in found if value]
     if not found:
         return None  # an empty one too: that is how a cookie is taken back
     # Two of one name: a sibling domain may have planted one (RFC 6265 8.6).
     if len(found) > 1 or not _is_b64token(found[0]):
         raise RequestMalformed("the token's cookie is malformed, or there are several")
     return found[0]
+
+
+def _unquoted(value: str) -> str:
+    """RFC 6265 4.1.1: a cookie's value may stand in quotes, which some frameworks write."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def _from_query(request: HTTPRequest, name: str | None) -> str | None:
@@ -205,7 +230,7 @@ def _check_origin(origins: Sequence[str], allowed: frozenset[str]) -> None:
 
 
 def response_to(error: AuthError, *, realm: str, resource_metadata: str | None = None) -> HTTPResponse:
-    """The response to a request that may not pass: status, challenge, body `{"detail": "..."}`.
+    """The response to a request that may not pass: status, challenge, body `{"detail": ..., "reason": ...}`.
 
     RFC 6750 3 (challenge) and 3.1 (codes), RFC 9470 3 (max_age), RFC 9728 5.1 (resource_metadata),
     RFC 9110 10.2.3 (Retry-After).
@@ -213,7 +238,8 @@ def response_to(error: AuthError, *, realm: str, resource_metadata: str | None =
     detail = error.message
     if error.hint and error.status < 500:  # an outage's hint is for the operator
         detail = f"{detail}: {error.hint}"
-    body = dumps({"detail": detail}, ensure_ascii=False, separators=(",", ":")).encode()
+    said = {"detail": detail, "reason": error.reason}
+    body = dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
     headers = [
         ("content-type", "application/json"),
         ("content-length", str(len(body))),

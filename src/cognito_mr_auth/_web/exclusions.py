@@ -7,11 +7,16 @@ because a 401 for an odd spelling of a public page is better than an open privat
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
+from typing import Final
 
 from cognito_mr_auth.errors import ConfigurationError
 
-__all__ = ["Exclusions", "unambiguous"]
+__all__ = ["REST", "Exclusions", "unambiguous"]
+
+REST: Final = "/"
+"""In a route's segments: a parameter that takes the rest of the path. No segment holds a slash."""
 
 # In a decoded path: empty, "." and ".." segments (with ";parameters", as Java servers have them),
 # a backslash, what is still percent-encoded, a control character.
@@ -47,11 +52,28 @@ class Exclusions:
     def __bool__(self) -> bool:
         return bool(self._whole or self._leading)
 
-    def match(self, path: str, raw_path: str) -> bool:
-        """Whether the path is one of these, beyond doubt. `raw_path` may hold a query."""
-        if path not in self._whole and not path.startswith(self._leading):
-            return False
+    def match(self, path: str, raw_path: str, route: Sequence[str | None] = ()) -> bool:
+        """Whether the path is one of these, beyond doubt. `raw_path` may hold a query.
+
+        `route` are the segments of the route that the path leads to, where the adapter knows it: None for one
+        that a parameter takes, `REST` for a parameter that takes all that follows. `"/static/*"` does not
+        open `/{tenant}/invoices` to a tenant named "static".
+        """
+        if path not in self._whole:
+            leading = [each for each in self._leading if path.startswith(each)]
+            if not leading or (route and not any(_names(route, each) for each in leading)):
+                return False
         return unambiguous(path, raw_path)
+
+
+def _names(route: Sequence[str | None], leading: str) -> bool:
+    """Whether the route itself names the segments of `leading`, or takes any path as a whole."""
+    for own, part in zip_longest(route, leading.strip("/").split("/")):
+        if own == REST or part is None:
+            return True
+        if own != part:
+            return False
+    return True
 
 
 def unambiguous(path: str, raw_path: str) -> bool:

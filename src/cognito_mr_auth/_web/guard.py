@@ -1,90 +1,74 @@
-"""The guard that every adapter shares: its settings, and which requests pass.
+"""The guard that every adapter asks: which requests pass, and who their principal is.
 
-Owns the order of the checks: the metadata document, a CORS preflight, an excluded path, a request
-without a token where that is tolerated. Only then it calls the verifier. Sync and async share all of
-it. Adapters pass in what they received and decide nothing.
+Owns the order of the checks: the metadata document, a CORS preflight, an excluded path, a principal that
+a guard in front has found, a request without a token where that is tolerated. Only then it calls the
+verifier. Sync and async share all of it. Adapters pass in what they received and decide nothing.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
-from typing import Literal, TypedDict
+from typing import Any, Literal, Self
 
-from cognito_mr_auth._base.checks import HOST, TEXT, TOKEN, check_flag
+from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
-from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
+from cognito_mr_auth.errors import (
+    AuthError,
+    ConfigurationError,
+    CredentialsMissing,
+    IssuerUnknown,
+    PolicyDenied,
+)
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from . import bearer
-from .bearer import HTTPRequest, HTTPResponse, Sources
+from .bearer import HTTPRequest, HTTPResponse
 from .exclusions import Exclusions
-from .metadata import ResourceMetadata, check_url
+from .metadata import metadata_of, metadata_url
+from .settings import (
+    DEFAULT_REALM,
+    Options,
+    Preflight,
+    check_names,
+    check_preflight,
+    check_realm,
+    check_timeout,
+    sources,
+)
+from .state import GUARD, PRINCIPAL
 
-__all__ = [
-    "Guard",
-    "Options",
-    "check_name",
-    "check_timeout",
-    "sources",
-]
+__all__ = ["Need", "RequestGuard"]
 
-# By then, every load balancer has given up the request.
-_MAX_TIMEOUT_SECONDS = 60.0
-DEFAULT_REALM = "api"
+# What a browser's preflight never has (Fetch, 4.8): a credential, a body, another method than its own, an
+# upgrade. A framework or a middleware behind the guard might act on any of them.
+_NEVER_IN_A_PREFLIGHT = (
+    "authorization",
+    "cookie",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+)
 
-_NAME = re.compile(TOKEN)
-_REALM = re.compile(f"[{TEXT}]+")
-# RFC 6454 6.2, as browsers send it: lower case, no path, no default port.
-_ORIGIN = re.compile(rf"(?!https:.*:443$|http:.*:80$)https?://(?:{HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
+# Whether a route needs a token: as the guard's `exclude` and `optional` say, always, or only if one was sent.
+Need = Literal["configured", "required", "optional"]
 
-# Headers that replace the request's method, if a framework or a middleware behind the guard reads them.
-# A browser's preflight never has them, because it only lists their names (Fetch, 4.8).
-_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
-
-
-class Options(TypedDict, total=False):
-    """The keyword options of every adapter, beside its verifier.
-
-    require: what every principal must have (a policy).
-    optional: let requests without a token pass, with no principal. A bad token is refused all the same.
-    preflight: "pass" lets CORS preflights through, without a principal; with "refuse" they need a token,
-        as any other request.
-    exclude: paths that need no token: "/health", or "/static/*" for all below.
-    cookie: name of a cookie that may hold the token; needs allowed_origins.
-    allowed_origins: origins ("https://app.example.com") from which the cookie is taken on WebSockets
-        and on methods that change something.
-    realm: the challenge's realm.
-    resource: this API's URL; serves the RFC 9728 document and names it in the challenge.
-    resource_scopes, resource_name: what that document lists beside the issuers.
-    resource_metadata: the document's URL, where something else serves it.
-    timeout: seconds that a request waits for keys.
-    """
-
-    require: Policy | None
-    optional: bool
-    preflight: Literal["pass", "refuse"]
-    exclude: Collection[str]
-    cookie: str | None
-    allowed_origins: Collection[str]
-    realm: str
-    resource: str | None
-    resource_scopes: Collection[str]
-    resource_name: str | None
-    resource_metadata: str | None
-    timeout: float
+_NOTHING: Mapping[str, Any] = {}
 
 
-class Guard:
-    """One verifier with the settings of `Options`, for one adapter.
+class RequestGuard:
+    """One verifier with the settings of `guard.Guard`, for requests as adapters read them.
 
-    `load_client=False` leaves loading the HTTP client to the first request that needs it.
+    Without a verifier it awaits `bind`. `load_client=False` leaves loading the HTTP client to the first
+    request that needs it.
 
     Raises:
         ConfigurationError: for a setting that cannot be right.
@@ -93,14 +77,16 @@ class Guard:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: Verifier | None,
         *,
         require: Policy | None = None,
         optional: bool = False,
-        preflight: Literal["pass", "refuse"] = "pass",
+        preflight: Preflight = "refuse",
         exclude: Collection[str] = (),
         cookie: str | None = None,
         allowed_origins: Collection[str] = (),
+        header: str = "Authorization",
+        scheme: Literal["Bearer"] | None = "Bearer",
         subprotocol: str | None = None,
         close_at_expiry: bool = False,
         realm: str = DEFAULT_REALM,
@@ -108,38 +94,104 @@ class Guard:
         resource_scopes: Collection[str] = (),
         resource_name: str | None = None,
         resource_metadata: str | None = None,
+        authorization_servers: Collection[str] | None = None,
         timeout: float = CALLER_WAIT_SECONDS,
         load_client: bool = True,
     ) -> None:
-        if not isinstance(verifier, Verifier):
-            raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         require_policy(require)
         check_flag("optional", optional)
         check_flag("close_at_expiry", close_at_expiry)
-        if preflight not in ("pass", "refuse"):
-            raise ConfigurationError(f"preflight={preflight!r}: say 'pass' or 'refuse'")
-        if type(realm) is not str or not _REALM.fullmatch(realm):
-            raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
+        check_preflight(preflight)
+        check_realm(realm)
         check_timeout(timeout)
-        self.verifier = verifier
         self.close_at_expiry = close_at_expiry
         self.optional = optional
         self._preflights_pass = preflight == "pass"
-        self.metadata: ResourceMetadata | None = None
         self._require = require
         self.timeout = timeout
         self._exclusions = Exclusions(exclude)
-        self._sources = sources(cookie, allowed_origins, subprotocol)
+        self.sources = sources(cookie, allowed_origins, subprotocol, header=header, scheme=scheme)
         self._realm = realm
-        if resource is not None:
-            self.metadata = ResourceMetadata(
-                resource, issuers=verifier.issuers, scopes=resource_scopes, name=resource_name
-            )
-        elif resource_scopes or resource_name is not None:
-            raise ConfigurationError("resource_scopes= and resource_name= belong to resource=")
-        self._metadata_url = _metadata_url(self.metadata, resource_metadata)
-        if load_client:
+        self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
+        self._metadata_url = metadata_url(self.metadata, resource_metadata)
+        self._load_client = load_client
+        self._blocks = False
+        self._verifier: Verifier | None = None
+        if verifier is not None:
+            self.bind(verifier)
+
+    @classmethod
+    def of(
+        cls,
+        adapter: str,
+        given: object,
+        options: Mapping[str, Any],
+        known: Collection[str] = Options.__optional_keys__,
+        *,
+        unbound: bool = False,
+        ignored: Collection[str] = (),
+        **more: Any,
+    ) -> Self:
+        """The guard that an adapter asks: that of the Guard it was given, or a new one for its verifier.
+
+        `unbound`: the adapter may do without a verifier until `bind`. `ignored`: what a Guard may set though
+        it means nothing here. `more` are settings of its own.
+
+        Raises:
+            ConfigurationError: for options beside a Guard, which has its own, and for a Guard that sets what
+                the adapter does not have.
+            TypeError: for an option that the adapter does not have; what `RequestGuard` raises.
+        """
+        shared = getattr(given, "_request_guard", None)
+        if not isinstance(shared, cls):
+            if given is None and not unbound:
+                raise TypeError(f"{adapter} needs a Verifier or a Guard, not None")
+            check_names(adapter, options, known)
+            return cls(given, **{**options, **more})  # type: ignore[arg-type]
+        for name in options:
+            raise ConfigurationError(f"{name}= belongs to the Guard that {adapter} was given")
+        for name in ("optional", "subprotocol", "close_at_expiry"):
+            if name not in (*known, *ignored) and getattr(shared, name):
+                raise ConfigurationError(f"{adapter} has no {name}=, and the Guard that it was given sets it")
+        return shared
+
+    def bind(self, verifier: Verifier) -> None:
+        """Verify with `verifier` from now on.
+
+        Raises:
+            TypeError: for what is no Verifier.
+            ConfigurationError: there is another one already.
+        """
+        if not isinstance(verifier, Verifier):
+            raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
+        if self._verifier is not None and self._verifier is not verifier:
+            raise ConfigurationError("there is a verifier already, and settings are bound once")
+        if self._blocks:
+            verifier._refuse_async_hooks(self._require)
+        if self.metadata is not None:
+            self.metadata.name_issuers(verifier._authorization_servers)
+        self._verifier = verifier
+        if self._load_client:
             self._load_http_client()
+
+    @property
+    def bound(self) -> bool:
+        """Whether there is a verifier."""
+        return self._verifier is not None
+
+    @property
+    def verifier(self) -> Verifier:
+        """What tokens are verified with.
+
+        Raises:
+            ConfigurationError: there is none yet.
+        """
+        if self._verifier is None:
+            raise ConfigurationError("no verifier yet: call bind(verifier) before the first request")
+        return self._verifier
+
+    def __repr__(self) -> str:
+        return f"Guard({self._verifier!r})"
 
     def _load_http_client(self) -> None:
         """Load what a first fetch needs while the application starts, so that no request waits for it.
@@ -155,90 +207,134 @@ class Guard:
     @property
     def subprotocol(self) -> str | None:
         """The marker before a token in Sec-WebSocket-Protocol, if that source was chosen."""
-        return self._sources.subprotocol
+        return self.sources.subprotocol
 
     def refuse_async_hooks(self) -> None:
-        """For adapters that only ever block.
+        """For adapters that only ever block: now, or when the verifier comes.
 
         Raises:
             TypeError: `revoked`, or a check of the guard's policy, is a coroutine function (H2).
         """
-        self.verifier._refuse_async_hooks(self._require)
+        self._blocks = True
+        if self._verifier is not None:
+            self._verifier._refuse_async_hooks(self._require)
 
     # -- who passes -----------------------------------------------------------------------------
 
     def document(self, request: HTTPRequest) -> HTTPResponse | None:
-        """The metadata document, if this request asks for it."""
-        here = self.metadata is not None and not request.websocket and request.path == self.metadata.path
-        if self.metadata is None or not here or request.method not in ("GET", "HEAD"):
+        """The metadata document or the methods of its URL, if this request asks for them."""
+        if self.metadata is None or request.websocket or request.path != self.metadata.path:
             return None
-        return self.metadata.answer
+        return self.metadata.answers.get(request.method)
 
     def verify(
         self,
         request: HTTPRequest,
         require: Policy | None = None,
         *,
-        always: bool = False,
+        need: Need = "configured",
+        behind: Mapping[str, Any] = _NOTHING,
         timeout: Timeout | None = None,
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
-        `require` is a route's policy, on top of the guard's. `always` is for a route that names its
-        guard itself: neither exclusions nor the optional mode open it. `timeout` replaces the guard's own,
-        for a request that has less time left (see `Verifier._verify_within`).
+        `require` is a route's policy, on top of the guard's. `need` is the route's own word, which `exclude`
+        and `optional` do not change. `behind` is where a guard in front may have left its principal.
+        `timeout` replaces the guard's own, for a request that has less time left (see
+        `Verifier._verify_within`).
 
         Raises:
             AuthError: it may not pass; `response` makes the answer to the client.
+            ConfigurationError: there is no verifier yet.
         """
-        token = self._token(request, always=always)
+        verifier = self.verifier
+        if GUARD in behind and (found := self._found(behind)) is not None:
+            policy = self._left_to_check(behind, require)
+            return found if policy is None else verifier.require(found, policy)
+        token = self._token(request, need)
         if token is None:
             return None
         if timeout is not None:
-            return self.verifier._verify_within(token, self._both(require), timeout)
-        return self.verifier.verify(token, require=self._both(require), timeout=self.timeout)
+            return verifier._verify_within(token, self._both(require), timeout)
+        return verifier.verify(token, require=self._both(require), timeout=self.timeout)
 
     def averify(
         self,
         request: HTTPRequest,
         require: Policy | None = None,
         *,
-        always: bool = False,
+        need: Need = "configured",
+        behind: Mapping[str, Any] = _NOTHING,
     ) -> Awaitable[Principal | None]:
         """Like `verify`, for asyncio. A plain function, because that saves one coroutine on every request.
 
         Raises AuthError for a request without a usable credential, before anything is awaited.
         """
-        token = self._token(request, always=always)
+        verifier = self.verifier
+        if GUARD in behind and (found := self._found(behind)) is not None:
+            policy = self._left_to_check(behind, require)
+            return _done(found) if policy is None else verifier.arequire(found, policy)
+        token = self._token(request, need)
         if token is None:
-            return _no_principal()
-        return self.verifier.averify(token, require=self._both(require), timeout=self.timeout)
+            return _done(None)
+        return verifier.averify(token, require=self._both(require), timeout=self.timeout)
 
-    def _token(self, request: HTTPRequest, *, always: bool) -> str | None:
+    def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
             return None
-        if not always and self._exclusions and self._exclusions.match(request.path, request.raw_path):
+        if need == "configured" and self._exclusions and self.excludes(request):
             return None
         try:
-            return bearer.find_token(request, self._sources)
+            return bearer.find_token(request, self.sources)
         except CredentialsMissing:
-            if self.optional and not always:
+            if need == "optional" or (need == "configured" and self.optional):
                 return None
             raise
 
-    def is_preflight(self, request: HTTPRequest) -> bool:
-        """Whether this is a CORS preflight, which never carries credentials, and passes (Fetch, 4.9).
+    @property
+    def scope_names(self) -> tuple[str, ...]:
+        """The scopes that its own policy names, for documentation."""
+        return () if self._require is None else self._require.scope_names
 
-        A request with one of `_OVERRIDES` is none, because a middleware behind us would make a DELETE of it.
-        """
+    @property
+    def asks_for_route(self) -> bool:
+        """Whether it matters which route a request leads to."""
+        return bool(self._exclusions)
+
+    def excludes(self, request: HTTPRequest) -> bool:
+        """Whether the request's path needs no token."""
+        return self._exclusions.match(request.path, request.raw_path, request.route)
+
+    def is_preflight(self, request: HTTPRequest) -> bool:
+        """Whether this is a CORS preflight as browsers send it, and preflights pass (Fetch, 4.8)."""
         return (
             request.method == "OPTIONS"
             and self._preflights_pass
             and not request.websocket
             and bool(request.header("origin"))
             and bool(request.header("access-control-request-method"))
-            and not any(map(request.header, _OVERRIDES))
+            and not any(map(request.header, (*_NEVER_IN_A_PREFLIGHT, self.sources.header)))
+            and all(length == "0" for length in request.header("content-length"))
         )
+
+    # -- a principal that is found already -------------------------------------------------------
+
+    def _found(self, state: Mapping[str, Any]) -> Principal | None:
+        """The principal that a guard in front has left, if this one would have found the same.
+
+        It would if it asks the same verifier and looks in the same places, because one that takes no cookie
+        must not take a cookie's principal either. A subprotocol is sent by no browser on its own, and the
+        guard in front has hidden it.
+        """
+        front, principal = state.get(GUARD), state.get(PRINCIPAL)
+        if not isinstance(front, RequestGuard) or not isinstance(principal, Principal):
+            return None
+        places = front.sources._replace(subprotocol=self.subprotocol)
+        same = front is self or (front.verifier is self.verifier and places == self.sources)
+        return principal if same else None
+
+    def _left_to_check(self, state: Mapping[str, Any], require: Policy | None) -> Policy | None:
+        return require if state.get(GUARD) is self else self._both(require)
 
     def _both(self, require: Policy | None) -> Policy | None:
         if require is None or self._require is None:
@@ -262,6 +358,19 @@ class Guard:
         found = _identified(principal)
         return found if require is None else await self.verifier.arequire(found, require)
 
+    def check_adopted(self, principal: Principal, before: Principal | None) -> None:
+        """Raises AuthError for a principal that this guard would not have found on a connection.
+
+        `before` is the one that it has found, which may get a newer token and no other owner.
+        """
+        if principal.issuer.url not in self.verifier.issuers:
+            raise IssuerUnknown
+        owner = (principal.provider, principal.subject)
+        if before is not None and (before.provider, before.subject) != owner:
+            raise PolicyDenied("the connection is another principal's")
+        if self._require is not None:
+            self.verifier.require(principal, self._require)
+
     # -- the response ---------------------------------------------------------------------------
 
     def response(self, error: AuthError) -> HTTPResponse:
@@ -277,53 +386,5 @@ def _identified(principal: object) -> Principal:
     return principal
 
 
-async def _no_principal() -> None:
-    """No principal, for a request that may pass without a token."""
-
-
-def check_timeout(timeout: float) -> None:
-    """Raises ConfigurationError if `timeout` is no number of seconds that a request may wait."""
-    if type(timeout) not in (int, float) or not 0 < timeout <= _MAX_TIMEOUT_SECONDS:
-        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {_MAX_TIMEOUT_SECONDS:.0f}")
-
-
-def check_name(name: str, value: object) -> None:
-    """Raises ConfigurationError if `value` cannot name a header, a cookie or the like (RFC 9110 5.6.2)."""
-    if type(value) is not str or not _NAME.fullmatch(value):
-        raise ConfigurationError(f"{name}={value!r}: give a name without spaces and separators")
-
-
-def sources(
-    cookie: str | None,
-    allowed_origins: Collection[str],
-    subprotocol: str | None,
-    query: str | None = None,
-) -> Sources:
-    """Where a token may stand, according to the settings.
-
-    Raises:
-        ConfigurationError: for a name or an origin that cannot be right.
-    """
-    for name, value in (("cookie", cookie), ("subprotocol", subprotocol), ("query", query)):
-        if value is not None:
-            check_name(name, value)
-    if isinstance(allowed_origins, (str, bytes)):
-        raise ConfigurationError(f"allowed_origins={allowed_origins!r}: give a list of origins")
-    for origin in allowed_origins:
-        if type(origin) is not str or not _ORIGIN.fullmatch(origin):
-            raise ConfigurationError(
-                f"allowed_origins holds {origin!r}: give origins such as 'https://app.example.com'"
-            )
-    if (cookie is None) != (not allowed_origins):
-        raise ConfigurationError(
-            "cookie= and allowed_origins= need each other: browsers send cookies unasked"
-        )
-    return Sources(cookie, frozenset(allowed_origins), subprotocol, query)
-
-
-def _metadata_url(metadata: ResourceMetadata | None, url: str | None) -> str | None:
-    if metadata is not None and url is not None:
-        raise ConfigurationError("resource_metadata= is for a document that resource= does not serve")
-    if url is not None:
-        check_url("resource_metadata", url)
-    return metadata.url if metadata is not None else url
+async def _done(principal: Principal | None) -> Principal | None:
+    return principal

@@ -15,9 +15,21 @@ from cognito_mr_auth.errors import ConfigurationError
 
 from .bearer import HTTPResponse
 
-__all__ = ["WELL_KNOWN", "ResourceMetadata", "check_url"]
+__all__ = ["METHODS", "WELL_KNOWN", "ResourceMetadata", "check_url", "metadata_of", "metadata_url"]
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
+METHODS = ("GET", "HEAD", "OPTIONS")
+"""The methods of its URL, for routers; `answers` lacks the first two until the issuers are known."""
+
+# The document changes with a deployment; an hour is what issuers commonly say of theirs.
+MAX_AGE_SECONDS = 3600
+
+# Clients in browsers read it too, and it is public. They may send MCP's header, which asks for a preflight.
+_FOR_BROWSERS = (
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-methods", ", ".join(METHODS)),
+    ("access-control-allow-headers", "*"),
+)
 
 # RFC 9728 1.2: an https URL without fragment; we refuse queries, user info and percent-encoding too,
 # so that one resource has one spelling. Plain http is for tests, on loopback.
@@ -41,17 +53,20 @@ def check_url(name: str, value: object) -> re.Match[str]:
 
 
 class ResourceMetadata:
-    """The document of one resource. `path` is where it is served, `url` what the challenge names."""
+    """The document of one resource. `path` is where it is served, `url` what the challenge names.
 
-    __slots__ = ("answer", "path", "url")
+    `answers` are the responses by method, for GET and HEAD once the issuers are known.
+    """
+
+    __slots__ = ("_document", "answers", "path", "url")
 
     def __init__(
         self,
         resource: str,
         *,
-        issuers: Collection[str],
         scopes: Collection[str] = (),
         name: str | None = None,
+        authorization_servers: Collection[str] | None = None,
     ) -> None:
         parts = check_url("resource", resource)
         if isinstance(scopes, (str, bytes)) or not all(type(each) is str for each in scopes):
@@ -62,19 +77,72 @@ class ResourceMetadata:
         tail = parts["path"] if parts["path"] != "/" else ""
         self.path = WELL_KNOWN + tail
         self.url = parts["origin"] + self.path
-        document: dict[str, object] = {
+        self._document: dict[str, object] = {
             "resource": resource,
-            "authorization_servers": list(issuers),
+            "authorization_servers": _servers(authorization_servers),
             "bearer_methods_supported": ["header"],
         }
         if scopes:
-            document["scopes_supported"] = list(scopes)
+            self._document["scopes_supported"] = list(scopes)
         if name is not None:
-            document["resource_name"] = name
+            self._document["resource_name"] = name
+        allowed = (("allow", ", ".join(METHODS)), *_FOR_BROWSERS)
+        self.answers = {"OPTIONS": HTTPResponse(204, allowed, b"")}
+
+    def name_issuers(self, issuers: Collection[str]) -> None:
+        """List these, unless `authorization_servers` says which."""
+        servers = self._document["authorization_servers"] or list(issuers)
+        document = {**self._document, "authorization_servers": servers}
         body = dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         headers = (
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
-            ("access-control-allow-origin", "*"),  # clients in browsers read it too, and it is public
+            ("cache-control", f"public, max-age={MAX_AGE_SECONDS}"),
+            *_FOR_BROWSERS,
         )
-        self.answer = HTTPResponse(200, headers, body)
+        self.answers |= dict.fromkeys(("GET", "HEAD"), HTTPResponse(200, headers, body))
+
+
+def _servers(given: Collection[str] | None) -> list[str]:
+    if given is None:
+        return []
+    if isinstance(given, (str, bytes)) or not given:
+        raise ConfigurationError(f"authorization_servers={given!r}: give a list of issuers' URLs")
+    for each in given:
+        check_url("authorization_servers", each)
+    return list(given)
+
+
+def metadata_of(
+    resource: str | None,
+    scopes: Collection[str],
+    name: str | None,
+    authorization_servers: Collection[str] | None,
+) -> ResourceMetadata | None:
+    """The document that these settings describe; None without a resource.
+
+    Raises:
+        ConfigurationError: for one that cannot be right, or that describes no resource.
+    """
+    if resource is not None:
+        return ResourceMetadata(
+            resource, scopes=scopes, name=name, authorization_servers=authorization_servers
+        )
+    if scopes or name is not None or authorization_servers is not None:
+        raise ConfigurationError(
+            "resource_scopes=, resource_name= and authorization_servers= belong to resource="
+        )
+    return None
+
+
+def metadata_url(metadata: ResourceMetadata | None, url: str | None) -> str | None:
+    """What the challenge names: the document that is served here, or one that something else serves.
+
+    Raises:
+        ConfigurationError: for both at once, or what is no URL.
+    """
+    if metadata is not None and url is not None:
+        raise ConfigurationError("resource_metadata= is for a document that resource= does not serve")
+    if url is not None:
+        check_url("resource_metadata", url)
+    return metadata.url if metadata is not None else url

@@ -5,23 +5,30 @@ Owns what `wsgi` and `flask` have in common, and imports neither. Decides nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from cognito_mr_auth.errors import AuthError
+
 from .bearer import HTTPRequest, HTTPResponse
+from .guard import RequestGuard
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["read_request", "status_line", "without_body"]
+_UNPREFIXED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
+
+__all__ = ["answering", "read_request", "respond", "without_body"]
 
 
 def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
     """The request of an environ. Servers have joined headers of one name with a comma."""
 
     def header(name: str) -> list[str]:
-        value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+        key = name.upper().replace("-", "_")
+        # PEP 3333: these two alone have no prefix, and may be empty in place of absent.
+        value = environ.get(key) or None if key in _UNPREFIXED else environ.get("HTTP_" + key)
         return [] if value is None else [value]
 
     # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
@@ -29,9 +36,109 @@ def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
     return HTTPRequest(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
 
 
-def status_line(answer: HTTPResponse) -> str:
-    """Such as "401 Unauthorized"."""
-    return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+def respond(
+    answer: HTTPResponse, environ: Mapping[str, Any], start_response: Callable[..., object]
+) -> list[bytes]:
+    """Begin the response, and give its body."""
+    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
+    # RFC 9110 9.3.2; not every server cuts it off.
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def answering(
+    app: WSGIApplication,
+    guard: RequestGuard,
+    environ: dict[str, Any],
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """The application's response, or the guard's to an AuthError that the application raises.
+
+    What has begun cannot be answered: the error goes on to the server, which breaks the response off.
+    """
+    start = _Start(start_response)
+    try:
+        said = app(environ, start)
+    except AuthError as error:
+        if start.begun:
+            raise
+        return respond(guard.response(error), environ, start_response)
+    if start.held is None or isinstance(said, Generator):
+        return _Answering(said, start, lambda error: respond(guard.response(error), environ, start_response))
+    start.begin()
+    return said  # its lines have run; a list or a file is for the server to recognise
+
+
+class _Start:
+    """A start_response that is held back until the application says more, or returns.
+
+    So a refusal does not have to take headers back: gunicorn 27 adds the new ones to the old.
+    """
+
+    __slots__ = ("_start_response", "_write", "begun", "held")
+
+    def __init__(self, start_response: StartResponse) -> None:
+        self._start_response = start_response
+        self.held: tuple[Any, ...] | None = None
+        self.begun = False
+
+    def __call__(self, *response: Any) -> Callable[[bytes], object]:
+        if self.held is not None and len(response) == 2:  # twice without exc_info: the server refuses that
+            self.begin()
+        if self.begun:
+            return self._start_response(*response)
+        self.held = response[:2]  # nothing is sent, so there is nothing that exc_info could end
+        return self._say
+
+    def begin(self) -> None:
+        """Let the server have the status and headers, if there are any that it has not got."""
+        if self.held is not None and not self.begun:
+            self.begun = True
+            self._write = self._start_response(*self.held)
+
+    def _say(self, octets: bytes) -> None:
+        self.begin()
+        self._write(octets)
+
+
+class _Answering:
+    """A response of which the application runs no line before its first octets are asked for."""
+
+    def __init__(
+        self, said: Iterable[bytes], start: _Start, answer: Callable[[AuthError], Iterable[bytes]]
+    ) -> None:
+        self._said = said
+        self._start = start
+        self._answer = answer
+        self._octets: Iterator[bytes] | None = None
+        self._answered = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            if self._octets is None:
+                self._octets = iter(self._said)
+            octets = next(self._octets)
+        except StopIteration:
+            self._begin()
+            raise
+        except AuthError as error:
+            if self._start.begun:
+                raise
+            self._answered = True
+            self._octets = iter(self._answer(error))
+            return next(self._octets)
+        self._begin()
+        return octets
+
+    def _begin(self) -> None:
+        if not self._answered:
+            self._start.begin()
+
+    def close(self) -> None:
+        """End the application's response, even one that was never asked for."""
+        getattr(self._said, "close", lambda: None)()
 
 
 def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:

@@ -49,7 +49,16 @@ TIMEOUT_SECONDS: Final = WARM_SECONDS
     type=click.Choice(_KINDS),
     help="A kind of issuer that is accepted; may be repeated. Default: all that the pool has.",
 )
-@click.option("--audience", help="The resource that an access token must be bound to.")
+@click.option(
+    "--audience",
+    "audiences",
+    multiple=True,
+    metavar="ID",
+    help="The resource that an access token must be bound to; may be repeated.",
+)
+@click.option(
+    "--unbound-machines", is_flag=True, help="Beside --audience: accept machines' tokens without aud, too."
+)
 @click.option("--key-file", type=click.Path(dir_okay=False), help="The pool's persisted key set.")
 @click.option("--offline", is_flag=True, help="Use the key file alone, never the network.")
 @click.option("--claims", "with_claims", is_flag=True, help="Print the claims of an accepted token.")
@@ -81,6 +90,7 @@ def _pool(
     any_client: bool,
     jwks_url: str | None,
     issuer_kinds: Sequence[str],
+    audiences: Sequence[str],
     **settings: Any,
 ) -> UserPool:
     if bool(client_ids) is any_client:
@@ -90,6 +100,7 @@ def _pool(
         client_ids=ANY_CLIENT if any_client else client_ids,
         jwks_urls=jwks_url,
         issuer_kinds=issuer_kinds or None,
+        audience=audiences or None,
         **settings,
     )
 

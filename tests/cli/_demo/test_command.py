@@ -106,6 +106,9 @@ def test_it_succeeds_on_the_real_verifier() -> None:
     show, plan = Recorder(), story(0.4)
     phases = [replace(each, seconds=1.6) if each.name == OUTAGE else each for each in plan.phases]
     assert [each.seconds for each in phases].count(1.6) == 1
+    # A machine that stalls may spend both payments on unknown kids here, and they come back every 5 s (R4):
+    # the shortened rotation would be over before.
+    phases[0] = replace(phases[0], unknown_kid=False)
     assert perform(replace(plan, phases=tuple(phases)), show) == 0, show.reports[-1]
     last = show.reports[-1]
     assert last.counts["valid refused"] == last.counts["forged accepted"] == 0

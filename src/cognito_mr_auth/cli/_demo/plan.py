@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from cognito_mr_auth.testing import FaultMode
+
 __all__ = ["KINDS", "Phase", "Plan", "story"]
 
 KINDS: Final = ("updated", "original", "replica")
@@ -28,8 +30,10 @@ MAX_STALE_S: Final = 60.0
 
 # The primary Region's endpoints accept requests and never answer: the worst way to fail, since a
 # client learns of it only by waiting. The updated issuer is in it: only the replica is left.
-PRIMARY_HANGS: Final = MappingProxyType({"updated": "hang", "original": "hang"})
-ALL_DOWN: Final = MappingProxyType({"updated": "503", "original": "refuse", "replica": "reset"})
+PRIMARY_HANGS: Final[Mapping[str, FaultMode]] = MappingProxyType({"updated": "hang", "original": "hang"})
+ALL_DOWN: Final[Mapping[str, FaultMode]] = MappingProxyType(
+    {"updated": "503", "original": "refuse", "replica": "reset"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Phase:
 
     name: str
     seconds: float
-    faults: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, FaultMode] = field(default_factory=dict)
     rotate: bool = False
     cold: str | None = None
     unknown_kid: bool = False

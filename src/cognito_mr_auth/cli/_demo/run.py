@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from cognito_mr_auth import errors
 from cognito_mr_auth.events import Event
-from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
+from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool, FaultMode
 
 from .judge import Call, World
 from .plan import Phase, Plan
@@ -96,7 +96,7 @@ class _Run:
         self._kinds: dict[str, str] = {endpoint.url: endpoint.kind for endpoint in endpoints}
         self._calls: list[Future[None]] = []
         self._began = self._phase_began = time.monotonic()
-        self._modes: Mapping[str, str] = {}
+        self._modes: Mapping[str, FaultMode] = {}
         self._well = frozenset(self._kinds.values())
         self._first = self._start(None)
         self._cold: list[_Watched] = []
