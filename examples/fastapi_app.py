@@ -13,8 +13,8 @@ from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.fastapi import CognitoAuth
 
 verifier = Verifier.from_env()
-auth = CognitoAuth(verifier)
-app = FastAPI(responses=auth.responses, swagger_ui_init_oauth=auth.swagger_ui_init_oauth)
+app = FastAPI()
+auth = CognitoAuth(verifier, app=app)
 
 Caller = Annotated[Principal, Depends(auth)]
 OrderReader = Annotated[Principal, Depends(auth.require(policy.scopes("orders/read")))]
@@ -28,6 +28,11 @@ def health():
 @app.get("/me")
 def me(principal: Caller):
     return {"subject": principal.subject, "issuer": principal.issuer.kind}
+
+
+@app.get("/feed")
+def feed(caller: Annotated[Principal | None, Depends(auth.optional)]):
+    return {"for": caller.subject if caller else "everybody"}
 
 
 @app.get("/orders")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 import pytest
@@ -13,9 +15,17 @@ from support.drivers import Ask
 from support.drivers.client import ask_wsgi, environ_of
 
 from cognito_mr_auth import Verifier, policy
-from cognito_mr_auth.errors import ConfigurationError, PolicyDenied
+from cognito_mr_auth.errors import ConfigurationError, CredentialsMissing, PolicyDenied
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
-from cognito_mr_auth.wsgi import PRINCIPAL, CognitoAuthMiddleware, principal_of
+from cognito_mr_auth.wsgi import (
+    PRINCIPAL,
+    CognitoAuthMiddleware,
+    auth_request,
+    principal_of,
+    require,
+    response,
+)
 
 
 def say_who(environ: Any, start_response: Any) -> list[bytes]:
@@ -68,7 +78,7 @@ VALID_ROWS: dict[str, tuple[dict[str, Any], Ask]] = {
     "refused head": ({}, Ask((("Authorization", "Basic eDp5"),), "HEAD")),
     "excluded": ({"exclude": ["/health"]}, Ask((("X-Other", "1"),), "GET", "/health")),
     "preflight": (
-        {},
+        {"preflight": "pass"},
         Ask((("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")), "OPTIONS"),
     ),
     "document": (
@@ -155,18 +165,65 @@ def test_the_iterable_of_the_application_is_handed_on_as_it_is(
     assert chunks.closed == 0
 
 
-def test_start_response_is_the_servers_own(pool: FakeUserPool, verifier: Verifier) -> None:
-    """The application gets the server's callable with its write() and exc_info."""
-    seen: list[object] = []
+@pytest.mark.parametrize("wrapper", [FileWrapper, lambda file: [file.read()], list])
+def test_files_and_lists_are_the_servers_to_recognise(
+    pool: FakeUserPool, verifier: Verifier, wrapper: Any
+) -> None:
+    """A `wsgi.file_wrapper` or a list of one is what servers send in one go (PEP 3333)."""
+    given: list[Any] = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        given.append(wrapper(io.BytesIO(b"a file")))
+        return given[0]
+
+    app = CognitoAuthMiddleware(application, verifier)
+    assert app(with_token(pool.access_token()), lambda *_: None) is given[0]
+
+
+def test_what_start_response_can_do_is_still_there(pool: FakeUserPool, verifier: Verifier) -> None:
+    """The server's write(), and exc_info: before the response begins the last call counts, then it raises."""
+    calls: list[Any] = []
+
+    def start_response(*response: Any) -> Any:
+        calls.append(response)
+        if len(response) == 3:
+            raise response[2][1]
+        return calls.append
+
+    trouble = (TroubleError, TroubleError(), None)
 
     def application(environ: Any, start_response: Any) -> list[bytes]:
-        seen.append(start_response)
+        start_response("200 OK", [])
+        write = start_response("500 Oh", [("X", "1")], trouble)
+        assert calls == []
+        write(b"a")
+        write(b"b")
+        with pytest.raises(TroubleError):
+            start_response("500 Late", [], trouble)
+        return [b"c"]
+
+    said = CognitoAuthMiddleware(application, verifier)(with_token(pool.access_token()), start_response)
+    assert (calls[:3], said) == ([("500 Oh", [("X", "1")]), b"a", b"b"], [b"c"])
+
+
+def test_two_calls_of_start_response_are_the_servers_to_refuse(
+    pool: FakeUserPool, verifier: Verifier
+) -> None:
+    """PEP 3333: without exc_info it is a fatal error."""
+    calls: list[Any] = []
+
+    def start_response(*response: Any) -> Any:
+        assert not calls, "twice"
+        calls.append(response)
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        start_response("404 Not Found", [])
         return []
 
-    def start_response(status: Any, headers: Any, exc_info: Any = None) -> Any: ...
-
-    CognitoAuthMiddleware(application, verifier)(with_token(pool.access_token()), start_response)
-    assert seen == [start_response]
+    with pytest.raises(AssertionError, match="twice"):
+        CognitoAuthMiddleware(application, verifier)(with_token(pool.access_token()), start_response)
 
 
 class TroubleError(Exception):
@@ -189,18 +246,229 @@ def test_what_the_application_raises_is_not_touched(pool: FakeUserPool, verifier
             serve(CognitoAuthMiddleware(application, verifier), with_token(pool.access_token()))
 
 
-def test_an_auth_error_of_the_application_is_the_applications(pool: FakeUserPool, verifier: Verifier) -> None:
-    """Only the guard's refusals become responses: start_response may have been called already."""
+# --- An AuthError that the application raises
 
-    def application(environ: Any, start_response: Any) -> list[bytes]:
-        principal = principal_of(environ)
-        assert principal is not None
+OCTETS = ("Content-Length", "13")
+
+
+def at_once(environ: Any, start_response: Any) -> list[bytes]:
+    """Raises before anything."""
+    raise PolicyDenied
+
+
+def after_its_status(environ: Any, start_response: Any) -> list[bytes]:
+    """Raises after it has called start_response, with headers that must not go out."""
+    start_response("200 OK", [OCTETS, ("Content-Type", "text/plain")])
+    raise PolicyDenied
+
+
+def lazily(environ: Any, start_response: Any) -> Iterator[bytes]:
+    """A generator, of which no line runs before its first octets are asked for."""
+    raise PolicyDenied
+    yield b"secret"
+
+
+def lazily_after_its_status(environ: Any, start_response: Any) -> Iterator[bytes]:
+    """The same, with a status."""
+    start_response("200 OK", [OCTETS])
+    raise PolicyDenied
+    yield b"secret"
+
+
+class Lazy:
+    """An application as a class (PEP 3333 has one), which begins where it is iterated over."""
+
+    def __init__(self, environ: Any, start_response: Any) -> None:
+        self.start_response = start_response
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.start_response("200 OK", [OCTETS])
+        raise PolicyDenied
+
+
+def eager_with_lazy_octets(environ: Any, start_response: Any) -> Any:
+    """Its lines have run, and its generator raises."""
+    start_response("200 OK", [OCTETS])
+    return (verifier_says_no() for _ in range(1))
+
+
+def verifier_says_no() -> bytes:
+    """A verification by hand."""
+    raise PolicyDenied
+
+
+ANSWERED = {
+    "at once": at_once,
+    "after its status": after_its_status,
+    "lazily": lazily,
+    "lazily, after its status": lazily_after_its_status,
+    "a class": Lazy,
+    "its octets": eager_with_lazy_octets,
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("row", ANSWERED)
+@pytest.mark.filterwarnings("error")
+def test_an_error_before_the_response_is_the_guards(
+    pool: FakeUserPool, verifier: Verifier, row: str, method: str
+) -> None:
+    """Status, challenge and body of a refusal, one status line, and no header of the application."""
+    middleware = CognitoAuthMiddleware(ANSWERED[row], verifier, realm="orders")
+    environ = with_token(pool.access_token(), method)
+    status, headers, body = serve(middleware, environ)
+    assert status == "403 Forbidden"
+    assert headers["www-authenticate"].startswith('Bearer realm="orders"')
+    assert "Content-Length" not in headers
+    assert (len(body) == int(headers["content-length"])) is (method == "GET")
+    environ = with_token(pool.access_token(), method)
+    checked = environ | {"QUERY_STRING": "", "wsgi.input": _Input(), "wsgi.errors": _Errors()}
+    assert serve(validator(middleware), checked)[0] == "403 Forbidden"
+
+
+def generating(*octets: bytes) -> Any:
+    """An application that sends these, then refuses."""
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
-        verifier.require(principal, policy.scopes("orders/write"))
-        return []
+        yield from octets
+        raise PolicyDenied
+
+    return app
+
+
+def writing(environ: Any, start_response: Any) -> list[bytes]:
+    """The same by write()."""
+    start_response("200 OK", [])(b"half")
+    raise PolicyDenied
+
+
+@pytest.mark.parametrize(
+    "app", [generating(b"half"), generating(b""), writing], ids=["sent", "empty", "written"]
+)
+def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Verifier, app: Any) -> None:
+    """What has begun cannot be answered: the server hears of it, after the one status."""
+    started: list[Any] = []
+
+    def start_response(*response: Any) -> Any:
+        started.append(response)
+        return lambda _octets: None
 
     with pytest.raises(PolicyDenied):
-        serve(CognitoAuthMiddleware(application, verifier), with_token(pool.access_token()))
+        list(CognitoAuthMiddleware(app, verifier)(with_token(pool.access_token()), start_response))
+    assert started == [("200 OK", [])]
+
+
+class Closing:
+    """A response that counts how often it is closed, whatever it does before."""
+
+    def __init__(self, *octets: bytes, raises: bool) -> None:
+        self.left = list(octets)
+        self.raises = raises
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self.left:
+            return self.left.pop(0)
+        raise PolicyDenied if self.raises else StopIteration
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2], ids=["never asked for", "begun", "whole"])
+@pytest.mark.parametrize("row", ["sends", "refuses", "empty"])
+@pytest.mark.parametrize("calls", [True, False], ids=["eager", "lazy"])
+def test_a_response_is_closed_once(
+    pool: FakeUserPool, verifier: Verifier, row: str, asked: int, *, calls: bool
+) -> None:
+    """PEP 3333: close() is called however the response ends, one that nobody has asked for included."""
+    chunks = Closing(*([b"a"] if row == "sends" else []), raises=row == "refuses" and not calls)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if calls:
+            start_response("200 OK", [])
+        return chunks
+
+    said = CognitoAuthMiddleware(app, verifier)(with_token(pool.access_token()), lambda *_: None)
+    for _ in range(asked):
+        next(iter(said), None)
+    said.close()  # type: ignore[attr-defined]
+    assert chunks.closed == 1
+
+
+def test_a_generator_with_nothing_to_say_still_has_a_status(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Its status goes out where its end is found; one that has none is the server's to refuse."""
+
+    def silent(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("204 No Content", [("X", "1")])
+        yield from ()
+
+    app = CognitoAuthMiddleware(silent, verifier)
+    assert serve(app, with_token(pool.access_token())) == ("204 No Content", {"X": "1"}, b"")
+    started: list[Any] = []
+    mute = CognitoAuthMiddleware(lambda environ, start_response: [], verifier)
+    assert list(mute(with_token(pool.access_token()), lambda *response: started.append(response))) == []
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"), [(None, 401), ([], 403), (["orders/read"], 200)], ids=["nobody", "without", "with"]
+)
+def test_a_route_may_ask_for_more(
+    pool: FakeUserPool, verifier: Verifier, scopes: list[str] | None, status: int
+) -> None:
+    """`require` checks a route's policy; raised or made by `response`, the answer is the same."""
+    read = policy.scopes("orders/read")
+
+    def raises(environ: Any, start_response: Any) -> list[bytes]:
+        principal = require(environ, read)
+        start_response("200 OK", [])
+        return [principal.subject.encode()]
+
+    def answers(environ: Any, start_response: Any) -> list[bytes]:
+        try:
+            return raises(environ, start_response)
+        except (CredentialsMissing, PolicyDenied) as error:
+            answer = response(environ, error)
+            start_response(f"{answer.status} Refused", list(answer.headers))
+            return [answer.body]
+
+    token = () if scopes is None else (("Authorization", f"Bearer {pool.access_token(scopes=scopes)}"),)
+    replies = [
+        ask_wsgi(CognitoAuthMiddleware(app, verifier, optional=True, realm="orders"), Ask(token), bool)
+        for app in (raises, answers)
+    ]
+    assert replies[0] == replies[1]
+    assert replies[0].status == status
+
+
+def test_a_verifier_may_come_late(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Before that a request is a fault of the server's: no 401, and nobody passes."""
+    guard = Guard(exclude=["/health"])
+    app = CognitoAuthMiddleware(say_who, guard)
+    for path in ("/", "/health"):
+        with pytest.raises(ConfigurationError, match="call bind"):
+            serve(app, with_token(pool.access_token(), path=path))
+    guard.bind(verifier)
+    assert serve(app, with_token(pool.access_token(subject="me")))[2] == b"me"
+
+
+def test_the_endpoint_for_nginx_is_a_wsgi_application(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Of which the validator finds nothing either; see test_auth_request.py."""
+    app = validator(auth_request(verifier))
+    for token, status in ((pool.access_token(), "204 No Content"), ("garbage", "401 Unauthorized")):
+        environ = with_token(token) | {"wsgi.input": _Input(), "wsgi.errors": _Errors()}
+        assert serve(app, environ)[0] == status
+
+    async def revoked(principal: object) -> bool:
+        return False
+
+    with pytest.raises(TypeError, match="coroutine"):
+        auth_request(pool.offline_verifier(revoked=revoked))
 
 
 # --- The principal
@@ -224,7 +492,7 @@ STALE: dict[str, tuple[Ask, dict[str, Any], bytes]] = {
     "excluded": (Ask(path="/health"), {"exclude": ["/health"]}, b"nobody"),
     "preflight": (
         Ask((("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")), "OPTIONS"),
-        {},
+        {"preflight": "pass"},
         b"",  # the application ran, and what it said is kept back
     ),
 }
@@ -379,7 +647,7 @@ def test_a_preflights_answer_has_no_body(verifier: Verifier, way: str) -> None:
         return Chunks() if way == "chunks" else (part for part in (b"all ", b"customers"))
 
     preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
-    reply = ask_wsgi(CognitoAuthMiddleware(app, verifier), Ask(preflight, "OPTIONS"), bool)
+    reply = ask_wsgi(CognitoAuthMiddleware(app, verifier, preflight="pass"), Ask(preflight, "OPTIONS"), bool)
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers == {"access-control-allow-origin": "*"}
     assert closed == ([True] if way == "chunks" else [])
@@ -408,7 +676,8 @@ def test_a_preflight_to_an_endless_answer_ends(verifier: Verifier, begins: str) 
         def close(self) -> None:
             closed.append(True)
 
-    app = CognitoAuthMiddleware(lambda _environ, start_response: Stream(start_response), verifier)
+    stream = lambda _environ, start_response: Stream(start_response)  # noqa: E731
+    app = CognitoAuthMiddleware(stream, verifier, preflight="pass")
     preflight = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
     reply = ask_wsgi(app, Ask(preflight, "OPTIONS"), bool)
     assert (reply.status, reply.body, closed) == (200, b"", [True])

@@ -2,54 +2,94 @@
 
     app = CognitoAuthMiddleware(app, verifier=verifier, exclude=["/health"])
 
-Owns the middleware and what routes call behind it; `_web.asgi_scope` serves a connection. The principal
-stands in `scope["cognito_mr_auth.principal"]`.
+Owns the middleware, what routes call behind it, and the endpoint for nginx's `auth_request`;
+`_web.asgi_scope` serves a connection. The principal stands in `scope["cognito_mr_auth.principal"]`.
 """
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from ._web import asgi_scope as asgi
 from ._web.asgi_types import App, Receive, Scope, Send
-from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
-from ._web.guard import Guard, Options
+from ._web.auth_request import OF_SOCKETS, PASSES, client_request, refusal
+from ._web.bearer import HTTPResponse
+from ._web.guard import RequestGuard
+from ._web.settings import Options, SocketOptions
+from ._web.state import EXPIRY, GUARD, PRINCIPAL, REQUIRED, principal_in
 from .errors import AuthError
+from .guard import Guard
 from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"]
+__all__ = [
+    "PRINCIPAL",
+    "CognitoAuthMiddleware",
+    "adopt",
+    "auth_request",
+    "principal_of",
+    "require",
+    "response",
+]
+
+_ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
-def principal_of(scope: Scope) -> Principal | None:
+def principal_of(scope: Scope, default: Any = REQUIRED) -> Principal | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        LookupError: no guard stands before this application, and there is no `default`.
     """
-    if PRINCIPAL not in scope:
-        raise LookupError("no principal in the scope: mount CognitoAuthMiddleware around the application")
-    found: Principal | None = scope[PRINCIPAL]
+    found: Principal | None = principal_in(scope, default, _ADVICE)
     return found
 
 
-async def require(scope: Scope, policy: Policy) -> Principal:
-    """The principal of this request, if a route's policy lets it pass.
+async def require(scope: Scope, policy: Policy | None = None) -> Principal:
+    """The principal of this request, if there is one and the policy lets it pass.
 
     Raises:
-        AuthError: it does not, or there is no principal; `response` makes the answer to the client.
+        AuthError: it does not, or there is no principal; the middleware makes the response to the client.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(scope)
-    guard: Guard = scope[GUARD]
+    guard: RequestGuard = scope[GUARD]
     return await guard.arequire(principal, policy)
 
 
 def response(scope: Scope, error: AuthError) -> HTTPResponse:
-    """The response for an error of `require`: `status`, `headers` and `body`."""
-    guard: Guard = scope[GUARD]
+    """The response for an error, for an application that answers by itself: `status`, `headers`, `body`.
+
+    Raises:
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    guard: RequestGuard = scope[GUARD]
     return guard.response(error)
+
+
+def adopt(scope: Scope, principal: Principal) -> None:
+    """Make `principal` this connection's, such as that of a token in a WebSocket's first message.
+
+    It must come from a verification by the guard's verifier. The guard's own policy is checked. With
+    `close_at_expiry` the socket is closed when its token expires. A connection that has a principal takes
+    only the same one, with a newer token.
+
+    Raises:
+        IssuerUnknown: the principal's issuer is none of the verifier's.
+        PolicyDenied: the connection is another principal's.
+        AuthError: the guard's policy refuses it.
+        LookupError: no CognitoAuthMiddleware stands before this application.
+        TypeError: for what is no Principal, and for a policy that must be awaited.
+    """
+    if not isinstance(principal, Principal):
+        raise TypeError(f"give the Principal that averify() returned, not {type(principal).__name__}")
+    before = principal_of(scope)
+    guard: RequestGuard = scope[GUARD]
+    guard.check_adopted(principal, before)
+    scope[PRINCIPAL] = principal
+    if EXPIRY in scope:
+        scope[EXPIRY](guard.verifier._seconds_left(principal))
 
 
 class CognitoAuthMiddleware:
@@ -57,30 +97,60 @@ class CognitoAuthMiddleware:
 
     Args:
         app: an ASGI 3 application.
-        verifier: what tokens are verified with.
-        subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
-        close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: what every adapter takes; see `Options`.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`; WebSockets
-    get the same before the handshake if the server can send it, else close code 1008.
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does an AuthError that the application raises; WebSockets get the same before the handshake if the
+    server can send it, else close code 1008.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
     """
 
-    def __init__(
-        self,
-        app: App,
-        verifier: Verifier,
-        *,
-        subprotocol: str | None = None,
-        close_at_expiry: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
+    def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
         self._app = app
-        self._guard = Guard(verifier, subprotocol=subprotocol, close_at_expiry=close_at_expiry, **options)
+        self._guard = RequestGuard.of(
+            "CognitoAuthMiddleware", verifier, options, SocketOptions.__optional_keys__
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         await asgi.serve(self._app, self._guard, scope, receive, send)
+
+
+def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> App:
+    """An ASGI application for nginx's `auth_request` to ask: 204 for a request that passes, else 401 or 403.
+
+    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` go by them. An
+    outage is 503, which nginx makes 500. Preflights need a token like all else. The document of `resource=`
+    is served at its own path.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+    guard = RequestGuard.of("auth_request", verifier, options, ignored=OF_SOCKETS)
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await asgi.start(_lifespan, guard, scope, receive, send)
+            return
+        request = asgi.read_request(scope)
+        if request.websocket:
+            raise ValueError("auth_request() answers HTTP requests")
+        answer = guard.document(request)
+        if answer is None:
+            try:
+                await guard.averify(client_request(request))
+            except AuthError as error:
+                answer = refusal(guard, error)
+        await asgi.respond(scope, send, answer or PASSES)
+
+    return endpoint
+
+
+async def _lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Startup and shutdown of an application that has nothing to do at either."""
+    for step in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{step}.complete"})

@@ -2,19 +2,24 @@
 
     application = CognitoAuthMiddleware(application, verifier=verifier, exclude=["/health"])
 
-Owns only where the principal goes: `environ["cognito_mr_auth.principal"]`. Works around Flask, Django and a
-bare application alike.
+Owns where the principal goes, `environ["cognito_mr_auth.principal"]`, and the endpoint for nginx's
+`auth_request`. Works around Flask, Django and a bare application alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ._web.bearer import GUARD, PRINCIPAL, HTTPResponse
-from ._web.guard import Guard, Options
-from ._web.wsgi_environ import read_request, status_line, without_body
+from ._web.auth_request import OF_SOCKETS, PASSES, client_request, refusal
+from ._web.bearer import HTTPResponse
+from ._web.guard import RequestGuard
+from ._web.settings import Options
+from ._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
+from ._web.wsgi_environ import answering, read_request, respond, without_body
 from .errors import AuthError
+from .guard import Guard
 from .policy import Policy
 from .principal import Principal
 from .verifier import Verifier
@@ -22,36 +27,40 @@ from .verifier import Verifier
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"]
+__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "auth_request", "principal_of", "require", "response"]
+
+_ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
-def principal_of(environ: Mapping[str, Any]) -> Principal | None:
+def principal_of(environ: Mapping[str, Any], default: Any = REQUIRED) -> Principal | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        LookupError: no guard stands before this application, and there is no `default`.
     """
-    if PRINCIPAL not in environ:
-        raise LookupError("no principal in the environ: mount CognitoAuthMiddleware around the application")
-    found: Principal | None = environ[PRINCIPAL]
+    found: Principal | None = principal_in(environ, default, _ADVICE)
     return found
 
 
-def require(environ: Mapping[str, Any], policy: Policy) -> Principal:
-    """The principal of this request, if a route's policy lets it pass.
+def require(environ: Mapping[str, Any], policy: Policy | None = None) -> Principal:
+    """The principal of this request, if there is one and the policy lets it pass.
 
     Raises:
-        AuthError: it does not, or there is no principal; `response` makes the answer to the client.
+        AuthError: it does not, or there is no principal; the middleware makes the response to the client.
         LookupError: no CognitoAuthMiddleware stands before this application.
     """
     principal = principal_of(environ)
-    guard: Guard = environ[GUARD]
+    guard: RequestGuard = environ[GUARD]
     return guard.require(principal, policy)
 
 
 def response(environ: Mapping[str, Any], error: AuthError) -> HTTPResponse:
-    """The response for an error of `require`: `status`, `headers` and `body`."""
-    guard: Guard = environ[GUARD]
+    """The response for an error, for an application that answers by itself: `status`, `headers`, `body`.
+
+    Raises:
+        LookupError: no CognitoAuthMiddleware stands before this application.
+    """
+    guard: RequestGuard = environ[GUARD]
     return guard.response(error)
 
 
@@ -60,37 +69,58 @@ class CognitoAuthMiddleware:
 
     Args:
         app: a WSGI application.
-        verifier: what tokens are verified with; its hooks must not be coroutine functions.
-        options: what every adapter takes; see `Options`.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`.
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does an AuthError that the application raises before its response has begun.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
     """
 
-    def __init__(self, app: WSGIApplication, verifier: Verifier, **options: Unpack[Options]) -> None:
+    def __init__(self, app: WSGIApplication, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
         self._app = app
-        self._guard = Guard(verifier, **options)
+        self._guard = RequestGuard.of("CognitoAuthMiddleware", verifier, options)
         self._guard.refuse_async_hooks()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
+        guard, request = self._guard, read_request(environ)
+        document = guard.document(request)
+        if document is not None:
+            return respond(document, environ, start_response)
+        try:
+            principal = guard.verify(request, behind=environ)
+        except AuthError as error:
+            return respond(guard.response(error), environ, start_response)
+        environ |= {PRINCIPAL: principal, GUARD: guard}
+        app = partial(without_body, self._app) if guard.is_preflight(request) else self._app
+        return answering(app, guard, environ, start_response)
+
+
+def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> WSGIApplication:
+    """A WSGI application for nginx's `auth_request` to ask: 204 for a request that passes, else 401 or 403.
+
+    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` go by them. An
+    outage is 503, which nginx makes 500. Preflights need a token like all else. The document of `resource=`
+    is served at its own path.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+    guard = RequestGuard.of("auth_request", verifier, options, ignored=OF_SOCKETS)
+    guard.refuse_async_hooks()
+
+    def endpoint(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = read_request(environ)
-        answer = self._guard.document(request)
+        answer = guard.document(request)
         if answer is None:
             try:
-                environ[PRINCIPAL] = self._guard.verify(request)
-                environ[GUARD] = self._guard
+                guard.verify(client_request(request))
             except AuthError as error:
-                answer = self._guard.response(error)
-        if answer is not None:
-            return _respond(answer, request.method, start_response)
-        if self._guard.is_preflight(request):
-            return without_body(self._app, environ, start_response)
-        return self._app(environ, start_response)
+                answer = refusal(guard, error)
+        return respond(answer or PASSES, environ, start_response)
 
-
-def _respond(answer: HTTPResponse, method: str, start_response: Callable[..., object]) -> list[bytes]:
-    start_response(status_line(answer), list(answer.headers))
-    return [] if method == "HEAD" else [answer.body]  # RFC 9110 9.3.2; not every server cuts it off
+    return endpoint

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import Verifier
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -26,6 +27,17 @@ def _of(module: str, name: str, *before: Any) -> Callable[[Verifier], Any]:
         return getattr(import_module(f"cognito_mr_auth.{module}"), name)(*before, verifier=verifier)
 
     return make
+
+
+def _shared(adapter: str) -> Callable[[Verifier], Any]:
+    def make(verifier: Verifier) -> Any:
+        return getattr(import_module("cognito_mr_auth.aws_lambda"), adapter)(Guard(verifier))
+
+    return make
+
+
+def _bound(verifier: Verifier) -> None:
+    import_module("cognito_mr_auth.aws_lambda").CognitoAuth().bind(verifier)
 
 
 def _init_app(verifier: Verifier) -> None:
@@ -55,7 +67,10 @@ MAKERS = [
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
+    pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),
+    pytest.param(Guard, 1, id="guard"),
+    pytest.param(_shared("CognitoAuth"), 1, id="aws-lambda-shared-guard"),
 ]
 
 

@@ -151,28 +151,39 @@ hooks = []
 class Module:
     register_after_restore = staticmethod(lambda function, *args: hooks.append((function, args)))
 sys.modules["snapshot_restore_py"] = {module}
-from cognito_mr_auth.aws_lambda import Authorizer
+from cognito_mr_auth.aws_lambda import Authorizer, CognitoAuth
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 fake = FakeUserPool()
 with fake.serve() as endpoints, fake.verifier() as verifier:
-    Authorizer(verifier)
+    {made}
     for function, args in hooks:
         function(*args)
     print(len(hooks), endpoints.requests)
 """
+AUTHORIZER = "Authorizer(verifier)"
 RESTORES = {
-    "SnapStart": ("snap-start", "Module", "1 3"),
-    "SnapStart without the runtime's module": ("snap-start", "None", "0 0"),
-    "on demand": ("on-demand", "Module", "0 0"),
+    "SnapStart": (AUTHORIZER, "snap-start", "Module", "1 3"),
+    "SnapStart without the runtime's module": (AUTHORIZER, "snap-start", "None", "0 0"),
+    "on demand": (AUTHORIZER, "on-demand", "Module", "0 0"),
+    "a guard": ("CognitoAuth(verifier)", "snap-start", "Module", "1 3"),
+    "a guard, bound": ("CognitoAuth().bind(verifier)", "snap-start", "Module", "1 3"),
+    "a shared guard, bound": (
+        "guard = Guard(); CognitoAuth(guard); guard.bind(verifier)",
+        "snap-start",
+        "Module",
+        "1 3",
+    ),
+    "a guard, not bound": ("CognitoAuth()", "snap-start", "Module", "1 0"),
 }
 
 
-@pytest.mark.parametrize(("start", "module", "expected"), RESTORES.values(), ids=RESTORES)
+@pytest.mark.parametrize(("made", "start", "module", "expected"), RESTORES.values(), ids=RESTORES)
 @pytest.mark.outside
-def test_restored_snapshots(start: str, module: str, expected: str) -> None:
+def test_restored_snapshots(made: str, start: str, module: str, expected: str) -> None:
     """After a restore every endpoint is asked: the snapshot's keys may be days old."""
     done = subprocess.run(
-        [sys.executable, "-c", RESTORE.replace("{module}", module)],
+        [sys.executable, "-c", RESTORE.replace("{module}", module).replace("{made}", made)],
         env={**os.environ, "AWS_LAMBDA_INITIALIZATION_TYPE": start},
         capture_output=True,
         text=True,

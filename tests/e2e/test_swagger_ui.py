@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
+import trustme
 import uvicorn
-from fastapi import Depends, FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
@@ -25,7 +29,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from support.npm import install, program
 
-from cognito_mr_auth import Principal, policy
+from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.fastapi import CognitoAuth
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -46,8 +50,6 @@ CHROMIUM_OPTIONS = (
     "--disable-dev-shm-usage",
     "--no-proxy-server",
     "--window-size=1280,1600",
-    # Whatever the page or the browser would fetch from elsewhere has no address.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
@@ -60,12 +62,15 @@ def assets() -> Path:
     return install(PINNED, LIBRARY, "npm") / "node_modules" / LIBRARY
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A headless Chromium with a profile of its own."""
+@contextmanager
+def chromium(profile: Path, *options_more: str, hosts: str = "") -> Iterator[webdriver.Chrome]:
+    """A headless Chromium with a profile of its own. `hosts` are names that it shall find here."""
     options = webdriver.ChromeOptions()
     options.binary_location = program("chromium")
-    for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
+    # Whatever the page or the browser would fetch from elsewhere has no address.
+    rules = ", ".join(filter(None, (hosts, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1")))
+    more = (f"--user-data-dir={profile}", f"--host-resolver-rules={rules}")
+    for option in (*CHROMIUM_OPTIONS, *options_more, *more):
         options.add_argument(option)
     # With a path Selenium Manager does not look for a driver, which would go online.
     driver = webdriver.Chrome(options, Service(executable_path=program("chromedriver")))
@@ -75,10 +80,17 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """A browser that finds nobody but this machine."""
+    with chromium(tmp_path / "profile") as driver:
+        yield driver
+
+
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, **options: Any) -> Iterator[str]:
     """The base URL of the application behind a real server on loopback."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", **options)
     listening = config.bind_socket()
     listening.listen()  # from here on a browser that is faster than the server waits
     server = uvicorn.Server(config)
@@ -93,9 +105,16 @@ def served(app: FastAPI) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-def application(auth: CognitoAuth, assets: Path) -> FastAPI:
+class Tenant(BaseModel):
+    """The claims that a route needs."""
+
+    tenant: str = Field(alias="custom:tenant")
+
+
+def application(assets: Path, verifier: Verifier, **options: Any) -> tuple[FastAPI, CognitoAuth]:
     """An API with a page at /docs whose assets come from itself."""
-    app = FastAPI(docs_url=None, responses=auth.responses, swagger_ui_init_oauth=auth.swagger_ui_init_oauth)
+    app = FastAPI(docs_url=None)
+    auth = CognitoAuth(verifier, app=app, **options)
     app.mount("/assets", StaticFiles(directory=assets))
 
     @app.get("/docs", include_in_schema=False)
@@ -106,12 +125,25 @@ def application(auth: CognitoAuth, assets: Path) -> FastAPI:
             swagger_js_url="/assets/swagger-ui-bundle.js",
             swagger_css_url="/assets/swagger-ui.css",
             swagger_favicon_url="/assets/favicon-32x32.png",
+            oauth2_redirect_url="/docs/oauth2-redirect",
             init_oauth=app.swagger_ui_init_oauth,
         )
+
+    @app.get("/docs/oauth2-redirect", include_in_schema=False)
+    def redirect() -> HTMLResponse:
+        return get_swagger_ui_oauth2_redirect_html()
 
     @app.get("/me", operation_id="me")
     def me(principal: Annotated[Principal, Depends(auth)]) -> dict[str, str]:
         return {"subject": principal.subject}
+
+    @app.get("/principal", operation_id="principal")
+    def whole(principal: Annotated[Principal, Depends(auth)]) -> Principal:
+        return principal
+
+    @app.get("/tenant", operation_id="tenant")
+    def tenant(claims: Annotated[Tenant, Depends(auth.claims(Tenant))]) -> dict[str, str]:
+        return {"tenant": claims.tenant}
 
     @app.get("/orders", operation_id="orders")
     def orders(
@@ -119,7 +151,34 @@ def application(auth: CognitoAuth, assets: Path) -> FastAPI:
     ) -> dict[str, list[str]]:
         return {"orders": [principal.subject]}
 
-    return app
+    return app, auth
+
+
+@contextmanager
+def signing_in(pool: FakeUserPool) -> Iterator[str]:
+    """A server that signs anybody in: the rule by which a browser finds it as https://auth.example.com."""
+    login = FastAPI(openapi_url=None)
+    login.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+
+    @login.get("/oauth2/authorize")
+    def authorize(redirect_uri: str, state: str, scope: str, code_challenge: str) -> RedirectResponse:
+        asked.update(scope=scope)
+        return RedirectResponse(f"{redirect_uri}?{urlencode({'code': code_challenge, 'state': state})}")
+
+    @login.post("/oauth2/token")
+    async def token(request: Request) -> dict[str, str]:
+        given = parse_qs((await request.body()).decode())
+        assert given["grant_type"] == ["authorization_code"]
+        assert given["code_verifier"] != given["code"]
+        tokens = {"access_token": pool.access_token(subject="by access token"), "token_type": "Bearer"}
+        with_openid = {"id_token": pool.id_token(subject="by ID token")}
+        return {**tokens, **(with_openid if "openid" in asked["scope"].split() else {})}
+
+    asked: dict[str, str] = {}
+    authority = trustme.CA()
+    pem = authority.issue_cert("auth.example.com").private_key_and_cert_chain_pem
+    with pem.tempfile() as path, served(login, ssl_certfile=path) as base:
+        yield f"MAP auth.example.com:443 {base.removeprefix('http://')}"
 
 
 class Page:
@@ -152,11 +211,12 @@ class Page:
         """Wait until there is no such element."""
         self._wait.until(lambda browser: not browser.find_elements(By.CSS_SELECTOR, css), css)
 
-    def authorize(self, token: str) -> None:
-        """Paste a token into the dialogue of the Authorize button."""
+    def authorize(self, *tokens: str) -> None:
+        """Paste a token into each field of the Authorize button's dialogue."""
         self.click(".auth-wrapper .btn.authorize")
-        self.find(".auth-container input").send_keys(token)
-        self.click(".auth-btn-wrapper .btn.authorize")
+        for token in tokens:  # what is filled in has a field no more
+            self.find(".auth-container input").send_keys(token)
+            self.click(".auth-btn-wrapper .btn.authorize")
         self.click(".auth-btn-wrapper .btn-done")
         self.gone(".auth-container")
 
@@ -175,38 +235,79 @@ class Page:
         body = self.find(f"{response} .highlight-code code").text
         return status.split()[0], json.loads(body)
 
-    def only_from_here(self) -> bool:
-        """Whether everything that the page has loaded came from its own server."""
+    def only_from_here(self, *others: str) -> bool:
+        """Whether everything that the page has loaded came from its own server, or is one of these URLs."""
         script = "return performance.getEntriesByType('resource').map(each => each.name)"
         loaded = self._browser.execute_script(script)
-        return bool(loaded) and all(url.startswith((f"{self._base}/", "data:")) for url in loaded)
+        return bool(loaded) and all(url.startswith((f"{self._base}/", "data:", *others)) for url in loaded)
 
 
 # --- The promises
 
+MISSING = {"detail": "no access token was sent", "reason": "credentials_missing"}
+
 
 def test_a_pasted_token_opens_what_it_may(browser: webdriver.Chrome, assets: Path) -> None:
-    """401 before Authorize; after it 200 for the user, and 403 with the reason where a scope is missing."""
+    """401 before Authorize; after it 200 for the user, and 403 with the reason where something is missing."""
     pool = FakeUserPool()
-    with served(application(CognitoAuth(pool.offline_verifier()), assets)) as base:
+    app, _ = application(assets, pool.offline_verifier(), scheme_name="staff")
+    with served(app) as base:
         page = Page(browser, base)
-        assert page.execute("me") == ("401", {"detail": "no access token was sent"})
+        assert page.execute("me") == ("401", MISSING)
         page.authorize(pool.access_token(subject="the-user"))
         assert page.execute("me") == ("200", {"subject": "the-user"})
-        status, body = page.execute("orders")
-        assert status == "403"
-        assert body["detail"].startswith("the token does not permit this request: the token lacks a scope")
+        status, body = page.execute("principal")
+        assert (status, body["subject"], body["token_use"]) == ("200", "the-user", "access")
+        for operation, hint in (("orders", "the token lacks a scope"), ("tenant", "its claims do not fit")):
+            status, body = page.execute(operation)
+            assert (status, body["reason"]) == ("403", "policy_denied")
+            assert body["detail"].startswith(f"the token does not permit this request: {hint}")
         assert page.only_from_here()
 
 
-def test_with_a_domain_the_dialogue_signs_in(browser: webdriver.Chrome, assets: Path) -> None:
-    """The Authorize button offers the authorization code grant with PKCE, our client and the scopes."""
-    auth = CognitoAuth(
-        FakeUserPool().offline_verifier(),
+def test_claims_that_fit(browser: webdriver.Chrome, assets: Path) -> None:
+    """A route with `auth.claims(Model)` sends the token as every other does."""
+    pool = FakeUserPool()
+    app, _ = application(assets, pool.offline_verifier())
+    with served(app) as base:
+        page = Page(browser, base)
+        page.authorize(pool.access_token(claims={"custom:tenant": "acme"}))
+        assert page.execute("tenant") == ("200", {"tenant": "acme"})
+
+
+def test_two_providers_have_two_buttons(browser: webdriver.Chrome, assets: Path) -> None:
+    """Each token goes to the routes of its own pool."""
+    pool, other = FakeUserPool(), FakeUserPool("eu-west-1_Other0001")
+    app, _ = application(assets, pool.offline_verifier(), scheme_name="shop")
+    staff = CognitoAuth(other.offline_verifier(), app=app, scheme_name="staff")
+
+    @app.get("/staff", operation_id="staff")
+    def of_staff(principal: Annotated[Principal, Depends(staff)]) -> dict[str, str]:
+        return {"subject": principal.subject}
+
+    with served(app) as base:
+        page = Page(browser, base)
+        page.authorize(pool.access_token(subject="customer"), other.access_token(subject="colleague"))
+        assert page.execute("me") == ("200", {"subject": "customer"})
+        assert page.execute("staff") == ("200", {"subject": "colleague"})
+
+
+@pytest.mark.parametrize("token_use", ["access", "id"])
+def test_the_dialogue_signs_in(tmp_path: Path, assets: Path, token_use: str) -> None:
+    """With a domain: the authorization code grant with PKCE, our client, the scopes, and the right token."""
+    pool = FakeUserPool()
+    app, _ = application(
+        assets,
+        pool.offline_verifier(token_use=token_use),
         login_domain="auth.example.com",
         swagger_client_id="1example23456789",
     )
-    with served(application(auth, assets)) as base:
+    trusting = ("--ignore-certificate-errors", "--disable-popup-blocking")
+    with (
+        signing_in(pool) as hosts,
+        served(app) as base,
+        chromium(tmp_path / "profile", *trusting, hosts=hosts) as browser,
+    ):
         page = Page(browser, base)
         page.click(".auth-wrapper .btn.authorize")
         said = page.find(".auth-container").text
@@ -214,7 +315,14 @@ def test_with_a_domain_the_dialogue_signs_in(browser: webdriver.Chrome, assets: 
         assert "https://auth.example.com/oauth2/token" in said
         assert "authorizationCode with PKCE" in said
         assert page.find("#client_id_authorizationCode").get_attribute("value") == "1example23456789"
-        assert page.find(".auth-container .scopes .checkbox").text == "orders/read"
-        [box] = browser.find_elements(By.CSS_SELECTOR, ".auth-container .scopes input[type=checkbox]")
-        assert box.is_selected()  # hidden behind its label
-        assert page.only_from_here()
+        offered = [box.text for box in browser.find_elements(By.CSS_SELECTOR, ".scopes .checkbox")]
+        assert offered == [*(["openid"] if token_use == "id" else []), "orders/read"]
+        boxes = browser.find_elements(By.CSS_SELECTOR, ".auth-container .scopes input[type=checkbox]")
+        assert all(box.is_selected() for box in boxes)  # hidden behind their labels
+        page.click(".auth-btn-wrapper .btn.authorize")
+        page.gone("#client_id_authorizationCode")
+        page.click(".auth-btn-wrapper .btn-done")
+        page.gone(".auth-container")
+        name = "ID" if token_use == "id" else "access"
+        assert page.execute("me") == ("200", {"subject": f"by {name} token"})
+        assert page.only_from_here("https://auth.example.com/oauth2/token")

@@ -184,7 +184,9 @@ def test_the_example_runs(row: str) -> None:
             assert challenge is None or re.fullmatch(challenge, answer[1] or ""), (what, answer)
             for name, value in body.items():
                 assert answer[2][name] == (example.issuer if value == "{issuer}" else value), (what, answer)
-            assert status < 400 or set(answer[2]) == {"detail"}, (what, answer)
+            # jwt.decode's caller makes its own answers.
+            said = {"detail"} if example.path == "pyjwt_app.py" else {"detail", "reason"}
+            assert status < 400 or set(answer[2]) == said, (what, answer)
         runner.signal(signal.SIGTERM)
         assert runner.end() in (0, 128 + signal.SIGTERM)  # uvicorn ends by the signal it was sent
         assert runner.alone

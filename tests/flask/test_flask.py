@@ -1,24 +1,29 @@
-"""flask.CognitoAuth in an application: init_app, protect_all, errors, current_principal, metadata."""
+"""flask.CognitoAuth in an application: late settings, protect_all, guests, preflights, routes, handshakes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, copy_current_request_context, g, redirect
+from flask import Blueprint, Flask, Response, g
+from flask.views import MethodView
 from support.drivers import Ask
 from support.drivers.client import environ_of
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth import wsgi as pure
-from cognito_mr_auth.flask import PRINCIPAL, CognitoAuth, current_principal
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL
+from cognito_mr_auth.flask import CognitoAuth, current_principal, principal_of
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 
 READ = policy.scopes("orders/read")
+COOKIE = {"cookie": "at", "allowed_origins": ["https://a.example"]}
 
 
 def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
@@ -29,6 +34,15 @@ def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
 def who() -> str:
     """A view that says who asks."""
     return current_principal.subject if current_principal else "nobody"
+
+
+def view() -> Callable[[], str]:
+    """A new one, since marks stay on a function."""
+
+    def fresh() -> str:
+        return who()
+
+    return fresh
 
 
 def make(auth: CognitoAuth, verifier: Verifier | None = None, **settings: Any) -> Flask:
@@ -56,35 +70,97 @@ def make(auth: CognitoAuth, verifier: Verifier | None = None, **settings: Any) -
 # --- Setting up
 
 
-def test_a_verifier_must_come_from_somewhere(pool: FakeUserPool, verifier: Verifier) -> None:
-    """From the constructor, from init_app, which takes precedence, or it is a ConfigurationError."""
-    with pytest.raises(errors.ConfigurationError, match="no verifier"):
-        CognitoAuth().init_app(Flask(__name__))
-    with pytest.raises(errors.ConfigurationError, match="no verifier"):
-        CognitoAuth(app=Flask(__name__))
-    other = FakeUserPool("us-west-2_Other0001")
-    app = make(CognitoAuth(verifier), other.offline_verifier())
+def _bound(auth: CognitoAuth, app: Flask, verifier: Verifier) -> None:
+    auth.init_app(app)
+    auth.bind(verifier)
+
+
+def _bound_first(auth: CognitoAuth, app: Flask, verifier: Verifier) -> None:
+    auth.bind(verifier)
+    auth.init_app(app)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        pytest.param(lambda auth, app, verifier: auth.init_app(app, verifier), id="with init_app"),
+        pytest.param(lambda auth, app, verifier: auth.init_app(app, Guard(verifier)), id="in a Guard"),
+        pytest.param(_bound, id="bind after init_app"),
+        pytest.param(_bound_first, id="bind before init_app"),
+    ],
+)
+@pytest.mark.parametrize("protect_all", [False, True], ids=["alone", "protect_all"])
+def test_a_verifier_may_come_late(
+    pool: FakeUserPool, verifier: Verifier, late: Any, protect_all: bool
+) -> None:
+    """Views are written before settings are known; the verifier comes with init_app or by bind."""
+    auth, app = CognitoAuth(protect_all=protect_all), Flask(__name__)
+    app.add_url_rule("/x", "x", auth.require()(view()))
+    late(auth, app, verifier)
     client = app.test_client()
+    assert client.get("/x").status_code == 401
+    assert client.get("/x", headers=bearer(pool)).text == "alice"
+
+
+@pytest.mark.parametrize("path", ["/guarded", "/optional", "/blueprint/x", "/bare", "/nothing", "/health"])
+def test_before_the_verifier_there_is_no_way_in(pool: FakeUserPool, verifier: Verifier, path: str) -> None:
+    """A request that a guard must look at is a ConfigurationError (500), with a good token and without."""
+    auth = CognitoAuth(protect_all=True, exclude=["/health"], optional=True)
+    app = make(auth)
+    blueprint = Blueprint("b", __name__)
+    auth.protect(blueprint)
+    app.add_url_rule("/optional", "optional", auth.optional(view()))
+    app.add_url_rule("/health", "health", who)
+    blueprint.add_url_rule("/x", "x", who)
+    app.register_blueprint(blueprint, url_prefix="/blueprint")
+    client = app.test_client()
+    app.testing = True
+    for headers in ({}, bearer(pool)):
+        with pytest.raises(errors.ConfigurationError, match="no verifier yet"):
+            client.get(path, headers=headers)
+    assert client.get("/open/").text == "nobody"  # no guard looks at it
+    app.testing = False
+    app.logger.disabled = True
+    assert client.get(path).status_code == 500
+    auth.bind(verifier)
+    assert client.get(path, headers=bearer(pool)).status_code < 500
+
+
+def test_an_application_may_have_a_verifier_of_its_own(pool: FakeUserPool, verifier: Verifier) -> None:
+    """init_app's comes before the constructor's, and `bind` does not change it."""
+    other = FakeUserPool("us-west-2_Other0001")
+    auth = CognitoAuth()
+    client = make(auth, other.offline_verifier()).test_client()
+    auth.bind(verifier)
     assert client.get("/guarded", headers=bearer(other)).status_code == 200
     assert client.get("/guarded", headers=bearer(pool)).status_code == 401
+    assert make(auth).test_client().get("/guarded", headers=bearer(pool)).status_code == 200
+
+
+def test_a_guard_keeps_its_settings(pool: FakeUserPool, verifier: Verifier) -> None:
+    """A CognitoAuth with a Guard takes no other verifier, which would be without the Guard's settings."""
+    guard = Guard(require=READ)
+    auth = CognitoAuth(guard)
+    for given in (verifier, Guard(verifier)):
+        with pytest.raises(errors.ConfigurationError, match="was given a Guard"):
+            auth.init_app(Flask(__name__), given)
+    client = make(auth).test_client()
+    guard.bind(verifier)
+    assert client.get("/guarded", headers=bearer(pool)).status_code == 403
 
 
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
         pytest.param(TypeError, {"verifier": Flask(__name__)}, id="an app where the verifier belongs"),
-        pytest.param(TypeError, {"require": print}, id="a function for a policy"),
-        pytest.param(TypeError, {"excludes": ["/x"]}, id="an unknown setting"),
         pytest.param(errors.ConfigurationError, {"protect_all": 1}, id="protect_all=1"),
         pytest.param(errors.ConfigurationError, {"protect_all": None}, id="protect_all=None"),
-        pytest.param(errors.ConfigurationError, {"optional": "yes"}, id="optional='yes'"),
-        pytest.param(errors.ConfigurationError, {"cookie": "token"}, id="a cookie without origins"),
     ],
 )
 def test_what_cannot_be_right_fails_in_the_constructor(
     verifier: Verifier, kind: type[Exception], arguments: Any
 ) -> None:
-    """Before any request, where a verifier is at hand."""
+    """What is Flask's own; adapters/test_outcomes.py has the settings of all."""
     with pytest.raises(kind):
         CognitoAuth(**{"verifier": verifier, **arguments})
 
@@ -158,26 +234,17 @@ def test_a_guard_without_init_app_is_never_open(
 
 # --- The application as a whole
 
+PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+
 # What is asked -> without a token, with one
 WHOLE: dict[str, tuple[str, str, dict[str, str], int, int]] = {
     "a view": ("GET", "/bare", {}, 401, 200),
     "its HEAD": ("HEAD", "/bare", {}, 401, 200),
     "its OPTIONS": ("OPTIONS", "/bare", {}, 401, 200),
     "an Origin alone is no preflight": ("OPTIONS", "/bare", {"Origin": "https://a.example"}, 401, 200),
-    "a preflight": (
-        "OPTIONS",
-        "/bare",
-        {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"},
-        200,
-        200,
-    ),
-    "a preflight's headers on GET": (
-        "GET",
-        "/bare",
-        {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"},
-        401,
-        200,
-    ),
+    "a preflight": ("OPTIONS", "/bare", PREFLIGHT, 401, 200),
+    "a preflight to nothing": ("OPTIONS", "/nothing", PREFLIGHT, 401, 404),
+    "a preflight's headers on GET": ("GET", "/bare", PREFLIGHT, 401, 200),
     "nothing there": ("GET", "/nothing", {}, 401, 404),
     "a method not there": ("DELETE", "/bare", {}, 401, 405),
     "a static file": ("GET", "/static/drivers/client.py", {}, 401, 200),
@@ -187,6 +254,10 @@ WHOLE: dict[str, tuple[str, str, dict[str, str], int, int]] = {
     "public, HEAD": ("HEAD", "/open/", {}, 200, 200),
     "public, OPTIONS": ("OPTIONS", "/open/", {}, 200, 200),
     "public, a method not there": ("POST", "/open/", {}, 401, 405),
+    "for guests too": ("GET", "/optional", {}, 200, 200),
+    "for guests too, HEAD": ("HEAD", "/optional", {}, 200, 200),
+    "for guests too, OPTIONS": ("OPTIONS", "/optional", {}, 200, 200),
+    "for guests too, a method not there": ("POST", "/optional", {}, 401, 405),
     "a redirect to a public view": ("GET", "/open", {}, 401, 308),
     "merged slashes": ("GET", "/open//", {}, 401, 308),
     "a longer path": ("GET", "/open/x", {}, 401, 404),
@@ -204,12 +275,13 @@ WHOLE: dict[str, tuple[str, str, dict[str, str], int, int]] = {
 def test_protect_all_guards_what_is_not_said_to_be_open(
     pool: FakeUserPool, verifier: Verifier, row: str
 ) -> None:
-    """Every URL, known or not, static files too; only public views, exclusions and preflights pass."""
+    """Every URL, known or not, static files too; only open views and exclusions pass."""
     method, path, headers, without, with_one = WHOLE[row]
     auth = CognitoAuth(verifier, protect_all=True, exclude=["/health", "/hooks/*"])
     support = Path(__file__).parent.parent / "support"
     app = make(auth, static_folder=str(support), static_url_path="/static")
     app.add_url_rule("/health", "health", who)
+    app.add_url_rule("/optional", "optional", auth.optional(lambda: "ok"))
     app.add_url_rule("/hooks/guarded", "hook", auth.require()(lambda: "ok"))
     client = app.test_client()
     for given, expected in (({}, without), (bearer(pool), with_one)):
@@ -219,35 +291,170 @@ def test_protect_all_guards_what_is_not_said_to_be_open(
         assert ("www-authenticate" in asked.headers) is (expected == 401)
 
 
-def test_a_bad_token_is_refused_in_optional_mode_and_a_missing_one_is_nobody(
+def test_optional_mode_opens_no_guarded_view(pool: FakeUserPool, verifier: Verifier) -> None:
+    """It opens what protect_all closes, unknown URLs too, and never what names its guard."""
+    client = make(CognitoAuth(verifier, protect_all=True, optional=True)).test_client()
+    rows = [("/bare", 200), ("/guarded", 401), ("/nothing", 404)]
+    assert [(path, client.get(path).status_code) for path, _ in rows] == rows
+
+
+# --- Views for guests too
+
+
+@pytest.mark.parametrize("protect_all", [False, True], ids=["alone", "protect_all"])
+@pytest.mark.parametrize(
+    "place", ["below the route", "above it", "of a method", "of a class", "in a blueprint", "async"]
+)
+def test_guests_are_welcome_at_an_optional_view(
+    pool: FakeUserPool, verifier: Verifier, protect_all: bool, place: str
+) -> None:
+    """No token, or another scheme: no principal. A bad token is refused all the same."""
+    auth, app = CognitoAuth(verifier, protect_all=protect_all), Flask(__name__)
+    auth.init_app(app)
+    blueprint = Blueprint("b", __name__)
+    auth.protect(blueprint)
+
+    def view() -> str:
+        found = principal_of()
+        return "guest" if found is None else found.subject
+
+    async def async_view() -> str:
+        return view()
+
+    class OfMethod(MethodView):
+        @auth.optional
+        def get(self) -> str:
+            return view()
+
+    @auth.optional
+    class OfClass(MethodView):
+        def get(self) -> str:
+            return view()
+
+    if place == "above it":
+        app.add_url_rule("/x", "x", view)
+        auth.optional(view)
+    elif place == "in a blueprint":
+        blueprint.add_url_rule("/x", "x", auth.optional(view))
+    else:
+        written = {"async": auth.optional(async_view), "below the route": auth.optional(view)}
+        written |= {"of a method": OfMethod.as_view("x"), "of a class": OfClass.as_view("x")}
+        app.add_url_rule("/x", "x", written[place])
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert client.get("/x").text == "guest"
+    assert client.get("/x", headers={"Authorization": "Basic eDp5"}).text == "guest"
+    assert client.get("/x", headers=bearer(pool)).text == "alice"
+    for bad, status in (("Bearer x.y.z", 401), ("Bearer", 400)):
+        refused = client.get("/x", headers={"Authorization": bad})
+        assert (refused.status_code, "www-authenticate" in refused.headers) == (status, True)
+
+
+def test_a_policy_of_the_whole_is_asked_for_those_with_a_token(
     pool: FakeUserPool, verifier: Verifier
 ) -> None:
-    """Optional opens what protect_all closes, and never what names its guard."""
-    client = make(CognitoAuth(verifier, protect_all=True, optional=True)).test_client()
-    rows = [
-        ("/bare", {}, 200, "nobody"),
-        ("/bare", bearer(pool), 200, "alice"),
-        ("/bare", {"Authorization": "Bearer x.y.z"}, 401, None),
-        ("/bare", {"Authorization": "Basic eDp5"}, 200, "nobody"),
-        ("/guarded", {}, 401, None),
-        ("/guarded", bearer(pool), 200, "alice"),
-        ("/nothing", {}, 404, None),
-    ]
-    for path, headers, status, said in rows:
-        reply = client.get(path, headers=headers)
-        assert reply.status_code == status
-        assert said is None or reply.text == said
+    """Guests pass an optional view; a principal needs what the guard and the blueprint ask for."""
+    auth = CognitoAuth(verifier, require=READ, protect_all=True)
+    app, blueprint = Flask(__name__), Blueprint("b", __name__)
+    auth.init_app(app)
+    auth.protect(blueprint, policy.groups("staff"))
+    blueprint.add_url_rule("/x", "x", auth.optional(lambda: "ok"))
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert client.get("/x").status_code == 200
+    for options, status in (
+        ({}, 403),
+        ({"scopes": ["orders/read"]}, 403),
+        ({"groups": ["staff"]}, 403),
+        ({"scopes": ["orders/read"], "groups": ["staff"]}, 200),
+    ):
+        headers = {"Authorization": f"Bearer {pool.access_token(**options)}"}
+        assert client.get("/x", headers=headers).status_code == status
 
 
-def test_the_cookie_is_guarded_by_the_origin(pool: FakeUserPool, verifier: Verifier) -> None:
-    """A cookie is a token where it was chosen; on POST it needs an allowed origin (CSRF)."""
-    auth = CognitoAuth(verifier, cookie="at", allowed_origins=["https://app.example.com"])
-    client = make(auth).test_client()
+# --- Preflights
+
+
+def test_a_preflight_learns_nothing(verifier: Verifier) -> None:
+    """F12: with `preflight="pass"` every URL under protect_all gives one answer, known or unknown."""
+    auth = CognitoAuth(verifier, protect_all=True, preflight="pass", exclude=["/health"])
+    app = make(auth)
+    app.add_url_rule("/health", "health", who)
+    app.add_url_rule("/optional", "optional", auth.optional(view()))
+    app.add_url_rule("/own", "own", auth.require()(view()), methods=["OPTIONS", "PATCH"])
+    client = app.test_client()
+    paths = ["/bare", "/guarded", "/own", "/optional", "/health", "/nothing", "/open", "/static/x"]
+    answers = [client.options(path, headers=PREFLIGHT) for path in paths]
+    assert {(each.status_code, each.data, str(each.headers)) for each in answers} == {
+        (204, b"", str(answers[0].headers))
+    }
+    assert "allow" not in answers[0].headers
+
+
+# --- Routes and exclusions
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "excluded"),
+    [
+        pytest.param("/<tenant>/invoices", "/static/invoices", False, id="a tenant of that name"),
+        pytest.param("/<string:tenant>/<page>", "/static/invoices", False, id="by its full name"),
+        pytest.param("/<any(static, media):kind>/x", "/static/x", False, id="any of some"),
+        pytest.param('/<any("a/b", static):kind>/x', "/static/x", False, id="a slash in an argument"),
+        pytest.param("/<a><b>/x", "/static/x", False, id="two in one segment"),
+        pytest.param("/st<rest>/x", "/static/x", False, id="a part of a segment"),
+        pytest.param("/st<path:rest>", "/static/x", False, id="a path from within a segment"),
+        pytest.param("/static/<name>", "/static/x", True, id="below"),
+        pytest.param("/static/<int:number>", "/static/7", True, id="a number below"),
+        pytest.param("/static/<path:filename>", "/static/a/b", True, id="as the static folder has it"),
+        pytest.param("/static/<path:filename>/raw", "/static/a/b/raw", True, id="more behind the path"),
+        pytest.param("/static/a", "/static/a", True, id="no parameter"),
+        pytest.param("/<path:anything>", "/static/a", True, id="any path"),
+        pytest.param("/<tenant>/<path:anything>", "/static/a/b", False, id="a tenant, then any path"),
+        pytest.param("/health/<name>", "/health/x", False, id="not excluded"),
+    ],
+)
+def test_an_exclusion_names_a_route(verifier: Verifier, rule: str, path: str, excluded: bool) -> None:
+    """N7: `/static/*` opens routes that begin so, and not `/<tenant>/invoices` of a tenant "static"."""
+    app = Flask(__name__, static_folder=None)
+    auth = CognitoAuth(verifier, app=app, protect_all=True, exclude=["/static/*"])
+    app.add_url_rule(rule, "x", lambda **_: "ok")
+    app.add_url_rule("/guarded" + rule, "guarded", auth.require()(lambda **_: "ok"))
+    client = app.test_client()
+    assert client.get(path).status_code == (200 if excluded else 401)
+    assert client.get("/guarded" + path).status_code == 401
+
+
+def test_a_whole_path_is_excluded_whatever_its_route(verifier: Verifier) -> None:
+    """`exclude=["/health"]` is one path, and opens no other value of its route's parameter."""
+    app = Flask(__name__)
+    CognitoAuth(verifier, app=app, protect_all=True, exclude=["/health"])
+    app.add_url_rule("/<page>", "x", lambda page: page)
+    client = app.test_client()
+    assert (client.get("/health").status_code, client.get("/wealth").status_code) == (200, 401)
+
+
+# --- Handshakes
+
+
+@pytest.mark.parametrize("optional", [False, True], ids=["required", "optional"])
+def test_a_cookie_on_a_handshake_needs_its_origin(
+    pool: FakeUserPool, verifier: Verifier, optional: bool
+) -> None:
+    """F1: a `websocket=True` rule, as Flask-Sock writes it, is no read from anywhere."""
+    own = "https://app.example.com"
+    app = Flask(__name__)
+    auth = CognitoAuth(verifier, app=app, cookie="at", allowed_origins=[own])
+    guarded = auth.optional(view()) if optional else auth.require()(view())
+    app.add_url_rule("/feed", "feed", guarded, websocket=True)
+    app.add_url_rule("/page", "page", guarded)
+    client = app.test_client()
     client.set_cookie("at", pool.access_token())
-    assert client.get("/guarded").status_code == 200
-    assert client.post("/guarded").status_code == 403
-    assert client.post("/guarded", headers={"Origin": "https://evil.example"}).status_code == 403
-    assert client.post("/guarded", headers={"Origin": "https://app.example.com"}).status_code == 200
+    handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    for origin, status in ((None, 403), ("https://evil.example", 403), ("null", 403), (own, 200)):
+        sent = handshake | ({} if origin is None else {"Origin": origin})
+        assert client.get("/feed", headers=sent).status_code == status
+    assert client.get("/page", headers={"Origin": "https://evil.example"}).status_code == 200
 
 
 # --- Once per request
@@ -303,39 +510,7 @@ def test_requests_in_one_application_context_know_nothing_of_each_other(
         assert client.get("/guarded", headers=bearer(pool, "bob")).text == "bob"
 
 
-# --- current_principal
-
-
-def test_outside_a_request_there_is_no_current_principal(verifier: Verifier) -> None:
-    """RuntimeError, in an application context too."""
-    with pytest.raises(RuntimeError, match="while a request is served"):
-        _ = current_principal.subject
-    app = make(CognitoAuth(verifier))
-    with app.app_context(), pytest.raises(RuntimeError, match="while a request is served"):
-        _ = current_principal.subject
-
-
-def test_current_principal_is_the_principal_or_none(pool: FakeUserPool, verifier: Verifier) -> None:
-    """It passes for a Principal, is there in hooks that come after, and is false for nobody."""
-    seen: list[object] = []
-    auth, app = CognitoAuth(verifier, protect_all=True), Flask(__name__)
-    auth.init_app(app)
-
-    @app.before_request
-    def later() -> None:
-        seen.append((isinstance(current_principal, Principal), bool(current_principal)))
-
-    @app.get("/x")
-    def view() -> str:
-        return who()
-
-    app.add_url_rule("/open", "open", auth.public(lambda: str(current_principal == None)))  # noqa: E711
-    client = app.test_client()
-    assert client.get("/x", headers=bearer(pool)).text == "alice"
-    # A public view does not look at a token: one that was not asked for cannot be wrong either.
-    assert client.get("/open", headers=bearer(pool)).text == "True"
-    assert client.get("/open", headers={"Authorization": "Bearer bad"}).text == "True"
-    assert seen == [(True, True), (False, False), (False, False)]
+# --- Applications and requests keep apart
 
 
 def test_applications_and_threads_keep_their_principals_apart(pool: FakeUserPool, verifier: Verifier) -> None:
@@ -385,182 +560,82 @@ def test_a_view_that_asks_the_other_application_keeps_its_principal(
     assert outer.test_client().get("/through", headers=bearer(pool)).text == "bob 401 alice"
 
 
-def test_a_background_thread_has_only_the_principal_it_got(pool: FakeUserPool, verifier: Verifier) -> None:
-    """A plain thread is outside a request; a copied context carries this request's principal alone."""
-    app, auth = Flask(__name__), CognitoAuth(verifier)
-    auth.init_app(app)
-    heard: list[str] = []
-
-    def note() -> None:
-        try:
-            heard.append(who() if current_principal.subject else "")
-        except RuntimeError:
-            heard.append("outside")
-
-    @app.get("/x")
-    @auth.require()
-    def view() -> str:
-        for target in (note, copy_current_request_context(note)):
-            thread = threading.Thread(target=target)
-            thread.start()
-            thread.join(30)
-        return who()
-
+@pytest.mark.parametrize(
+    "settings", [{}, {"cookie": "at", "allowed_origins": ["https://a.example"]}], ids=repr
+)
+@pytest.mark.parametrize("shared", [True, False], ids=["one guard", "equal settings"])
+def test_behind_the_wsgi_middleware_a_token_is_verified_once(
+    pool: FakeUserPool, settings: Any, shared: bool
+) -> None:
+    """With the same Guard, or the same verifier and sources; a route's policy is asked all the same."""
+    asked: list[str] = []
+    verifier = pool.offline_verifier(revoked=lambda principal: bool(asked.append("revoked")))
+    guard = Guard(verifier, **settings)
+    app = make(CognitoAuth(guard) if shared else CognitoAuth(verifier, **settings))
+    auth = app.extensions["cognito_mr_auth"][0]
+    app.add_url_rule("/read", "read", auth.require(READ)(view()))
+    app.wsgi_app = pure.CognitoAuthMiddleware(app.wsgi_app, guard)
     client = app.test_client()
-    for subject in ("alice", "bob"):
-        assert client.get("/x", headers=bearer(pool, subject)).text == subject
-    assert heard == ["outside", "alice", "outside", "bob"]
+    for path, status in (("/guarded", 200), ("/bare", 200), ("/read", 403)):
+        assert client.get(path, headers=bearer(pool)).status_code == status
+        assert asked == ["revoked"], path
+        asked.clear()
+    assert client.get("/bare").status_code == 401
 
 
-def test_the_wsgi_middleware_in_front_is_read_too(pool: FakeUserPool, verifier: Verifier) -> None:
-    """current_principal works behind wsgi.CognitoAuthMiddleware, with or without a CognitoAuth."""
-    bare = Flask(__name__)
-    bare.add_url_rule("/bare", "bare", who)
-    for app in (bare, make(CognitoAuth(verifier))):
-        app.wsgi_app = pure.CognitoAuthMiddleware(app.wsgi_app, verifier)
-        client = app.test_client()
-        assert client.get("/bare", headers=bearer(pool)).text == "alice"
-        assert client.get("/bare").status_code == 401
-    assert client.get("/guarded", headers=bearer(pool)).text == "alice"
+@pytest.mark.parametrize(
+    "front",
+    [
+        pytest.param(lambda verifier: Guard(verifier, **COOKIE)),
+        pytest.param(lambda verifier: Guard(FakeUserPool("us-west-2_Other0001").offline_verifier())),
+        pytest.param(lambda verifier: Guard(verifier, optional=True)),
+    ],
+    ids=["other sources", "another verifier", "guests"],
+)
+def test_another_guard_in_front_proves_nothing(pool: FakeUserPool, verifier: Verifier, front: Any) -> None:
+    """A principal that this guard would not have found counts for nobody."""
+    app = make(CognitoAuth(verifier))
+    app.wsgi_app = pure.CognitoAuthMiddleware(app.wsgi_app, front(verifier))
+    client = app.test_client()
+    client.set_cookie("at", pool.access_token())
+    assert client.get("/guarded").status_code == 401
+    client.delete_cookie("at")
+    other = FakeUserPool("us-west-2_Other0001")
+    assert client.get("/guarded", headers=bearer(other)).status_code == 401
 
 
 def test_what_stood_in_the_environ_proves_nothing_to_a_guard(pool: FakeUserPool, verifier: Verifier) -> None:
     """A guard verifies the token itself, and overwrites what it finds."""
     stranger = verifier.verify(pool.access_token(claims={"sub": "stranger"}))
-    environ = {PRINCIPAL: stranger}
-    client = make(CognitoAuth(verifier)).test_client()
-    assert client.get("/guarded", environ_overrides=environ).status_code == 401
-    assert client.get("/guarded", headers=bearer(pool), environ_overrides=environ).text == "alice"
-    optional = make(CognitoAuth(verifier, protect_all=True, optional=True)).test_client()
-    assert optional.get("/bare", environ_overrides=environ).text == "nobody"
+    for environ in (
+        {PRINCIPAL: stranger},
+        {PRINCIPAL: stranger, GUARD: Guard(verifier)},
+        {PRINCIPAL: stranger, GUARD: object()},
+        {PRINCIPAL: "stranger", GUARD: Guard(verifier)._request_guard},
+        {PRINCIPAL: object(), GUARD: Guard(verifier)._request_guard},
+    ):
+        client = make(CognitoAuth(verifier)).test_client()
+        assert client.get("/guarded", environ_overrides=environ).status_code == 401
+        assert client.get("/guarded", headers=bearer(pool), environ_overrides=environ).text == "alice"
+        optional = make(CognitoAuth(verifier, protect_all=True, optional=True)).test_client()
+        assert optional.get("/bare", environ_overrides=environ).text == "nobody"
     assert optional.get("/bare", headers={"Cognito_mr_auth.principal": "alice"}).text == "nobody"
-
-
-# --- Errors
-
-
-def _handlers(app: Flask, auth: CognitoAuth, kind: str) -> None:
-    @app.errorhandler(errors.TokenExpired if kind == "expired" else errors.AuthError)
-    def handler(error: errors.AuthError) -> Any:
-        if kind == "raises":
-            raise ZeroDivisionError
-        if kind == "redirects":
-            return redirect("/login")
-        response = auth.response(error)
-        response.headers["x-handler"] = kind
-        return response
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["before init_app", "after it"])
-@pytest.mark.parametrize(
-    ("kind", "missing", "expired"),
-    [
-        ("expired", (401, None), (401, "expired")),
-        ("every", (401, "every"), (401, "every")),
-        ("redirects", (302, None), (302, None)),
-        ("raises", (500, None), (500, None)),
-    ],
-)
-def test_an_application_answers_errors_its_own_way(
-    pool: FakeUserPool, verifier: Verifier, before: bool, kind: str, missing: Any, expired: Any
-) -> None:
-    """Its handler wins, whichever was registered first; one that raises lets nobody through."""
-    app, auth = Flask(__name__), CognitoAuth(verifier)
-    app.logger.disabled = True
-    if before:
-        _handlers(app, auth, kind)
-    auth.init_app(app)
-    if not before:
-        _handlers(app, auth, kind)
-    app.add_url_rule("/x", "x", auth.require()(lambda: "ok"))
-    client, late = app.test_client(), pool.access_token(expires_in=-600)
-    for token, (status, header) in ((None, missing), (late, expired)):
-        reply = client.get("/x", headers={"Authorization": f"Bearer {token}"} if token else {})
-        assert (reply.status_code, reply.headers.get("x-handler")) == (status, header)
-        if status == 401:
-            assert reply.headers["www-authenticate"].startswith("Bearer realm=")
-            assert reply.json["detail"]
-        assert reply.data != b"ok"
-
-
-def test_a_handler_for_everything_leaves_ours_in_place(pool: FakeUserPool, verifier: Verifier) -> None:
-    """`errorhandler(Exception)` is less specific than AuthError; a blueprint's handler comes first."""
-    app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
-    auth.init_app(app)
-    blueprint = Blueprint("b", __name__)
-    app.register_error_handler(Exception, lambda error: ("handled", 418))
-    blueprint.register_error_handler(errors.AuthError, lambda error: (error.reason, error.status))
-    for place in (app, blueprint):
-        place.add_url_rule(f"/{place.name.split('.')[-1]}", "x", who)
-    app.register_blueprint(blueprint)
-    client = app.test_client()
-    own = client.get(f"/{app.name.split('.')[-1]}")
-    assert (own.status_code, own.json) == (401, {"detail": "no access token was sent"})
-    assert (client.get("/b").status_code, client.get("/b").text) == (401, "credentials_missing")
-
-
-def test_an_abort_of_the_view_is_the_views(pool: FakeUserPool, verifier: Verifier) -> None:
-    """abort(401) and abort(403) are Flask's, with no challenge of ours."""
-    app, auth = Flask(__name__), CognitoAuth(verifier)
-    auth.init_app(app)
-
-    @app.get("/<int:status>")
-    @auth.require()
-    def view(status: int) -> str:
-        abort(status)
-
-    for status in (401, 403, 404):
-        reply = app.test_client().get(f"/{status}", headers=bearer(pool))
-        assert reply.status_code == status
-        assert reply.mimetype == "text/html"
-        assert "www-authenticate" not in reply.headers
-
-
-def test_an_auth_error_of_the_view_is_answered_like_ours(pool: FakeUserPool, verifier: Verifier) -> None:
-    """A view that asks the verifier itself need not translate what it raises."""
-    app, auth = Flask(__name__), CognitoAuth(verifier)
-    auth.init_app(app)
-
-    @app.get("/x")
-    @auth.require()
-    def view() -> str:
-        verifier.require(current_principal, READ)
-        return "ok"
-
-    reply = app.test_client().get("/x", headers=bearer(pool))
-    assert reply.status_code == 403
-    assert 'scope="orders/read"' in reply.headers["www-authenticate"]
-
-
-def test_an_outage_is_503_and_names_no_client(pool: FakeUserPool) -> None:
-    """What cannot be checked is not the caller's fault: 503, Retry-After, no challenge."""
-
-    def revoked(principal: Principal) -> bool:
-        raise ConnectionError
-
-    app = make(CognitoAuth(pool.offline_verifier(revoked=revoked)))
-    reply = app.test_client().get("/guarded", headers=bearer(pool))
-    assert reply.status_code == 503
-    assert int(reply.headers["retry-after"]) >= 1
-    assert "www-authenticate" not in reply.headers
 
 
 # --- The rest
 
 
-def test_the_metadata_document_is_public(pool: FakeUserPool, verifier: Verifier) -> None:
-    """RFC 9728: served under protect_all without a token, and named in the challenge."""
-    auth = CognitoAuth(verifier, protect_all=True, resource="https://api.example.com/v1")
-    client, path = make(auth).test_client(), "/.well-known/oauth-protected-resource/v1"
-    reply = client.get(path, headers={"Host": "evil.example"})
-    assert reply.status_code == 200
-    assert reply.json["resource"] == "https://api.example.com/v1"
-    assert reply.json["authorization_servers"] == list(verifier.issuers)
-    assert reply.headers["content-length"] == str(len(reply.data))
-    assert client.head(path).data == b""
+def test_the_metadata_document_names_no_issuers_before_they_are_known(verifier: Verifier) -> None:
+    """Before `bind` its URL is like any other; then it is open under protect_all too."""
+    auth = CognitoAuth(protect_all=True, resource="https://api.example.com/v1")
+    app, path = make(auth), "/.well-known/oauth-protected-resource/v1"
+    app.testing = True
+    client = app.test_client()
+    with pytest.raises(errors.ConfigurationError):
+        client.get(path)
+    auth.bind(verifier)
+    assert set(client.get(path).json["authorization_servers"]) == set(verifier.issuers)
     assert client.post(path).status_code == 401
-    refused = client.get("/bare").headers["www-authenticate"]
-    assert f'resource_metadata="https://api.example.com{path}"' in refused
 
 
 def test_an_async_hook_is_a_type_error(pool: FakeUserPool) -> None:

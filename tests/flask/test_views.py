@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from copy import copy
+from functools import partial, update_wrapper, wraps
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
 
@@ -80,6 +81,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., Any]:
 # --- One route, written in every order -> who passes, without and with protect_all
 
 Write = Callable[[Flask, CognitoAuth], None]
+PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
 
 
 def _bare() -> str:
@@ -111,6 +113,7 @@ def stack(*layers: str, view: Callable[..., Any] = _bare) -> Write:
     def write(app: Flask, auth: CognitoAuth) -> None:
         named: dict[str, Callable[[Any], Any]] = {
             "route": lambda f: app.add_url_rule("/x", "x", f) or f,
+            "optional": auth.optional,
             "require": auth.require(),
             "read": auth.require(READ),
             "write": auth.require(WRITE),
@@ -133,6 +136,11 @@ ORDERS: dict[str, tuple[Write, list[int], list[int]]] = {
     "public under a decorator": (stack("route", "plain", "public"), OPEN, OPEN),
     "public under a rude decorator": (stack("route", "rude", "public"), OPEN, ANY),
     "public above a decorator of the registered": (stack("public", "plain", "route"), OPEN, ANY),
+    "optional, right order": (stack("route", "optional"), OPEN, OPEN),
+    "optional, wrong order": (stack("optional", "route"), OPEN, OPEN),
+    "optional under a decorator": (stack("route", "plain", "optional"), OPEN, OPEN),
+    "optional under a rude decorator": (stack("route", "rude", "optional"), OPEN, ANY),
+    "optional above a decorator of the registered": (stack("optional", "plain", "route"), OPEN, ANY),
     "right order": (stack("route", "read"), READERS, READERS),
     "wrong order": (stack("read", "route"), READERS, READERS),
     "right order, no policy": (stack("route", "require"), ANY, ANY),
@@ -154,6 +162,7 @@ ORDERS: dict[str, tuple[Write, list[int], list[int]]] = {
     "async, wrong order": (stack("read", "route", view=_async), READERS, READERS),
     "async, two": (stack("read", "route", "write", view=_async), BOTH, BOTH),
     "async, public": (stack("public", "route", view=_async), OPEN, OPEN),
+    "async, optional": (stack("route", "optional", view=_async), OPEN, OPEN),
 }
 
 
@@ -178,51 +187,81 @@ def test_the_order_of_decorators_opens_nothing(
     # Flask answers OPTIONS itself; of a guard that only the view's call shows, the hook knows nothing.
     unseen = row == "a rude decorator above" and not protect_all
     assert client.status("/x", "none", "OPTIONS") == (200 if expected == OPEN or unseen else 401)
-    preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
-    assert client.status("/x", "none", "OPTIONS", **preflight) == 200
+    # A preflight needs a token like any other, unless `preflight="pass"` says otherwise.
+    assert client.status("/x", "none", "OPTIONS", **PREFLIGHT) == (200 if expected == OPEN or unseen else 401)
+    assert client.status("/x", "plain", "GET", Authorization="Bearer x.y.z") == (
+        200 if expected == OPEN and ("optional" not in row or "of the registered" in row) else 401
+    )
 
 
-@pytest.mark.parametrize(
-    "layers",
-    [
-        ("public", "read"),
-        ("read", "public"),
-        ("read", "route", "public"),
-        ("public", "route", "read"),
-        ("public", "plain", "read"),
-        ("read", "plain", "public"),
-    ],
-    ids=" over ".join,
-)
-def test_public_and_required_is_a_contradiction(verifier: Verifier, layers: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [("public", "read"), ("optional", "read"), ("public", "optional")], ids=str)
+@pytest.mark.parametrize("between", [(), ("route",), ("plain",), ("plain", "route")], ids=str)
+@pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
+def test_two_words_for_one_view_contradict_each_other(
+    verifier: Verifier, words: tuple[str, str], between: tuple[str, ...], turned: bool
+) -> None:
     """Where a decorator sees both, it says so at import."""
-    with pytest.raises(TypeError, match="both public and required"):
-        stack(*layers)(Flask(__name__), CognitoAuth(verifier))
+    over, under = reversed(words) if turned else words
+    with pytest.raises(TypeError, match=r"both (public|optional) and (required|public|optional)"):
+        stack(over, *between, under)(Flask(__name__), CognitoAuth(verifier))
 
 
-def test_where_it_is_not_seen_require_wins(pool: FakeUserPool, verifier: Verifier) -> None:
+@pytest.mark.parametrize("word", ["public", "optional"])
+def test_where_it_is_not_seen_require_wins(pool: FakeUserPool, verifier: Verifier, word: str) -> None:
     """A view that turns out to be both at run time is closed."""
     app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
     auth.init_app(app)
+    opened: Any = getattr(auth, word)
 
     @app.get("/x")
-    @auth.public
+    @opened
     @rude
     @auth.require(READ)
     def view() -> str:
         return "ok"
 
-    @auth.public
+    @opened
     class Both(View):
         decorators = (auth.require(READ),)
 
         def dispatch_request(self) -> str:
             return "ok"
 
+    @opened
+    class OfMethod(MethodView):
+        @auth.require(READ)
+        def get(self) -> str:
+            return "ok"
+
+    @auth.require(READ)
+    class OfClass(MethodView):
+        @opened
+        def get(self) -> str:
+            return "ok"
+
     app.add_url_rule("/y", view_func=Both.as_view("y"))
+    app.add_url_rule("/method", view_func=OfMethod.as_view("method"))
+    app.add_url_rule("/class", view_func=OfClass.as_view("class"))
     client = Client(app, pool)
-    assert client.statuses("/x") == READERS
-    assert client.statuses("/y") == READERS
+    for path in ("/x", "/y", "/method", "/class"):
+        assert client.statuses(path) == READERS
+
+
+def test_public_and_optional_together_are_optional(pool: FakeUserPool, verifier: Verifier) -> None:
+    """A class and its method may each say one: the stricter holds, and a bad token is refused."""
+    app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
+    auth.init_app(app)
+
+    @auth.public
+    class Both(MethodView):
+        @auth.optional
+        def get(self) -> str:
+            return "ok"
+
+    app.add_url_rule("/x", view_func=Both.as_view("x"))
+    client = Client(app, pool)
+    assert client.statuses("/x") == OPEN
+    assert client.status("/x", "none", Authorization="Bearer x.y.z") == 401
 
 
 def test_a_function_that_serves_two_routes_keeps_their_guards_apart(
@@ -326,10 +365,7 @@ def _view(auth: CognitoAuth, kind: str) -> type[View]:
     class Public(Plain):
         pass
 
-    class OfPublic(Public):
-        pass
-
-    kinds = (Plain, Listed, OnDispatch, Cached, Decorated, Twice, Inherits, Public, OfPublic)
+    kinds = (Plain, Listed, OnDispatch, Cached, Decorated, Twice, Inherits, Public)
     return {each.__name__: each for each in kinds}[kind]
 
 
@@ -342,7 +378,6 @@ CLASSES: dict[str, tuple[list[int], list[int]]] = {
     "Twice": (BOTH, BOTH),
     "Inherits": (READERS, READERS),
     "Public": (OPEN, OPEN),
-    "OfPublic": (OPEN, ANY),  # a subclass must be marked public again
 }
 
 
@@ -419,6 +454,126 @@ def test_a_cache_in_decorators_does_not_answer_for_a_guarded_method(
     assert client.statuses("/orders", "HEAD") == READERS
 
 
+# --- What is opened is the view that is called, and no other
+
+# Where the mark stands -> what else would inherit or copy it, and what says it again
+INHERITED = ["class", "method", "dispatch", "decorators", "mixin"]
+
+
+def _marked(place: str, opened: Any) -> tuple[type[View], type[View], type[View]]:
+    """A view class opened in one of the ways, a subclass of it, and a subclass that is opened itself."""
+    if place == "dispatch":
+
+        class Bare(View):
+            @opened
+            def dispatch_request(self) -> str:
+                return "ok"
+
+        class OfBare(Bare):
+            pass
+
+        class AgainBare(Bare):
+            dispatch_request = opened(lambda self: "ok")
+
+        return Bare, OfBare, AgainBare
+
+    class Mixin:
+        get = opened(lambda self: "ok")
+
+    class Base(MethodView):
+        if place == "decorators":
+            decorators = [opened]
+        get = (opened if place in ("method", "mixin") else plain)(lambda self: "ok")
+
+    if place == "class":
+        opened(Base)
+
+    class Inherits(*([Mixin, MethodView] if place == "mixin" else [Base])):  # type: ignore[misc]
+        pass
+
+    class Again(Base):
+        if place == "decorators":
+            decorators = [*Base.decorators]
+        if place in ("method", "mixin"):
+            get = opened(lambda self: "ok")
+
+    if place == "class":
+        opened(Again)
+    return Base, Inherits, Again
+
+
+@pytest.mark.parametrize("word", ["public", "optional"])
+@pytest.mark.parametrize("place", INHERITED)
+def test_a_subclass_inherits_no_opening(
+    pool: FakeUserPool, verifier: Verifier, place: str, word: str
+) -> None:
+    """A17: not through an inherited method or dispatch_request, the class's mark or its `decorators`."""
+    app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
+    auth.init_app(app)
+    for name, cls in zip("abc", _marked(place, getattr(auth, word)), strict=True):
+        app.add_url_rule(f"/{name}", view_func=cls.as_view(name))
+    client = Client(app, pool)
+    statuses = {name: client.statuses(f"/{name}") for name in "abc"}
+    assert statuses == {"a": OPEN, "b": ANY, "c": OPEN}
+    assert client.statuses("/a", "HEAD") == (OPEN if place != "dispatch" else client.statuses("/a", "GET"))
+    assert client.statuses("/b", "HEAD") == ANY
+
+
+class Button:
+    """An object that is a view."""
+
+    def __call__(self) -> str:
+        return "pressed"
+
+
+@pytest.mark.parametrize("word", ["public", "optional"])
+def test_a_copy_has_no_opening(pool: FakeUserPool, verifier: Verifier, word: str) -> None:
+    """A18: a partial of an open view, or a copy of it, is another view, whatever marks were copied."""
+    app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
+    auth.init_app(app)
+    opened: Any = getattr(auth, word)
+
+    def page(name: str = "front") -> str:
+        return name
+
+    view = opened(page)
+    app.add_url_rule("/open", "open", view)
+    app.add_url_rule("/partial", "partial", partial(view, "accounts"))
+    app.add_url_rule("/copied", "copied", update_wrapper(partial(view, "accounts"), view))
+    app.add_url_rule("/inner", "inner", update_wrapper(partial(page, "accounts"), page))
+    app.add_url_rule("/own", "own", opened(update_wrapper(partial(_bare), _bare)))
+    app.add_url_rule("/wrapped", "wrapped", plain(view))
+    button = Button()
+    app.add_url_rule("/object", "object", opened(button))
+    app.add_url_rule("/another", "another", copy(button))
+    client = Client(app, pool)
+    for path in ("/open", "/own", "/wrapped", "/object"):
+        assert client.statuses(path) == OPEN
+    for path in ("/partial", "/copied", "/inner", "/another"):
+        assert client.statuses(path) == ANY
+
+
+def test_a_class_may_be_opened_where_it_is_registered(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Around `as_view` it is the very view that the route calls; its class and subclasses stay closed."""
+    app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=True)
+    auth.init_app(app)
+
+    class Page(MethodView):
+        def get(self) -> str:
+            return "ok"
+
+    class Other(Page):
+        pass
+
+    app.add_url_rule("/public", view_func=auth.public(Other.as_view("public")))
+    app.add_url_rule("/optional", view_func=auth.optional(Other.as_view("optional")))
+    app.add_url_rule("/page", view_func=Page.as_view("page"))
+    app.add_url_rule("/other", view_func=Other.as_view("other"))
+    client = Client(app, pool)
+    assert [client.statuses(path) for path in ("/public", "/optional")] == [OPEN, OPEN]
+    assert [client.statuses(path) for path in ("/page", "/other")] == [ANY, ANY]
+
+
 # --- Blueprints
 
 
@@ -434,6 +589,11 @@ def _blueprints(app: Flask, auth: CognitoAuth, *, guard: Any, nest: str) -> None
     @auth.public
     @inner.get("/open")
     def open_view() -> str:
+        return "ok"
+
+    @inner.get("/guests")
+    @auth.optional
+    def guests() -> str:
         return "ok"
 
     @auth.require(WRITE)
@@ -475,6 +635,8 @@ def test_a_blueprint_is_guarded_with_all_that_is_nested(
     assert client.statuses("/outer/inner/x") == expected
     assert client.status("/outer/inner/x", "none", "OPTIONS") == 401
     assert client.statuses("/outer/inner/open") == OPEN
+    # Whoever sends a token must have what the blueprint asks for.
+    assert client.statuses("/outer/inner/guests") == [200, *expected[1:]]
     assert client.statuses("/outer/inner/wrong") == BOTH
     assert client.statuses("/x") == OPEN  # optional
 
@@ -490,26 +652,77 @@ def test_a_guard_comes_too_late_for_a_registered_blueprint(verifier: Verifier) -
 
 # --- Decorations that cannot be right
 
+CALL_IT = r"call it, as in @auth.require\(\)"
+
+
+def _blueprint() -> Blueprint:
+    return Blueprint("b", __name__)
+
 
 @pytest.mark.parametrize(
-    "decorate",
+    ("decorate", "advice"),
     [
-        pytest.param(lambda auth: auth.require(_bare), id="require without parentheses"),
-        pytest.param(lambda auth: auth.require(_async), id="the same, async"),
-        pytest.param(lambda auth: auth.require(lambda principal: True), id="a predicate"),
-        pytest.param(lambda auth: auth.require("orders/read"), id="a scope string"),
-        pytest.param(lambda auth: auth.require(View), id="a class"),
-        pytest.param(lambda auth: auth.require(False), id="False"),
-        pytest.param(lambda auth: auth.protect(Blueprint("b", __name__), _bare), id="a function to protect"),
-        pytest.param(lambda auth: auth.require()(type("Other", (), {})), id="a class that is no View"),
+        pytest.param(lambda auth: auth.require(_bare), CALL_IT, id="require without parentheses"),
+        pytest.param(lambda auth: auth.require(_async), CALL_IT, id="the same, async"),
+        pytest.param(lambda auth: auth.require(View), CALL_IT, id="the same, a class"),
+        pytest.param(lambda auth: auth.require(lambda principal: True), "policy.check", id="a predicate"),
+        pytest.param(lambda auth: auth.require("orders/read"), "policy.scopes", id="a scope string"),
+        pytest.param(lambda auth: auth.require(["orders/read"]), "policy.scopes", id="a list of them"),
+        pytest.param(lambda auth: auth.require(False), "policy", id="False"),
+        pytest.param(lambda auth: auth.require()(type("X", (), {})), "View", id="a class that is no View"),
+        pytest.param(lambda auth: auth.protect(_blueprint(), _bare), CALL_IT, id="a function to protect"),
+        pytest.param(lambda auth: auth.protect(_blueprint(), "a"), "policy.scopes", id="a str to protect"),
+        pytest.param(lambda auth: auth.optional(READ), "takes nothing else", id="a policy to optional"),
+        pytest.param(lambda auth: auth.public(READ), "takes nothing else", id="a policy to public"),
+        pytest.param(lambda auth: auth.optional("/x"), "takes nothing else", id="a path to optional"),
+        pytest.param(lambda auth: auth.public("/x"), "takes nothing else", id="a path to public"),
+        pytest.param(lambda auth: auth.public(_blueprint()), "takes nothing else", id="a public blueprint"),
+        pytest.param(lambda auth: auth.public(Client.status.__get__(1)), "marks", id="a public bound method"),
+        pytest.param(lambda auth: auth.optional(), "view", id="optional without a view"),
+        pytest.param(lambda auth: auth.public(), "view", id="public without a view"),
     ],
 )
 def test_what_is_no_policy_fails_at_decoration(
-    verifier: Verifier, decorate: Callable[[CognitoAuth], object]
+    verifier: Verifier, decorate: Callable[[CognitoAuth], object], advice: str
 ) -> None:
-    """A function where a policy belongs would be true and never asked."""
-    with pytest.raises(TypeError, match=r"policy|View"):
+    """A function where a policy belongs would be true and never asked; the message says what to write."""
+    with pytest.raises(TypeError, match=advice):
         decorate(CognitoAuth(verifier))
+
+
+@pytest.mark.parametrize("above", [False, True], ids=["below the route", "above the route"])
+def test_an_uncalled_require_serves_nobody(verifier: Verifier, above: bool) -> None:
+    """The import fails, so there is no application that would serve."""
+    app = Flask(__name__)
+    auth: Any = CognitoAuth(verifier, app=app)
+    with pytest.raises(TypeError, match=CALL_IT):
+        auth.require(app.get("/x")(fresh(_bare))) if above else app.get("/x")(auth.require(fresh(_bare)))
+
+
+def test_a_guard_for_bound_methods_is_set_once(pool: FakeUserPool, verifier: Verifier) -> None:
+    """Flask-RESTful applies `method_decorators` to each request's bound method: marks do not pile up."""
+    app, auth = Flask(__name__), CognitoAuth(verifier)
+    auth.init_app(app)
+    required, optional = auth.require(READ), auth.optional
+
+    class Resource(View):
+        def get(self) -> str:
+            return "ok"
+
+        def head(self) -> str:
+            return ""
+
+        def dispatch_request(self) -> Any:
+            return required(self.get)() if request.method == "GET" else optional(self.head)()
+
+    app.add_url_rule("/x", view_func=Resource.as_view("x"))
+    client = Client(app, pool)
+    for _ in range(3):
+        assert client.statuses("/x") == READERS
+        assert client.statuses("/x", "HEAD") == OPEN
+    marks = [len(value) for value in vars(Resource.get).values() if isinstance(value, tuple)]
+    assert marks == [1]
+    assert vars(Resource.head) == {}  # a mark would open the method of every other instance
 
 
 # --- Methods that nobody calls
@@ -545,12 +758,14 @@ def test_a_public_method_opens_no_other_dispatch(verifier: Verifier) -> None:
     assert statuses == {"Open": 200, "Own": 401, "Bare": 401}
 
 
-@pytest.mark.parametrize("guard", ["route", "hidden", "all", "blueprint", "two guards"])
-def test_a_preflight_runs_no_view(verifier: Verifier, guard: str) -> None:
-    """A guarded view that takes OPTIONS would run for anybody; Flask's own answer goes out instead."""
+@pytest.mark.parametrize("passes", [True, False], ids=["pass", "refuse"])
+@pytest.mark.parametrize("guard", ["route", "hidden", "all", "blueprint", "two guards", "optional"])
+def test_a_preflight_runs_no_view(verifier: Verifier, guard: str, passes: bool) -> None:
+    """A guarded view that takes OPTIONS would run for anybody: a preflight that passes gets an empty 204."""
     ran = []
     app, blueprint = Flask(__name__), Blueprint("b", __name__)
-    auth = CognitoAuth(verifier, app=app, protect_all=guard == "all")
+    settings: Any = {"preflight": "pass"} if passes else {}
+    auth = CognitoAuth(verifier, app=app, protect_all=guard == "all", **settings)
 
     def view() -> str:
         ran.append(guard)
@@ -558,14 +773,19 @@ def test_a_preflight_runs_no_view(verifier: Verifier, guard: str) -> None:
 
     if guard in ("route", "hidden", "two guards"):
         view = auth.require()(view)
+    if guard == "optional":
+        view = auth.optional(view)
     if guard == "hidden":
         view = rude(view)
     if guard in ("blueprint", "two guards"):
         auth.protect(blueprint)
     blueprint.add_url_rule("/x", view_func=view, methods=["GET", "OPTIONS"])
     app.register_blueprint(blueprint)
-    preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
-    reply = app.test_client().options("/x", headers=preflight)
-    assert (reply.status_code, reply.data, ran) == (200, b"", [])
-    assert "GET" in reply.headers["Allow"]
-    assert app.test_client().options("/x").status_code == 401
+    client, open_to_guests = app.test_client(), guard == "optional"
+    reply = client.options("/x", headers=PREFLIGHT)
+    if passes:
+        assert (reply.status_code, reply.data, ran) == (204, b"", [])
+        assert "Allow" not in reply.headers
+    else:
+        assert (reply.status_code, bool(ran)) == ((200, True) if open_to_guests else (401, False))
+    assert client.options("/x").status_code == (200 if open_to_guests else 401)

@@ -214,6 +214,27 @@ IMPORTS = [
         "import jwt",
         id="framework",
     ),
+    pytest.param(
+        "_starlette",
+        ["_starlette/marks"],
+        "from cognito_mr_auth._starlette import look_ahead",
+        "is not allowed to import cognito_mr_auth._starlette.look_ahead",
+        id="up-in-starlettes",
+    ),
+    pytest.param(
+        "fastapi",
+        ["fastapi/_refusals"],
+        "from cognito_mr_auth.fastapi import _application",
+        "is not allowed to import cognito_mr_auth.fastapi._application",
+        id="up-in-fastapis",
+    ),
+    pytest.param(
+        "Flask and PyJWT do not know Starlette",
+        ["flask"],
+        "from cognito_mr_auth._starlette import marks",
+        "is not allowed to import cognito_mr_auth._starlette",
+        id="another-framework",
+    ),
     pytest.param("Decisions are pure", ["_jwks/schedule"], "import time", "import time", id="clock"),
     pytest.param(
         "Only fetch, transport, racing and names know the network",

@@ -19,7 +19,10 @@ from cognito_mr_auth.testing import FakeUserPool
 
 MODULES: dict[str, set[str]] = {
     "": {"ANY_CLIENT", "Issuer", "Principal", "UserPool", "Verifier", "errors", "events", "policy"},
-    "asgi": {"PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"},
+    "asgi": {
+        *("PRINCIPAL", "CognitoAuthMiddleware", "adopt", "auth_request", "principal_of", "require"),
+        "response",
+    },
     "aws_lambda": {
         *("Authorizer", "CognitoAuth", "Unauthorized"),
         *("principal_from_authorizer", "still_valid", "warm_up"),
@@ -37,22 +40,25 @@ MODULES: dict[str, set[str]] = {
         *("KeyExposed", "KeyFileProblem", "KeyQuarantined", "KeysChanged", "KeysSkipped"),
         *("RateLimitReached", "StateChanged"),
     },
-    "fastapi": {"AuthHTTPException", "CognitoAuth"},
-    "flask": {"PRINCIPAL", "CognitoAuth", "current_principal"},
+    "fastapi": {"AuthHTTPException", "CognitoAuth", "principal_of"},
+    "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
+    "guard": {"Guard", "HTTPResponse"},
     "policy": {"Policy", "any_group", "any_scope", "check", "claim", "groups", "max_age", "scopes"},
     "pool": {"ANY_CLIENT", "UserPool"},
     "principal": {"Issuer", "Principal"},
     "pyjwt": {"JWKClient"},
     "starlette": {
         *("CognitoAuthBackend", "CognitoAuthMiddleware", "CognitoAuthenticationError", "CognitoUser"),
-        *("principal_of", "public", "require"),
+        *("optional", "principal_of", "public", "require"),
     },
     "testing": {
         *("FAULTS", "MALFORMED", "REMOVE", "FakeClock", "FakeEndpoint", "FakeEndpoints", "FakeUserPool"),
-        *("SigningKey", "TokenOptions"),
+        *("FaultMode", "MalformedName", "SigningKey", "TokenOptions"),
     },
     "verifier": {"Verifier"},
-    "wsgi": {"PRINCIPAL", "CognitoAuthMiddleware", "principal_of", "require", "response"},
+    "wsgi": {
+        *("PRINCIPAL", "CognitoAuthMiddleware", "auth_request", "principal_of", "require", "response"),
+    },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 
@@ -63,7 +69,7 @@ CLASSES: dict[type, set[str]] = {
     },
     UserPool: {
         *("user_pool_id", "region", "client_ids", "replica_regions", "issuers", "audience"),
-        *("key_file", "baked_key_file", "offline", "insecure_emulator"),
+        *("key_file", "baked_key_file", "offline", "insecure_emulator", "unbound_machines"),
     },
     Principal: {
         *("subject", "provider", "user_pool_id", "client_id", "username", "token_use", "scopes", "groups"),
@@ -74,9 +80,9 @@ CLASSES: dict[type, set[str]] = {
     errors.AuthError: {"reason", "oauth_error", "status", "retryable"},
     events.Event: {"fields", "to_dict"},
     FakeUserPool: {
-        *("access_key", "access_token", "id_key", "id_token", "impostor", "issuer", "jwks", "keys"),
-        *("machine_token", "offline_verifier", "rotate", "serve", "sign", "user_pool"),
-        *("verifier", "withdraw"),
+        *("access_key", "access_token", "endpoints", "headers", "id_key", "id_token", "impostor"),
+        *("in_environ", "issuer", "jwks", "keys", "machine_token", "offline_verifier", "principal"),
+        *("rotate", "serve", "sign", "user_pool", "verifier", "withdraw"),
     },
 }
 
@@ -85,10 +91,19 @@ CLASSES: dict[type, set[str]] = {
 OTHER_CLASSES: dict[str, set[str]] = {
     "asgi.CognitoAuthMiddleware": set(),
     "aws_lambda.Authorizer": set(),
-    "aws_lambda.CognitoAuth": {"require"},
-    "fastapi.CognitoAuth": {"require", "responses", "router", "swagger_ui_init_oauth"},
-    "flask.CognitoAuth": {"init_app", "protect", "public", "require", "response"},
-    "pyjwt.JWKClient": {"get_signing_key", "get_signing_key_from_jwt", "issuers"},
+    "aws_lambda.CognitoAuth": {"bind", "optional", "require"},
+    "guard.Guard": {
+        *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
+    },
+    "fastapi.CognitoAuth": {
+        *("bind", "claims", "init_app", "optional", "public", "require"),
+        *("responses", "router", "swagger_ui_init_oauth"),
+    },
+    "flask.CognitoAuth": {"bind", "init_app", "optional", "protect", "public", "require", "response"},
+    "pyjwt.JWKClient": {
+        *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),
+        *("issuers", "match_kid"),
+    },
     "starlette.CognitoAuthBackend": {"authenticate", "middleware", "on_error", "routes"},
     "starlette.CognitoAuthMiddleware": set(),
     "starlette.CognitoUser": {"display_name", "identity", "is_authenticated"},

@@ -342,7 +342,8 @@ def test_every_error_that_a_token_can_cause_has_a_row() -> None:
     """The tree of errors without its inner classes, and without those that need a request."""
 
     def leaves(kind: type[AuthError]) -> Iterator[type[AuthError]]:
-        below = kind.__subclasses__()
+        # Not those that adapters make, which are a host's own kind of exception too.
+        below = [each for each in kind.__subclasses__() if each in vars(errors).values()]
         yield from [leaf for each in below for leaf in leaves(each)] if below else [kind]
 
     needs_a_request = {errors.CredentialsMissing, errors.RequestMalformed, errors.OriginDenied}
@@ -385,7 +386,7 @@ def test_no_answer_shows_the_token(driver: str, caplog: pytest.LogCaptureFixture
         for row in ROWS.values():
             text = "".join(each for each in row.make() if each.isprintable() and each.isascii())
             world = World(row)
-            ask = build(driver, world.verifier, require=row.require)
+            ask = build(driver, world.verifier, require=row.require, timeout=0.1)  # one row has no keys
             found = []
             for headers in (
                 REQUESTS.values() if row.kind is errors.SignatureInvalid else [REQUESTS["one header"]]

@@ -123,14 +123,17 @@ CLIENTS = st.sampled_from(["client1", "client2", "", None, 1]) | st.lists(st.jus
         optional={"token_use": USES, "client_id": CLIENTS, "aud": CLIENTS},
     ),
     st.sampled_from([frozenset({"client1"}), None]),
-    st.sampled_from([None, "client1"]),
+    st.sampled_from([None, frozenset({"client1"})]),
+    st.booleans(),
 )
-def test_no_token_is_of_both_kinds(claims: dict[str, Any], clients: Any, audience: str | None) -> None:
+def test_no_token_is_of_both_kinds(
+    claims: dict[str, Any], clients: Any, audience: frozenset[str] | None, machines: bool
+) -> None:
     """STD-15, RFC 8725 3.12: the rules for two kinds of JWT "MUST be mutually exclusive"."""
     passed = []
     for use in ("access", "id"):
         try:
-            check_claims(claims, ClaimRequirements(use, clients, audience, 5.0), NOW)
+            check_claims(claims, ClaimRequirements(use, clients, audience, 5.0, machines), NOW)
         except errors.AuthError:
             continue
         passed.append(use)

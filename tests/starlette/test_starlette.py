@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import copy
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.authentication import AuthenticationError, UnauthenticatedUser
 from starlette.authentication import requires as starlette_requires
+from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -24,12 +27,14 @@ from support.drivers._starlette import Client, bearer, run
 from support.drivers.client import CONNECT, http_scope, websocket_scope
 
 from cognito_mr_auth import Verifier, errors, policy
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.starlette import (
     CognitoAuthBackend,
     CognitoAuthenticationError,
     CognitoAuthMiddleware,
     CognitoUser,
     principal_of,
+    public,
     require,
 )
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
@@ -166,17 +171,29 @@ def test_an_unknown_connection_is_refused(verifier: Verifier, kind: Any) -> None
 
 
 @pytest.mark.parametrize("scope_of", [http_scope, websocket_scope])
-def test_the_servers_scope_is_left_alone(pool: FakeUserPool, verifier: Verifier, scope_of: Any) -> None:
-    """User, principal and stripped headers stand in a copy."""
-    inner = Starlette(routes=[Route("/", whoami), WebSocketRoute("/", greet)])
-    token = pool.access_token()
+def test_an_outer_middleware_sees_the_route(pool: FakeUserPool, verifier: Verifier, scope_of: Any) -> None:
+    """F14: route, endpoint, user and principal, as metrics and tracing read them after the request."""
+    seen: list[Any] = []
+
+    class Metrics:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+            seen.extend([scope["endpoint"], scope["route"].path, scope["user"].display_name])
+
+    app = Starlette(
+        routes=[Route("/{page}", whoami), WebSocketRoute("/{page}", greet)],
+        middleware=[Middleware(Metrics), *middleware(verifier, subprotocol="bearer")],
+    )
+    token = pool.access_token(username="alice")
     pair = ("Sec-WebSocket-Protocol", f"bearer, {token}")
     header = pair if scope_of is websocket_scope else ("Authorization", f"Bearer {token}")
-    scope = scope_of(Ask((header,)))
-    before = copy.deepcopy(scope)
-    sent = run(CognitoAuthMiddleware(inner, verifier, subprotocol="bearer"), scope)
-    assert scope == before
-    assert sent[0].get("status", 200) == 200
+    scope = scope_of(Ask((header,), path="/x"))
+    run(app, scope)
+    assert seen == [whoami if scope_of is http_scope else greet, "/{page}", "alice"]
+    assert (token in repr(scope)) is (scope_of is http_scope)
 
 
 def test_the_paths_of_a_mounted_application_are_its_own(pool: FakeUserPool, verifier: Verifier) -> None:
@@ -243,7 +260,7 @@ def test_a_socket_is_refused_before_it_opens(verifier: Verifier, *, denial: bool
     app = Starlette(routes=[WebSocketRoute("/", greet)], middleware=middleware(verifier))
     sent = run(app, websocket_scope(Ask(), denial=denial))
     if denial:
-        assert (sent[0]["status"], sent[1]["body"]) == (401, b'{"detail":"no access token was sent"}')
+        assert (sent[0]["status"], json.loads(sent[1]["body"])["reason"]) == (401, "credentials_missing")
     else:
         assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
 
@@ -325,15 +342,36 @@ def test_another_backends_error_is_starlettes(verifier: Verifier) -> None:
     assert reply.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_a_socket_that_the_backend_refuses_is_starlettes(pool: FakeUserPool, verifier: Verifier) -> None:
-    """Starlette closes it with 1000 before accept and asks nobody; a good one opens."""
-    app = Starlette(
-        routes=[WebSocketRoute("/", greet)], middleware=backend_middleware(CognitoAuthBackend(verifier))
-    )
-    sent = run(app, websocket_scope(Ask((("Authorization", "Bearer garbage"),))))
-    assert sent == [{"type": "websocket.close", "code": 1000}]
+@pytest.mark.parametrize("denial", [True, False], ids=["denial", "close"])
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "its middleware"])
+def test_a_socket_that_the_backend_refuses(
+    pool: FakeUserPool, verifier: Verifier, *, by_hand: bool, denial: bool
+) -> None:
+    """Our middleware says the status, or 1008; Starlette's closes it with 1000. A good one opens."""
+    backend = CognitoAuthBackend(verifier)
+    stack = backend_middleware(backend) if by_hand else [backend.middleware]
+    app = Starlette(routes=[WebSocketRoute("/", greet)], middleware=stack)
+    sent = run(app, websocket_scope(Ask((("Authorization", "Bearer garbage"),)), denial=denial))
+    if by_hand:
+        assert sent == [{"type": "websocket.close", "code": 1000}]
+    elif denial:
+        assert (sent[0]["status"], json.loads(sent[1]["body"])["reason"]) == (401, "token_malformed")
+    else:
+        assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
     good = tuple(bearer(pool.access_token(username="alice")).items())
     assert json.loads(run(app, websocket_scope(Ask(good)))[1]["text"])["name"] == "alice"
+
+
+def test_another_backends_error_passes_through_our_middleware(verifier: Verifier) -> None:
+    """A backend that was derived from ours may refuse in its own words."""
+
+    class Strict(CognitoAuthBackend):
+        async def authenticate(self, conn: HTTPConnection) -> Any:
+            raise AuthenticationError("not on Sundays")
+
+    app = Starlette(routes=[Route("/", whoami)], middleware=[Strict(verifier).middleware])
+    reply = Client(app).get("/")
+    assert (reply.status_code, reply.text) == (400, "not on Sundays")
 
 
 @pytest.mark.parametrize("option", ["optional", "subprotocol", "close_at_expiry"])
@@ -404,3 +442,187 @@ def test_nobody_is_starlettes_own(verifier: Verifier) -> None:
 
     client = Client(Starlette(routes=[Route("/", kind)], middleware=middleware(verifier, exclude=["/"])))
     assert client.get("/").json() is True
+
+
+# --- An AuthError that an endpoint raises
+
+
+def stacks(given: Any) -> dict[str, list[Middleware]]:
+    """Both middleware that answer one."""
+    return {"middleware": middleware(given), "backend": [CognitoAuthBackend(given).middleware]}
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["", "through BaseHTTPMiddleware"])
+@pytest.mark.parametrize("mounted", ["middleware", "backend"])
+def test_an_error_of_an_endpoint_is_answered(
+    pool: FakeUserPool, verifier: Verifier, mounted: str, *, between: bool
+) -> None:
+    """Through routing, mounts and other middleware; the table has what each error says."""
+
+    async def tenant(request: Request) -> JSONResponse:
+        raise errors.PolicyDenied("another tenant")
+
+    def sync(request: Request) -> JSONResponse:
+        return JSONResponse(verifier.verify("garbage").subject)
+
+    async def as_it_is(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    more = [Middleware(BaseHTTPMiddleware, dispatch=as_it_is)] if between else []
+    routes = [Mount("/v1", routes=[Route("/tenant", tenant), Route("/sync", sync)])]
+    client = Client(Starlette(routes=routes, middleware=[*stacks(verifier)[mounted], *more]))
+    headers = bearer(pool.access_token())
+    for path, status, reason in (("tenant", 403, "policy_denied"), ("sync", 401, "token_malformed")):
+        reply = client.get(f"/v1/{path}", headers=headers)
+        assert (reply.status_code, reply.json()["reason"]) == (status, reason)
+        assert reply.headers["www-authenticate"].startswith('Bearer realm="api", error=')
+
+
+@pytest.mark.parametrize("mounted", ["middleware", "backend"])
+def test_a_handler_of_the_application_comes_first(
+    pool: FakeUserPool, verifier: Verifier, mounted: str
+) -> None:
+    """`exception_handlers={AuthError: ...}` sees what endpoints raise."""
+
+    async def tenant(request: Request) -> JSONResponse:
+        raise errors.PolicyDenied("another tenant")
+
+    async def own(request: Request, error: Any) -> JSONResponse:
+        return JSONResponse({"own": error.reason}, error.status)
+
+    handlers: Any = {errors.AuthError: own}
+    app = Starlette(
+        routes=[Route("/", tenant)], middleware=stacks(verifier)[mounted], exception_handlers=handlers
+    )
+    reply = Client(app).get("/", headers=bearer(pool.access_token()))
+    assert (reply.status_code, reply.json()) == (403, {"own": "policy_denied"})
+
+
+@pytest.mark.parametrize("mounted", ["middleware", "backend"])
+@pytest.mark.parametrize("accepted", [False, True], ids=["before accept", "after accept"])
+def test_an_error_of_a_socket_is_answered(
+    pool: FakeUserPool, verifier: Verifier, mounted: str, *, accepted: bool
+) -> None:
+    """With the status while it is not open, else with 1008."""
+
+    async def socket(websocket: WebSocket) -> None:
+        if accepted:
+            await websocket.accept()
+        raise errors.PolicyDenied("another tenant")
+
+    app = Starlette(routes=[WebSocketRoute("/", socket)], middleware=stacks(verifier)[mounted])
+    scope = websocket_scope(Ask(tuple(bearer(pool.access_token()).items())))
+    sent = run(app, scope, [CONNECT])
+    if accepted:
+        assert sent[1:] == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+    else:
+        assert sent[0]["status"] == 403
+
+
+def test_require_does_not_wait_for_a_connect_that_was_received(
+    pool: FakeUserPool, verifier: Verifier
+) -> None:
+    """An endpoint may read the connect itself before it asks who is there."""
+
+    @require(policy.any_group("ops"))
+    async def inner(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.receive()
+        await inner(websocket)
+
+    app = Starlette(routes=[WebSocketRoute("/", socket)], middleware=middleware(verifier))
+    sent = run(app, websocket_scope(Ask(tuple(bearer(pool.access_token()).items()))), [CONNECT])
+    assert sent[0]["status"] == 403
+
+
+# --- Preflights
+
+
+def test_a_preflight_to_a_public_route_runs_what_the_application_opened(verifier: Verifier) -> None:
+    """F12: elsewhere the answer is the same for every URL, whether or not it is there."""
+
+    class Health(HTTPEndpoint):
+        async def options(self, request: Request) -> JSONResponse:
+            return JSONResponse("open")
+
+    @public
+    async def page(request: Request) -> JSONResponse:
+        return JSONResponse("open")
+
+    routes = [Route("/health", public(Health)), Route("/page", page), Route("/orders", whoami)]
+    client = Client(Starlette(routes=routes, middleware=middleware(verifier)))
+    wanted = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}
+    answers = {
+        path: client.request("OPTIONS", path, headers=wanted)
+        for path in ("/health", "/page", "/orders", "/nothing")
+    }
+    assert answers.pop("/health").json() == "open"
+    assert {(each.status_code, each.content, str(each.headers)) for each in answers.values()} == {
+        (401, answers["/orders"].content, str(answers["/orders"].headers))
+    }
+
+
+# --- A verifier that comes later
+
+
+@pytest.mark.parametrize("mounted", ["middleware", "backend"])
+@pytest.mark.parametrize("when", ["never", "at start-up", "before"])
+def test_an_application_starts_with_a_verifier(
+    pool: FakeUserPool, verifier: Verifier, mounted: str, when: str
+) -> None:
+    """Without one by the end of its start-up it does not, and what it has opened is closed."""
+    guard, ran, sent = Guard(), [], []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        ran.append("up")
+        if when == "at start-up":
+            guard.bind(verifier)
+        try:
+            yield
+        finally:
+            ran.append("down")
+
+    if when == "before":
+        guard.bind(verifier)
+    app = Starlette(routes=[Route("/", whoami)], lifespan=lifespan, middleware=stacks(guard)[mounted])
+    incoming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> Any:
+        return incoming.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"].removeprefix("lifespan."))
+
+    scope: Any = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+    if when == "never":
+        with pytest.raises(errors.ConfigurationError, match="call bind"):
+            asyncio.run(app(scope, receive, send))
+        assert sent == ["startup.failed"]
+        with pytest.raises(errors.ConfigurationError, match="call bind"):
+            Client(app).get("/", headers=bearer(pool.access_token()))
+    else:
+        asyncio.run(app(scope, receive, send))
+        assert sent == ["startup.complete", "shutdown.complete"]
+        assert Client(app).get("/", headers=bearer(pool.access_token())).status_code == 200
+    assert ran == ["up", "down"]
+
+
+# --- principal_of
+
+
+def test_a_default_is_for_where_no_guard_has_looked(pool: FakeUserPool, verifier: Verifier) -> None:
+    """None in place of an error, for helpers that stand behind a guard in some applications."""
+    bare = HTTPConnection(http_scope(Ask()))
+    assert principal_of(bare, None) is None
+    assert principal_of(bare, default="nobody") == "nobody"
+
+    async def who(request: Request) -> JSONResponse:
+        found = principal_of(request, "nobody")
+        return JSONResponse(found and found.subject)
+
+    client = Client(Starlette(routes=[Route("/", who)], middleware=middleware(verifier, optional=True)))
+    assert client.get("/").json() is None
+    assert client.get("/", headers=bearer(pool.access_token(subject="me"))).json() == "me"

@@ -10,8 +10,8 @@ from pathlib import PurePath
 
 # Folders that mirror no folder of src/: what they test is the whole, or the project itself.
 CROSSCUTTING = frozenset({
-    "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "netns", "oracle", "project",
-    "real", "security", "soak", "support",
+    "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "netns", "oracle", "programs",
+    "project", "real", "security", "soak", "support",
 })  # fmt: skip
 # Tests of a mirrored folder as a whole, by their names.
 OF_THE_WHOLE = frozenset({

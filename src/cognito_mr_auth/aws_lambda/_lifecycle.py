@@ -6,6 +6,7 @@ Owns the time limits. An outage never fails an init, because the first invocatio
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
@@ -36,15 +37,15 @@ def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
         logging.getLogger("cognito_mr_auth").warning("no keys at init; the first invocation asks again")
 
 
-def on_restore(verifier: Verifier) -> None:
-    """Fetch keys after a SnapStart snapshot was restored, because those in it may be days old."""
+def on_restore(fetch: Callable[[], None]) -> None:
+    """Call `fetch` after a SnapStart snapshot was restored, because the keys in it may be days old."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
     try:
         from snapshot_restore_py import register_after_restore  # type: ignore[import-untyped]
     except ImportError:  # the managed runtime has it; without it, the first invocation asks
         return
-    register_after_restore(warm_up, verifier)
+    register_after_restore(fetch)
 
 
 def wait_limit(context: Any, seconds: float) -> float:

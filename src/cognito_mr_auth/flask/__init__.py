@@ -6,7 +6,7 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(): ...
 
-Owns how a view's guards are found. `require` marks the function that it receives, and a hook before each
+Owns when a view's guards are asked. `require` marks the function that it receives, and a hook before each
 request enforces the marks of the registered view, so that a decorator above `@app.get` guards the route
 as well. The guard decides who passes.
 """
@@ -15,77 +15,58 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
+from types import MethodType
 from typing import Any, TypeVar, Unpack, cast
 
 try:
-    from flask import Blueprint, Flask, Response, current_app, has_request_context, request
+    from flask import Blueprint, Flask, Response, current_app, request
     from flask.views import View
-    from werkzeug.local import LocalProxy
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
     ) from error
 
 from cognito_mr_auth._base.checks import check_flag
-from cognito_mr_auth._runtime.hooks import require_sync
-from cognito_mr_auth._web.bearer import PRINCIPAL, HTTPResponse
-from cognito_mr_auth._web.guard import Guard, Options
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
-from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._views import OUTER_GUARDS, OWN_GUARDS, PUBLIC, ViewGuard, guards_of_view, mark_view
+from ._errors import flask_response, translate_errors
+from ._principal import current_principal, principal_of
+from ._views import ViewGuard, check_policy, guards_of_view, mark_open, mark_view, mark_wrapper, segments
 
-__all__ = ["PRINCIPAL", "CognitoAuth", "current_principal"]
+__all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 # In app.extensions, and in the request object. Not in flask.g: that is an application context's, and
 # requests made inside one `with app.app_context():` share it.
 _EXTENSION = "cognito_mr_auth"
-_STATE = "_cognito_mr_auth_request_state"
-
-
-def _find_principal() -> Principal | None:
-    if not has_request_context():
-        raise RuntimeError("current_principal is known only while a request is served")
-    found: Principal | None = request.environ.get(PRINCIPAL)
-    return found
-
-
-current_principal = cast("Principal", LocalProxy(_find_principal))
-"""The principal of this request. It is false if the request was let through without a token
-(`is None` is never true of a proxy). Works behind `wsgi.CognitoAuthMiddleware` too.
-
-Raises:
-    RuntimeError: outside a request.
-"""
-
-
-class _RequestState:
-    """What a request has passed so far, so that its token and each policy are checked once."""
-
-    def __init__(self) -> None:
-        self.principal: Principal | None = None
-        self.policies: set[Policy] = set()
+_PASSED = "_cognito_mr_auth_passed_policies"
+# An attribute by which Flask-CORS knows a response that has its headers already.
+_HAS_CORS_HEADERS = "_FLASK_CORS_EVALUATED"
 
 
 class CognitoAuth:
     """Guards views of Flask applications.
 
     Args:
-        verifier: what tokens are verified with; its hooks must not be coroutine functions. May come
-            with `init_app` instead.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. May come with `init_app` or by `bind` instead.
         app: an application to initialise at once.
-        protect_all: every request needs a token, unknown URLs and static files included, except
-            `@public` views, excluded paths and CORS preflights.
-        options: what every adapter takes; see `Options`. `optional` and `exclude` open what `protect_all`
-            closes, but never a view or blueprint that names its guard.
+        protect_all: every request needs a token, unknown URLs and static files included, except `public` and
+            `optional` views and excluded paths.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a view or blueprint that names its guard.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "..."}`, from an
-    error handler of `AuthError` that an application may replace.
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does every AuthError that a view or hook raises. It is werkzeug's HTTPException as well, so that
+    extensions and the application's error handlers know it.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -93,40 +74,52 @@ class CognitoAuth:
 
     def __init__(
         self,
-        verifier: Verifier | None = None,
+        verifier: Verifier | Guard | None = None,
         *,
         app: Flask | None = None,
         protect_all: bool = False,
         **options: Unpack[Options],
     ) -> None:
         check_flag("protect_all", protect_all)
-        self._guard = None if verifier is None else Guard(verifier, **options)
         self._options = options
+        self._guard = self._guard_for(verifier)
+        self._has_guard = isinstance(verifier, Guard)
         self._protect_all = protect_all
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, verifier: Verifier | None = None) -> None:
+    def _guard_for(self, verifier: Verifier | Guard | None) -> RequestGuard:
+        guard = RequestGuard.of("CognitoAuth", verifier, self._options, unbound=True)
+        guard.refuse_async_hooks()
+        return guard
+
+    def bind(self, verifier: Verifier) -> None:
+        """Verify with `verifier` from now on, in each application that came without one of its own.
+
+        A guarded request before that is a ConfigurationError (500).
+
+        Raises:
+            ConfigurationError: there is another one already.
+            TypeError: for what is no Verifier, or has a hook that is a coroutine function.
+        """
+        self._guard.bind(verifier)
+
+    def init_app(self, app: Flask, verifier: Verifier | Guard | None = None) -> None:
         """Install the guards of this object in an application, before it serves.
 
         One object may serve several applications, each with a verifier of its own.
 
         Raises:
-            ConfigurationError: there is no verifier, neither here nor in the constructor.
+            ConfigurationError: a verifier, where the constructor was given a Guard.
             RuntimeError: the application has a CognitoAuth already.
         """
         if _EXTENSION in app.extensions:
             raise RuntimeError("this application has a CognitoAuth already: call init_app once")
-        guard = self._guard if verifier is None else Guard(verifier, **self._options)
-        if guard is None:
-            raise ConfigurationError("no verifier: CognitoAuth(verifier) or init_app(app, verifier)")
-        guard.refuse_async_hooks()
+        if verifier is not None and self._has_guard:
+            raise ConfigurationError("CognitoAuth was given a Guard, whose verifier counts: call bind()")
+        guard = self._guard if verifier is None else self._guard_for(verifier)
         app.before_request(self._before_request)
-        if AuthError not in app.error_handler_spec[None][None]:
-            app.register_error_handler(AuthError, self.response)
-        if guard.metadata is not None:
-            document = self.public(partial(_response, guard.metadata.answer))
-            app.add_url_rule(guard.metadata.path, "cognito_mr_auth_metadata", document)
+        translate_errors(app, guard.response)
         app.extensions[_EXTENSION] = (self, guard)
 
     # -- what is guarded ------------------------------------------------------------------------
@@ -138,10 +131,10 @@ class CognitoAuth:
         Several hold together.
 
         Raises:
-            TypeError: for what is no policy; by the decorator, for a view that is `public`.
+            TypeError: for what is no policy; by the decorator, for a view that is `public` or `optional`.
         """
-        require_sync(policy)
-        view_guard = ViewGuard(self._enforce_on_view, policy)
+        check_policy(policy)
+        view_guard = ViewGuard(partial(self._enforce, need="required"), policy)
 
         def decorate(view: ViewT) -> ViewT:
             mark_view(view_guard, view)
@@ -150,42 +143,49 @@ class CognitoAuth:
                     raise TypeError("require() guards functions and subclasses of flask.views.View")
                 view.decorators = [*view.decorators, decorate]
                 return cast("ViewT", view)
-
-            @wraps(view)
-            def guarded(*args: Any, **kwargs: Any) -> Any:
-                if (answer := self._enforce(policy, always=True)) is not None:
-                    return answer
-                return current_app.ensure_sync(view)(*args, **kwargs)
-
-            # `wraps` has copied the marks: what guards the inner view from outside is not the wrapper's.
-            setattr(guarded, OWN_GUARDS, (*getattr(view, OWN_GUARDS, ()), view_guard))
-            setattr(guarded, OUTER_GUARDS, ())
-            return cast("ViewT", guarded)
+            guarded = self._guarded(view, policy, "required")
+            mark_wrapper(view_guard, guarded, view)
+            return guarded
 
         return decorate
 
-    def public(self, view: ViewT) -> ViewT:
-        """Mark a view (function, View class or its method) as open in what is protected as a whole.
+    def optional(self, view: ViewT) -> ViewT:
+        """A decorator: guests are welcome at this view, and have no principal; a bad token is refused.
+
+        Holds in what is protected as a whole, for that function, View class or method of a MethodView alone.
+        The policy of a protected blueprint is asked for those who send a token.
 
         Raises:
-            TypeError: for a view that requires something.
+            TypeError: for a view that requires something or is `public`.
         """
-        if getattr(view, OWN_GUARDS, ()) or getattr(view, OUTER_GUARDS, ()):
-            raise TypeError("a view cannot be both public and required")
-        setattr(view, PUBLIC, True)
+        if not isinstance(view, MethodType):  # a mark would count for all instances
+            mark_open("optional", view)
+        return view if isinstance(view, type) else self._guarded(view, None, "optional")
+
+    def public(self, view: ViewT) -> ViewT:
+        """A decorator: the view is open in what is protected as a whole, and no token is looked at.
+
+        Holds for that function, View class or method of a MethodView alone.
+
+        Raises:
+            TypeError: for a view that requires something or is `optional`.
+        """
+        mark_open("public", view)
         return view
 
     def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
-        """Guard all views of a blueprint, and of those nested in it, except `public` ones.
+        """Guard all views of a blueprint, and of those nested in it, except `public` and `optional` ones.
 
         Raises:
             TypeError: for a `require` that is no policy.
         """
-        require_sync(require)
+        check_policy(require)
 
         def guard_blueprint() -> Response | None:
-            view_guards, public = guards_of_view()
-            return self._enforce(require, always=True) if view_guards or not public else None
+            _, need = guards_of_view()
+            if need is None:
+                return None
+            return self._enforce(require, "optional" if need == "optional" else "required")
 
         blueprint.before_request(guard_blueprint)
 
@@ -193,43 +193,50 @@ class CognitoAuth:
 
     def response(self, error: AuthError) -> Response:
         """The response to an error, for error handlers that change only some of it."""
-        return _response(self._guard_here().response(error))
+        return flask_response(self._guard_here().response(error))
 
     def _before_request(self) -> Response | None:
-        view_guards, public = guards_of_view()
-        answer = None
-        for check, policy in view_guards:
-            refused = check(policy)
-            answer = answer or refused
-        if self._protect_all and not view_guards and not public:
-            answer = self._enforce(None, always=False)
-        return answer
+        document = self._guard_here().document(read_request(request.environ))
+        if document is not None:
+            response = flask_response(document)
+            setattr(response, _HAS_CORS_HEADERS, True)
+            return response
+        view_guards, need = guards_of_view()
+        answers = [check(policy) for check, policy in view_guards]
+        if need == "optional" or (need == "configured" and self._protect_all):
+            answers = [self._enforce(None, need)]
+        elif need is None:
+            request.environ.setdefault(PRINCIPAL, None)
+        return next((answer for answer in answers if answer is not None), None)
 
-    def _enforce_on_view(self, policy: Policy | None) -> Response | None:
-        return self._enforce(policy, always=True)
+    def _guarded(self, view: ViewT, policy: Policy | None, need: Need) -> ViewT:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if (answer := self._enforce(policy, need)) is not None:
+                return answer
+            return current_app.ensure_sync(view)(*args, **kwargs)
 
-    def _enforce(self, policy: Policy | None, *, always: bool) -> Response | None:
+        return cast("ViewT", guarded)
+
+    def _enforce(self, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
-        guard = self._guard_here()
-        state: _RequestState | None = getattr(request, _STATE, None)
-        if state is None or state.principal is None:
-            asked = read_request(request.environ)
-            if guard.is_preflight(asked):
-                return current_app.make_default_options_response()
-            state = _RequestState()
-            setattr(request, _STATE, state)
-            state.principal = request.environ[PRINCIPAL] = guard.verify(asked, always=always)
-        if state.principal is not None and policy is not None and policy not in state.policies:
-            guard.require(state.principal, policy)
-            state.policies.add(policy)
+        guard, environ = self._guard_here(), request.environ
+        passed: set[Policy | None] = getattr(request, _PASSED, set())
+        if policy in passed:
+            return None
+        asked = read_request(environ)
+        if guard.is_preflight(asked):
+            return Response(status=204)  # the same for every URL, known or not
+        if need == "configured":  # the only one that `exclude` counts for
+            asked = asked._replace(route=segments(request.url_rule))
+        principal = guard.verify(asked, policy, need=need, behind=environ)
+        environ.update({PRINCIPAL: principal, GUARD: guard})
+        if principal is not None:
+            setattr(request, _PASSED, {*passed, None, policy})
         return None
 
-    def _guard_here(self) -> Guard:
+    def _guard_here(self) -> RequestGuard:
         auth, guard = current_app.extensions.get(_EXTENSION, (None, None))
         if auth is not self or guard is None:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
-        return cast("Guard", guard)
-
-
-def _response(answer: HTTPResponse) -> Response:
-    return Response(answer.body, answer.status, list(answer.headers))
+        return cast("RequestGuard", guard)

@@ -2,8 +2,8 @@
 
     app = Starlette(routes=routes, middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)])
 
-Owns what Starlette's users expect to find: `request.user`, `request.auth`, `@require` for a route and
-`@public` for one without a token. The guard decides who passes, and makes the answers to others.
+Owns what Starlette's users expect to find: `request.user` and `request.auth`, and for a route `@require`,
+`@optional` and `@public`. The guard decides who passes, and makes the answers to others.
 """
 
 from __future__ import annotations
@@ -21,26 +21,32 @@ try:
     )
     from starlette.middleware import Middleware
     from starlette.middleware.authentication import AuthenticationMiddleware
-    from starlette.requests import HTTPConnection
+    from starlette.requests import HTTPConnection, Request
     from starlette.responses import PlainTextResponse, Response
     from starlette.routing import Route
 except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
+from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
+from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
-from cognito_mr_auth._web.guard import Guard, Options
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.settings import Options, SocketOptions
+from cognito_mr_auth._web.state import MISSING
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._routes import leads_to_public, principal_of, public, require, response, router_behind
+from ._routes import principal_of, require, response
 
 __all__ = [
     "CognitoAuthBackend",
     "CognitoAuthMiddleware",
     "CognitoAuthenticationError",
     "CognitoUser",
+    "optional",
     "principal_of",
     "public",
     "require",
@@ -69,7 +75,7 @@ class CognitoUser(BaseUser):
         return self.principal.subject
 
 
-def _scope_values(guard: Guard, principal: Principal | None) -> dict[str, Any]:
+def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
     """What a connection's scope holds once the guard has looked at it."""
     found = asgi.scope_values(guard, principal)
     if principal is None:
@@ -86,30 +92,23 @@ class CognitoAuthMiddleware:
 
     Args:
         app: the application behind it; Starlette passes it in.
-        verifier: what tokens are verified with.
-        subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
-        close_at_expiry: close open WebSockets when their token expires (close code 1008).
-        options: what every adapter takes; see `Options`.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
 
-    Routes whose endpoint is marked `public` need no token, and a token there is not read. Everything
-    else is as with `asgi.CognitoAuthMiddleware`.
+    Routes whose endpoint is marked `public` need no token, and a token there is not read; those marked
+    `optional` need none either, and a bad one is refused. Everything else is as with
+    `asgi.CognitoAuthMiddleware`.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
     """
 
-    def __init__(
-        self,
-        app: App,
-        verifier: Verifier,
-        *,
-        subprotocol: str | None = None,
-        close_at_expiry: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
+    def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
         self.app = app
-        self._is_public = partial(leads_to_public, router_behind(app))
-        self._guard = Guard(verifier, subprotocol=subprotocol, close_at_expiry=close_at_expiry, **options)
+        self._look_ahead = partial(look_ahead, router_behind(app))
+        self._guard = RequestGuard.of(
+            "CognitoAuthMiddleware", verifier, options, SocketOptions.__optional_keys__
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -119,7 +118,7 @@ class CognitoAuthMiddleware:
             scope,
             receive,
             send,
-            is_public=self._is_public,
+            look_ahead=self._look_ahead,
             values=_scope_values,
         )
 
@@ -135,30 +134,39 @@ class CognitoAuthenticationError(AuthenticationError):
         self.error = error
 
 
+# A missing token is always tolerated there, and sockets need the middleware.
+_OF_A_BACKEND = Options.__optional_keys__ - {"optional"}
+
+
 class CognitoAuthBackend(AuthenticationBackend):
     """For Starlette's own AuthenticationMiddleware, with which routes are open unless `require` closes them.
 
         app = Starlette(routes=routes, middleware=[CognitoAuthBackend(verifier).middleware])
 
     Args:
-        verifier: what tokens are verified with.
-        options: see `Options`. Not `optional`: a missing token is always tolerated here. Not
-            `subprotocol` and `close_at_expiry` either, which need CognitoAuthMiddleware.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+            Not `optional`: a missing token is always tolerated here. Not `subprotocol` and `close_at_expiry`
+            either, which need CognitoAuthMiddleware.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
     """
 
-    def __init__(self, verifier: Verifier, **options: Unpack[Options]) -> None:
+    def __init__(self, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
         for name in ("optional", "subprotocol", "close_at_expiry"):
             if name in options:
                 raise ConfigurationError(f"{name}= is for CognitoAuthMiddleware, not for CognitoAuthBackend")
-        self._guard = Guard(verifier, **options)
+        self._guard = RequestGuard.of("CognitoAuthBackend", verifier, options, _OF_A_BACKEND)
 
     @property
     def middleware(self) -> Middleware:
-        """Starlette's middleware with this backend and its `on_error`; without that an outage is 400."""
-        return Middleware(AuthenticationMiddleware, backend=self, on_error=self.on_error)
+        """Starlette's middleware with this backend, which gives the guard's answers.
+
+        Also to an AuthError that the application raises, and to WebSockets. Starlette's own does neither, and
+        needs `on_error=backend.on_error`, or an outage is 400.
+        """
+        return Middleware(_BackendMiddleware, backend=self)
 
     @property
     def routes(self) -> list[Route]:
@@ -166,7 +174,12 @@ class CognitoAuthBackend(AuthenticationBackend):
         metadata = self._guard.metadata
         if metadata is None:
             return []
-        return [Route(metadata.path, lambda _request: response(metadata.answer))]
+
+        def document(request: Request) -> Response:
+            said = metadata.answers[request.method]
+            return response(said._replace(body=b"") if request.method == "HEAD" else said)
+
+        return [Route(metadata.path, document, methods=list(metadata.answers))]
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """Credentials and user; None for a request without a token.
@@ -179,8 +192,8 @@ class CognitoAuthBackend(AuthenticationBackend):
         if self._guard.document(http_request) is None:
             try:
                 principal = await self._guard.averify(http_request)
-            except CredentialsMissing:
-                pass
+            except CredentialsMissing as error:
+                conn.scope[MISSING] = error.with_traceback(None)
             except AuthError as error:
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
         values = _scope_values(self._guard, principal)
@@ -192,3 +205,22 @@ class CognitoAuthBackend(AuthenticationBackend):
         if isinstance(exc, CognitoAuthenticationError):
             return response(self._guard.response(exc.error))
         return PlainTextResponse(str(exc), status_code=400)
+
+
+class _BackendMiddleware(AuthenticationMiddleware):
+    """Starlette's, in front of which an AuthError is answered, wherever it was raised."""
+
+    def __init__(self, app: App, backend: CognitoAuthBackend) -> None:
+        super().__init__(app, backend, on_error=self._refuse)
+        self._backend = backend
+        self._guard = backend._guard  # noqa: SLF001 - the backend's own middleware
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        serve = asgi.start if scope["type"] == "lifespan" else asgi.answer
+        await serve(super().__call__, self._guard, scope, receive, send)
+
+    def _refuse(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:
+        if isinstance(exc, CognitoAuthenticationError):
+            raise exc.error from None
+        return self._backend.on_error(conn, exc)

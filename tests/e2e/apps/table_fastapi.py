@@ -10,9 +10,9 @@ from fastapi import Depends, FastAPI, WebSocket
 from cognito_mr_auth import Principal
 from cognito_mr_auth.fastapi import CognitoAuth
 
-auth = CognitoAuth(verifier("main"), exclude=EXCLUDED, subprotocol=MARKER)
-dark = CognitoAuth(verifier("dark"))
 app = FastAPI(openapi_url=None)
+auth = CognitoAuth(verifier("main"), app=app, exclude=EXCLUDED, subprotocol=MARKER)
+dark = CognitoAuth(verifier("dark"), app=app)
 
 AnyPrincipal = Annotated[Principal | None, Depends(auth)]
 Reader = Annotated[Principal, Depends(auth.require(READ))]

@@ -3,6 +3,8 @@
 A driver module has `build(verifier, require=None, **options)`, which gives a function from `Ask` to
 `Reply`. The application behind the guard answers every path and method with 200 and, as JSON, the
 principal's subject or null. `WEBSOCKET` says that its requests are WebSocket handshakes.
+`words(verifier)`, where the adapter has words for a route of a closed application, gives the asker of one
+with four routes: "/public", "/optional", "/required" and "/private".
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from cognito_mr_auth import Verifier
+from cognito_mr_auth import Verifier, policy
 
 # Driver -> what it imports beyond the core (tests carry these as `needs` marks).
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -20,6 +22,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "asgi_require": (),
     "asgi_websocket": (),
     "fastapi": ("fastapi",),
+    "fastapi_protect_all": ("fastapi",),
     "fastapi_require": ("fastapi",),
     "fastapi_websocket": ("fastapi",),
     "starlette": ("starlette",),
@@ -68,6 +71,9 @@ class Reply(NamedTuple):
 
 
 Asker = Callable[[Ask], Reply]
+
+NEEDED = policy.scopes("a/b")
+"""What the route "/required" of each `words` wants."""
 
 
 def build(driver: str, verifier: Verifier, **options: Any) -> Asker:

@@ -32,11 +32,9 @@ def event_of(ask: Ask, *, websocket: bool) -> dict[str, Any]:
 def build_kind(
     verifier: Verifier, options: dict[str, Any], *, websocket: bool, require: Policy | None = None
 ) -> Asker:
-    """An asker whose requests come as such events; preflights pass, as with the other adapters."""
+    """An asker whose requests come as such events."""
     reached = Reached()
-
-    settings: dict[str, Any] = {"preflight": "pass", **options}
-    auth = CognitoAuth(verifier, **settings)
+    auth = CognitoAuth(verifier, **options)
 
     @auth.require(require)
     def handler(event: Any, context: Any, principal: Any) -> dict[str, Any]:

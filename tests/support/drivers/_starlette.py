@@ -1,12 +1,21 @@
-"""A client for Starlette applications in this process; Starlette's own needs another HTTP library."""
+"""Starlette applications for tests, and a client in this process, as Starlette's needs another library."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+
+from cognito_mr_auth import Verifier
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, principal_of, public
 
 from .client import CONNECT, LEFT, serve
 
@@ -39,3 +48,31 @@ def run(app: Any, scope: Any, incoming: Sequence[Any] = (CONNECT, LEFT)) -> list
 def bearer(token: str) -> dict[str, str]:
     """The header of a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def guarded(verifier: Verifier, *routes: BaseRoute, **options: Any) -> Starlette:
+    """An application behind the middleware."""
+    stack = [Middleware(CognitoAuthMiddleware, verifier=verifier, **options)]
+    return Starlette(routes=list(routes), middleware=stack)
+
+
+async def secret(request: Request) -> JSONResponse:
+    """An endpoint without a mark; says who asks."""
+    principal = principal_of(request)
+    return JSONResponse(None if principal is None else principal.subject)
+
+
+@public
+async def open_to_all(request: Request) -> JSONResponse:
+    """An endpoint for everybody; the same."""
+    return await secret(request)
+
+
+def logged(endpoint: Any) -> Any:
+    """A decorator as users write them."""
+
+    @functools.wraps(endpoint)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await endpoint(*args, **kwargs)
+
+    return wrapper

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_mr_auth import Verifier, asgi, errors
+from cognito_mr_auth import Verifier, asgi
 from cognito_mr_auth._runtime.hooks import require_policy
-from cognito_mr_auth._web import asgi_scope as scopes
 from cognito_mr_auth.policy import Policy
 
 from . import Ask, Asker, Reply
@@ -22,13 +21,9 @@ def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> 
     inner = application(reached)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        try:
-            if require is not None:
-                await asgi.require(scope, require)
-        except errors.AuthError as error:
-            await scopes.respond(scope, send, asgi.response(scope, error))
-        else:
-            await inner(scope, receive, send)
+        if require is not None:
+            await asgi.require(scope, require)
+        await inner(scope, receive, send)
 
     require_policy(require)  # `require` says so only when it is called
     guarded = asgi.CognitoAuthMiddleware(app, verifier, **options)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from . import Ask, Reply
@@ -142,7 +143,8 @@ def environ_of(ask: Ask) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in ask.headers:
-        key = "HTTP_" + name.upper().replace("-", "_")
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_LENGTH", "CONTENT_TYPE") else f"HTTP_{key}"
         joint = "; " if key == "HTTP_COOKIE" else ","  # RFC 9113 8.2.3
         environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
     return environ
@@ -163,8 +165,21 @@ def ask_wsgi(app: Any, ask: Ask, was_reached: Callable[[], bool]) -> Reply:
     return Reply(int(status.split()[0]), lowered, body, was_reached())
 
 
+@contextmanager
+def handler(work: Callable[[], object]) -> Iterator[None]:
+    """Let the applications of all drivers do this, in the place of a handler's own line."""
+    before, Reached.handler = Reached.handler, staticmethod(work)
+    try:
+        yield
+    finally:
+        Reached.handler = before
+
+
 class Reached:
     """Whether the application ran since the last look."""
+
+    handler: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+    """What the application does when it runs, beside its answer; see `handler`."""
 
     def __init__(self) -> None:
         self._ran = False
@@ -172,6 +187,7 @@ class Reached:
     def mark(self) -> None:
         """The application runs."""
         self._ran = True
+        Reached.handler()
 
     def look(self) -> bool:
         """Whether it ran; resets it."""

@@ -12,7 +12,7 @@ from cognito_mr_auth.asgi import CognitoAuthMiddleware
 
 from . import Ask, Asker, Reply
 from .client import Reached, ask_http
-from .django_wsgi import configure
+from .django_wsgi import REACHED, configure
 
 WEBSOCKET = False
 
@@ -38,8 +38,7 @@ def build(verifier: Verifier, **options: Any) -> Asker:
     handler = ASGIHandler()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        reached.mark()
-        await handler(scope, staying(receive), send)
+        await handler(scope | {REACHED: reached}, staying(receive), send)
 
     app = CognitoAuthMiddleware(application, verifier, **options)
 

@@ -1,4 +1,4 @@
-"""wsgi.CognitoAuthMiddleware around Django."""
+"""wsgi.CognitoAuthMiddleware around Django, with the middleware of docs/django.md for what views raise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import re_path
 
-from cognito_mr_auth import Verifier
+from cognito_mr_auth import Verifier, errors, wsgi
 from cognito_mr_auth.wsgi import CognitoAuthMiddleware, principal_of
 
 from . import Ask, Asker, Reply
@@ -20,9 +20,32 @@ from .client import Reached, ask_wsgi
 WEBSOCKET = False
 
 
+# Where a driver leaves its Reached for the view.
+REACHED = "support.reached"
+
+
+class AuthErrors:
+    """Middleware of Django's own kind, which answers an AuthError that a view raises (docs/django.md)."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, errors.AuthError):
+            return None
+        answer = wsgi.response(getattr(request, "scope", request.META), exception)
+        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
 def who(request: HttpRequest) -> JsonResponse:
     """Says who asks, as examples/django_project does."""
-    principal = principal_of(getattr(request, "scope", request.META))
+    place = getattr(request, "scope", request.META)
+    if REACHED in place:
+        place[REACHED].mark()
+    principal = principal_of(place)
     return JsonResponse(None if principal is None else principal.subject, safe=False)
 
 
@@ -33,7 +56,10 @@ def configure() -> None:
     """Set Django up, once for the process: its settings are global. django_asgi shares them."""
     if not settings.configured:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
-        settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=[], LOGGING_CONFIG=None)
+        middleware = [f"{__name__}.AuthErrors"]
+        settings.configure(
+            ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=middleware, LOGGING_CONFIG=None
+        )
         django.setup()
 
 
@@ -44,8 +70,7 @@ def build(verifier: Verifier, **options: Any) -> Asker:
     handler = WSGIHandler()
 
     def application(environ: Any, start_response: Any) -> Any:
-        reached.mark()
-        return handler(environ, start_response)
+        return handler(environ | {REACHED: reached}, start_response)
 
     app = CognitoAuthMiddleware(application, verifier, **options)
 

@@ -7,8 +7,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, WebSocket
 
 from cognito_mr_auth import Verifier
-from cognito_mr_auth.asgi import principal_of
-from cognito_mr_auth.fastapi import CognitoAuth
+from cognito_mr_auth.fastapi import CognitoAuth, principal_of
 
 from . import Ask, Asker, Reply
 from .client import Reached, ask_http
@@ -19,17 +18,14 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "
 
 
 def subject(connection: Request | WebSocket) -> str | None:
-    """The subject that the dependency has left in the scope."""
-    principal = principal_of(connection.scope)
+    """The subject that the guard has left."""
+    principal = principal_of(connection)
     return None if principal is None else principal.subject
 
 
-def application(auth: CognitoAuth, reached: Reached, dependency: Any, *, resource: object) -> FastAPI:
-    """Answers every path and method, behind the dependency."""
-    app = FastAPI(openapi_url=None)
-    if resource is not None:
-        app.include_router(auth.router)
-    guarded = [Depends(dependency)]
+def answers_all(app: FastAPI, reached: Reached, *dependencies: Any) -> FastAPI:
+    """Answer every path and method, behind the dependencies."""
+    guarded = [Depends(each) for each in dependencies]
 
     @app.api_route("/{path:path}", methods=METHODS, dependencies=guarded)
     async def everything(request: Request) -> str | None:
@@ -49,8 +45,8 @@ def application(auth: CognitoAuth, reached: Reached, dependency: Any, *, resourc
 def build(verifier: Verifier, **options: Any) -> Asker:
     """An asker over HTTP; the policy is the guard's."""
     reached = Reached()
-    auth = CognitoAuth(verifier, **options)
-    app = application(auth, reached, auth, resource=options.get("resource"))
+    app = FastAPI(openapi_url=None)
+    answers_all(app, reached, CognitoAuth(verifier, app=app, **options))
 
     def ask(request: Ask) -> Reply:
         return ask_http(app, request, reached.look)

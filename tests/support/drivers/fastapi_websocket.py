@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi import FastAPI
+
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.fastapi import CognitoAuth
 
 from . import Ask, Asker, Reply
 from .client import Reached, ask_websocket
-from .fastapi import application
+from .fastapi import answers_all
 
 WEBSOCKET = True
 
@@ -17,8 +19,8 @@ WEBSOCKET = True
 def build(verifier: Verifier, **options: Any) -> Asker:
     """An asker that opens WebSockets; the policy is the guard's."""
     reached = Reached()
-    auth = CognitoAuth(verifier, **options)
-    app = application(auth, reached, auth, resource=options.get("resource"))
+    app = FastAPI(openapi_url=None)
+    answers_all(app, reached, CognitoAuth(verifier, app=app, **options))
 
     def ask(request: Ask) -> Reply:
         return ask_websocket(app, request, reached.look)

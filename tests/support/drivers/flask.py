@@ -56,6 +56,7 @@ def build(verifier: Verifier, require: Any = None, **options: Any) -> Asker:
     """A view that names its guard: neither `exclude` nor `optional` opens it."""
     reached = Reached()
     app = Flask(__name__, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # what is no answer reaches the test
     auth = CognitoAuth(verifier, app=app, **options)
     everything(app, auth.require(require)(who(reached)))
     return asker(app, reached)

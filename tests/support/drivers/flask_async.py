@@ -20,6 +20,7 @@ def build(verifier: Verifier, require: Any = None, **options: Any) -> Asker:
     """A view that names its guard: neither `exclude` nor `optional` opens it."""
     reached = Reached()
     app = Flask(__name__, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # what is no answer reaches the test
     auth = CognitoAuth(verifier, app=app, **options)
     answer = who(reached)
 

@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cognito_mr_auth import Verifier
-from cognito_mr_auth.starlette import CognitoAuthMiddleware, principal_of
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, optional, principal_of, public, require
 
-from . import Ask, Asker, Reply
+from . import NEEDED, Ask, Asker, Reply
 from .client import Reached, ask_http
 
 WEBSOCKET = False
@@ -56,6 +56,23 @@ def application(reached: Reached, middleware: Middleware) -> Starlette:
     app = Starlette(routes=routes, middleware=[middleware])
     app.middleware_stack = app.build_middleware_stack()  # as at startup, before the first request
     return app
+
+
+def words(verifier: Verifier) -> Asker:
+    """An application whose routes say `public`, `optional`, `require`, or nothing."""
+    reached = Reached()
+    endpoints = {
+        "/public": public(everything(reached)),
+        "/optional": optional(everything(reached)),
+        "/required": require(NEEDED)(everything(reached)),
+        "/private": everything(reached),
+    }
+    app = Starlette(
+        routes=[Route(path, endpoint) for path, endpoint in endpoints.items()],
+        middleware=[Middleware(CognitoAuthMiddleware, verifier)],
+    )
+    app.middleware_stack = app.build_middleware_stack()
+    return lambda request: ask_http(app, request, reached.look)
 
 
 def build(verifier: Verifier, **options: Any) -> Asker:

@@ -1,12 +1,10 @@
-"""starlette.CognitoAuthBackend in Starlette's own middleware, and `require` on the route."""
+"""starlette.CognitoAuthBackend in its middleware, and `require` on the route."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.authentication import AuthenticationMiddleware
 
 from cognito_mr_auth import Verifier, starlette
 from cognito_mr_auth.policy import Policy
@@ -24,7 +22,7 @@ def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> 
     backend = starlette.CognitoAuthBackend(verifier, **options)
     app = Starlette(
         routes=[*backend.routes, catch_all(starlette.require(require)(everything(reached)))],
-        middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)],
+        middleware=[backend.middleware],
     )
 
     def ask(request: Ask) -> Reply:

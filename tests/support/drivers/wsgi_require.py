@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cognito_mr_auth import Verifier, errors, wsgi
+from cognito_mr_auth import Verifier, wsgi
 from cognito_mr_auth._runtime.hooks import require_policy
-from cognito_mr_auth._web.wsgi_environ import status_line
 from cognito_mr_auth.policy import Policy
 
 from . import Ask, Asker, Reply
@@ -21,13 +20,8 @@ def build(verifier: Verifier, require: Policy | None = None, **options: Any) -> 
     reached = Reached()
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        try:
-            if require is not None:
-                wsgi.require(environ, require)
-        except errors.AuthError as error:
-            answer = wsgi.response(environ, error)
-            start_response(status_line(answer), list(answer.headers))
-            return [answer.body]
+        if require is not None:
+            wsgi.require(environ, require)
         reached.mark()
         principal = wsgi.principal_of(environ)
         start_response("200 OK", [])

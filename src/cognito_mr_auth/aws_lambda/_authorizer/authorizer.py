@@ -81,7 +81,7 @@ class Authorizer:
         self._verifier = verifier
         if self._options.warm:
             warm_up(verifier)
-        on_restore(verifier)
+        on_restore(partial(warm_up, verifier))
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer one event; of `context`, which is Lambda's, the remaining time is read."""

@@ -34,7 +34,6 @@ _AHEAD_OF_CALLS = frozenset({"provisioned-concurrency", "snap-start"})
 _USABLE = frozenset({"fresh", "aged", "stale"})
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
 # -- forms of a value -------------------------------------------------------------------------------
@@ -43,13 +42,6 @@ _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 def _as_written(environment: Mapping[str, str], variable: str) -> str:
     variables.text(environment, variable)
     return environment[variable]  # white space may be part of what clients put around a token
-
-
-def _flag(environment: Mapping[str, str], variable: str) -> bool:
-    value = variables.text(environment, variable)
-    if value not in _FLAGS:
-        raise ConfigurationError(f"{variable}={variables.excerpt(value)}: say true or false")
-    return _FLAGS[value]
 
 
 def _number(environment: Mapping[str, str], variable: str) -> int | float:
@@ -76,7 +68,7 @@ _OPTIONS: Mapping[str, tuple[str, Form]] = {
     "RESOURCES": ("resources", variables.text),
     "CONTEXT": ("context", variables.items),
     "HEADER": ("header", variables.text),
-    "BARE_TOKEN": ("bare_token", _flag),
+    "BARE_TOKEN": ("bare_token", variables.flag),
     "COOKIE": ("cookie", variables.text),
     "ALLOWED_ORIGINS": ("allowed_origins", variables.items),
     "QUERY": ("query", variables.text),
@@ -232,8 +224,8 @@ def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
     anyway, because one fetch at init serves all callers.
     """
     value = variables.text(environment, _WARM) if _WARM in environment else "auto"
-    if value in _FLAGS:
-        return _FLAGS[value]
+    if value in variables.FLAGS:
+        return variables.FLAGS[value]
     if value != "auto":
         raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: say true, false or auto")
     states = {each["state"] for each in verifier.health()["providers"].values()}

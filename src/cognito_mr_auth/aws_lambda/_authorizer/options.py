@@ -12,7 +12,7 @@ from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.bearer import Sources
-from cognito_mr_auth._web.guard import check_name, check_timeout, sources
+from cognito_mr_auth._web.settings import check_name, check_timeout, sources
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal

@@ -6,11 +6,12 @@ URLs, load balancers with and without multi-value headers. What a client chose n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
 
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
+from cognito_mr_auth._web.exclusions import REST
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ConfigurationError
 
@@ -55,11 +56,13 @@ def read(event: object) -> Call:
         return Call(kind, HTTPRequest("GET", "", "", header, websocket=True, subprotocols=offered))
     if kind == _HTTP_2:
         method, path = mapping(context.get("http")).get("method"), raw.get("rawPath")
+        template, stage = str(raw.get("routeKey")).rpartition(" ")[2], context.get("stage")
     else:
         method, path = raw.get("httpMethod"), raw.get("path")
+        template, stage = str(raw.get("resource")), None
     if not isinstance(method, str) or not isinstance(path, str):
         _refuse("without a method and a path")
-    return Call(kind, HTTPRequest(method, path, path, header))
+    return Call(kind, HTTPRequest(method, path, path, header, route=_route(template, path, stage)))
 
 
 def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
@@ -80,6 +83,37 @@ def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
 
 def _refuse(what: str) -> NoReturn:
     raise ConfigurationError(_WANTED + what)
+
+
+# -- the route ----------------------------------------------------------------------------------
+
+
+def _route(template: str, path: str, stage: object) -> Sequence[str | None]:
+    """The segments of the route that API Gateway has matched (see `Exclusions.match`); () where it has none.
+
+    No template has the stage that the path may begin with. A path that does not fit its template, such as one
+    with a custom domain's base path or a decoded slash, is below nothing that an exclusion names.
+    """
+    if not template.startswith("/"):
+        return ()
+    own, sent = [_parameter(each) for each in template.strip("/").split("/")], path.strip("/").split("/")
+    if sent[0] == stage and _fits(own, sent[1:]):
+        return [sent[0], *own]
+    return own if _fits(own, sent) else (None,)
+
+
+def _parameter(segment: str) -> str | None:
+    if segment.startswith("{"):
+        return REST if segment.endswith("+}") else None
+    return segment
+
+
+def _fits(own: Sequence[str | None], sent: Sequence[str]) -> bool:
+    whole = own[-1] != REST
+    fixed = own if whole else own[:-1]
+    if len(sent) < len(own) or (whole and len(sent) > len(own)):
+        return False
+    return all(each in (None, part) for each, part in zip(fixed, sent, strict=False))
 
 
 # -- headers ------------------------------------------------------------------------------------
@@ -119,8 +153,12 @@ def _values(value: Any, *, several: bool) -> list[str]:
 
 
 def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
-    """An answer in the form of the event, for the function to return. The gateway adds its length."""
-    headers = {name: value for name, value in answer.headers if name != "content-length"}
+    """An answer in the form of the event, for the function to return.
+
+    The gateway adds its length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
+    """
+    is_head = call.http_request.method == "HEAD"
+    headers = {name: value for name, value in answer.headers if is_head or name != "content-length"}
     response: dict[str, Any] = {"statusCode": answer.status}
     if call.kind in (_ALB, _ALB_MULTI):
         response["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
@@ -128,7 +166,7 @@ def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
         response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         response["headers"] = headers
-    response["body"] = "" if call.http_request.method == "HEAD" else answer.body.decode()  # RFC 9110 9.3.2
+    response["body"] = "" if is_head else answer.body.decode()
     response["isBase64Encoded"] = False
     return response
 

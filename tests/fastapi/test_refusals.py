@@ -12,7 +12,7 @@ from support.drivers import Ask, Reply
 from support.drivers.client import _run, ask_http, ask_websocket, websocket_scope
 
 from cognito_mr_auth import Principal, policy
-from cognito_mr_auth.fastapi import AuthHTTPException, CognitoAuth
+from cognito_mr_auth.fastapi import AuthHTTPException, CognitoAuth, principal_of
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 POOL = FakeUserPool(clock=FakeClock())
@@ -168,6 +168,93 @@ def test_a_token_in_a_subprotocol_is_out_of_sight(
     assert token not in everything
 
 
+@pytest.mark.parametrize("markers", [("a", "a"), ("a", "b")], ids=["one marker", "two markers"])
+@pytest.mark.parametrize("whose", ["first", "second"])
+def test_each_guard_finds_its_own_subprotocol(whose: str, markers: tuple[str, str]) -> None:
+    """One hides its token from the endpoint, and the next guard of the route still finds its own."""
+    other = FakeUserPool("eu-west-1_Other0001", clock=FakeClock())
+    first = CognitoAuth(VERIFIER, subprotocol=markers[0], optional=True)
+    second = CognitoAuth(other.offline_verifier(), subprotocol=markers[1], optional=True)
+    mine, theirs = POOL.access_token(subject="me"), other.access_token(subject="me")
+    app = FastAPI()
+
+    async def either(websocket: WebSocket) -> Principal | None:
+        for auth in (first, second):
+            try:
+                principal = await auth(websocket)
+            except AuthHTTPException:
+                continue
+            if principal is not None:
+                return principal
+        return None
+
+    @app.websocket("/")
+    async def socket(websocket: WebSocket, caller: Annotated[Principal | None, Depends(either)]) -> None:
+        await websocket.accept()
+        seen = [websocket.scope["subprotocols"], websocket.headers["sec-websocket-protocol"]]
+        await websocket.send_json([None if caller is None else caller.provider, *seen])
+
+    token, marker = (mine, markers[0]) if whose == "first" else (theirs, markers[1])
+    reply = ask_websocket(app, Ask((("Sec-WebSocket-Protocol", f"{marker}, {token}, chat"),)), lambda: True)
+    provider = (POOL if whose == "first" else other).user_pool_id
+    assert reply.json == [provider, [marker, "chat"], f"{marker}, chat"]
+    both = f"a, {mine}, b, {theirs}, chat"
+    if markers[1] == "b":
+        reply = ask_websocket(app, Ask((("Sec-WebSocket-Protocol", both),)), lambda: True)
+        assert reply.json[0] == POOL.user_pool_id
+        app.dependency_overrides[either] = lambda: None  # both guards at the route
+        app.router.dependencies += [Depends(first), Depends(second)]
+        reached: list[Any] = []
+
+        @app.websocket("/both")
+        async def socket_of_both(websocket: WebSocket) -> None:
+            reached.append((websocket.scope["subprotocols"], repr(dict(websocket))))
+            await websocket.accept()
+
+        ask_websocket(app, Ask((("Sec-WebSocket-Protocol", both),), path="/both"), lambda: True)
+        [(offered, shown)] = reached
+        assert offered == ["a", "b", "chat"]
+        assert mine not in shown
+        assert theirs not in shown
+
+
+def test_a_guest_of_one_guard_is_anothers_principal() -> None:
+    """`principal_of` gives the principal that a guard of the route has found, whichever was asked last."""
+    other = FakeUserPool("eu-west-1_Other0001", clock=FakeClock())
+    ours = CognitoAuth(VERIFIER)
+    theirs = CognitoAuth(other.offline_verifier(), header="X-Other")
+    app = FastAPI(dependencies=[Depends(ours), Depends(theirs.optional)])
+
+    @app.get("/")
+    def who(request: Request) -> list[str]:
+        principal = principal_of(request)
+        assert principal is not None
+        return [principal.provider]
+
+    assert get(app, scoped("a")).json == [POOL.user_pool_id]
+
+
+def test_a_handshake_can_be_asked_about_before_its_route() -> None:
+    """In a middleware of one's own there is no WebSocket yet: a plain connection will do."""
+    auth = CognitoAuth(VERIFIER, subprotocol="bearer")
+    app = FastAPI()
+    found: list[Principal | None] = []
+
+    @app.websocket("/")
+    async def socket(websocket: WebSocket, caller: Annotated[Principal, Depends(auth)]) -> None:
+        found.append(caller)
+        await websocket.accept("bearer")
+        await websocket.send_json(websocket.scope["subprotocols"])
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        found.append(await auth(HTTPConnection(scope)))
+        await app(scope, receive, send)
+
+    offered = (("Sec-WebSocket-Protocol", f"bearer, {scoped('a')}, chat"),)
+    assert ask_websocket(middleware, Ask(offered), lambda: True).json == ["bearer", "chat"]
+    assert found[0] is found[1] is not None
+
+
 def test_a_socket_without_a_token_in_a_subprotocol_is_left_alone() -> None:
     """A token in the header: what is offered stays, and nothing is answered that was not picked."""
     auth = CognitoAuth(VERIFIER, subprotocol="bearer")
@@ -194,6 +281,6 @@ def test_a_socket_is_refused_before_it_opens(way: str, token: str | None, status
     reply = ask_websocket(app, ask, lambda: True)
     assert reply.status == status
     assert reply.headers["www-authenticate"].startswith('Bearer realm="api"')
-    sent = asyncio.run(_run(app, websocket_scope(ask, denial=False), [{"type": "websocket.connect"}]))
-    assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+    [closed] = asyncio.run(_run(app, websocket_scope(ask, denial=False), [{"type": "websocket.connect"}]))
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
     assert [type(each) for each in seen] == [int, int]  # only `early` ran

@@ -1,0 +1,275 @@
+"""Authentication as a FastAPI dependency, over HTTP and WebSocket, with its OpenAPI documentation.
+
+    auth = CognitoAuth(verifier, app=app)
+
+    Reader = Annotated[Principal, Depends(auth.require(policy.scopes("orders/read")))]
+
+    @app.get("/orders")
+    async def orders(principal: Reader): ...
+
+Owns the translation into FastAPI's dependencies and OpenAPI models. Annotations must not be
+postponed here, because FastAPI looks their names up in `__globals__`, which an instance does not have.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeVar, Unpack
+
+try:
+    from fastapi import APIRouter, Depends, FastAPI, Security
+    from fastapi.encoders import ENCODERS_BY_TYPE
+    from fastapi.openapi import models
+    from fastapi.requests import HTTPConnection
+    from fastapi.security import SecurityScopes
+    from fastapi.security.base import SecurityBase
+    from pydantic import TypeAdapter
+except ImportError as error:
+    raise ImportError('FastAPI is missing: pip install "cognito-mr-auth[fastapi]"') from error
+
+from cognito_mr_auth import policy as policies
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._starlette import marks
+from cognito_mr_auth._web import openapi
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.settings import SocketOptions
+from cognito_mr_auth._web.state import REQUIRED, principal_in
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from ._application import Installation, document_route, install
+from ._refusals import AuthHTTPException
+from ._verification import NamedScope, Verification, dependency
+
+__all__ = ["AuthHTTPException", "CognitoAuth", "principal_of"]
+
+Model = TypeVar("Model")
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_KNOWN = {*SocketOptions.__optional_keys__, "app", "protect_all"}
+_KNOWN |= {"login_domain", "swagger_client_id", "scheme_name"}
+_NO_SCOPES: Final = SecurityScopes()
+
+# What a route returns without saying its type goes through here; with one, through Principal's own schema.
+ENCODERS_BY_TYPE.setdefault(Principal, Principal.to_dict)
+
+
+def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
+    """The principal of this request or WebSocket; None if it was let through without a token.
+
+    Raises:
+        LookupError: no guard has looked at it, and there is no `default`.
+    """
+    advice = "name the dependency at the route, or give principal_of() a default"
+    found: Principal | None = principal_in(connection.scope, default, advice)
+    return found
+
+
+class _Guests(SecurityBase):
+    """`CognitoAuth.optional`, which OpenAPI shows under the same scheme."""
+
+    def __init__(self, verification: Verification) -> None:
+        self._verification = verification
+
+    @dependency
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes = _NO_SCOPES
+    ) -> Principal | None:
+        """The principal, which has all scopes that `Security` names; None without a token."""
+        given = await self._verification.overriding(connection)
+        if given is None or isinstance(given, Principal):
+            return given
+        principal = await self._verification.find(connection, "optional")
+        if principal is None or not security_scopes.scopes:
+            return principal
+        require = policies.scopes(*map(str.__str__, security_scopes.scopes))
+        return await self._verification.permit(connection, principal, require)
+
+
+class CognitoAuth(SecurityBase):
+    """A dependency that gives the request's principal: `Depends(auth)`, `Security(auth, scopes=[...])`.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+            by `bind`.
+        app: an application to initialise at once; see `init_app`.
+        protect_all: every request of the application needs a token, `/docs`, unknown URLs and mounted
+            applications included, except `public` routes and excluded paths. Works with `init_app`.
+        login_domain: the user pool's domain ("auth.example.com"); Swagger UI then signs users in with the
+            authorization code grant. Without it, its users paste a token.
+        swagger_client_id: the app client that Swagger UI signs in with; needs `login_domain`.
+        scheme_name: how OpenAPI calls it, in place of "Cognito" or "Cognito-" with the domain.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+            `close_at_expiry` needs `protect_all`.
+
+    It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
+    CORS preflight that passes gets 204, and the route that declares OPTIONS does not run. Scopes of
+    `Security` are all required, and like `require(...)` they always need a token. Everything else gets an
+    AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose server cannot send a status gets a
+    WebSocketException of code 1008. Both are errors of their own class too. `await auth(request)` does
+    the same by hand.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard | None = None,
+        *,
+        app: FastAPI | None = None,
+        protect_all: bool = False,
+        login_domain: str | None = None,
+        swagger_client_id: str | None = None,
+        scheme_name: str | None = None,
+        **options: Unpack[SocketOptions],
+    ) -> None:
+        check_flag("protect_all", protect_all)
+        self._guard = RequestGuard.of("CognitoAuth", verifier, options, _KNOWN, unbound=True)
+        if options.get("close_at_expiry") and not protect_all:
+            raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
+        self._protect_all = protect_all
+        self._scheme = openapi.SecurityScheme(scheme_name, login_domain, swagger_client_id)
+        self._verification = Verification(self._guard, self)
+        self._guests = _Guests(self._verification)
+        self._describe(self._guard.scope_names)
+        if app is not None:
+            self.init_app(app)
+
+    def bind(self, verifier: Verifier) -> None:
+        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+
+        Raises:
+            ConfigurationError: there is another one already.
+            TypeError: for what is no Verifier.
+        """
+        self._guard.bind(verifier)
+        self._describe()
+
+    def init_app(self, app: FastAPI) -> None:
+        """Install what belongs to an application, before it serves.
+
+        That is: a handler of AuthError, whoever raises it, unless there is one already. Your handlers of
+        FastAPI's HTTPException, or of a status, are asked first; else the body has the error's `reason`. The
+        responses in OpenAPI documents, and Swagger UI's settings. The RFC 9728 document of `resource=`. A
+        check that keeps the application from starting without a verifier. And what `protect_all` says.
+
+        Raises:
+            RuntimeError: it serves already, or knows this object.
+            ConfigurationError: another object protects it, or has another scheme of the same name.
+            TypeError: for what is no FastAPI.
+        """
+        install(
+            app,
+            Installation(self._guard, self._scheme, self._verification, self._protect_all, self._describe),
+        )
+
+    def __repr__(self) -> str:
+        return f"CognitoAuth{repr(self._guard).removeprefix('Guard')}"
+
+    # -- dependencies ---------------------------------------------------------------------------
+
+    @dependency
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes = _NO_SCOPES
+    ) -> Principal | None:
+        """The principal of this request or WebSocket."""
+        # An exact str of each: an enumeration's members are welcome.
+        scopes = [str.__str__(each) for each in security_scopes.scopes if not isinstance(each, NamedScope)]
+        if not scopes:
+            return await self._verification.find(connection, "configured")
+        return await self._verification.find(connection, "required", policies.scopes(*scopes))
+
+    @property
+    def optional(self) -> Callable[..., Awaitable[Principal | None]]:
+        """A dependency for guests too: None without a token, whatever the path; a bad token is refused."""
+        return self._guests
+
+    def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal]]:
+        """A dependency that gives the principal if the policy lets it pass; `require()` accepts any.
+
+        A route that names it needs a token, whatever `exclude` and `optional` say. OpenAPI lists the
+        policy's scopes at the route.
+
+        Raises:
+            TypeError: for anything but a policy.
+        """
+        require_policy(policy)
+        names = () if policy is None else policy.scope_names
+        self._describe(names)
+        needed = Security(self, scopes=[NamedScope(name) for name in names])
+
+        @dependency
+        async def permitted(connection: HTTPConnection, principal: Any = needed) -> Principal:
+            return await self._verification.permit(connection, principal, policy)
+
+        return permitted
+
+    def claims(self, model: type[Model], policy: Policy | None = None) -> Callable[..., Awaitable[Model]]:
+        """A dependency that gives the token's claims as a pydantic model (or a TypedDict, or a dataclass).
+
+        It needs a token, as `require(policy)` does. Claims that do not fit are `PolicyDenied`, 403: the
+        token is good, and a new one of the same user would be no better. The answer names the claims, and
+        shows none of their values.
+
+        Raises:
+            TypeError: for anything but a policy.
+        """
+        permitted = self.require(policy)
+        adapter, needed = TypeAdapter(model), Depends(permitted)
+
+        @dependency
+        async def fitting(connection: HTTPConnection, principal: Any = needed) -> Any:
+            found = await self._verification.permit(connection, principal, policy)
+            return self._verification.fit(connection, adapter, found)
+
+        return fitting
+
+    def public(self, endpoint: Endpoint) -> Endpoint:
+        """Mark an endpoint as open where `protect_all` closes the application; no token is read for it.
+
+        For guests and users alike, add `Depends(auth.optional)`.
+
+        Raises:
+            TypeError: for what cannot be marked.
+        """
+        return marks.public(endpoint)
+
+    # -- OpenAPI --------------------------------------------------------------------------------
+
+    def _describe(self, scopes: Iterable[str] = ()) -> None:
+        """Bring what FastAPI reads for its document up to date."""
+        if self._guard.bound and self._guard.verifier._takes_id_tokens:
+            self._scheme.send_id_tokens()
+        self._scheme.add(scopes)
+        document = self._scheme.document
+        kind = models.OAuth2 if "flows" in document else models.HTTPBearer
+        for each in (self, self._guests):
+            each.scheme_name, each.model = self._scheme.name, kind.model_validate(document)
+
+    @property
+    def swagger_ui_init_oauth(self) -> dict[str, Any] | None:
+        """For `FastAPI(swagger_ui_init_oauth=...)`, where there is no `init_app`; None without a domain."""
+        return self._scheme.init_oauth
+
+    @property
+    def responses(self) -> dict[int | str, dict[str, Any]]:
+        """For `FastAPI(responses=...)`, where there is no `init_app`: the responses to what may not pass."""
+        return openapi.responses()
+
+    @property
+    def router(self) -> APIRouter:
+        """Serves the document of `resource=` (RFC 9728 3) to anybody, where there is no `init_app`.
+
+        Include it without prefix, before any catch-all route.
+
+        Raises:
+            ConfigurationError: there is no `resource=`.
+        """
+        if self._guard.metadata is None:
+            raise ConfigurationError("auth.router serves the document of resource=, which was not given")
+        router = APIRouter()
+        router.routes.append(document_route(self._guard.metadata))
+        return router

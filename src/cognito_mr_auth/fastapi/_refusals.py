@@ -1,0 +1,96 @@
+"""How FastAPI hears that a request may not pass: as its own exception, and as the answer to one.
+
+Owns the translation of an AuthError, whoever raised it, into an exception that FastAPI's handlers find under
+either kind, and the handler that answers what no handler of the user's takes. The guard makes the answer.
+"""
+
+from __future__ import annotations
+
+from json import loads
+from typing import Any, cast
+
+from fastapi import HTTPException, Response, WebSocket, WebSocketException
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.requests import HTTPConnection
+from starlette.websockets import WebSocketState
+
+from cognito_mr_auth._runtime.hooks import is_async
+from cognito_mr_auth._web.asgi_scope import can_deny
+from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
+from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.host_errors import as_host_error
+from cognito_mr_auth._web.state import GUARD
+from cognito_mr_auth.errors import AuthError
+
+__all__ = ["AuthHTTPException", "answer", "refused", "response"]
+
+# Headers that the response sets itself.
+_OF_THE_BODY = frozenset({"content-type", "content-length"})
+
+
+class AuthHTTPException(HTTPException):
+    """A refusal, as FastAPI's exception handlers see it. Its body and headers hold no token.
+
+    Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
+    `retryable`: `except` and handlers find it under both. `error` is that error alone, `response` the whole
+    answer as the guard makes it. `headers` have lower-case names.
+    """
+
+    error: AuthError
+    response: HTTPResponse
+
+
+def response(connection: HTTPConnection, made: HTTPResponse) -> Response:
+    """The guard's answer as FastAPI sends it."""
+    body = b"" if connection.scope.get("method") == "HEAD" else made.body  # RFC 9110 9.3.2
+    return Response(body, made.status, dict(made.headers))
+
+
+def refused(connection: HTTPConnection, guard: RequestGuard, error: AuthError) -> Exception:
+    """The error as FastAPI's own: for a WebSocket whose server cannot send a status, one that closes it."""
+    if isinstance(error, (AuthHTTPException, WebSocketException)):
+        return error
+    made = guard.response(error)
+    if connection.scope["type"] == "websocket" and not can_deny(connection.scope):
+        return as_host_error(error, WebSocketException, code=POLICY_VIOLATION)
+    headers = {name: value for name, value in made.headers if name not in _OF_THE_BODY}
+    detail = loads(made.body)["detail"]
+    return as_host_error(
+        error, AuthHTTPException, status_code=made.status, detail=detail, headers=headers, response=made
+    )
+
+
+async def answer(guard: RequestGuard, connection: HTTPConnection, error: Exception) -> Response | None:
+    """The answer to an AuthError: by a handler that the user has for FastAPI's own kind, else the guard's.
+
+    None for a WebSocket that is closed, because it is open already or cannot be denied.
+    """
+    socket = connection if isinstance(connection, WebSocket) else None
+    if socket is not None and socket.application_state is not WebSocketState.CONNECTING:
+        if socket.application_state is WebSocketState.CONNECTED:
+            await socket.close(POLICY_VIOLATION)
+        return None
+    seen = connection.scope.get(GUARD)
+    raised = refused(connection, seen if isinstance(seen, RequestGuard) else guard, cast("AuthError", error))
+    handler = _users_handler(connection.app.exception_handlers, raised)
+    if handler is not None:
+        given: Any = (connection, raised)
+        done = handler(*given) if is_async(handler) else run_in_threadpool(handler, *given)
+        return cast("Response | None", await done)
+    if isinstance(raised, AuthHTTPException):
+        return response(connection, raised.response)
+    await cast("WebSocket", socket).close(POLICY_VIOLATION)
+    return None
+
+
+def _users_handler(handlers: Any, raised: Exception) -> Any:
+    """The user's own handler, as Starlette would find it if there were no other."""
+    kinds = type(raised).__mro__
+    kinds = kinds[: kinds.index(Exception)]  # a handler of all exceptions is for failures
+    for kind in (getattr(raised, "status_code", None), *kinds):
+        found = handlers.get(kind)
+        if found not in (None, http_exception_handler) and getattr(found, "func", None) is not answer:
+            return found
+    return None

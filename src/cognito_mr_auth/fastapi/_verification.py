@@ -1,0 +1,166 @@
+"""Finds the principal of a connection, once for each guard, and turns refusals into FastAPI's exceptions.
+
+Owns what a connection keeps between dependencies, and what stands in a principal's place where a dependency
+is overridden or called by hand. The guard decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import isawaitable, isroutine
+from typing import Final, ParamSpec, TypeVar
+
+from fastapi import HTTPException, WebSocket
+from fastapi.requests import HTTPConnection
+from pydantic import TypeAdapter, ValidationError
+
+from cognito_mr_auth._starlette.look_ahead import matched_route
+from cognito_mr_auth._web import asgi_scope as asgi
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.state import EXPIRY, PRINCIPAL
+from cognito_mr_auth.errors import AuthError, ConfigurationError, PolicyDenied
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+
+from ._refusals import refused
+
+__all__ = ["NamedScope", "Verification", "dependency"]
+
+# Where a connection keeps what each guard has found: a principal, or None. No client can write there.
+_FOUND: Final = "cognito_mr_auth.fastapi"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class NamedScope(str):
+    """A scope that a policy names: shown in OpenAPI, and checked by the policy instead of the guard.
+
+    FastAPI caches a dependency's result under its scopes. A NamedScope never equals a plain scope of the same
+    letters, so a result whose scopes were not checked is never used where a check is due.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedScope) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((NamedScope, str.__hash__(self)))
+
+
+class Verification:
+    """What the dependencies of one CognitoAuth share. `overridable` is what tests override."""
+
+    def __init__(self, guard: RequestGuard, overridable: object) -> None:
+        self._guard = guard
+        self._overridable = overridable
+
+    async def find(
+        self, connection: HTTPConnection, need: Need, require: Policy | None = None
+    ) -> Principal | None:
+        """The connection's principal; None for one that passes without a token.
+
+        Raises:
+            AuthHTTPException, WebSocketException: it may not pass.
+        """
+        try:
+            principal = await self._look(connection, need)
+            return principal if require is None else await self._guard.arequire(principal, require)
+        except AuthError as error:
+            raise refused(connection, self._guard, error) from None
+
+    async def permit(
+        self, connection: HTTPConnection, principal: object, require: Policy | None
+    ) -> Principal:
+        """The principal, or the connection's own where something else stands in its place.
+
+        Raises:
+            AuthHTTPException, WebSocketException: it may not pass.
+        """
+        try:
+            # An override may give None. None from this guard means a connection that passed without a
+            # token. A direct call leaves FastAPI's marker here, which identifies nobody.
+            overridden = principal is None and self._guard not in connection.scope.get(_FOUND, ())
+            if not overridden and not isinstance(principal, Principal):
+                principal = await self._look(connection, "required")
+            return await self._guard.arequire(principal, require)
+        except AuthError as error:
+            raise refused(connection, self._guard, error) from None
+
+    def fit(self, connection: HTTPConnection, adapter: TypeAdapter[T], principal: Principal) -> T:
+        """The claims as a pydantic type.
+
+        Raises:
+            AuthHTTPException, WebSocketException: they do not fit.
+        """
+        try:
+            return adapter.validate_python(principal.to_dict()["claims"])
+        except ValidationError as error:  # it holds the values
+            places = {str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"]}
+        # Of a union the place begins with its tag, which is a claim's value.
+        names = sorted(places - {str(value) for value in principal.claims.values()})
+        hint = f"its claims do not fit: {', '.join(names)}" if names else "its claims do not fit"
+        raise refused(connection, self._guard, PolicyDenied(hint=hint))
+
+    async def overriding(self, connection: HTTPConnection) -> object:
+        """What a test's override gives in place of this dependency; itself where there is none."""
+        overrides = getattr(connection.scope.get("app"), "dependency_overrides", {})
+        if self._overridable not in overrides:
+            return self
+        given = overrides[self._overridable]()
+        return await given if isawaitable(given) else given
+
+    async def _look(self, connection: HTTPConnection, need: Need) -> Principal | None:
+        """Verify once per connection, so that `revoked` is called once; hide a subprotocol's token."""
+        guard, scope = self._guard, connection.scope
+        found: dict[RequestGuard, Principal | None] = scope.setdefault(_FOUND, {})
+        principal = found.get(guard)
+        if principal is not None:
+            return principal
+        request = asgi.read_request(scope)
+        if request.websocket and guard.close_at_expiry and EXPIRY not in scope:
+            raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
+        self._hide_token(connection)
+        if guard.is_preflight(request):
+            # CORSMiddleware has not answered it, and the route would run without a principal.
+            raise HTTPException(204)
+        if need == "configured" and guard.asks_for_route:
+            request = request._replace(route=matched_route(scope))
+        principal = found[guard] = await guard.averify(request, need=need, behind=scope)
+        if principal is not None and EXPIRY in scope:  # of a socket that was let in without a principal
+            scope[EXPIRY](guard.verifier._seconds_left(principal))
+        if principal is not None or not isinstance(scope.get(PRINCIPAL), Principal):
+            scope.update(asgi.scope_values(guard, principal))
+        return principal
+
+    def _hide_token(self, connection: HTTPConnection) -> None:
+        marker = self._guard.subprotocol
+        if not asgi.hide_token(connection.scope, self._guard) or marker is None:
+            return
+        # The endpoint gets this same object, which caches headers that were read before.
+        connection.__dict__.pop("_headers", None)
+        if isinstance(connection, WebSocket):
+            setattr(connection, "send", asgi.marked(connection.send, marker))  # noqa: B010
+
+
+def dependency(call: Callable[P, T]) -> Callable[P, T]:
+    """Refuse at once what uses a dependency as a decorator, whose coroutine nobody would await.
+
+    The route below would be open. FastAPI sees the coroutine function through `__wrapped__`.
+
+    Raises:
+        TypeError: for a function or a class in a connection's place.
+    """
+
+    @wraps(call)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        if any(isroutine(each) or isinstance(each, type) for each in args):
+            raise TypeError("a dependency is no decorator: say Depends(auth) or Depends(auth.require(...))")
+        return call(*args, **kwargs)
+
+    return checked
