@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cognito_mr_auth import Verifier
-from cognito_mr_auth.testing import FakeEndpoint, FakeEndpoints, FakeUserPool
+from cognito_mr_auth.testing import FakeEndpoint, FakeEndpoints, FakeUserPool, FaultMode
 
 from .load import Turn
 from .truth import Judge
@@ -24,7 +24,7 @@ from .workers import Workers
 __all__ = ["MODES", "Chaos"]
 
 # How an endpoint fails. Not among them: what makes keys unusable by design (private_key, conflict).
-MODES: dict[str, dict[str, Any]] = {
+MODES: dict[FaultMode, dict[str, Any]] = {
     "refuse": {},
     "hang": {},
     "stall": {},

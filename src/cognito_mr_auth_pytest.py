@@ -8,7 +8,7 @@ why it stands outside the package.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,20 +28,36 @@ def cognito_clock() -> FakeClock:
 
 @pytest.fixture
 def cognito_user_pool(request: pytest.FixtureRequest) -> FakeUserPool:
-    """A fake user pool with keys of its own; it follows `cognito_clock` if the test uses that.
+    """A fake user pool: that of `FakeUserPool.in_environ()`, or else one for this test.
 
-    Override it in your conftest.py to give it your pool ID, client or Regions.
+    It follows `cognito_clock` if the test uses that, and is then this test's own in any case. Override it in
+    your conftest.py to give it your pool ID, client or Regions.
     """
     from cognito_mr_auth.testing import FakeUserPool
+    from cognito_mr_auth.testing._environment import entered
 
     if "cognito_clock" in request.fixturenames:
         return FakeUserPool(clock=request.getfixturevalue("cognito_clock"))
-    return FakeUserPool()
+    pool: FakeUserPool = entered() or FakeUserPool()
+    return pool
+
+
+@pytest.fixture
+def cognito_headers(cognito_user_pool: FakeUserPool) -> Callable[..., dict[str, str]]:
+    """A function that gives a request's headers: `cognito_headers(scopes=[...], groups=[...])`.
+
+    It takes what `FakeUserPool.access_token` takes.
+    """
+    return cognito_user_pool.headers
 
 
 @pytest.fixture
 def cognito_endpoints(cognito_user_pool: FakeUserPool) -> Iterator[FakeEndpoints]:
-    """The pool's endpoints, serving on loopback until the test ends."""
+    """The pool's endpoints, serving on loopback until the test ends; those of `in_environ()` serve on."""
+    if cognito_user_pool.endpoints is not None:
+        yield cognito_user_pool.endpoints
+        cognito_user_pool.endpoints.heal()
+        return
     with cognito_user_pool.serve() as endpoints:
         yield endpoints
 

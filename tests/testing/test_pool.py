@@ -53,6 +53,49 @@ def test_issuers_agree_in_every_partition(pool_id: str) -> None:
     assert set(pool.user_pool().issuers) == derived
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"scopes": ["orders/read"], "groups": ["ops", "dev"]},
+        {"username": "bob", "subject": "5f0c"},
+        {"federated": True},
+        {"issuer": "updated"},
+        {"issuer": "replica"},
+        {"issuer": "replica", "region": "us-east-1"},
+        {"issued_at": 1_790_000_000, "expires_in": 4e8, "not_before": 1_790_000_000},
+        {"claims": {"custom:tenant": {"acme": [1]}}},
+    ],
+    ids=repr,
+)
+def test_headers_and_principals_are_those_of_a_token(
+    pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]
+) -> None:
+    """`headers` sends an access token with the same options; `principal` is what a verifier would give."""
+    [(name, value)] = pool.headers(**options).items()
+    scheme, token = value.split(" ")
+    assert (name, scheme) == ("Authorization", "Bearer")
+    verified = verifier.verify(token)
+    # Each token has identifiers of its own, and a moment.
+    own = {
+        name: verified.claims[name] for name in ("jti", "origin_jti", "event_id", "iat", "exp", "auth_time")
+    }
+    made = pool.principal(**(options | {"claims": {**options.get("claims", {}), **own}}))
+    assert made == verified
+    assert made.to_dict() == verified.to_dict()
+    assert (made.issuer, made.user_pool_id) == (verified.issuer, pool.user_pool_id)
+
+
+def test_a_principal_is_made_as_it_is_told_to() -> None:
+    """Bound, of another client, past its time or of a machine: nothing is checked."""
+    pool = FakeUserPool(clock=FakeClock(wall=1_790_000_000.0))
+    made = pool.principal(audience="https://api.example", client_id="other", expires_in=-60)
+    assert (made.claims["aud"], made.client_id) == ("https://api.example", "other")
+    assert made.expires_at == 1_790_000_000 - 60
+    machine = pool.principal(subject=pool.client_id, claims={"username": REMOVE})
+    assert (machine.is_machine, machine.username) == (True, None)
+
+
 REFUSED: list[tuple[str, Callable[[FakeUserPool], str], type[errors.TokenRejected]]] = [
     ("expired", lambda p: p.access_token(expires_in=-60), errors.TokenExpired),
     ("not yet valid", lambda p: p.id_token(not_before=2e9 + 1e9), errors.TokenNotYetValid),

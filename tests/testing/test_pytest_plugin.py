@@ -82,6 +82,11 @@ VERIFIER = """
         principal = cognito_verifier.verify(cognito_user_pool.access_token(groups=["ops"]))
         assert principal.groups == ("ops",)
 
+    def test_headers(cognito_verifier, cognito_headers):
+        scheme, token = cognito_headers(scopes=["a/b"], groups=["ops"])["Authorization"].split()
+        principal = cognito_verifier.verify(token)
+        assert (scheme, principal.groups, principal.scopes) == ("Bearer", ("ops",), {"a/b"})
+
     def test_verifier_follows_the_clock(cognito_clock, cognito_verifier, cognito_user_pool):
         token = cognito_user_pool.access_token(expires_in=300)
         cognito_verifier.verify(token)
@@ -93,7 +98,7 @@ VERIFIER = """
 """
 
 
-@pytest.mark.parametrize(("tests", "count"), [(FIXTURES, 4), (VERIFIER, 2)])
+@pytest.mark.parametrize(("tests", "count"), [(FIXTURES, 4), (VERIFIER, 3)])
 def test_the_fixtures_work(alone: None, pytester: pytest.Pytester, tests: str, count: int) -> None:
     """Each fixture gives what its name says, for one test, and leaves nothing behind."""
     pytester.makepyfile(tests)

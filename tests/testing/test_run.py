@@ -14,7 +14,8 @@ import pytest
 from support.run import DEADLINE_S, running
 
 from cognito_mr_auth._config import environment
-from cognito_mr_auth.testing import _run
+from cognito_mr_auth.testing import FakeUserPool, _run
+from cognito_mr_auth.testing._environment import variables_of
 
 PYTHON = [sys.executable, "-c"]
 
@@ -106,11 +107,19 @@ def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
 
 def test_every_variable_that_is_read_is_set_or_unset() -> None:
     """No variable of Verifier.from_env() is left to chance."""
+    pool = FakeUserPool()
+    with pytest.raises(RuntimeError, match="not serving"):
+        variables_of(pool)
+    with pool.serve():
+        variables = variables_of(pool)
+    assert variables.keys() == environment.VARIABLES | environment.FORMER.keys()
     given = {
         environment.PREFIX + name for name in ("USER_POOL_ID", "CLIENT_IDS", "REPLICA_REGIONS", "JWKS_URLS")
     }
-    assert given | set(_run._UNWANTED) == environment.VARIABLES | environment.FORMER.keys()
-    assert not given & set(_run._UNWANTED)
+    assert {name for name, value in variables.items() if value is not None} == given
+    alone = FakeUserPool(replica_regions=[])
+    with alone.serve():
+        assert variables_of(alone)["COGNITO_REPLICA_REGIONS"] is None
 
 
 @pytest.mark.outside

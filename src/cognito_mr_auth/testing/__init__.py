@@ -12,10 +12,11 @@ from __future__ import annotations
 from ._clock import FakeClock
 from ._endpoints.endpoint import FakeEndpoint
 from ._endpoints.endpoints import FakeEndpoints
-from ._endpoints.faults import FAULTS
+from ._endpoints.faults import FAULTS, FaultMode
 from ._pool import FakeUserPool
 from ._tokens.keys import SigningKey
 from ._tokens.malformed import MALFORMED
+from ._tokens.malformed_names import MalformedName
 from ._tokens.mint import REMOVE, TokenOptions
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "FakeEndpoint",
     "FakeEndpoints",
     "FakeUserPool",
+    "FaultMode",
+    "MalformedName",
     "SigningKey",
     "TokenOptions",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
 from cognito_mr_auth._base.partitions import dns_suffix as suffix_of
 
@@ -16,10 +16,23 @@ from ._endpoints.endpoints import FakeEndpoints
 from ._tokens.claims import MACHINE_SCOPE, SDK_SCOPE, Moment, User, access_claims, id_claims, machine_claims
 from ._tokens.keys import SigningKey, new_kid
 from ._tokens.malformed import damaged
-from ._tokens.mint import Draft, IssuerKind, Part, Signer, TokenOptions, compact, merged
+from ._tokens.mint import (
+    AccessTokenOptions,
+    ClaimOptions,
+    Draft,
+    IssuerKind,
+    Part,
+    Signer,
+    TokenOptions,
+    UserOptions,
+    compact,
+    merged,
+)
 
 if TYPE_CHECKING:
-    from cognito_mr_auth import UserPool, Verifier
+    from cognito_mr_auth import Principal, UserPool, Verifier
+
+    from ._options import VerifierOptions
 
 # Cognito's default for access and ID tokens; they may live 5 minutes to 24 hours.
 DEFAULT_LIFETIME_S = 3600
@@ -72,6 +85,26 @@ class FakeUserPool:
         self._impostors: dict[str, SigningKey] = {}
         self._endpoints: FakeEndpoints | None = None
 
+    @classmethod
+    def in_environ(
+        cls,
+        user_pool_id: str = "us-west-2_Fake00001",
+        *,
+        replica_regions: Iterable[str] = ("us-east-1",),
+        client_id: str = "1example23456789",
+    ) -> Self:
+        """A pool that serves until this process ends, and that its COGNITO_ variables name.
+
+        For the first line of a conftest.py, before the application that calls ``Verifier.from_env()`` at
+        import is imported. The fixtures then use this pool. Variables of a real pool are unset. A second
+        call gives the same pool; a RuntimeError if it wants other settings.
+        """
+        from ._environment import enter
+
+        regions = replica_regions if isinstance(replica_regions, str) else tuple(replica_regions)
+        settings = f"{cls.__name__}, {user_pool_id!r}, replica_regions={regions!r}, client_id={client_id!r}"
+        return enter(settings, lambda: cls(user_pool_id, replica_regions=regions, client_id=client_id))
+
     # ---- tokens
 
     def access_token(
@@ -94,6 +127,34 @@ class FakeUserPool:
         user = User.named(username, subject, groups, federated)
         claims = access_claims(self._moment(options), user, scopes, audience)
         return self._mint(claims, self.access_key, options)
+
+    def headers(self, **options: Unpack[AccessTokenOptions]) -> dict[str, str]:
+        """The headers of a user's request: an access token in Authorization.
+
+        `options` are those of `access_token`, such as ``scopes=[...]`` and ``groups=[...]``.
+        """
+        return {"Authorization": f"Bearer {self.access_token(**options)}"}
+
+    def principal(self, **options: Unpack[UserOptions]) -> Principal:
+        """What a verifier gives for such an access token, for a test that wants no token.
+
+        `options` are those of `access_token` that make its claims. Nothing is checked: an expired principal,
+        or one of another app client, is made as it is told to.
+        """
+        from cognito_mr_auth import Issuer, Principal
+
+        user = User.named(
+            options.get("username"),
+            options.get("subject"),
+            options.get("groups", ()),
+            options.get("federated", False),
+        )
+        moment = self._moment(options)
+        claims = access_claims(moment, user, options.get("scopes", (SDK_SCOPE,)), options.get("audience"))
+        issuer = Issuer(moment.issuer, options.get("issuer", "original"), moment.issuer.split(".")[1])
+        return Principal(
+            merged(claims, options.get("claims", {})), issuer=issuer, user_pool_id=self.user_pool_id
+        )
 
     def id_token(
         self,
@@ -124,7 +185,7 @@ class FakeUserPool:
         key = key or self.access_key
         return compact(_header(key) if header is None else header, payload, key)
 
-    def _moment(self, options: TokenOptions) -> Moment:
+    def _moment(self, options: ClaimOptions) -> Moment:
         issued_at = options.get("issued_at", int(self._wall()))
         return Moment(
             issuer=self.issuer(options.get("issuer", "original"), options.get("region")),
@@ -220,13 +281,14 @@ class FakeUserPool:
 
     def serve(self) -> FakeEndpoints:
         """The pool's endpoints on loopback, for a ``with`` block or start() and stop()."""
-        if self._serving is not None:
+        if self.endpoints is not None:
             raise RuntimeError("already serving: one set of endpoints at a time")
         self._endpoints = FakeEndpoints(self)
         return self._endpoints
 
     @property
-    def _serving(self) -> FakeEndpoints | None:
+    def endpoints(self) -> FakeEndpoints | None:
+        """The pool's endpoints while they serve; else None."""
         return self._endpoints if self._endpoints and self._endpoints.running else None
 
     # ---- the real classes, configured for this fake
@@ -243,7 +305,7 @@ class FakeUserPool:
             "replica_regions": list(self.replica_regions),
             "dns_suffix": self.dns_suffix,
         }
-        endpoints = None if offline else self._serving
+        endpoints = None if offline else self.endpoints
         if endpoints is None:
             settings |= {"jwks": self.jwks(), "offline": offline is not False}
         else:
@@ -251,26 +313,34 @@ class FakeUserPool:
         return UserPool(self.user_pool_id, **(settings | overrides))
 
     def verifier(
-        self, token_use: TokenUse = "access", *, pool: UserPool | None = None, **options: Any
+        self,
+        token_use: TokenUse = "access",
+        *,
+        pool: UserPool | None = None,
+        **options: Unpack[VerifierOptions],
     ) -> Verifier:
         """A Verifier that asks the served endpoints; `options` are Verifier's own arguments.
 
         `pool` is what `user_pool(...)` returned, where its defaults will not do. A RuntimeError
         unless serving.
         """
-        if self._serving is None:
+        if self.endpoints is None:
             raise RuntimeError("not serving: use `with pool.serve():`, or pool.offline_verifier()")
         if self.tls:
-            options.setdefault("ssl_context", self._serving.ssl_context)
+            options.setdefault("ssl_context", self.endpoints.ssl_context)
         return self._verifier(pool or self.user_pool(), token_use, options)
 
     def offline_verifier(
-        self, token_use: TokenUse = "access", *, pool: UserPool | None = None, **options: Any
+        self,
+        token_use: TokenUse = "access",
+        *,
+        pool: UserPool | None = None,
+        **options: Unpack[VerifierOptions],
     ) -> Verifier:
         """A Verifier that holds the pool's keys as they are now and never uses the network."""
         return self._verifier(pool or self.user_pool(offline=True), token_use, options)
 
-    def _verifier(self, pool: UserPool, token_use: TokenUse, options: dict[str, Any]) -> Verifier:
+    def _verifier(self, pool: UserPool, token_use: TokenUse, options: VerifierOptions) -> Verifier:
         from cognito_mr_auth import Verifier
 
         if self.clock is not time.time:

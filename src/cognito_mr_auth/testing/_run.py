@@ -1,6 +1,6 @@
 """The fake pool for a program that reads COGNITO_* variables, so that an example runs without AWS.
 
-Owns the command line, the variables, and the child's life: it starts one command, passes SIGINT and
+Owns the command line and the child's life: it starts one command, passes SIGINT and
 SIGTERM on to it, and ends with its status. It must never signal any other process, nor write a file.
 """
 
@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Self
 
-from cognito_mr_auth._config.environment import PREFIX
 from cognito_mr_auth.errors import ConfigurationError
 
+from ._environment import variables_of
 from ._pool import FakeUserPool
 
 __all__ = ["main"]
@@ -31,20 +31,6 @@ NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Where uvicorn, hypercorn, gunicorn and Django listen by default.
 EXAMPLE_URL = "http://127.0.0.1:8000/me"
-
-# Variables of a real pool that would spoil the fake one; a key file would even be written to.
-_UNWANTED = tuple(
-    PREFIX + name
-    for name in (
-        "AUDIENCE",
-        "BAKED_KEY_FILE",
-        "ISSUERS",
-        "ISSUER_KINDS",
-        "KEY_FILE",
-        "TOKEN_USE",
-        "USER_POOLS",
-    )
-)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,14 +47,8 @@ def main(argv: Sequence[str]) -> int:
         pool.user_pool()
     except ConfigurationError as error:
         parser.error(str(error))
-    with _Relay() as relay, pool.serve() as endpoints:
-        variables = {
-            "USER_POOL_ID": pool.user_pool_id,
-            "CLIENT_IDS": pool.client_id,
-            "REPLICA_REGIONS": ",".join(pool.replica_regions),
-            "JWKS_URLS": endpoints.original.url,
-        }
-        variables = {PREFIX + name: value for name, value in variables.items()}
+    with _Relay() as relay, pool.serve():
+        variables = variables_of(pool)
         tokens = _tokens(pool, asked.scope, asked.group)
         if command:
             _say(_token_lines(tokens), f"    {_curl()}")
@@ -109,9 +89,11 @@ def _token_lines(tokens: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={token}" for name, token in tokens.items())
 
 
-def _export_lines(variables: Mapping[str, str]) -> str:
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return "\n".join([*exports, f"unset {' '.join(_UNWANTED)}"])
+def _export_lines(variables: Mapping[str, str | None]) -> str:
+    exports = [
+        f"export {name}={shlex.quote(value)}" for name, value in variables.items() if value is not None
+    ]
+    return "\n".join([*exports, f"unset {' '.join(name for name in variables if variables[name] is None)}"])
 
 
 def _curl() -> str:
@@ -189,12 +171,13 @@ def _in_foreground() -> bool:
         return False
 
 
-def _run(command: Sequence[str], variables: Mapping[str, str], relay: _Relay) -> int:
+def _run(command: Sequence[str], variables: Mapping[str, str | None], relay: _Relay) -> int:
     """Run the command to its end; its exit status, as a shell would give it."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    inherited = {name: value for name, value in os.environ.items() if name not in variables}
+    given = {name: value for name, value in variables.items() if value is not None}
     # First, so that `uvicorn` is the one of this environment though it is not activated.
     path = [os.path.dirname(sys.executable), inherited.get("PATH", os.defpath)]
-    environment = {**inherited, **variables, "PATH": os.pathsep.join(path)}
+    environment = {**inherited, **given, "PATH": os.pathsep.join(path)}
     try:
         child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own command
     except OSError as error:

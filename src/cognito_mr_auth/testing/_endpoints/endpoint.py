@@ -10,13 +10,13 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol, Unpack
 from urllib.parse import urlsplit
 
 from cognito_mr_auth.testing._tokens.mint import IssuerKind
 
 from .exchange import Exchange
-from .faults import Fault, KeySource, jwks_body, new_fault
+from .faults import Fault, FaultMode, FaultOptions, KeySource, jwks_body, new_fault
 from .release import end_connection
 
 __all__ = ["EndpointSource", "FakeEndpoint"]
@@ -101,19 +101,19 @@ class FakeEndpoint:
 
     def fail(
         self,
-        mode: str | int,
+        mode: FaultMode,
         *,
         delay: float | None = None,
         after: int = 1,
         times: int | None = None,
-        **options: Any,
+        **options: Unpack[FaultOptions],
     ) -> None:
         """Fail in this mode from now on; it takes the place of any mode before.
 
         `delay` seconds pass before the failure (or until heal()); only `times` requests fail, from
         the `after`-th from now. `options` are the mode's own. A ValueError names the modes.
         """
-        fault = new_fault(self._source, str(mode), delay=delay, after=after, times=times, options=options)
+        fault = new_fault(self._source, mode, delay=delay, after=after, times=times, options=options)
         with self._control:
             self._switch(fault)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from typing import Any, Protocol, Self
+from typing import Protocol, Self, Unpack
 
 from cognito_mr_auth.testing._tokens.mint import IssuerKind
 
 from .certificates import client_context, server_context
 from .endpoint import EndpointSource, FakeEndpoint
+from .faults import FaultMode, FaultOptions
 
 __all__ = ["FakeEndpoints"]
 
@@ -71,10 +72,18 @@ class FakeEndpoints:
         """How many requests came in all."""
         return sum(endpoint.requests for endpoint in self)
 
-    def fail(self, mode: str | int, **options: Any) -> None:
+    def fail(
+        self,
+        mode: FaultMode,
+        *,
+        delay: float | None = None,
+        after: int = 1,
+        times: int | None = None,
+        **options: Unpack[FaultOptions],
+    ) -> None:
         """Make every endpoint fail; see FakeEndpoint.fail."""
         for endpoint in self:
-            endpoint.fail(mode, **options)
+            endpoint.fail(mode, delay=delay, after=after, times=times, **options)
 
     def heal(self) -> None:
         """Heal every endpoint."""

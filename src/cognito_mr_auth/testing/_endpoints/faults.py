@@ -12,14 +12,69 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict, cast
 
 from cognito_mr_auth.testing._tokens.keys import SigningKey
 
 from .exchange import Exchange, head
 from .release import Release
 
-__all__ = ["FAULTS", "Action", "Fault", "KeySource", "jwks_body", "new_fault"]
+__all__ = [
+    "FAULTS",
+    "Action",
+    "Fault",
+    "FaultMode",
+    "FaultName",
+    "FaultOptions",
+    "KeySource",
+    "jwks_body",
+    "new_fault",
+]
+
+FaultName = Literal[
+    "refuse",
+    "stall",
+    "hang",
+    "slow",
+    "drip",
+    "drip_headers",
+    "reset",
+    "403",
+    "404",
+    "429",
+    "500",
+    "503",
+    "redirect",
+    "garbage",
+    "html",
+    "empty",
+    "truncated",
+    "huge",
+    "gzip",
+    "custom",
+    "empty_keys",
+    "old_keys",
+    "private_key",
+    "odd_member",
+    "conflict",
+]
+FaultMode = FaultName | Literal[403, 404, 429, 500, 503]
+"""A mode of `FakeEndpoint.fail()`; a status may be a number."""
+
+
+class FaultOptions(TypedDict, total=False):
+    """Options of the modes; docs/testing.md says which mode takes which."""
+
+    interval: float
+    mid_body: bool
+    retry_after: int | str | None
+    location: str | None
+    status: int
+    size: int
+    body: bytes
+    headers: Mapping[str, str] | None
+    kid: str | None
+
 
 # A body above every sensible cap on a JWKS (64 KiB here, 50 KiB in Nimbus).
 HUGE_BODY_BYTES: Final = 70_000
@@ -219,7 +274,7 @@ def _conflict(source: KeySource, *, kid: str | None = None) -> Action:
     return _answers(200, jwks_body({"keys": [key.jwk() for key in keys]}))
 
 
-FAULTS: Final[Mapping[str, _Mode]] = MappingProxyType(
+FAULTS: Final[Mapping[FaultName, _Mode]] = MappingProxyType(
     {
         "refuse": _Mode(_refuse, "listen"),
         "stall": _Mode(_hang, "connect"),
@@ -254,7 +309,7 @@ FAULTS: Final[Mapping[str, _Mode]] = MappingProxyType(
 class Fault:
     """A mode in force: which requests it hits, and the release of those that it holds."""
 
-    def __init__(self, mode: str, action: Action, delay: float, after: int, times: int | None):
+    def __init__(self, mode: FaultName, action: Action, delay: float, after: int, times: int | None):
         self.mode = mode
         self.stage = FAULTS[mode].stage
         self.release = Release()
@@ -279,20 +334,21 @@ class Fault:
 
 def new_fault(
     source: KeySource,
-    mode: str,
+    mode: FaultMode,
     *,
     delay: float | None,
     after: int,
     times: int | None,
-    options: Mapping[str, Any],
+    options: FaultOptions,
 ) -> Fault:
     """A fault of this mode; a ValueError for an unknown mode, a TypeError for its options."""
-    if mode not in FAULTS:
-        raise ValueError(f"{mode!r} is none of {', '.join(FAULTS)}")
+    name = cast("FaultName", str(mode))
+    if name not in FAULTS:
+        raise ValueError(f"{name!r} is none of {', '.join(FAULTS)}")
     if after < 1 or (times is not None and times < 1):
         raise ValueError(f"requests are counted from 1: after={after}, times={times}")
-    if FAULTS[mode].stage == "listen" and (delay, after, times) != (None, 1, None):
-        raise ValueError(f"{mode!r} concerns every connection: no delay=, after= or times=")
-    row = FAULTS[mode]
+    row = FAULTS[name]
+    if row.stage == "listen" and (delay, after, times) != (None, 1, None):
+        raise ValueError(f"{name!r} concerns every connection: no delay=, after= or times=")
     action = row.prepare(source, **options)
-    return Fault(mode, action, row.delay if delay is None else delay, after, times)
+    return Fault(name, action, row.delay if delay is None else delay, after, times)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from .keys import SignatureName
+from .malformed_names import MalformedName
 from .mint import REMOVE, Draft, base64url, compact, merged, octets, seal
 
 Damage = Callable[[Draft], str]
@@ -155,7 +156,7 @@ def _own_key(draft: Draft) -> str:
     return draft._replace(header={**draft.header, "jwk": draft.key.jwk()}).token()
 
 
-MALFORMED: Final[Mapping[str, Damage]] = MappingProxyType(
+MALFORMED: Final[Mapping[MalformedName, Damage]] = MappingProxyType(
     {
         # The form: three segments of base64url.
         "empty": _whole(lambda _: ""),
@@ -238,7 +239,7 @@ MALFORMED: Final[Mapping[str, Damage]] = MappingProxyType(
 """Ways to damage a token, for ``malformed=``; every one of them must be refused."""
 
 
-def damaged(draft: Draft, name: str) -> str:
+def damaged(draft: Draft, name: MalformedName) -> str:
     """The draft as the row `name` of MALFORMED damages it; a ValueError names the rows."""
     if name not in MALFORMED:
         raise ValueError(f"malformed={name!r} is none of {', '.join(sorted(MALFORMED))}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypedDict
 
 from .keys import SigningKey
+from .malformed_names import MalformedName
 
 IssuerKind = Literal["original", "replica", "updated"]
 Signer = Literal["pool", "foreign", "unknown"]
@@ -31,8 +32,8 @@ REMOVE: Final = _Remove()
 """As a value in ``claims=`` or ``header=``: leave this member out."""
 
 
-class TokenOptions(TypedDict, total=False):
-    """What every minting method of FakeUserPool takes, besides its own arguments."""
+class ClaimOptions(TypedDict, total=False):
+    """What every method of FakeUserPool takes that makes a token's claims, besides its own arguments."""
 
     issuer: IssuerKind
     """Which of the pool's issuers `iss` names; default "original"."""
@@ -51,14 +52,34 @@ class TokenOptions(TypedDict, total=False):
     """Claims to add or override, as a pre-token-generation trigger would, or worse; REMOVE deletes
     one.
     """
+
+
+class UserOptions(ClaimOptions, total=False):
+    """The same for claims of a user's access token, as `access_token` explains them."""
+
+    username: str | None
+    subject: str | None
+    scopes: Iterable[str]
+    groups: Iterable[str]
+    audience: str | None
+    federated: bool | str
+
+
+class TokenOptions(ClaimOptions, total=False):
+    """What every minting method of FakeUserPool takes, besides its own arguments."""
+
     header: Mapping[str, object]
     """The same for the JOSE header."""
     signed_by: SigningKey | Signer
     """"foreign": another key under the pool's kid; "unknown": another key, a new kid; or a key of
     your own.
     """
-    malformed: str | None
+    malformed: MalformedName | None
     """A name in MALFORMED: damage the finished token in that way."""
+
+
+class AccessTokenOptions(UserOptions, TokenOptions, total=False):
+    """All that `access_token` takes."""
 
 
 class Draft(NamedTuple):

@@ -1,0 +1,90 @@
+"""A fake pool as environment variables, for a program or a process that reads them at its start.
+
+Owns which COGNITO_ variables name the pool and which must not be set beside them, and the one pool that this
+process's environment names. It serves until the process ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from cognito_mr_auth._config.environment import FORMER, PREFIX, VARIABLES
+
+from ._endpoints.endpoints import FakeEndpoints
+
+__all__ = ["enter", "entered", "variables_of"]
+
+
+class _Pool(Protocol):
+    """What is needed of a FakeUserPool, whose module uses this one."""
+
+    @property
+    def user_pool_id(self) -> str: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def replica_regions(self) -> tuple[str, ...]: ...
+
+    @property
+    def endpoints(self) -> FakeEndpoints | None: ...
+
+    def serve(self) -> FakeEndpoints: ...
+
+
+P = TypeVar("P", bound=_Pool)
+
+_entered: dict[str, Any] = {}
+"""The pool of this process's environment under the settings that it was made with; or nothing."""
+
+
+def variables_of(pool: _Pool) -> dict[str, str | None]:
+    """Each variable of `Verifier.from_env()` with its value for a pool that serves; None for one to unset.
+
+    One of a real pool would spoil the fake one, and its key file would even be written to.
+
+    Raises:
+        RuntimeError: the pool does not serve.
+    """
+    if pool.endpoints is None:
+        raise RuntimeError("not serving: there is no URL of its keys")
+    found: dict[str, str | None] = dict.fromkeys(sorted(VARIABLES | FORMER.keys()))
+    values = {
+        "USER_POOL_ID": pool.user_pool_id,
+        "CLIENT_IDS": pool.client_id,
+        "REPLICA_REGIONS": ",".join(pool.replica_regions) or None,  # an empty variable is an error
+        "JWKS_URLS": pool.endpoints.original.url,
+    }
+    return found | {PREFIX + name: value for name, value in values.items()}
+
+
+def enter(settings: str, make: Callable[[], P]) -> P:
+    """The pool that `make` gives, named by this process's environment; a second call gives the same.
+
+    Raises:
+        RuntimeError: an earlier call had other settings.
+    """
+    for before, pool in _entered.items():
+        if before == settings:
+            found: P = pool
+            return found
+        raise RuntimeError(f"in_environ() was called before, and with other settings: {before}")
+    made = make()
+    endpoints = made.serve().start()
+    atexit.register(endpoints.stop)
+    for name, value in variables_of(made).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _entered[settings] = made
+    return made
+
+
+def entered() -> Any:
+    """The pool of `FakeUserPool.in_environ()` if this process has called it, else None."""
+    return next(iter(_entered.values()), None)
