@@ -19,7 +19,7 @@ OF_THE_WHOLE = frozenset({
     "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
 })  # fmt: skip
 # Servers, browsers, emulators and second frameworks, which `make test-all` runs once, on the oldest Python.
-ONCE = frozenset({"e2e", "examples", "real"})
+ONCE = frozenset({"e2e", "examples", "programs", "real"})
 
 
 def mirrors(place: PurePath) -> bool:
