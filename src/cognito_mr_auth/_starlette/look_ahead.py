@@ -140,22 +140,25 @@ def _find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[Match, object, Seg
     """
     partial: Segments = ()
     for route in routes:
-        if not isinstance(route, _PLAIN) and (included := _included(route)) is not None:
-            if not _is_included_as_it_stands(route):
+        kind: Any = route
+        if not isinstance(route, _PLAIN):
+            if (included := _included(route)) is not None:
+                if not _is_included_as_it_stands(route):
+                    return Match.FULL, None, ()
+                found = _find(included, scope)
+                if found[0] is Match.FULL:
+                    return found
+                partial = partial or found[2]
+                continue
+            kind = getattr(route, "original_route", route)
+            if kind is not route and _matches_in_its_own_way(kind):
                 return Match.FULL, None, ()
-            found = _find(included, scope)
-            if found[0] is Match.FULL:
-                return found
-            partial = partial or found[2]
-            continue
-        kind = getattr(route, "original_route", route)
-        if kind is not route and _matches_in_its_own_way(kind):
-            return Match.FULL, None, ()
         match, child = route.matches(scope)
+        if match is Match.NONE:
+            continue
         if match is Match.FULL:
             return match, *_behind(route, kind, {**scope, **child})
-        if match is Match.PARTIAL:
-            partial = partial or _segments(route)
+        partial = partial or _segments(route)
     return Match.NONE, None, partial
 
 
