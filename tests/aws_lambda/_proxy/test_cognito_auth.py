@@ -600,6 +600,9 @@ def test_preflights_reach_the_handler_by_choice(verifier: Verifier, row: str, ki
     assert guarded(verifier, preflight="pass")(handler)(event, None) == expected
     assert handler.calls[0][2] is None
     assert guarded(verifier)(handler)(event, None)["statusCode"] == 401
+    for headers in ({}, {"Content_Length": "0"}):  # with a body it is none, whatever a header claims
+        forged = {**event_of(kind, method="OPTIONS", **PREFLIGHT, **headers), "body": "delete"}
+        assert guarded(verifier, preflight="pass")(handler)(forged, None)["statusCode"] == 401
 
 
 @pytest.mark.parametrize("said", ["secret", {"secret": 1}, ["secret"], 5], ids=repr)
