@@ -94,6 +94,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "docs/django.md": ("django",),
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
+    "docs/guard.md": ("fastapi",),
     "docs/pyjwt.md": ("jwt",),
     "docs/starlette.md": ("starlette",),
 }
