@@ -52,15 +52,18 @@ def flood(server: Server, target: str, tokens: Sequence[str], visitors: int) -> 
 
 
 def answered_within(server: Server, target: str) -> float:
-    """The slowest of the answers on this path."""
-    pause, slowest = threading.Event(), 0.0
+    """The time in which nine of ten answers on this path come.
+
+    A busy machine delays one of them now and then; threads that are all held would delay each.
+    """
+    pause, taken = threading.Event(), []
     until = time.monotonic() + WATCHED
     while time.monotonic() < until:
         begun = time.monotonic()
         assert ask(server, target).status == 200
-        slowest = max(slowest, time.monotonic() - begun)
+        taken.append(time.monotonic() - begun)
         pause.wait(EVERY)
-    return slowest
+    return sorted(taken)[len(taken) * 9 // 10]
 
 
 @pytest.mark.outside
