@@ -256,6 +256,24 @@ def test_a_routes_own_word_holds(pool: FakeUserPool, verifier: Verifier, options
         assert both(guard, guard.verify, guard.averify, bad, need=need) is errors.SignatureInvalid
 
 
+@pytest.mark.parametrize("stand_in", [None, True, "5f0c", {"sub": "5f0c"}, Principal], ids=repr)
+def test_what_is_no_principal_identifies_nobody(pool: FakeUserPool, stand_in: Any) -> None:
+    """A verifier's subclass that gives anything else lets nobody in, not even as a guest."""
+
+    class Careless(Verifier):
+        def verify(self, *_: Any, **__: Any) -> Any:
+            return stand_in
+
+        async def averify(self, *_: Any, **__: Any) -> Any:
+            return stand_in
+
+    guard = RequestGuard(Careless(pool.user_pool(), token_use="access"), optional=True)
+    asked = request_of(authorization=f"Bearer {pool.access_token()}")
+    assert both(guard, guard.verify, guard.averify, asked) is errors.CredentialsMissing
+    with pytest.raises(errors.CredentialsMissing):
+        guard.verify(asked, timeout=1.0)
+
+
 # --- A principal that a guard in front has found
 
 SOCKETS = {"subprotocol": "bearer"}

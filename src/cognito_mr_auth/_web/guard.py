@@ -255,8 +255,8 @@ class RequestGuard:
         if token is None:
             return None
         if timeout is not None:
-            return verifier._verify_within(token, self._both(require), timeout)
-        return verifier.verify(token, require=self._both(require), timeout=self.timeout)
+            return _identified(verifier._verify_within(token, self._both(require), timeout))
+        return _identified(verifier.verify(token, require=self._both(require), timeout=self.timeout))
 
     def averify(
         self,
@@ -277,7 +277,7 @@ class RequestGuard:
         token = self._token(request, need)
         if token is None:
             return _done(None)
-        return verifier.averify(token, require=self._both(require), timeout=self.timeout)
+        return _aidentified(verifier.averify(token, require=self._both(require), timeout=self.timeout))
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
@@ -380,10 +380,14 @@ class RequestGuard:
 
 
 def _identified(principal: object) -> Principal:
-    """The principal. A value that a framework left in its place (a marker, a stand-in) identifies nobody."""
+    """The principal. What stands in its place, such as a framework's marker, identifies nobody."""
     if not isinstance(principal, Principal):
         raise CredentialsMissing
     return principal
+
+
+async def _aidentified(verification: Awaitable[object]) -> Principal:
+    return _identified(await verification)
 
 
 async def _done(principal: Principal | None) -> Principal | None:
