@@ -221,13 +221,15 @@ import json, os, signal, sys, threading
 from cognito_mr_auth._remote import http_client
 from cognito_mr_auth._remote.fetch import JWKSFetcher
 
-importing, after = threading.Event(), threading.Event()
+importing, forking, after = threading.Event(), threading.Event(), threading.Event()
+os.register_at_fork(before=forking.set)  # hooks run from the last to the first: this one, then ours
 
 class Slow:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name == "h11._readers" and not importing.is_set():
             importing.set()
+            forking.wait(10)
             after.wait(0.5)  # a fork that does not wait is over by then
 
 sys.meta_path.insert(0, Slow)
@@ -245,7 +247,7 @@ loader.join()
 held = http_client._one_step._is_owned()
 print(json.dumps([os.waitstatus_to_exitcode(status), held]))
 """
-"""An import takes half a second on one thread; another thread forks, and its child loads the same."""
+"""One thread imports until half a second after another begins to fork; the child loads the same."""
 
 
 @pytest.mark.outside
