@@ -105,6 +105,7 @@ def test_variables_of_a_real_pool_are_out_of_the_way(tmp_path: Path) -> None:
     assert not key_file.exists()
 
 
+@pytest.mark.outside
 def test_every_variable_that_is_read_is_set_or_unset() -> None:
     """No variable of Verifier.from_env() is left to chance."""
     pool = FakeUserPool()
