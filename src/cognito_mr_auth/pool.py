@@ -10,10 +10,12 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from ._base.checks import HOST_NAME, POOL_ID, check_flag, is_client_id, is_loopback
+from ._base.checks import HOST_NAME, POOL_ID, check_flag, is_client_id
 from ._base.partitions import REGION, dns_suffix, partition
+from ._base.urls import read_key_url, shown
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
 from .principal import Issuer
@@ -59,13 +61,15 @@ class UserPool:
         unbound_machines: beside `audience`, also accept tokens of app clients on their own that have no
             `aud`, because Cognito binds no token of the client-credentials grant.
         jwks_urls: one URL, or {issuer URL: JWKS URL}: the only endpoints asked; `iss` stays as is.
-            https, or http to loopback.
+            https, or http to loopback. A query is sent, and shown nowhere.
         jwks: a seed, the JWKS document as a mapping, str or bytes.
         key_file: path of the persisted key set.
         baked_key_file: path of a key set that is shipped with the code: read, never written.
         offline: no network, ever; needs `jwks`, `key_file` or `baked_key_file`.
         dns_suffix: the DNS suffix of the AWS partition where it is not to be derived.
         insecure_emulator: allow plain http beyond loopback, and emulators' public keys.
+
+    Immutable; equal to a pool of the same settings. `copy` and `pickle` work.
 
     Raises:
         ConfigurationError: for anything that cannot be right, naming the value.
@@ -141,7 +145,7 @@ class UserPool:
             "region": region,
             "client_ids": _client_ids(client_ids),
             "replica_regions": replicas,
-            "issuers": _accepted(possible, issuer_kinds),
+            "issuers": MappingProxyType(_accepted(possible, issuer_kinds)),
             "audience": _audiences(audience, unbound_machines),
             "unbound_machines": unbound_machines,
             "key_file": files[0],
@@ -152,15 +156,47 @@ class UserPool:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def _settings(self) -> dict[str, object]:
+        """Every setting by its name, the mapping of issuers as a dict, because no mappingproxy is pickled."""
+        return {name: getattr(self, name) for name in UserPool.__slots__} | {"issuers": dict(self.issuers)}
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a UserPool is immutable")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError("a UserPool is immutable")
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self is other or self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash((self.user_pool_id, self.client_ids, self._key_set_config))
+
+    def __copy__(self) -> UserPool:
+        return self
+
+    def __deepcopy__(self, memo: object) -> UserPool:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self._settings))
+
     def __repr__(self) -> str:
         kinds = sorted({issuer.kind for issuer in self.issuers.values()})
         return f"<UserPool {self.user_pool_id}, issuers: {', '.join(kinds)}>"
+
+
+def _rebuild(kind: type[UserPool], settings: dict[str, Any]) -> UserPool:
+    """The pool that was pickled. Its settings were checked when it was made."""
+    if settings.keys() != set(UserPool.__slots__):
+        raise ValueError("this UserPool was pickled by another version of cognito_mr_auth")
+    made = kind.__new__(kind)
+    for name, value in (settings | {"issuers": MappingProxyType(settings["issuers"])}).items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _strings(name: str, values: object) -> tuple[str, ...]:
@@ -303,46 +339,32 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
         return (_endpoint(jwks_urls, possible[1], insecure=insecure),)
     if not isinstance(jwks_urls, Mapping) or not jwks_urls:
         raise ConfigurationError(
-            f"jwks_urls={jwks_urls!r}: give one URL, or a dict of issuer URL to JWKS URL"
+            f"jwks_urls={shown(jwks_urls)}: give one URL, or a dict of issuer URL to JWKS URL"
         )
     by_url = {issuer.url: issuer for issuer in possible}
     for issuer_url in jwks_urls:
         if issuer_url not in by_url:
             raise ConfigurationError(
-                f"jwks_urls names {issuer_url!r}, which is no issuer of this pool: {', '.join(by_url)}"
+                f"jwks_urls names {shown(issuer_url)}, which is no issuer of this pool: {', '.join(by_url)}"
             )
     found = [
         _endpoint(jwks_urls[issuer.url], issuer, insecure=insecure)
         for issuer in possible
         if issuer.url in jwks_urls
     ]
-    return tuple({endpoint.url: endpoint for endpoint in reversed(found)}.values())[::-1]
+    return _named(list({endpoint.target: endpoint for endpoint in reversed(found)}.values())[::-1])
 
 
-def _endpoint(url: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
-    """An endpoint of `jwks_urls`; its host and scheme are checked, its path is not."""
-    from urllib.parse import urlsplit  # expensive, and derived endpoints do not need it
-
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise ConfigurationError(f"jwks_urls holds {_shown(url)}, which is no URL") from None
-    loopback = is_loopback(host)
-    if not host:
-        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: give an absolute https URL")
-    if parts.username is not None or parts.fragment:
-        raise ConfigurationError(f"jwks_urls holds {_shown(url)}: no user name or fragment belongs there")
-    if parts.scheme != "https" and not (parts.scheme == "http" and (loopback or insecure)):
-        raise ConfigurationError(
-            f"jwks_urls holds {_shown(url)}: https is required beyond loopback "
-            "(insecure_emulator=True allows http, for an emulator in a container)"
-        )
-    return Endpoint(url, issuer.kind, issuer.region, loopback, optional=issuer.kind == "updated")
+def _named(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
+    """The endpoints, each with a name of its own also where two differ by their query alone."""
+    urls = [each.url for each in endpoints]
+    return tuple(
+        each if urls.count(each.url) == 1 else each._replace(url=f"{each.url}#{each.kind}-{each.region}")
+        for each in endpoints
+    )
 
 
-def _shown(url: object) -> str:
-    # The part before an "@" may be a password, and messages end in logs.
-    return repr(f"...{url[url.rindex('@') :]}" if isinstance(url, str) and "@" in url else url)
+def _endpoint(given: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
+    url = read_key_url("jwks_urls", given, insecure=insecure)
+    optional = issuer.kind == "updated"
+    return Endpoint(url.place, issuer.kind, issuer.region, url.loopback, optional=optional, query=url.query)

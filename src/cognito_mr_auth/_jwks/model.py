@@ -38,7 +38,9 @@ MAX_DOCUMENT_BYTES = 64 * 1024
 class Endpoint(NamedTuple):
     """One URL that serves the pool's JWKS, for the issuer of that kind and Region.
 
-    `optional`: the URL is one of ours, of an issuer that the pool may not have; 403 or 404 says so (K5).
+    `url` names it in events, health and key files, and has no query, which may hold a secret. `query` goes
+    out with the request and nowhere else. `optional`: the URL is one of ours, of an issuer that the pool may
+    not have; 403 or 404 says so (K5).
     """
 
     url: str
@@ -46,6 +48,17 @@ class Endpoint(NamedTuple):
     region: str | None
     loopback: bool
     optional: bool = False
+    query: str = ""
+
+    @property
+    def target(self) -> str:
+        """The URL to fetch, with its query."""
+        url = self.url.partition("#")[0]  # what sets two endpoints apart that differ by their query alone
+        return f"{url}?{self.query}" if self.query else url
+
+    def __repr__(self) -> str:
+        """Show no query."""
+        return f"Endpoint({self.url!r})"
 
 
 class KeySetConfig(NamedTuple):
@@ -63,6 +76,10 @@ class KeySetConfig(NamedTuple):
     baked_key_file: str | None = None
     offline: bool = False
     insecure_emulator: bool = False
+
+    def __repr__(self) -> str:
+        """Show the provider alone, because the seed may hold a private key."""
+        return f"KeySetConfig({self.provider!r})"
 
 
 class Key(NamedTuple):

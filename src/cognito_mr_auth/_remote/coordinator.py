@@ -230,7 +230,7 @@ class RefreshCoordinator:
         raw, document = b"", None
         failure: FetchError | None = None
         try:
-            raw = self._dependencies.fetch(attempt.endpoint.url, _scope(attempt))
+            raw = self._dependencies.fetch(attempt.endpoint.target, _scope(attempt))
             document = self._key_set.read(raw, local=attempt.endpoint.loopback)
         except FetchError as error:
             failure = error

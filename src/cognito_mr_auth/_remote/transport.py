@@ -278,6 +278,8 @@ class Transport(httpx.BaseTransport):
             answered = True
         finally:
             self._backend.note(answered=answered)
+        # httpx logs the URL of an answered request at INFO, and a query may hold a secret.
+        request.url = request.url.copy_with(query=None)
         return httpx.Response(
             answer.status,
             headers=answer.headers,
