@@ -326,6 +326,25 @@ def test_a_policy_about_the_sign_in(pool: FakeUserPool, clock: FakeClock) -> Non
     refused(errors.AuthenticationTooOld, verifier.verify, token, require=policy.max_age(60))
 
 
+@pytest.mark.parametrize("leeway", [0, 5, 300])
+@pytest.mark.parametrize("later", [False, True], ids=["verify", "require"])
+def test_a_sign_in_of_the_future(pool: FakeUserPool, clock: FakeClock, leeway: int, *, later: bool) -> None:
+    """The verifier's leeway bounds it too, for `verify`, cached or not, and for `require` alike."""
+    verifier = pool.offline_verifier(leeway=leeway)
+
+    def sign_in(ahead: float) -> None:
+        token = pool.access_token(claims={"auth_time": clock.wall + ahead})
+        for _ in range(2):
+            if later:
+                verifier.require(verifier.verify(token), policy.max_age(60))
+            else:
+                verifier.verify(token, require=policy.max_age(60))
+
+    sign_in(leeway)
+    refused(errors.AuthenticationTooOld, sign_in, leeway + 1)
+    refused(errors.AuthenticationTooOld, sign_in, 10**8)
+
+
 async def _never(_principal: Principal) -> bool:
     return False
 

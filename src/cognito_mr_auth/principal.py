@@ -94,13 +94,14 @@ class Principal:
 
     # Other attributes are read from the claims on access, because most requests use few of them. A dict
     # is a payload as it was parsed; the first access to `claims` freezes it.
-    __slots__ = ("_claims", "_groups", "_scopes", "issuer", "provider", "user_pool_id")
+    __slots__ = ("_claims", "_groups", "_partial", "_scopes", "issuer", "provider", "user_pool_id")
 
     issuer: Issuer
     provider: str
     user_pool_id: str | None
     _claims: dict[str, Any] | MappingProxyType[str, Any]
     _groups: tuple[str, ...]
+    _partial: bool
     _scopes: frozenset[str]
 
     def __init__(
@@ -274,7 +275,8 @@ class Principal:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (_thaw(self.claims), self.issuer, self.provider, self.user_pool_id))
+        values = (_thaw(self.claims), self.issuer, self.provider, self.user_pool_id, _is_partial(self))
+        return (_rebuild, values)
 
 
 def _principal_from_payload(
@@ -289,5 +291,19 @@ def _principal_from_payload(
     return made
 
 
-def _rebuild(claims: dict[str, Any], issuer: Issuer, provider: str, user_pool_id: str | None) -> Principal:
-    return Principal(claims, issuer=issuer, user_pool_id=user_pool_id, provider=provider)
+def _as_partial(principal: Principal) -> Principal:
+    """The principal, marked: it was made of some claims of a token, and nobody knows which are missing."""
+    _put(principal, "_partial", True)
+    return principal
+
+
+def _is_partial(principal: Principal) -> bool:
+    """Whether its token may hold claims that are absent here: then an absence says nothing (H1)."""
+    return getattr(principal, "_partial", False)  # set where it is true alone: every token would pay for it
+
+
+def _rebuild(
+    claims: dict[str, Any], issuer: Issuer, provider: str, user_pool_id: str | None, partial: bool = False
+) -> Principal:
+    made = Principal(claims, issuer=issuer, user_pool_id=user_pool_id, provider=provider)
+    return _as_partial(made) if partial else made

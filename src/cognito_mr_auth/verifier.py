@@ -104,6 +104,7 @@ class Verifier:
         check_callables(on_event=on_event, revoked=revoked, clock=clock)
         self._takes_id_tokens = token_use == "id"  # Swagger UI must know which one to send
         self._clock = clock or _system_clock
+        self._leeway = float(leeway)
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
         self._dispatch = EventDispatcher(on_event)
@@ -123,7 +124,7 @@ class Verifier:
         self._entries: dict[object, _IssuerEntry] = {}
         self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
-            self._add(pool, dependencies, token_use, float(leeway))
+            self._add(pool, dependencies, token_use, self._leeway)
         self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
         track(self)
 
@@ -276,7 +277,7 @@ class Verifier:
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
         if require is None and self._revoked is None:
             return principal
-        return authorize(principal, now[0], self._revoked, require)
+        return authorize(principal, now[0], self._revoked, require, self._leeway)
 
     # -- for adapters ---------------------------------------------------------------------------
 
@@ -298,7 +299,7 @@ class Verifier:
         require_policy(require)
         if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
             raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
-        return authorize(principal, self._clock()[0], None, require)
+        return authorize(principal, self._clock()[0], None, require, self._leeway)
 
     def _load_http_client(self) -> None:
         """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cognito_mr_auth import policy
+from cognito_mr_auth import ANY_CLIENT, policy
 from cognito_mr_auth._runtime.denial import denial
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
@@ -16,14 +16,15 @@ from cognito_mr_auth.errors import (
     ConfigurationError,
     PolicyDenied,
 )
-from cognito_mr_auth.policy import Policy, _Context, _Pending
+from cognito_mr_auth.policy import Policy, _Pending
+from cognito_mr_auth.policy._leaves import Context
 from cognito_mr_auth.principal import Issuer, Principal
 from cognito_mr_auth.testing import REMOVE
 
 NOW = 1_800_000_000.0
 
 
-def context(answers: Any = None, **changes: Any) -> _Context:
+def context(answers: Any = None, **changes: Any) -> Context:
     """An access token's principal with some claims changed, added or removed."""
     claims: dict[str, Any] = {
         "sub": "a-subject",
@@ -42,7 +43,7 @@ def context(answers: Any = None, **changes: Any) -> _Context:
     }
     claims = {name: value for name, value in (claims | changes).items() if value is not REMOVE}
     who = Principal(claims, issuer=Issuer("https://x", "original", "x"), user_pool_id="x_y")
-    return _Context(who, NOW, answers or {})
+    return Context(who, NOW, answers or {})
 
 
 def yes(_: Principal) -> bool:
@@ -81,7 +82,7 @@ def test_and_or(left: Any, right: Any, both: Any, either: Any) -> None:
 
 @pytest.mark.parametrize(("inner", "outer"), [(True, False), (False, True), (None, None)])
 def test_not(inner: Any, outer: Any) -> None:
-    """`~` of cannot-tell is cannot-tell: silence on groups is no proof of not being in one."""
+    """`~` of cannot-tell is cannot-tell: silence on a tier is no proof of not being of it."""
     assert (~NAMES[inner])._evaluate(context()) is outer
     assert (~~NAMES[inner])._evaluate(context()) is inner
 
@@ -119,10 +120,17 @@ ID_TOKEN = {"token_use": "id"}
         pytest.param(policy.any_group("x", "ops"), {}, True, id="any-group"),
         pytest.param(policy.any_group("x", "OPS"), {}, False, id="any-group-none"),
         pytest.param(policy.groups("a"), {"cognito:groups": []}, False, id="groups-empty"),
-        pytest.param(policy.groups("a"), {"cognito:groups": REMOVE}, None, id="groups-absent"),
+        pytest.param(policy.groups("a"), {"cognito:groups": REMOVE}, False, id="groups-absent"),
+        pytest.param(policy.any_group("a"), {"cognito:groups": REMOVE}, False, id="any-group-absent"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": REMOVE}, True, id="not-groups-absent"),
+        pytest.param(~policy.any_group("a"), {"cognito:groups": []}, True, id="not-groups-empty"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": None}, None, id="not-groups-null"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": "b"}, None, id="not-groups-text"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": ["b", None]}, None, id="not-groups-odd"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": {"b": True}}, None, id="not-groups-object"),
+        pytest.param(~policy.groups("a"), {"cognito:groups": 7}, None, id="not-groups-number"),
         pytest.param(policy.groups("a"), {"cognito:groups": "a"}, None, id="groups-text"),
         pytest.param(policy.groups("a"), {"cognito:groups": ["a", 1]}, None, id="groups-odd"),
-        pytest.param(~policy.groups("a"), {"cognito:groups": REMOVE}, None, id="not-groups-absent"),
         pytest.param(~policy.groups("a"), {}, True, id="not-group"),
         pytest.param(policy.claim("tier", "gold"), {}, True, id="claim"),
         pytest.param(policy.claim("tier", "Gold"), {}, False, id="claim-other"),
@@ -155,7 +163,7 @@ ID_TOKEN = {"token_use": "id"}
     ],
 )
 def test_a_leaf(rule: Policy, changes: dict[str, Any], verdict: object) -> None:
-    """Exact matches say yes or no; an absent or mistyped claim says cannot-tell."""
+    """Exact matches say yes or no; an absent or mistyped claim says cannot-tell, but for absent groups."""
     assert rule._evaluate(context(**changes)) is verdict
 
 
@@ -234,7 +242,13 @@ def test_a_policy_cannot_be_changed(name: str) -> None:
         (policy.groups("a"), "groups('a')"),
         (policy.any_group("a", "b"), "any_group('a', 'b')"),
         (policy.claim("a", "secret"), "claim('a', ...)"),
+        (policy.client("a", "b"), "client('a', 'b')"),
+        (policy.machine(), "machine()"),
+        (policy.has_claim("a"), "has_claim('a')"),
+        (policy.claim_contains("a", "secret"), "claim_contains('a', ...)"),
         (policy.max_age(60), "max_age(60)"),
+        (policy.issued_within(60), "issued_within(60)"),
+        (policy.lifetime(60), "lifetime(60)"),
         (policy.check(yes), "check(yes)"),
         (policy.check(type("Odd", (), {"__call__": yes})()), "check(callable)"),
         (policy.groups("a") & ~policy.groups("b"), "(groups('a') & ~groups('b'))"),
@@ -271,11 +285,16 @@ def test_scope_names_are_what_to_ask_for() -> None:
         pytest.param(lambda: policy.claim(1, "a"), id="claim-odd-name"),
         pytest.param(lambda: policy.claim("a", None), id="claim-none"),
         pytest.param(lambda: policy.claim("a", ["a"]), id="claim-list"),
-        pytest.param(lambda: policy.max_age(-1), id="age-negative"),
-        pytest.param(lambda: policy.max_age(1.5), id="age-float"),
-        pytest.param(lambda: policy.max_age(float("nan")), id="age-nan"),
-        pytest.param(lambda: policy.max_age(True), id="age-bool"),
-        pytest.param(lambda: policy.max_age("60"), id="age-text"),
+        pytest.param(lambda: policy.claim("a", float("nan")), id="claim-nan"),
+        pytest.param(lambda: policy.claim_contains("a", float("inf")), id="contains-infinity"),
+        pytest.param(lambda: policy.claim_contains("a", ("b",)), id="contains-array"),
+        pytest.param(lambda: policy.claim_contains("", "a"), id="contains-no-name"),
+        pytest.param(lambda: policy.has_claim(""), id="has-no-claim"),
+        pytest.param(lambda: policy.has_claim(None), id="has-claim-none"),
+        pytest.param(lambda: policy.client(), id="no-client"),  # noqa: PLW0108
+        pytest.param(lambda: policy.client(ANY_CLIENT), id="any-client"),
+        pytest.param(lambda: policy.client("a,b"), id="clients-with-comma"),
+        pytest.param(lambda: policy.client("a", "b c"), id="client-with-space"),
         pytest.param(lambda: policy.check(None), id="check-none"),
         pytest.param(lambda: policy.check(True), id="check-true"),
     ],
@@ -286,7 +305,17 @@ def test_nonsense_is_a_configuration_error(call: Any) -> None:
         call()
 
 
-@pytest.mark.parametrize("make", [policy.scopes, policy.any_scope, policy.groups, policy.any_group])
+@pytest.mark.parametrize("make", [policy.max_age, policy.issued_within, policy.lifetime])
+@pytest.mark.parametrize("seconds", [-1, 1.5, float("nan"), True, "60", None], ids=repr)
+def test_seconds_are_a_whole_number(make: Any, seconds: Any) -> None:
+    """Nothing that only looks like a number of seconds is one, and the message names the function."""
+    with pytest.raises(ConfigurationError, match=rf"^{make.__name__}\(\) takes a whole number of seconds"):
+        make(seconds)
+
+
+@pytest.mark.parametrize(
+    "make", [policy.scopes, policy.any_scope, policy.groups, policy.any_group, policy.client]
+)
 @pytest.mark.parametrize("names", [["a", "b"], ("a",), {"a"}, frozenset(), []], ids=repr)
 def test_a_list_of_names_is_unpacked(make: Any, names: Any) -> None:
     """The commonest slip gets the line to write."""
@@ -301,6 +330,8 @@ ADMIN = policy.scopes("admin")
 OPS = policy.groups("ops")
 NOBODY = policy.groups("nobody")
 FRESH = policy.max_age(9)
+NEW = policy.issued_within(9)
+TOO_OLD = "the token is too old for this: get a new one with the refresh token"
 CHECK, CHECK2 = policy.check(yes), policy.check(yes)
 
 
@@ -319,6 +350,14 @@ CHECK, CHECK2 = policy.check(yes), policy.check(yes)
         pytest.param(FRESH & READ, AuthenticationTooOld, {"max_age": 9}, id="age-not-scope"),
         pytest.param(FRESH & ADMIN, AuthenticationTooOld, {"max_age": 9}, id="age-and-scope"),
         pytest.param(FRESH & NOBODY, PolicyDenied, {"scopes": ()}, id="age-and-group"),
+        pytest.param(NEW, PolicyDenied, {"scopes": (), "hint": TOO_OLD}, id="token-age"),
+        pytest.param(NEW & FRESH, AuthenticationTooOld, {"max_age": 9}, id="token-age-and-age"),
+        pytest.param(NEW | FRESH, PolicyDenied, {"hint": TOO_OLD}, id="token-age-would-do"),
+        pytest.param(NEW & ADMIN, PolicyDenied, {"scopes": ("admin",)}, id="token-age-and-scope"),
+        pytest.param(NEW & FRESH & ADMIN, AuthenticationTooOld, {"max_age": 9}, id="ages-and-scope"),
+        pytest.param(NEW & NOBODY, PolicyDenied, {"scopes": (), "hint": None}, id="token-age-and-group"),
+        pytest.param(policy.lifetime(1), PolicyDenied, {"scopes": (), "hint": None}, id="lifetime"),
+        pytest.param(policy.machine(), PolicyDenied, {"scopes": (), "hint": None}, id="machine"),
         pytest.param(CANNOT_TELL, PolicyDenied, {"scopes": ()}, id="cannot-tell"),
     ],
 )

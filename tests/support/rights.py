@@ -62,7 +62,7 @@ def both(one: Need | None, two: Need | None) -> Need | None:
 
 
 class Holder(NamedTuple):
-    """Who holds a token; `groups` is None where the token does not speak of groups."""
+    """Who holds a token; `groups` is None where the token leaves the claim out, as for who is in none."""
 
     scopes: frozenset[str]
     groups: frozenset[str] | None = None
@@ -74,21 +74,17 @@ class Holder(NamedTuple):
 
     def has(self, need: Need | None) -> bool:
         """Whether a table lets this holder pass."""
-        return need is None or self._truth(need) is True
+        return need is None or self._truth(need)
 
-    def _truth(self, need: Need) -> bool | None:
-        """Yes, no, or None where the token does not say: then `not` says nothing either."""
+    def _truth(self, need: Need) -> bool:
         if need.kind in LEAVES:
-            held = self.scopes if "scope" in need.kind else self.groups
+            held = self.scopes if "scope" in need.kind else self.groups or frozenset()
             enough = any if need.kind.startswith("any") else all
-            return None if held is None else enough(name in held for name in need.names)
+            return enough(name in held for name in need.names)
         truths = [self._truth(part) for part in need.parts]
         if need.kind == "not":
-            return None if truths[0] is None else not truths[0]
-        decisive = need.kind == "or"
-        if decisive in truths:
-            return decisive
-        return None if None in truths else not decisive
+            return not truths[0]
+        return any(truths) if need.kind == "or" else all(truths)
 
 
 @cache

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import product
 
 from cognito_mr_auth.errors import AuthenticationTooOld, AuthError, CheckUnavailable, PolicyDenied
-from cognito_mr_auth.policy import Policy, _Context
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.policy._leaves import Context
 
 __all__ = ["denial"]
 
@@ -16,14 +17,19 @@ MAX_BROKEN = 8
 
 # What is assumed to be granted, in this order, to find out why a policy did not pass. A check that
 # could not answer comes first: when it would have decided, the refusal is ours and not the caller's.
+# A refreshed token comes before a new sign-in, because it costs the user nothing. A sign-in brings one, too.
+_NEW_TOKEN = frozenset({"issued_within"})
+_NEW_SIGN_IN = frozenset({"max_age", "issued_within"})
 _BLAME: tuple[frozenset[str], ...] = (
-    frozenset({"max_age"}),
+    _NEW_TOKEN,
+    _NEW_SIGN_IN,
     frozenset({"scopes"}),
-    frozenset({"scopes", "max_age"}),
+    _NEW_TOKEN | {"scopes"},
+    _NEW_SIGN_IN | {"scopes"},
 )
 
 
-def denial(policy: Policy, context: _Context) -> AuthError:
+def denial(policy: Policy, context: Context) -> AuthError:
     """The error for a policy that did not pass: what would have helped decides its type."""
     helpful = dict(policy._helpful_answers())
     # A check that the evaluation never reached is taken to help: it is not what failed.
@@ -37,7 +43,7 @@ def denial(policy: Policy, context: _Context) -> AuthError:
     return PolicyDenied()
 
 
-def _could_pass(policy: Policy, context: _Context, answers: Mapping[int, object], broken: list[int]) -> bool:
+def _could_pass(policy: Policy, context: Context, answers: Mapping[int, object], broken: list[int]) -> bool:
     """Whether the checks that could not answer have answers with which the policy passes."""
     for guess in product((True, False), repeat=len(broken)):
         guessed = {**answers, **dict(zip(broken, guess, strict=True))}
@@ -50,6 +56,10 @@ def _blamed(policy: Policy, granted: frozenset[str]) -> AuthError:
     if "max_age" in granted:
         seconds = min(leaf._seconds for leaf in policy._leaves("max_age"))
         return AuthenticationTooOld(max_age=seconds, hint="sign in again, then retry")
+    if granted == _NEW_TOKEN:
+        # RFC 9470 3 is for the sign-in alone, which a refresh does not repeat; the age of a token that is
+        # otherwise good has no error code of its own.
+        return PolicyDenied(hint="the token is too old for this: get a new one with the refresh token")
     return PolicyDenied(
         scopes=policy.scope_names,
         hint="the token lacks a scope; users who sign in through the SDK get only "

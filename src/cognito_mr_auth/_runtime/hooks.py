@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
-from cognito_mr_auth.policy import Policy, _Context, _Pending
+from cognito_mr_auth.policy import Policy, _Pending
+from cognito_mr_auth.policy._leaves import Context
 from cognito_mr_auth.principal import Principal
 
 from .denial import denial
@@ -71,9 +72,11 @@ def call_hook(hook: Hook, principal: Principal) -> HookCall:
 
 
 def authorize(
-    principal: Principal, now: float, revoked: Hook | None, require: Policy | None
+    principal: Principal, now: float, revoked: Hook | None, require: Policy | None, leeway: float = 0.0
 ) -> Generator[Any, Any, Principal]:
     """Check revocation, then evaluate the policy: the end of a verification (O).
+
+    A moment up to `leeway` seconds in the future is as good as now (H1).
 
     Raises:
         TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.
@@ -87,7 +90,7 @@ def authorize(
     if require is not None:
         answers: dict[int, object] = {}
         while True:
-            context = _Context(principal, now, answers)
+            context = Context(principal, now, answers, leeway=leeway)
             verdict, leaf = _evaluate(require, context)
             if leaf is None:
                 break
@@ -97,7 +100,7 @@ def authorize(
     return principal
 
 
-def _evaluate(require: Policy, context: _Context) -> tuple[bool | None, Policy | None]:
+def _evaluate(require: Policy, context: Context) -> tuple[bool | None, Policy | None]:
     try:
         return require._evaluate(context), None
     except _Pending as pending:

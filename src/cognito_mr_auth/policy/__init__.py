@@ -4,16 +4,20 @@
     principal = verifier.verify(token, require=orders)
 
 Owns the three-valued logic: yes, no, or cannot-tell (a claim absent or of the wrong type, a check
-that failed). Only yes passes, and `~` of cannot-tell stays cannot-tell, so that "not in group x" is
-never answered by a token that says nothing of groups. Evaluation here is pure but for `check`.
+that failed). Only yes passes, and `~` of cannot-tell stays cannot-tell, so that "not of tier x" is never
+answered by a token that says nothing of tiers. One absence is known: Cognito leaves `cognito:groups` out for
+whoever is in no group. Evaluation here is pure but for `check`.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Awaitable, Callable, Iterator
+from math import isfinite
+from typing import Any, Literal
 
-from ._base.clock import MAX_TIME
-from .errors import ConfigurationError
-from .principal import Principal
+from cognito_mr_auth._base.checks import is_client_id
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.principal import Principal
+
+from ._leaves import LEAVES, Context, Verdict
 
 __all__ = [
     "Policy",
@@ -21,35 +25,41 @@ __all__ = [
     "any_scope",
     "check",
     "claim",
+    "claim_contains",
+    "client",
     "groups",
+    "has_claim",
+    "issued_within",
+    "lifetime",
+    "machine",
     "max_age",
     "scopes",
 ]
 
 _CheckFunction = Callable[[Principal], "bool | Awaitable[bool]"]
-_Verdict = bool | None
-"""True for yes, False for no, None for cannot-tell."""
-
-_Kind = Literal["scopes", "groups", "claim", "max_age", "check", "and", "or", "not"]
-
-
-class _Context(NamedTuple):
-    """What an evaluation may look at: the principal, the wall clock, and answers of checks.
-
-    `answers` maps the identity of a check to what it gave; `granted` lists kinds of leaves taken as
-    yes, which is how a refusal finds out what would have helped.
-    """
-
-    principal: Principal
-    now: float
-    answers: Mapping[int, object]
-    granted: frozenset[str] = frozenset()
+_Kind = Literal[
+    "scopes",
+    "groups",
+    "client",
+    "machine",
+    "has_claim",
+    "claim",
+    "claim_contains",
+    "max_age",
+    "issued_within",
+    "lifetime",
+    "check",
+    "and",
+    "or",
+    "not",
+]
 
 
 class Policy:
     """A requirement on a principal. Made by this module's functions, combined with `&`, `|`, `~`.
 
-    Immutable. `scope_names` are all scopes that it names, in order, for documentation.
+    Immutable. `scope_names` are all scopes that it names, in order, for documentation. `copy` and `pickle`
+    work; of a `check` they ask that its function can be pickled.
     """
 
     __slots__ = ("_kind", "_parts", "_value")
@@ -89,7 +99,18 @@ class Policy:
             return "(" + sign.join(map(repr, self._parts)) + ")"
         if self._kind == "not":
             return f"~{self._parts[0]!r}"
-        return _REPR[self._kind](self._value)
+        if self._kind == "check":
+            return f"check({getattr(self._value, '__name__', 'callable')})"
+        return LEAVES[self._kind].show(self._value)
+
+    def __copy__(self) -> "Policy":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Policy":
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (self._kind, self._value, self._parts))
 
     @property
     def scope_names(self) -> tuple[str, ...]:
@@ -126,19 +147,11 @@ class Policy:
 
     @property
     def _own_demands(self) -> set[object]:
-        """The same as `_demands`, without those of the policies that it joins. True is not 1."""
+        """The same as `_demands`, without those of the policies that it joins."""
         if self._kind == "and":
             return set()
-        if self._kind in ("scopes", "groups"):
-            need_all, names = self._value
-            if need_all or len(names) == 1:
-                return {(self._kind, name) for name in names}
-            return {(self._kind, frozenset(names))}
-        if self._kind == "claim":
-            name, value = self._value
-            return {("claim", name, type(value), value)}
-        if self._kind == "max_age":
-            return {("max_age", self._value)}
+        if self._kind in LEAVES:
+            return LEAVES[self._kind].demands(self._value)
         # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
         return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
@@ -168,7 +181,7 @@ class Policy:
         found: int = self._value
         return found
 
-    def _evaluate(self, context: _Context) -> _Verdict:
+    def _evaluate(self, context: Context) -> Verdict:
         """Yes (True), no (False) or cannot-tell (None), by Kleene's three-valued logic.
 
         Raises:
@@ -182,7 +195,7 @@ class Policy:
             return None if inner is None else not inner
         if kind in ("and", "or"):
             decisive = kind == "or"
-            verdict: _Verdict = not decisive
+            verdict: Verdict = not decisive
             for part in self._parts:
                 found = part._evaluate(context)
                 if found is decisive:
@@ -192,7 +205,7 @@ class Policy:
             return verdict
         if kind == "check":
             return _check(self, context)
-        return _LEAVES[kind](self._value, context)
+        return LEAVES[kind].evaluate(self._value, context)
 
 
 class _Pending(Exception):  # noqa: N818 - a signal between the policy and the verifier
@@ -203,7 +216,7 @@ class _Pending(Exception):  # noqa: N818 - a signal between the policy and the v
         self.leaf = leaf
 
 
-def _check(leaf: Policy, context: _Context) -> _Verdict:
+def _check(leaf: Policy, context: Context) -> Verdict:
     if id(leaf) not in context.answers:
         raise _Pending(leaf)
     answer = context.answers[id(leaf)]
@@ -211,60 +224,11 @@ def _check(leaf: Policy, context: _Context) -> _Verdict:
     return answer if answer is True or answer is False else None
 
 
-def _scopes(value: tuple[bool, tuple[str, ...]], context: _Context) -> _Verdict:
-    need_all, names = value
-    principal = context.principal
-    if principal.token_use != "access" or principal.claims.get("scope").__class__ is not str:
-        return None
-    held = principal.scopes
-    return all(n in held for n in names) if need_all else any(n in held for n in names)
-
-
-def _groups(value: tuple[bool, tuple[str, ...]], context: _Context) -> _Verdict:
-    need_all, names = value
-    claimed = context.principal.claims.get("cognito:groups")
-    held = context.principal.groups
-    if claimed.__class__ is not tuple or len(claimed) != len(held):
-        return None  # absent, a bare string, or an array with members that are no strings
-    return all(n in held for n in names) if need_all else any(n in held for n in names)
-
-
-def _claim(value: tuple[str, object], context: _Context) -> _Verdict:
-    name, wanted = value
-    held = context.principal.claims.get(name)
-    if held.__class__ is not wanted.__class__:
-        return None  # True is not 1, "1" is not 1, and absent is not unequal
-    return bool(held == wanted)
-
-
-def _max_age(seconds: int, context: _Context) -> _Verdict:
-    moment = context.principal.claims.get("auth_time")
-    # An implausible time (S4) is no sign-in, and an int beyond floats cannot be subtracted.
-    if moment.__class__ not in (int, float) or not 0 <= moment <= MAX_TIME:
-        return None
-    age: float = context.now - moment
-    return age <= seconds
-
-
-_LEAVES: dict[str, Callable[[Any, _Context], _Verdict]] = {
-    "scopes": _scopes,
-    "groups": _groups,
-    "claim": _claim,
-    "max_age": _max_age,
-}
-
-
-def _call(name: str, values: tuple[Any, ...]) -> str:
-    return f"{name}({', '.join(map(repr, values))})"
-
-
-_REPR: dict[str, Callable[[Any], str]] = {
-    "scopes": lambda value: _call("scopes" if value[0] else "any_scope", value[1]),
-    "groups": lambda value: _call("groups" if value[0] else "any_group", value[1]),
-    "claim": lambda value: f"claim({value[0]!r}, ...)",
-    "max_age": lambda value: f"max_age({value})",
-    "check": lambda value: f"check({getattr(value, '__name__', 'callable')})",
-}
+def _rebuild(kind: _Kind, value: Any, parts: tuple[Policy, ...]) -> Policy:
+    """The policy that was pickled; one of an unknown kind would fail at the first request instead."""
+    if kind not in LEAVES and kind not in ("check", "and", "or", "not"):
+        raise ValueError("this policy was pickled by another version of cognito_mr_auth")
+    return Policy(kind, value, parts)
 
 
 def _names(kind: str, values: tuple[str, ...], *, spaces: bool) -> tuple[str, ...]:
@@ -300,22 +264,70 @@ def any_group(*any_of: str) -> Policy:
     return Policy("groups", (False, _names("any_group", any_of, spaces=True)))
 
 
+def client(*any_of: str) -> Policy:
+    """The token is of one of these app clients: `client_id` of an access token, `aud` of an ID token."""
+    for value in _names("client", any_of, spaces=True):
+        if not is_client_id(value):
+            raise ConfigurationError(f"client() holds {value!r}, which is no app client ID")
+    return Policy("client", any_of)
+
+
+def machine() -> Policy:
+    """An app client on its own (client credentials, RFC 6749 4.4), as `Principal.is_machine` says."""
+    return Policy("machine")
+
+
+def has_claim(name: str) -> Policy:
+    """The claim is there, whatever it says. A claim that is null tells nothing."""
+    return Policy("has_claim", _claim_name("has_claim", name))
+
+
 def claim(name: str, value: str | int | float | bool) -> Policy:
     """The claim has this value and its type: `True` is not 1, "1" is not 1."""
+    return Policy("claim", _named_value("claim", name, value))
+
+
+def claim_contains(name: str, value: str | int | float | bool) -> Policy:
+    """The claim is an array with this value, of its type, as a member. A string is no array."""
+    return Policy("claim_contains", _named_value("claim_contains", name, value))
+
+
+def _claim_name(kind: str, name: str) -> str:
     if name.__class__ is not str or not name:
-        raise ConfigurationError(f"claim() takes a claim's name, not {name!r}")
+        raise ConfigurationError(f"{kind}() takes a claim's name, not {name!r}")
+    return name
+
+
+def _named_value(kind: str, name: str, value: object) -> tuple[str, object]:
+    _claim_name(kind, name)
     if value.__class__ not in (str, int, float, bool):
         raise ConfigurationError(
-            f"claim({name!r}, ...) takes a str, int, float or bool; use check() for other values"
+            f"{kind}({name!r}, ...) takes a str, int, float or bool; use check() for other values"
         )
-    return Policy("claim", (name, value))
+    if isinstance(value, float) and not isfinite(value):
+        raise ConfigurationError(f"{kind}({name!r}, ...): no claim is infinite or NaN")
+    return name, value
 
 
 def max_age(seconds: int) -> Policy:
     """The user signed in (`auth_time`) at most this many seconds ago (RFC 9470, OIDC Core 2)."""
+    return Policy("max_age", _whole_seconds("max_age", seconds))
+
+
+def issued_within(seconds: int) -> Policy:
+    """The token was issued (`iat`) at most this many seconds ago; a refresh gives a new one."""
+    return Policy("issued_within", _whole_seconds("issued_within", seconds))
+
+
+def lifetime(seconds: int) -> Policy:
+    """The token was issued for at most this many seconds: `exp` minus `iat`."""
+    return Policy("lifetime", _whole_seconds("lifetime", seconds))
+
+
+def _whole_seconds(kind: str, seconds: int) -> int:
     if seconds.__class__ is not int or seconds < 0:
-        raise ConfigurationError(f"max_age() takes a whole number of seconds, not {seconds!r}")
-    return Policy("max_age", seconds)
+        raise ConfigurationError(f"{kind}() takes a whole number of seconds, not {seconds!r}")
+    return seconds
 
 
 def check(function: _CheckFunction) -> Policy:

@@ -14,7 +14,7 @@ from support.lambda_events import with_token
 from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.aws_lambda._authorizer.authorizer import Authorizer
 from cognito_mr_auth.aws_lambda._proxy.upstream import principal_from_authorizer, still_valid
-from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError
+from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError, PolicyDenied
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 T0 = 1_790_000_000
@@ -238,6 +238,51 @@ def test_issuers_are_those_of_the_pool(pool: FakeUserPool, kind: Any) -> None:
     url = pool.issuer(kind)
     issuer = pool.user_pool().issuers[url]
     assert principal_from_authorizer(handed("JWT, HTTP 2.0", iss=url)).issuer == issuer
+
+
+# --- What an absent claim says
+
+ABSENT: dict[str, tuple[str, dict[str, Any], object]] = {
+    # Place, changes, and whether somebody passes who must not be in a group.
+    "ours: it was not chosen, or was malformed": ("ours, REST", {"groups": None}, False),
+    "ours, HTTP 2.0": ("ours, HTTP 2.0", {"groups": None}, False),
+    "ours: in no group": ("ours, HTTP 2.0", {"groups": []}, True),
+    "ours: in no group, flat": ("ours, REST", {"groups": ""}, True),
+    "ours: in another group": ("ours, REST", {"groups": "ops"}, True),
+    "ours: in that group": ("ours, REST", {"groups": "ops suspended"}, False),
+    "JWT: in another group": ("JWT, HTTP 2.0", {"cognito:groups": "[ops]"}, True),
+}
+
+
+@pytest.mark.parametrize("row", ABSENT)
+def test_groups_that_were_not_handed_on_are_not_no_groups(pool: FakeUserPool, row: str) -> None:
+    """Our authorizer hands on the names that were chosen: their absence lets nobody pass a `~any_group`."""
+    place, changes, passes = ABSENT[row]
+    principal = principal_from_authorizer(handed(place, **changes))
+    verifier = pool.offline_verifier()
+    try:
+        found = verifier.require(principal, ~policy.any_group("suspended")) is principal
+    except PolicyDenied:
+        found = False
+    assert found is passes
+    for name in ("custom:suspended", "absent"):
+        if place in OURS:
+            with pytest.raises(PolicyDenied):
+                verifier.require(principal, ~policy.has_claim(name))
+
+
+@pytest.mark.parametrize("place", ["JWT, HTTP 2.0", "JWT, HTTP 1.0", "Cognito, REST"])
+def test_groups_of_the_apis_own_authorizers(pool: FakeUserPool, place: str) -> None:
+    """They hand on every claim, so that absent groups are none; null ones are refused."""
+    event = handed(place)
+    claims = event["requestContext"]["authorizer"]
+    for name in PLACES[place][2]:
+        claims = claims[name]
+    claims["cognito:groups"] = None
+    assert outcome(event) == "cognito:groups"
+    del claims["cognito:groups"]
+    principal = principal_from_authorizer(event)
+    assert pool.offline_verifier().require(principal, ~policy.any_group("suspended")) is principal
 
 
 # --- Times

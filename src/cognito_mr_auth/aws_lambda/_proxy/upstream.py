@@ -19,7 +19,7 @@ from cognito_mr_auth._config.options import MAX_LEEWAY
 from cognito_mr_auth.aws_lambda._authorizer.context import DEFAULT, RESERVED
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
-from cognito_mr_auth.principal import Issuer, Principal
+from cognito_mr_auth.principal import Issuer, Principal, _as_partial
 
 __all__ = ["principal_from_authorizer", "still_valid"]
 
@@ -107,9 +107,7 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
     if _GROUPS in claims:
         claims[_GROUPS] = _groups(claims[_GROUPS], given.form, group_separator)
     principal = Principal(claims, issuer=issuer, user_pool_id=pool_id)
-    if given.form == _OURS:
-        _cross_check(principal, given.claims)
-    return principal
+    return _checked(principal, given.claims) if given.form == _OURS else principal
 
 
 def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = time.time) -> bool:
@@ -158,7 +156,9 @@ def _authorizer_claims(event: Any) -> _AuthorizerClaims:
 
 
 def _present(claims: object) -> dict[str, Any]:
-    return {name: value for name, value in mapping(claims).items() if value is not None}
+    # Null groups stay, and are refused: left out, they would say that the user is in no group.
+    given = mapping(claims).items()
+    return {name: value for name, value in given if value is not None or name == _GROUPS}
 
 
 def _context(context: object) -> dict[str, Any]:
@@ -243,13 +243,18 @@ def _issuer(url: str) -> tuple[Issuer, str]:
     return Issuer(url, kind, region), parts["pool"]
 
 
-def _cross_check(principal: Principal, context: Mapping[str, Any]) -> None:
-    """Refuse values that contradict the claims: a claim that matters was then left out."""
+def _checked(principal: Principal, context: Mapping[str, Any]) -> Principal:
+    """The principal of our authorizer, unless values contradict the claims: one that matters was left out.
+
+    Marked as partial, because `context=` chooses claims, and malformed ones are left out: absent groups are
+    not no groups.
+    """
     if context.get("user_pool_id", principal.user_pool_id) != principal.user_pool_id:
         _refuse("iss", "the handed-on user_pool_id is not that of iss")
     kind = "machine" if principal.is_machine else "user"
     if context.get("kind", kind) != kind:
         _refuse("username", "the handed-on kind is not what the claims say", _missing("username", _OURS))
+    return _as_partial(principal)
 
 
 # -- groups -------------------------------------------------------------------------------------

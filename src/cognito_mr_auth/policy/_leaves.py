@@ -1,0 +1,180 @@
+"""What each kind of requirement asks of a principal, as one table: verdict, conditions, repr (H1).
+
+Owns the verdicts of single requirements: yes, no, or cannot-tell. Never combines them, and calls nothing of
+a user's. An age, and whatever else the clock decides, is cannot-tell for a moment that lies in the future
+beyond the leeway: a negative age would be below every limit.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth.principal import Principal, _is_partial
+
+__all__ = ["LEAVES", "Context", "Verdict"]
+
+Verdict = bool | None
+"""True for yes, False for no, None for cannot-tell."""
+
+
+class Context(NamedTuple):
+    """What an evaluation may look at: the principal, the wall clock, and answers of checks.
+
+    `answers` maps the identity of a check to what it gave; `granted` lists kinds of leaves taken as
+    yes, which is how a refusal finds out what would have helped. `leeway` is in seconds.
+    """
+
+    principal: Principal
+    now: float
+    answers: Mapping[int, object]
+    granted: frozenset[str] = frozenset()
+    leeway: float = 0.0
+
+
+class Leaf(NamedTuple):
+    """One kind of requirement: its verdict, the conditions that must all hold, and how it is shown.
+
+    `demands` gives one value for each condition; two policies with one value share that condition.
+    """
+
+    evaluate: Callable[[Any, Context], Verdict]
+    demands: Callable[[Any], set[object]]
+    show: Callable[[Any], str]
+
+
+def _scopes(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
+    need_all, names = value
+    principal = context.principal
+    if principal.token_use != "access" or principal.claims.get("scope").__class__ is not str:
+        return None
+    held = principal.scopes
+    return all(n in held for n in names) if need_all else any(n in held for n in names)
+
+
+def _groups(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
+    need_all, names = value
+    principal = context.principal
+    held = principal.groups
+    if "cognito:groups" in principal.claims or _is_partial(principal):
+        claimed = principal.claims.get("cognito:groups")
+        if claimed.__class__ is not tuple or len(claimed) != len(held):
+            return None  # a bare string, null, an array with members that are no strings, or not handed on
+    # Else Cognito has left the claim out, as it does for whoever is in no group.
+    return all(n in held for n in names) if need_all else any(n in held for n in names)
+
+
+def _client(client_ids: tuple[str, ...], context: Context) -> Verdict:
+    held = context.principal.client_id
+    return None if held is None else held in client_ids
+
+
+def _machine(_: None, context: Context) -> Verdict:
+    claims = context.principal.claims
+    if "username" in claims and claims["username"].__class__ is not str:
+        return None
+    return context.principal.is_machine
+
+
+def _has_claim(name: str, context: Context) -> Verdict:
+    claims = context.principal.claims
+    if name in claims:
+        return None if claims[name] is None else True  # OIDC Core 5.3.2: null is no way to leave a claim out
+    return None if _is_partial(context.principal) else False
+
+
+def _claim(value: tuple[str, object], context: Context) -> Verdict:
+    name, wanted = value
+    held = context.principal.claims.get(name)
+    if held.__class__ is not wanted.__class__:
+        return None  # True is not 1, "1" is not 1, and absent is not unequal
+    return bool(held == wanted)
+
+
+def _claim_contains(value: tuple[str, object], context: Context) -> Verdict:
+    name, wanted = value
+    held = context.principal.claims.get(name)
+    if held.__class__ is not tuple:
+        return None  # a string is no array: "admin" stands in "not-admin"
+    alike = [member for member in held if member.__class__ is wanted.__class__]
+    if wanted in alike:
+        return True
+    return False if len(alike) == len(held) else None
+
+
+def _max_age(seconds: int, context: Context) -> Verdict:
+    return _within(seconds, context.principal.claims.get("auth_time"), context)
+
+
+def _issued_within(seconds: int, context: Context) -> Verdict:
+    return _within(seconds, context.principal.claims.get("iat"), context)
+
+
+def _within(seconds: int, moment: Any, context: Context) -> Verdict:
+    """Whether the moment is at most so long ago, on the verifier's clock."""
+    if not _is_time(moment):
+        return None
+    age: float = context.now - moment
+    # In this form, a broken clock's NaN tells nothing either.
+    return age <= seconds if age >= -context.leeway else None
+
+
+def _lifetime(seconds: int, context: Context) -> Verdict:
+    claims = context.principal.claims
+    issued: Any = claims.get("iat")
+    expires: Any = claims.get("exp")
+    if not _is_time(issued) or not _is_time(expires) or expires < issued:
+        return None
+    return bool(expires - issued <= seconds)
+
+
+def _is_time(moment: Any) -> bool:
+    # An implausible time (S4) is no moment, and an int beyond floats cannot be subtracted.
+    return moment.__class__ in (int, float) and 0 <= moment <= MAX_TIME
+
+
+def _names_of(kind: str) -> Callable[[tuple[bool, tuple[str, ...]]], set[object]]:
+    def demands(value: tuple[bool, tuple[str, ...]]) -> set[object]:
+        need_all, names = value
+        if need_all or len(names) == 1:
+            return {(kind, name) for name in names}
+        return {(kind, frozenset(names))}
+
+    return demands
+
+
+def _value_of(kind: str) -> Callable[[tuple[str, object]], set[object]]:
+    # With its type, because True is not 1.
+    return lambda value: {(kind, value[0], type(value[1]), value[1])}
+
+
+def _call(name: str, values: tuple[Any, ...]) -> str:
+    return f"{name}({', '.join(map(repr, values))})"
+
+
+LEAVES: Mapping[str, Leaf] = {
+    "scopes": Leaf(
+        _scopes, _names_of("scopes"), lambda value: _call("scopes" if value[0] else "any_scope", value[1])
+    ),
+    "groups": Leaf(
+        _groups, _names_of("groups"), lambda value: _call("groups" if value[0] else "any_group", value[1])
+    ),
+    "client": Leaf(_client, lambda ids: {("client", frozenset(ids))}, lambda ids: _call("client", ids)),
+    "machine": Leaf(_machine, lambda _: {("machine",)}, lambda _: "machine()"),
+    "has_claim": Leaf(
+        _has_claim, lambda name: {("has_claim", name)}, lambda name: _call("has_claim", (name,))
+    ),
+    "claim": Leaf(_claim, _value_of("claim"), lambda value: f"claim({value[0]!r}, ...)"),
+    "claim_contains": Leaf(
+        _claim_contains, _value_of("claim_contains"), lambda value: f"claim_contains({value[0]!r}, ...)"
+    ),
+    "max_age": Leaf(_max_age, lambda seconds: {("max_age", seconds)}, lambda seconds: f"max_age({seconds})"),
+    "issued_within": Leaf(
+        _issued_within,
+        lambda seconds: {("issued_within", seconds)},
+        lambda seconds: f"issued_within({seconds})",
+    ),
+    "lifetime": Leaf(
+        _lifetime, lambda seconds: {("lifetime", seconds)}, lambda seconds: f"lifetime({seconds})"
+    ),
+}
+"""Every kind but `check`, whose answer is a user's, and the operators."""
