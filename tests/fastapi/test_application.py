@@ -259,6 +259,36 @@ def test_an_excluded_path_is_the_routes_own() -> None:
             assert ask(app, path).status == status, (protect_all, path)
 
 
+def test_no_byte_of_a_body_is_read_for_a_stranger() -> None:
+    """A dependency is asked after the body is read and parsed; a protected application answers before."""
+    read: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        read.append("a part")
+        return {"type": "http.request", "body": b"{not json", "more_body": False}
+
+    def status(*, protect_all: bool) -> int:
+        app = FastAPI()
+        auth = CognitoAuth(VERIFIER, app=app, protect_all=protect_all)
+
+        @app.post("/")
+        def post(body: dict[str, str], caller: Annotated[Principal, Depends(auth)]) -> str:
+            return body["item"] + caller.subject
+
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/", "raw_path": b"/"}
+        scope |= {"scheme": "http", "query_string": b"", "root_path": "", "server": ("api", 80)}
+        asyncio.run(app(scope | {"headers": [(b"content-type", b"application/json")]}, receive, send))
+        return int(sent[0]["status"])
+
+    assert (status(protect_all=True), read) == (401, [])
+    assert (status(protect_all=False), read) == (422, ["a part"])
+
+
 # --- Preflights
 
 

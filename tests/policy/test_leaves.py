@@ -173,6 +173,10 @@ PAIRS: list[tuple[Policy, Policy, bool]] = [
     (policy.lifetime(60), policy.lifetime(60), True),
     (policy.lifetime(60), policy.issued_within(60), False),
     (policy.scopes("a"), policy.groups("a"), False),
+    (policy.any_scope("a", "b"), policy.any_scope("b", "a"), True),
+    (policy.any_group("a", "b"), policy.groups("a", "b"), False),
+    (policy.any_group("a"), policy.groups("a"), True),
+    (~policy.machine(), ~policy.machine(), False),
 ]
 
 
