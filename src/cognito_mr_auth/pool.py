@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from ._base.checks import HOST_NAME, POOL_ID, check_flag, is_client_id
 from ._base.partitions import REGION, dns_suffix, partition
-from ._base.urls import read_key_url, shown
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
 from .principal import Issuer
@@ -335,6 +334,8 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
             )
             for issuer in possible
         )
+    from ._base.urls import shown  # derived endpoints, which most pools have, do not need it
+
     if isinstance(jwks_urls, str):
         return (_endpoint(jwks_urls, possible[1], insecure=insecure),)
     if not isinstance(jwks_urls, Mapping) or not jwks_urls:
@@ -365,6 +366,8 @@ def _named(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
 
 
 def _endpoint(given: object, issuer: Issuer, *, insecure: bool) -> Endpoint:
+    from ._base.urls import read_key_url
+
     url = read_key_url("jwks_urls", given, insecure=insecure)
     optional = issuer.kind == "updated"
     return Endpoint(url.place, issuer.kind, issuer.region, url.loopback, optional=optional, query=url.query)

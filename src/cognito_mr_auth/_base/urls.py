@@ -6,6 +6,7 @@ everything that two readers of URLs could take for different hosts is refused. P
 
 import re
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from cognito_mr_auth.errors import ConfigurationError
 
@@ -37,7 +38,6 @@ def read_key_url(setting: str, given: object, *, insecure: bool) -> KeyURL:
     Raises:
         ConfigurationError: for anything else, naming the setting.
     """
-    from urllib.parse import urlsplit  # expensive, and derived URLs do not need it
 
     def refuse(why: str) -> ConfigurationError:
         return ConfigurationError(f"{setting} holds {shown(given)}{why}")

@@ -31,15 +31,24 @@ class Context(NamedTuple):
     leeway: float = 0.0
 
 
-class Leaf(NamedTuple):
+class Leaf:
     """One kind of requirement: its verdict, the conditions that must all hold, and how it is shown.
 
-    `demands` gives one value for each condition; two policies with one value share that condition.
+    `demands` gives one value for each condition; two policies with one value share that condition. No
+    NamedTuple, because every import of the library would pay for it.
     """
 
-    evaluate: Callable[[Any, Context], Verdict]
-    demands: Callable[[Any], set[object]]
-    show: Callable[[Any], str]
+    __slots__ = ("demands", "evaluate", "show")
+
+    def __init__(
+        self,
+        evaluate: Callable[[Any, Context], Verdict],
+        demands: Callable[[Any], set[object]],
+        show: Callable[[Any], str],
+    ) -> None:
+        self.evaluate = evaluate
+        self.demands = demands
+        self.show = show
 
 
 def _scopes(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
