@@ -7,9 +7,10 @@ HTTP client, because the engine makes a scope on a caller's thread before anythi
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from .clocks import monotonic
 
 __all__ = ["CancelScope"]
 
@@ -20,7 +21,7 @@ class CancelScope:
     Other threads read these attributes without a lock; each changes by one assignment:
 
     - `phase`: what the fetch does now: "dns", "connect", "tls" or "answer";
-    - `first_byte` and `last_byte`: when the peer's first and latest byte came, on `time.monotonic()`; None
+    - `first_byte` and `last_byte`: when the peer's first and latest byte came, on `clocks.monotonic`; None
       before. Bytes of a TLS handshake count, TCP's handshake does not. Neither tells a byte from the end of
       a connection in a TLS handshake, with which the fetch ends anyway;
     - `octets`: how many have been read in all, without those of TLS handshakes.
@@ -39,7 +40,7 @@ class CancelScope:
     )
 
     def __init__(self, seconds: float) -> None:
-        self.deadline = time.monotonic() + seconds
+        self.deadline = monotonic() + seconds
         self.cancelled = self.hung_up = False
         self.phase = "dns"
         self.first_byte: float | None = None
@@ -52,14 +53,14 @@ class CancelScope:
 
     def remaining(self, error: type[Exception]) -> float:
         """Seconds until the deadline; raises `error` when there are none, or after `cancel`."""
-        seconds = self.deadline - time.monotonic()
+        seconds = self.deadline - monotonic()
         if seconds <= 0 or self.cancelled:
             raise error("deadline")
         return seconds
 
     def received(self, octets: int = 0) -> None:
         """Something came from the peer: note the time, and count octets."""
-        now = time.monotonic()
+        now = monotonic()
         if self.first_byte is None:
             self.first_byte = now
         self.last_byte = now

@@ -8,7 +8,6 @@ never sends a credential, and raises `FetchError` alone, whose reason is a fixed
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +16,7 @@ from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 
 from . import http_client
+from .clocks import monotonic, wall_clock
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .cancel_scope import CancelScope
     from .names import Names
+    from .transport import Transport
 
 __all__ = ["JWKSFetcher", "proxy_for", "retry_after"]
 
@@ -116,13 +117,14 @@ class JWKSFetcher:
 
         from .transport import NETWORK_ERRORS, reason_of
 
+        own = None if self._transport else self._own_transport(url, scope)
         try:
             # `proxy_for` and `prepare_steps` read the environment; .netrc is never read.
             client = httpx.Client(
-                transport=self._transport or self._own_transport(url, scope),
+                transport=self._transport or own,
                 trust_env=False,
                 follow_redirects=False,
-                timeout=scope.deadline - time.monotonic(),  # for a transport that knows no scope
+                timeout=scope.deadline - monotonic(),  # for a transport that knows no scope
             )
             try:
                 with client.stream("GET", url, headers=_HEADERS) as answer:
@@ -131,12 +133,12 @@ class JWKSFetcher:
                 if self._transport is None:
                     client.close()
         except NETWORK_ERRORS as error:
-            # A transport in place of the network tells no phase.
-            reason, status = reason_of(error, scope.phase if self._transport is None else "answer")
+            # What answers in place of the network, a transport or a test's mock, tells no phase.
+            reason, status = reason_of(error, scope.phase if own is not None and own.asked else "answer")
         self._check(scope)
         raise FetchError(reason, status=status)
 
-    def _own_transport(self, url: str, scope: CancelScope) -> httpx.BaseTransport:
+    def _own_transport(self, url: str, scope: CancelScope) -> Transport:
         from .names import Names
         from .transport import Transport
 
@@ -169,7 +171,7 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
         raise FetchError(
             "redirect" if answer.is_redirect else "status",
             status=answer.status_code,
-            retry_after=retry_after(answer.headers.get("retry-after"), time.time()),
+            retry_after=retry_after(answer.headers.get("retry-after"), wall_clock()),
         )
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise FetchError("encoding", status=200)
@@ -186,7 +188,7 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
             raise FetchError("answer", status=200)
         if size > MAX_DOCUMENT_BYTES:
             raise FetchError("body-too-large", status=200)
-        if time.monotonic() > deadline:  # a replaced transport may know no deadline
+        if monotonic() > deadline:  # a replaced transport may know no deadline
             raise FetchError("answer-timeout", status=200)
         yield piece
 

@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from .hooks import HOOK_FAILED
+from .real_timer import real_timer
 
 __all__ = ["let_others_run", "outcome", "pause"]
 
@@ -23,14 +24,23 @@ async def pause(future: Any, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
-    def call(_future: object) -> None:  # runs once, and nothing else ends or cancels `woken`
+    def wake() -> None:  # by the future, and perhaps by the timer too
+        if not woken.done():
+            woken.set_result(None)
+
+    def call(_future: object = None) -> None:
         try:
-            loop.call_soon_threadsafe(woken.set_result, None)
+            loop.call_soon_threadsafe(wake)
         except RuntimeError:  # the loop has been closed meanwhile, so no task waits there
             return
 
     future.add_done_callback(call)
-    await asyncio.wait((woken,), timeout=seconds)
+    timer = real_timer(seconds, call)
+    try:
+        await asyncio.wait((woken,), timeout=seconds)
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 async def outcome(awaitable: Any) -> object:
