@@ -24,6 +24,7 @@ class CancelScope:
     - `first_byte` and `last_byte`: when the peer's first and latest byte came, on `clocks.monotonic`; None
       before. Bytes of a TLS handshake count, TCP's handshake does not. Neither tells a byte from the end of
       a connection in a TLS handshake, with which the fetch ends anyway;
+    - `proxy`: the name of the variable that holds the URL of the proxy; None before, and without one;
     - `octets`: how many have been read in all, without those of TLS handshakes.
     """
 
@@ -37,12 +38,14 @@ class CancelScope:
         "last_byte",
         "octets",
         "phase",
+        "proxy",
     )
 
     def __init__(self, seconds: float) -> None:
         self.deadline = monotonic() + seconds
         self.cancelled = self.hung_up = False
         self.phase = "dns"
+        self.proxy: str | None = None
         self.first_byte: float | None = None
         self.last_byte: float | None = None
         self.octets = 0

@@ -1,8 +1,8 @@
-"""The clocks of this process: the time of day, which a test may replace, and intervals, which nothing replaces.
+"""The clocks of this process: the time of day, which a test may replace, and intervals, which none replaces.
 
 Owns every reading of the system's clocks. Tests freeze the time of day (freezegun, time-machine,
-`mock.patch("time.time")`), and a token's times follow it. A deadline that followed it too would never come, or
-come at once, so intervals are read from a function that such tools do not reach.
+`mock.patch("time.time")`), and a token's times follow it. A deadline that followed it too would come at once
+or never, so intervals are read from a function that such tools do not reach.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def system_function(function: Callable[[], float], clock: int | None) -> Callabl
     return partial(time.clock_gettime, clock)
 
 
-# Not `time.monotonic`, which time-machine before 3.0 stops. Within `partial`, because freezegun replaces what is
-# a module's attribute itself, in every module that is loaded.
+# Not `time.monotonic`, which time-machine before 3.0 stops. Within `partial`, because freezegun replaces each
+# attribute of a loaded module that is the function itself.
 monotonic: Callable[[], float] = partial(
     system_function(time.perf_counter, getattr(time, "CLOCK_MONOTONIC", None))
 )

@@ -7,6 +7,7 @@ never sends a credential, and raises `FetchError` alone, whose reason is a fixed
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .names import Names
     from .transport import Transport
 
-__all__ = ["JWKSFetcher", "proxy_for", "retry_after"]
+__all__ = ["JWKSFetcher", "proxy_for", "proxy_variable", "retry_after"]
 
 # A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
 MAX_PIECES = 1024
@@ -146,8 +147,11 @@ class JWKSFetcher:
             if self._names is None:
                 self._names = Names(self._getaddrinfo) if self._getaddrinfo else Names()
             names = self._names
+        proxy = proxy_for(url, self._environment)
+        if proxy is not None:
+            scope.proxy = proxy_variable(url, self._environment)
         try:
-            return Transport(scope, self._ssl_context, proxy_for(url, self._environment), names)
+            return Transport(scope, self._ssl_context, proxy, names)
         except ValueError:  # a proxy variable that is no http or https URL
             pass
         raise FetchError("proxy")
@@ -226,3 +230,23 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | N
     if not proxy or bypass(host, proxies):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def proxy_variable(
+    url: str, environment: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
+) -> str:
+    """The name of the variable from which `proxy_for` has the proxy of this URL, as it is spelled.
+
+    `variables` are the process's own by default. As in urllib.request, a spelling in lower case comes first.
+    """
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies_environment
+
+    proxies = dict(getproxies_environment() if environment is None else environment)
+    scheme = urlsplit(url).scheme
+    name = f"{scheme if proxies.get(scheme) else 'all'}_proxy"
+    found = os.environ if variables is None else variables
+    spelled = [
+        each for each in found if each.lower() == name and found[each] == proxies.get(name.partition("_")[0])
+    ]
+    return min(spelled, key=lambda each: not each.endswith("_proxy"), default=name.upper())

@@ -43,7 +43,9 @@ _CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, 
 
 def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
     """The reason that one of `NETWORK_ERRORS` is in this phase of a `CancelScope`; a proxy's status."""
-    if isinstance(error, httpx.ProxyError | httpcore.ProxyError):  # "407 Proxy Authentication Required", to CONNECT
+    if isinstance(
+        error, httpx.ProxyError | httpcore.ProxyError
+    ):  # "407 Proxy Authentication Required", to CONNECT
         status = str(error).partition(" ")[0]
         return "proxy", int(status) if status.isdecimal() else None
     if _caused_by(error, ssl.SSLCertVerificationError):
@@ -262,9 +264,9 @@ class _ProxyPool(_Pool, httpcore.HTTPProxy):
 class Transport(httpx.HTTPTransport):
     """An httpx transport for one request in one `CancelScope`.
 
-    It inherits `handle_request`, because pytest-httpx and vcrpy replace that of its base class, and tests that
-    use them must never reach the network. So the pool has the base class's name for it, and its constructor,
-    which would make a pool of its own and load certificates, is not called.
+    It inherits `handle_request`, because pytest-httpx and vcrpy replace that of its base class, and tests
+    that use them must never reach the network. So the pool has the base class's name for it. The base class's
+    constructor, which would make a pool of its own and load certificates, is not called.
     """
 
     def __init__(

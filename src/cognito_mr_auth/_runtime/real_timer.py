@@ -15,9 +15,7 @@ from types import BuiltinFunctionType
 __all__ = ["real_timer"]
 
 
-def real_timer(
-    seconds: float, call: Callable[[], object], *clocks: Callable[[], float]
-) -> Timer | None:
+def real_timer(seconds: float, call: Callable[[], object], *clocks: Callable[[], float]) -> Timer | None:
     """Call it once so many seconds have passed, on a thread; None where the loop's own timer does that.
 
     `clocks` are what a loop reads; those of `time` by default.

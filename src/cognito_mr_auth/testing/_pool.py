@@ -54,8 +54,8 @@ class FakeUserPool:
     """A Cognito user pool with three kinds of issuer, to mint tokens for and serve keys from.
 
     `clock` gives the seconds since the epoch, or a pair that begins with them (FakeClock): it
-    dates the tokens and goes into the verifiers made here. By default both follow the system's time of day, as
-    freezegun and its like show it at that moment.
+    dates the tokens and goes into the verifiers made here. By default both follow the system's time of day,
+    as freezegun and its like show it at that moment.
     `replica_regions` are its replicas' Regions; by default one of the pool's partition, us-east-1 or, for a
     pool in us-east-1, us-west-2. `tls` serves https with a throw-away certificate,
     and `updated_enabled=False` makes the updated endpoint answer 403, as Cognito does for a pool
