@@ -70,6 +70,7 @@ THREE = '["original", "replica", "updated"]'
 SETTINGS = {
     "none": ("", THREE, True),
     "all": ('"eu-west-1_Mine", replica_regions=["us-east-1"], client_id="1mine"', THREE, True),
+    "us-east-1": ('"us-east-1_Mine"', THREE, True),
     "no replica": ("replica_regions=[]", '["original", "updated"]', False),
 }
 

@@ -43,9 +43,8 @@ _CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, 
 
 def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
     """The reason that one of `NETWORK_ERRORS` is in this phase of a `CancelScope`; a proxy's status."""
-    if isinstance(
-        error, httpx.ProxyError | httpcore.ProxyError
-    ):  # "407 Proxy Authentication Required", to CONNECT
+    if isinstance(error, httpx.ProxyError | httpcore.ProxyError):
+        # "407 Proxy Authentication Required", to CONNECT
         status = str(error).partition(" ")[0]
         return "proxy", int(status) if status.isdecimal() else None
     if _caused_by(error, ssl.SSLCertVerificationError):

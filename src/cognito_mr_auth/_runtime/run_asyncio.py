@@ -6,6 +6,7 @@ Owns the three ways to wait that `run.run_async` calls. Loaded where a loop of a
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from .hooks import HOOK_FAILED
@@ -24,8 +25,8 @@ async def pause(future: Any, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
-    def wake() -> None:  # by the future, and perhaps by the timer too
-        if not woken.done():
+    def wake() -> None:
+        with suppress(asyncio.InvalidStateError):  # the future and a timer have both called
             woken.set_result(None)
 
     def call(_future: object = None) -> None:
@@ -35,12 +36,8 @@ async def pause(future: Any, seconds: float) -> None:
             return
 
     future.add_done_callback(call)
-    timer = real_timer(seconds, call)
-    try:
+    with real_timer(seconds, call):
         await asyncio.wait((woken,), timeout=seconds)
-    finally:
-        if timer is not None:
-            timer.cancel()
 
 
 async def outcome(awaitable: Any) -> object:

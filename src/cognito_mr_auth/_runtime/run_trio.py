@@ -33,13 +33,8 @@ async def pause(future: Any, seconds: float) -> None:
             return
 
     future.add_done_callback(call)
-    timer = real_timer(seconds, call)
-    try:
-        with trio.move_on_after(max(0.0, seconds)):
-            await woken.wait()
-    finally:
-        if timer is not None:
-            timer.cancel()
+    with real_timer(seconds, call), trio.move_on_after(max(0.0, seconds)):
+        await woken.wait()
 
 
 async def outcome(awaitable: Any) -> object:

@@ -98,19 +98,27 @@ class FakeUserPool:
         *,
         replica_regions: Iterable[str] | None = None,
         client_id: str = "1example23456789",
+        token_use: TokenUse = "access",
     ) -> Self:
         """A pool that serves until this process ends, and that its COGNITO_ variables name.
 
         For the first line of a conftest.py, before the application that calls ``Verifier.from_env()`` at
-        import is imported. The fixtures then use this pool. Variables of a real pool are unset. A second
-        call gives the same pool; a RuntimeError if it wants other settings.
+        import is imported. The fixtures then use this pool. Variables of a real pool are unset; `token_use`
+        is what COGNITO_TOKEN_USE says. A second call gives the same pool; a RuntimeError if it wants other
+        settings.
         """
         from ._environment import enter
 
         given = default_replicas(user_pool_id) if replica_regions is None else replica_regions
         regions = given if isinstance(given, str) else tuple(given)
         settings = f"{cls.__name__}, {user_pool_id!r}, replica_regions={regions!r}, client_id={client_id!r}"
-        return enter(settings, lambda: cls(user_pool_id, replica_regions=regions, client_id=client_id))
+        if token_use != "access":
+            settings += f", token_use={token_use!r}"
+        return enter(
+            settings,
+            lambda: cls(user_pool_id, replica_regions=regions, client_id=client_id),
+            **({} if token_use == "access" else {"TOKEN_USE": token_use}),
+        )
 
     # ---- tokens
 
