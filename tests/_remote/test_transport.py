@@ -242,6 +242,18 @@ def test_reads_and_writes_are_under_the_deadline() -> None:
         plain.read(1)
 
 
+# --- Mocks
+
+
+def test_a_mock_of_httpx_is_in_its_place() -> None:
+    """What pytest-httpx and vcrpy replace is the method of httpx's own class, so no other may be called."""
+    scope = CancelScope(TIMEOUT)
+    transport = Transport(scope, None, None, Names(Resolver({})))
+    assert isinstance(transport, httpx.HTTPTransport)
+    assert "handle_request" not in {name for each in (Transport, transport) for name in vars(each)}
+    assert not transport.asked
+
+
 # --- What answered last
 
 
