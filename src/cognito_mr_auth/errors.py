@@ -245,7 +245,7 @@ class KeysUnavailable(Unavailable):
     """The issuer's signing keys cannot be fetched, or two endpoints contradict each other on one.
 
     `reason` is "keys_unavailable"; or "key_unconfirmed", where the pool has keys, and an endpoint that may
-    list the token's own is out of reach: a forged token gets that too.
+    list the token's own is out of reach: a forged token gets that too. `str()` says why.
     """
 
     reason = "keys_unavailable"
@@ -261,6 +261,10 @@ class KeysUnavailable(Unavailable):
     ) -> None:
         super().__init__(message, retry_after=retry_after, hint=hint)
         self.reason = reason
+
+    def __str__(self) -> str:
+        # What a log shows of it; a response shows `message` alone, since why is the operator's.
+        return self.message if self.hint is None else f"{self.message}: {self.hint}"
 
 
 class RevocationUnavailable(Unavailable):

@@ -7,7 +7,6 @@ share every line but the ones that wait.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -18,6 +17,7 @@ from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
 from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
 from ._jwt.compact import CompactJWS, HeaderCache, parse, verify_signature
 from ._remote import persistence
+from ._remote.clocks import system_clock
 from ._remote.dependencies import Dependencies
 from ._remote.fetch import JWKSFetcher
 from ._remote.remote_key_set import RemoteKeySet, Timeout
@@ -40,10 +40,6 @@ __all__ = ["Verifier"]
 
 Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
-
-
-def _system_clock() -> Instant:
-    return time.time(), time.monotonic()
 
 
 class _IssuerEntry:
@@ -103,7 +99,7 @@ class Verifier:
         check_options(pools, token_use, leeway, cache_size)
         check_callables(on_event=on_event, revoked=revoked, clock=clock)
         self._takes_id_tokens = token_use == "id"  # Swagger UI must know which one to send
-        self._clock = clock or _system_clock
+        self._clock = clock or system_clock
         self._leeway = float(leeway)
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)

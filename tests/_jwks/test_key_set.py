@@ -211,6 +211,53 @@ def test_failures_back_off_and_a_success_clears_them() -> None:
     assert rig.key_set.states[URL].failures == 0
 
 
+class _Through:
+    """A connection through the proxy that a variable names."""
+
+    def __init__(self, proxy: str | None) -> None:
+        self.proxy = proxy
+
+
+def test_a_failure_behind_a_proxy_names_its_variable() -> None:
+    """A proxy is the first suspect: in health, in the hint, and in the error's text."""
+    rig = Rig(fake=FAKE)
+    rig.key_set.connections[URL] = _Through("https_proxy")
+    rig.key_set.record_failure(rig.updated, FetchError("connect"), 0.1, rig.clock(), [])
+    health = rig.key_set.health(rig.clock())["endpoints"]
+    said = {each["url"]: (each["last_error"], each["hint"]) for each in health}
+    assert said[URL][0] == "connect through https_proxy"
+    assert "the proxy that https_proxy names" in said[URL][1]
+    assert said[OTHER] == (None, None)
+    error = rig.key_set.unavailable(rig.clock())
+    assert error.hint is not None
+    assert "the proxy that https_proxy names" in error.hint
+    assert str(error) == f"{error.message}: {error.hint}"
+
+
+def test_a_silent_proxy_is_named_before_its_silence_counts() -> None:
+    """A caller gives up after 2 s, and an attempt counts as failed after 5 s."""
+    rig = Rig(fake=FAKE)
+    for url in (URL, OTHER):
+        rig.key_set.connections[url] = _Through("ALL_PROXY")
+    hint = rig.key_set.unavailable(rig.clock()).hint
+    assert hint is not None
+    assert "the proxy that ALL_PROXY names may be why" in hint
+    rig.key_set.connections = {URL: _Through(None)}
+    assert "PROXY" not in (rig.key_set.unavailable(rig.clock()).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "named"), [("tls-certificate", True), ("connect", False), ("answer-timeout", False)]
+)
+def test_a_certificate_that_is_not_trusted_names_the_cure(reason: str, named: bool) -> None:
+    """SSL_CERT_FILE and ssl_context= stand in hint and health where TLS is at fault, and nowhere else."""
+    rig = Rig(fake=FAKE)
+    rig.key_set.record_failure(rig.updated, FetchError(reason), 0.1, rig.clock(), [])
+    (hint,) = (each["hint"] for each in rig.key_set.health(rig.clock())["endpoints"] if each["hint"])
+    for text in (hint, str(rig.key_set.unavailable(rig.clock()))):
+        assert ("SSL_CERT_FILE" in text, "ssl_context=" in text) == (named, named)
+
+
 @pytest.mark.parametrize("rests", ["with keys", "without keys"])
 def test_a_back_off_has_a_length_of_its_own_while_the_pool_has_no_key(rests: str) -> None:
     """R6: 1/2, 1, 2 s in place of 2, 4, 8, ...; a success clears both."""

@@ -214,8 +214,12 @@ def test_what_cannot_be_prepared_is_an_outage(error: Exception, steps: int) -> N
     assert [(each.reason, each.url) for each in rig.events_of(events.FetchFailed)] == [
         ("setup", rig.updated.url)
     ]
+    why = rig.call(rig.kid).outcome
+    assert "SSL_CERT_FILE" in str(why)
+    assert {each["last_error"] for each in rig.key_set.health(rig.clock())["endpoints"]} == {"setup"}
     rig.fetch.unready = None
     rig.fill()
+    assert {each["hint"] for each in rig.key_set.health(rig.clock())["endpoints"]} == {None}
     stale = [KeyFileEntry(rig.updated.url, rig.clock()[0] - 2 * 3600, rig.jwks())]
     restarted = Rig(fake=rig.fake, entries=stale)
     restarted.fetch.unready, restarted.fetch.steps = error, steps

@@ -24,7 +24,8 @@ from support.tunnels import pump
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 from cognito_mr_auth._remote.cancel_scope import CancelScope
-from cognito_mr_auth._remote.fetch import JWKSFetcher, proxy_for, retry_after
+from cognito_mr_auth._remote.fetch import JWKSFetcher, proxy_for, proxy_variable, retry_after
+from cognito_mr_auth._remote.transport import reason_of
 from cognito_mr_auth.testing import FAULTS, FakeEndpoints, FakeUserPool
 
 URL = "http://127.0.0.1/jwks.json"
@@ -504,6 +505,33 @@ def test_tls_is_recognised_behind_other_errors(cause: ssl.SSLError, reason: str)
     assert failure(JWKSFetcher(raising(error)), URL, TIMEOUT).reason == reason
 
 
+def _own_cause(error: BaseException) -> None:
+    error.__cause__ = error
+
+
+def _own_context(error: BaseException) -> None:
+    error.__context__ = error
+
+
+def _a_longer_circle(error: BaseException) -> None:
+    error.__cause__ = OSError("one")
+    error.__cause__.__context__ = ValueError("two")
+    error.__cause__.__context__.__cause__ = error.__cause__
+
+
+@pytest.mark.parametrize("close", [_own_cause, _own_context, _a_longer_circle])
+def test_causes_that_form_a_circle_end(close: Callable[[BaseException], None]) -> None:
+    """Respx raises a `side_effect`'s error from itself; the fetch's thread must end, and say why."""
+    error = httpx.ReadTimeout("secret")
+    close(error)
+    found: list[tuple[str, int | None]] = []
+    # A daemon, so that a search without end fails this test alone.
+    thread = threading.Thread(target=lambda: found.append(reason_of(error, "answer")), daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    assert found == [("answer-timeout", None)]
+
+
 def test_a_broken_transport_is_the_callers_to_see() -> None:
     """An error that no network knows is left to the caller, which takes it for "broken-transport"."""
     with pytest.raises(ValueError, match="a bug"):
@@ -705,11 +733,43 @@ def test_the_processs_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_for(COGNITO) is None
 
 
+@pytest.mark.parametrize(
+    ("proxies", "variables", "name"),
+    [
+        pytest.param({"https": "p"}, {"HTTPS_PROXY": "p"}, "HTTPS_PROXY", id="upper"),
+        pytest.param({"https": "p"}, {"HTTPS_PROXY": "q", "https_proxy": "p"}, "https_proxy", id="lower"),
+        pytest.param({"https": "p"}, {"HTTPS_PROXY": "p", "https_proxy": "p"}, "https_proxy", id="both"),
+        pytest.param({"https": "p"}, {"Https_Proxy": "p", "http_proxy": "p"}, "Https_Proxy", id="mixed"),
+        pytest.param({"all": "p"}, {"all_proxy": "p", "HTTP_PROXY": "p"}, "all_proxy", id="all"),
+        pytest.param({"all": "p", "http": "q"}, {"ALL_PROXY": "p"}, "ALL_PROXY", id="all-upper"),
+        pytest.param(
+            {"https": "p", "all": "q"}, {"https_proxy": "p", "all_proxy": "q"}, "https_proxy", id="2"
+        ),
+        pytest.param({"https": "p"}, {}, "HTTPS_PROXY", id="no-variable"),
+    ],
+)
+def test_the_proxys_variable(proxies: dict[str, str], variables: dict[str, str], name: str) -> None:
+    """Hints name it as it is spelled, so that it is found."""
+    assert proxy_variable(COGNITO, proxies, variables) == name
+
+
+@pytest.mark.parametrize("proxy", ["socks5://user:s3cret@127.0.0.1:9", "http://user:s3cret@[127.0.0.1:9"])
+def test_a_proxy_that_is_no_url_is_named_by_its_variable(proxy: str) -> None:
+    """Before anything is connected, and without its login."""
+    scope = CancelScope(TIMEOUT)
+    with pytest.raises(FetchError) as caught:
+        JWKSFetcher(environment={"https": proxy})(COGNITO, scope)
+    assert (caught.value.reason, scope.proxy) == ("proxy", "HTTPS_PROXY")
+    assert "s3cret" not in repr(caught.value)
+
+
 @pytest.mark.outside
 def test_loopback_goes_past_a_proxy(endpoints: FakeEndpoints) -> None:
     """A proxy that does not even exist is not asked for a loopback URL."""
     fetcher = JWKSFetcher(environment={"http": "http://127.0.0.1:1", "all": "http://127.0.0.1:1"})
-    assert fetcher(endpoints.original.url, CancelScope(TIMEOUT)).startswith(b"{")
+    scope = CancelScope(TIMEOUT)
+    assert fetcher(endpoints.original.url, scope).startswith(b"{")
+    assert scope.proxy is None
 
 
 @pytest.mark.outside

@@ -123,7 +123,7 @@ def test_bytes_of_a_tls_handshake_are_seen() -> None:
         seen.append((scope.phase, scope.first_byte is None))
         scope.cancel()
 
-    with peer(serve) as port, pytest.raises(httpcore.ConnectTimeout):
+    with peer(serve) as port, pytest.raises(httpx.ConnectTimeout):
         get(f"https://127.0.0.1:{port}/", scope, ssl.create_default_context())
     assert seen == [("tls", True), ("tls", False)]
 
@@ -144,7 +144,7 @@ def test_a_handshake_that_drips_is_under_the_deadline() -> None:
 
     scope, begun = CancelScope(0.3), time.monotonic()
     with peer(serve) as port:
-        with pytest.raises(httpcore.ConnectTimeout):
+        with pytest.raises(httpx.ConnectTimeout):
             get(f"https://127.0.0.1:{port}/", scope, ssl.create_default_context())
         assert time.monotonic() - begun < 0.6
         over.set()
@@ -187,7 +187,7 @@ def test_a_fetch_reads_no_more_than_it_may() -> None:
             pass
 
     scope = CancelScope(TIMEOUT)
-    with peer(serve) as port, pytest.raises(httpcore.RemoteProtocolError, match="endless"):
+    with peer(serve) as port, pytest.raises(httpx.RemoteProtocolError, match="endless"):
         get(f"http://127.0.0.1:{port}/", scope)
     assert MAX_OCTETS < scope.octets < MAX_OCTETS + 65537
 
@@ -242,6 +242,18 @@ def test_reads_and_writes_are_under_the_deadline() -> None:
         plain.read(1)
 
 
+# --- Mocks
+
+
+def test_a_mock_of_httpx_is_in_its_place() -> None:
+    """What pytest-httpx and vcrpy replace is the method of httpx's own class, so no other may be called."""
+    scope = CancelScope(TIMEOUT)
+    transport = Transport(scope, None, None, Names(Resolver({})))
+    assert isinstance(transport, httpx.HTTPTransport)
+    assert "handle_request" not in {name for each in (Transport, transport) for name in vars(each)}
+    assert not transport.asked
+
+
 # --- What answered last
 
 
@@ -256,7 +268,7 @@ def test_the_address_that_answers_is_remembered() -> None:
         assert known is not None
         assert known.host == "127.0.0.1"
         serving.original.fail("stall")
-        with pytest.raises(httpcore.ReadTimeout):
+        with pytest.raises(httpx.ReadTimeout):
             get(url, CancelScope(0.2), names=names)
         assert names._known["keys.example"].answered is None
 
@@ -303,7 +315,7 @@ def test_a_deadline_and_a_proxy(mode: str, secure: FakeEndpoints) -> None:
     ):
         scope, begun = CancelScope(0.5), time.monotonic()
         proxy = f"https://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(httpcore.TimeoutException):
+        with pytest.raises(httpx.TimeoutException):
             get(secure.original.url, scope, secure.ssl_context, proxy)
         assert time.monotonic() - begun < 0.8
         assert scope.phase == ("tls" if mode == "stall" else "answer")
@@ -319,7 +331,7 @@ def test_an_endpoint_behind_a_proxy_is_checked_too(secure: FakeEndpoints) -> Non
     ):
         scope = CancelScope(TIMEOUT)
         proxy = f"https://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(httpcore.ConnectError) as caught:
+        with pytest.raises(httpx.ConnectError) as caught:
             get("https://another-host.example/", scope, secure.ssl_context, proxy)
     assert reason_of(caught.value, scope.phase) == ("tls-certificate", None)
 
@@ -335,7 +347,7 @@ def test_a_tunnel_that_ends(secure: FakeEndpoints) -> None:
             proxy.recv(65536)
 
     scope = CancelScope(TIMEOUT)
-    with peer(serve) as port, pytest.raises(httpcore.ConnectError) as caught:
+    with peer(serve) as port, pytest.raises(httpx.ConnectError) as caught:
         get("https://keys.example/", scope, secure.ssl_context, f"https://127.0.0.1:{port}")
     assert reason_of(caught.value, scope.phase) == ("tls", None)
 

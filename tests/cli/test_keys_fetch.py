@@ -97,6 +97,17 @@ def test_old_keys_are_not_reported_as_new(
 
 
 @pytest.mark.outside
+def test_what_a_failure_means_is_said_beside_old_keys(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path
+) -> None:
+    """Old keys make a failed fetch no outage, which would have a hint; its meaning is a note then."""
+    path = tmp_path / "keys.json"
+    assert _fetch(pool, endpoints.original.url, path).exit_code == 0
+    endpoints.original.fail("refuse")
+    assert "note: connect: the connection is refused" in _fetch(pool, endpoints.original.url, path).output
+
+
+@pytest.mark.outside
 def test_odd_members_are_reported(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """A member that is left out is worth a note, and no failure."""
     endpoints.original.fail("odd_member")

@@ -48,6 +48,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("R6", "_jwks.schedule", "MAX_BACK_OFF_WITHOUT_KEYS", 2),
     ("R6", "_jwks.attempt", "THAW_SECONDS", 5),
     ("R6", "_jwks.attempt", "THAW_ATTEMPTS", 2),
+    ("R7", "_remote.clocks", "FRAMES", 5),
     ("W7", "_jwks.schedule", "SILENCE_SECONDS", 1),
     ("W7", "_jwks.schedule", "GRACE_SECONDS", 0.6),
     ("F", "_jwks.schedule", "WARM_SECONDS", 5),

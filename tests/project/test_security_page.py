@@ -24,7 +24,7 @@ PAGES = sorted(path.name for path in DOCS.glob("security*.md"))
 ROWS = {
     "standards": [f"STD-{n:02}" for n in range(1, 36)],
     "attacks": [f"ATK-{n:02}" for n in range(1, 70)],
-    "faults": [f"FI-{n:02}" for n in range(1, 71)],
+    "faults": [f"FI-{n:02}" for n in range(1, 76)],
     "behaviours": [
         *(f"AJV-C{n}" for n in range(1, 14)),
         *(f"AJV-J{n}" for n in range(1, 18)),

@@ -35,6 +35,7 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.phase = "connect"
+        self.proxy: str | None = None
         self.first_byte: float | None = None
         self.last_byte: float | None = None
 

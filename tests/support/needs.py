@@ -81,6 +81,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "real/test_flask_extensions.py": (
         *("flask", "flask_cors", "flask_restful", "flask_restx", "flask_smorest", "flask_sock"),
     ),
+    "real/test_mocks.py": ("freezegun", "pytest_httpx", "respx", "time_machine", "trio", "vcr"),
+    "real/test_recipes.py": ("freezegun", "pytest_freezer", "pytest_httpx", "respx", "time_machine", "vcr"),
     "real": ("boto3", "botocore", "moto"),
     "project/test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
     "oracle/judges.py": ("joserfc", "jwt"),

@@ -70,6 +70,8 @@ THREE = '["original", "replica", "updated"]'
 SETTINGS = {
     "none": ("", THREE, True),
     "all": ('"eu-west-1_Mine", replica_regions=["us-east-1"], client_id="1mine"', THREE, True),
+    "us-east-1": ('"us-east-1_Mine"', THREE, True),
+    "ID tokens": ('token_use="any"', THREE, True),
     "no replica": ("replica_regions=[]", '["original", "updated"]', False),
 }
 
@@ -83,7 +85,8 @@ def test_a_process_verifies_the_pools_tokens(
     refused, names = said.splitlines()
     assert refused.startswith("in_environ() was called before, and with other settings: FakeUserPool")
     replica = ["COGNITO_REPLICA_REGIONS"] if replicated else []
-    given = ["COGNITO_CLIENT_IDS", "COGNITO_JWKS_URLS", *replica, "COGNITO_USER_POOL_ID"]
+    use = ["COGNITO_TOKEN_USE"] if "token_use" in arguments else []
+    given = ["COGNITO_CLIENT_IDS", "COGNITO_JWKS_URLS", *replica, *use, "COGNITO_USER_POOL_ID"]
     assert names == str(given)
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.run import DEADLINE_S, running
@@ -54,7 +55,12 @@ sys.exit(40 + signal.sigwait(both))
             id="scopes-and-groups",
         ),
         pytest.param(
-            ["--pool-id", "eu-west-1_Mine", "--scope=a/b"], "eu-west-1_Mine original a/b", id="pool-id"
+            ["--pool-id", "us-east-1_Mine", "--client-id", "2mine", "--scope=a/b"],
+            "us-east-1_Mine original a/b",
+            id="pool-id",
+        ),
+        pytest.param(
+            ["--token-use", "id", "--group", "ops"], "us-west-2_Fake00001 original ops", id="id-token"
         ),
     ],
 )
@@ -73,6 +79,80 @@ def test_the_other_token_lacks_the_scopes_alone() -> None:
     with running(["--scope", "orders/read", "--group", "ops", "--", *PYTHON, VERIFY]) as runner:
         runner.tell(runner.until("TOKEN_WITHOUT_SCOPES="))
         assert runner.until("verified ").endswith("original aws.cognito.signin.user.admin ops")
+
+
+def minted(*arguments: str) -> dict[str, dict[str, Any]]:
+    """The claims of each token that the command line asks for."""
+    pool = FakeUserPool()
+    tokens = _run._tokens(pool, _run._parser().parse_args(arguments))
+    with pool.offline_verifier("any") as verifier:
+        return {name: verifier.verify(token).to_dict()["claims"] for name, token in tokens.items()}
+
+
+@pytest.mark.parametrize(
+    ("use", "names"),
+    [
+        ([], {"TOKEN": "access"}),
+        (["--token-use", "access"], {"TOKEN": "access"}),
+        (["--token-use", "id"], {"TOKEN": "id"}),
+        (["--token-use", "any"], {"TOKEN": "access", "ID_TOKEN": "id"}),
+        (
+            ["--token-use", "any", "--scope", "a/b"],
+            {"TOKEN": "access", "TOKEN_WITHOUT_SCOPES": "access", "ID_TOKEN": "id"},
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_kinds_of_token(use: list[str], names: dict[str, str]) -> None:
+    """TOKEN is what the program takes; each token has the user, groups and claims that were asked for."""
+    found = minted(*use, "--username", "bob", "--group", "ops", "--claim", "custom:tenant=acme")
+    assert {name: claims["token_use"] for name, claims in found.items()} == names
+    for claims in found.values():
+        assert claims.get("username", claims.get("cognito:username")) == "bob"
+        assert claims["cognito:groups"] == ["ops"]
+        assert claims["custom:tenant"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("a=b", "b"),
+        ("a=", ""),
+        ("a=b=c", "b=c"),
+        ("a=1", 1),
+        ('a="1"', "1"),
+        ("a=false", False),
+        ("a=null", None),
+        ('a=["x", {"y": 2}]', ["x", {"y": 2}]),
+        ("a=[", "["),
+        ("a=NaN", "NaN"),
+        ("a=-Infinity", "-Infinity"),
+        ("a=" + 5000 * "[", 5000 * "["),
+        ('a="\\ud800"', '"\\ud800"'),
+        ("a=\u00e9\U0001f511", "\u00e9\U0001f511"),
+    ],
+    ids=[str(number) for number in range(14)],
+)
+def test_a_claim_of_ones_choice(given: str, value: object) -> None:
+    """JSON where it is JSON that a token may hold, else the very text."""
+    name, _, _ = given.partition("=")
+    assert _run._claim(given) == (name, value)
+
+
+def test_claims_are_overridden_and_left_out() -> None:
+    """The last value counts, and `--without` more than any."""
+    found = minted("--claim", "jti=one", "--claim", "jti=two", "--claim", "version=9", "--without", "version")
+    assert found["TOKEN"]["jti"] == "two"
+    assert "version" not in found["TOKEN"]
+
+
+@pytest.mark.parametrize(("use", "names"), [("access", False), ("id", True), ("any", True)], ids=str)
+@pytest.mark.outside
+def test_the_program_hears_which_kind_it_gets(use: str, names: bool) -> None:
+    """COGNITO_TOKEN_USE is set where it is not the default."""
+    show = "import os; print('use', os.environ.get('COGNITO_TOKEN_USE'))"
+    with running(["--token-use", use, "--", *PYTHON, show]) as runner:
+        assert runner.until("use ") == (use if names else "None")
 
 
 @pytest.mark.outside
@@ -162,6 +242,12 @@ def test_the_exit_status_is_the_commands(command: list[str], status: int, said: 
         pytest.param(["uvicorn", "app:app"], "unrecognized arguments: uvicorn app:app", id="no-dashes"),
         pytest.param(["--pool-id", "x y", "--", "true"], "user_pool_id='x y'", id="pool-id"),
         pytest.param(["--sc", "a/b", "--", "true"], "unrecognized arguments", id="abbreviated"),
+        pytest.param(["--claim", "tenant"], "'tenant' is no NAME=VALUE", id="claim-without-value"),
+        pytest.param(["--claim", "=acme"], "'=acme' is no NAME=VALUE", id="claim-without-name"),
+        pytest.param(["--claim", "a=\udcff"], "is no NAME=VALUE", id="claim-no-utf-8"),
+        pytest.param(["--client-id", "x y"], "client_ids", id="client-id"),
+        pytest.param(["--token-use", "refresh"], "invalid choice: 'refresh'", id="token-use"),
+        pytest.param(["--token-use", "id", "--scope", "a/b"], "an ID token has no scopes", id="id-scopes"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wrong(

@@ -42,10 +42,12 @@ class Moment:
 class Connection(Protocol):
     """What is to be seen of an attempt's connection; times are of the real monotonic clock.
 
-    `phase` is what it is doing: "dns", "connect", "tls" or "answer".
+    `phase` is what it is doing: "dns", "connect", "tls" or "answer". `proxy` is the name of the variable that
+    holds the URL of the proxy it goes through; None without one.
     """
 
     phase: str
+    proxy: str | None
     first_byte: float | None
     last_byte: float | None
 

@@ -118,9 +118,9 @@ class Attempts:
         background: bool,
     ) -> Attempt:
         self.begun += 1
-        attempt = Attempt(
-            each.endpoint, moment, self.begun, self._new_connection(), payment, background=background
-        )
+        connection = self._new_connection()
+        self._key_set.connections[each.endpoint.url] = connection
+        attempt = Attempt(each.endpoint, moment, self.begun, connection, payment, background=background)
         step.starts.append(attempt)
         return attempt
 

@@ -7,7 +7,7 @@ caller holds the lock wherever something changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 from cognito_mr_auth._base.clock import CLOCK_SKEW, Instant, elapsed
 from cognito_mr_auth.errors import ConfigurationError, KeysUnavailable
@@ -36,9 +36,15 @@ from .model import (
     Snapshot,
     StoredResponse,
 )
-from .reasons import remarks
+from .reasons import remarks, remarks_of, shown
 
 __all__ = ["KeySet"]
+
+
+class Proxied(Protocol):
+    """What is shown of a connection (`attempt.Connection`): the variable that names its proxy."""
+
+    proxy: str | None
 
 
 class KeySet:
@@ -55,8 +61,10 @@ class KeySet:
         "_rng",
         "_seed",
         "config",
+        "connections",
         "endpoints",
         "lifetimes",
+        "not_loaded",
         "snapshot",
         "stale_if_error",
         "state",
@@ -77,6 +85,8 @@ class KeySet:
         self.lifetimes = lifetimes
         self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
+        self.connections: dict[str, Proxied] = {}  # the latest to each endpoint that was asked
+        self.not_loaded = False  # no fetch can begin, because the HTTP client cannot be loaded
         self.stale_if_error = False  # every refresh since `refresh_after` has failed (R)
         self._after_outage = False  # the last refresh ended an outage
         self._rng = rng
@@ -264,7 +274,6 @@ class KeySet:
             return False
         failures = before.failures + 1
         rest, rest_without_keys = rules.back_off(failures, self._rng(), failure.retry_after)
-        reason = failure.reason if status is None else f"{failure.reason} {status}"
         # After a long time without a request nobody knows whether it failed meanwhile.
         unbroken = elapsed(now, before.since) < 2 * self.lifetimes.revalidate_after
         self.states[url] = before._replace(
@@ -274,7 +283,7 @@ class KeySet:
             cooldown=rest,
             cooldown_without_keys=rest_without_keys,
             disabled=False,
-            last_error=reason,
+            last_error=shown(failure.reason, status, self._proxy(url)),
         )
         events.append(FetchFailed(provider, url, failure.reason, seconds, status, rest))
         return True
@@ -305,21 +314,29 @@ class KeySet:
             retry_after=soonest if retry_in is None else rules.whole_seconds(retry_in),
         )
 
+    def _proxy(self, url: str) -> str | None:
+        """The variable that names the proxy on the way to that endpoint."""
+        connection = self.connections.get(url)
+        return None if connection is None else connection.proxy
+
     def _hint(self) -> str:
         states = self.states
         if not states:
             hint = "the pool is offline and holds no usable key"
+        elif self.not_loaded:
+            hint = "; ".join(remarks(["setup"]))
         elif all(state.disabled for state in states.values()):
             hint = (
                 "every endpoint answers 403 or 404: is IssuerConfiguration.Type UPDATED for this user pool, "
                 "and does it have the replicas that replica_regions names?"
             )
         else:
-            reasons = ", ".join(
-                f"{each.kind} issuer in {each.region}: {states[each.url].last_error or 'no answer'}"
+            said = {
+                each: states[each.url].last_error or shown(None, proxy=self._proxy(each.url))
                 for each in self.endpoints
-            )
-            hint = "; ".join((reasons, *remarks(states[each.url].last_error for each in self.endpoints)))
+            }
+            reasons = ", ".join(f"{each.kind} issuer in {each.region}: {text}" for each, text in said.items())
+            hint = "; ".join((reasons, *remarks(said.values())))
         return hint
 
     def health(self, now: Instant) -> dict[str, Any]:
@@ -336,13 +353,15 @@ class KeySet:
 
     def _endpoint_health(self, endpoint: Endpoint, now: Instant) -> dict[str, Any]:
         state, response = self.states[endpoint.url], self._responses.get(endpoint.url)
+        last_error = "setup" if self.not_loaded else state.last_error
         return {
             "url": endpoint.url,
             "kind": endpoint.kind,
             "region": endpoint.region,
             "age": None if response is None else max(0.0, elapsed(now, response.begun)),
             "failures": state.failures,
-            "last_error": state.last_error,
+            "last_error": last_error,
+            "hint": remarks_of(last_error or ""),
             "disabled": state.disabled,
             "retry_in": rules.cooldown_left(state, now, urgent=False),
         }

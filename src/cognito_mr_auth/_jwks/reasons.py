@@ -1,6 +1,8 @@
 """What the reasons of failed fetches mean to a person on call.
 
-Owns the remarks alone. `_remote.transport` and `_remote.fetch` choose the reasons.
+Owns the remarks, and the text in which health and hints show a failure: "proxy 407 through HTTPS_PROXY".
+A proxy is named by its variable, never by its URL, which may hold a password. `_remote.transport` and
+`_remote.fetch` choose the reasons.
 """
 
 from __future__ import annotations
@@ -8,49 +10,96 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import MappingProxyType
 
-__all__ = ["remark", "remarks"]
+__all__ = ["remark", "remarks", "remarks_of", "shown"]
 
 _NO_ROUTE = "a missing route to the internet looks the same"
-_NO_ANSWER = f"no answer: nothing has answered yet; {_NO_ROUTE}"
-
+_NO_ANSWER = "no answer"
 _REMARKS = MappingProxyType(
     {
+        _NO_ANSWER: f"nothing has answered yet; {_NO_ROUTE}",
         "dns": "the name server does not know the host, or cannot say",
         "dns-timeout": f"the name server does not answer; {_NO_ROUTE}",
         "connect": "the connection is refused: by a firewall, for want of a route, or the Region is down",
         "connect-timeout": f"a firewall drops packets, or the Region is down; {_NO_ROUTE}",
-        "tls": "what answers speaks no proper TLS: is a proxy or firewall in between?",
+        "tls": (
+            "what answers speaks no proper TLS: is a proxy or firewall in between? "
+            "Where it wants other TLS settings, pass ssl_context="
+        ),
         "tls-timeout": "connected, but TLS stalls: a firewall, too large packets, or the Region is down",
         "tls-certificate": (
             "the certificate is not trusted; where a proxy of your company opens TLS, "
-            "set SSL_CERT_FILE to the certificates of its authority"
+            "set SSL_CERT_FILE to the certificates of its authority, or pass ssl_context="
         ),
         "answer": "the connection broke, or what answers speaks no HTTP: is a proxy or firewall in between?",
         "answer-timeout": "connected, but the answer is late: the link is slow, or the Region is down",
-        "proxy": "the proxy variable, such as HTTPS_PROXY, is no http or https URL",
+        "proxy": "{proxy} holds no http or https URL",
+        "proxy 407": "the proxy wants a login: {proxy}=http://user:password@host:port",
+        "setup": (
+            "the HTTP client or its certificates cannot be loaded: do SSL_CERT_FILE and SSL_CERT_DIR, where "
+            "they are set, name files that can be read, and may the process open another one?"
+        ),
         "redirect": "something else than Cognito answers: does this network want a login?",
     }
 )
-_PROXY_LOGIN = "the proxy wants a login: HTTPS_PROXY=http://user:password@host:port"
-_PROXY_REFUSES = "the proxy does not connect to the host: does it allow that?"
+# The same where a proxy stands in between, whose name and address it is that are looked for.
+_WITH_PROXY = MappingProxyType(
+    {
+        _NO_ANSWER: "nothing has answered yet, and the proxy that {proxy} names may be why",
+        "dns": "the name server does not know the proxy that {proxy} names, or cannot say",
+        "dns-timeout": "the name server, asked for the proxy that {proxy} names, does not answer",
+        "connect": "the proxy that {proxy} names refuses the connection, or there is no route to it",
+        "connect-timeout": (
+            "the proxy that {proxy} names does not answer: it is down, or a firewall drops packets"
+        ),
+    }
+)
+_PROXY_REFUSES = "the proxy that {proxy} names does not connect to the host: does it allow that?"
+_SOME_PROXY = "the proxy variable, such as HTTPS_PROXY,"
+_THROUGH = " through "
+# Phases of a connection that a proxy may have spoilt; after them the endpoint itself has spoken.
+_PHASES = frozenset({"dns", "connect", "tls", "answer", "proxy"})
 
 
-def remark(reason: str, status: int | None) -> str | None:
+def shown(reason: str | None, status: int | None = None, proxy: str | None = None) -> str:
+    """A failure as health and hints show it; `proxy` is the name of the variable that holds the proxy's URL.
+
+    Without a reason, what is pending and has not answered.
+    """
+    if reason is None:
+        return _NO_ANSWER if proxy is None else f"{_NO_ANSWER}{_THROUGH}{proxy}"
+    text = reason if status is None else f"{reason} {status}"
+    if proxy is None or reason.partition("-")[0] not in _PHASES:
+        return text
+    return f"{text}{_THROUGH}{proxy}"
+
+
+def remark(reason: str, status: int | None, proxy: str | None = None) -> str | None:
     """What a reason of `events.FetchFailed` means, in plain words; None where there is nothing to say."""
     if reason == "proxy" and status is not None:
-        return _PROXY_LOGIN if status == 407 else _PROXY_REFUSES
-    return _REMARKS.get(reason)
+        said = _REMARKS["proxy 407"] if status == 407 else _PROXY_REFUSES
+        return said.format(proxy=proxy or ("HTTPS_PROXY" if status == 407 else "the proxy variable"))
+    if proxy is not None and reason in _WITH_PROXY:
+        return _WITH_PROXY[reason].format(proxy=proxy)
+    general = _REMARKS.get(reason)
+    if general is None:
+        return None
+    if reason == "proxy":
+        return general.format(proxy=proxy or _SOME_PROXY)
+    return general if proxy is None else f"{general} (the request goes through the proxy that {proxy} names)"
 
 
-def remarks(last_errors: Iterable[str | None]) -> list[str]:
-    """What the endpoints' last errors mean ("proxy 407"), each once; None is one that has not failed."""
-    errors = tuple(last_errors)
-    if not any(errors):
-        return [_NO_ANSWER]
-    found: dict[str, None] = {}
-    for error in dict.fromkeys(filter(None, errors)):
-        reason, _, status = error.partition(" ")
-        said = remark(reason, int(status) if status.isdecimal() else None)
-        if said is not None:
-            found[f"{error}: {said}"] = None
-    return list(found)
+def remarks_of(text: str) -> str | None:
+    """What a failure means that `shown` gave."""
+    failure, _, proxy = text.partition(_THROUGH)
+    if failure == _NO_ANSWER:
+        return remark(failure, None, proxy or None)
+    reason, _, status = failure.partition(" ")
+    return remark(reason, int(status) if status.isdecimal() else None, proxy or None)
+
+
+def remarks(failures: Iterable[str]) -> list[str]:
+    """What the endpoints' failures mean, each once; what is pending only where nothing has failed."""
+    found = dict.fromkeys(failures)
+    failed = [each for each in found if not each.startswith(_NO_ANSWER)]
+    said = {each: remarks_of(each) for each in failed or found}
+    return [f"{each}: {meaning}" for each, meaning in said.items() if meaning is not None]

@@ -7,9 +7,10 @@ HTTP client, because the engine makes a scope on a caller's thread before anythi
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from .clocks import monotonic
 
 __all__ = ["CancelScope"]
 
@@ -20,9 +21,10 @@ class CancelScope:
     Other threads read these attributes without a lock; each changes by one assignment:
 
     - `phase`: what the fetch does now: "dns", "connect", "tls" or "answer";
-    - `first_byte` and `last_byte`: when the peer's first and latest byte came, on `time.monotonic()`; None
+    - `first_byte` and `last_byte`: when the peer's first and latest byte came, on `clocks.monotonic`; None
       before. Bytes of a TLS handshake count, TCP's handshake does not. Neither tells a byte from the end of
       a connection in a TLS handshake, with which the fetch ends anyway;
+    - `proxy`: the name of the variable that holds the URL of the proxy; None before, and without one;
     - `octets`: how many have been read in all, without those of TLS handshakes.
     """
 
@@ -36,12 +38,14 @@ class CancelScope:
         "last_byte",
         "octets",
         "phase",
+        "proxy",
     )
 
     def __init__(self, seconds: float) -> None:
-        self.deadline = time.monotonic() + seconds
+        self.deadline = monotonic() + seconds
         self.cancelled = self.hung_up = False
         self.phase = "dns"
+        self.proxy: str | None = None
         self.first_byte: float | None = None
         self.last_byte: float | None = None
         self.octets = 0
@@ -52,14 +56,14 @@ class CancelScope:
 
     def remaining(self, error: type[Exception]) -> float:
         """Seconds until the deadline; raises `error` when there are none, or after `cancel`."""
-        seconds = self.deadline - time.monotonic()
+        seconds = self.deadline - monotonic()
         if seconds <= 0 or self.cancelled:
             raise error("deadline")
         return seconds
 
     def received(self, octets: int = 0) -> None:
         """Something came from the peer: note the time, and count octets."""
-        now = time.monotonic()
+        now = monotonic()
         if self.first_byte is None:
             self.first_byte = now
         self.last_byte = now

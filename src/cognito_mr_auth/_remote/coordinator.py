@@ -87,11 +87,12 @@ class RefreshCoordinator:
             yield from self._dependencies.fetch.prepare_steps(self._hosts)
         except (ImportError, OSError):
             before, self.loaded = self.loaded, False
+            self._key_set.not_loaded = True
             if before is None:
                 provider, url = self._key_set.config.provider, next(iter(self._hosts))
                 self._dependencies.emit([events.FetchFailed(provider, url, "setup", 0.0, None, 0.0)])
             return False
-        self.loaded = True
+        self.loaded, self._key_set.not_loaded = True, False
         return True
 
     # -- looks ----------------------------------------------------------------------------------

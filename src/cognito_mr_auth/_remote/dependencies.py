@@ -5,7 +5,6 @@ Owns the interfaces alone; tests pass their own.
 
 from collections.abc import Callable, Collection, Iterable
 from random import random
-from time import monotonic
 from typing import NamedTuple, Protocol
 
 from cognito_mr_auth._base.clock import Clock
@@ -13,6 +12,7 @@ from cognito_mr_auth._jwks.model import CacheLifetimes, KeyFileEntry, KeySetConf
 from cognito_mr_auth.events import Event
 
 from .cancel_scope import CancelScope
+from .clocks import monotonic
 
 __all__ = ["Dependencies", "Fetch", "ThreadStarter"]
 

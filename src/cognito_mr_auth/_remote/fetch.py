@@ -7,8 +7,8 @@ never sends a credential, and raises `FetchError` alone, whose reason is a fixed
 
 from __future__ import annotations
 
+import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +17,7 @@ from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
 from cognito_mr_auth._jwks.schedule import MAX_BACK_OFF
 
 from . import http_client
+from .clocks import monotonic, wall_clock
 
 if TYPE_CHECKING:
     import ssl
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from .cancel_scope import CancelScope
     from .names import Names
+    from .transport import Transport
 
-__all__ = ["JWKSFetcher", "proxy_for", "retry_after"]
+__all__ = ["JWKSFetcher", "proxy_for", "proxy_variable", "retry_after"]
 
 # A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
 MAX_PIECES = 1024
@@ -116,13 +118,14 @@ class JWKSFetcher:
 
         from .transport import NETWORK_ERRORS, reason_of
 
+        own = None if self._transport else self._own_transport(url, scope)
         try:
             # `proxy_for` and `prepare_steps` read the environment; .netrc is never read.
             client = httpx.Client(
-                transport=self._transport or self._own_transport(url, scope),
+                transport=self._transport or own,
                 trust_env=False,
                 follow_redirects=False,
-                timeout=scope.deadline - time.monotonic(),  # for a transport that knows no scope
+                timeout=scope.deadline - monotonic(),  # for a transport that knows no scope
             )
             try:
                 with client.stream("GET", url, headers=_HEADERS) as answer:
@@ -131,12 +134,12 @@ class JWKSFetcher:
                 if self._transport is None:
                     client.close()
         except NETWORK_ERRORS as error:
-            # A transport in place of the network tells no phase.
-            reason, status = reason_of(error, scope.phase if self._transport is None else "answer")
+            # What answers in place of the network, a transport or a test's mock, tells no phase.
+            reason, status = reason_of(error, scope.phase if own is not None and own.asked else "answer")
         self._check(scope)
         raise FetchError(reason, status=status)
 
-    def _own_transport(self, url: str, scope: CancelScope) -> httpx.BaseTransport:
+    def _own_transport(self, url: str, scope: CancelScope) -> Transport:
         from .names import Names
         from .transport import Transport
 
@@ -144,8 +147,11 @@ class JWKSFetcher:
             if self._names is None:
                 self._names = Names(self._getaddrinfo) if self._getaddrinfo else Names()
             names = self._names
+        proxy = proxy_for(url, self._environment)
+        if proxy is not None:
+            scope.proxy = proxy_variable(url, self._environment)
         try:
-            return Transport(scope, self._ssl_context, proxy_for(url, self._environment), names)
+            return Transport(scope, self._ssl_context, proxy, names)
         except ValueError:  # a proxy variable that is no http or https URL
             pass
         raise FetchError("proxy")
@@ -169,7 +175,7 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
         raise FetchError(
             "redirect" if answer.is_redirect else "status",
             status=answer.status_code,
-            retry_after=retry_after(answer.headers.get("retry-after"), time.time()),
+            retry_after=retry_after(answer.headers.get("retry-after"), wall_clock()),
         )
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise FetchError("encoding", status=200)
@@ -186,7 +192,7 @@ def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
             raise FetchError("answer", status=200)
         if size > MAX_DOCUMENT_BYTES:
             raise FetchError("body-too-large", status=200)
-        if time.monotonic() > deadline:  # a replaced transport may know no deadline
+        if monotonic() > deadline:  # a replaced transport may know no deadline
             raise FetchError("answer-timeout", status=200)
         yield piece
 
@@ -224,3 +230,23 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | N
     if not proxy or bypass(host, proxies):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def proxy_variable(
+    url: str, environment: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
+) -> str:
+    """The name of the variable from which `proxy_for` has the proxy of this URL, as it is spelled.
+
+    `variables` are the process's own by default. As in urllib.request, a spelling in lower case comes first.
+    """
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies_environment
+
+    proxies = dict(getproxies_environment() if environment is None else environment)
+    scheme = urlsplit(url).scheme
+    name = f"{scheme if proxies.get(scheme) else 'all'}_proxy"
+    found = os.environ if variables is None else variables
+    spelled = [
+        each for each in found if each.lower() == name and found[each] == proxies.get(name.partition("_")[0])
+    ]
+    return min(spelled, key=lambda each: not each.endswith("_proxy"), default=name.upper())

@@ -10,12 +10,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .clocks import monotonic
 
 if TYPE_CHECKING:
     from .cancel_scope import CancelScope
@@ -62,14 +63,14 @@ class _LookUp:
     __slots__ = ("addresses", "began", "done", "waiters")
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        self.began = monotonic()
         self.done = False
         self.addresses: tuple[Address, ...] = ()
         self.waiters: set[SimpleQueue[None]] = set()
 
     def silent_in(self) -> float:
         """Seconds until it has been silent for long."""
-        return self.began + SILENCE_SECONDS - time.monotonic()
+        return self.began + SILENCE_SECONDS - monotonic()
 
 
 class Names:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import selectors
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
+from .clocks import monotonic
 from .names import Address
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Race:
         try:
             while queue or self._running:
                 seconds = self._scope.remaining(TimeoutError)
-                now = time.monotonic()
+                now = monotonic()
                 if queue and (now >= next_start or not self._running):
                     begun = self._begin(queue.popleft(), local_address)
                     next_start = now + STAGGER_SECONDS if begun else now

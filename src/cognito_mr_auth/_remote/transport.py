@@ -43,7 +43,8 @@ _CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, 
 
 def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
     """The reason that one of `NETWORK_ERRORS` is in this phase of a `CancelScope`; a proxy's status."""
-    if isinstance(error, httpcore.ProxyError):  # "407 Proxy Authentication Required", to CONNECT
+    if isinstance(error, httpx.ProxyError | httpcore.ProxyError):
+        # "407 Proxy Authentication Required", to CONNECT
         status = str(error).partition(" ")[0]
         return "proxy", int(status) if status.isdecimal() else None
     if _caused_by(error, ssl.SSLCertVerificationError):
@@ -55,11 +56,17 @@ def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
 
 
 def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, kind):
+    """Whether an error of this kind is among the causes, which may form a circle.
+
+    respx raises an error of a `side_effect` so: `raise error from error`.
+    """
+    seen: dict[int, BaseException] = {}  # by identity: an error may compare as it likes
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        if isinstance(found, kind):
             return True
-        seen = seen.__cause__ or seen.__context__
+        seen[id(found)] = found
+        found = found.__cause__ or found.__context__
     return False
 
 
@@ -205,6 +212,7 @@ class _Backend(httpcore.NetworkBackend):
         self._scope = scope
         self._names = names
         self._reached: tuple[str, Address] | None = None
+        self.asked = False
 
     def connect_tcp(
         self,
@@ -214,6 +222,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        self.asked = True
         scope = self._scope
         scope.phase = "dns"
         with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
@@ -232,27 +241,49 @@ class _Backend(httpcore.NetworkBackend):
             self._names.note(*self._reached, answered=answered)
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+class _Pool(httpcore.ConnectionPool):
+    """A pool for one request over our sockets, which notes whether an answer has come."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._stream
+    backend: _Backend
 
-    def close(self) -> None:
-        self._stream.close()
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        answered = False
+        try:
+            answer = super().handle_request(request)
+            answered = True
+        finally:
+            self.backend.note(answered=answered)
+        return answer
 
 
-class Transport(httpx.BaseTransport):
-    """An httpx transport for one request in one `CancelScope`. Errors are httpcore's own."""
+class _ProxyPool(_Pool, httpcore.HTTPProxy):
+    """The same through a proxy."""
+
+
+class Transport(httpx.HTTPTransport):
+    """An httpx transport for one request in one `CancelScope`.
+
+    It inherits `handle_request`, because pytest-httpx and vcrpy replace that of its base class, and tests
+    that use them must never reach the network. So the pool has the base class's name for it. The base class's
+    constructor, which would make a pool of its own and load certificates, is not called.
+    """
 
     def __init__(
         self, scope: CancelScope, context: ssl.SSLContext | None, proxy: str | None, names: Names
     ) -> None:
-        self._backend = backend = _Backend(scope, names)
+        self._backend = _Backend(scope, names)
+        self._pool = self._made_pool(context, proxy, self._backend)
+        self._pool.backend = self._backend
+
+    @property
+    def asked(self) -> bool:
+        """Whether it has begun to connect, and no test's mock has answered in its place."""
+        return self._backend.asked
+
+    @staticmethod
+    def _made_pool(context: ssl.SSLContext | None, proxy: str | None, backend: _Backend) -> _Pool:
         if proxy is None:
-            self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
-            return
+            return _Pool(ssl_context=context, network_backend=backend)
         parts = urlsplit(proxy)
         if parts.scheme not in ("http", "https"):
             raise ValueError("the proxy is neither http nor https")
@@ -261,7 +292,7 @@ class Transport(httpx.BaseTransport):
             login = (unquote(parts.username), unquote(parts.password or ""))
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         port = f":{parts.port}" if parts.port else ""
-        self._pool = httpcore.HTTPProxy(
+        return _ProxyPool(
             f"{parts.scheme}://{host}{port}",
             proxy_auth=login,
             ssl_context=context,
@@ -271,38 +302,8 @@ class Transport(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and give its answer, body unread."""
-        answered = False
-        try:
-            answer = self._send(request)
-            answered = True
-        finally:
-            self._backend.note(answered=answered)
+        """Send the request, by the base class's method or what a test has in its place."""
+        answer = super().handle_request(request)
         # httpx logs the URL of an answered request at INFO, and a query may hold a secret.
         request.url = request.url.copy_with(query=None)
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(answer.stream),
-            extensions=answer.extensions,
-        )
-
-    def _send(self, request: httpx.Request) -> httpcore.Response:
-        return self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._pool.close()
+        return answer

@@ -6,9 +6,11 @@ Owns the three ways to wait that `run.run_async` calls. Loaded where a loop of a
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from .hooks import HOOK_FAILED
+from .real_timer import real_timer
 
 __all__ = ["let_others_run", "outcome", "pause"]
 
@@ -23,14 +25,19 @@ async def pause(future: Any, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
-    def call(_future: object) -> None:  # runs once, and nothing else ends or cancels `woken`
+    def wake() -> None:
+        with suppress(asyncio.InvalidStateError):  # the future and a timer have both called
+            woken.set_result(None)
+
+    def call(_future: object = None) -> None:
         try:
-            loop.call_soon_threadsafe(woken.set_result, None)
+            loop.call_soon_threadsafe(wake)
         except RuntimeError:  # the loop has been closed meanwhile, so no task waits there
             return
 
     future.add_done_callback(call)
-    await asyncio.wait((woken,), timeout=seconds)
+    with real_timer(seconds, call):
+        await asyncio.wait((woken,), timeout=seconds)
 
 
 async def outcome(awaitable: Any) -> object:

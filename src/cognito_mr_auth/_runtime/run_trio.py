@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 from .hooks import HOOK_FAILED
+from .real_timer import real_timer
 
 __all__ = ["let_others_run", "outcome", "pause"]
 
@@ -25,14 +26,14 @@ async def pause(future: Any, seconds: float) -> None:
     token = trio.lowlevel.current_trio_token()
     woken = trio.Event()
 
-    def call(_future: object) -> None:
+    def call(_future: object = None) -> None:
         try:
             token.run_sync_soon(woken.set)
         except trio.RunFinishedError:  # so no task waits there
             return
 
     future.add_done_callback(call)
-    with trio.move_on_after(max(0.0, seconds)):
+    with real_timer(seconds, call), trio.move_on_after(max(0.0, seconds)):
         await woken.wait()
 
 

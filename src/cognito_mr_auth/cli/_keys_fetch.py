@@ -68,6 +68,7 @@ def fetch(
         except errors.KeysUnavailable as error:
             failure = error
         listener.wait({endpoint.url for endpoint in pool._key_set_config.endpoints})
+        meanings = _meanings(verifier)
     answers = {
         f"{endpoint.kind} {endpoint.region}": listener.said(endpoint.url)
         for endpoint in pool._key_set_config.endpoints
@@ -76,12 +77,20 @@ def fetch(
     written = fetched and not listener.fetched.isdisjoint(_on_disk(key_file, user_pool_id, began))
     hint = "the key file cannot be written" if fetched and not written else ""
     if failure is not None and failure.hint:
-        hint = failure.hint
+        hint = failure.hint  # which has the meanings
+    else:
+        listener.remarks += meanings
     _show(answers, listener.remarks, key_file if written else None, hint, as_json)
     if not fetched:
         raise SystemExit(Exit.KEYS_UNAVAILABLE)
     if not written:
         raise SystemExit(Exit.USAGE)
+
+
+def _meanings(verifier: Verifier) -> list[str]:
+    """What the endpoints' failures mean, each once."""
+    endpoints = [each for pool in verifier.health()["providers"].values() for each in pool["endpoints"]]
+    return list({f"{each['last_error']}: {each['hint']}": None for each in endpoints if each["hint"]})
 
 
 class _Listener:

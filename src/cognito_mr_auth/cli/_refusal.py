@@ -23,6 +23,6 @@ def show_refusal(error: errors.AuthError, *, as_json: bool) -> None:
         names += ["retry_after"] * unavailable
         echo_json({"outcome": outcome} | {name: getattr(error, name) for name in names})
         return
-    click.echo(f"{outcome}: {safe(str(error))} ({error.reason})")
+    click.echo(f"{outcome}: {safe(error.message)} ({error.reason})")
     if error.hint:
         click.echo(f"  hint: {safe(error.hint)}")

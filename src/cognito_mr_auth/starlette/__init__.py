@@ -130,7 +130,7 @@ class CognitoAuthenticationError(AuthenticationError):
     """A request that may not pass. `error` is the reason, and safe to show, like `str()` of this."""
 
     def __init__(self, error: AuthError) -> None:
-        super().__init__(str(error))
+        super().__init__(error.message)
         self.error = error
 
 

@@ -62,8 +62,10 @@ def variables_of(pool: _Pool) -> dict[str, str | None]:
     return found | {PREFIX + name: value for name, value in values.items()}
 
 
-def enter(settings: str, make: Callable[[], P]) -> P:
+def enter(settings: str, make: Callable[[], P], **more: str) -> P:
     """The pool that `make` gives, named by this process's environment; a second call gives the same.
+
+    `more` are values of variables that are no part of the pool, without their prefix.
 
     Raises:
         RuntimeError: an earlier call had other settings.
@@ -76,7 +78,8 @@ def enter(settings: str, make: Callable[[], P]) -> P:
     made = make()
     endpoints = made.serve().start()
     atexit.register(endpoints.stop)
-    for name, value in variables_of(made).items():
+    variables = variables_of(made) | {PREFIX + name: value for name, value in more.items()}
+    for name, value in variables.items():
         if value is None:
             os.environ.pop(name, None)
         else:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
 from cognito_mr_auth._base.partitions import dns_suffix as suffix_of
+from cognito_mr_auth._remote.clocks import monotonic, wall_clock
 
 from ._endpoints.endpoints import FakeEndpoints
+from ._regions import default_replicas
 from ._tokens.claims import MACHINE_SCOPE, SDK_SCOPE, Moment, User, access_claims, id_claims, machine_claims
 from ._tokens.keys import SigningKey, new_kid
 from ._tokens.malformed import damaged
@@ -52,8 +54,10 @@ class FakeUserPool:
     """A Cognito user pool with three kinds of issuer, to mint tokens for and serve keys from.
 
     `clock` gives the seconds since the epoch, or a pair that begins with them (FakeClock): it
-    dates the tokens and, if it is not ``time.time``, goes into the verifiers made here.
-    `replica_regions` are its replicas' Regions, `tls` serves https with a throw-away certificate,
+    dates the tokens and goes into the verifiers made here. By default both follow the system's time of day,
+    as freezegun and its like show it at that moment.
+    `replica_regions` are its replicas' Regions; by default one of the pool's partition, us-east-1 or, for a
+    pool in us-east-1, us-west-2. `tls` serves https with a throw-away certificate,
     and `updated_enabled=False` makes the updated endpoint answer 403, as Cognito does for a pool
     that has not switched its issuer.
     """
@@ -62,9 +66,9 @@ class FakeUserPool:
         self,
         user_pool_id: str = "us-west-2_Fake00001",
         *,
-        replica_regions: Iterable[str] = ("us-east-1",),
+        replica_regions: Iterable[str] | None = None,
         client_id: str = "1example23456789",
-        clock: Clock = time.time,
+        clock: Clock | None = None,
         tls: bool = False,
         updated_enabled: bool = True,
         dns_suffix: str | None = None,
@@ -72,9 +76,11 @@ class FakeUserPool:
         if isinstance(replica_regions, str):
             raise TypeError(f"replica_regions= takes a list: [{replica_regions!r}]")
         self.user_pool_id = user_pool_id
-        self.replica_regions = tuple(replica_regions)
+        regions = default_replicas(user_pool_id) if replica_regions is None else replica_regions
+        self.replica_regions = tuple(regions)
         self.client_id = client_id
-        self.clock = clock
+        # `time.time` as it is now would not follow a test that freezes time later.
+        self.clock: Clock = wall_clock if clock in (None, time.time) else clock
         self.tls = tls
         self.updated_enabled = updated_enabled
         self.dns_suffix = dns_suffix
@@ -90,20 +96,29 @@ class FakeUserPool:
         cls,
         user_pool_id: str = "us-west-2_Fake00001",
         *,
-        replica_regions: Iterable[str] = ("us-east-1",),
+        replica_regions: Iterable[str] | None = None,
         client_id: str = "1example23456789",
+        token_use: TokenUse = "access",
     ) -> Self:
         """A pool that serves until this process ends, and that its COGNITO_ variables name.
 
         For the first line of a conftest.py, before the application that calls ``Verifier.from_env()`` at
-        import is imported. The fixtures then use this pool. Variables of a real pool are unset. A second
-        call gives the same pool; a RuntimeError if it wants other settings.
+        import is imported. The fixtures then use this pool. Variables of a real pool are unset; `token_use`
+        is what COGNITO_TOKEN_USE says. A second call gives the same pool; a RuntimeError if it wants other
+        settings.
         """
         from ._environment import enter
 
-        regions = replica_regions if isinstance(replica_regions, str) else tuple(replica_regions)
+        given = default_replicas(user_pool_id) if replica_regions is None else replica_regions
+        regions = given if isinstance(given, str) else tuple(given)
         settings = f"{cls.__name__}, {user_pool_id!r}, replica_regions={regions!r}, client_id={client_id!r}"
-        return enter(settings, lambda: cls(user_pool_id, replica_regions=regions, client_id=client_id))
+        if token_use != "access":
+            settings += f", token_use={token_use!r}"
+        return enter(
+            settings,
+            lambda: cls(user_pool_id, replica_regions=regions, client_id=client_id),
+            **({} if token_use == "access" else {"TOKEN_USE": token_use}),
+        )
 
     # ---- tokens
 
@@ -343,7 +358,7 @@ class FakeUserPool:
     def _verifier(self, pool: UserPool, token_use: TokenUse, options: VerifierOptions) -> Verifier:
         from cognito_mr_auth import Verifier
 
-        if self.clock is not time.time:
+        if self.clock is not wall_clock:
             options.setdefault("clock", self._both_clocks)
         return Verifier(pool, token_use=token_use, **options)
 
@@ -354,7 +369,7 @@ class FakeUserPool:
     def _both_clocks(self) -> tuple[float, float]:
         """The pool's clock as a Verifier wants it."""
         now = self.clock()
-        return now if isinstance(now, tuple) else (now, time.monotonic())
+        return now if isinstance(now, tuple) else (now, monotonic())
 
     def __repr__(self) -> str:
         return f"FakeUserPool({self.user_pool_id!r}, replica_regions={self.replica_regions!r})"

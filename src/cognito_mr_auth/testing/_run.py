@@ -7,6 +7,7 @@ SIGTERM on to it, and ends with its status. It must never signal any other proce
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -15,12 +16,14 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
+from cognito_mr_auth._config.environment import PREFIX
 from cognito_mr_auth.errors import ConfigurationError
 
 from ._environment import variables_of
 from ._pool import FakeUserPool
+from ._tokens.mint import REMOVE, TokenOptions
 
 __all__ = ["main"]
 
@@ -42,14 +45,18 @@ def main(argv: Sequence[str]) -> int:
     asked = parser.parse_args(argv[:cut])
     if "--" in argv and not command:
         parser.error("no COMMAND after --")
-    pool = FakeUserPool(asked.pool_id)
+    if asked.scope and asked.token_use == "id":
+        parser.error("--scope: an ID token has no scopes; --token-use any gives both kinds of token")
+    pool = FakeUserPool(asked.pool_id, client_id=asked.client_id)
     try:
         pool.user_pool()
     except ConfigurationError as error:
         parser.error(str(error))
     with _Relay() as relay, pool.serve():
         variables = variables_of(pool)
-        tokens = _tokens(pool, asked.scope, asked.group)
+        if asked.token_use != "access":  # which is the default of whoever reads it
+            variables[f"{PREFIX}TOKEN_USE"] = asked.token_use
+        tokens = _tokens(pool, asked)
         if command:
             _say(_token_lines(tokens), f"    {_curl()}")
             return _run(command, variables, relay)
@@ -61,28 +68,77 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cognito_mr_auth.testing",
-        usage="%(prog)s [--scope S]... [--group G]... [--pool-id ID] [-- COMMAND ARG...]",
+        usage="%(prog)s [OPTION]... [-- COMMAND ARG...]",
         description="Serve a fake user pool on loopback and print a token of it. With a COMMAND, run it "
         "with the COGNITO_* variables set and end with its status; else print the variables and serve "
         "until Ctrl-C or SIGTERM.",
         allow_abbrev=False,
     )
     parser.add_argument("--scope", action="append", default=[], metavar="S", help="a scope of TOKEN")
-    parser.add_argument("--group", action="append", default=[], metavar="G", help="a group of both tokens")
+    parser.add_argument("--group", action="append", default=[], metavar="G", help="a group of each token")
+    parser.add_argument(
+        "--token-use",
+        default="access",
+        choices=("access", "id", "any"),
+        help="what COGNITO_TOKEN_USE says: the kind of TOKEN; with any there is ID_TOKEN too",
+    )
+    parser.add_argument("--username", metavar="NAME", help="the user of each token")
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        type=_claim,
+        metavar="NAME=VALUE",
+        help="a claim to add to each token, or to override; VALUE is JSON, or else text",
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="a claim to leave out of each token"
+    )
     parser.add_argument("--pool-id", default="us-west-2_Fake00001", metavar="ID", help="default: %(default)s")
+    parser.add_argument("--client-id", default="1example23456789", metavar="ID", help="default: %(default)s")
     return parser
+
+
+def _claim(text: str) -> tuple[str, object]:
+    """The name and value of ``--claim``."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or not _is_unicode(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    try:
+        found = json.loads(value, parse_constant=_no_json)
+        return name, found if _is_unicode(json.dumps(found, ensure_ascii=False)) else value
+    except (ValueError, RecursionError):
+        return name, value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can stand in a token: it has no lone surrogate, as an octet that is no UTF-8 becomes one."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(constant)  # NaN and the infinities, which only Python reads
 
 
 # ---- what is printed
 
 
-def _tokens(pool: FakeUserPool, scopes: list[str], groups: list[str]) -> dict[str, str]:
-    """TOKEN has the scopes; the other one only what every sign-in through the SDK gets."""
-    plain = pool.access_token(groups=groups, expires_in=TOKEN_LIFETIME_S)
-    if not scopes:
-        return {"TOKEN": plain}
-    token = pool.access_token(scopes=scopes, groups=groups, expires_in=TOKEN_LIFETIME_S)
-    return {"TOKEN": token, "TOKEN_WITHOUT_SCOPES": plain}
+def _tokens(pool: FakeUserPool, asked: argparse.Namespace) -> dict[str, str]:
+    """TOKEN has the scopes; TOKEN_WITHOUT_SCOPES only what every sign-in through the SDK gets."""
+    user: dict[str, Any] = {"username": asked.username, "groups": asked.group}
+    options = TokenOptions(
+        expires_in=TOKEN_LIFETIME_S, claims=dict(asked.claim) | dict.fromkeys(asked.without, REMOVE)
+    )
+    if asked.token_use == "id":
+        return {"TOKEN": pool.id_token(**user, **options)}
+    plain = pool.access_token(**user, **options)
+    tokens = {"TOKEN": plain}
+    if asked.scope:
+        scoped = pool.access_token(scopes=asked.scope, **user, **options)
+        tokens = {"TOKEN": scoped, "TOKEN_WITHOUT_SCOPES": plain}
+    if asked.token_use == "any":
+        tokens["ID_TOKEN"] = pool.id_token(**user, **options)
+    return tokens
 
 
 def _token_lines(tokens: Mapping[str, str]) -> str:

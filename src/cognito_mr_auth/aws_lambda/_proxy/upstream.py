@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -16,6 +15,7 @@ from cognito_mr_auth._base.checks import HOST_NAME, POOL_ID, is_client_id
 from cognito_mr_auth._base.clock import MAX_TIME
 from cognito_mr_auth._base.partitions import REGION, partition
 from cognito_mr_auth._config.options import MAX_LEEWAY
+from cognito_mr_auth._remote.clocks import wall_clock
 from cognito_mr_auth.aws_lambda._authorizer.context import DEFAULT, RESERVED
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
@@ -110,7 +110,7 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
     return _checked(principal, given.claims) if given.form == _OURS else principal
 
 
-def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = time.time) -> bool:
+def still_valid(event: Any, *, leeway: float = 5, clock: Callable[[], float] = wall_clock) -> bool:
     """Whether the token behind an event has not expired since its authorizer verified it.
 
     For WebSockets, where nothing checks the token again after `$connect`, and for cached authorizations.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
 import ssl
 import tempfile
 from functools import cache
@@ -88,7 +89,7 @@ def _authority() -> _Authority:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+    now = _system_time()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -98,6 +99,12 @@ def _builder(
         .not_valid_before(now - dt.timedelta(days=BACKDATED_DAYS))
         .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
     )
+
+
+def _system_time() -> dt.datetime:
+    """The time of day that OpenSSL compares a certificate with, also in a test that froze Python's clocks."""
+    with tempfile.TemporaryFile() as made:
+        return dt.datetime.fromtimestamp(os.fstat(made.fileno()).st_mtime, dt.UTC)
 
 
 def _name(common_name: str) -> x509.Name:
