@@ -120,6 +120,16 @@ def test_no_escape_passes_as_written() -> None:
     assert {verdict(statements, f"{API}GET/{path}") for path in AS_WRITTEN} == {"deny"}
 
 
+def test_a_slash_below_a_greedy_route() -> None:
+    """A backend may take it for a greedy parameter that is empty, where the table has no route for it."""
+    table: dict[str, Policy | None] = {"ANY /{proxy+}": None, "ANY /": None, "ANY /admin/{proxy+}": ADMIN}
+    table |= {"GET /a/{x}": None, "GET /a/{x}/{y+}": ADMIN}
+    for rest in ("GET/admin/", "PUT/admin/", "GET/a/5/"):
+        assert not allowed(user(table), rest), rest
+    for rest in ("GET/a/5", "GET/", "GET/docs/"):
+        assert allowed(user(table), rest), rest
+
+
 def test_two_at_once() -> None:
     """No two spellings take each other back."""
     document = user(GREEDY)
