@@ -40,6 +40,12 @@ PARSED = {
         "POST/{proxy+}",
         "POST",
     ),
+    "a sample without an API": (
+        f"{REGION}123456789012:/prod/POST/{{proxy+}}",
+        f"{REGION}123456789012:/prod/",
+        "POST/{proxy+}",
+        "POST",
+    ),
     "serverless-offline's": (
         f"{REGION}random-account-id:random-api-id/dev/GET/orders",
         f"{REGION}random-account-id:random-api-id/dev/",
