@@ -17,9 +17,9 @@ __all__ = ["MAX_RESOURCE_CHARS", "NOWHERE", "MethodArn", "allows", "statement"]
 # "Output from an API Gateway Lambda authorizer": the limit of each Resource in the document.
 MAX_RESOURCE_CHARS = 512
 
-# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc), and what serverless-offline has in place of
-# an account and an API. Stage names: letters, digits, "-", "_", and $default. AWS's sample events have "*" for
-# a stage, or no API. The rest begins with a verb, or is $connect or $default.
+# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc), and what serverless-offline has for account
+# and API. Stage names: letters, digits, "-", "_", and $default. AWS's samples have "*" for a stage or no API.
+# The rest begins with a verb, or is $connect or $default.
 _ARN = re.compile(
     rf"(?P<api>arn:aws(?:-[a-z]+){{0,2}}:execute-api:(?:{REGION.pattern}):"
     r"(?:[0-9]{12}:[A-Za-z0-9]*|random-account-id:random-api-id)/)"
