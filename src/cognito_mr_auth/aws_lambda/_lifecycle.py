@@ -1,4 +1,4 @@
-"""A function's life: its init, a restored snapshot, and how long an invocation may wait.
+"""A function's life: its init, a restored snapshot, a ping, and how long an invocation may wait.
 
 Owns the time limits. An outage never fails an init, because the first invocation asks again and reports it.
 """
@@ -13,7 +13,7 @@ from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.verifier import Verifier
 
-__all__ = ["on_restore", "wait_limit", "warm_up"]
+__all__ = ["on_ping", "on_restore", "wait_limit", "warm_up"]
 
 # Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
 # "Runtime hooks for SnapStart").
@@ -35,6 +35,14 @@ def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
         import logging
 
         logging.getLogger("cognito_mr_auth").warning("no keys at init; the first invocation asks again")
+
+
+def on_ping(verifier: Verifier, context: Any) -> dict[str, Any]:
+    """Ask for keys that the next caller would ask for, and answer the ping with nothing: it admits nobody."""
+    states = {each["state"] for each in verifier.health()["providers"].values()}
+    if states != {"fresh"}:
+        warm_up(verifier, seconds=wait_limit(context, INIT_SECONDS))
+    return {}
 
 
 def on_restore(fetch: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """Reads an event as plain JSON: a dict, an event class, or null in an object's place.
 
-Owns that reading alone; its callers interpret the members.
+Owns that reading, and which events are pings that keep a function warm; its callers interpret the rest.
 """
 
 from __future__ import annotations
@@ -8,7 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["mapping", "raw_event"]
+__all__ = ["is_ping", "mapping", "raw_event"]
+
+# What the events of every service have of which a client may cause one; no ping has any of them.
+_OF_REQUESTS = frozenset(
+    {
+        "authorizationToken",
+        "headers",
+        "httpMethod",
+        "methodArn",
+        "multiValueHeaders",
+        "protocolData",
+        "rawPath",
+    }
+    | {"requestContext", "routeArn", "token", "Records"}
+)
+# EventBridge's rules and schedules; the plug-ins of the Serverless Framework send their own name.
+_SOURCES = ("aws.events", "aws.scheduler", "serverless-plugin-warmup", "serverless-plugin-lambda-warmup")
+_FLAGS = ("warmup", "warmUp", "warmer", "keepWarm", "ping")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -19,3 +36,15 @@ def mapping(value: object) -> Mapping[str, Any]:
 def raw_event(event: object) -> object:
     """The event itself, or that of a Powertools event class (`.raw_event`); else None."""
     return event if isinstance(event, Mapping) else getattr(event, "raw_event", None)
+
+
+def is_ping(event: object) -> bool:
+    """Whether it is a ping that keeps the function warm: empty, a schedule's, or a warm-up plug-in's."""
+    raw = raw_event(event)
+    if not isinstance(raw, Mapping) or not _OF_REQUESTS.isdisjoint(raw):
+        return False
+    kind = raw.get("type")
+    if kind is not None:
+        return kind in ("warmup", "warmer")
+    source = raw.get("source")
+    return not raw or source in _SOURCES or any(bool(raw.get(name)) for name in _FLAGS)

@@ -40,6 +40,8 @@ NONSENSE: Mapping[str, tuple[dict[str, Any], str]] = {
     "a response that is none": ({"response": "json"}, "response='json'"),
     "simple for REST": ({"kind": "rest-request", "response": "simple"}, "response means nothing"),
     "exact for a WebSocket": ({"kind": "websocket", "resources": "exact"}, "resources means nothing"),
+    "escaped paths without routes": ({"escaped_paths": ["GET /{a}"]}, "escaped_paths needs routes="),
+    "escaped paths for IoT": ({"kind": "iot", "escaped_paths": ["GET /{a}"]}, "escaped_paths means nothing"),
     "routes for AppSync": ({"kind": "appsync", "routes": {"GET /": None}}, "routes means nothing"),
     "routes and simple": ({"routes": {"GET /": None}, "response": "simple"}, "routes needs"),
     "routes and exact": ({"routes": {"GET /": None}, "resources": "exact"}, "routes needs"),
@@ -113,6 +115,7 @@ UNFIT: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "an async revoked": (FAKE.offline_verifier(revoked=_never), {}),
     "an async usage key": (VERIFIER, {"usage_identifier_key": _never}),
     "an async IoT policy": (VERIFIER, {"iot_policy": _never}),
+    "an async context": (VERIFIER, {"context": _never}),
     "an unknown setting": (VERIFIER, {"audience": "x"}),
 }
 
@@ -138,7 +141,6 @@ def test_repr_shows_the_pool_alone() -> None:
 # -- events -------------------------------------------------------------------------------------
 
 UNKNOWN_EVENTS: Mapping[str, Any] = {
-    "nothing": {},
     "null": None,
     "text": "event",
     "an SQS event": {"Records": []},
@@ -532,6 +534,16 @@ def test_a_broken_usage_hook_is_an_error(given: Any) -> None:
         Authorizer(VERIFIER, usage_identifier_key=lambda _: given)(with_token("rest-token", TOKEN))
 
 
+def test_a_usage_key_that_breaks_a_line_is_left_out() -> None:
+    """A key that was made of a claim goes into no answer with a line end; the plan then has no key."""
+    for bad in ("k\r\nX-Admin: 1", "k\x00", "k\x85", "k\u2028", "k\x7f"):
+        answer = Authorizer(VERIFIER, usage_identifier_key=lambda _, bad=bad: bad)(
+            with_token("rest-token", TOKEN)
+        )
+        assert allowed(answer)
+        assert "usageIdentifierKey" not in answer
+
+
 class Wrapped:
     """An event class as Powertools makes them."""
 
@@ -548,6 +560,8 @@ def test_what_a_hook_raises_is_an_outage() -> None:
     options: list[tuple[str, dict[str, Any]]] = [
         ("rest-token", {"usage_identifier_key": _leaking}),
         ("iot", {"iot_policy": _leaking}),
+        ("rest-token", {"context": _leaking}),
+        ("appsync", {"context": _leaking}),
     ]
     for kind, option in options:
         with pytest.raises(CheckUnavailable) as caught:

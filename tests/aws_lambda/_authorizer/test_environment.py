@@ -214,6 +214,16 @@ def test_context(ready: Ready) -> None:
     assert answer["context"] == {"username": "bob", "scope": "a"}
 
 
+def test_escaped_paths(ready: Ready) -> None:
+    """Routes whose paths may hold escapes are named beside the table."""
+    table = {"GET /users/{mail}": {}, "GET /files/{name}": {}, "GET /admin": {"groups": ["ops"]}}
+    handler = ready(ROUTES=json.dumps(table), ESCAPED_PATHS="GET /users/{mail}")
+    answer = handler(with_token("rest-request", token()))
+    denied = [each for each in answer["policyDocument"]["Statement"] if each["Effect"] == "Deny"]
+    assert f"{STAGE}GET/files/*%*" in denied[0]["Resource"]
+    assert f"{STAGE}*%*" not in denied[0]["Resource"]
+
+
 def test_header(ready: Ready) -> None:
     """The token may stand in another header."""
     headers = {"X-Token": f"Bearer {token()}"}
@@ -406,6 +416,14 @@ NONSENSE = [
     pytest.param("ANY_SCOPE", "a\tb", ": any_scope('a", {}, id="scope-with-a-tab"),
     pytest.param("GROUPS", "a,", " has an empty member", {}, id="group"),
     pytest.param("ANY_GROUP", ",a", " has an empty member", {}, id="any-group"),
+    pytest.param("ESCAPED_PATHS", "GET /{a}", ": escaped_paths needs routes=", {}, id="escaped-no-routes"),
+    pytest.param(
+        "ESCAPED_PATHS",
+        "GET /{b}",
+        ": escaped_paths holds",
+        {"ROUTES": '{"GET /{a}":{}}'},
+        id="escaped-route",
+    ),
     pytest.param("CONTEXT", "sub,sub", ": context holds a name twice", {}, id="context-twice"),
     pytest.param("CONTEXT", "claims", ": context holds 'claims'", {}, id="context-reserved"),
     pytest.param("BARE_TOKEN", "yes", "='yes': say true or false", {}, id="flag-yes"),
@@ -509,6 +527,52 @@ def test_an_unknown_variable_is_an_error(name: str, ready: Ready) -> None:
     """A slip in a name must not leave a requirement out."""
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name}: there is no such variable"):
         ready(**{name: "orders/read"})
+
+
+SLIPS = {
+    "COGNITO_CLIENT_ID": "COGNITO_CLIENT_IDS",
+    "COGNITO_AUDIENCES": "COGNITO_AUDIENCE",
+    "COGNITO_AUTHORISER_SCOPES": f"{PREFIX}SCOPES",
+    "COGNITO_AUTH_GROUPS": f"{PREFIX}GROUPS",
+    "COGNITO_AUTHORIZATION_SCOPES": f"{PREFIX}SCOPES",
+    "COGNTIO_AUTHORIZER_SCOPES": f"{PREFIX}SCOPES",
+    "COGNITO_AUTHORIZERS_ROUTE": f"{PREFIX}ROUTES",
+    "COGNITO_SCOPES": f"{PREFIX}SCOPES",
+    "COGNITO_ANY_GROUPS": f"{PREFIX}ANY_GROUP",
+    "COGNITO_ROUTES_FILE": f"{PREFIX}ROUTES_FILE",
+    "Cognito_Authorizer_Scopes": f"{PREFIX}SCOPES",
+    "COGNITO_AUTHORIZER-GROUPS": f"{PREFIX}GROUPS",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), SLIPS.items(), ids=SLIPS)
+def test_a_slip_is_named(name: str, meant: str, ready: Ready) -> None:
+    """A name near one of ours is an error that says which one was meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        ready({name: "orders/read"})
+    assert str(caught.value).startswith(f"{name}: there is no such variable; did you mean {meant}?")
+
+
+OTHERS = (
+    "IDENTITY_POOL_ID",
+    "DOMAIN",
+    "REGION",
+    "APP_CLIENT_ID",
+    "USER_POOL_CLIENT_ID",
+    "USER_POOL_ARN",
+    "ISSUER",
+)
+OTHERS += ("CLIENT_SECRET", "REDIRECT_URI", "TOKEN_ENDPOINT", "USERNAME", "ADMIN_GROUP", "LOGIN_URL", "JWKS")
+
+
+def test_variables_of_others_do_no_harm(ready: Ready) -> None:
+    """An environment that is shared with other programs makes the same handler."""
+    others = {f"COGNITO_{name}": "" for name in OTHERS} | {
+        "COGNITO": "x",
+        "COGNITOS": "x",
+        "CONFIG_FILE": "x",
+    }
+    assert effect(ready(others)(with_token("rest-token", token()))) == "Allow"
 
 
 def _write(content: bytes, mode: int = 0o644) -> Callable[[Path], None]:

@@ -21,23 +21,36 @@ AGAIN = policy.scopes("read")
 BOTH = policy.scopes("read", "write")
 PREFIX = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/prod/"
 EACH = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+# What whoever lacks a policy is denied beside everything that an Allow with a wildcard reaches.
+SPELLINGS = ["*//*", "*/./*", "*/../*", "*/.", "*/..", "*\\*", "*;*", "*#*", "*${?}*"]
 
 Table = Mapping[str, Policy | None]
 
 
-def document(table: Table, *held: Policy, http: bool = False) -> dict[str, list[str]]:
-    """The document of who passes these policies: effect -> Resources, without the prefix."""
+def document(
+    table: Table, *held: Policy, http: bool = False, escaped: tuple[str, ...] = ()
+) -> dict[str, list[str]]:
+    """The document of who passes these policies: effect -> Resources, without the prefix.
+
+    Without the Denies of other spellings, once it is sure that they stand where they have to.
+    """
     passed = {None, *held}
-    made = RouteTable(table).document(PREFIX, lambda require: require in passed, http=http)
+    table_of = RouteTable(table, escaped=escaped)
+    made = table_of.document(PREFIX, lambda require: require in passed, http=http)
     assert made["Version"] == "2012-10-17"
     assert {each["Action"] for each in made["Statement"]} == {"execute-api:Invoke"}
     said = {
         each["Effect"]: [resource.removeprefix(PREFIX) for resource in each["Resource"]]
         for each in made["Statement"]
     }
-    if "Allow" in said and "Deny" in said:  # an empty segment goes nowhere that a table knows
-        assert said["Deny"].pop() == "*//*"
-    return said
+    denied = said.get("Deny", [])
+    if not passed.issuperset(table_of.policies) and "*" in "".join(said.get("Allow", [])):
+        assert denied[-len(SPELLINGS) :] == SPELLINGS
+        said["Deny"] = denied = denied[: -len(SPELLINGS)]
+        if not escaped:
+            assert denied.pop() == "*%*"
+    assert not {"*%*", *SPELLINGS}.intersection(denied)
+    return {effect: resources for effect, resources in said.items() if resources}
 
 
 ORDERS = {"GET /orders": READ, "POST /orders": WRITE, "GET /orders/{id}": READ, "GET /orders/all": ADMIN}
@@ -75,7 +88,7 @@ DOCUMENTS: Mapping[str, tuple[Table, tuple[Policy, ...], dict[str, list[str]]]] 
     "one segment alone": (
         {"GET /a/{x}": READ, "GET /a/{x+}": WRITE},
         (READ,),
-        {"Allow": ["GET/a/?*"], "Deny": ["GET/a/?*/?*"]},
+        {"Allow": ["GET/a/?*"], "Deny": ["GET/a/?*/?*", "GET/a/?*/"]},
     ),
     "a denied route of all verbs": (
         {"ANY /a/{x}": READ, "ANY /a/{x}/y": WRITE},
@@ -87,7 +100,8 @@ DOCUMENTS: Mapping[str, tuple[Table, tuple[Policy, ...], dict[str, list[str]]]] 
         (READ,),
         {
             "Allow": [f"{verb}/?*" for verb in EACH],
-            "Deny": [f"{verb}/a{slash}" for verb in EACH for slash in ("", "/")],
+            # With a final slash it is no route's own, so that one pattern serves for all verbs.
+            "Deny": ["DELETE/a", "?*/a/", *(f"{verb}/a" for verb in EACH[1:])],
         },
     ),
     "a stricter policy below": (
@@ -98,7 +112,10 @@ DOCUMENTS: Mapping[str, tuple[Table, tuple[Policy, ...], dict[str, list[str]]]] 
     "a middle that needs both": (
         {"GET /a/{x}": READ, "GET /a/{x}/{y}": READ & WRITE, "GET /a/{x}/{y}/{z}": WRITE},
         (READ,),
-        {"Allow": ["GET/a/?*"], "Deny": ["GET/a/?*/?*", "GET/a/?*/?*/?*"]},
+        {
+            "Allow": ["GET/a/?*"],
+            "Deny": ["GET/a/?*/?*", "GET/a/?*/", "GET/a/?*/?*/?*", "GET/a/?*/?*/"],
+        },
     ),
     "the same policy twice": (
         {"GET /a/{x}": READ, "GET /a/{x}/y": AGAIN},
@@ -108,7 +125,7 @@ DOCUMENTS: Mapping[str, tuple[Table, tuple[Policy, ...], dict[str, list[str]]]] 
     "a literal for a parameter": (
         {"GET /{a}/x": READ, "GET /b/{c}": WRITE},
         (READ,),
-        {"Allow": ["GET/?*/x"], "Deny": ["GET/b/?*"]},
+        {"Allow": ["GET/?*/x"], "Deny": ["GET/b/?*", "GET/b/"]},
     ),
     "an unreachable greedy": (
         {"GET /{a}": READ, "GET /{a}/{b+}": READ, "GET /{c+}": WRITE},
@@ -127,7 +144,7 @@ def test_documents(table: Table, held: tuple[Policy, ...], expected: dict[str, l
 def test_rest_and_http_apis_differ() -> None:
     """`/{a}/b` and `/a/{x+}`: an HTTP API takes the full match first, a REST API the literal."""
     table = {"GET /{a}/b": READ, "GET /a/{x+}": WRITE}
-    assert document(table, READ) == {"Allow": ["GET/?*/b"], "Deny": ["GET/a/?*"]}
+    assert document(table, READ) == {"Allow": ["GET/?*/b"], "Deny": ["GET/a/?*", "GET/a/"]}
     http = document(table, READ, http=True)
     assert http["Allow"] == ["GET/?*/b"]
     assert http["Deny"] == ["GET/a/?*/b", "GET/a/?*/b/"]
@@ -151,6 +168,7 @@ REFUSED: Mapping[str, tuple[Any, str]] = {
     "dots": ({"GET /a/../b": READ}, "routes holds"),
     "an empty segment": ({"GET /a//b": READ}, "routes holds"),
     "a slash at the end": ({"GET /a/": READ}, "routes holds"),
+    "a path parameter of Java servers": ({"GET /a;b": READ}, "routes holds"),
     "part of a segment": ({"GET /a/{x}.json": READ}, "routes holds"),
     "an open brace": ({"GET /a/{x": READ}, "routes holds"),
     "a variable of IAM": ({"GET /a/${x}": READ}, "routes holds"),

@@ -1,7 +1,7 @@
 """The ARN of the method or route that is called, and what a policy document may name.
 
-Owns its parts. An ARN is built from the parts of one that API Gateway gave, and nothing that a client
-chose gets into it unescaped.
+Owns its parts, and what IAM makes of a document's Resources. An ARN is built from the parts of one that API
+Gateway gave, and nothing that a client chose gets into it unescaped.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ from typing import Any, NamedTuple
 from cognito_mr_auth._base.partitions import REGION
 from cognito_mr_auth.errors import ConfigurationError
 
-__all__ = ["MAX_RESOURCE_CHARS", "NOWHERE", "MethodArn", "statement"]
+__all__ = ["MAX_RESOURCE_CHARS", "NOWHERE", "MethodArn", "allows", "statement"]
 
 # "Output from an API Gateway Lambda authorizer": the limit of each Resource in the document.
 MAX_RESOURCE_CHARS = 512
 
-# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc). Stage names: letters, digits, "-", "_",
-# and $default. The rest begins with a verb, or is $connect or $default.
+# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc), and what serverless-offline has for account
+# and API. Stage names: letters, digits, "-", "_", and $default. AWS's samples have "*" for a stage or no API.
+# The rest begins with a verb, or is $connect or $default.
 _ARN = re.compile(
-    rf"(?P<prefix>arn:aws(?:-[a-z]+){{0,2}}:execute-api:(?:{REGION.pattern}):[0-9]{{12}}:[A-Za-z0-9]+/"
-    r"(?:[A-Za-z0-9_-]+|\$default)/)(?P<rest>.*)",
+    rf"(?P<api>arn:aws(?:-[a-z]+){{0,2}}:execute-api:(?:{REGION.pattern}):"
+    r"(?:[0-9]{12}:[A-Za-z0-9]*|random-account-id:random-api-id)/)"
+    r"(?P<stage>[A-Za-z0-9_-]+|\$default|\*)/(?P<rest>.*)",
     re.ASCII | re.DOTALL,
 )
 # IAM: `*`, `?` and `${` have a meaning in a Resource; `${*}`, `${?}` and `${$}` are the characters
 # themselves ("IAM policy elements: Variables and tags", special characters).
 _SPECIAL = re.compile(r"[*?]|\$(?=\{)")
+# A character that stands for itself, escaped or not, or a wildcard.
+_SYMBOL = re.compile(r"(?:\$\{(?P<escaped>[*?$])\}|(?P<wild>[*?])|(?P<plain>.))", re.DOTALL)
 
 
 class MethodArn(NamedTuple):
-    """`prefix` ends with the stage and a slash; `rest` is "GET/orders/5", or "$connect"."""
+    """`prefix`, as a Resource says it, ends with the stage and a slash; `rest` is "GET/orders/5" or so."""
 
     prefix: str
     rest: str
@@ -45,13 +49,24 @@ class MethodArn(NamedTuple):
         parts = _ARN.fullmatch(arn) if type(arn) is str else None
         if parts is None:
             raise ConfigurationError("the event holds no execute-api ARN: it is no authorizer's event")
-        return cls(parts["prefix"], parts["rest"])
+        # A stage "*" is that of a sample event: as a wildcard, the answer would cover every stage of the API.
+        return cls(f"{parts['api']}{_escaped(parts['stage'])}/", parts["rest"])
+
+    @property
+    def verb(self) -> str | None:
+        """The method that is called; None for an ARN without one: of $connect, and of a $default route."""
+        verb, slash, _ = self.rest.partition("/")
+        return verb if slash else None
 
     @property
     def itself(self) -> str | None:
         """The Resource that is this method and path alone; None where AWS would refuse its length."""
-        resource = self.prefix + _SPECIAL.sub(r"${\g<0>}", self.rest)
+        resource = self.prefix + _escaped(self.rest)
         return resource if len(resource) <= MAX_RESOURCE_CHARS else None
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"${\g<0>}", text)
 
 
 NOWHERE = MethodArn("", "")
@@ -61,3 +76,36 @@ NOWHERE = MethodArn("", "")
 def statement(effect: str, resources: list[str]) -> dict[str, Any]:
     """One statement of a policy document, "Allow" or "Deny"."""
     return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
+
+
+def allows(document: dict[str, Any], arn: MethodArn) -> bool:
+    """Whether a document for that API and stage allows this method and path. A Deny beats each Allow."""
+    effects = {
+        each["Effect"]
+        for each in document["Statement"]
+        if any(_matches(resource.removeprefix(arn.prefix), arn.rest) for resource in each["Resource"])
+    }
+    return effects == {"Allow"}
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether an IAM pattern covers the text: `*` is any run of characters, "/" too, and `?` is one.
+
+    Goes back to the last `*` alone, so no text takes longer than its length times the pattern's.
+    """
+    symbols = [(each["escaped"] or each["plain"], each["wild"]) for each in _SYMBOL.finditer(pattern)]
+    at = here = begun = 0
+    star = -1
+    while here < len(text):
+        plain, wild = symbols[at] if at < len(symbols) else (None, None)
+        if wild == "*":
+            star, begun = at, here
+            at += 1
+        elif wild == "?" or plain == text[here]:
+            at, here = at + 1, here + 1
+        elif star < 0:
+            return False
+        else:
+            begun += 1
+            at, here = star + 1, begun
+    return all(wild == "*" for _, wild in symbols[at:])

@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any, Unpack
 
 from cognito_mr_auth._remote.remote_key_set import Timeout
-from cognito_mr_auth._web.bearer import find_token
-from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit, warm_up
+from cognito_mr_auth._web.bearer import Sources, find_token
+from cognito_mr_auth.aws_lambda._lifecycle import on_ping, on_restore, wait_limit, warm_up
+from cognito_mr_auth.aws_lambda._raw_event import is_ping
 from cognito_mr_auth.errors import (
     AuthenticationTooOld,
     AuthError,
     ConfigurationError,
+    CredentialsMissing,
     PolicyDenied,
     Unavailable,
 )
@@ -43,6 +45,8 @@ class Authorizer:
         require: what every principal must have (a policy).
         routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
             a policy admits any valid token. The answer then allows all that the principal may call.
+        escaped_paths: routes of that table whose paths may hold percent-encoding, also for a principal who
+            lacks another policy of the table.
         resources: "stage" for answers that fit every request of a token, or "exact" for the one
             request alone; `exact` needs an authorizer without cache.
         response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.
@@ -51,13 +55,15 @@ class Authorizer:
         fields: AppSync: `{"Mutation.deleteOrder": policy}`, fields that not everybody may use.
         header: the header that holds the token.
         bare_token: take a token without "Bearer" before it, too (AppSync and AWS IoT: always).
-        cookie: name of a cookie that may hold the token; needs allowed_origins, and no cache.
+        cookie: name of a cookie that may hold the token; needs allowed_origins, and no cache. The answer
+            covers the one method and path.
         allowed_origins: origins from which the cookie is taken where something may be changed.
         query: name of a query parameter that may hold the token. URLs are logged.
         subprotocol: WebSocket: the marker before the token in Sec-WebSocket-Protocol.
         strip_prefix, strip_suffix: AppSync: what clients put around the token.
         context: names of the values for the API behind it: of `sub client_id username token_use scope groups
-            iss user_pool_id iat exp kind`, or claims.
+            iss user_pool_id iat exp kind`, or claims; or a callable that takes a principal and gives names
+            and values. It is asked for an Allow alone, and what it raises is an outage.
         usage_identifier_key: REST: gives the usage plan's API key of a principal, or None.
         ttl: AppSync: seconds for which an answer may be cached; never longer than the token lives.
         warm: ask for keys now, for 2 s at most; an outage does not raise.
@@ -65,8 +71,9 @@ class Authorizer:
 
     Called with an event, it answers in the form of the event's kind, raises `Unauthorized` where
     that is the form (REST, WebSocket), and raises an outage as `errors.Unavailable`: API Gateway makes a
-    500 of it and caches nothing. It raises ConfigurationError for an event of no known kind, and for one
-    that shows that the API's settings make the answer dangerous or useless.
+    500 of it and caches nothing. A ping that keeps the function warm gets `{}`. It raises ConfigurationError
+    for an event of no known kind, and for one that shows that the API's settings make the answer dangerous or
+    useless.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -86,6 +93,8 @@ class Authorizer:
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
         raw = unwrap(event)
+        if is_ping(raw):
+            return on_ping(self._verifier, context)
         kind = self._kind(raw)
         self._check(kind)
         try:
@@ -120,11 +129,18 @@ class Authorizer:
     def _answer(self, event: Any, kind: str, timeout: Timeout) -> dict[str, Any]:
         request = read(event, kind, self._options.location)
         sources = self._options.sources
-        token = find_token(request.http_request, sources._replace(bare=True) if kind in _BARE else sources)
+        if kind in _BARE:
+            sources = sources._replace(bare=True)
+        token = find_token(request.http_request, sources)
         principal = self._verifier._verify_within(token, None, timeout)
         _check_cache_key(request, token)  # after verify(): a bad token gets its own error
+        in_cookie = _is_in_cookie(request, sources)
+        if in_cookie and (request.arn.verb is None or (kind == "http-2.0" and self._options.settings.simple)):
+            _check_cookie_cache_key(request)
         left = self._verifier._seconds_left(principal)
-        verdict = Verdict(kind, principal, request.arn, left, lambda policy: self._permits(principal, policy))
+        verdict = Verdict(
+            kind, principal, request.arn, left, lambda policy: self._permits(principal, policy), in_cookie
+        )
         denied = self._denied(principal)
         if denied is None:
             return ANSWERS[kind].admit(self._options.settings, verdict)
@@ -157,6 +173,34 @@ def _check_cache_key(request: Request, token: str) -> None:
         raise ConfigurationError(
             "the authorizer's identity sources do not hold the token, so its cache would mix up callers: "
             "make the token's header (or cookie, or query parameter) one of them"
+        )
+
+
+def _is_in_cookie(request: Request, sources: Sources) -> bool:
+    """Whether the one token of a request stands in the cookie: without the cookie there is none."""
+    if sources.cookie is None:
+        return False
+    try:
+        find_token(request.http_request, sources._replace(cookie=None))
+    except CredentialsMissing:
+        return True
+    return False
+
+
+def _check_cookie_cache_key(request: Request) -> None:
+    """Check an HTTP API's cache key where an answer to a cookie covers every request with that key.
+
+    A page of another site may cause the GET that is answered, without an Origin. From the cache, the same
+    answer would let its POST pass.
+    """
+    parts = {part for each in request.identity for part in each.split(",")}
+    method, key = request.http_request.method, request.route_key
+    holds_both = key in parts and (key.startswith(f"{method} ") or method in parts)
+    if request.identity and not (method and holds_both):
+        raise ConfigurationError(
+            "the token came in a cookie, and in a cache the answer would cover other methods and routes: "
+            "turn the cache off and name no identity sources, or add $context.routeKey to them (and "
+            "$context.httpMethod, for ANY and $default)"
         )
 
 

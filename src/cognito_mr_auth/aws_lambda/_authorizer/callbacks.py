@@ -1,4 +1,4 @@
-"""Calls a user's callable for a value about a principal: a usage plan's key, a policy for a device.
+"""Calls a user's callable for a value about a principal: a usage plan's key, a device's policy, a context.
 
 Owns what its failure means: it is an outage, as a failing `policy.check` is. Its exception never leaves
 this module, because it may hold a claim.

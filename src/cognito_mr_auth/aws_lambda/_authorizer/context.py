@@ -1,19 +1,26 @@
 """The context that an authorizer hands to the API behind it: values of a principal, by chosen names.
 
 Owns the names and the form of their values: flat scalars, which API Gateway turns into strings, or JSON
-for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back.
+for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back. No string has a control character, because
+an API may map it to a header.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["DEFAULT", "Context", "flat_groups"]
+from .callbacks import ask, require_callable
+
+__all__ = ["DEFAULT", "Context", "ContextSource", "flat_groups", "is_plain"]
+
+ContextSource = Collection[str] | Callable[[Principal], Mapping[str, Any]]
+"""Names of values, or a callable that gives names and values of a principal."""
 
 DEFAULT: Final = (
     "sub",
@@ -38,12 +45,16 @@ RESERVED: Final = frozenset(
 # and a context is most often mapped to headers: this leaves a fifth of them to others.
 MAX_CONTEXT_CHARS = 8 * 1024
 
+# Line ends of every kind (RFC 9110 5.5; U+0085, U+2028 and U+2029 too), the other control characters of both
+# sets, and halves of a character, which have no form in UTF-8.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 _OWN: Mapping[str, Callable[[Principal], Any]] = {
     "sub": lambda principal: principal.subject,
     "client_id": lambda principal: principal.client_id,
     "username": lambda principal: principal.username,
     "token_use": lambda principal: principal.token_use,
-    "scope": lambda principal: " ".join(sorted(principal.scopes)) or None,
+    "scope": lambda principal: " ".join(sorted(filter(is_plain, principal.scopes))) or None,
     "groups": lambda principal: principal.groups or None,
     "iss": lambda principal: principal.issuer.url,
     "user_pool_id": lambda principal: principal.user_pool_id,
@@ -53,6 +64,11 @@ _OWN: Mapping[str, Callable[[Principal], Any]] = {
 }
 
 
+def is_plain(text: str) -> bool:
+    """Whether a string may stand in a header: no control characters, line ends, halves of characters."""
+    return not _CONTROL.search(text)
+
+
 def flat_groups(groups: Collection[str]) -> str:
     """Group names as one string: joined with spaces, which Cognito's names never hold (CreateGroup).
 
@@ -60,59 +76,130 @@ def flat_groups(groups: Collection[str]) -> str:
     be read as two groups. A joined string never begins with "[".
     """
     joined = " ".join(groups)
-    if joined.startswith("[") or joined.split() != list(groups):
-        return json.dumps(list(groups), ensure_ascii=False)
+    if joined.startswith("[") or joined.split() != list(groups) or not is_plain(joined):
+        return _json_text(list(groups), (", ", ": "))
     return joined
 
 
 class Context:
-    """The chosen names, and their values for a principal.
+    """The chosen names, and their values for a principal; or a callable that gives both.
 
     Raises:
         ConfigurationError: a name is reserved, given twice, or no str.
+        TypeError: the callable is a coroutine function.
     """
 
-    __slots__ = ("_names",)
+    __slots__ = ("_make", "_names")
 
-    def __init__(self, names: Collection[str] = DEFAULT) -> None:
+    def __init__(self, source: ContextSource = DEFAULT) -> None:
+        self._make: Callable[[Principal], Any] | None = None
+        names: Collection[str] = DEFAULT
+        if callable(source):
+            require_callable("context", source)
+            self._make = source
+        else:
+            names = source
         if isinstance(names, (str, bytes)):
             raise ConfigurationError(f"context={names!r}: give a list of names, such as ['sub', 'scope']")
-        for name in names:
-            if type(name) is not str or not name:
-                raise ConfigurationError(f"context holds {name!r}: give names of claims")
-            if name in RESERVED:
-                raise ConfigurationError(f"context holds {name!r}, which API Gateway keeps for itself")
+        _check_names(names)
         if len(set(names)) != len(names):
             raise ConfigurationError("context holds a name twice")
         self._names = tuple(names)
 
-    def of(self, principal: Principal, *, nested: bool) -> dict[str, Any]:
-        """The context of a principal; what its token does not hold is left out.
+    def of(self, principal: Principal, *, nested: bool, admitted: bool) -> dict[str, Any]:
+        """The context of a principal; what its token does not hold is left out, and what is_plain refuses.
 
-        `nested` keeps arrays and objects, which payload 2.0 allows; otherwise they become strings.
+        `nested` keeps arrays and objects, which payload 2.0 allows; otherwise they become strings. A callable
+        is asked about a principal who is admitted; the others get the default names.
 
         Raises:
-            ConfigurationError: it is larger than what any API would hand on.
+            CheckUnavailable: the callable raised something.
+            ConfigurationError: it is larger than what any API would hand on, or the callable gave a name that
+                is reserved.
+            TypeError: the callable gave anything but names and JSON values.
         """
-        claims: Mapping[str, Any] = principal.to_dict()["claims"] if self._reads_claims else {}
+        if self._make is not None and admitted:
+            given = _json_members(ask("context", self._make, principal))
+        else:
+            given = self._values(principal)
         made: dict[str, Any] = {}
-        for name in self._names:
-            value = _OWN[name](principal) if name in _OWN else claims.get(name)
-            if isinstance(value, tuple):
-                value = list(value) if nested else flat_groups(value)
-            elif isinstance(value, (list, dict)) and not nested:
-                value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            if value is not None:
-                made[name] = value
+        for name, value in given.items():
+            formed = _nested(value) if nested else _flat(value)
+            if formed is not None:
+                made[name] = formed
         if sum(map(_size, made.items())) > MAX_CONTEXT_CHARS:
             raise ConfigurationError(
                 f"the context is larger than {MAX_CONTEXT_CHARS} characters: choose fewer names with context="
             )
         return made
 
-    @property
-    def _reads_claims(self) -> bool:
-        return not set(self._names) <= set(_OWN)
+    def _values(self, principal: Principal) -> dict[str, Any]:
+        reads_claims = not set(self._names) <= set(_OWN)
+        claims: Mapping[str, Any] = principal.to_dict()["claims"] if reads_claims else {}
+        return {name: _OWN[name](principal) if name in _OWN else claims.get(name) for name in self._names}
+
+
+def _check_names(names: Iterable[Any]) -> None:
+    for name in names:
+        if type(name) is not str or not name:
+            raise ConfigurationError(f"context holds {name!r}: give names of claims")
+        if name in RESERVED:
+            raise ConfigurationError(f"context holds {name!r}, which API Gateway keeps for itself")
+
+
+def _json_members(given: object) -> dict[str, Any]:
+    """What a user's callable gave, as JSON says it."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"context gave {type(given).__name__} and no mapping of names to values")
+    _check_names(given)
+    members: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            members[name] = json.loads(json.dumps(value, allow_nan=False))
+            continue
+        except (TypeError, ValueError, RecursionError):
+            pass  # the exception may hold the value
+        raise TypeError(f"context gave a value for {name!r} that is no JSON")
+    return members
+
+
+# -- the forms of a value ---------------------------------------------------------------------------
+
+
+def _flat(value: Any) -> Any:
+    """A scalar; None for what is left out."""
+    if isinstance(value, tuple):
+        return flat_groups(value)
+    if isinstance(value, (list, dict)):
+        return _json_text(value)
+    return None if isinstance(value, str) and not is_plain(value) else value
+
+
+def _nested(value: Any) -> Any:
+    """The value as it is; None where a string within is not plain.
+
+    Groups are never left out, because a policy may ask who is in none: they are JSON text then.
+    """
+    plain = _is_plain_within(value)
+    if isinstance(value, tuple):
+        return list(value) if plain else flat_groups(value)
+    return value if plain else None
+
+
+def _json_text(value: Any, separators: tuple[str, str] = (",", ":")) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=separators)
+    if is_plain(text):
+        return text
+    # JSON escapes some control characters in any case; in ASCII, all but one.
+    return json.dumps(value, separators=separators).replace("\x7f", "\\u007f")
+
+
+def _is_plain_within(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_plain(value)
+    if isinstance(value, dict):
+        return all(is_plain(name) and _is_plain_within(each) for name, each in value.items())
+    return not isinstance(value, (list, tuple)) or all(map(_is_plain_within, value))
 
 
 def _size(item: tuple[str, Any]) -> int:

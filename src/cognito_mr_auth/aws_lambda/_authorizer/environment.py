@@ -1,8 +1,9 @@
 """The ready handler: an authorizer that environment variables describe, with no code of the user's.
 
 Owns the names and forms of the COGNITO_AUTHORIZER_* variables. The authorizer checks what an option means;
-here its error gets the variable's name. Reads the given mapping, and the one file that it names. An
-unknown variable that begins with COGNITO is an error, because a slip in "SCOPES" must not leave the API open.
+here its error gets the variable's name. Reads the given mapping, and the one file that it names. A
+variable whose name is near one of ours is an error, because a slip in "SCOPES" must not leave the API open;
+other names are somebody else's, even if they begin with COGNITO.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from .authorizer import Authorizer
 __all__ = ["PREFIX", "VARIABLES", "build"]
 
 PREFIX: Final = f"{variables.PREFIX}AUTHORIZER_"
-_OURS: Final = variables.PREFIX.rstrip("_")
+_COGNITO: Final = variables.PREFIX.rstrip("_")
+# A name that begins with most of these letters is looked at, such as COGNTIO: a cheap look at each name.
+_LETTERS: Final = frozenset(_COGNITO)
 
 # A policy document of that size is far beyond what API Gateway accepts; a wrong file is not read further.
 MAX_FILE_BYTES = 256 * 1024
@@ -66,6 +69,7 @@ _OPTIONS: Mapping[str, tuple[str, Form]] = {
     "KIND": ("kind", variables.text),
     "RESPONSE": ("response", variables.text),
     "RESOURCES": ("resources", variables.text),
+    "ESCAPED_PATHS": ("escaped_paths", variables.items),
     "CONTEXT": ("context", variables.items),
     "HEADER": ("header", variables.text),
     "BARE_TOKEN": ("bare_token", variables.flag),
@@ -91,6 +95,12 @@ _ROUTES, _ROUTES_FILE, _WARM = f"{PREFIX}ROUTES", f"{PREFIX}ROUTES_FILE", f"{PRE
 VARIABLES = frozenset({PREFIX + name for name in (*_OPTIONS, *_POLICIES)} | {_ROUTES, _ROUTES_FILE, _WARM})
 """Every variable that is read here, beside those of `_config.environment`."""
 
+# Without its prefix, each of these would leave a requirement out.
+_WITHOUT_PREFIX = {
+    variables.PREFIX + name.removeprefix(PREFIX): name
+    for name in sorted({PREFIX + each for each in _POLICIES} | {_ROUTES, _ROUTES_FILE})
+}
+
 
 def build(environment: Mapping[str, str]) -> Authorizer:
     """The authorizer that the variables describe.
@@ -99,10 +109,8 @@ def build(environment: Mapping[str, str]) -> Authorizer:
         ConfigurationError: naming the variable that is missing or wrong.
     """
     for name in environment:
-        # No code of the user's runs here, so such a name has no other meaning.
-        known = VARIABLES | variables.VARIABLES | variables.FORMER.keys()  # `verifier_from` names the new one
-        if name.upper().startswith(_OURS) and name not in known:
-            raise ConfigurationError(f"{name}: there is no such variable; see docs/configuration.md")
+        if len(_LETTERS.intersection(name[:9].upper())) >= 4:
+            _refuse_slip(name)
     verifier = variables.verifier_from(Verifier, environment)
     options: dict[str, Any] = {
         option: form(environment, PREFIX + name)
@@ -119,6 +127,20 @@ def build(environment: Mapping[str, str]) -> Authorizer:
     except ConfigurationError as error:
         problem = str(error)
     raise ConfigurationError(f"{_variable(problem, environment)}: {problem}")
+
+
+def _refuse_slip(name: str) -> None:
+    """Refuse a name that is none of ours and near one; COGNITO_AUTHORIZER is a beginning of nobody else's."""
+    known = VARIABLES | variables.VARIABLES
+    if name in known or name in variables.FORMER:  # of a former name, `verifier_from` names the new one
+        return
+    from cognito_mr_auth._config.near_names import nearest_name  # most environments need it for nothing
+
+    near = nearest_name(name, known | _WITHOUT_PREFIX.keys())
+    if near is None and not name.upper().startswith(PREFIX.rstrip("_")):
+        return
+    hint = "" if near is None else f"; did you mean {_WITHOUT_PREFIX.get(near, near)}?"
+    raise ConfigurationError(f"{name}: there is no such variable{hint}; see docs/configuration.md")
 
 
 def _variable(problem: str, environment: Mapping[str, str]) -> str:

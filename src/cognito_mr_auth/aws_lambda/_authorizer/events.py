@@ -35,12 +35,14 @@ class TokenLocation(NamedTuple):
 class Request(NamedTuple):
     """The content of an event: the request, the method's ARN (not for AppSync and IoT), the cache key.
 
-    `identity` are the values that API Gateway keys its cache with, if the event has them.
+    `identity` are the values that API Gateway keys its cache with, if the event has them; `route_key` is
+    that of an HTTP API ("GET /orders/{id}").
     """
 
     http_request: HTTPRequest
     arn: MethodArn = NOWHERE
     identity: Sequence[str] = ()
+    route_key: str = ""
 
     def __repr__(self) -> str:
         """Shows no value that a client sent, because one of them is its token."""
@@ -106,19 +108,22 @@ def _rest_token(event: Mapping[str, Any], location: TokenLocation) -> Request:
 
 
 def _rest_request(event: Mapping[str, Any], _location: TokenLocation) -> Request:
-    return Request(_http_request(event, event.get("httpMethod")), MethodArn.parse(event.get("methodArn")))
+    arn = MethodArn.parse(event.get("methodArn"))
+    return Request(_http_request(event, _method(arn, event.get("httpMethod"))), arn)
 
 
 def _http_1(event: Mapping[str, Any], location: TokenLocation) -> Request:
     # Values joined with commas; a token holds none.
     identity = _texts(event.get("identitySource"))
-    return _rest_request(event, location)._replace(identity=identity)
+    route_key = mapping(event.get("requestContext")).get("routeKey")
+    return _rest_request(event, location)._replace(identity=identity, route_key=str(route_key))
 
 
 def _http_2(event: Mapping[str, Any], _location: TokenLocation) -> Request:
     http = mapping(mapping(event.get("requestContext")).get("http"))
     cookies = _texts(event.get("cookies"))
-    http_request = _http_request(event, http.get("method"))
+    arn = MethodArn.parse(event.get("routeArn"))
+    http_request = _http_request(event, _method(arn, http.get("method")))
     headers = http_request.header
 
     def header(name: str) -> Sequence[str]:
@@ -126,7 +131,7 @@ def _http_2(event: Mapping[str, Any], _location: TokenLocation) -> Request:
         return ["; ".join(cookies)] if name == "cookie" and cookies else headers(name)
 
     identity = _texts(event.get("identitySource"))
-    return Request(http_request._replace(header=header), MethodArn.parse(event.get("routeArn")), identity)
+    return Request(http_request._replace(header=header), arn, identity, str(event.get("routeKey")))
 
 
 def _websocket(event: Mapping[str, Any], _location: TokenLocation) -> Request:
@@ -175,6 +180,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], TokenLocation], Request]] = 
 
 
 # -- the parts of events ------------------------------------------------------------------------
+
+
+def _method(arn: MethodArn, given: object) -> object:
+    """The request's method; None unless it is the verb that the answer is about, where the ARN has one."""
+    return given if arn.verb in (None, given) else None
 
 
 def _texts(value: Any) -> list[str]:

@@ -18,7 +18,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
 from .callbacks import require_callable
-from .context import DEFAULT, Context
+from .context import DEFAULT, Context, ContextSource
 from .events import HTTP, KINDS, REST, TokenLocation
 from .iot import IotPolicy, IotPolicySource
 from .responses import Settings
@@ -41,6 +41,7 @@ _ONLY_FOR: Mapping[str, frozenset[str]] = {
     "strip_suffix": frozenset({"appsync"}),
     "usage_identifier_key": REST,
     "routes": REST | HTTP,
+    "escaped_paths": REST | HTTP,
     "resources": REST | HTTP,
     "response": frozenset({"http-2.0"}),
     "subprotocol": frozenset({"websocket"}),
@@ -59,6 +60,7 @@ class Options(TypedDict, total=False):
     kind: str | None
     require: Policy | None
     routes: Mapping[str, Policy | None] | None
+    escaped_paths: Collection[str]
     resources: Literal["stage", "exact"]
     response: Literal["iam", "simple"]
     iot_policy: IotPolicySource | None
@@ -71,7 +73,7 @@ class Options(TypedDict, total=False):
     subprotocol: str | None
     strip_prefix: str
     strip_suffix: str
-    context: Collection[str]
+    context: ContextSource
     usage_identifier_key: Callable[[Principal], str | None] | None
     ttl: int
     warm: bool
@@ -97,6 +99,7 @@ class _Given(NamedTuple):
     kind: str | None = None
     require: Policy | None = None
     routes: Mapping[str, Policy | None] | None = None
+    escaped_paths: Collection[str] = ()
     resources: Literal["stage", "exact"] = "stage"
     response: Literal["iam", "simple"] = "iam"
     iot_policy: IotPolicySource | None = None
@@ -109,7 +112,7 @@ class _Given(NamedTuple):
     subprotocol: str | None = None
     strip_prefix: str = ""
     strip_suffix: str = ""
-    context: Collection[str] = DEFAULT
+    context: ContextSource = DEFAULT
     usage_identifier_key: Callable[[Principal], str | None] | None = None
     ttl: int = DEFAULT_TTL_S
     warm: bool = False
@@ -141,8 +144,8 @@ def authorizer_options(options: Options) -> AuthorizerOptions:
         usage_identifier_key=given.usage_identifier_key,
         ttl=given.ttl,
     )
-    places = sources(given.cookie, given.allowed_origins, given.subprotocol, given.query)
-    places = places._replace(header=location.header, bare=given.bare_token)
+    places = sources(given.cookie, given.allowed_origins, given.subprotocol, given.query, given.header)
+    places = places._replace(bare=given.bare_token)
     policies = (given.require, *(given.routes or {}).values(), *settings.fields.values())
     return AuthorizerOptions(
         given.kind, given.require, policies, location, places, settings, given.warm, given.timeout
@@ -182,12 +185,15 @@ def _check_kind(given: _Given) -> None:
 
 def _table(given: _Given) -> RouteTable | None:
     if given.routes is None:
+        if given.escaped_paths != ():
+            raise ConfigurationError("escaped_paths needs routes=, whose routes it names")
         return None
     if given.response == "simple" or given.resources == "exact":
         raise ConfigurationError("routes needs response='iam' and resources='stage': it makes the document")
     from .routes import RouteTable
 
-    return RouteTable(given.routes, http=None if given.kind is None else given.kind in HTTP)
+    http = None if given.kind is None else given.kind in HTTP
+    return RouteTable(given.routes, http=http, escaped=given.escaped_paths)
 
 
 def _fields(fields: Mapping[str, Policy] | None) -> Mapping[str, Policy]:

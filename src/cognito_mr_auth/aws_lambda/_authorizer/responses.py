@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, NoReturn
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.principal import Principal
 
-from .arn import MethodArn, statement
+from .arn import MethodArn, allows, statement
 from .callbacks import ask
-from .context import Context
+from .context import Context, is_plain
 from .events import HTTP
 from .iot import DENIED, IotPolicy
 from .iot import answer as iot_answer
@@ -49,13 +49,17 @@ class Settings(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A verified request: the principal, the ARN, the seconds that its token has left."""
+    """A verified request: the principal, the ARN, the seconds that its token has left.
+
+    `only_this`: the answer covers this method and path alone, although an API's cache may keep it.
+    """
 
     kind: str
     principal: Principal
     arn: MethodArn
     seconds: float
     permits: Permits
+    only_this: bool = False
 
 
 class Answers(NamedTuple):
@@ -76,11 +80,19 @@ def _raise() -> NoReturn:
 def _policy(settings: Settings, verdict: Verdict, document: dict[str, Any]) -> Answer:
     """`principalId` holds the pool, since a subject is unique within its pool only."""
     principal = verdict.principal
-    return {
-        "principalId": f"{principal.provider}|{principal.subject}",
-        "policyDocument": document,
-        "context": settings.context.of(principal, nested=verdict.kind == "http-2.0"),
-    }
+    admitted = any(each["Effect"] == "Allow" for each in document["Statement"])
+    context = settings.context.of(principal, nested=verdict.kind == "http-2.0", admitted=admitted)
+    principal_id = f"{principal.provider}|{_named(principal.subject)}"
+    return {"principalId": principal_id, "policyDocument": document, "context": context}
+
+
+def _named(subject: str) -> str:
+    """The subject, or its digest if it could break a log's line or a header. No two have one name."""
+    if is_plain(subject):
+        return subject
+    from hashlib import sha256  # Cognito's own subjects are UUIDs
+
+    return sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _document(effect: str, resource: str) -> dict[str, Any]:
@@ -109,16 +121,18 @@ def _allow(settings: Settings, verdict: Verdict) -> Answer:
                 "routes cannot name a $default route, whose ARN has no path: make it 'ANY /{proxy+}'"
             )
         document = settings.routes.document(arn.prefix, verdict.permits, http=verdict.kind in HTTP)
-        return _policy(settings, verdict, document)
-    if not settings.exact:
-        return _policy(settings, verdict, _document("Allow", _everything(verdict)))
+        if not verdict.only_this:
+            return _policy(settings, verdict, document)
+        itself = arn.itself if allows(document, arn) else None
+    elif settings.exact or verdict.only_this:
+        itself = arn.itself
+    else:
+        itself = _everything(verdict)
     # A path that no ARN can name is denied. `exact` needs an authorizer without cache, so no other request
     # gets that answer.
-    return (
-        _deny(settings, verdict)
-        if arn.itself is None
-        else _policy(settings, verdict, _document("Allow", arn.itself))
-    )
+    if itself is None:
+        return _deny(settings, verdict)
+    return _policy(settings, verdict, _document("Allow", itself))
 
 
 def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
@@ -127,7 +141,7 @@ def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
         key = ask("usage_identifier_key", settings.usage_identifier_key, verdict.principal)
         if key is not None and (type(key) is not str or not key):
             raise TypeError("usage_identifier_key gave neither a usage plan's API key nor None")
-        if key is not None:
+        if key is not None and is_plain(key):  # without one, an API that asks for a key answers 403
             answer["usageIdentifierKey"] = key
     return answer
 
@@ -148,7 +162,8 @@ def _admit_http(settings: Settings, verdict: Verdict) -> Answer:
 
 
 def _simple(settings: Settings, verdict: Verdict, *, passed: bool) -> Answer:
-    return {"isAuthorized": passed, "context": settings.context.of(verdict.principal, nested=True)}
+    context = settings.context.of(verdict.principal, nested=True, admitted=passed)
+    return {"isAuthorized": passed, "context": context}
 
 
 # -- AppSync ------------------------------------------------------------------------------------
@@ -165,7 +180,7 @@ def _forbid_appsync(_settings: Settings, _verdict: Verdict) -> Answer:
 def _admit_appsync(settings: Settings, verdict: Verdict) -> Answer:
     answer = {
         "isAuthorized": True,
-        "resolverContext": settings.context.of(verdict.principal, nested=False),
+        "resolverContext": settings.context.of(verdict.principal, nested=False, admitted=True),
         # Only in this cache an entry can end with its token.
         "ttlOverride": max(0, min(settings.ttl, int(verdict.seconds))),
     }

@@ -5,13 +5,14 @@
 Owns which routes the document allows and what it must deny. In IAM a wildcard crosses "/", so the Allow
 for `/orders/{id}` reaches `/orders/5/items`, too. So each route that a principal lacks, and that one of
 their Allows reaches, gets a Deny. If that Deny would reach what they may call, IAM cannot express the
-table, and the constructor refuses it.
+table, and the constructor refuses it. Whoever lacks a policy and may call a route with a parameter is denied
+the other spellings of a path, too: the backend could read them as the route that they lack.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cognito_mr_auth._runtime.hooks import require_policy
@@ -20,6 +21,7 @@ from cognito_mr_auth.policy import Policy
 
 from .arn import MAX_RESOURCE_CHARS, statement
 from .segments import Entry, Segments, covers, meets, precedence, reach, resolve, text
+from .spellings import ESCAPED, SPELLINGS, escapes_of
 
 __all__ = ["RouteTable"]
 
@@ -38,8 +40,8 @@ MAX_SEGMENTS = 16
 # not wait for it: about a second.
 MAX_OVERLAPS = 20_000
 
-# RFC 3986 pchar without percent-encoding and "*"; a path has one spelling.
-_LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()+,;=:@]+")
+# RFC 3986 pchar without percent-encoding, "*" and ";"; a path has one spelling.
+_LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()+,=:@]+")
 _PARAMETER = re.compile(r"\{[A-Za-z0-9._:-]+\}")
 _GREEDY = re.compile(r"\{[A-Za-z0-9._:-]+\+\}")
 _FORM = "a route is a verb or ANY, a space and a path, such as 'GET /orders/{id}'"
@@ -64,17 +66,21 @@ class _Deny(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """The document's parts: what each policy allows, and what must be denied beside it."""
+    """The document's parts: what each policy allows, and what must be denied beside it.
+
+    `escapes` are denied to those who pass the policy before each, and not every policy of the table.
+    """
 
     allow: tuple[tuple[int, str], ...]
     deny: tuple[_Deny, ...]
+    escapes: tuple[tuple[int, str], ...]
 
 
 class RouteTable:
     """Routes and their policies; None for a route that any valid token may call.
 
     `http` says whose order of routes counts where the two differ: REST APIs', HTTP APIs' (True), or
-    both (None).
+    both (None). `escaped` names routes whose paths may hold escapes (%20) for everybody who may call them.
 
     Raises:
         ConfigurationError: a route that cannot be right, or is given twice; a table that IAM cannot
@@ -86,14 +92,23 @@ class RouteTable:
 
     policies: tuple[Policy | None, ...]
 
-    def __init__(self, routes: Mapping[str, Policy | None], *, http: bool | None = None) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, Policy | None],
+        *,
+        http: bool | None = None,
+        escaped: Collection[str] = (),
+    ) -> None:
         _check_form(routes)
+        _check_escaped(escaped, routes)
         for require in routes.values():
             require_policy(require)
         self.policies = tuple(dict.fromkeys(routes.values()))
         lines = _lines(routes, {policy: index for index, policy in enumerate(self.policies)})
         orders = (False, True) if http is None else (http,)
-        self._plans = {full_first: _Planner(lines, self.policies, full_first).plan() for full_first in orders}
+        self._plans = {
+            full_first: _Planner(lines, self.policies, full_first).plan(escaped) for full_first in orders
+        }
 
     def document(
         self, prefix: str, permits: Callable[[Policy | None], bool], *, http: bool = False
@@ -108,17 +123,14 @@ class RouteTable:
         plan = self._plans[http]
         passed = [permits(policy) for policy in self.policies]
         allowed = [prefix + resource for demand, resource in plan.allow if passed[demand]]
-        denied = {
-            prefix + each.resource: None
-            for each in plan.deny
-            if passed[each.held] and not passed[each.lacked]
-        }
-        if denied and allowed:
-            # A parameter is never empty, and AWS does not say where "orders//audit" goes.
-            denied[prefix + "*//*"] = None
+        denied = [each.resource for each in plan.deny if passed[each.held] and not passed[each.lacked]]
+        if not all(passed) and any("*" in resource for resource in allowed):
+            denied += [resource for demand, resource in plan.escapes if passed[demand]]
+            denied += SPELLINGS
         statements = [statement("Allow", allowed)] if allowed else []
         if denied or not allowed:
-            statements.append(statement("Deny", list(denied) or [prefix + "*"]))
+            resources = [prefix + resource for resource in dict.fromkeys(denied or ["*"])]
+            statements.append(statement("Deny", resources))
         return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -128,6 +140,16 @@ class RouteTable:
 def _check_form(routes: object) -> None:
     if not isinstance(routes, Mapping) or not routes:
         raise ConfigurationError("routes: give a dict of routes and policies; " + _FORM)
+
+
+def _check_escaped(escaped: object, routes: Mapping[str, Policy | None]) -> None:
+    if isinstance(escaped, (str, bytes)) or not isinstance(escaped, Collection):
+        raise ConfigurationError("escaped_paths: give a list of routes of routes=")
+    for name in escaped:
+        if name not in routes:
+            raise ConfigurationError(f"escaped_paths holds {name!r}, which is no route of routes=")
+        if "{" not in name:
+            raise ConfigurationError(f"escaped_paths holds {name!r}, which has no parameter to escape in")
 
 
 def _lines(routes: Mapping[str, Policy | None], demands: Mapping[Policy | None, int]) -> list[_Line]:
@@ -199,14 +221,34 @@ class _Planner:
         }
         self._overlaps = 0
 
-    def plan(self) -> _Plan:
+    def plan(self, escaped: Collection[str]) -> _Plan:
         allowed = [(line, self._allowed(line)) for line in self._lines]
         allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
-        _check_plan(_Plan(allow, ()), len(self._demanded))  # before the work that the rest may be
+        plan = _Plan(allow, (), ())
+        _check_plan(plan, len(self._demanded))  # before the work that the rest may be
         deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
-        plan = _Plan(allow, tuple(deny))
+        escapes = dict.fromkeys(
+            each for line, patterns in allowed for each in self._escapes(line, patterns, escaped)
+        )
+        plan = _Plan(allow, tuple(deny), tuple(escapes))
         _check_plan(plan, len(self._demanded))
         return plan
+
+    def _escapes(
+        self, line: _Line, patterns: list[Segments], escaped: Collection[str]
+    ) -> Iterator[tuple[int, str]]:
+        """The escapes to deny beside a line's Allows: all at once, or those of its own paths alone."""
+        if line.name in escaped:
+            return
+        for pattern in patterns:
+            for entry in self._entries(pattern):
+                if entry.name in escaped and any(True for _ in self._overlap(entry, pattern)):
+                    raise ConfigurationError(
+                        f"escaped_paths: IAM cannot deny escapes for {line.name!r} and allow them for "
+                        f"{entry.name!r}{self._by}: its wildcards cross '/'. Name both, or set paths apart"
+                    )
+            for resource in escapes_of(pattern):
+                yield line.demand, resource if escaped else ESCAPED
 
     def _allowed(self, line: _Line) -> list[Segments]:
         """The patterns of a line: one for ANY, if that reaches nothing more than its verbs do."""
@@ -260,6 +302,7 @@ class _Planner:
             best = [whole] if whole is not None and harmless else _fewest(found)
             wanted.setdefault(entry.demand, {}).update(dict.fromkeys(best, entry.name))
         for lacked, named in wanted.items():
+            resources: dict[str, None] = {}
             for shape in self._joined(named, lacked, line):
                 hit = self._harmed(shape, lacked, line)
                 if hit is not None:
@@ -268,8 +311,9 @@ class _Planner:
                         f"call {line.name!r}{self._by}: its wildcards cross '/'. Give both one policy, or "
                         "set their paths apart"
                     )
-                for resource in _slashed(text(shape)):
-                    yield _Deny(line.demand, lacked, resource)
+                resources |= dict.fromkeys(_slashed(text(shape)))
+            for resource in _with_any_verb(resources):
+                yield _Deny(line.demand, lacked, resource)
 
     def _joined(self, shapes: Iterable[Segments], lacked: int, line: _Line) -> list[Segments]:
         """The same with one pattern for all verbs, if no caller loses a route by that."""
@@ -294,8 +338,24 @@ class _Planner:
 
 
 def _slashed(resource: str) -> list[str]:
-    """The Deny, and the same with a final slash, because AWS does not say whether that is another path."""
-    return [resource] if resource.endswith(("?*", "/")) else [resource, resource + "/"]
+    """The Deny, and the same with a final slash, because AWS does not say whether that is another path.
+
+    Below "admin/?*" that is "admin/", which a backend may take for a greedy parameter that is empty; but for
+    the root, which has a route of its own.
+    """
+    if not resource.endswith("?*"):
+        return [resource] if resource.endswith("/") else [resource, resource + "/"]
+    above = resource.removesuffix("?*")
+    return [resource] if above.count("/") < 2 else [resource, above]
+
+
+def _with_any_verb(resources: Iterable[str]) -> Iterable[str]:
+    """One pattern for each verb's same path with a final slash, which is no route of the table."""
+    tails = [resource.partition("/")[2] for resource in resources if resource.endswith("/")]
+    of_all = {tail for tail in tails if tails.count(tail) == len(VERBS)}
+    return dict.fromkeys(
+        f"?*/{tail}" if (tail := each.partition("/")[2]) in of_all else each for each in resources
+    )
 
 
 def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
@@ -320,7 +380,8 @@ def _check_plan(plan: _Plan, policies: int) -> None:
         allowed[demand] += PREFIX_CHARS + len(resource) + 3
     for _, lacked, resource in {(0, each.lacked, each.resource) for each in plan.deny}:
         denied[lacked] += PREFIX_CHARS + len(resource) + 3
-    total = sum(map(max, allowed, denied)) + PREFIX_CHARS + len('"*//*",')
+    always = {*SPELLINGS, *(resource for _, resource in plan.escapes)}
+    total = sum(map(max, allowed, denied)) + sum(PREFIX_CHARS + len(each) + 3 for each in always)
     if total > MAX_DOCUMENT_CHARS:
         raise ConfigurationError(
             f"routes: too many for one policy document ({total} of {MAX_DOCUMENT_CHARS} characters); "

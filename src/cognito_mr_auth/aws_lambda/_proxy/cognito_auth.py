@@ -14,7 +14,8 @@ from cognito_mr_auth._runtime.hooks import is_async, require_sync
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import Need, RequestGuard
 from cognito_mr_auth._web.settings import Options
-from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit, warm_up
+from cognito_mr_auth.aws_lambda._lifecycle import on_ping, on_restore, wait_limit, warm_up
+from cognito_mr_auth.aws_lambda._raw_event import is_ping
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -42,6 +43,7 @@ class CognitoAuth:
     passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
     `{"detail": "...", "reason": "..."}`, in the form of their event. An AuthError that the handler raises is
     answered alike. REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
+    A ping that keeps the function warm gets `{}`, and does not reach the handler.
 
     Args:
         verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
@@ -129,7 +131,10 @@ class CognitoAuth:
     def _serve(
         self, handler: Callable[..., Any], policy: Policy | None, need: Need, event: Any, context: Any
     ) -> Any:
-        guard, call = self._guard, read(event)
+        guard = self._guard
+        if is_ping(event):
+            return on_ping(guard.verifier, context)
+        call = read(event)
         answer = guard.document(call.http_request)
         if answer is None:
             try:
