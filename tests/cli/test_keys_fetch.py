@@ -133,7 +133,7 @@ EVENTS = [
     (events.FetchSucceeded("p", "u", 0.25, 2, 0), "2 keys in 250 ms", True, []),
     (events.FetchFailed("p", "u", "timeout", 5.0, None, 1.0), "failed: timeout", False, []),
     (events.FetchFailed("p", "u", "status", 0.1, 500, 1.0), "failed: status, status 500", False, []),
-    (events.EndpointDisabled("p", "u", 403), "not enabled (status 403)", False, []),
+    (events.EndpointDisabled("p", "u", 403, "updated"), "not enabled (status 403)", False, []),
     (
         events.KeyQuarantined("p", "kid", ("u", "v")),
         "no answer in time",

@@ -151,7 +151,6 @@ def test_a_caller_who_can_be_told_at_once_does_not_wait() -> None:
     machine.leak(away=False, kid="a", number=0, only=False, pool=0)
     machine.fill(which=4)
     machine.leak(away=False, kid="a", number=0, only=True, pool=1)
-    machine.land(index=0, kind="ok", which=0)
     machine.disagree(away=True, kid="b", number=0, pool=0)
     machine.leak(away=False, kid="a", number=0, only=False, pool=1)
     machine.outage(kind="hang", known=False, pool=1, rounds=2, seconds=0.5)

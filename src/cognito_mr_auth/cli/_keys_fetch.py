@@ -136,7 +136,7 @@ def _on_disk(path: str, user_pool_id: str, since: float) -> set[str]:
         records = read(path, user_pool_id)
     except KeyFileError:
         return set()
-    return {record.url for record in records if record.begun >= since}
+    return {record.url for record in records.entries if record.begun >= since}
 
 
 def _show(
