@@ -207,6 +207,30 @@ def test_what_another_user_has_laid_out(
     assert writing(path) == ("written" if written_as == "write-or-written" else written_as)
 
 
+@pytest.mark.parametrize(
+    ("lay", "reason"),
+    [
+        pytest.param(lambda mine, base: mine.symlink_to(base / "upload.json"), "link-owner", id="link"),
+        pytest.param(lambda mine, _base: mine.mkdir(0o700), "directory-owner", id="directory"),
+    ],
+)
+def test_in_a_directory_that_all_users_share(
+    lay: Callable[[Path, Path], None], reason: str, base: Path
+) -> None:
+    """A name in /tmp belongs to whoever was first: of another user it is neither followed nor entered."""
+    mine = Path("/tmp", f"cognito-mr-auth-{os.urandom(8).hex()}")
+    lay(mine, base)
+    path = mine / "keys.json" if mine.is_dir() and not mine.is_symlink() else mine
+    try:
+        if ROOT:
+            os.lchown(mine, STRANGER, STRANGER)
+        with pytest.raises(KeyFileError) as caught, place_of(str(path), user=0 if ROOT else STRANGER):
+            """Not reached."""
+        assert caught.value.reason == reason
+    finally:
+        mine.unlink() if mine.is_symlink() else mine.rmdir()
+
+
 def test_what_root_has_laid_out() -> None:
     """Root may do anything to this process anyway."""
     with place_of("/etc/hostname") as place:

@@ -254,7 +254,7 @@ class Keys(RuleBasedStateMachine):
         self._settle(pool, kinds, 8)
         view = case.model.view(self.world.clock())
         if not (self.judge.closed or case.undecided or self.world.full or self.world.requests):
-            heard = kid in view.quarantined or kid in view.keys
+            heard = kid in view.quarantined or kid in view.keys or material in case.model.compromised
             assert heard or not view.usable or not self.docs[pool][-1].usable, "R3: the new key was not found"
 
     def _settle(self, pool: int, kinds: dict[str, str], count: int) -> None:

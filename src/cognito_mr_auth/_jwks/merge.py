@@ -26,14 +26,7 @@ def assemble(
     `fresh_for` is the refresh interval of this snapshot (`refresh_after` +-10 %), in seconds; the keys in
     `exposed` are not used, whoever lists them (T5). A response without another key gives the set no age.
     """
-    standing = sorted(
-        (
-            response
-            for response in responses
-            if response.never_expires or elapsed(now, response.begun) < lifetimes.max_stale
-        ),
-        key=lambda response: elapsed(now, response.begun),
-    )
+    standing = _standing(responses, now, lifetimes)
     keys: dict[str, Key] = {}
     owners: dict[str, StoredResponse] = {}
     quarantined: dict[str, tuple[str, ...]] = {}
@@ -68,6 +61,20 @@ def assemble(
         quarantined=MappingProxyType(quarantined),
         rebuild_in=rebuild_in,
         never_expires=never_expires,
+    )
+
+
+def _standing(
+    responses: Collection[StoredResponse], now: Instant, lifetimes: CacheLifetimes
+) -> list[StoredResponse]:
+    """Those that are young enough (K1), the newest first."""
+    return sorted(
+        (
+            response
+            for response in responses
+            if response.never_expires or elapsed(now, response.begun) < lifetimes.max_stale
+        ),
+        key=lambda response: elapsed(now, response.begun),
     )
 
 

@@ -59,7 +59,9 @@ _PRIVATE, _SHARED, _LOOSE = "private", "shared", "loose"
 
 
 @contextmanager
-def place_of(path: str, *, create: bool = False, follow: bool = True) -> Iterator[Place]:
+def place_of(
+    path: str, *, create: bool = False, follow: bool = True, user: int | None = None
+) -> Iterator[Place]:
     """The place of this file, whose directory is closed at the end.
 
     Every directory on the way is ours or root's, and so is every link. From a directory that others can write
@@ -70,12 +72,13 @@ def place_of(path: str, *, create: bool = False, follow: bool = True) -> Iterato
         path: of the file; links in it are followed, but a link that is its last part only with `follow`.
         create: make directories that are missing, with mode 0700.
         follow: whether the file may be a link; one that will be replaced is not asked where it leads.
+        user: who asks; the process's user by default.
 
     Raises:
         KeyFileError: "missing", "unreadable" ("write" with `create`), "not-regular", "link-owner",
             "directory-owner" or "directory-writable".
     """
-    walk = _Walk(create=create, follow=follow)
+    walk = _Walk(os.geteuid() if user is None else user, create=create, follow=follow)
     try:
         yield walk.to(os.path.abspath(path))
     finally:
@@ -85,7 +88,8 @@ def place_of(path: str, *, create: bool = False, follow: bool = True) -> Iterato
 class _Walk:
     """One walk; it holds the descriptor of the directory that it has come to."""
 
-    def __init__(self, *, create: bool, follow: bool) -> None:
+    def __init__(self, user: int, *, create: bool, follow: bool) -> None:
+        self._user = user
         self._create = create
         self._follow = follow
         self._links = 0
@@ -147,7 +151,7 @@ class _Walk:
             raise KeyFileError("unreadable")
         if self._kind == _LOOSE:
             raise KeyFileError("directory-writable")
-        if found.st_uid not in (os.geteuid(), 0):
+        if found.st_uid not in (self._user, 0):
             raise KeyFileError("link-owner")
 
     def _enter(self, descriptor: int) -> None:
@@ -156,9 +160,9 @@ class _Walk:
         self.close()
         self._here = descriptor
         found = os.fstat(descriptor)
-        if found.st_uid not in (os.geteuid(), 0):
+        if found.st_uid not in (self._user, 0):
             raise KeyFileError("directory-owner")
-        if before == _LOOSE and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+        if before == _LOOSE and (found.st_uid != self._user or found.st_mode & 0o077):
             # Anyone may have moved another directory of ours here, such as one for uploads.
             raise KeyFileError("directory-writable")
         if not found.st_mode & _OTHERS_WRITE or os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:

@@ -151,6 +151,6 @@ def _show(
     for remark in remarks:
         click.echo(f"note: {safe(remark)}")
     if key_file is None:
-        click.echo(f"nothing written{': ' if hint else ''}{safe(hint)}")
+        click.echo(f"no keys written{': ' if hint else ''}{safe(hint)}")
     else:
         click.echo(f"written: {safe(key_file)} (mode 0600: readable for its owner alone)")
