@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cognito_mr_auth._remote.key_file import KeyFileError, read, write
-from cognito_mr_auth._remote.safe_path import MAX_LINKS, place_of
+from cognito_mr_auth._remote.safe_path import MAX_LINKS, kind_of, place_of
 
 POOL_ID, STRANGER = "us-west-2_EXAMPLE", 61234
 ROOT = os.geteuid() == 0
@@ -163,6 +163,26 @@ LAYOUTS = [
     pytest.param(_to_a_directory("gone/keys.json"), "missing", "written", id="dangling"),
     pytest.param(lambda base: base / ("x" * 300), "unreadable", "write", id="long-name"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "kind"),
+    [
+        pytest.param(0o755, 0, "private", id="ours-alone"),
+        pytest.param(0o1755, 0, "private", id="ours-alone-and-sticky"),
+        pytest.param(0o775, 0, "loose", id="the-group-writes"),
+        pytest.param(0o757, 0, "loose", id="others-write"),
+        pytest.param(0o2777, 0, "loose", id="empty-dir-of-a-group"),
+        pytest.param(0o1777, 0, "shared", id="sticky"),
+        pytest.param(0o3777, 0, "shared", id="secret-of-a-group"),
+        pytest.param(0o777, os.ST_RDONLY, "private", id="config-map"),
+        pytest.param(0o777, os.ST_RDONLY | os.ST_NOSUID, "private", id="config-map-without-suid"),
+        pytest.param(0o777, os.ST_NOSUID, "loose", id="another-flag"),
+    ],
+)
+def test_who_may_change_what_is_in_a_directory(mode: int, flags: int, kind: str) -> None:
+    """Kubernetes lays a ConfigMap out in a directory of mode 0777, and mounts it read-only."""
+    assert kind_of(mode, flags) == kind
 
 
 @pytest.mark.parametrize(("lay", "read_as", "written_as"), LAYOUTS)

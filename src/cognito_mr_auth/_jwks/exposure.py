@@ -6,7 +6,7 @@ keys, never a private member. Pure.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Collection
 
 from cognito_mr_auth._base.digest import sha256
@@ -29,8 +29,13 @@ def thumbprint(modulus: int) -> str:
     with them the private exponents to every other e.
     """
     octets = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
-    members = b'{"e":"AQAB","kty":"RSA","n":"' + urlsafe_b64encode(octets).rstrip(b"=") + b'"}'
-    return urlsafe_b64encode(sha256(members)).rstrip(b"=").decode("ascii")
+    members = b'{"e":"AQAB","kty":"RSA","n":"' + _b64url(octets) + b'"}'
+    return _b64url(sha256(members)).decode("ascii")
+
+
+def _b64url(octets: bytes) -> bytes:
+    # By binascii, which is loaded anyway; base64 would bring two modules more to every import of ours.
+    return b2a_base64(octets, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_")
 
 
 class ExposedKeys:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-__all__ = ["KeyFileError", "Place", "place_of", "supported"]
+__all__ = ["KeyFileError", "Place", "kind_of", "place_of", "supported"]
 
 # Linux ends with ELOOP after 40 links.
 MAX_LINKS = 40
@@ -56,6 +56,13 @@ class Place(NamedTuple):
 # Who may add, replace and remove what is in a directory: we and root alone; anyone, but for what is not
 # theirs (the sticky bit); anyone.
 _PRIVATE, _SHARED, _LOOSE = "private", "shared", "loose"
+
+
+def kind_of(mode: int, mount_flags: int) -> str:
+    """Who may change what is in a directory of this mode, on a mount with these flags of statvfs."""
+    if not mode & _OTHERS_WRITE or mount_flags & os.ST_RDONLY:
+        return _PRIVATE
+    return _SHARED if mode & stat.S_ISVTX else _LOOSE
 
 
 @contextmanager
@@ -165,10 +172,7 @@ class _Walk:
         if before == _LOOSE and (found.st_uid != self._user or found.st_mode & 0o077):
             # Anyone may have moved another directory of ours here, such as one for uploads.
             raise KeyFileError("directory-writable")
-        if not found.st_mode & _OTHERS_WRITE or os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
-            self._kind = _PRIVATE
-        else:
-            self._kind = _SHARED if found.st_mode & stat.S_ISVTX else _LOOSE
+        self._kind = kind_of(found.st_mode, os.fstatvfs(descriptor).f_flag)
 
     def _arrive(self, name: str) -> Place:
         if self._kind == _LOOSE:
