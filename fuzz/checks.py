@@ -15,7 +15,8 @@ from itertools import combinations
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier, policy
-from cognito_mr_auth._jwks.document import Document, read_document
+from cognito_mr_auth._jwks.document import Document, public_document, read_document
+from cognito_mr_auth._jwks.exposure import ExposedKeys
 from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.merge import assemble
 from cognito_mr_auth._jwks.model import CacheLifetimes, FetchError, Key, StoredResponse
@@ -191,6 +192,7 @@ def _principal_borne_out(principal: Principal, claims: dict[str, Any]) -> None:
 def check_jwks(data: bytes) -> None:
     """A document gives keys that stand in it and may be used, or FetchError; several give their union."""
     responses = []
+    compromised: frozenset[int] = frozenset()
     for at, raw in enumerate(data.split(JOINT)[:3]):
         document = _read(raw)
         if document is not None:
@@ -202,11 +204,25 @@ def check_jwks(data: bytes) -> None:
                     document.keys,
                     raw,
                     document.conflicts,
-                    document.compromised,
                 )
             )
+            compromised |= document.compromised
+            _copy_borne_out(raw, document)
     if len(responses) > 1:
-        _union_borne_out(responses)
+        _union_borne_out(responses, compromised)
+
+
+def _copy_borne_out(raw: bytes, document: Document) -> None:
+    """T5: the copy for a key file has no private member, and the keys of the document and no other."""
+    public, exposed = public_document(raw)
+    _expect(exposed == document.compromised, "another exposure")
+    members = json.loads(public)["keys"]
+    names = {"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y"}
+    _expect(all(names.issuperset(each) for each in members), "a member that need not be public")
+    again = read_document(public)
+    kept = {kid: key.material for kid, key in again.keys.items()}
+    expected = {kid: key.material for kid, key in read_document(raw).keys.items()}
+    _expect(kept == expected and not again.compromised, "a copy with other keys")
 
 
 def _read(raw: bytes) -> Document | None:
@@ -261,10 +277,11 @@ def _large(member: Mapping[str, Any]) -> bool:
     return odd and 2048 <= modulus.bit_length() <= 8192 and 65536 < exponent < 2**32
 
 
-def _union_borne_out(responses: list[StoredResponse]) -> None:
+def _union_borne_out(responses: list[StoredResponse], compromised: frozenset[int]) -> None:
     """K1, K3, T5 over responses of three ages, all younger than `max_stale`."""
-    snapshot = assemble(responses, (float(NOW), 0.0), WINDOWS, 900.0)
-    compromised = {modulus for response in responses for modulus in response.compromised}
+    record = ExposedKeys()
+    record.note("https://0.example", compromised)
+    snapshot = assemble(responses, (float(NOW), 0.0), WINDOWS, 900.0, record)
     for kid, key in snapshot.keys.items():
         _expect(any(_is(response.keys.get(kid), key) for response in responses), "a key that nobody listed")
         _expect(key.material[0] not in compromised, "a compromised key in the union")
@@ -290,8 +307,9 @@ def check_key_file(data: bytes) -> None:
     found = key_file._parse(data)
     if found is None:
         return
-    pool_id, entries = found
+    pool_id, (entries, exposed) = found
     value = reading.document(data)
+    _expect(len(exposed) == len(value.get("exposed", [])), "another number of exposed keys")
     _expect(value["format"] == 1 and reading.same(pool_id, value.get("user_pool_id")), "format or pool")
     _expect(len(entries) == len(value["endpoints"]), "another number of entries")
     for entry, written in zip(entries, value["endpoints"], strict=True):

@@ -78,7 +78,7 @@ def test_an_event_shows_its_fields() -> None:
     "other",
     [
         StateChanged("a-pool", "fresh", "stale"),
-        EndpointDisabled("a-pool", "fresh", 403),
+        EndpointDisabled("a-pool", "fresh", 403, "updated"),
         ("a-pool", "fresh", "aged"),
         None,
     ],

@@ -663,11 +663,12 @@ def test_a_bad_key_file_is_one_event(pool: FakeUserPool, tmp_path: Path) -> None
 def test_a_failed_write_is_an_event(pool: FakeUserPool, tmp_path: Path) -> None:
     """Verification does not depend on it."""
     received: list[Any] = []
-    with pool.serve(), kept(pool, tmp_path / "missing" / "keys.json", received) as verifier:
+    (tmp_path / "file").touch()
+    with pool.serve(), kept(pool, tmp_path / "file" / "keys.json", received) as verifier:
         verifier.warm()
         assert verifier.verify(pool.access_token()).username == "alice"
         landed()
-    assert set(problems(received)) == {"write: write"}
+    assert set(problems(received)) == {"read: unreadable", "write: write"}
 
 
 def test_any_client() -> None:

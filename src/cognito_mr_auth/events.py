@@ -103,11 +103,16 @@ class FetchFailed(Event):
 
 
 class EndpointDisabled(Event):
-    """The updated issuer answered 403 or 404: not enabled for this pool, asked again in an hour."""
+    """An updated issuer or a replica answered 403 or 404: not enabled for this pool, asked again in an hour.
+
+    `kind` is "updated" or "replica". The former is the normal state of most pools, the latter a mistake in
+    `replica_regions`, or a replica that is not there yet.
+    """
 
     provider: str
     url: str
     status: int
+    kind: str
 
 
 class KeysChanged(Event):
@@ -135,7 +140,10 @@ class KeyQuarantined(Event):
 
 
 class KeyExposed(Event):
-    """An endpoint served private members of keys: their public halves are unusable (`moduli` counts them)."""
+    """An endpoint served private members of keys: their public halves are unusable (`moduli` counts them).
+
+    They stay so for the life of the process. `url` is empty where a key file's record or `jwks=` says so.
+    """
 
     provider: str
     url: str

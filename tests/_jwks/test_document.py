@@ -13,6 +13,7 @@ from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._jwks.document import (
     MAX_KEYS,
     Document,
+    public_document,
     read_document,
 )
 from cognito_mr_auth._jwks.model import MAX_DOCUMENT_BYTES, FetchError
@@ -214,6 +215,85 @@ def test_a_leak_of_another_type_compromises_the_public_half_too(kty: object) -> 
 def test_a_leak_without_a_modulus_compromises_no_known_key(n: object) -> None:
     """Private members beside an unreadable `n` cannot be tied to a key; they are counted."""
     assert read(jwk(d="AQAB", n=n), GOOD)[1:] == ((("number", 1),), frozenset(), frozenset())
+
+
+def test_a_compromised_key_is_no_conflict() -> None:
+    """Its kid means the other key under it, as among several endpoints."""
+    other = OTHER | {"kid": "good"}
+    document = read(GOOD, other, jwk(d="AQAB", kid="elsewhere"))
+    assert (document.keys["good"].material, document.conflicts) == (read(other).keys["good"].material, set())
+
+
+# --- What a key file keeps
+
+
+def public(*members: object) -> list[dict[str, Any]]:
+    """The members of the public copy of a document."""
+    copy, _ = public_document(json.dumps({"keys": list(members)}).encode())
+    kept: list[dict[str, Any]] = json.loads(copy)["keys"]
+    return kept
+
+
+EC = {"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AQAB", "y": "AQAB"}
+OKP = {"kty": "OKP", "kid": "okp", "crv": "Ed25519", "x": "AQAB"}
+
+
+@pytest.mark.parametrize(
+    ("member", "kept"),
+    [
+        pytest.param(GOOD, GOOD, id="as-it-is"),
+        pytest.param(jwk(key_ops=["verify"]), jwk(key_ops=["verify"]), id="key-ops"),
+        pytest.param(jwk(kid="\u00e9"), jwk(kid="\u00e9"), id="beyond-ascii"),
+        pytest.param(jwk(x5c=["secret"], note={"d": "secret"}, D="secret"), GOOD, id="other-members"),
+        pytest.param(EC, EC, id="ec"),
+        pytest.param(OKP, OKP, id="okp"),
+        pytest.param(EC | {"n": "secret", "e": "secret"}, EC, id="members-of-another-type"),
+        pytest.param(jwk(n=["secret"]), None, id="n-no-text"),
+        pytest.param(jwk(kid={"d": "secret"}), None, id="kid-no-text"),
+        pytest.param(jwk(use=None), None, id="use-null"),
+        pytest.param(jwk(alg=5), None, id="alg-number"),
+        pytest.param(jwk(key_ops="verify"), {**GOOD, "key_ops": "verify"}, id="key-ops-text"),
+        pytest.param(jwk(key_ops=["verify", {"k": "secret"}]), None, id="key-ops-of-objects"),
+        pytest.param({"kty": "oct", "k": "secret"}, None, id="symmetric"),
+        pytest.param({"kty": "XX", "seed": "secret"}, None, id="unknown-type"),
+        pytest.param({"kty": ["RSA"], "n": "secret"}, None, id="type-no-text"),
+        pytest.param(jwk(kty=REMOVE), None, id="no-type"),
+        pytest.param("secret", None, id="text"),
+        pytest.param(EC | {"d": "secret"}, None, id="ec-private"),
+        pytest.param(OKP | {"d": "secret"}, None, id="okp-private"),
+        *(
+            pytest.param(jwk(**{name: "secret"}), None, id=f"with-{name}")
+            for name in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+        ),
+    ],
+)
+def test_the_public_copy_of_a_member(member: object, kept: dict[str, Any] | None) -> None:
+    """T5: it is made anew of names that are public; what holds a private one, or no text, is left out."""
+    assert public(member, OTHER) == ([OTHER] if kept is None else [kept, OTHER])
+    assert read(*public(member, OTHER)).keys == read(member, OTHER).keys
+
+
+def test_the_public_twin_of_a_leaked_key_is_not_kept() -> None:
+    """T5: an older version of this library, which knows no record of exposed keys, finds it nowhere."""
+    assert public(GOOD, jwk(d="AQAB", n=GOOD["n"] + "=="), OTHER) == [OTHER]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"secret", b"[]", b'{"keys":{"d":"secret"}}', b'{"keys":[],"keys":["secret"]}', b'"' * 65_537],
+)
+def test_what_is_no_document_has_an_empty_copy(raw: bytes) -> None:
+    """T5: what cannot be read may hold anything."""
+    assert public_document(raw) == (b'{"keys":[]}', frozenset())
+
+
+def test_too_many_keys_are_not_copied_and_expose_theirs() -> None:
+    """K4: a copy that leaves some out must not become a document that is used."""
+    raw = json.dumps({"keys": [jwk(d="AQAB"), *[OTHER] * MAX_KEYS]}).encode()
+    assert public_document(raw) == (b'{"keys":[]}', {MODULUS})
+    with pytest.raises(FetchError) as caught:
+        read_document(raw)
+    assert caught.value.compromised == {MODULUS}
 
 
 # --- The document

@@ -10,6 +10,8 @@ from support.rig import Rig
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks import schedule
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwks.exposure import thumbprint
 from cognito_mr_auth._jwks.model import Endpoint, FetchError, KeyFileEntry
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
@@ -132,28 +134,103 @@ def test_a_document_without_a_key_takes_nothing_away() -> None:
     assert set(rig.key_set.snapshot.keys) == BOTH
 
 
-def test_compromised_keys_are_unusable_while_an_endpoint_says_so() -> None:
-    """T5: whichever endpoint serves the private members, the public halves are unusable."""
+def test_compromised_keys_are_unusable_for_the_life_of_the_process() -> None:
+    """T5: whichever endpoint serves the private members, and whatever it and the others serve later."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)
     usable, emitted = answer(rig, rig.key_set.endpoints[1], COMPROMISING)
     assert not usable
-    assert kinds(emitted) == ["KeysSkipped", "KeyExposed", "KeysChanged"]
+    assert kinds(emitted) == ["KeysSkipped", "KeyExposed", "KeysChanged", "StateChanged"]
     assert emitted[1].moduli == 2
     assert not rig.key_set.snapshot.keys
-    answer(rig, rig.key_set.endpoints[1], RAW)
-    assert set(rig.key_set.snapshot.keys) == BOTH
-
-
-def test_compromised_keys_stay_so_after_the_endpoints_own_keys_are_too_old() -> None:
-    """T5, K1: the warning has the age of the answer that gave it, not of the endpoint's last keys."""
-    rig = Rig(fake=FAKE)
-    answer(rig, rig.updated, RAW)
-    for _ in range(25):
-        rig.later(3600)
-        answer(rig, rig.updated, COMPROMISING)
-    answer(rig, rig.key_set.endpoints[1], RAW)
+    assert not rig.key_set.usable(rig.clock())
+    for seconds in (0, 3600, 8 * 86400):
+        rig.later(seconds)
+        for endpoint in rig.key_set.endpoints:
+            assert answer(rig, endpoint, RAW) == (False, [])
     assert not rig.key_set.snapshot.keys
+    new = FakeUserPool().jwks()["keys"]
+    usable, emitted = answer(rig, rig.updated, json.dumps({"keys": [*FAKE.jwks()["keys"], *new]}).encode())
+    assert usable
+    assert set(rig.key_set.snapshot.keys) == {each["kid"] for each in new}
+    assert "rotate the pool's keys" in rig.key_set.unavailable(rig.clock()).hint
+
+
+def test_an_exposure_is_reported_when_it_changes() -> None:
+    """T5, B1: a private key that is served for days is one event, and not one for each fetch."""
+    rig, one = Rig(fake=FAKE), json.dumps({"keys": FAKE.jwks(private=True)["keys"][:1]}).encode()
+    raws = [COMPROMISING, COMPROMISING, one, RAW, one]
+    found = [kinds(answer(rig, rig.updated, raw)[1]).count("KeyExposed") for raw in raws]
+    assert found == [1, 0, 1, 0, 1]
+
+
+def _leaky(raw: bytes = COMPROMISING, age: float = 0.0, url: str | None = None) -> dict[str, Any]:
+    return {"entries": [KeyFileEntry(url or URL, WALL - age, raw)]}
+
+
+def _recorded(age: float = 0.0) -> dict[str, Any]:
+    prints = [thumbprint(key.material[0]) for key in read_document(RAW).keys.values()]
+    return {"exposed": dict.fromkeys(prints, WALL - age)}
+
+
+HALF = json.dumps({"keys": [*FAKE.jwks()["keys"][:1], *FAKE.jwks(private=True)["keys"][1:]]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "used", "events"),
+    [
+        pytest.param({}, BOTH, [], id="nothing"),
+        pytest.param(_recorded(), set(), [("", 2)], id="recorded"),
+        pytest.param(_recorded(86399), set(), [("", 2)], id="recorded-a-day-ago"),
+        pytest.param(_recorded(86400), BOTH, [], id="recorded-too-long-ago"),
+        pytest.param(_recorded(-1e9), set(), [("", 2)], id="recorded-in-the-future"),
+        pytest.param(_leaky(), set(), [(URL, 2)], id="a-private-key-in-the-file"),
+        pytest.param(_leaky(HALF), {FAKE.access_key.kid}, [(URL, 1)], id="one-of-two-in-the-file"),
+        pytest.param(_leaky(age=86399), set(), [(URL, 2)], id="a-day-old"),
+        pytest.param(_leaky(age=86400), BOTH, [], id="too-old"),
+        pytest.param(_leaky(age=-1e9), set(), [(URL, 2)], id="from-the-future"),
+        pytest.param(
+            _leaky(url="https://else.example"), set(), [("https://else.example", 2)], id="another-endpoint"
+        ),
+        pytest.param({"jwks": HALF}, {FAKE.access_key.kid}, [("", 1)], id="in-the-seed"),
+    ],
+)
+def test_what_files_and_seeds_expose(
+    options: dict[str, Any], used: set[str], events: list[tuple[str, int]]
+) -> None:
+    """T5: over a restart for `max_stale` after a process last knew it, and from wherever documents come."""
+    rig = Rig(fake=FAKE, **options)
+    assert [(each.url, each.moduli) for each in rig.key_set.noticed] == events
+    assert rig.events == rig.key_set.noticed
+    answer(rig, rig.original or rig.updated, RAW)
+    assert set(rig.key_set.snapshot.keys) == used
+
+
+def test_a_file_of_exposed_keys_leaves_the_pool_to_its_seed() -> None:
+    """P, T5: the seed is used where no file has a usable key."""
+    other = FakeUserPool()
+    rig = Rig(fake=FAKE, entries=[KeyFileEntry(URL, WALL, RAW)], jwks=other.jwks(), **_recorded())
+    assert set(rig.key_set.snapshot.keys) == {other.access_key.kid, other.id_key.kid}
+
+
+def test_the_record_is_written_as_of_now() -> None:
+    """T5: after a restart the keys stay unusable for `max_stale`, however long ago they leaked."""
+    rig = Rig(fake=FAKE)
+    answer(rig, rig.updated, COMPROMISING)
+    assert set(rig.key_set.contents(rig.clock()).exposed.values()) == {WALL}
+    rig.later(30 * 3600)
+    contents = rig.key_set.contents(rig.clock())
+    assert (len(contents.exposed), set(contents.exposed.values())) == (2, {WALL + 30 * 3600})
+
+
+def test_an_endpoint_that_answered_later_than_its_keys_say() -> None:
+    """R3, P: the file keeps both times, and a restart knows when the endpoint last answered."""
+    entry = KeyFileEntry(URL, WALL - 50_000, RAW, answered=WALL - 20)
+    rig = Rig(fake=FAKE, entries=[entry])
+    assert rig.key_set.states[URL].answered == (rig.clock()[0] - 20, rig.clock()[1] - 20)
+    assert rig.key_set.entries() == [entry]
+    impossible = Rig(fake=FAKE, entries=[entry._replace(answered=WALL + 100)])
+    assert impossible.key_set.states[URL].answered == (rig.clock()[0] - 50_000, rig.clock()[1] - 50_000)
 
 
 def test_a_pool_that_only_knows_compromised_keys_is_empty() -> None:

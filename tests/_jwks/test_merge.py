@@ -11,6 +11,7 @@ import pytest
 
 from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwks.exposure import ExposedKeys
 from cognito_mr_auth._jwks.merge import assemble
 from cognito_mr_auth._jwks.model import CacheLifetimes, Key, Snapshot, StoredResponse
 from cognito_mr_auth.testing import SigningKey
@@ -37,11 +38,20 @@ def response(url: str, age: float, held: Any = None, **more: Any) -> StoredRespo
     return StoredResponse(url, ago(age), keys() if held is None else held, b"", **more)
 
 
-def union(*responses: StoredResponse, fresh_for: float = 900.0) -> Snapshot:
+def union(
+    *responses: StoredResponse, fresh_for: float = 900.0, exposed: ExposedKeys | None = None
+) -> Snapshot:
     """The snapshot of these responses, the same in whatever order they come."""
-    snapshots = [assemble(each, NOW, LIFETIMES, fresh_for) for each in (responses, responses[::-1])]
+    snapshots = [assemble(each, NOW, LIFETIMES, fresh_for, exposed) for each in (responses, responses[::-1])]
     assert snapshots[0] == snapshots[1]
     return snapshots[0]
+
+
+def exposed(*held: Key) -> ExposedKeys:
+    """The record of these keys."""
+    record = ExposedKeys()
+    record.note("url", frozenset(key.material[0] for key in held))
+    return record
 
 
 def test_no_response_no_key() -> None:
@@ -87,8 +97,8 @@ def test_age_is_the_larger_of_both_clocks(set_back: Instant) -> None:
 
 
 def test_the_age_is_that_of_the_newest_response_with_keys() -> None:
-    """A response that only reports compromised keys does not make the set young."""
-    snapshot = union(response("leak", 5, compromised=frozenset({1})), response("url", 700, keys(a=A)))
+    """A response that lists compromised keys alone does not make the set young."""
+    snapshot = union(response("leak", 5, keys(b=B)), response("url", 700, keys(a=A)), exposed=exposed(B))
     assert snapshot.begun == ago(700)
     assert snapshot.safe_for == 200.0
 
@@ -145,17 +155,31 @@ def test_a_response_that_contradicts_itself_quarantines_its_kid() -> None:
 
 
 def test_compromised_keys_are_unusable_from_every_response() -> None:
-    """A leak at one endpoint makes the key unusable at all of them while that response stands (T5)."""
-    leak = response("leak", 4000, keys(b=B), compromised=frozenset({A.material[0]}))
-    fine = response("url", 10, keys(a=A, alias=A, b=B))
-    assert list(union(leak, fine).keys) == ["b"]
-    assert set(union(leak._replace(begun=ago(86400)), fine).keys) == {"a", "alias", "b"}
+    """A key that leaked is unusable under every kid and with every exponent, whoever lists it (T5)."""
+    other_exponent = A._replace(material=(A.material[0], 65539))
+    fine = response("url", 10, keys(a=A, alias=A, b=B, e=other_exponent))
+    assert list(union(fine, exposed=exposed(A)).keys) == ["b"]
+    assert list(union(fine, response("two", 20, keys(a=A)), exposed=exposed(A)).keys) == ["b"]
+    assert set(union(fine, exposed=ExposedKeys()).keys) == {"a", "alias", "b", "e"}
+
+
+@pytest.mark.parametrize(
+    ("held", "begun"),
+    [
+        pytest.param({"a": A}, None, id="nothing-else"),
+        pytest.param({"a": A, "b": B}, ago(10), id="another-key-too"),
+    ],
+)
+def test_a_response_whose_keys_are_compromised_gives_no_age(
+    held: dict[str, Key], begun: Instant | None
+) -> None:
+    """K2, T5: a pool whose keys have all leaked has no usable set, however young its answers are."""
+    assert union(response("url", 10, keys(**held)), exposed=exposed(A)).begun == begun
 
 
 def test_a_compromised_key_contradicts_no_other() -> None:
     """A key that is unusable anyway quarantines no kid."""
-    leak = response("leak", 10, compromised=frozenset({A.material[0]}))
-    snapshot = union(leak, response("one", 20, keys(kid=A)), response("two", 30, keys(kid=B)))
+    snapshot = union(response("one", 20, keys(kid=A)), response("two", 30, keys(kid=B)), exposed=exposed(A))
     assert snapshot.keys["kid"].material == B.material
     assert not snapshot.quarantined
 

@@ -82,7 +82,26 @@ def test_state_of(age: float | None, fresh_for: float, had_keys: bool, expected:
 )
 def test_jittered(rng: float, after_outage: bool, expected: float) -> None:
     """R: the refresh age is random within 10 %; within 50 % after an outage, which ends for all at once."""
-    assert rules.jittered(900.0, rng, after_outage=after_outage) == pytest.approx(expected)
+    assert rules.jittered(LIFETIMES, rng, after_outage=after_outage) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("refresh_after", "rng", "after_outage", "expected"),
+    [
+        pytest.param(3600.0, 0.0, False, 3240.0, id="lowest"),
+        pytest.param(3600.0, 0.5, False, 3420.0, id="middle"),
+        pytest.param(3600.0, 1.0, False, 3600.0, id="highest"),
+        pytest.param(3500.0, 1.0, False, 3600.0, id="near-it"),
+        pytest.param(3000.0, 1.0, False, 3300.0, id="not-near-it"),
+        pytest.param(3000.0, 1.0, True, 3600.0, id="after-an-outage"),
+    ],
+)
+def test_jitter_ends_at_revalidate_after(
+    refresh_after: float, rng: float, after_outage: bool, expected: float
+) -> None:
+    """R: no set is fresh beyond `revalidate_after`, and a fleet is spread all the same."""
+    lifetimes = LIFETIMES._replace(refresh_after=refresh_after)
+    assert rules.jittered(lifetimes, rng, after_outage=after_outage) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool, events
-from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.model import FetchError, KeyFileContents, KeyFileEntry, KeySetConfig
 from cognito_mr_auth._remote.dependencies import Dependencies, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
@@ -39,7 +39,7 @@ def test_nothing_is_saved_without_a_key_file_or_an_answer(tmp_path: Path) -> Non
     rig.call(rig.kid)
     rig.land("updated", DOWN)
     assert rig.saved == []
-    assert _save_nothing(rig.pool, []) == ()
+    assert _save_nothing(rig.pool._key_set_config, KeyFileContents()) == ()
     assert Dependencies._field_defaults["save"] is _save_nothing
 
 
@@ -243,8 +243,8 @@ def test_an_error_while_saving_is_not_the_last_attempt() -> None:
     rig = Rig(key_file="keys.json")
     attempts: list[object] = []
 
-    def save(pool: UserPool, entries: Collection[KeyFileEntry]) -> list[Event]:
-        attempts.append(entries)
+    def save(pool: UserPool, contents: KeyFileContents) -> list[Event]:
+        attempts.append(contents)
         if len(attempts) == 1:
             raise MemoryError
         return []
@@ -265,12 +265,12 @@ class Baking(Rig):
     slow = 0.0
     caller: Caller | None = None
 
-    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
         self.later(self.slow)
         if self.caller is not None and self.caller.waiting:
             self.caller.step()
             self.log.append("still waiting" if self.caller.waiting else "gone")
-        return super()._save(config, entries)
+        return super()._save(config, contents)
 
 
 @pytest.mark.parametrize(("slow", "last"), [(0.0, "still waiting"), (0.9, "gone")], ids=["quick", "slow"])
@@ -291,10 +291,10 @@ def test_warming_waits_for_the_key_file(slow: float, last: str) -> None:
 class Overtaken(Rig):
     """A rig in which the replica's answer comes while the first one is being saved."""
 
-    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
         if "replica" in self.out():
             self.land("replica")
-        return super()._save(config, entries)
+        return super()._save(config, contents)
 
 
 def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
@@ -305,6 +305,27 @@ def test_one_thread_saves_at_a_time_and_loses_nothing() -> None:
     assert [len(entries) for entries in rig.saved] == [1, 2]
     rig.land("original")
     assert len(rig.saved[-1]) == 3
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-33-keys"])
+def test_an_exposure_is_written_whatever_else_is_in_the_document(beside: bool) -> None:
+    """T5: a document of exposed keys alone is no answer, and one that is too long is not used."""
+    rig = Rig(key_file="keys.json")
+    members = rig.fake.jwks(private=True)["keys"] + ([{"kty": "EC"}] * 32 if beside else [])
+    rig.fill()
+    written = len(rig.saved)
+    for _ in range(2):
+        rig.warm()
+        rig.land("original", json.dumps({"keys": members}).encode())
+        rig.land("updated", DOWN)
+        rig.land("replica", DOWN)
+    assert len(rig.saved) == written + 1  # the second time is no news
+    assert len(rig.saved[-1]) == 3
+    assert set(rig.saved_exposed[-1].values()) == {rig.clock()[0]}
+    assert len(rig.saved_exposed[-1]) == 2
+    assert [each.moduli for each in rig.events if isinstance(each, events.KeyExposed)] == [2]
+    assert not rig.key_set.snapshot.keys
+    assert isinstance(rig.call(rig.kid, timeout=0.0).outcome, KeysUnavailable)
 
 
 def test_no_caller_writes_the_file() -> None:

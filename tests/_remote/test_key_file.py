@@ -7,8 +7,9 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,24 +17,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_mr_auth import Verifier, errors, events
+from cognito_mr_auth._jwks.document import read_document
+from cognito_mr_auth._jwks.exposure import MAX_EXPOSED, thumbprint
 from cognito_mr_auth._jwks.model import KeyFileEntry
 from cognito_mr_auth._remote import key_file as _key_file
 from cognito_mr_auth._remote.key_file import MAX_FILE_BYTES, KeyFileError
-from cognito_mr_auth.testing import FakeClock, FakeUserPool
+from cognito_mr_auth.testing import FakeClock, FakeUserPool, SigningKey
 
 POOL_ID = "us-west-2_EXAMPLE"
-ONE = KeyFileEntry("https://one.test/jwks.json", 1_700_000_000.25, b'{"keys":[{"kid":"\xc3\xa9"}]}')
-OTHER = KeyFileEntry("https://other.test/jwks.json", 1_700_000_100.0, b'{ "keys": [] }')
+# Kept alive, because the kit gives the material of a released key to the next one.
+SIGNER, OTHER_SIGNER = SigningKey("\u00e9"), SigningKey("other")
 
 
-def write(path: Path, *entries: KeyFileEntry) -> None:
+def document(*members: dict[str, Any]) -> bytes:
+    """A document as the file holds it."""
+    return json.dumps({"keys": members}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+ONE = KeyFileEntry("https://one.test/jwks.json", 1_700_000_000.25, document(SIGNER.jwk()))
+OTHER = KeyFileEntry("https://other.test/jwks.json", 1_700_000_100.0, document())
+EXPOSED, BURNT = (thumbprint(each) for each in (1 << 2047, 1 << 2048))
+
+
+def write(path: Path, *entries: KeyFileEntry, exposed: Mapping[str, float] = MappingProxyType({})) -> None:
     """Write for the pool of these tests."""
-    _key_file.write(str(path), POOL_ID, entries, (ONE.url, OTHER.url))
+    _key_file.write(str(path), POOL_ID, entries, (ONE.url, OTHER.url), exposed)
 
 
 def read(path: Path) -> list[KeyFileEntry]:
-    """Read for the pool of these tests."""
-    return _key_file.read(str(path), POOL_ID)
+    """The entries, read for the pool of these tests."""
+    return list(_key_file.read(str(path), POOL_ID).entries)
+
+
+def exposed(path: Path) -> dict[str, float]:
+    """The record of exposed keys, read for the pool of these tests."""
+    return dict(_key_file.read(str(path), POOL_ID).exposed)
 
 
 def refusal(call: Callable[..., Any], *values: Any) -> str:
@@ -60,13 +78,29 @@ def test_what_is_written_is_read(path: Path) -> None:
 
 
 def test_the_format(path: Path) -> None:
-    """The file is JSON that a person can read: pool ID, and per endpoint URL, time and document."""
-    write(path, ONE)
+    """The file is JSON that a person can read: per endpoint URL, times and document; the exposed keys."""
+    write(path, ONE, OTHER._replace(answered=OTHER.begun + 5), exposed={EXPOSED: 17.5})
     assert json.loads(path.read_text("utf-8")) == {
         "format": 1,
         "user_pool_id": POOL_ID,
-        "endpoints": [{"url": ONE.url, "begun": ONE.begun, "jwks": ONE.document.decode()}],
+        "endpoints": [
+            {"url": ONE.url, "begun": ONE.begun, "answered": ONE.begun, "jwks": ONE.document.decode()},
+            {
+                "url": OTHER.url,
+                "begun": OTHER.begun,
+                "answered": OTHER.begun + 5,
+                "jwks": OTHER.document.decode(),
+            },
+        ],
+        "exposed": [{"thumbprint": EXPOSED, "seen": 17.5}],
     }
+
+
+def test_a_file_without_the_newer_members_is_read(path: Path) -> None:
+    """An older version's: an endpoint last answered when it served its keys, and no key has leaked."""
+    entry = {"url": ONE.url, "begun": ONE.begun, "jwks": ONE.document.decode()}
+    _text({"format": 1, "user_pool_id": POOL_ID, "endpoints": [entry]})(path)
+    assert (read(path), exposed(path)) == ([ONE], {})
 
 
 def test_the_mode_is_0600_whatever_the_umask(path: Path) -> None:
@@ -87,7 +121,13 @@ def test_readers_never_see_half_a_file(path: Path) -> None:
 
     def writer() -> None:
         for number in range(30):
-            write(path, ONE._replace(begun=ONE.begun + number, document=b"x" * 40_000))
+            write(
+                path,
+                ONE._replace(
+                    begun=ONE.begun + number,
+                    document=document(*[SIGNER.jwk() | {"kid": str(each)} for each in range(32)]),
+                ),
+            )
         done.set()
 
     thread = threading.Thread(target=writer)
@@ -122,6 +162,7 @@ def test_a_link_is_read(path: Path, tmp_path: Path) -> None:
     assert read(path) == [ONE]
 
 
+NEW = document(SIGNER.jwk() | {"kid": "new"})
 NEWER, OLDER = ONE.begun + 1, ONE.begun - 1
 FOREIGN = ONE._replace(url="https://elsewhere.example/jwks.json")
 
@@ -132,7 +173,7 @@ FOREIGN = ONE._replace(url="https://elsewhere.example/jwks.json")
         pytest.param([ONE], [ONE._replace(begun=OLDER)], [ONE], id="newer-is-kept"),
         pytest.param([ONE], [ONE._replace(begun=NEWER)], [ONE._replace(begun=NEWER)], id="older-is-replaced"),
         pytest.param(
-            [ONE], [ONE._replace(document=b"new")], [ONE._replace(document=b"new")], id="of-equals-the-own"
+            [ONE], [ONE._replace(document=NEW)], [ONE._replace(document=NEW)], id="of-equals-the-own"
         ),
         pytest.param(
             [ONE._replace(begun=NEWER), OTHER._replace(begun=NEWER)],
@@ -172,13 +213,75 @@ def test_what_is_no_key_file_is_replaced(content: bytes, path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
     """A failed write has one reason, the file before it stays, and no temporary file is left."""
-    assert refusal(write, tmp_path / "missing" / "keys.json", ONE) == "write"
     (tmp_path / "folder").mkdir()
     assert refusal(write, tmp_path / "folder", ONE) == "write"
     write(path, ONE)
-    assert refusal(write, path, OTHER._replace(document=b"x" * MAX_FILE_BYTES)) == "too-large"
+    assert refusal(write, path / "keys.json", ONE) == "write"
+    assert refusal(write, path, OTHER._replace(url=OTHER.url + "x" * MAX_FILE_BYTES)) == "too-large"
     assert read(path) == [ONE]
     assert sorted(os.listdir(tmp_path)) == ["folder", "keys.json"]
+
+
+# --- Exposed keys
+
+
+@pytest.mark.parametrize(
+    ("held", "written", "result"),
+    [
+        pytest.param({EXPOSED: 5.0}, {}, {EXPOSED: 5.0}, id="the-others"),
+        pytest.param({}, {EXPOSED: 5.0}, {EXPOSED: 5.0}, id="ours"),
+        pytest.param({EXPOSED: 5.0}, {BURNT: 7.0}, {BURNT: 7.0, EXPOSED: 5.0}, id="both"),
+        pytest.param({EXPOSED: 5.0}, {EXPOSED: 7.0}, {EXPOSED: 7.0}, id="ours-is-newer"),
+        pytest.param({EXPOSED: 9.0}, {EXPOSED: 7.0}, {EXPOSED: 9.0}, id="the-others-is-newer"),
+        pytest.param({EXPOSED: 9e9}, {BURNT: 7.0}, {EXPOSED: 67.0, BURNT: 7.0}, id="from-the-future"),
+    ],
+)
+def test_exposed_keys_of_both_are_kept(
+    held: dict[str, float], written: dict[str, float], result: dict[str, float], path: Path
+) -> None:
+    """T5: with the newer time, which is bounded, or one process with a wrong clock would keep it for ever."""
+    write(path, exposed=held)
+    write(path, exposed=written)
+    assert exposed(path) == result
+    assert list(exposed(path)) == list(result)  # the newest first
+
+
+def test_a_flood_of_exposed_keys_keeps_the_newest(path: Path) -> None:
+    """T5: of many processes too, the file stays small."""
+    prints = [thumbprint((1 << 2047) + number) for number in range(MAX_EXPOSED + 44)]
+    write(path, exposed={each: float(at) for at, each in enumerate(prints[:200])})
+    write(path, exposed={each: float(at) for at, each in enumerate(prints[200:], 200)})
+    assert set(exposed(path)) == set(prints[44:])
+    assert path.stat().st_size < 40_000
+
+
+PRIVATE = SIGNER.jwk(private=True)
+LEAKY = document(PRIVATE, OTHER_SIGNER.jwk())
+FOUND = thumbprint(read_document(document(SIGNER.jwk())).keys["\u00e9"].material[0])
+
+
+@pytest.mark.parametrize("where", ["ours", "the-others"])
+def test_no_private_member_is_written(where: str, path: Path) -> None:
+    """T5: not of what was fetched, and not of what an older version has written; the exposure is recorded."""
+    if where == "ours":
+        write(path, ONE._replace(document=LEAKY))
+    else:
+        entry = {"url": ONE.url, "begun": ONE.begun, "jwks": LEAKY.decode()}
+        _text(_whole(endpoints=[entry]))(path)
+        write(path, OTHER)
+    text = path.read_text("utf-8")
+    assert not any(PRIVATE[name] in text for name in ("d", "p", "q", "dp", "dq", "qi"))
+    [kept] = [each for each in read(path) if each.url == ONE.url]
+    assert kept.document == document(OTHER_SIGNER.jwk())
+    assert exposed(path) == {FOUND: ONE.begun}
+
+
+def test_the_later_of_two_answers_is_kept(path: Path) -> None:
+    """R3: whoever wrote the keys, the file says when the endpoint last answered anybody."""
+    write(path, ONE._replace(answered=ONE.begun + 50))
+    write(path, ONE._replace(begun=ONE.begun + 10), OTHER)
+    [kept, _] = read(path)
+    assert (kept.begun, kept.answered) == (ONE.begun + 10, ONE.begun + 50)
 
 
 # --- Refusing to read
@@ -207,6 +310,11 @@ def _whole(**changes: object) -> dict[str, object]:
 def _entry(**changes: object) -> Callable[[Path], None]:
     entry = {"url": ONE.url, "begun": 5, "jwks": "{}"} | changes
     return _text(_whole(endpoints=[entry]))
+
+
+def _exposure(*, twice: bool = False, **changes: object) -> Callable[[Path], None]:
+    record = {"thumbprint": EXPOSED, "seen": 5} | changes
+    return _text(_whole(exposed=[record] * (2 if twice else 1)))
 
 
 def _socket(path: Path) -> None:
@@ -248,6 +356,18 @@ def _socket(path: Path) -> None:
         pytest.param(_entry(begun=float("inf")), "malformed", id="begun-infinite"),
         pytest.param(_entry(begun=1e300), "malformed", id="begun-far-away"),
         pytest.param(_entry(begun=10**400), "malformed", id="begun-beyond-a-float"),
+        pytest.param(_entry(answered="5"), "malformed", id="answered-text"),
+        pytest.param(_entry(answered=None), "malformed", id="answered-null"),
+        pytest.param(_text(_whole(exposed={})), "malformed", id="exposed-no-list"),
+        pytest.param(_text(_whole(exposed=["x"])), "malformed", id="exposure-no-object"),
+        pytest.param(_exposure(thumbprint=None), "malformed", id="no-thumbprint"),
+        pytest.param(_exposure(thumbprint="\u00e9" * 43), "malformed", id="thumbprint-beyond-ascii"),
+        pytest.param(_exposure(thumbprint=EXPOSED + "="), "malformed", id="thumbprint-padded"),
+        pytest.param(_exposure(thumbprint=EXPOSED[:-3]), "malformed", id="thumbprint-too-short"),
+        pytest.param(_exposure(seen=None), "malformed", id="no-seen"),
+        pytest.param(_exposure(seen=-1), "malformed", id="seen-negative"),
+        pytest.param(_exposure(seen=10**400), "malformed", id="seen-beyond-a-float"),
+        pytest.param(_exposure(twice=True), "malformed", id="exposure-twice"),
     ],
 )
 @pytest.mark.outside

@@ -566,6 +566,16 @@ def test_forged_kids_ask_a_resting_endpoint_once_for_each_payment() -> None:
 # --- Stale
 
 
+@pytest.mark.parametrize("age", [3599.0, 3600.0, 3700.0])
+def test_a_set_is_never_fresh_beyond_revalidate_after(age: float) -> None:
+    """R: whatever was drawn for a `refresh_after` that is as long."""
+    rig = Rig(lifetimes=LIFETIMES._replace(refresh_after=3600.0))
+    rig.key_set._rng = lambda: 0.999_999
+    rig.fill()
+    rig.later(age)
+    assert (rig.key() is None) == (age >= 3600.0)
+
+
 def test_stale_waits_once_then_serves() -> None:
     """R: one shared refresh; once it has failed, all are served at once, with a retry in the background."""
     rig = Rig()

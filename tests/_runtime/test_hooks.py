@@ -340,10 +340,15 @@ POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
     ("event", "level"),
     [
         pytest.param(STATE, "WARNING", id="stale"),
-        pytest.param(events.StateChanged(POOL_ID, "empty", "fresh"), "INFO", id="fresh"),
-        pytest.param(events.StateChanged(POOL_ID, "fresh", "aged"), "INFO", id="aged"),
+        pytest.param(events.StateChanged(POOL_ID, "empty", "fresh"), "DEBUG", id="start"),
+        pytest.param(events.StateChanged(POOL_ID, "empty", "aged"), "DEBUG", id="start-from-a-file"),
+        pytest.param(events.StateChanged(POOL_ID, "fresh", "aged"), "DEBUG", id="aged"),
+        pytest.param(events.StateChanged(POOL_ID, "aged", "fresh"), "DEBUG", id="renewed"),
+        pytest.param(events.StateChanged(POOL_ID, "stale", "fresh"), "INFO", id="back"),
+        pytest.param(events.StateChanged(POOL_ID, "expired", "aged"), "INFO", id="back-from-expired"),
         pytest.param(events.StateChanged(POOL_ID, "stale", "expired"), "WARNING", id="expired"),
-        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403), "WARNING", id="disabled"),
+        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403, "replica"), "WARNING", id="no-replica"),
+        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403, "updated"), "DEBUG", id="not-updated"),
         pytest.param(events.InsecureEmulator(POOL_ID), "WARNING", id="emulator"),
         pytest.param(events.KeyExposed(POOL_ID, URL, 1), "WARNING", id="compromised"),
         pytest.param(events.KeyQuarantined(POOL_ID, "k%s", (URL,)), "WARNING", id="quarantined"),
@@ -361,6 +366,18 @@ def test_the_logger_gets_what_somebody_must_act_on(
     EventDispatcher(None)([event])
     assert [record.levelname for record in records] == ([] if level is None else [level])
     assert all(record.getMessage() == str(event) for record in records)
+
+
+def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) -> None:
+    """K5: it is asked again each hour, and the hook hears of each time; another one is another warning."""
+    heard: list[events.Event] = []
+    dispatcher = EventDispatcher(heard.append)
+    one = events.EndpointDisabled(POOL_ID, URL, 403, "replica")
+    other = events.EndpointDisabled(POOL_ID, "https://two.test/jwks.json", 404, "replica")
+    for event in (one, one, other, one):
+        dispatcher([event])
+    assert [record.levelname for record in records] == ["WARNING", "DEBUG", "WARNING", "DEBUG"]
+    assert heard == [one, one, other, one]
 
 
 class _Row:

@@ -72,13 +72,49 @@ FAILURES = {
 def test_without_keys_nothing_is_written(
     pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path, mode: str, expected: str
 ) -> None:
-    """An endpoint that gives no usable key: exit status 3, and no file."""
+    """An endpoint that gives no usable key: exit status 3, and no keys in a file."""
     endpoints.original.fail(mode)
     done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")
     assert done.exit_code == 3
     assert expected in done.output
-    assert "nothing written" in done.output
+    assert "no keys written" in done.output
+    written = [json.loads(each.read_text()) for each in tmp_path.iterdir()]
+    # What has leaked is recorded, so that no later file lets it in (T5).
+    assert [(each["endpoints"], len(each["exposed"])) for each in written] == (
+        [([], 2)] if mode == "private_key" else []
+    )
+
+
+@pytest.mark.outside
+def test_no_private_member_is_written_or_shown(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path
+) -> None:
+    """T5: one key of two leaks: the file to be baked has the other, and says which one not to use."""
+    path = tmp_path / "keys.json"
+    [kept, _], [_, leaked] = pool.jwks()["keys"], pool.jwks(private=True)["keys"]
+    endpoints.original.fail("custom", status=200, body=json.dumps({"keys": [kept, leaked]}).encode())
+    done = _fetch(pool, endpoints.original.url, path)
+    assert done.exit_code == 0
+    assert "serves private members: rotate the pool's keys" in done.output
+    for name in ("d", "p", "q", "dp", "dq", "qi"):
+        assert leaked[name] not in path.read_text() + done.output
+    [entry] = json.loads(path.read_text())["endpoints"]
+    assert [each["kid"] for each in json.loads(entry["jwks"])["keys"]] == [kept["kid"]]
+    assert len(json.loads(path.read_text())["exposed"]) == 1
+
+
+@pytest.mark.outside
+def test_a_directory_of_others_is_no_place_to_bake_in(
+    pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path
+) -> None:
+    """P: exit status 2, the remedy, and no file; a directory that is missing is made for its owner alone."""
+    tmp_path.chmod(0o777)
+    done = _fetch(pool, endpoints.original.url, tmp_path / "keys.json")
+    assert done.exit_code == 2
+    assert "sub-directory of mode 0700" in done.output
     assert list(tmp_path.iterdir()) == []
+    assert _fetch(pool, endpoints.original.url, tmp_path / "sub" / "keys.json").exit_code == 0
+    assert (tmp_path / "sub").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.outside
@@ -92,7 +128,7 @@ def test_old_keys_are_not_reported_as_new(
     endpoints.original.fail(503)
     done = _fetch(pool, endpoints.original.url, path)
     assert done.exit_code == 3
-    assert "nothing written" in done.output
+    assert "no keys written" in done.output
     assert path.read_bytes() == before
 
 
@@ -119,9 +155,10 @@ def test_odd_members_are_reported(pool: FakeUserPool, endpoints: FakeEndpoints, 
 @pytest.mark.outside
 def test_a_file_that_cannot_be_written(pool: FakeUserPool, endpoints: FakeEndpoints, tmp_path: Path) -> None:
     """Keys were had but the path is wrong: exit status 2."""
+    (tmp_path / "no").touch()
     done = _fetch(pool, endpoints.original.url, tmp_path / "no" / "keys.json")
     assert done.exit_code == 2
-    assert "nothing written: the key file cannot be written" in done.output
+    assert "no keys written: the key file cannot be written" in done.output
 
 
 @pytest.mark.parametrize(
@@ -144,7 +181,7 @@ EVENTS = [
     (events.FetchSucceeded("p", "u", 0.25, 2, 0), "2 keys in 250 ms", True, []),
     (events.FetchFailed("p", "u", "timeout", 5.0, None, 1.0), "failed: timeout", False, []),
     (events.FetchFailed("p", "u", "status", 0.1, 500, 1.0), "failed: status, status 500", False, []),
-    (events.EndpointDisabled("p", "u", 403), "not enabled (status 403)", False, []),
+    (events.EndpointDisabled("p", "u", 403, "updated"), "not enabled (status 403)", False, []),
     (
         events.KeyQuarantined("p", "kid", ("u", "v")),
         "no answer in time",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -327,6 +328,55 @@ def test_a_key_whose_private_half_was_served_is_compromised_and_the_others_stay(
         with pytest.raises(TokenRejected):
             verifier.verify(pool.access_token())
         recorder.wait(events.KeyExposed)
+
+
+@pytest.mark.parametrize("later", [0.0, 23 * HOUR], ids=["at-once", "almost-a-day-later"])
+@pytest.mark.parametrize("healed", [False, True], ids=["in-an-outage", "healed"])
+def test_an_exposed_key_stays_unusable_over_a_restart(later: float, healed: bool, tmp_path: Path) -> None:
+    """Whatever the endpoints serve later, and though the key file has good answers of the others (T5)."""
+    recorder = EventRecorder()
+    with serving() as (pool, endpoints, clock):
+        settings, token = pool.user_pool(key_file=tmp_path / "keys.json"), pool.access_token()
+        with pool.verifier(pool=settings) as verifier:
+            verifier.warm()
+            assert verifier.verify(token).subject
+            endpoints.original.fail("private_key")
+            clock.advance(20 * 60)
+            with pytest.raises(KeysUnavailable):
+                verifier.warm()
+            endpoints.original.heal()
+            with pytest.raises(KeysUnavailable):
+                verifier.warm()
+            with pytest.raises(AuthError):
+                verifier.verify(token, timeout=0.0)
+            assert verifier.health()["healthy"] is False
+        if not healed:
+            endpoints.fail("refuse")
+        clock.advance(later)
+        with pool.verifier(pool=settings, on_event=recorder) as verifier:
+            recorder.wait(events.KeyExposed)
+            with pytest.raises(AuthError) as refusal:
+                verifier.verify(pool.access_token(), timeout=0.5)
+            assert refusal.value.status == 503
+
+
+def test_a_healthy_process_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A start, a refresh, a rotation, an updated issuer that is not enabled: DEBUG records alone (B1, K5)."""
+    caplog.set_level(logging.DEBUG, "cognito_mr_auth")
+    recorder = EventRecorder()
+    with (
+        serving(updated_enabled=False) as (pool, _, clock),
+        pool.verifier(on_event=recorder) as verifier,
+    ):
+        verifier.warm()
+        recorder.wait(events.EndpointDisabled)
+        pool.rotate()
+        assert verifier.verify(pool.access_token()).subject
+        clock.advance(20 * 60)
+        assert verifier.verify(pool.access_token()).subject
+        recorder.wait(events.FetchSucceeded, 5)
+        verifier.health()
+    assert {record.levelname for record in caplog.records if record.name == "cognito_mr_auth"} == {"DEBUG"}
 
 
 def test_two_regions_that_contradict_each_other_quarantine_that_kid_alone() -> None:

@@ -57,7 +57,6 @@ class Response(NamedTuple):
 
     begun: Instant
     keys: Mapping[str, int]
-    compromised: frozenset[int]
 
 
 class View(NamedTuple):
@@ -110,8 +109,9 @@ class Model:
         self.original = original
         self.born = now
         self.responses: dict[str, Response] = {}
-        self.compromised: dict[str, Response] = {}
+        self.compromised: set[int] = set()  # T5: for the life of the process
         self.file: dict[str, Response] = {}
+        self.filed: dict[int, float] = {}  # the exposed keys of the file, and as of when
         self.states = dict.fromkeys(self.urls, EndpointState())
         self.quarantined_asked_at: Instant | None = None
 
@@ -120,43 +120,47 @@ class Model:
     def view(self, now: Instant) -> View:
         """K1 to K3, T5 and the states of R."""
         standing = [each for each in self.responses.values() if elapsed(now, each.begun) < MAX_STALE]
-        keyless = [each for each in self.compromised.values() if elapsed(now, each.begun) < MAX_STALE]
-        compromised = frozenset[int]().union(*(each.compromised for each in (*standing, *keyless)))
         keys: dict[str, frozenset[int]] = {}
         quarantined = set()
         for kid in {kid for each in standing for kid in each.keys}:
             listed = [(elapsed(now, each.begun), each.keys[kid]) for each in standing if kid in each.keys]
-            listed = [(age, material) for age, material in listed if material not in compromised]
+            listed = [(age, material) for age, material in listed if material not in self.compromised]
             if len({material for age, material in listed if age < REVALIDATE_AFTER}) > 1:
                 quarantined.add(kid)
             elif listed:
                 newest = min(listed)[0]
                 keys[kid] = frozenset(material for age, material in listed if age == newest)
-        age = min((elapsed(now, each.begun) for each in standing), default=MAX_STALE)
+        used = [each for each in standing if not self.compromised.issuperset(each.keys.values())]
+        age = min((elapsed(now, each.begun) for each in used), default=MAX_STALE)
         return View(state_of(age), keys, frozenset(quarantined))
 
     def store_response(self, url: str, begun: Instant, doc: Doc, now: Instant) -> bool:
         """K1, K4, R7: take an answer; False if it counts as a failed attempt."""
-        if not doc.usable:
-            if doc.compromised:
-                self.compromised[url] = Response(begun, {}, doc.compromised)
+        if not self.compromised.issuperset(doc.compromised):  # T5: written at once
+            self.compromised |= doc.compromised
+            self._file(now)
+        if self.compromised.issuperset(doc.usable.values()):
             return False
         held = self.responses.get(url)
         newer = held is None or held.begun[1] <= begun[1]  # the monotonic clock may have gone back (R7)
         if newer or elapsed(now, begun) <= elapsed(now, self.responses[url].begun):
-            self.responses[url] = Response(begun, doc.usable, doc.compromised)
-            self.compromised.pop(url, None)
-        self.file = dict(self.responses)
+            self.responses[url] = Response(begun, doc.usable)
+        self._file(now)
         before = self.states[url].answered
         if before is None or elapsed(now, begun) <= elapsed(now, before):
             before = begun
         self.states[url] = EndpointState(answered=before)
         return True
 
+    def _file(self, now: Instant) -> None:
+        """P: the key file is written."""
+        self.file, self.filed = dict(self.responses), dict.fromkeys(self.compromised, now[0])
+
     def reloaded(self, now: Instant) -> Model:
         """P: the model of a new process, which has only the key file."""
         after = Model(self.urls, self.original, now)
-        after.file = self.file
+        after.file, after.filed = self.file, self.filed
+        after.compromised = {each for each, seen in self.filed.items() if now[0] - seen < MAX_STALE}
         newest = max(
             (each.begun[0] for each in self.file.values() if each.begun[0] <= now[0] + CLOCK_SKEW),
             default=0.0,
@@ -176,7 +180,7 @@ class Model:
     @property
     def clocks_disagree(self) -> bool:
         """Whether the two clocks disagree on which of two responses is newer."""
-        moments = [each.begun for each in (*self.responses.values(), *self.compromised.values())]
+        moments = [each.begun for each in self.responses.values()]
         return any(a != b and (a[0] - b[0]) * (a[1] - b[1]) <= 0 for a in moments for b in moments)
 
     # ---- R: which endpoints to ask

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from cognito_mr_auth import Principal, UserPool, Verifier
-from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.model import FetchError, KeyFileContents, KeySetConfig
 from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth.errors import AuthError, ClaimRejected, KeysUnavailable, KeyUnknown, SignatureInvalid
 from cognito_mr_auth.events import Event
@@ -99,7 +99,7 @@ class World:
         self.full: set[str] = set()  # hosts all whose threads other pools have
         self.refused: list[tuple[str, str]] = []  # pool and URL for which there was no thread
         self.on_room: dict[str, dict[Callable[[], None], None]] = {}  # by host
-        self.saved: dict[str, list[KeyFileEntry]] = {}
+        self.saved: dict[str, KeyFileContents] = {}
         self.answer: bytes | FetchError = b""
 
     def monotonic(self) -> float:
@@ -176,9 +176,9 @@ class World:
     def emit(self, events: Collection[Event]) -> None:
         """Drop the events, because their log lines would hide a machine's failure."""
 
-    def save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
-        """Keep the entries that would be written."""
-        self.saved[config.provider] = list(entries)
+    def save(self, config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
+        """Keep what would be written."""
+        self.saved[config.provider] = contents
         return ()
 
 

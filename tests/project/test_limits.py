@@ -69,6 +69,9 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("F", "_remote.coordinator", "LOOK_SECONDS", 1),
     ("C1", "_runtime.token_cache", "MAX_CACHED_CHARS", 8 * KIB),
     ("P", "_remote.key_file", "MAX_FILE_BYTES", 256 * KIB),
+    ("P", "_remote.safe_path", "MAX_LINKS", 40),
+    ("T5", "_jwks.exposure", "MAX_EXPOSED", 256),
+    ("T5", "_jwks.exposure", "FOLDED_BITS", 16),
     ("P", "_base.clock", "CLOCK_SKEW", 60),
 ]
 

@@ -23,7 +23,8 @@ PAGES = sorted(path.name for path in DOCS.glob("security*.md"))
 # The checklist: every id of the standards, the attacks, the faults and the behaviours of other suites.
 ROWS = {
     "standards": [f"STD-{n:02}" for n in range(1, 36)],
-    "attacks": [f"ATK-{n:02}" for n in range(1, 70)],
+    "attacks": [f"ATK-{n:02}" for n in range(1, 76)],
+    "key files": [f"KEY-{n:02}" for n in range(1, 11)],
     "faults": [f"FI-{n:02}" for n in range(1, 76)],
     "behaviours": [
         *(f"AJV-C{n}" for n in range(1, 14)),
@@ -146,8 +147,8 @@ def test_the_reader_of_pages_bites(text: str) -> None:
 
 def ids_of(cell: str) -> Iterator[str]:
     """The ids of a first cell: one, several, or a span."""
-    token = r"\b((?:STD|ATK|FI)-)(\d\d)\b"
-    for span in re.finditer(rf"{token}\s*(?:to|-|\.\.|\u2013)\s*(?:(?:STD|ATK|FI)-)?(\d\d)\b", cell):
+    token = r"\b((?:STD|ATK|FI|KEY)-)(\d\d)\b"
+    for span in re.finditer(rf"{token}\s*(?:to|-|\.\.|\u2013)\s*(?:(?:STD|ATK|FI|KEY)-)?(\d\d)\b", cell):
         yield from (f"{span[1]}{n:02}" for n in range(int(span[2]), int(span[3]) + 1))
     yield from (prefix + number for prefix, number in re.findall(token, cell))
     yield from re.findall(r"\b(?:AJV|NEG)-[A-Z]+\d*\b", cell)

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from cognito_mr_auth import UserPool
 from cognito_mr_auth._jwks.attempt import Attempt
-from cognito_mr_auth._jwks.model import CacheLifetimes, Endpoint, FetchError, Key, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.model import (
+    CacheLifetimes,
+    Endpoint,
+    FetchError,
+    Key,
+    KeyFileContents,
+    KeyFileEntry,
+    KeySetConfig,
+)
 from cognito_mr_auth._remote.cancel_scope import CancelScope
 from cognito_mr_auth._remote.dependencies import Dependencies
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet, Timeout, Wait
@@ -138,6 +147,7 @@ class Rig:
         *,
         region: str | None = None,
         entries: Collection[KeyFileEntry] = (),
+        exposed: Mapping[str, float] = MappingProxyType({}),
         lifetimes: CacheLifetimes = LIFETIMES,
         fake: FakeUserPool | None = None,
         **pool: Any,
@@ -148,6 +158,7 @@ class Rig:
         self.threads, self.fetch = Threads(), Fetch()
         self.events: list[Event] = []
         self.saved: list[list[KeyFileEntry]] = []
+        self.saved_exposed: list[Mapping[str, float]] = []
         self.log: list[str] = []
         self.save_events: list[Event] = []
         pool = {"client_ids": ["client1"], "replica_regions": ["us-east-1"]} | pool
@@ -164,7 +175,7 @@ class Rig:
             monotonic=lambda: self.now_monotonic,
         )
         self.dependencies = dependencies
-        self.keys = RemoteKeySet(self.pool._key_set_config, dependencies, entries)
+        self.keys = RemoteKeySet(self.pool._key_set_config, dependencies, KeyFileContents(entries, exposed))
         self.coordinator, self.key_set = self.keys._coordinator, self.keys._key_set
         by_kind = {each.kind: each for each in self.pool._key_set_config.endpoints}
         self.updated: Endpoint = by_kind.get("updated", self.pool._key_set_config.endpoints[0])
@@ -172,13 +183,15 @@ class Rig:
         self.replica: Endpoint | None = by_kind.get("replica")
 
     def _emit(self, events: Collection[Event]) -> None:
-        self._unlocked("emit")
+        if hasattr(self, "coordinator"):  # what its files expose is told while it is made
+            self._unlocked("emit")
         self.events.extend(events)
 
-    def _save(self, config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
+    def _save(self, config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
         self._unlocked("save")
         assert config is self.pool._key_set_config
-        self.saved.append(list(entries))
+        self.saved.append(list(contents.entries))
+        self.saved_exposed.append(contents.exposed)
         return self.save_events
 
     def _unlocked(self, what: str) -> None:

@@ -226,6 +226,9 @@ class Attempts:
         if stored:
             self._on_answer(attempt, moment, step)
         else:
+            if failure is not None and failure.compromised:  # T5: also in a document that is not used
+                self._key_set.note_exposed(attempt.endpoint.url, failure.compromised, events)
+                self._key_set.rebuild(moment.now, events)
             failure = failure or FetchError("document-no-usable-key", status=200)
             self._on_failure(attempt, failure, seconds, moment, step, events)
         self[attempt.endpoint.url].remove(attempt)

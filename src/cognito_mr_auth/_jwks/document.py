@@ -1,11 +1,13 @@
 """A JWKS document, from bytes to usable keys (K3, K4, S1, T4, T5).
 
-Owns which members of a document are usable public keys. Pure: no clock, lock or I/O. A document is data
-from the network: nothing in it is trusted to have a type.
+Owns which members of a document are usable public keys, and which are public at all. Pure: no clock, lock or
+I/O. A document is data from the network: nothing in it is trusted to have a type.
 """
 
+import json
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 
 from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
 
-__all__ = ["MAX_KEYS", "Document", "read_document"]
+__all__ = ["MAX_KEYS", "Document", "public_document", "read_document"]
 
 # Cognito serves two, three or four in a rotation.
 MAX_KEYS = 32
@@ -29,6 +31,14 @@ MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
 
 # Members that must not be public (RFC 7518 6.3.2 for RSA, 6.4.1 for symmetric keys).
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+# What a key file keeps of a member, by its type: names that are public by RFC 7517 4, RFC 7518 6, RFC 8037 2.
+_COMMON = ("kty", "kid", "alg", "use", "key_ops")
+_PUBLIC: Mapping[object, tuple[str, ...]] = {
+    "RSA": (*_COMMON, "n", "e"),
+    "EC": (*_COMMON, "crv", "x", "y"),
+    "OKP": (*_COMMON, "crv", "x"),
+}
 
 # Public halves whose private halves anyone can download: SHA-256 of the modulus (T4).
 _EMULATOR_KEYS = frozenset(
@@ -77,24 +87,23 @@ def read_document(
     if not isinstance(members, list):
         raise FetchError("document-not-jwks")
     if len(members) > MAX_KEYS:
-        raise FetchError("document-too-many-keys")
-    keys: dict[str, Key] = {}
+        raise FetchError("document-too-many-keys", compromised=_leaks(members))
+    found: list[Key] = []
     skipped: dict[str, int] = {}
-    conflicts: set[str] = set()
     compromised: set[int] = set()
     for member in members:
         try:
-            key = _read_member(member, compromised, known, allow_emulators=allow_emulators)
-            if keys.setdefault(key.kid, key).material != key.material:
-                conflicts.add(key.kid)
+            found.append(_read_member(member, compromised, known, allow_emulators=allow_emulators))
         except _Skip as skip:
             reason = skip.args[0]
             skipped[reason] = skipped.get(reason, 0) + 1
-    usable = {
-        kid: key for kid, key in keys.items() if kid not in conflicts and key.material[0] not in compromised
-    }
+    keys: dict[str, Key] = {}
+    conflicts: set[str] = set()
+    for key in found:  # a compromised one contradicts no other, as among the endpoints
+        if key.material[0] not in compromised and keys.setdefault(key.kid, key).material != key.material:
+            conflicts.add(key.kid)
     return Document(
-        MappingProxyType(usable),
+        MappingProxyType({kid: key for kid, key in keys.items() if kid not in conflicts}),
         tuple(sorted(skipped.items())),
         frozenset(conflicts),
         frozenset(compromised),
@@ -111,8 +120,7 @@ def _read_member(
     if not isinstance(member, dict):
         raise _Skip("not-rsa")
     leaks = not _PRIVATE.isdisjoint(member)
-    # Every reader of this document can sign, so the public half is compromised (T5). `n` is read
-    # leniently, because it counts in any spelling (Java's BigInteger puts a zero octet before it).
+    # Every reader of this document can sign, so the public half is compromised (T5).
     found = _lenient_number(member.get("n")) if leaks else ()
     compromised.update(found)
     if member.get("kty") != "RSA":
@@ -135,6 +143,46 @@ def _read_member(
         return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
     except ValueError:  # cryptography refuses some numbers too, such as an even exponent
         raise _Skip("exponent") from None
+
+
+def _leaks(members: list[Any]) -> frozenset[int]:
+    """The moduli of these members whose private members are in them."""
+    leaking = [each for each in members if isinstance(each, dict) and not _PRIVATE.isdisjoint(each)]
+    return frozenset(number for each in leaking for number in _lenient_number(each.get("n")))
+
+
+def public_document(raw: bytes) -> tuple[bytes, frozenset[int]]:
+    """The document with the public members of its public keys alone, and the moduli that it exposes (T5).
+
+    Each member is made anew of names that are known to be public. One that holds a private member, is of
+    another type, or has a value that is no text, is left out: a reader takes no key from the copy that it
+    would not take from the document.
+    """
+    members: object = None
+    if len(raw) <= MAX_DOCUMENT_BYTES:
+        with suppress(Malformed):
+            members = json_object(raw).get("keys")
+    if not isinstance(members, list):
+        members = []
+    exposed = _leaks(members)
+    kept = [_public_member(each) for each in members] if len(members) <= MAX_KEYS else []
+    public = [each for each in kept if each and exposed.isdisjoint(_lenient_number(each.get("n")))]
+    text = json.dumps({"keys": public}, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8"), exposed
+
+
+def _public_member(member: Any) -> dict[str, Any]:
+    """The public members of a public key; empty for anything else."""
+    if not isinstance(member, dict) or not _PRIVATE.isdisjoint(member):
+        return {}
+    kty = member.get("kty")
+    names = _PUBLIC.get(kty, ()) if isinstance(kty, str) else ()
+    public = {name: value for name, value in member.items() if name in names}
+    for name, value in public.items():
+        texts = value if name == "key_ops" and isinstance(value, list) else (value,)
+        if any(text.__class__ is not str for text in texts):
+            return {}
+    return public
 
 
 def _digest(modulus: int) -> str:
@@ -181,7 +229,10 @@ def _octets(text: object) -> bytes:
 
 
 def _lenient_number(text: object) -> tuple[int, ...]:
-    """The number of a text to the most lenient reader: either alphabet, padded or not; else nothing."""
+    """The number of a text to the most lenient reader: either alphabet, padded or not; else nothing.
+
+    A leaked modulus counts in any spelling (Java's BigInteger puts a zero octet before it).
+    """
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         return ()
     try:  # this decoder skips characters outside its alphabet

@@ -6,8 +6,9 @@ caller holds the lock wherever something changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from cognito_mr_auth._base.clock import CLOCK_SKEW, Instant, elapsed
 from cognito_mr_auth.errors import ConfigurationError, KeysUnavailable
@@ -24,27 +25,23 @@ from cognito_mr_auth.events import (
 )
 
 from . import schedule as rules
-from .document import Document, read_document
+from .document import Document, public_document, read_document
+from .exposure import ExposedKeys
 from .merge import assemble
 from .model import (
-    NO_KEYS,
     CacheLifetimes,
     Endpoint,
     FetchError,
+    KeyFileContents,
     KeyFileEntry,
     KeySetConfig,
+    Proxied,
     Snapshot,
     StoredResponse,
 )
-from .reasons import remarks, remarks_of, shown
+from .reasons import outage_hint, remarks_of, shown
 
 __all__ = ["KeySet"]
-
-
-class Proxied(Protocol):
-    """What is shown of a connection (`attempt.Connection`): the variable that names its proxy."""
-
-    proxy: str | None
 
 
 class KeySet:
@@ -55,7 +52,6 @@ class KeySet:
 
     __slots__ = (
         "_after_outage",
-        "_compromised",
         "_had_keys",
         "_responses",
         "_rng",
@@ -63,8 +59,10 @@ class KeySet:
         "config",
         "connections",
         "endpoints",
+        "exposed",
         "lifetimes",
         "not_loaded",
+        "noticed",
         "snapshot",
         "stale_if_error",
         "state",
@@ -80,6 +78,7 @@ class KeySet:
         region: str | None,
         entries: Collection[KeyFileEntry],
         now: Instant,
+        exposed: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self.config = config
         self.lifetimes = lifetimes
@@ -92,13 +91,31 @@ class KeySet:
         self._rng = rng
         self._responses: dict[str, StoredResponse] = {}
         self._seed: StoredResponse | None = None
-        # Documents without a usable key that served private members (T5).
-        self._compromised: dict[str, StoredResponse] = {}
+        self.exposed = ExposedKeys()
+        self.noticed: list[Event] = []  # what files and the seed have exposed (T5)
         self._had_keys = False  # whether the pool has had a key at all
         self.snapshot: Snapshot = assemble((), now, lifetimes, 0.0)
+        self._load_exposed(entries, exposed, now)
         self._load(entries, now)
         self.snapshot = self._assembled(now)
         self.state = self.state_of(now)
+
+    def _load_exposed(
+        self, entries: Collection[KeyFileEntry], exposed: Mapping[str, float], now: Instant
+    ) -> None:
+        """Record what key files know of exposed keys, and what the documents in them expose (T5).
+
+        Also those of endpoints that the pool no longer has. A time in the future counts as now.
+        """
+        for found, seen in exposed.items():
+            if now[0] - seen < self.lifetimes.max_stale:
+                self.exposed.add(found)
+        if self.exposed:
+            self.noticed.append(KeyExposed(self.config.provider, "", len(self.exposed)))
+        for entry in entries:
+            if now[0] - entry.begun < self.lifetimes.max_stale:
+                _, moduli = public_document(entry.document)
+                self.note_exposed(entry.url, moduli, self.noticed)
 
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
         """Store the entries of key files, or the seed where no entry is usable (P)."""
@@ -116,9 +133,12 @@ class KeySet:
             # A time slightly in the future becomes now, or no response could replace it until then (K4).
             begun = (now[0] - age, now[1] - max(0.0, age))
             if entry.url in self.states:  # how long it has not answered outlives a restart (R3)
-                failing = newest - entry.begun >= self.lifetimes.max_stale
+                last = entry.answered or entry.begun
+                silent = now[0] - last if entry.begun < last <= now[0] else age
+                answered = (now[0] - silent, now[1] - max(0.0, silent))
+                failing = newest - answered[0] >= self.lifetimes.max_stale
                 self.states[entry.url] = rules.EndpointState(
-                    since=now, answered=begun, failing_since=begun if failing else None
+                    since=now, answered=answered, failing_since=answered if failing else None
                 )
             if age >= self.lifetimes.max_stale:
                 continue  # too old to be used
@@ -128,19 +148,19 @@ class KeySet:
                 continue
             if document.keys:
                 self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
-        if self.config.seed is not None and not self._responses:
+        if self.config.seed is not None and not any(map(self._uses, self._responses.values())):
             self._seed = self._read_seed(self.config.seed, now)
         self._had_keys = bool(self._responses) or self._seed is not None
 
     def _read_seed(self, raw: bytes, now: Instant) -> StoredResponse:
-        local = all(each.loopback for each in self.config.endpoints)
         try:
-            document = self.read(raw, local=local)
+            document = self.read(raw, local=all(each.loopback for each in self.config.endpoints))
         except FetchError as error:
             raise ConfigurationError(f"jwks is no JWKS document: {error.reason}") from None
         if not document.keys:
             reasons = ", ".join(reason for reason, _ in document.skipped) or "it is empty"
             raise ConfigurationError(f"jwks holds no usable key: {reasons}")
+        self.note_exposed("", document.compromised, self.noticed)
         age = self.lifetimes.revalidate_after
         response = _response("", (now[0] - age, now[1] - age), document, raw)
         return response._replace(never_expires=self.config.offline)
@@ -154,10 +174,21 @@ class KeySet:
         )
 
     def _assembled(self, now: Instant) -> Snapshot:
-        fresh_for = rules.jittered(self.lifetimes.refresh_after, self._rng(), after_outage=self._after_outage)
+        fresh_for = rules.jittered(self.lifetimes, self._rng(), after_outage=self._after_outage)
         seed = () if self._seed is None else (self._seed,)
-        responses = (*seed, *self._responses.values(), *self._compromised.values())
-        return assemble(responses, now, self.lifetimes, fresh_for)
+        return assemble((*seed, *self._responses.values()), now, self.lifetimes, fresh_for, self.exposed)
+
+    def _uses(self, held: Document | StoredResponse) -> bool:
+        """Whether it holds a key that no endpoint has exposed (T5)."""
+        return any(key.material[0] not in self.exposed for key in held.keys.values())
+
+    def note_exposed(self, url: str, moduli: frozenset[int], events: list[Event]) -> None:
+        """Record that this endpoint has served the private members of these keys (T5).
+
+        The event comes when what the endpoint exposes has changed: a private key may be served for days.
+        """
+        if self.exposed.note(url, moduli):
+            events.append(KeyExposed(self.config.provider, url, len(moduli)))
 
     def state_of(self, now: Instant) -> str:
         """The state of the set by its age: empty, fresh, aged, stale or expired."""
@@ -212,14 +243,14 @@ class KeySet:
         now: Instant,
         events: list[Event],
     ) -> bool:
-        """Store an endpoint's document; False when it holds no usable key (K4)."""
+        """Store an endpoint's document; False when it holds no usable key (K4, T5)."""
         url, provider = endpoint.url, self.config.provider
         held = self._responses.get(url)
         if document.skipped:
             events.append(KeysSkipped(provider, url, document.skipped))
-        if document.compromised:
-            events.append(KeyExposed(provider, url, len(document.compromised)))
-        if document.keys:
+        self.note_exposed(url, document.compromised, events)
+        usable = self._uses(document)
+        if usable:
             skipped = sum(count for _, count in document.skipped)
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
             self._note_answer(url, begun, now)
@@ -227,15 +258,9 @@ class KeySet:
             # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._responses[url] = _response(url, begun, document, raw)
-                self._compromised.pop(url, None)
             self._seed = None  # the first response of an endpoint ends the seed (P)
-        elif document.compromised:
-            # A failure (K4), but the keys stay compromised while the endpoint says so (T5).
-            self._compromised[url] = StoredResponse(
-                url, begun, NO_KEYS, b"", compromised=document.compromised
-            )
         self.rebuild(now, events)
-        return bool(document.keys)
+        return usable
 
     def _note_answer(self, url: str, begun: Instant, now: Instant) -> None:
         """An endpoint has answered: it no longer rests, and an outage is over."""
@@ -270,7 +295,7 @@ class KeySet:
                 disabled=True,
                 last_error="not enabled",
             )
-            events.append(EndpointDisabled(provider, url, status or 0))
+            events.append(EndpointDisabled(provider, url, status or 0, endpoint.kind))
             return False
         failures = before.failures + 1
         rest, rest_without_keys = rules.back_off(failures, self._rng(), failure.retry_after)
@@ -295,8 +320,19 @@ class KeySet:
 
     def entries(self) -> list[KeyFileEntry]:
         """The stored responses as entries of the key file; the seed is none of them."""
-        responses = list(self._responses.values())
-        return [KeyFileEntry(each.url, each.begun[0], each.raw) for each in responses]
+        return [self._entry(each) for each in list(self._responses.values())]
+
+    def _entry(self, response: StoredResponse) -> KeyFileEntry:
+        state, begun = self.states.get(response.url), response.begun[0]
+        answered = state.answered[0] if state is not None and state.answered is not None else begun
+        return KeyFileEntry(response.url, begun, response.raw, None if answered == begun else answered)
+
+    def contents(self, now: Instant) -> KeyFileContents:
+        """What the key file is to hold (P).
+
+        The record of exposed keys is as of now: a restart keeps them unusable for `max_stale` from here (T5).
+        """
+        return KeyFileContents(self.entries(), dict.fromkeys(self.exposed.thumbprints, now[0]))
 
     def unavailable(self, now: Instant) -> KeysUnavailable:
         """The error of an outage, with each endpoint's last error as the hint."""
@@ -320,24 +356,17 @@ class KeySet:
         return None if connection is None else connection.proxy
 
     def _hint(self) -> str:
-        states = self.states
-        if not states:
-            hint = "the pool is offline and holds no usable key"
-        elif self.not_loaded:
-            hint = "; ".join(remarks(["setup"]))
-        elif all(state.disabled for state in states.values()):
-            hint = (
-                "every endpoint answers 403 or 404: is IssuerConfiguration.Type UPDATED for this user pool, "
-                "and does it have the replicas that replica_regions names?"
+        failures = [
+            (
+                f"{each.kind} issuer in {each.region}",
+                self.states[each.url].last_error or shown(None, proxy=self._proxy(each.url)),
             )
-        else:
-            said = {
-                each: states[each.url].last_error or shown(None, proxy=self._proxy(each.url))
-                for each in self.endpoints
-            }
-            reasons = ", ".join(f"{each.kind} issuer in {each.region}: {text}" for each, text in said.items())
-            hint = "; ".join((reasons, *remarks(said.values())))
-        return hint
+            for each in self.endpoints
+        ]
+        all_disabled = all(state.disabled for state in self.states.values())
+        return outage_hint(
+            failures, loaded=not self.not_loaded, all_disabled=all_disabled, exposed=bool(self.exposed)
+        )
 
     def health(self, now: Instant) -> dict[str, Any]:
         """JSON-able: the age of the set and the state of each endpoint. Stale is not healthy."""
@@ -368,4 +397,4 @@ class KeySet:
 
 
 def _response(url: str, begun: Instant, document: Document, raw: bytes) -> StoredResponse:
-    return StoredResponse(url, begun, document.keys, raw, document.conflicts, document.compromised)
+    return StoredResponse(url, begun, document.keys, raw, document.conflicts)

@@ -4,9 +4,9 @@ Owns the shapes, and the limit of a document's size. Nothing here changes after 
 needs no lock (R8).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cognito_mr_auth._base.clock import Instant
 
@@ -23,8 +23,10 @@ __all__ = [
     "Endpoint",
     "FetchError",
     "Key",
+    "KeyFileContents",
     "KeyFileEntry",
     "KeySetConfig",
+    "Proxied",
     "Snapshot",
     "StoredResponse",
 ]
@@ -96,9 +98,8 @@ NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 class StoredResponse(NamedTuple):
     """What one endpoint last answered (K1): `begun` is when its request began.
 
-    `conflicts` are kids for which the document itself has two keys. `compromised` are moduli whose private
-    members it served (T5); a response without keys counts for these alone. `never_expires` marks the seed of
-    an offline pool. `raw` is the document as it came, for the key file.
+    `conflicts` are kids for which the document itself has two keys. `never_expires` marks the seed of an
+    offline pool. `raw` is the document as it came, for the key file.
     """
 
     url: str
@@ -106,7 +107,6 @@ class StoredResponse(NamedTuple):
     keys: Mapping[str, Key]
     raw: bytes
     conflicts: frozenset[str] = frozenset()
-    compromised: frozenset[int] = frozenset()
     never_expires: bool = False
 
     def __repr__(self) -> str:
@@ -115,15 +115,29 @@ class StoredResponse(NamedTuple):
 
 
 class KeyFileEntry(NamedTuple):
-    """A stored response as a key file keeps it: URL, wall time at which its request began, the body."""
+    """A stored response as a key file keeps it: URL, wall time at which its request began, the body.
+
+    `answered` is when the request of the endpoint's last answer began, where that is another time.
+    """
 
     url: str
     begun: float
     document: bytes
+    answered: float | None = None
 
     def __repr__(self) -> str:
         """Show the URL alone, because the document may hold a private key."""
         return f"KeyFileEntry({self.url!r})"
+
+
+class KeyFileContents(NamedTuple):
+    """What a key file holds: entries, and the thumbprints of exposed keys with the time they were seen (T5).
+
+    That time is the last one at which a process knew of the exposure, in seconds of the wall clock.
+    """
+
+    entries: Collection[KeyFileEntry] = ()
+    exposed: Mapping[str, float] = MappingProxyType({})
 
 
 class Snapshot(NamedTuple):
@@ -152,14 +166,31 @@ class CacheLifetimes(NamedTuple):
     max_stale: float
 
 
-class FetchError(Exception):
-    """An endpoint gave no key set. `reason` is a fixed string; `retry_after` is in seconds."""
+class Proxied(Protocol):
+    """What is shown of a connection (`attempt.Connection`): the variable that names its proxy."""
 
-    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    proxy: str | None
+
+
+class FetchError(Exception):
+    """An endpoint gave no key set. `reason` is a fixed string; `retry_after` is in seconds.
+
+    `compromised` are moduli whose private members it served in a document that is not used (T5).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        compromised: frozenset[int] = frozenset(),
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
         self.retry_after = retry_after
+        self.compromised = compromised
 
     @property
     def not_enabled(self) -> bool:

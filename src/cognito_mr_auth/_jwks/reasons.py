@@ -1,16 +1,16 @@
 """What the reasons of failed fetches mean to a person on call.
 
-Owns the remarks, and the text in which health and hints show a failure: "proxy 407 through HTTPS_PROXY".
-A proxy is named by its variable, never by its URL, which may hold a password. `_remote.transport` and
-`_remote.fetch` choose the reasons.
+Owns the remarks, the hint of an outage, and the text in which both show a failure: "proxy 407 through
+HTTPS_PROXY". A proxy is named by its variable, never by its URL, which may hold a password.
+`_remote.transport` and `_remote.fetch` choose the reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
-__all__ = ["remark", "remarks", "remarks_of", "shown"]
+__all__ = ["outage_hint", "remark", "remarks", "remarks_of", "shown"]
 
 _NO_ROUTE = "a missing route to the internet looks the same"
 _NO_ANSWER = "no answer"
@@ -95,6 +95,31 @@ def remarks_of(text: str) -> str | None:
         return remark(failure, None, proxy or None)
     reason, _, status = failure.partition(" ")
     return remark(reason, int(status) if status.isdecimal() else None, proxy or None)
+
+
+def outage_hint(
+    failures: Sequence[tuple[str, str]], *, loaded: bool, all_disabled: bool, exposed: bool
+) -> str:
+    """Why a pool has no usable key: `failures` are its endpoints' names, each with what `shown` gave.
+
+    `loaded`: the HTTP client could be loaded. `exposed`: a key was left out because its private members
+    were served (T5).
+    """
+    if not failures:
+        hint = "the pool is offline and holds no usable key"
+    elif not loaded:
+        hint = f"setup: {_REMARKS['setup']}"
+    elif all_disabled:
+        hint = (
+            "every endpoint answers 403 or 404: is IssuerConfiguration.Type UPDATED for this user pool, "
+            "and does it have the replicas that replica_regions names?"
+        )
+    else:
+        listed = ", ".join(f"{name}: {text}" for name, text in failures)
+        hint = "; ".join((listed, *remarks(text for _, text in failures)))
+    if exposed:
+        hint += "; keys whose private members were served are not used: rotate the pool's keys"
+    return hint
 
 
 def remarks(failures: Iterable[str]) -> list[str]:

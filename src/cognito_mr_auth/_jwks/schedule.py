@@ -105,10 +105,16 @@ TABLE: Mapping[tuple[str, bool], str] = {
 }
 
 
-def jittered(refresh_after: float, rng: float, *, after_outage: bool) -> float:
-    """`refresh_after` +-10 %, or +-50 % after an outage, by a random number in [0, 1)."""
+def jittered(lifetimes: CacheLifetimes, rng: float, *, after_outage: bool) -> float:
+    """`refresh_after` +-10 %, or +-50 % after an outage, by a random number in [0, 1).
+
+    Never beyond `revalidate_after`, because a fresh set is served without a look at its age. The draw is
+    even up to there, so that a fleet is spread all the same.
+    """
     jitter = JITTER_AFTER_OUTAGE if after_outage else JITTER
-    return refresh_after * (1.0 - jitter + 2.0 * jitter * rng)
+    low = lifetimes.refresh_after * (1.0 - jitter)
+    high = min(lifetimes.refresh_after * (1.0 + jitter), lifetimes.revalidate_after)
+    return low + (high - low) * rng
 
 
 def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had_keys: bool) -> str:

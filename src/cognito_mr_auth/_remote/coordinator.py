@@ -253,8 +253,11 @@ class RefreshCoordinator:
         with self.lock:
             if self.closed or machine is not self.machine:
                 return  # too late, or from before a fork (K4)
+            exposed = len(self._key_set.exposed)
             stored, hang_ups = machine.attempts.on_result(attempt, raw, document, failure, moment, emitted)
-            if stored and self._key_set.config.key_file is not None:
+            # An exposure is written at once, also of a document that holds no usable key (T5).
+            worth_saving = stored or len(self._key_set.exposed) > exposed
+            if worth_saving and self._key_set.config.key_file is not None:
                 self._unsaved = True
                 self.saved = self.saved or _new_future()
             self.next_look = 0.0
@@ -263,7 +266,7 @@ class RefreshCoordinator:
         _wake(progress)
         self._look(moment, emitted)
         try:
-            if stored:
+            if worth_saving:
                 self._save(emitted)
         finally:
             self._emit(emitted)
@@ -272,7 +275,8 @@ class RefreshCoordinator:
         """Write the key file: one thread at a time, again while something newer has come (P)."""
         while self._claim_save():
             try:
-                emitted.extend(self._dependencies.save(self._key_set.config, self._key_set.entries()))
+                contents = self._key_set.contents(self._dependencies.clock())
+                emitted.extend(self._dependencies.save(self._key_set.config, contents))
             finally:  # or an unexpected error would leave `_saving` set for ever
                 _wake(self._finish_save())
 

@@ -8,7 +8,7 @@ from random import random
 from typing import NamedTuple, Protocol
 
 from cognito_mr_auth._base.clock import Clock
-from cognito_mr_auth._jwks.model import CacheLifetimes, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.model import CacheLifetimes, KeyFileContents, KeySetConfig
 from cognito_mr_auth.events import Event
 
 from .cancel_scope import CancelScope
@@ -43,7 +43,7 @@ class ThreadStarter(Protocol):
         """Run `work` on a thread of its own; False without room, and `on_room` is called when there is."""
 
 
-def _save_nothing(_config: KeySetConfig, _entries: Collection[KeyFileEntry]) -> Collection[Event]:
+def _save_nothing(_config: KeySetConfig, _contents: KeyFileContents) -> Collection[Event]:
     return ()
 
 
@@ -56,6 +56,6 @@ class Dependencies(NamedTuple):
     threads: ThreadStarter
     emit: Callable[[Collection[Event]], None]
     region: str | None = None
-    save: Callable[[KeySetConfig, Collection[KeyFileEntry]], Collection[Event]] = _save_nothing
+    save: Callable[[KeySetConfig, KeyFileContents], Collection[Event]] = _save_nothing
     rng: Callable[[], float] = random
     monotonic: Callable[[], float] = monotonic

@@ -6,23 +6,49 @@ to a caller.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from cognito_mr_auth._jwks.model import KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.model import KeyFileContents, KeyFileEntry, KeySetConfig
+from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.events import Event, KeyFileProblem
 
-from . import key_file
+from . import key_file, safe_path
 
 __all__ = ["load", "save"]
 
 
-def load(config: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
-    """The entries of the pool's key files, oldest first, and an event for each problem with a file.
+# What an operator can do where others decide what stands in the file's place.
+_REMEDIES: Mapping[str, str] = {
+    "directory-writable": "others can write to its directory; give it a sub-directory of mode 0700",
+    "directory-owner": "a directory on its way is another user's; give it one of our own, mode 0700",
+    "link-owner": "a link on its way is another user's; give it a sub-directory of mode 0700",
+    "links": "in a shared directory the file has a second name; give it a sub-directory of mode 0700",
+}
+
+
+def _problem(provider: str, what: str, reason: str) -> KeyFileProblem:
+    remedy = _REMEDIES.get(reason)
+    return KeyFileProblem(provider, f"{what}: {reason}" + (f" ({remedy})" if remedy else ""))
+
+
+def load(config: KeySetConfig, system: Any = os) -> tuple[KeyFileContents, list[Event]]:
+    """What the pool's key files hold, oldest entries first, and an event for each problem with a file.
 
     Of two entries of one URL both are returned: the newer one counts, but only `KeySet` can decide
     whether it is usable (one from the future is not).
+
+    Raises:
+        ConfigurationError: key files are asked for on a system that cannot tell who may write them.
     """
+    if (config.key_file or config.baked_key_file) and not safe_path.supported(system):
+        raise ConfigurationError(
+            "key_file and baked_key_file need a system that tells who may write a file, as POSIX systems do: "
+            "leave them out, or give the keys as jwks="
+        )
     entries: list[KeyFileEntry] = []
+    exposed: dict[str, float] = {}
     events: list[Event] = []
     urls = {endpoint.url for endpoint in config.endpoints}
     for path, what in ((config.baked_key_file, "read baked"), (config.key_file, "read")):
@@ -33,24 +59,26 @@ def load(config: KeySetConfig) -> tuple[list[KeyFileEntry], list[Event]]:
         except key_file.KeyFileError as error:
             # `key_file` does not exist at the first start; a missing baked file is a mistake.
             if path == config.baked_key_file or error.reason != "missing":
-                events.append(KeyFileProblem(config.provider, f"{what}: {error.reason}"))
+                events.append(_problem(config.provider, what, error.reason))
         else:
-            entries += found
-            if found and urls.isdisjoint(each.url for each in found):
-                events.append(KeyFileProblem(config.provider, f"{what}: other-endpoints"))
-    return sorted(entries, key=_begun), events
+            entries += found.entries
+            for one, seen in found.exposed.items():
+                exposed[one] = max(exposed.get(one, 0.0), seen)
+            if found.entries and urls.isdisjoint(each.url for each in found.entries):
+                events.append(_problem(config.provider, what, "other-endpoints"))
+    return KeyFileContents(sorted(entries, key=_begun), exposed), events
 
 
 def _begun(entry: KeyFileEntry) -> float:
     return entry.begun
 
 
-def save(config: KeySetConfig, entries: Collection[KeyFileEntry]) -> Collection[Event]:
-    """Write these entries to the pool's key file; a failure is one event."""
+def save(config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
+    """Write this to the pool's key file; a failure is one event."""
     path = config.key_file or ""
     try:
         urls = [endpoint.url for endpoint in config.endpoints]
-        key_file.write(path, config.provider, entries, urls)
+        key_file.write(path, config.provider, contents.entries, urls, contents.exposed)
     except key_file.KeyFileError as error:
-        return (KeyFileProblem(config.provider, f"write: {error.reason}"),)
+        return (_problem(config.provider, "write", error.reason),)
     return ()

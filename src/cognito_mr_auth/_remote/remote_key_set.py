@@ -7,7 +7,7 @@ all (R8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.attempt import Waiter
 from cognito_mr_auth._jwks.key_set import KeySet
-from cognito_mr_auth._jwks.model import Key, KeyFileEntry, KeySetConfig, Snapshot
+from cognito_mr_auth._jwks.model import Key, KeyFileContents, KeySetConfig, Snapshot
 from cognito_mr_auth._jwks.refresh import UNKNOWN, WARM
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
@@ -40,25 +40,29 @@ MIN_WAIT = 0.001
 
 
 class RemoteKeySet:
-    """The keys of one pool. `entries` come from its key files, whose safety was checked."""
+    """The keys of one pool. `contents` come from its key files, whose safety was checked."""
 
     # Every request reads these, and a thousand key sets take less memory without a dict each.
     __slots__ = ("_coordinator", "_dependencies", "_key_set", "_quarantine_rechecked")
 
     def __init__(
-        self, config: KeySetConfig, dependencies: Dependencies, entries: Collection[KeyFileEntry] = ()
+        self, config: KeySetConfig, dependencies: Dependencies, contents: KeyFileContents | None = None
     ) -> None:
+        found = contents or KeyFileContents()
         self._dependencies = dependencies
         self._key_set = KeySet(
             config,
             dependencies.lifetimes,
             dependencies.rng,
             region=dependencies.region,
-            entries=entries,
+            entries=found.entries,
             now=dependencies.clock(),
+            exposed=found.exposed,
         )
         self._coordinator = RefreshCoordinator(self._key_set, dependencies)
         self._quarantine_rechecked: Instant | None = None
+        if self._key_set.noticed:
+            dependencies.emit(self._key_set.noticed)
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
         """The key, if it can be had without waiting (R8); None means `resolve` must decide."""

@@ -145,7 +145,7 @@ def _on_disk(path: str, user_pool_id: str, since: float) -> set[str]:
         records = read(path, user_pool_id)
     except KeyFileError:
         return set()
-    return {record.url for record in records if record.begun >= since}
+    return {record.url for record in records.entries if record.begun >= since}
 
 
 def _show(
@@ -160,6 +160,6 @@ def _show(
     for remark in remarks:
         click.echo(f"note: {safe(remark)}")
     if key_file is None:
-        click.echo(f"nothing written{': ' if hint else ''}{safe(hint)}")
+        click.echo(f"no keys written{': ' if hint else ''}{safe(hint)}")
     else:
         click.echo(f"written: {safe(key_file)} (mode 0600: readable for its owner alone)")
