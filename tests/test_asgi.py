@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.drivers import Ask
 from support.drivers.client import CONNECT, LEFT, http_scope, serve, websocket_scope
+from support.records import fields, refusals
 
 from cognito_mr_auth import Verifier, errors, policy
 from cognito_mr_auth.asgi import (
@@ -462,8 +463,10 @@ def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Veri
     prefix = "http" if scope_of is http_scope else "websocket.http"
     begin = {"type": f"{prefix}.response.start", "status": 200, "headers": []}
     app = CognitoAuthMiddleware(raising(begin), verifier)
-    with pytest.raises(errors.PolicyDenied):
-        serve(app, scope_of(Ask(bearer(pool.access_token()))), [CONNECT])
+    twice = CognitoAuthMiddleware(app, verifier)
+    with refusals() as records, pytest.raises(errors.PolicyDenied):
+        serve(twice, scope_of(Ask(bearer(pool.access_token()))), [CONNECT])
+    assert [fields(each)[0] for each in records] == ["policy_denied"] * (scope_of is http_scope)
 
 
 SOCKETS: dict[str, tuple[Any, list[Any], list[Any]]] = {

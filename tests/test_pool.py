@@ -72,6 +72,8 @@ def test_the_defaults_ask_for_nothing_special() -> None:
     )
     assert (made.offline, made.insecure_emulator, made.replica_regions) == (False, False, ())
     assert made.unbound_machines is False
+    assert made.token_use is None
+    assert [pool(token_use=use).token_use for use in ("access", "id", "any")] == ["access", "id", "any"]
     assert {issuer.kind for issuer in made.issuers.values()} == {"original", "updated"}
 
 
@@ -432,6 +434,10 @@ NONSENSE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("machines-alone", {"unbound_machines": True}, ("unbound_machines=True", "audience=")),
     ("machines-text", {"audience": "a", "unbound_machines": "true"}, ("unbound_machines='true'",)),
     ("machines-one", {"audience": "a", "unbound_machines": 1}, ("unbound_machines=1",)),
+    ("token-use", {"token_use": "both"}, ("token_use='both'", '"access", "id" or "any"')),
+    ("token-use-case", {"token_use": "ID"}, ("token_use='ID'",)),
+    ("token-use-list", {"token_use": ["id"]}, ("token_use=['id']",)),
+    ("token-use-empty", {"token_use": ""}, ("token_use=''",)),
     ("audience-bytes", {"audience": b"a"}, ("b'a'",)),
     ("offline-text", {"offline": "false"}, ("offline='false'", "True or False")),
     ("offline-one", {"offline": 1}, ("offline=1",)),

@@ -14,6 +14,7 @@ from typing import Any
 
 import jwt
 import pytest
+from support.records import fields, refusals
 
 from cognito_mr_auth import Verifier, errors
 from cognito_mr_auth.errors import AuthError, ConfigurationError
@@ -112,6 +113,64 @@ def test_it_drops_in_for_pyjwkclient(row: str, form: Callable[[str], str | bytes
                 outcomes.append({"status": 401})
         assert outcomes[0] == outcomes[1]
         assert ("sub" in outcomes[1]) is (row in ("good", "machine"))
+
+
+def test_the_verifiers_form_of_a_token_holds() -> None:
+    """Its token types and its length are the client's too."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier(token_types=["access+jwt"], max_token_length=2048))
+    assert client.get_signing_key_from_jwt(pool.access_token(header={"typ": "Access+JWT"}))
+    with pytest.raises(jwt.DecodeError, match="token types"):
+        client.get_signing_key_from_jwt(pool.access_token(header={"typ": "JWT"}))
+    with pytest.raises(jwt.DecodeError, match="longer than 2048"):
+        client.get_signing_key_from_jwt(pool.access_token(claims={"x": "y" * 2048}))
+
+
+@pytest.mark.parametrize("ahead", [4, 4.5])
+def test_a_token_may_come_from_a_leeway_ahead(ahead: float) -> None:
+    """The key is given, and PyJWT takes the token with the same leeway; without one PyJWT refuses it."""
+    pool = FakeUserPool()
+    client = JWKClient(pool.offline_verifier())
+    token = pool.access_token(issued_at=time.time() + ahead)
+    key = client.get_signing_key_from_jwt(token)
+    assert jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers, leeway=5)["sub"]
+    with pytest.raises(jwt.ImmatureSignatureError):
+        jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers)
+
+
+@pytest.mark.parametrize("name", ["exp", "iat"])
+def test_a_token_without_its_times_gets_no_key(name: str) -> None:
+    """`jwt.decode` takes a token that never expires; who checks no claim here must require `exp` there."""
+    pool = FakeUserPool()
+    token = pool.access_token(claims={name: REMOVE})
+    with pytest.raises(jwt.InvalidTokenError, match=f"{name} is required"):
+        JWKClient(pool.offline_verifier()).get_signing_key_from_jwt(token)
+    lax = JWKClient(pool.offline_verifier(), check_claims=False)
+    key = lax.get_signing_key_from_jwt(token)
+    assert jwt.decode(token, key, algorithms=["RS256"], issuer=lax.issuers)["sub"]
+    with pytest.raises(jwt.MissingRequiredClaimError):
+        jwt.decode(token, key, algorithms=["RS256"], issuer=lax.issuers, options={"require": ["exp", "iat"]})
+
+
+def test_every_refusal_leaves_one_record() -> None:
+    """With the pool and the kind of issuer, where the token names one of ours."""
+    pool = FakeUserPool()
+    client, provider = JWKClient(pool.offline_verifier()), pool.user_pool_id
+    with refusals() as records:
+        client.get_signing_key_from_jwt(pool.access_token())
+        for call in (
+            lambda: client.get_signing_key_from_jwt("garbage"),
+            lambda: client.get_signing_key_from_jwt(pool.access_token(issuer="replica", client_id="another")),
+            lambda: client.get_signing_key_from_jwt(pool.access_token(signed_by="unknown")),
+            lambda: client.get_signing_key("unknown"),
+        ):
+            refusal(call)
+    assert [fields(each) for each in records] == [
+        ("token_malformed", 401, None, None),
+        ("claim_rejected", 401, provider, "replica"),
+        ("key_unknown", 401, provider, "original"),
+        ("key_unknown", 401, None, None),
+    ]
 
 
 # --- While something is not

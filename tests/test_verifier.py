@@ -188,6 +188,46 @@ def test_the_errors_cover_the_tree() -> None:
     assert kinds == set(errors.TokenRejected.__subclasses__())
 
 
+# --- What a verifier may be set to
+
+
+@pytest.mark.parametrize("cache_size", [0, 1024])
+def test_the_types_and_the_length_of_a_token_are_settings(cache_size: int, pool: FakeUserPool) -> None:
+    """S3, O: `typ` is one of the verifier's or absent, on a hit too; the length is the verifier's."""
+    usual = pool.offline_verifier(cache_size=cache_size)
+    own = pool.offline_verifier(cache_size=cache_size, token_types={"access+jwt"}, max_token_length=64 * 1024)
+    special = pool.access_token(header={"typ": "Access+JWT"})
+    plain, absent = pool.access_token(header={"typ": "JWT"}), pool.access_token(header={"typ": REMOVE})
+    long = pool.access_token(header={"typ": REMOVE}, claims={"x": "y" * 40_000})
+    for _ in range(2):
+        both(own, special)
+        refused(errors.TokenMalformed, own.verify, plain)
+        both(usual, plain)
+        refused(errors.TokenMalformed, usual.verify, special)
+        both(own, absent)
+        both(usual, absent)
+        both(own, long)
+        assert "16384" in str(refused(errors.TokenMalformed, usual.verify, long))
+
+
+def test_a_pool_takes_its_own_kind_of_token(clock: FakeClock) -> None:
+    """`UserPool(token_use=)` counts before the verifier's, which is "access" without a word."""
+    api, site = (FakeUserPool(f"us-west-2_{name}", clock=clock) for name in ("Api", "Site"))
+    verifier = Verifier(
+        api.user_pool(offline=True), site.user_pool(offline=True, token_use="id"), clock=clock
+    )
+    assert both(verifier, api.access_token()).token_use == "access"
+    assert both(verifier, site.id_token()).token_use == "id"
+    refused(errors.ClaimRejected, verifier.verify, api.id_token())
+    refused(errors.ClaimRejected, verifier.verify, site.access_token())
+
+
+def test_bytes_are_told_as_what_they_are(pool: FakeUserPool) -> None:
+    """An AuthError all the same, since nothing else is raised for a bad token."""
+    error = refused(errors.TokenMalformed, pool.offline_verifier().verify, pool.access_token().encode())
+    assert error.hint == "these are bytes; give a str: token.decode('ascii')"
+
+
 # --- The cache
 
 

@@ -13,6 +13,7 @@ from wsgiref.validate import validator
 import pytest
 from support.drivers import Ask
 from support.drivers.client import ask_wsgi, environ_of
+from support.records import fields, refusals
 
 from cognito_mr_auth import Verifier, policy
 from cognito_mr_auth.errors import ConfigurationError, CredentialsMissing, PolicyDenied
@@ -354,9 +355,11 @@ def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Veri
         started.append(response)
         return lambda _octets: None
 
-    with pytest.raises(PolicyDenied):
-        list(CognitoAuthMiddleware(app, verifier)(with_token(pool.access_token()), start_response))
+    twice = CognitoAuthMiddleware(CognitoAuthMiddleware(app, verifier), verifier)
+    with refusals() as records, pytest.raises(PolicyDenied):
+        list(twice(with_token(pool.access_token()), start_response))
     assert started == [("200 OK", [])]
+    assert [fields(each)[0] for each in records] == ["policy_denied"]
 
 
 class Closing:
@@ -528,7 +531,7 @@ def test_a_client_cannot_name_itself(verifier: Verifier, name: str) -> None:
         pytest.param("Bearer {0},Basic eDp5", 400, id="another scheme last"),
         pytest.param(",Bearer {0}", 400, id="an empty one first"),
         pytest.param("Bearer {0},", 400, id="an empty one last"),
-        pytest.param("", 400, id="empty"),
+        pytest.param("", 401, id="empty"),
         pytest.param("Bearer {0}", 200, id="one"),
     ],
 )

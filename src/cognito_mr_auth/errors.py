@@ -69,6 +69,10 @@ class AuthError(Exception):
     status: ClassVar[int] = 401
     retryable: bool = False
     _default: ClassVar[str] = "the request was not authenticated"
+    # Whose token it was, as far as that is known: the provider and the issuer's kind; and whether the refusal
+    # was recorded (see `_runtime.refusals`).
+    _origin: tuple[str | None, str | None] = (None, None)
+    _recorded: bool = False
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
         self.message = message or self._default

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from ._jwks.schedule import CALLER_WAIT_SECONDS
+from ._runtime.refusals import record
 from ._web.bearer import HTTPRequest, HTTPResponse
 from ._web.guard import RequestGuard
 from ._web.settings import DEFAULT_REALM, Preflight
@@ -142,7 +143,11 @@ class Guard:
             ConfigurationError: there is no verifier yet.
             TypeError: for a hook or check that is a coroutine function.
         """
-        return self._request_guard.verify(_request(method, path, headers, raw_path), require)
+        try:
+            return self._request_guard.verify(_request(method, path, headers, raw_path), require)
+        except AuthError as error:
+            record(error)  # now, because the framework may make an answer of its own
+            raise
 
     async def averify(
         self,
@@ -154,7 +159,11 @@ class Guard:
         require: Policy | None = None,
     ) -> Principal | None:
         """Like `verify`, for asyncio and trio."""
-        return await self._request_guard.averify(_request(method, path, headers, raw_path), require)
+        try:
+            return await self._request_guard.averify(_request(method, path, headers, raw_path), require)
+        except AuthError as error:
+            record(error)  # now, because the framework may make an answer of its own
+            raise
 
     def require(self, principal: Principal | None, policy: Policy | None = None) -> Principal:
         """The principal, if there is one and the policy lets it pass.
@@ -163,11 +172,19 @@ class Guard:
             CredentialsMissing: there is none.
             AuthError: the policy refuses it.
         """
-        return self._request_guard.require(principal, policy)
+        try:
+            return self._request_guard.require(principal, policy)
+        except AuthError as error:
+            record(error)  # now, because the framework may make an answer of its own
+            raise
 
     async def arequire(self, principal: Principal | None, policy: Policy | None = None) -> Principal:
         """Like `require`, for asyncio and trio."""
-        return await self._request_guard.arequire(principal, policy)
+        try:
+            return await self._request_guard.arequire(principal, policy)
+        except AuthError as error:
+            record(error)  # now, because the framework may make an answer of its own
+            raise
 
     def document(self, *, method: str, path: str) -> HTTPResponse | None:
         """The response to a request for the RFC 9728 document of `resource=`; None for any other request.

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._base.checks import HOST_NAME, POOL_ID, check_flag, is_client_id
+from ._base.checks import HOST_NAME, POOL_ID, check_flag, check_token_use, is_client_id
 from ._base.partitions import REGION, dns_suffix, partition
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
@@ -65,6 +65,7 @@ class UserPool:
         key_file: path of the persisted key set.
         baked_key_file: path of a key set that is shipped with the code: read, never written.
         offline: no network, ever; needs `jwks`, `key_file` or `baked_key_file`.
+        token_use: "access", "id" or "any", in place of the verifier's.
         dns_suffix: the DNS suffix of the AWS partition where it is not to be derived.
         insecure_emulator: allow plain http beyond loopback, and emulators' public keys.
 
@@ -87,6 +88,7 @@ class UserPool:
         "offline",
         "region",
         "replica_regions",
+        "token_use",
         "unbound_machines",
         "user_pool_id",
     )
@@ -98,6 +100,7 @@ class UserPool:
     issuers: Mapping[str, Issuer]
     audience: frozenset[str] | None
     unbound_machines: bool
+    token_use: str | None
     key_file: str | None
     baked_key_file: str | None
     offline: bool
@@ -118,6 +121,7 @@ class UserPool:
         key_file: str | os.PathLike[str] | None = None,
         baked_key_file: str | os.PathLike[str] | None = None,
         offline: bool = False,
+        token_use: str | None = None,
         dns_suffix: str | None = None,
         insecure_emulator: bool = False,
     ) -> None:
@@ -125,11 +129,9 @@ class UserPool:
         replicas = _replicas(region, replica_regions)
         possible = tuple(_possible_issuers(user_pool_id, region, replicas, _suffix(region, dns_suffix)))
         seed = _seed(jwks)
-        check_flag("offline", offline)
         check_flag("insecure_emulator", insecure_emulator)
         files = _key_files(key_file, baked_key_file)
-        if offline and seed is None and files == (None, None):
-            raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
+        _check_offline(offline, seed, files)
         config = KeySetConfig(
             user_pool_id,
             _endpoints(possible, jwks_urls, insecure=insecure_emulator),
@@ -147,6 +149,7 @@ class UserPool:
             "issuers": MappingProxyType(_accepted(possible, issuer_kinds)),
             "audience": _audiences(audience, unbound_machines),
             "unbound_machines": unbound_machines,
+            "token_use": _own_token_use(token_use),
             "key_file": files[0],
             "baked_key_file": files[1],
             "offline": offline,
@@ -307,6 +310,18 @@ def _path(name: str, given: object) -> str | None:
         raise ConfigurationError(f"{name}={given!r}: give the path of a file")
     # Absolute and normal, so that two spellings of one path are seen to be the same (P).
     return os.path.abspath(path)
+
+
+def _check_offline(offline: object, seed: bytes | None, files: tuple[str | None, str | None]) -> None:
+    check_flag("offline", offline)
+    if offline and seed is None and files == (None, None):
+        raise ConfigurationError("offline=True needs keys: give jwks=, key_file= or baked_key_file=")
+
+
+def _own_token_use(given: object) -> object:
+    if given is not None:
+        check_token_use(given)
+    return given
 
 
 def _seed(jwks: object) -> bytes | None:

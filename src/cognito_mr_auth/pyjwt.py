@@ -28,6 +28,7 @@ from ._jwks.schedule import CALLER_WAIT_SECONDS
 from ._jwt.claims import check_bearer, time_span
 from ._jwt.compact import parse
 from ._remote.remote_key_set import RemoteKeySet
+from ._runtime.refusals import located, record
 from ._runtime.run import run_sync
 from ._web.host_errors import as_host_error
 from ._web.settings import check_timeout
@@ -113,13 +114,19 @@ class JWKClient:
 
     def _find(self, token: str) -> Key:
         """The key, after the checks of rule O that need no signature, in their order."""
-        jws = parse(token)
+        jws = parse(token, form=self._verifier._form)
         entry = self._verifier._entry_of(jws)
-        plausible = self._verifier._plausible(jws, entry, times_alone=not self._check_claims)
-        key = run_sync(entry.key_set.resolve(jws.kid, plausible, self._timeout))
-        if self._check_claims:
-            time_span(jws.payload, entry.expected.leeway)  # S4: jwt.decode requires no `exp`
-            check_bearer(jws.payload, entry.expected)
+        try:
+            could_pass = entry.plausible(
+                jws.payload, self._verifier._clock, times_alone=not self._check_claims
+            )
+            key = run_sync(entry.key_set.resolve(jws.kid, could_pass, self._timeout))
+            if self._check_claims:
+                time_span(jws.payload, entry.expected.leeway)  # S4: jwt.decode requires no `exp`
+                check_bearer(jws.payload, entry.expected)
+        except AuthError as error:
+            located(error, entry.origin)
+            raise
         return key
 
     # -- keys without a token ------------------------------------------------------------------
@@ -200,6 +207,7 @@ def _translated(look_up: Callable[[], T]) -> T:
     try:
         return look_up()
     except AuthError as error:
+        record(error)
         kind = next(theirs for ours, theirs in _TRANSLATED if isinstance(error, ours))
         refused = as_host_error(error, kind)
         if error.hint:

@@ -7,15 +7,16 @@ share every line but the ones that wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import Collection, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from ._base.clock import Clock, Instant
-from ._config.options import check_callables, check_options, lifetimes
+from ._config.options import check_callables, check_options, lifetimes, token_form
+from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
-from ._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, in_time
-from ._jwt.compact import CompactJWS, HeaderCache, parse, verify_signature
+from ._jwt.claims import ValidityPeriod, check_claims, check_span
+from ._jwt.compact import MAX_TOKEN_CHARS, TOKEN_TYPES, CompactJWS, HeaderCache, parse, verify_signature
 from ._remote import persistence
 from ._remote.clocks import system_clock
 from ._remote.dependencies import Dependencies
@@ -25,16 +26,19 @@ from ._remote.threads import FetchThreads
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
+from ._runtime.refusals import located, record, recorded
 from ._runtime.run import gather, run_async, run_sync
+from ._runtime.timeouts import Remaining, checked_timeout
 from ._runtime.token_cache import TokenCache
-from .errors import AuthError, IssuerUnknown
-from .events import InsecureEmulator
+from .errors import AuthenticationTooOld, AuthError, PolicyDenied
 from .policy import Policy
 from .pool import UserPool
-from .principal import Issuer, Principal, _principal_from_payload
+from .principal import Principal, _principal_from_payload
 
 if TYPE_CHECKING:
     import ssl
+
+    from ._issuers.options import AllVerifierOptions
 
 __all__ = ["Verifier"]
 
@@ -42,21 +46,7 @@ Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
 
 
-class _IssuerEntry:
-    """What an accepted `iss` leads to: its key set, claim requirements, and the pool of its principals."""
-
-    __slots__ = ("expected", "issuer", "key_set", "pool")
-
-    def __init__(
-        self, issuer: Issuer, pool: UserPool, key_set: RemoteKeySet, expected: ClaimRequirements
-    ) -> None:
-        self.issuer = issuer
-        self.pool = pool
-        self.key_set = key_set
-        self.expected = expected
-
-
-_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
+_CachedToken = tuple[Principal, Key, IssuerEntry, ValidityPeriod]
 """A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
@@ -65,12 +55,15 @@ class Verifier:
 
     Args:
         pools: the user pools; tokens are dispatched by exact `iss`.
-        token_use: "access", "id", or "any" for both.
+        token_use: "access", "id", or "any" for both. A pool's own `token_use` counts before it.
         leeway: seconds by which clocks may differ, 0 to 300.
         cache_size: verified tokens kept at most; 0 for none.
         refresh_after: age in seconds at which keys are renewed in the background.
         revalidate_after: age at which a caller waits once for the renewal.
         max_stale: age at which keys are no longer used; at most 7 days.
+        token_types: what a token's `typ` may be, in any case, with or without "application/" before it. A
+            token may have none.
+        max_token_length: characters that a token has at most, 1,024 to 65,536.
         on_event: called with each event (see `events`), on any thread; must not block.
         revoked: called with each verified principal; True refuses it. A coroutine function works
             with `averify` alone. Any other runs on the caller's thread, which under `averify` is the
@@ -85,12 +78,14 @@ class Verifier:
     def __init__(
         self,
         *pools: UserPool,
-        token_use: str,
+        token_use: str = "access",
         leeway: float = 5.0,
         cache_size: int = 1024,
         refresh_after: float = 900.0,
         revalidate_after: float = 3600.0,
         max_stale: float = 86400.0,
+        token_types: Collection[str] = TOKEN_TYPES,
+        max_token_length: int = MAX_TOKEN_CHARS,
         on_event: OnEvent | None = None,
         revoked: Hook | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -98,7 +93,6 @@ class Verifier:
     ) -> None:
         check_options(pools, token_use, leeway, cache_size)
         check_callables(on_event=on_event, revoked=revoked, clock=clock)
-        self._takes_id_tokens = token_use == "id"  # Swagger UI must know which one to send
         self._clock = clock or system_clock
         self._leeway = float(leeway)
         self._revoked = revoked
@@ -116,8 +110,9 @@ class Verifier:
             save=persistence.save,
         )
         self._cache_size = cache_size
+        self._form = token_form(token_types, max_token_length)
         self._header_cache = HeaderCache()
-        self._entries: dict[object, _IssuerEntry] = {}
+        self._entries: dict[object, IssuerEntry] = {}
         self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
             self._add(pool, dependencies, token_use, self._leeway)
@@ -125,27 +120,33 @@ class Verifier:
         track(self)
 
     def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
-        config = pool._key_set_config
-        entries, events = persistence.load(config)
-        if pool.insecure_emulator:
-            events.append(InsecureEmulator(config.provider))
-        key_set = RemoteKeySet(config, dependencies, entries)
-        self._key_sets[config.provider] = key_set
-        expected = ClaimRequirements(token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines)
-        for url, issuer in pool.issuers.items():
-            self._entries[url] = _IssuerEntry(issuer, pool, key_set, expected)
+        key_set, entries, events = compose(pool, dependencies, token_use, leeway)
+        self._key_sets[pool.user_pool_id] = key_set
+        self._entries.update(entries)
         self._dispatch(events)
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        prefix: str = "COGNITO_",
+        **options: Unpack[AllVerifierOptions],
+    ) -> Self:
         """A verifier from environment variables (see `docs/configuration.md`).
 
+        Args:
+            environ: the variables, in place of the process's own.
+            prefix: what their names begin with.
+            options: settings that no variable says, such as `revoked=`.
+
         Raises:
-            ConfigurationError: naming the variable that is missing or wrong.
+            ConfigurationError: naming the variable that is missing or wrong, or is an option here too.
         """
         from ._config import environment  # only a call pays for this import
 
-        return environment.verifier_from(cls, os.environ)
+        found = os.environ if environ is None else environ
+        return environment.verifier_from(cls, found, prefix=prefix, options=options)
 
     # -- verification ---------------------------------------------------------------------------
 
@@ -163,13 +164,18 @@ class Verifier:
         Raises:
             AuthError: by subclass and `status`, whose fault it is. Nothing else is raised for a bad
                 token or an outage.
-            TypeError: for a hook or check that is a coroutine function (use `averify`), or a
-                `require` that is no policy.
+            TypeError: for a hook or check that is a coroutine function (use `averify`), a `require` that is
+                no policy, or a `timeout` that is no number.
+            ValueError: for a `timeout` that is negative or NaN.
         """
         if require is not None or self._revoked_is_async:
             self._refuse_async_hooks(require)
-        done = self._verification(token, require, timeout)
-        return done if isinstance(done, Principal) else run_sync(done)
+        try:
+            done = self._verification(token, require, timeout)
+            return done if isinstance(done, Principal) else run_sync(done)
+        except AuthError as error:
+            record(error)
+            raise
 
     async def averify(
         self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
@@ -177,8 +183,12 @@ class Verifier:
         """Like `verify`, for asyncio and trio. A cache hit yields for coroutine hooks only."""
         if require is not None:
             require_policy(require)
-        done = self._verification(token, require, timeout)
-        return done if isinstance(done, Principal) else await run_async(done)
+        try:
+            done = self._verification(token, require, timeout)
+            return done if isinstance(done, Principal) else await run_async(done)
+        except AuthError as error:
+            record(error)
+            raise
 
     def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
         """Like `verify`, also with a function that gives the seconds when the waiting begins.
@@ -186,7 +196,8 @@ class Verifier:
         For a host with a deadline of its own, because loading the HTTP client takes some of the time.
         It calls `verify`, so that a subclass's own is called for every adapter.
         """
-        return self.verify(token, require=require, timeout=cast("float", timeout))
+        limit = Remaining(timeout) if callable(timeout) else timeout
+        return self.verify(token, require=require, timeout=cast("float", limit))
 
     def _refuse_async_hooks(self, require: Policy | None) -> None:
         """Raises TypeError for a hook or a check that only `averify` can call (H2)."""
@@ -196,68 +207,47 @@ class Verifier:
 
     def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> Steps | Principal:
         """The principal at once, or the steps that lead to it."""
+        if timeout is not CALLER_WAIT_SECONDS:
+            timeout = checked_timeout(timeout)
         now = self._clock()
         digest = self._token_cache.digest(token)
         cached = self._token_cache.find(digest)
-        if cached is not None:
-            principal, key, key_set, span = cached
-            if key_set.key_now(key.kid, now) is key:
-                check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
-                return self._finish(principal, now, require)
-        jws = parse(token, self._header_cache)
-        entry = self._entry_of(jws)
-        found = entry.key_set.key_now(jws.kid, now)
-        if found is None:
-            return self._waiting(jws, entry, digest, require, timeout)
-        return self._finish(self._accept(jws, entry, found, digest, now), now, require)
+        entry = None
+        try:
+            if cached is not None:
+                principal, key, entry, span = cached
+                if entry.key_set.key_now(key.kid, now) is key:
+                    check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
+                    return self._finish(principal, now, require)
+            jws = parse(token, self._header_cache, self._form)
+            entry = self._entry_of(jws)
+            found = entry.key_set.key_now(jws.kid, now)
+            if found is None:
+                return self._waiting(jws, entry, digest, require, timeout)
+            return self._finish(self._accept(jws, entry, found, digest, now), now, require)
+        except AuthError as error:
+            if entry is not None:
+                located(error, entry.origin)
+            raise
 
     def _waiting(
-        self,
-        jws: CompactJWS,
-        entry: _IssuerEntry,
-        digest: bytes | None,
-        require: Policy | None,
-        timeout: Timeout,
+        self, jws: CompactJWS, entry: IssuerEntry, digest: bytes | None, require: Policy | None, wait: Timeout
     ) -> Steps:
-        key = yield from entry.key_set.resolve(jws.kid, self._plausible(jws, entry), timeout)
-        now = self._clock()
-        done = self._finish(self._accept(jws, entry, key, digest, now), now, require)
-        if isinstance(done, Principal):
-            return done
-        return (yield from done)
+        try:
+            could_pass = entry.plausible(jws.payload, self._clock)
+            key = yield from entry.key_set.resolve(jws.kid, could_pass, wait)
+            now = self._clock()
+            done = self._finish(self._accept(jws, entry, key, digest, now), now, require)
+        except AuthError as error:
+            located(error, entry.origin)
+            raise
+        return done if isinstance(done, Principal) else (yield from done)
 
-    def _plausible(
-        self, jws: CompactJWS, entry: _IssuerEntry, *, times_alone: bool = False
-    ) -> Callable[[], bool]:
-        """Whether the token could pass if its key were known (R5), asked when that matters.
-
-        `times_alone` is for a caller that checks no other claim.
-        """
-
-        def plausible() -> bool:
-            if times_alone:
-                return in_time(jws.payload, entry.expected.leeway, self._clock()[0])
-            try:
-                check_claims(jws.payload, entry.expected, self._clock()[0])
-            except AuthError:
-                return False
-            return True
-
-        return plausible
-
-    def _entry_of(self, jws: CompactJWS) -> _IssuerEntry:
-        issuer = jws.payload.get("iss")
-        # T1: exact look-up; a list or a number is no issuer, and is never hashed.
-        entry = self._entries.get(issuer) if issuer.__class__ is str else None
-        if entry is None:
-            raise IssuerUnknown(
-                hint="the token is from another user pool, or from a Region that is not listed "
-                "in replica_regions"
-            )
-        return entry
+    def _entry_of(self, jws: CompactJWS) -> IssuerEntry:
+        return entry_of(self._entries, jws.payload)
 
     def _accept(
-        self, jws: CompactJWS, entry: _IssuerEntry, key: Key, digest: bytes | None, now: Instant
+        self, jws: CompactJWS, entry: IssuerEntry, key: Key, digest: bytes | None, now: Instant
     ) -> Principal:
         """Check the signature first, then the claims (O); store the token in the cache."""
         verify_signature(jws, key.public)
@@ -267,7 +257,7 @@ class Verifier:
         pool_id = entry.pool.user_pool_id
         principal = _principal_from_payload(payload, entry.issuer, pool_id, pool_id)
         if digest is not None:
-            self._token_cache.keep(digest, (principal, key, entry.key_set, span))
+            self._token_cache.keep(digest, (principal, key, entry, span))
         return principal
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
@@ -285,11 +275,22 @@ class Verifier:
             TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
                 `principal` that is no Principal.
         """
-        return run_sync(self._permission(principal, require))
+        return run_sync(recorded(self._permission(principal, require)))
 
     async def arequire(self, principal: Principal, require: Policy) -> Principal:
         """Like `require`, for asyncio and trio."""
-        return await run_async(self._permission(principal, require))
+        return await run_async(recorded(self._permission(principal, require)))
+
+    def _permits(self, principal: Principal, require: Policy) -> bool:
+        """Whether a policy lets the principal pass, for who only asks: no refusal is recorded.
+
+        Raises:
+            Unavailable: nobody can tell.
+        """
+        try:
+            return run_sync(self._permission(principal, require)) is principal
+        except (PolicyDenied, AuthenticationTooOld):
+            return False
 
     def _permission(self, principal: Principal, require: Policy) -> Steps:
         require_policy(require)
@@ -304,18 +305,19 @@ class Verifier:
             self._fetcher.prepare(urls)
 
     @property
+    def _takes_id_tokens(self) -> bool:
+        """Whether no pool accepts an access token: Swagger UI must know which one to send."""
+        return all(entry.expected.token_use == "id" for entry in self._entries.values())
+
+    @property
     def issuers(self) -> tuple[str, ...]:
         """Every `iss` that is accepted, in the order of the pools."""
         return tuple(str(url) for url in self._entries)
 
     @property
     def _authorization_servers(self) -> list[str]:
-        """The same with the original issuers first, because clients begin with the first (RFC 9728 2).
-
-        An updated issuer answers nobody before the pool has switched to it, nor a replica before it exists.
-        """
-        entries = sorted(self._entries.values(), key=lambda entry: entry.issuer.kind != "original")
-        return [entry.issuer.url for entry in entries]
+        """The same in the order in which clients should try them (RFC 9728 2)."""
+        return authorization_servers(self._entries.values())
 
     def _seconds_left(self, principal: Principal) -> float:
         """Seconds until the principal's token expires, on this verifier's clock; negative after."""
@@ -331,14 +333,15 @@ class Verifier:
 
         Raises:
             KeysUnavailable: when a pool is left without any usable key.
+            TypeError, ValueError: as `verify` does, for a `timeout` that is none.
         """
-        run_sync(self._warming(timeout))
+        run_sync(self._warming(checked_timeout(timeout)))
 
     async def awarm(self, *, timeout: float = WARM_SECONDS) -> None:
         """Like `warm`, for asyncio and trio."""
-        await run_async(self._warming(timeout))
+        await run_async(self._warming(checked_timeout(timeout)))
 
-    def _warming(self, timeout: float) -> Generator[Any, Any, None]:
+    def _warming(self, timeout: Any) -> Generator[Any, Any, None]:
         failure = yield from gather([each.warming(timeout) for each in self._key_sets.values()])
         if failure is not None:
             raise failure

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_mr_auth import Verifier, errors
+from cognito_mr_auth import UserPool, Verifier, errors, events
 from cognito_mr_auth._config.environment import VARIABLES, json_value, verifier_from
+from cognito_mr_auth._issuers.options import AllVerifierOptions
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -50,6 +53,9 @@ def made(**changes: str | None) -> Verifier:
         pytest.param({}, "unbound_machines", False, id="bound-machines"),
         pytest.param({"AUDIENCE": "a", "UNBOUND_MACHINES": "true"}, "unbound_machines", True, id="machines"),
         pytest.param({"UNBOUND_MACHINES": "false"}, "unbound_machines", False, id="no-machines"),
+        pytest.param({"INSECURE_EMULATOR": "true"}, "insecure_emulator", True, id="emulator"),
+        pytest.param({"INSECURE_EMULATOR": "false"}, "insecure_emulator", False, id="no-emulator"),
+        pytest.param({"TOKEN_USE": "id"}, "token_use", None, id="the-verifiers-token-use"),
         pytest.param({"KEY_FILE": "/nowhere/keys.json"}, "key_file", "/nowhere/keys.json", id="key-file"),
         pytest.param(
             {"BAKED_KEY_FILE": "/nowhere/baked.json"},
@@ -95,10 +101,12 @@ def test_what_is_required(name: str) -> None:
         made(**{name: None})
 
 
-NAMES = [
+# Of every verifier, and those of one pool.
+OF_ALL = ["TOKEN_USE", "TOKEN_TYPES"]
+NUMBERS = ["LEEWAY", "CACHE_SIZE", "REFRESH_AFTER", "REVALIDATE_AFTER", "MAX_STALE", "MAX_TOKEN_LENGTH"]
+OF_ONE = [
     "USER_POOL_ID",
     "CLIENT_IDS",
-    "TOKEN_USE",
     "REPLICA_REGIONS",
     "ISSUER_KINDS",
     "AUDIENCE",
@@ -106,7 +114,9 @@ NAMES = [
     "KEY_FILE",
     "BAKED_KEY_FILE",
     "JWKS_URLS",
+    "INSECURE_EMULATOR",
 ]
+NAMES = [*OF_ONE, *OF_ALL, *NUMBERS]
 
 
 def test_every_variable_has_its_rows() -> None:
@@ -122,11 +132,197 @@ def test_empty_is_an_error(name: str, value: str) -> None:
         made(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["UNBOUND_MACHINES", "INSECURE_EMULATOR"])
 @pytest.mark.parametrize("value", ["True", "yes", "1", "0", "true,true", "x" * 99])
-def test_a_flag_says_true_or_false(value: str) -> None:
+def test_a_flag_says_true_or_false(name: str, value: str) -> None:
     """Nothing else is read as yes or as no."""
-    with pytest.raises(ConfigurationError, match=r"^COGNITO_UNBOUND_MACHINES='.{1,23}': say true or false$"):
-        made(AUDIENCE="https://a", UNBOUND_MACHINES=value)
+    with pytest.raises(ConfigurationError, match=rf"^COGNITO_{name}='.{{1,23}}': say true or false$"):
+        made(AUDIENCE="https://a", **{name: value})
+
+
+# Variable, its value, the verifier's attribute for it as the constructor sets it.
+SETTINGS = [
+    pytest.param({"LEEWAY": "60"}, {"leeway": 60}, id="leeway"),
+    pytest.param({"LEEWAY": "0"}, {"leeway": 0}, id="no-leeway"),
+    pytest.param({"LEEWAY": " 2.5 "}, {"leeway": 2.5}, id="fraction"),
+    pytest.param({"CACHE_SIZE": "0"}, {"cache_size": 0}, id="cache-size"),
+    pytest.param({"REFRESH_AFTER": "60"}, {"refresh_after": 60}, id="refresh"),
+    pytest.param({"REVALIDATE_AFTER": "7200"}, {"revalidate_after": 7200}, id="revalidate"),
+    pytest.param({"MAX_STALE": "604800"}, {"max_stale": 604800}, id="stale"),
+    pytest.param({"MAX_TOKEN_LENGTH": "65536"}, {"max_token_length": 65536}, id="length"),
+    pytest.param({"TOKEN_TYPES": "JWT, access+jwt"}, {"token_types": ["JWT", "access+jwt"]}, id="types"),
+    pytest.param({"TOKEN_USE": "any"}, {"token_use": "any"}, id="use"),
+    pytest.param({}, {}, id="defaults"),
+]
+
+
+def settings(*pools: UserPool, **options: Any) -> dict[str, Any]:
+    """Stands for a Verifier: gives its options."""
+    return options
+
+
+@pytest.mark.parametrize(("changes", "options"), SETTINGS)
+def test_every_option_of_a_verifier(changes: dict[str, str], options: dict[str, Any]) -> None:
+    """A number, a list or a word is the constructor's own option, whose default stays where it is not set."""
+    assert verifier_from(settings, environment(**changes)) == options
+    made(**changes)
+
+
+def test_every_setting_without_code_has_a_variable() -> None:
+    """Only hooks, clocks and TLS settings need code."""
+    options = AllVerifierOptions.__optional_keys__ - {"on_event", "revoked", "ssl_context", "clock"}
+    assert {name.lower() for name in [*OF_ALL, *NUMBERS]} == options
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["-1", "+1", "1e3", "nan", "inf", "0x10", "1,5", "1_000", ".5", "5.", "\u0663"]
+)
+def test_what_is_no_number(name: str, value: str) -> None:
+    """Digits, and a fraction after a dot: nothing else that Python would read as a number."""
+    with pytest.raises(ConfigurationError, match=rf"^COGNITO_{name}=.*: give a number such as 300 or 1\.5$"):
+        made(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"LEEWAY": "301"}, r"^COGNITO_LEEWAY: leeway=301: at most 300", id="leeway"),
+        pytest.param({"CACHE_SIZE": "1.5"}, r"^COGNITO_CACHE_SIZE: cache_size=1\.5", id="cache-size"),
+        pytest.param({"MAX_TOKEN_LENGTH": "1000"}, r"^COGNITO_MAX_TOKEN_LENGTH: max_token_le", id="length"),
+        pytest.param({"TOKEN_TYPES": "a b"}, r"^COGNITO_TOKEN_TYPES: token_types holds 'a b'", id="types"),
+        pytest.param({"MAX_STALE": "60"}, r"^COGNITO_MAX_STALE: refresh_after=900", id="lifetimes"),
+        pytest.param(
+            {"REFRESH_AFTER": "9", "MAX_STALE": "8"},
+            r"^COGNITO_REFRESH_AFTER, COGNITO_MAX_STALE: re",
+            id="two",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_right(changes: dict[str, str], says: str) -> None:
+    """The variable is named, of the lifetimes each that is set."""
+    with pytest.raises(ConfigurationError, match=says):
+        made(**changes)
+
+
+# --- Options from code, other mappings, other names
+
+
+def test_code_adds_what_no_variable_says() -> None:
+    """Hooks and the like are given beside the variables, and reach the constructor."""
+    found = verifier_from(settings, environment(LEEWAY="7"), options={"revoked": print, "cache_size": 0})
+    assert found == {"leeway": 7, "revoked": print, "cache_size": 0}
+    received: list[events.Event] = []
+    pool = FakeUserPool(POOL_ID)
+    verifier = Verifier.from_env(environment(), on_event=received.append, max_stale=90000, token_use="id")
+    assert {each.expected.token_use for each in verifier._entries.values()} == {"id"}
+    assert pool.issuer() in verifier.issuers
+
+
+def test_one_place_says_a_setting() -> None:
+    """A variable and an option that say the same setting are refused: either could be meant."""
+    with pytest.raises(ConfigurationError, match=r"^COGNITO_LEEWAY: leeway= is given in code too"):
+        Verifier.from_env(environment(LEEWAY="7"), leeway=7)
+
+
+def test_a_wrong_option_from_code_is_no_variables_fault() -> None:
+    """Its message names the option alone; an option that does not exist is a TypeError."""
+    with pytest.raises(ConfigurationError, match=r"^leeway=-1: "):
+        Verifier.from_env(environment(), leeway=-1)
+    with pytest.raises(ConfigurationError, match=r"^revoked='no' is not callable"):
+        Verifier.from_env(environment(), revoked="no")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="leewy"):
+        Verifier.from_env(environment(), leewy=7)  # type: ignore[call-arg]
+
+
+def test_a_mapping_in_place_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's own variables are not looked at beside it."""
+    monkeypatch.setenv("COGNITO_LEEWAY", "nonsense")
+    assert Verifier.from_env(environment()).issuers
+    for wrong in ("COGNITO_LEEWAY=7", 5, [("COGNITO_LEEWAY", "7")]):
+        with pytest.raises(ConfigurationError, match=r"^environ is a "):
+            Verifier.from_env(wrong)  # type: ignore[arg-type]
+    for value in (7, None, ["a"], b"7"):
+        with pytest.raises(
+            ConfigurationError, match=r"^COGNITO_(LEEWAY|USER_POOL_ID) is (no string|not set)$"
+        ):
+            Verifier.from_env(environment() | {"COGNITO_LEEWAY": value, "COGNITO_USER_POOL_ID": value})  # type: ignore[dict-item]
+
+
+def test_another_prefix() -> None:
+    """Two verifiers can have variables of their own, and messages name these."""
+    staff = {f"STAFF_{name}": value for name, value in GOOD.items()}
+    both = environment() | staff | {"STAFF_TOKEN_USE": "id", "COGNITO_TOKEN_USE": "any"}
+    for prefix, use in (("STAFF_", "id"), ("COGNITO_", "any")):
+        verifier = Verifier.from_env(both, prefix=prefix)
+        assert {each.expected.token_use for each in verifier._entries.values()} == {use}
+    for changes, says in (
+        ({"STAFF_USER_POOL_ID": "x"}, "STAFF_USER_POOL_ID: user_pool_id='x'"),
+        ({"STAFF_LEEWAY": "x"}, "STAFF_LEEWAY='x'"),
+        ({"STAFF_ISSUERS": "x"}, "STAFF_ISSUERS is not read any more; the variable is STAFF_ISSUER_KINDS"),
+        ({"STAFF_USER_POOLS": "[]"}, "STAFF_USER_POOLS: STAFF_USER_POOL_ID is set too"),
+        ({"STAFF_LEEWAYS": "1"}, "STAFF_LEEWAYS: there is no such variable; did you mean STAFF_LEEWAY?"),
+    ):
+        with pytest.raises(ConfigurationError, match="^" + re.escape(says)):
+            Verifier.from_env(staff | changes, prefix="STAFF_")
+    with pytest.raises(ConfigurationError, match=r"^NONE_USER_POOL_ID is not set$"):
+        Verifier.from_env(both, prefix="NONE_")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", " ", "A-", "_", "1A", "A\n", "\u00c4_", None, 5, b"COGNITO_"], ids=repr
+)
+def test_what_is_no_prefix(prefix: Any) -> None:
+    """A prefix is letters, digits and underscores; without one, every variable of a process would count."""
+    with pytest.raises(ConfigurationError, match=r"^prefix="):
+        Verifier.from_env(environment(), prefix=prefix)
+
+
+# --- Slips in a name
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param(
+            {"CLIENT_IDS": None, "CLIENT_ID": "a"}, "CLIENT_IDS is not set (COGNITO_CLIENT_ID is", id="s"
+        ),
+        pytest.param(
+            {"USER_POOL_ID": None, "USERPOOL_ID": "a"}, "USER_POOL_ID is not set (COG", id="separator"
+        ),
+        pytest.param({"REPLICA_REGION": "us-east-1"}, "REPLICA_REGION: there is no such", id="singular"),
+        pytest.param({"AUDIENCES": "a"}, "AUDIENCES: there is no such variable; did you mean", id="plural"),
+        pytest.param({"ISSUER_KIND": "updated"}, "ISSUER_KIND: there is no such", id="a-kind"),
+        pytest.param(
+            {"LEEWY": "1"}, "LEEWY: there is no such variable; did you mean COGNITO_LEEWAY?", id="letter"
+        ),
+        pytest.param({"token_use": "id"}, "token_use: there is no such", id="case"),
+    ],
+)
+def test_a_slip_in_a_name_is_named(changes: dict[str, str | None], says: str) -> None:
+    """Ignored, it would leave a requirement out."""
+    with pytest.raises(ConfigurationError, match="^COGNITO_" + re.escape(says)):
+        made(**changes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CLIENT_ID",
+        "USER_POOL",
+        "CLIENT_SECRET",
+        "DOMAIN",
+        "REGION",
+        "IDENTITY_POOL_ID",
+        "JWKS_URL",
+        "AUTHORIZER_SCOPES",
+        "TOKEN_URL",
+        "REDIRECT_URI",
+    ],
+)
+def test_other_peoples_names_are_left_alone(name: str) -> None:
+    """An application has settings of its own; what is near to a variable that is set is no slip of it."""
+    made(**{name: "x"})
 
 
 @pytest.mark.parametrize("name", ["CLIENT_IDS", "REPLICA_REGIONS", "ISSUER_KINDS", "AUDIENCE"])
@@ -181,6 +377,38 @@ def test_no_variable_sends_key_requests_away(url: str, says: str) -> None:
         made(JWKS_URLS=url)
     assert says in str(caught.value)
     assert str(caught.value).startswith("COGNITO_JWKS_URLS: ")
+
+
+EMULATOR = "http://cognito:9229/us-west-2_Fake00001/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize("several_pools", [False, True], ids=["one", "several"])
+def test_an_emulator_beyond_loopback_takes_a_word_of_its_own(
+    several_pools: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With it, http to another host is allowed; each start says so at WARNING. Without it nothing is."""
+    received: list[events.Event] = []
+
+    def start(said: bool | None) -> Verifier:
+        if several_pools:
+            member = ONE | {"jwks_urls": EMULATOR} | ({} if said is None else {"insecure_emulator": said})
+            variables = {"COGNITO_USER_POOLS": json.dumps([member])}
+        else:
+            word = None if said is None else str(said).lower()
+            variables = environment(JWKS_URLS=EMULATOR, INSECURE_EMULATOR=word)
+        return Verifier.from_env(variables, on_event=received.append)
+
+    for _ in range(2):
+        caplog.clear()
+        received.clear()
+        with start(True):
+            [record] = caplog.records
+        assert (record.name, record.levelno) == ("cognito_mr_auth", logging.WARNING)
+        assert "InsecureEmulator" in record.getMessage()
+        assert received == [events.InsecureEmulator(POOL_ID)]
+    for said in (None, False):
+        with pytest.raises(ConfigurationError, match="https is required beyond loopback"):
+            start(said)
 
 
 @pytest.mark.outside
@@ -242,6 +470,8 @@ def several(*members: object, **changes: str) -> Verifier:
         pytest.param({"audience": "a", "unbound_machines": True}, "unbound_machines", True, id="machines"),
         pytest.param({"key_file": "/nowhere/k"}, "key_file", "/nowhere/k", id="key-file"),
         pytest.param({"baked_key_file": "/nowhere/b"}, "baked_key_file", "/nowhere/b", id="baked-key-file"),
+        pytest.param({"token_use": "id"}, "token_use", "id", id="token-use"),
+        pytest.param({"insecure_emulator": True}, "insecure_emulator", True, id="emulator"),
     ],
 )
 def test_what_the_members_mean(changes: dict[str, object], attribute: str, value: object) -> None:
@@ -298,7 +528,7 @@ def test_several_pools_keep_to_themselves() -> None:
                 verifier.verify(swapped)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "TOKEN_USE"])
+@pytest.mark.parametrize("name", OF_ONE)
 @pytest.mark.parametrize("value", ["x", ""], ids=["set", "empty"])
 def test_one_pool_or_several(name: str, value: str) -> None:
     """If both are set, the refusal names both, because either could be meant."""
@@ -354,8 +584,12 @@ def test_no_pools_at_all(value: str) -> None:
         pytest.param({}, "user_pool_id is missing", id="empty"),
         pytest.param({"user_pool_id": OTHER_ID}, "client_ids is missing", id="no-clients"),
         pytest.param(OTHER | {"client_id": "a"}, "no member 'client_id'; there are user_pool_id", id="slip"),
-        pytest.param(OTHER | {"token_use": "id"}, "no member 'token_use'", id="of-the-verifier"),
-        pytest.param(OTHER | {"insecure_emulator": True}, "no member", id="not-for-variables"),
+        pytest.param(OTHER | {"leeway": 1}, "no member 'leeway'", id="of-the-verifier"),
+        pytest.param(OTHER | {"token_use": "both"}, "token_use='both'", id="token-use"),
+        pytest.param(OTHER | {"token_use": None}, "token_use is no JSON string", id="null-token-use"),
+        pytest.param(
+            OTHER | {"insecure_emulator": "true"}, "insecure_emulator is neither", id="emulator-text"
+        ),
         pytest.param(OTHER | {"jwks": {"keys": []}}, "no member 'jwks'", id="keys-themselves"),
         pytest.param(OTHER | {"offline": True}, "no member 'offline'", id="offline"),
         pytest.param(OTHER | {"x" * 99: 1}, f"no member '{'x' * 20}...'", id="long-name"),

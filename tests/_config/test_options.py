@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import UserPool, Verifier
+from cognito_mr_auth._base.checks import TOKEN_USES
 from cognito_mr_auth._config.options import (
     MAX_STALE_LIMIT,
-    TOKEN_USES,
+    MAX_TOKEN_LENGTH,
+    MIN_TOKEN_LENGTH,
     check_callables,
     check_options,
     lifetimes,
+    token_form,
 )
 from cognito_mr_auth._jwks.model import CacheLifetimes
 from cognito_mr_auth.errors import ConfigurationError
@@ -168,7 +171,85 @@ def test_the_constructor_asks(options: dict[str, Any]) -> None:
         Verifier(POOL, **{"token_use": "access"} | options)
 
 
-def test_the_token_use_has_no_default() -> None:
-    """What must be chosen is chosen by the caller."""
-    with pytest.raises(TypeError, match="token_use"):
-        Verifier(POOL)  # type: ignore[call-arg]
+def test_the_token_use_is_access_by_default() -> None:
+    """The strict choice for an API; a pool's own word counts before the verifier's."""
+    id_pool = UserPool("us-west-2_TWO", client_ids=["1example23456789"], token_use="id")
+    for options, uses in ({}, {"access", "id"}), ({"token_use": "any"}, {"any", "id"}):
+        verifier = Verifier(POOL, id_pool, **options)  # type: ignore[arg-type]
+        assert {entry.expected.token_use for entry in verifier._entries.values()} == uses
+        assert not verifier._takes_id_tokens
+    assert Verifier(id_pool)._takes_id_tokens
+    assert Verifier(POOL, token_use="id")._takes_id_tokens
+
+
+LONG = f"a{'b' * 126}"
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [
+        pytest.param({"JWT", "at+jwt"}, {"jwt", "at+jwt"}, id="defaults"),
+        pytest.param(("JWT",), {"jwt"}, id="one"),
+        pytest.param(["application/JWT", "jwt"], {"jwt"}, id="twice-in-other-words"),
+        pytest.param(iter(["Access+JWT"]), {"access+jwt"}, id="iterator"),
+        pytest.param([LONG], {LONG}, id="longest"),
+    ],
+)
+def test_token_types(types: Any, found: set[str]) -> None:
+    """Each is taken with and without "application/", in lower case."""
+    assert token_form(types, 16384).types == found | {f"application/{each}" for each in found}
+
+
+def test_a_type_of_another_kind_stands_as_it_is() -> None:
+    """RFC 7515 4.1.9: only "application/" may be left out."""
+    assert token_form(["text/Jwt"], 16384).types == {"text/jwt"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "JWT",
+        b"JWT",
+        [],
+        (),
+        {},
+        {"JWT": 1},
+        None,
+        5,
+        [""],
+        [None],
+        [5],
+        [b"JWT"],
+        ["a b"],
+        ["JWT "],
+        ["*"],
+        ["a/b/c"],
+        ["/jwt"],
+        ["jwt/"],
+        ["\u212awt"],
+        ["+jwt"],
+        [f"{LONG}c"],
+        ["a\n"],
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_are_no_token_types(value: Any) -> None:
+    """The refusal names the setting; an empty list would refuse every token with a typ."""
+    with pytest.raises(ConfigurationError, match=r"^token_types"):
+        Verifier(POOL, token_types=value)
+
+
+@pytest.mark.parametrize("value", [MIN_TOKEN_LENGTH, 16384, MAX_TOKEN_LENGTH])
+def test_token_lengths(value: int) -> None:
+    """The limits themselves are allowed."""
+    assert token_form(["JWT"], value).max_chars == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [MIN_TOKEN_LENGTH - 1, MAX_TOKEN_LENGTH + 1, 0, -1, True, 2048.0, "2048", None, float("nan"), 10**99],
+)
+def test_what_is_no_token_length(value: Any) -> None:
+    """1 KiB to 64 KiB."""
+    with pytest.raises(ConfigurationError, match=r"^max_token_length="):
+        Verifier(POOL, max_token_length=value)

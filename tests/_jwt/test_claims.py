@@ -9,7 +9,14 @@ import pytest
 from support.refusals import CANARY, refused
 
 from cognito_mr_auth._base.clock import MAX_TIME
-from cognito_mr_auth._jwt.claims import ClaimRequirements, ValidityPeriod, check_claims, check_span, time_span
+from cognito_mr_auth._jwt.claims import (
+    ClaimRequirements,
+    ValidityPeriod,
+    check_claims,
+    check_span,
+    in_time,
+    time_span,
+)
 from cognito_mr_auth.errors import ClaimRejected, TokenExpired, TokenNotYetValid
 from cognito_mr_auth.testing import REMOVE
 
@@ -126,6 +133,21 @@ def test_the_leeway_is_the_configured_one(leeway: float, expired_for: float, *, 
         assert check_claims(token, expected, NOW)[1] == NOW - expired_for + leeway
     else:
         refused(TokenExpired, check_claims, token, expected, NOW)
+
+
+@pytest.mark.parametrize("now", [NOW, NOW + 0.3, NOW + 0.999999], ids=["whole", "fraction", "nearly"])
+@pytest.mark.parametrize("leeway", [0.0, 0.1, 5.0, 299.9])
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+def test_a_token_may_come_from_a_leeway_ahead(name: str, leeway: float, now: float) -> None:
+    """S4: the clock of whoever signed it may be ahead by the leeway, to the last fraction, and no more."""
+    expected = ACCESS._replace(leeway=leeway)
+    ahead = now + leeway
+    token = claims(exp=ahead + 60, **{name: ahead})
+    assert check_claims(token, expected, now)
+    assert in_time(token, leeway, now)
+    later = claims(exp=ahead + 60, **{name: ahead + 0.001})
+    assert refused(TokenNotYetValid, check_claims, later, expected, now).retryable
+    assert not in_time(later, leeway, now)
 
 
 # --- Use, client, audience

@@ -17,6 +17,7 @@ from cognito_mr_auth._jwt.compact import (
     MAX_TOKEN_CHARS,
     CompactJWS,
     HeaderCache,
+    TokenForm,
     open_jws,
     parse,
     split,
@@ -164,8 +165,22 @@ def test_a_subclass_of_str_is_a_str() -> None:
     ],
 )
 def test_only_a_str_is_a_token(value: object) -> None:
-    """Anything but a str is refused with a hint, not decoded."""
-    assert refused(TokenMalformed, parse, value).hint == "pass the token as a str"
+    """Anything but a str is refused with a hint that says what it is, and is not decoded."""
+    hint = f"pass the token as a str, not {type(value).__name__ if value is not None else None}"
+    if isinstance(value, (bytes, bytearray)):
+        hint = "these are bytes; give a str: token.decode('ascii')"
+    assert refused(TokenMalformed, parse, value).hint == hint
+
+
+def test_a_verifier_may_have_another_form() -> None:
+    """Other values of `typ`, in any case and with or without "application/"; another length, exactly."""
+    form = TokenForm(frozenset({"access+jwt", "application/access+jwt"}), 2000)
+    for typ in ("access+jwt", "Access+JWT", "application/access+jwt", REMOVE):
+        assert parse(token(header(typ=typ)), form=form).kid == "a-kid"
+    for typ in ("JWT", "at+jwt", "", None, "application/application/access+jwt"):
+        assert "typ" in str(refused(TokenMalformed, parse, token(header(typ=typ)), form=form))
+    assert "2000 characters" in str(refused(TokenMalformed, parse, "A" * 2001, form=form))
+    assert "2000 characters" not in str(refused(TokenMalformed, parse, "A" * 2000, form=form))
 
 
 def test_the_length_is_bounded_exactly() -> None:

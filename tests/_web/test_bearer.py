@@ -140,7 +140,7 @@ PLACES = {
         errors.RequestMalformed,
     ),
     "bare alone, two": (Sources(scheme=None), {"authorization": ["a", "b"]}, {}, errors.RequestMalformed),
-    "bare alone, empty": (Sources(scheme=None), {"authorization": [""]}, {}, errors.RequestMalformed),
+    "bare alone, empty": (Sources(scheme=None), {"authorization": [""]}, {}, errors.CredentialsMissing),
     "bare, two": (Sources(bare=True), {"authorization": ["a", "b"]}, {}, errors.RequestMalformed),
     "another header": (Sources(header="x-token"), {"x-token": ["Bearer a.b.c"]}, {}, "a.b.c"),
     "the usual header beside it": (

@@ -192,7 +192,7 @@ MALFORMED = {
     "a comma": "Bearer a.b.c, Bearer a.b.c",
     "no token after the scheme": "Bearer ",
     "a control character": "Bearer a\x00.b.c",
-    "two spaces": "Bearer  a.b.c",
+    "a tab": "Bearer\ta.b.c",
     "another scheme": "Basic dXNlcjpwYXNz",
 }
 

@@ -36,8 +36,8 @@ def settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> list[str]:
     return ["--user-pool-id", POOL_ID, "--jwks-url", url, "--replica-region", "us-east-1"]
 
 
-def _verify(settings: list[str], token: str, *options: str, use: str = "access") -> Result:
-    arguments = ["verify", *settings, "--token-use", use, *options]
+def _verify(settings: list[str], token: str, *options: str, use: str | None = None) -> Result:
+    arguments = ["verify", *settings, *([] if use is None else ["--token-use", use]), *options]
     return CliRunner().invoke(main, arguments, input=token)
 
 

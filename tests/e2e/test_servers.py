@@ -87,7 +87,7 @@ class Row(NamedTuple):
 
 
 MISSING = "no access token was sent"
-FORM = 'the Authorization header must be "Bearer", one space and one token, and come once'
+FORM = 'the Authorization header must be "Bearer", a space and one token, and come once'
 SCOPES = (
     "the token does not permit this request: the token lacks a scope; users who sign in through the SDK get "
     "only aws.cognito.signin.user.admin unless a pre-token-generation trigger adds scopes"
@@ -116,7 +116,8 @@ ROWS = {
     "two headers, one of them good": Row((b"Authorization: Basic dTpw", GOOD), 400, FORM),
     "comma": Row((b"Authorization: Bearer TOKEN,TOKEN",), 400, FORM),
     "tab": Row((b"Authorization: Bearer\tTOKEN",), 400, FORM),
-    "second space": Row((b"Authorization: Bearer  TOKEN",), 400, FORM),
+    "second space": Row((b"Authorization: Bearer  TOKEN",), 200),
+    "empty": Row((b"Authorization:",), 401, MISSING),
     "no token": Row((b"Authorization: Bearer",), 400, FORM),
     "other scheme": Row((b"Authorization: Basic dTpw",), 401, MISSING),
     "non-ASCII": Row((b"Authorization: Bearer \xc3\xa9TOKEN",), 400, FORM),

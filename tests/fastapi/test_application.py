@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.routing import Mount, Route
 from support.drivers import Ask, Reply
 from support.drivers.client import CONNECT, _run, ask_http, ask_websocket, websocket_scope
+from support.records import fields, refusals
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth.fastapi import CognitoAuth, principal_of
@@ -591,7 +592,9 @@ def test_an_error_of_a_socket_ends_it(
     app = FastAPI()
     CognitoAuth(VERIFIER, app=app, protect_all=protect_all)
     app.websocket("/")(endpoint)
-    sent = asyncio.run(_run(app, websocket_scope(Ask(GOOD), denial=denial), [CONNECT]))
+    with refusals() as records:
+        sent = asyncio.run(_run(app, websocket_scope(Ask(GOOD), denial=denial), [CONNECT]))
+    assert [fields(each)[0] for each in records] == ["policy_denied"]
     assert [f"{each['type']} {each.get('code', '')}".strip() for each in sent] == said
     if said[0].endswith("start"):
         assert sent[0]["status"] == 403

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, abort, redirect, request
 from flask.views import MethodView
+from support.records import fields, refusals
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
@@ -98,6 +99,21 @@ LINES: dict[str, tuple[Callable[[Verifier, FakeUserPool], Any], int, type[Except
     "a status that werkzeug has not": (raised(Teapot), 499, HTTPException, "auth_error"),
     "both already": (raised(Both), 403, Forbidden, "policy_denied"),
 }
+
+
+@pytest.mark.parametrize("row", LINES)
+def test_every_refusal_leaves_one_record(row: str) -> None:
+    """Whoever raised it, however many handlers see it, and for each request anew."""
+    pool = FakeUserPool()
+    verifier, app = pool.offline_verifier(), Flask(__name__)
+    CognitoAuth(verifier, app=app)
+    line, _, _, reason = LINES[row]
+    app.add_url_rule("/x", "x", lambda: line(verifier, pool))
+    client = app.test_client()
+    with refusals() as records:
+        for _ in range(2):
+            client.get("/x")
+    assert [fields(each)[0] for each in records] == [reason] * 2
 
 
 def place_line(app: Flask, auth: CognitoAuth, place: str, line: Callable[[], Any]) -> None:

@@ -187,6 +187,13 @@ IMPORTS = [
         id="runtime-neighbour",
     ),
     pytest.param(
+        "_issuers",
+        ["_issuers/entry"],
+        "from . import options",
+        "is not allowed to import cognito_mr_auth._issuers.options",
+        id="issuers-neighbour",
+    ),
+    pytest.param(
         "_web",
         ["_web/bearer"],
         "from . import guard",

@@ -29,6 +29,9 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("S2", "_base.encoding", "MAX_CONTAINERS", 1024),
     ("S4", "_jwt.claims", "MAX_TIME", 253402300799),
     ("S4", "_config.options", "MAX_LEEWAY", 300),
+    ("O", "_config.options", "MIN_TOKEN_LENGTH", KIB),
+    ("O", "_config.options", "MAX_TOKEN_LENGTH", 64 * KIB),
+    ("R1", "_runtime.timeouts", "MAX_WAIT_SECONDS", 24 * HOUR),
     ("S7", "_config.options", "MAX_STALE_LIMIT", 7 * 24 * HOUR),
     ("K3", "_remote.remote_key_set", "QUARANTINE_SECONDS", 60),
     ("K5", "_jwks.schedule", "DISABLED_SECONDS", HOUR),
@@ -90,6 +93,9 @@ DEFAULTS: dict[str, Any] = {
     "refresh_after": HOUR / 4,
     "revalidate_after": HOUR,
     "max_stale": 24 * HOUR,
+    "token_use": "access",
+    "token_types": ("JWT", "at+jwt"),
+    "max_token_length": 16 * KIB,
 }
 
 

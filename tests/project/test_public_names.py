@@ -73,6 +73,7 @@ CLASSES: dict[type, set[str]] = {
     UserPool: {
         *("user_pool_id", "region", "client_ids", "replica_regions", "issuers", "audience"),
         *("key_file", "baked_key_file", "offline", "insecure_emulator", "unbound_machines"),
+        "token_use",
     },
     Principal: {
         *("subject", "provider", "user_pool_id", "client_id", "username", "token_use", "scopes", "groups"),

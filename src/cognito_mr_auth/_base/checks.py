@@ -21,7 +21,9 @@ __all__ = [
     "POOL_ID",
     "TEXT",
     "TOKEN",
+    "TOKEN_USES",
     "check_flag",
+    "check_token_use",
     "is_client_id",
     "is_loopback",
 ]
@@ -44,6 +46,9 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 LOOPBACK: Final = rf"localhost|127(?:\.{_OCTET}){{3}}"
 LOOPBACK_IPV6: Final = "::1"
 
+# What Cognito writes into `token_use`, and the word for both.
+TOKEN_USES: Final = ("access", "id", "any")
+
 # RFC 9110 5.6.2: the name of a scheme, a header, a cookie or a subprotocol.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # RFC 6750 3: the characters that a realm, an `error_description` and a scope may hold, as a set's content.
@@ -64,3 +69,9 @@ def check_flag(name: str, value: object) -> None:
     """Raises ConfigurationError for a flag that is neither True nor False."""
     if value is not True and value is not False:
         raise ConfigurationError(f"{name}={value!r}: say True or False")
+
+
+def check_token_use(value: object) -> None:
+    """Raises ConfigurationError for what is no kind of token."""
+    if value.__class__ is not str or value not in TOKEN_USES:
+        raise ConfigurationError(f'token_use={value!r}: give "access", "id" or "any"')

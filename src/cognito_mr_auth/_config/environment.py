@@ -1,7 +1,7 @@
 """A verifier from environment variables, for Lambda functions and containers.
 
 Owns the variables' names and forms. Reads a mapping that it is given; an empty variable is an error
-and never ANY_CLIENT, and no variable sends key requests anywhere but to loopback.
+and never ANY_CLIENT, and no variable alone sends key requests anywhere but to loopback.
 
     COGNITO_USER_POOL_ID     required, such as us-west-2_EXAMPLE
     COGNITO_CLIENT_IDS       required, separated by commas; or ANY_CLIENT
@@ -11,22 +11,29 @@ and never ANY_CLIENT, and no variable sends key requests anywhere but to loopbac
     COGNITO_UNBOUND_MACHINES true accepts machines' tokens without an audience, beside COGNITO_AUDIENCE
     COGNITO_KEY_FILE         path of the persisted key set
     COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
-    COGNITO_JWKS_URLS        one URL on loopback, for tests
+    COGNITO_JWKS_URLS        one URL, for tests: on loopback, or an emulator's
+    COGNITO_INSECURE_EMULATOR  true lets that URL name an emulator beyond loopback
 
     COGNITO_USER_POOLS       several pools, in place of all above: a JSON array of objects
+
     COGNITO_TOKEN_USE        access (default), id or any
+    COGNITO_LEEWAY, COGNITO_CACHE_SIZE, COGNITO_REFRESH_AFTER, COGNITO_REVALIDATE_AFTER, COGNITO_MAX_STALE,
+    COGNITO_MAX_TOKEN_LENGTH  numbers
+    COGNITO_TOKEN_TYPES      separated by commas
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from cognito_mr_auth._base import encoding
 from cognito_mr_auth._base.encoding import Malformed
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import ANY_CLIENT, UserPool
+
+from .near_names import nearest_name
 
 V = TypeVar("V")
 
@@ -39,6 +46,7 @@ __all__ = [
     "flag",
     "items",
     "json_value",
+    "number",
     "option_of",
     "refuse_unknown",
     "string_list",
@@ -59,82 +67,164 @@ _POOL = {
     "KEY_FILE": "key_file",
     "BAKED_KEY_FILE": "baked_key_file",
     "JWKS_URLS": "jwks_urls",
+    "INSECURE_EMULATOR": "insecure_emulator",
 }
+_MEMBERS = (*_POOL.values(), "token_use")
 _LISTS = frozenset({"client_ids", "replica_regions", "issuer_kinds", "audience"})
+_FLAGS = frozenset({"unbound_machines", "insecure_emulator"})
 _REQUIRED = ("user_pool_id", "client_ids")
-_POOLS, _TOKEN_USE = f"{PREFIX}USER_POOLS", f"{PREFIX}TOKEN_USE"
+# Variable -> the option of Verifier that it sets.
+_VERIFIER = {
+    "TOKEN_USE": "token_use",
+    "LEEWAY": "leeway",
+    "CACHE_SIZE": "cache_size",
+    "REFRESH_AFTER": "refresh_after",
+    "REVALIDATE_AFTER": "revalidate_after",
+    "MAX_STALE": "max_stale",
+    "TOKEN_TYPES": "token_types",
+    "MAX_TOKEN_LENGTH": "max_token_length",
+}
+# They are checked together, so a message about one may be due to another.
+_LIFETIMES = ("refresh_after", "revalidate_after", "max_stale")
+_NUMBERS = frozenset({"leeway", "cache_size", *_LIFETIMES, "max_token_length"})
+_POOLS = "USER_POOLS"
+# COGNITO_JWKS_URL is what many an application calls its own setting, and without ours no check is left out.
+_OTHERS_TOO = frozenset({"JWKS_URLS"})
 
 FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 """How a variable says yes and no."""
 
-VARIABLES = frozenset({_POOLS, _TOKEN_USE} | {PREFIX + name for name in _POOL})
+VARIABLES = frozenset(PREFIX + name for name in (*_POOL, _POOLS, *_VERIFIER))
 """Every variable that is read here."""
 
-FORMER = {f"{PREFIX}ISSUERS": f"{PREFIX}ISSUER_KINDS"}
-"""A variable's former name: an error, since ignored it would let every kind of issuer in."""
+# A variable's former name: an error, since ignored it would let every kind of issuer in.
+_FORMER = {"ISSUERS": "ISSUER_KINDS"}
+FORMER = {PREFIX + former: PREFIX + name for former, name in _FORMER.items()}
+"""A variable's former name, and the name that took its place."""
 
 # The one way to say ANY_CLIENT here: spelled out, and alone.
 _ANY_CLIENT = "ANY_CLIENT"
 # How many characters of a value a message shows: enough for a slip, too few for a secret.
 _SHOWN_CHARS = 20
 _OPTION = re.compile(r"[a-z_]+")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_A_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-def verifier_from(kind: Callable[..., V], environment: Mapping[str, str]) -> V:
-    """The verifier that the variables describe.
+def verifier_from(
+    kind: Callable[..., V],
+    environment: Mapping[str, str],
+    *,
+    prefix: str = PREFIX,
+    options: Mapping[str, Any] | None = None,
+) -> V:
+    """The verifier that the variables describe; `options` are settings from code.
 
     Raises:
         ConfigurationError: naming the variable that is missing or wrong.
     """
-    for former, name in FORMER.items():
-        if former in environment:
-            raise ConfigurationError(f"{former} is not read any more; the variable is {name}")
-    several = _POOLS in environment
-    pools = _several(environment) if several else [_one(environment)]
-    use = text(environment, _TOKEN_USE) if _TOKEN_USE in environment else "access"
+    if not isinstance(environment, Mapping):
+        raise ConfigurationError(f"environ is a {type(environment).__name__}; give a mapping of variables")
+    if prefix.__class__ is not str or not _A_PREFIX.fullmatch(prefix):
+        raise ConfigurationError(f"prefix={prefix!r}: give what the names begin with, such as {PREFIX!r}")
+    for former, name in _FORMER.items():
+        if prefix + former in environment:
+            raise ConfigurationError(f"{prefix}{former} is not read any more; the variable is {prefix}{name}")
+    several = prefix + _POOLS in environment
+    pools = _several(environment, prefix) if several else [_one(environment, prefix)]
+    named = {prefix + name: option for name, option in _VERIFIER.items() if prefix + name in environment}
+    _refuse_slips(environment, prefix, _VERIFIER if several else [*_POOL, *_VERIFIER])
+    given = dict(options or {})
+    for variable, option in named.items():
+        if option in given:
+            raise ConfigurationError(f"{variable}: {option}= is given in code too; say it in one place")
+        given[option] = _form(option)(environment, variable)
     problem = ""
     try:
-        return kind(*pools, token_use=use)
+        return kind(*pools, **given)
     except ConfigurationError as error:
         problem = str(error)
-    blamed = {"token_use": _TOKEN_USE}.get(option_of(problem))
-    raise ConfigurationError(f"{blamed or (_POOLS if several else f'{PREFIX}* variables')}: {problem}")
+    raise ConfigurationError(_blamed(problem, named, f"{prefix}{_POOLS if several else '* variables'}"))
 
 
-def _one(environment: Mapping[str, str]) -> UserPool:
+def _blamed(problem: str, named: Mapping[str, str], otherwise: str) -> str:
+    """A message of the constructor, after the variable that it is about."""
+    option = option_of(problem)
+    about = _LIFETIMES if option in _LIFETIMES else (option,)
+    found = [variable for variable, each in named.items() if each in about]
+    if not found and option in (*_VERIFIER.values(), "on_event", "revoked", "clock"):
+        return problem  # of a setting from code
+    return f"{', '.join(found) or otherwise}: {problem}"
+
+
+def _one(environment: Mapping[str, str], prefix: str) -> UserPool:
     """The pool that the variables for one pool describe."""
     options: dict[str, Any] = {}
     for name, option in _POOL.items():
-        if PREFIX + name in environment or option in _REQUIRED:
-            options[option] = _form(option)(environment, PREFIX + name)
+        if prefix + name in environment:
+            options[option] = _form(option)(environment, prefix + name)
+        elif option in _REQUIRED:
+            raise ConfigurationError(f"{prefix}{name} is not set{_near_miss(environment, prefix, name)}")
     if options["client_ids"] == [_ANY_CLIENT]:
         options["client_ids"] = ANY_CLIENT
-    variables = {option: PREFIX + name for name, option in _POOL.items()}
-    return _pool(options, lambda option: variables.get(option, f"{PREFIX}* variables"))
+    variables = {option: prefix + name for name, option in _POOL.items()}
+    return _pool(options, lambda option: variables.get(option, f"{prefix}* variables"))
+
+
+# -- slips in a name -------------------------------------------------------------------------------
+
+
+def _near_miss(environment: Mapping[str, str], prefix: str, name: str) -> str:
+    """What to add to the message about a required variable that is missing: the one that is nearly it."""
+    known = {prefix + each for each in (*_POOL, _POOLS, *_VERIFIER)}
+    for each in environment:
+        if each not in known and nearest_name(each, [prefix + name]) is not None:
+            return f" ({each} is: see its name)"
+    return ""
+
+
+def _refuse_slips(environment: Mapping[str, str], prefix: str, names: Iterable[str]) -> None:
+    """Refuse a variable that is nearly one of ours, which is not set: ignored, it would leave a setting out.
+
+    Other names are none of our business, because the application may have some.
+    """
+    known = {prefix + name for name in (*_POOL, _POOLS, *_VERIFIER)}
+    unset = [prefix + name for name in names if prefix + name not in environment and name not in _OTHERS_TOO]
+    for name in environment:
+        if name not in known and name[: len(prefix)].upper() == prefix.upper():
+            meant = nearest_name(name, unset)
+            if meant is not None:
+                raise ConfigurationError(f"{name}: there is no such variable; did you mean {meant}?")
+
+
+# -- pools ------------------------------------------------------------------------------------------
 
 
 def _form(option: str) -> Callable[[Mapping[str, str], str], Any]:
     """How a variable's value is read, for the option that it sets."""
-    if option == "unbound_machines":
+    if option in _FLAGS:
         return flag
-    return items if option in _LISTS else text
+    if option in _LISTS or option == "token_types":
+        return items
+    return number if option in _NUMBERS else text
 
 
-def _several(environment: Mapping[str, str]) -> list[UserPool]:
+def _several(environment: Mapping[str, str], prefix: str) -> list[UserPool]:
     """The pools of COGNITO_USER_POOLS."""
+    variable = prefix + _POOLS
     for name in _POOL:
-        if PREFIX + name in environment:
-            raise ConfigurationError(f"{_POOLS}: {PREFIX}{name} is set too; set one of the two")
-    found = json_value(_POOLS, text(environment, _POOLS))
+        if prefix + name in environment:
+            raise ConfigurationError(f"{variable}: {prefix}{name} is set too; set one of the two")
+    found = json_value(variable, text(environment, variable))
     if not isinstance(found, list) or not found:
-        raise ConfigurationError(f"{_POOLS}: give a JSON array of objects, one for each user pool")
-    return [_member(f"{_POOLS}[{number}]", each) for number, each in enumerate(found)]
+        raise ConfigurationError(f"{variable}: give a JSON array of objects, one for each user pool")
+    return [_member(f"{variable}[{place}]", each) for place, each in enumerate(found)]
 
 
 def _member(where: str, given: object) -> UserPool:
     if not isinstance(given, dict):
         raise ConfigurationError(f"{where}: give a JSON object")
-    refuse_unknown(where, given, tuple(_POOL.values()))
+    refuse_unknown(where, given, _MEMBERS)
     for option in _REQUIRED:
         if option not in given:
             raise ConfigurationError(f"{where}: {option} is missing")
@@ -145,7 +235,7 @@ def _member(where: str, given: object) -> UserPool:
 def _value(where: str, option: str, value: object) -> Any:
     if option == "client_ids" and value == _ANY_CLIENT:
         return ANY_CLIENT
-    if option == "unbound_machines":
+    if option in _FLAGS:
         if isinstance(value, bool):
             return value
         raise ConfigurationError(f"{where}: {option} is neither true nor false")
@@ -170,9 +260,13 @@ def _checked(options: Mapping[str, Any]) -> UserPool:
     if options["client_ids"] is not ANY_CLIENT and _ANY_CLIENT in options["client_ids"]:
         raise ConfigurationError("client_ids: ANY_CLIENT stands alone")
     pool = UserPool(**options)
-    # A party that can set a variable must not choose whose keys are trusted.
-    if "jwks_urls" in options and not all(each.loopback for each in pool._key_set_config.endpoints):
-        raise ConfigurationError("jwks_urls may only point to loopback from a variable")
+    # Who can set this one variable must not choose whose keys are trusted. An emulator needs two, and is told
+    # of with every start.
+    elsewhere = "jwks_urls" in options and not all(each.loopback for each in pool._key_set_config.endpoints)
+    if elsewhere and not pool.insecure_emulator:
+        raise ConfigurationError(
+            "jwks_urls may only point to loopback from a variable; insecure_emulator lets it name an emulator"
+        )
     return pool
 
 
@@ -188,6 +282,8 @@ def text(environment: Mapping[str, str], variable: str) -> str:
     value = environment.get(variable)
     if value is None:
         raise ConfigurationError(f"{variable} is not set")
+    if not isinstance(value, str):  # a mapping of the user's own may hold anything
+        raise ConfigurationError(f"{variable} is no string")
     if not value.strip():
         raise ConfigurationError(f"{variable} is empty")
     return value.strip()
@@ -203,6 +299,19 @@ def flag(environment: Mapping[str, str], variable: str) -> bool:
     if value not in FLAGS:
         raise ConfigurationError(f"{variable}={excerpt(value)}: say true or false")
     return FLAGS[value]
+
+
+def number(environment: Mapping[str, str], variable: str) -> int | float:
+    """A variable's number, which is an int where it is whole.
+
+    Raises:
+        ConfigurationError: it is no such number, or is not set.
+    """
+    value = text(environment, variable)
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        raise ConfigurationError(f"{variable}={excerpt(value)}: give a number such as 300 or 1.5")
+    return float(value) if found[1] else int(value)
 
 
 def items(environment: Mapping[str, str], variable: str) -> list[str]:

@@ -5,22 +5,30 @@ Owns these checks and their limits. Does no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Final
+import re
+from collections.abc import Generator, Iterable, Mapping
 
+from cognito_mr_auth._base.checks import check_token_use
 from cognito_mr_auth._jwks.model import CacheLifetimes
+from cognito_mr_auth._jwt.compact import TOKEN_TYPES, TokenForm
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import UserPool
 
-__all__ = ["TOKEN_USES", "check_callables", "check_options", "lifetimes"]
+__all__ = ["check_callables", "check_options", "lifetimes", "token_form"]
 
-TOKEN_USES: Final = ("access", "id", "any")
 # S4: Cognito's shortest token life is 5 min, so more leeway would double it.
 MAX_LEEWAY = 300.0
 # S7: where no endpoint has answered for a week, that is no outage any more.
 MAX_STALE_LIMIT = 7 * 86400.0
 # Thirty million years: beyond it, an int might not fit a float.
 MAX_SECONDS = 1e15
+# O: a token of 2,048-bit RSA and a few claims takes 800 characters; no server passes a header of 64 KiB.
+MIN_TOKEN_LENGTH, MAX_TOKEN_LENGTH = 1024, 64 * 1024
+
+# RFC 6838 4.2: a subtype, with or without its type before it. Most verifiers keep the default, so the import
+# does not pay for compiling it.
+_MEDIA_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_TOKEN_TYPE = rf"(?:{_MEDIA_NAME}/)?{_MEDIA_NAME}"
 
 
 def lifetimes(refresh_after: object, revalidate_after: object, max_stale: object) -> CacheLifetimes:
@@ -49,6 +57,32 @@ def _seconds(name: str, value: object) -> float:
     raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more")
 
 
+def token_form(token_types: object, max_token_length: object) -> TokenForm:
+    """What a token's `typ` may be, and its length (S3, O).
+
+    Raises:
+        ConfigurationError: naming the setting and its value.
+    """
+    if isinstance(token_types, (str, bytes, Mapping)) or not isinstance(token_types, Iterable):
+        raise ConfigurationError(f'token_types={token_types!r}: give a list, such as token_types=["JWT"]')
+    given = tuple(token_types)
+    if not given:
+        raise ConfigurationError("token_types is empty: no token with a typ could be accepted")
+    for each in given:
+        if each not in TOKEN_TYPES and not (type(each) is str and re.fullmatch(_TOKEN_TYPE, each)):
+            raise ConfigurationError(f"token_types holds {each!r}; a type looks like 'JWT' or 'at+jwt'")
+    # RFC 7515 4.1.9: "application/" may be left out before a subtype, and before nothing else.
+    short = {each.lower().removeprefix("application/") for each in given}
+    types = short | {f"application/{each}" for each in short if "/" not in each}
+    if isinstance(max_token_length, bool) or not isinstance(max_token_length, int):
+        raise ConfigurationError(f"max_token_length={max_token_length!r}: give a number of characters")
+    if not MIN_TOKEN_LENGTH <= max_token_length <= MAX_TOKEN_LENGTH:
+        raise ConfigurationError(
+            f"max_token_length={max_token_length!r}: {MIN_TOKEN_LENGTH:,} to {MAX_TOKEN_LENGTH:,} characters"
+        )
+    return TokenForm(frozenset(types), max_token_length)
+
+
 def check_callables(**hooks: object) -> None:
     """Refuse a hook that is given and cannot be called."""
     for name, hook in hooks.items():
@@ -63,8 +97,7 @@ def check_options(pools: tuple[object, ...], token_use: object, leeway: object, 
         ConfigurationError: naming the setting and its value.
     """
     _check_pools(pools)
-    if token_use not in TOKEN_USES:
-        raise ConfigurationError(f'token_use={token_use!r}: give "access", "id" or "any"')
+    check_token_use(token_use)
     if _seconds("leeway", leeway) > MAX_LEEWAY:
         raise ConfigurationError(f"leeway={leeway!r}: at most {MAX_LEEWAY:.0f} seconds")
     if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:

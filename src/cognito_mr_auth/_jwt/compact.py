@@ -21,15 +21,17 @@ from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenM
 __all__ = [
     "MAX_HEADER_CHARS",
     "MAX_TOKEN_CHARS",
+    "TOKEN_TYPES",
     "CompactJWS",
     "HeaderCache",
+    "TokenForm",
     "open_jws",
     "parse",
     "verify_signature",
 ]
 
 # Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
-# API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB.
+# API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB. A verifier may have another limit.
 MAX_TOKEN_CHARS = 16 * 1024
 # The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.
 MAX_HEADER_CHARS = 2048
@@ -39,13 +41,26 @@ MAX_HEADER_CHARS = 2048
 # (p2c), RFC 7519 5.2 (cty: a nested token).
 _FORBIDDEN = frozenset({"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"})
 
-# RFC 8725 3.11; a value without "/" has "application/" before it (RFC 7515 4.1.9).
-_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+# RFC 8725 3.11, RFC 9068 2.1.
+TOKEN_TYPES = ("JWT", "at+jwt")
 
 _PADDING = PKCS1v15()
 _HASHED = Prehashed(SHA256())
 _DOT, _SPACE = b". "
 _tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
+
+
+class TokenForm(NamedTuple):
+    """What a token's form may be: the values of `typ` that are let in, in lower case, and its length.
+
+    A value without "/" has "application/" before it (RFC 7515 4.1.9), so both spellings stand there.
+    """
+
+    types: frozenset[str] = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+    max_chars: int = MAX_TOKEN_CHARS
+
+
+_USUAL = TokenForm()
 
 
 class CompactJWS(NamedTuple):
@@ -69,9 +84,9 @@ MAX_HEADERS = 64
 class HeaderCache:
     """The kid of each header that was read before, by the header's segment (RFC 7515 4.1).
 
-    Equal octets mean the same, so they are not parsed again. Only headers of tokens with a valid signature
-    are kept, so forged tokens cannot fill it. It is emptied when full. `kids` is replaced, never changed,
-    so a reader needs no lock.
+    Equal octets mean the same to one verifier, so they are not parsed again. Only headers of tokens with a
+    valid signature are kept, so forged tokens cannot fill it. It is emptied when full. `kids` is replaced,
+    never changed, so a reader needs no lock.
     """
 
     __slots__ = ("kids",)
@@ -85,7 +100,7 @@ class HeaderCache:
             self.kids = {**(self.kids if len(self.kids) < MAX_HEADERS else {}), jws.header: jws.kid}
 
 
-def parse(token: object, known: HeaderCache | None = None) -> CompactJWS:
+def parse(token: object, known: HeaderCache | None = None, form: TokenForm = _USUAL) -> CompactJWS:
     """Split and decode a token (RFC 7515 5.2 steps 1 to 6, RFC 7519 7.2).
 
     A header that `known` holds is not parsed again.
@@ -94,10 +109,10 @@ def parse(token: object, known: HeaderCache | None = None) -> CompactJWS:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
         AlgorithmNotAllowed: its `alg` is not "RS256".
     """
-    header, payload, signed, signature = split(token)
+    header, payload, signed, signature = split(token, form.max_chars)
     kid = None if known is None else known.kids.get(header)
     if kid is None:
-        kid = _kid(header)
+        kid = _kid(header, form.types)
     octets = _decoded(payload, "payload")
     parts = (kid, _object(octets, "payload"), signed, _decoded(signature, "signature"), header)
     return _tuple(CompactJWS, parts)
@@ -110,22 +125,29 @@ def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
         TokenMalformed, AlgorithmNotAllowed: as `parse` does.
     """
     header, payload, signed, signature = split(token)
-    kid = _kid(header)
+    kid = _kid(header, _USUAL.types)
     return kid, _decoded(payload, "payload"), signed, _decoded(signature, "signature")
 
 
-def split(token: object) -> tuple[bytes, bytes, bytes, bytes]:
+def split(token: object, max_chars: int = MAX_TOKEN_CHARS) -> tuple[bytes, bytes, bytes, bytes]:
     """Header, payload, signing input, signature, as they came, of a str of allowed length with two dots."""
     if not isinstance(token, str):
-        raise TokenMalformed(hint="pass the token as a str")
-    if len(token) > MAX_TOKEN_CHARS:
-        raise TokenMalformed(f"the token is longer than {MAX_TOKEN_CHARS} characters")
+        raise TokenMalformed(hint=_no_text(token))
+    if len(token) > max_chars:
+        raise TokenMalformed(f"the token is longer than {max_chars} characters")
     text = str.encode(token, "utf-8", "replace")
     signed, _, signature = text.rpartition(b".")
     header, dot, payload = signed.partition(b".")
     if not dot or _DOT in payload or _SPACE in header:
         _not_compact(text)
     return header, payload, signed, signature
+
+
+def _no_text(token: object) -> str:
+    """What helps a caller whose token is no str. Names its type alone, because its text may be a token."""
+    if isinstance(token, (bytes, bytearray)):
+        return "these are bytes; give a str: token.decode('ascii')"
+    return f"pass the token as a str, not {'None' if token is None else type(token).__name__}"
 
 
 def _not_compact(text: bytes) -> NoReturn:
@@ -152,13 +174,13 @@ def verify_signature(jws: CompactJWS, key: RSAPublicKey) -> None:
     raise SignatureInvalid
 
 
-def _kid(segment: bytes) -> str:
+def _kid(segment: bytes, types: frozenset[str]) -> str:
     if len(segment) > MAX_HEADER_CHARS:
         raise TokenMalformed(f"the token's header is longer than {MAX_HEADER_CHARS} characters")
-    return _check_header(_object(_decoded(segment, "header"), "header"))
+    return _check_header(_object(_decoded(segment, "header"), "header"), types)
 
 
-def _check_header(header: dict[str, Any]) -> str:
+def _check_header(header: dict[str, Any], types: frozenset[str]) -> str:
     if header.get("alg") != "RS256":
         raise AlgorithmNotAllowed
     if not _FORBIDDEN.isdisjoint(header):
@@ -168,8 +190,8 @@ def _check_header(header: dict[str, Any]) -> str:
         raise TokenMalformed("the token's header has no usable kid")
     if "typ" in header:
         kind = header["typ"]
-        if not isinstance(kind, str) or not kind.isascii() or kind.lower() not in _TYPES:
-            raise TokenMalformed("the token's header has a typ other than JWT or at+jwt")
+        if not isinstance(kind, str) or not kind.isascii() or kind.lower() not in types:
+            raise TokenMalformed("the token's typ is none of the accepted token types")
     return kid
 
 

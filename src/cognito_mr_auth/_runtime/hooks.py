@@ -16,6 +16,7 @@ from cognito_mr_auth.policy._leaves import Context
 from cognito_mr_auth.principal import Principal
 
 from .denial import denial
+from .refusals import located
 
 __all__ = ["HOOK_FAILED", "Hook", "authorize", "call_hook", "is_async", "require_policy", "require_sync"]
 
@@ -81,12 +82,13 @@ def authorize(
     Raises:
         TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.
     """
+    origin = (principal.provider, principal.issuer.kind)
     if revoked is not None:
         answer = yield from call_hook(revoked, principal)
         if answer is True:
-            raise TokenRevoked
+            raise located(TokenRevoked(), origin)
         if answer is not False:
-            raise RevocationUnavailable
+            raise located(RevocationUnavailable(), origin)
     if require is not None:
         answers: dict[int, object] = {}
         while True:
@@ -96,7 +98,7 @@ def authorize(
                 break
             answers[id(leaf)] = yield from call_hook(leaf._function, principal)
         if verdict is not True:
-            raise denial(require, context)
+            raise located(denial(require, context), origin)
     return principal
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from cognito_mr_auth._runtime.refusals import record, settle
 from cognito_mr_auth.errors import AuthError, ConfigurationError, RequestMalformed
 from cognito_mr_auth.principal import Principal
 
@@ -187,6 +188,7 @@ async def _answer_http(app: App, guard: RequestGuard, scope: Scope, receive: Rec
         await app(scope, receive, saying)
     except AuthError as error:
         if begun:
+            record(error)
             raise
         await deny(scope, receive, send, guard.response(error))
 
@@ -215,6 +217,7 @@ async def _answer_socket(app: App, guard: RequestGuard, scope: Scope, receive: R
         if said is None:
             await deny(scope, receive, send, guard.response(error), connecting=connecting)
         elif said == "websocket.accept":
+            settle(error)
             await close(send)
         elif said != _OVER:
             raise

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # One message for all these faults: two headers that a WSGI server has joined look like one malformed header.
-_NOT_ONE = 'the %s header must be "Bearer", one space and one token, and come once'
+_NOT_ONE = 'the %s header must be "Bearer", a space and one token, and come once'
 _NOT_ONE_BARE = 'the %s header must be one token alone, without "Bearer", and come once'
 
 # RFC 6750 2.1 (b64token). ASCII by construction, as TOKEN is; both are linear.
@@ -152,12 +152,18 @@ def _from_header(values: Sequence[str], sources: Sources) -> str | None:
         return None
     if len(values) == 1:
         value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
+        if not value:
+            return None  # nothing was sent; a proxy or a client library may leave the empty header
         if (sources.bare or sources.scheme is None) and _is_b64token(value):
             return value
         if sources.scheme is not None:
             scheme, token = value[:7], value[7:]
-            if (scheme == "Bearer " or scheme.lower() == "bearer ") and _is_b64token(token):  # all but a few
-                return token
+            if scheme == "Bearer " or scheme.lower() == "bearer ":
+                if _is_b64token(token):  # all but a few
+                    return token
+                token = token.lstrip(" ")  # RFC 9110 11.4: one space or more
+                if _is_b64token(token):
+                    return token
             if _is_another_scheme(value):
                 return None
     form = _NOT_ONE if sources.scheme is not None else _NOT_ONE_BARE

@@ -16,6 +16,7 @@ from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._runtime.refusals import settle
 from cognito_mr_auth.errors import (
     AuthError,
     ConfigurationError,
@@ -375,6 +376,7 @@ class RequestGuard:
 
     def response(self, error: AuthError) -> HTTPResponse:
         """The response to a request that may not pass."""
+        settle(error)
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.response_to(error, realm=self._realm, resource_metadata=self._metadata_url)
 

@@ -21,10 +21,12 @@ def as_host_error(error: AuthError, host: type[HostError], **attributes: Any) ->
     """A copy of the error that is a `host` too. `attributes` are what the host reads of its own kind.
 
     Neither constructor runs, so `attributes` must hold all that the host's own would set. `error` is the
-    original. Pickled, the copy becomes the original again.
+    original. Pickled, the copy becomes the original again. A copy is the same refusal, which was answered, so
+    it leaves no record of its own (see `_runtime.refusals`).
     """
     kind = type(error)
     if isinstance(error, host):
+        error._recorded = True
         return error
     both = _made.get((kind, host))
     if both is None:
@@ -35,5 +37,5 @@ def as_host_error(error: AuthError, host: type[HostError], **attributes: Any) ->
         }
         both = _made[kind, host] = type(kind.__name__, (kind, host), members)
     made = both.__new__(both, *error.args)
-    made.__dict__.update({**error.__dict__, **attributes, "error": error})
+    made.__dict__.update({**error.__dict__, "_recorded": True, **attributes, "error": error})
     return made  # type: ignore[return-value]

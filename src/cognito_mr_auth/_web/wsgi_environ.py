@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from cognito_mr_auth._runtime.refusals import record
 from cognito_mr_auth.errors import AuthError
 
 from .bearer import HTTPRequest, HTTPResponse
@@ -60,6 +61,7 @@ def answering(
         said = app(environ, start)
     except AuthError as error:
         if start.begun:
+            record(error)
             raise
         return respond(guard.response(error), environ, start_response)
     if start.held is None or isinstance(said, Generator):
@@ -125,6 +127,7 @@ class _Answering:
             raise
         except AuthError as error:
             if self._start.begun:
+                record(error)
                 raise
             self._answered = True
             self._octets = iter(self._answer(error))

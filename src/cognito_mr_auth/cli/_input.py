@@ -13,9 +13,9 @@ import click
 
 __all__ = ["looks_like_token", "read_token", "token_argument"]
 
-# Four times the longest token that the library parses (16 KiB), so that a token which is too long
-# is refused for its length, and a wrong file (a log, a device) is not read to its end.
-MAX_INPUT_BYTES: Final = 64 * 1024
+# More than the longest token that any verifier takes (64 KiB), so that a token which is too long is refused
+# for its length, and a wrong file (a log, a device) is not read to its end.
+MAX_INPUT_BYTES: Final = 128 * 1024
 
 # "eyJ" is the base64url of '{"'. Three long parts are a token whose header begins otherwise; no
 # host name has three labels that long in a row, and no other argument has dots.

@@ -12,6 +12,7 @@ import click
 
 from cognito_mr_auth import errors
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth._config.options import MAX_TOKEN_LENGTH
 from cognito_mr_auth._jwt import compact
 
 from ._input import read_token, token_argument
@@ -34,7 +35,7 @@ def inspect(token_file: IO[bytes], as_json: bool) -> None:
     """
     token = read_token(token_file)
     try:
-        header, payload, _, _ = compact.split(token)
+        header, payload, _, _ = compact.split(token, MAX_TOKEN_LENGTH)
         parts = {"header": _part(header, "header"), "claims": _part(payload, "payload")}
     except errors.TokenRejected as error:
         show_refusal(error, as_json=as_json)

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 import click
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors
+from cognito_mr_auth._base.checks import TOKEN_USES
 from cognito_mr_auth._jwks.schedule import WARM_SECONDS
 from cognito_mr_auth.pool import _KINDS
 
@@ -38,8 +39,9 @@ TIMEOUT_SECONDS: Final = WARM_SECONDS
 @click.option("--any-client", is_flag=True, help="Accept every app client of the pool.")
 @click.option(
     "--token-use",
-    required=True,
-    type=click.Choice(["access", "id", "any"]),
+    default="access",
+    show_default=True,
+    type=click.Choice(TOKEN_USES),
     help="The kind of token that is accepted.",
 )
 @click.option(

@@ -16,6 +16,7 @@ from fastapi.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
 from cognito_mr_auth._runtime.hooks import is_async
+from cognito_mr_auth._runtime.refusals import settle
 from cognito_mr_auth._web.asgi_scope import can_deny
 from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
@@ -69,6 +70,7 @@ async def answer(guard: RequestGuard, connection: HTTPConnection, error: Excepti
     """
     socket = connection if isinstance(connection, WebSocket) else None
     if socket is not None and socket.application_state is not WebSocketState.CONNECTING:
+        settle(cast("AuthError", error))
         if socket.application_state is WebSocketState.CONNECTED:
             await socket.close(POLICY_VIOLATION)
         return None

@@ -27,6 +27,7 @@ try:
 except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
+from cognito_mr_auth._runtime.refusals import record
 from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
@@ -195,6 +196,7 @@ class CognitoAuthBackend(AuthenticationBackend):
             except CredentialsMissing as error:
                 conn.scope[MISSING] = error.with_traceback(None)
             except AuthError as error:
+                record(error)  # Starlette's own middleware makes an answer without the guard
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
         values = _scope_values(self._guard, principal)
         conn.scope.update(values)

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any, Unpack
 
 from cognito_mr_auth._remote.remote_key_set import Timeout
+from cognito_mr_auth._runtime.refusals import settle
 from cognito_mr_auth._web.bearer import Sources, find_token
 from cognito_mr_auth.aws_lambda._lifecycle import on_ping, on_restore, wait_limit, warm_up
 from cognito_mr_auth.aws_lambda._raw_event import is_ping
 from cognito_mr_auth.errors import (
-    AuthenticationTooOld,
     AuthError,
     ConfigurationError,
     CredentialsMissing,
@@ -158,10 +158,7 @@ class Authorizer:
 
     def _permits(self, principal: Principal, policy: Policy | None) -> bool:
         """Whether a route's or a field's policy lets the principal pass; an outage is raised."""
-        try:
-            return policy is None or self._verifier.require(principal, policy) is principal
-        except (PolicyDenied, AuthenticationTooOld):
-            return False
+        return policy is None or self._verifier._permits(principal, policy)
 
     def __repr__(self) -> str:
         return f"<Authorizer of {self._verifier!r}>"
@@ -208,6 +205,7 @@ def _log(error: AuthError) -> None:
     """Log the reason for operators, because neither API Gateway nor AppSync sends it to the client."""
     import logging
 
+    settle(error)
     level = logging.ERROR if isinstance(error, Unavailable) else logging.INFO
     reason = error.reason if error.hint is None else f"{error.reason} ({error.hint})"
     logging.getLogger("cognito_mr_auth").log(level, "authorizer: %s", reason)

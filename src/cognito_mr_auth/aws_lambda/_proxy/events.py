@@ -23,8 +23,9 @@ _HTTP_2: Final = "http-2.0"
 _REST: Final = "rest"  # HTTP APIs with payload 1.0, too
 _WEBSOCKET: Final = "websocket"
 
-# Replaces a value that is no string: it is no credential and no origin, but counts as sent.
-_MALFORMED: Final = ""
+# Replaces a value that is no string: it is no credential and no origin, but it counts as sent. An empty
+# Authorization would not.
+_MALFORMED: Final = "\0"
 
 _WANTED = (
     "CognitoAuth is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs and "

@@ -1,0 +1,99 @@
+"""What an accepted `iss` leads to: its key set, what its tokens must say, and the pool of its principals.
+
+Owns the composition of these for one pool, and the look-up of an `iss`, which never forms a URL (T1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from cognito_mr_auth._base.clock import Clock
+from cognito_mr_auth._jwt.claims import ClaimRequirements, check_claims, in_time
+from cognito_mr_auth._remote import persistence
+from cognito_mr_auth._remote.dependencies import Dependencies
+from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
+from cognito_mr_auth.errors import AuthError, IssuerUnknown
+from cognito_mr_auth.events import Event, InsecureEmulator
+from cognito_mr_auth.pool import UserPool
+from cognito_mr_auth.principal import Issuer
+
+__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of"]
+
+
+class IssuerEntry:
+    """One issuer of one pool in one verifier."""
+
+    __slots__ = ("expected", "issuer", "key_set", "origin", "pool")
+
+    def __init__(
+        self, issuer: Issuer, pool: UserPool, key_set: RemoteKeySet, expected: ClaimRequirements
+    ) -> None:
+        self.issuer = issuer
+        self.pool = pool
+        self.key_set = key_set
+        self.expected = expected
+        self.origin = (pool.user_pool_id, issuer.kind)
+
+    def plausible(
+        self, payload: dict[str, Any], clock: Clock, *, times_alone: bool = False
+    ) -> Callable[[], bool]:
+        """Whether a token could pass if its key were known (R5), asked when that matters.
+
+        `times_alone` is for a caller that checks no other claim.
+        """
+
+        def could_pass() -> bool:
+            if times_alone:
+                return in_time(payload, self.expected.leeway, clock()[0])
+            try:
+                check_claims(payload, self.expected, clock()[0])
+            except AuthError:
+                return False
+            return True
+
+        return could_pass
+
+
+def compose(
+    pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float
+) -> tuple[RemoteKeySet, dict[str, IssuerEntry], list[Event]]:
+    """A pool's key set, the entry of each `iss` that it accepts, and what there is to report of its start.
+
+    The pool's own `token_use` counts before the verifier's.
+    """
+    config = pool._key_set_config
+    stored, events = persistence.load(config)
+    if pool.insecure_emulator:
+        events.append(InsecureEmulator(config.provider))
+    key_set = RemoteKeySet(config, dependencies, stored)
+    expected = ClaimRequirements(
+        pool.token_use or token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines
+    )
+    entries = {url: IssuerEntry(issuer, pool, key_set, expected) for url, issuer in pool.issuers.items()}
+    return key_set, entries, events
+
+
+def entry_of(entries: Mapping[object, IssuerEntry], payload: Mapping[str, Any]) -> IssuerEntry:
+    """The entry of a payload's `iss`: an exact look-up (T1).
+
+    Raises:
+        IssuerUnknown: there is none.
+    """
+    issuer = payload.get("iss")
+    # A list or a number is no issuer, and is never hashed.
+    entry = entries.get(issuer) if issuer.__class__ is str else None
+    if entry is None:
+        raise IssuerUnknown(
+            hint="the token is from another user pool, or from a Region that is not listed in replica_regions"
+        )
+    return entry
+
+
+def authorization_servers(entries: Iterable[IssuerEntry]) -> list[str]:
+    """The issuers with the original ones first, because clients begin with the first (RFC 9728 2).
+
+    An updated issuer answers nobody before the pool has switched to it, nor a replica before it exists.
+    """
+    found = sorted(entries, key=lambda entry: entry.issuer.kind != "original")
+    return [entry.issuer.url for entry in found]

@@ -1,0 +1,92 @@
+"""Records of refusals and outages: one for each request that may not pass, with its reason.
+
+Owns the logger `cognito_mr_auth.refusals` and what a record holds: the reason, the HTTP status, and whose
+token it was as far as that is known. No token, no claim's value. Every verification that fails comes here
+once, whichever way it was called, and so does every other refusal that an adapter answers.
+
+A refusal passes several places: the verifier raises it, a guard answers it, and a framework gets a copy. The
+first of them writes the record and marks the error. The one that answers takes the mark away, because an
+application may raise the same error again for another request.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Container, Generator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cognito_mr_auth.errors import AuthError
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+__all__ = ["LOGGER", "located", "record", "recorded", "settle"]
+
+LOGGER = "cognito_mr_auth.refusals"
+
+E = TypeVar("E", bound=AuthError)
+T = TypeVar("T")
+
+
+def located(error: E, origin: tuple[str, str]) -> E:
+    """The error, which now knows whose token it was about: the provider and the kind of the issuer."""
+    error._origin = origin
+    return error
+
+
+def record(error: AuthError) -> None:
+    """Write the refusal's record, unless that was done, and mark the error."""
+    if not error._recorded:
+        _write(error)
+        error._recorded = True
+
+
+def recorded(steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+    """These steps; a refusal at their end is recorded."""
+    try:
+        return (yield from steps)
+    except AuthError as error:
+        record(error)
+        raise
+
+
+def settle(error: AuthError) -> None:
+    """Write the record of a refusal that is answered now, unless that was done."""
+    if error._recorded:
+        error._recorded = False
+    else:
+        _write(error)
+
+
+def _write(error: AuthError) -> None:
+    logger = _logger()
+    if logger is None or not logger.isEnabledFor(10):  # logging.DEBUG
+        return
+    provider, kind = error._origin
+    fields: dict[str, Any] = {
+        "reason": error.reason,
+        "status": error.status,
+        "provider": provider,
+        "issuer_kind": kind,
+        "claim": getattr(error, "claim", None),
+    }
+    try:
+        logger.debug(
+            "refused: %s (%d), pool %s, issuer %s", error.reason, error.status, provider, kind, extra=fields
+        )
+    except Exception:  # noqa: BLE001 - H3: a handler of the application may raise, and the answer stays
+        return
+
+
+_found: list[Logger] = []
+
+
+def _logger(modules: Container[str] = sys.modules) -> Logger | None:
+    """The logger; None while nobody has imported `logging`, so that nobody can have asked for its records."""
+    if "logging" not in modules:
+        return None
+    if not _found:
+        from logging import getLogger
+
+        _found.append(getLogger(LOGGER))
+    return _found[0]
