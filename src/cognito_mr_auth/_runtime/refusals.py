@@ -28,9 +28,10 @@ E = TypeVar("E", bound=AuthError)
 T = TypeVar("T")
 
 
-def located(error: E, origin: tuple[str, str]) -> E:
-    """The error, which now knows whose token it was about: the provider and the kind of the issuer."""
-    error._origin = origin
+def located(error: E, origin: tuple[str, str] | None) -> E:
+    """The error, which now knows whose token it was about: the provider and the issuer's kind, if any."""
+    if origin is not None:
+        error._origin = origin
     return error
 
 
