@@ -46,7 +46,7 @@ Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
 
 
-_CachedToken = tuple[Principal, Key, IssuerEntry, ValidityPeriod]
+_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
 """A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
@@ -212,22 +212,23 @@ class Verifier:
         now = self._clock()
         digest = self._token_cache.digest(token)
         cached = self._token_cache.find(digest)
-        entry = None
+        origin = None
         try:
             if cached is not None:
-                principal, key, entry, span = cached
-                if entry.key_set.key_now(key.kid, now) is key:
+                principal, key, key_set, span = cached
+                if key_set.key_now(key.kid, now) is key:
                     check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
                     return self._finish(principal, now, require)
             jws = parse(token, self._header_cache, self._form)
             entry = self._entry_of(jws)
+            origin = entry.origin
             found = entry.key_set.key_now(jws.kid, now)
             if found is None:
                 return self._waiting(jws, entry, digest, require, timeout)
             return self._finish(self._accept(jws, entry, found, digest, now), now, require)
         except AuthError as error:
-            if entry is not None:
-                located(error, entry.origin)
+            known = cached and (cached[0].provider, cached[0].issuer.kind)
+            located(error, origin or known)
             raise
 
     def _waiting(
@@ -257,7 +258,7 @@ class Verifier:
         pool_id = entry.pool.user_pool_id
         principal = _principal_from_payload(payload, entry.issuer, pool_id, pool_id)
         if digest is not None:
-            self._token_cache.keep(digest, (principal, key, entry, span))
+            self._token_cache.keep(digest, (principal, key, entry.key_set, span))
         return principal
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:

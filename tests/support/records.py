@@ -1,6 +1,6 @@
 """What the logger of refusals is told while a block runs.
 
-Owns the handler and its removal. Names of the record's fields stand in the tests that look at them.
+Owns the handler, its removal, and the names of the fields.
 """
 
 from __future__ import annotations
@@ -36,4 +36,5 @@ def refusals() -> Iterator[list[logging.LogRecord]]:
 
 def fields(record: logging.LogRecord) -> tuple[object, ...]:
     """Reason, status, provider and kind of issuer, as a structured log gets them."""
-    return tuple(getattr(record, name) for name in ("reason", "status", "provider", "issuer_kind"))
+    names = ("reason", "status", "provider", "issuer_kind")
+    return tuple(getattr(record, f"cognito_mr_auth.{name}") for name in names)

@@ -28,9 +28,10 @@ E = TypeVar("E", bound=AuthError)
 T = TypeVar("T")
 
 
-def located(error: E, origin: tuple[str, str]) -> E:
-    """The error, which now knows whose token it was about: the provider and the kind of the issuer."""
-    error._origin = origin
+def located(error: E, origin: tuple[str, str] | None) -> E:
+    """The error, which now knows whose token it was about: the provider and the issuer's kind, if any."""
+    if origin is not None:
+        error._origin = origin
     return error
 
 
@@ -63,12 +64,13 @@ def _write(error: AuthError) -> None:
     if logger is None or not logger.isEnabledFor(10):  # logging.DEBUG
         return
     provider, kind = error._origin
+    # With a prefix, or another library's field of the same name, or LogRecord's own, would raise in the logger.
     fields: dict[str, Any] = {
-        "reason": error.reason,
-        "status": error.status,
-        "provider": provider,
-        "issuer_kind": kind,
-        "claim": getattr(error, "claim", None),
+        "cognito_mr_auth.reason": error.reason,
+        "cognito_mr_auth.status": error.status,
+        "cognito_mr_auth.provider": provider,
+        "cognito_mr_auth.issuer_kind": kind,
+        "cognito_mr_auth.claim": getattr(error, "claim", None),
     }
     try:
         logger.debug(
