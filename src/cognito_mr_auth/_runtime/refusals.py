@@ -64,7 +64,7 @@ def _write(error: AuthError) -> None:
     if logger is None or not logger.isEnabledFor(10):  # logging.DEBUG
         return
     provider, kind = error._origin
-    # With a prefix, or another library's field of the same name, or LogRecord's own, would raise in the logger.
+    # A field of LogRecord's own name would raise in the logger, and another library may have the same name.
     fields: dict[str, Any] = {
         "cognito_mr_auth.reason": error.reason,
         "cognito_mr_auth.status": error.status,
