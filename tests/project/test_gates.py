@@ -187,6 +187,20 @@ IMPORTS = [
         id="runtime-neighbour",
     ),
     pytest.param(
+        "_aws",
+        ["_aws/boto"],
+        "from . import reading",
+        "is not allowed to import cognito_mr_auth._aws.reading",
+        id="aws-up",
+    ),
+    pytest.param(
+        "cli._doctor",
+        ["cli/_doctor/key_checks"],
+        "from . import client_checks",
+        "is not allowed to import cognito_mr_auth.cli._doctor.client_checks",
+        id="doctor-neighbour",
+    ),
+    pytest.param(
         "_web",
         ["_web/bearer"],
         "from . import guard",
