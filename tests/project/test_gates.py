@@ -119,6 +119,8 @@ def project_of_stubs(tree: Path) -> Path:
     for folder in (tree / "src").rglob("*/"):  # a folder with rows of its own is a package
         if folder.with_suffix(".py").exists():
             folder.with_suffix(".py").rename(folder / "__init__.py")
+        elif folder.is_relative_to(tree / "src" / "cognito_mr_auth"):
+            (folder / "__init__.py").touch()
     return tree
 
 
@@ -263,7 +265,7 @@ IMPORTS = [
 def test_import_linter_passes_clean_layers(project_of_stubs: Path) -> None:
     """Imports from lower layers break no contract."""
     package = project_of_stubs / "src" / "cognito_mr_auth"
-    (package / "cli.py").write_text("import click\nfrom . import verifier\n")
+    (package / "cli" / "__init__.py").write_text("import click\nfrom . import verifier\n")
     (package / "verifier.py").write_text("from ._remote import fetch, remote_key_set\n")
     done = _lint_imports(project_of_stubs)
     assert done.returncode == 0, done.stdout + done.stderr

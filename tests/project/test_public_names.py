@@ -96,7 +96,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "guard.Guard": {
         *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
     },
-    "discovery.DiscoveryError": {"add_note", "args", "permissions", "reasons", "with_traceback"},
+    "discovery.DiscoveryError": {"add_note", "args", "with_traceback"},
     "fastapi.CognitoAuth": {
         *("bind", "claims", "init_app", "optional", "public", "require"),
         *("responses", "router", "swagger_ui_init_oauth"),
