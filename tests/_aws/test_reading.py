@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from botocore import exceptions
 from support import aws as rig
 from support.aws import CLIENT_ID, NOW, POOL_ID, PRIMARY, StubbedAWS
 
@@ -208,6 +209,25 @@ def test_an_answer_without_a_readable_date(aws: StubbedAWS, reader: Reader, head
     metadata = {"ResponseMetadata": {"HTTPHeaders": headers}}
     aws.answer(PRIMARY, "describe_user_pool", rig.pool_settings() | metadata)
     assert isinstance(reader.pool(PRIMARY), PoolSettings)
+    assert reader.dates == []
+
+
+SILENT = [
+    exceptions.EndpointConnectionError(endpoint_url="https://example.com/"),
+    exceptions.ConnectTimeoutError(endpoint_url="https://example.com/"),
+    exceptions.ReadTimeoutError(endpoint_url="https://example.com/"),
+    exceptions.ConnectionClosedError(endpoint_url="https://example.com/"),
+    exceptions.SSLError(endpoint_url="https://example.com/", error="x"),
+    exceptions.ProxyConnectionError(proxy_url="https://example.com/"),
+]
+
+
+@pytest.mark.parametrize("error", SILENT, ids=lambda error: type(error).__name__)
+def test_a_region_that_is_silent(aws: StubbedAWS, reader: Reader, error: Exception) -> None:
+    """Each way of not answering is one: some of these exceptions have a `response` that is None."""
+    aws.kill(PRIMARY, error)
+    found = reader.pool(PRIMARY)
+    assert found == Trouble("unreachable", "cognito-idp:DescribeUserPool", type(error).__name__)
     assert reader.dates == []
 
 

@@ -169,12 +169,14 @@ class Reader:
             answer: dict[str, Any] = getattr(self._client(service, region), method)(**arguments)
         except Exception as error:  # noqa: BLE001 - credentials' providers and proxies raise what they like
             # A refusal is dated too, and a clock that is far off is refused.
-            self._note_date(getattr(error, "response", {}), region, sent)
+            self._note_date(getattr(error, "response", None), region, sent)
             return trouble_of(error, permission, permission.partition(":")[2])
         self._note_date(answer, region, sent)
         return answer
 
-    def _note_date(self, answer: Mapping[str, Any], region: str, sent: float) -> None:
+    def _note_date(self, answer: object, region: str, sent: float) -> None:
+        if not isinstance(answer, Mapping):  # some exceptions of a time-out have a `response` that is None
+            return
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         try:
             date = parsedate_to_datetime(headers["date"]).timestamp()

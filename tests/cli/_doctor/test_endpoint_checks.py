@@ -47,6 +47,7 @@ def failed(reason: str, status: int | None = None, kind: str = "original") -> En
 
 KEYS: list[Any] = [
     pytest.param(answer("original", WELL), "ok", "2 keys in 40 ms", id="well"),
+    pytest.param(answer("original", document(k1=5)), "ok", "1 key in 40 ms", id="one"),
     pytest.param(
         answer("original", WELL._replace(skipped=(("exponent", 1), ("not-rsa", 2)))),
         "warning",

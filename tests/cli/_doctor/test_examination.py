@@ -98,6 +98,19 @@ def test_a_fault_of_ours_is_no_verdict() -> None:
         look(Broken(lambda *_: None, POOL_ID))
 
 
+def test_without_certificates_no_endpoint_is_asked() -> None:
+    """SSL_CERT_FILE names nothing, say: a failure that says so, and no traceback."""
+
+    class Bare(Silent):
+        def prepare(self, urls: Any) -> None:
+            raise FileNotFoundError("secret path")
+
+    (row,) = examine(CONFIGURED, Bare(environment={}), None).checks
+    assert (row.name, row.verdict) == ("TLS", "failure")
+    assert "(FileNotFoundError)" in row.said
+    assert "secret" not in row.said
+
+
 def test_the_commands_own_fetcher() -> None:
     """It reads the process's proxies, as a verifier does."""
     assert _own_fetcher().proxies is None

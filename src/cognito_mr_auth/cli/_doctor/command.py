@@ -108,9 +108,8 @@ def doctor(
     with usage_errors():
         found = _from_env(dependencies.environ, settings) if from_env else [_from_options(**settings)]
         clients, without_aws = (None, _NOT_ASKED) if no_aws else _clients(dependencies, profile)
-    pools = [
-        _examine(each._replace(scopes=tuple(scopes)), dependencies, clients, without_aws) for each in found
-    ]
+    fetcher = dependencies.fetcher()
+    pools = [_examine(each._replace(scopes=tuple(scopes)), fetcher, clients, without_aws) for each in found]
     (show_json if as_json else show)(pools)
     if not any(each.answered for each in pools):
         raise SystemExit(Exit.KEYS_UNAVAILABLE)
@@ -166,13 +165,12 @@ def _clients(dependencies: Dependencies, profile: str | None) -> tuple[Clients |
 
 
 def _examine(
-    configured: Configured, dependencies: Dependencies, clients: Clients | None, without_aws: Check | None
+    configured: Configured, fetcher: Fetcher, clients: Clients | None, without_aws: Check | None
 ) -> Examination:
     from .examination import examine
     from .show import Progress
 
     pool = configured.pool
-    fetcher = dependencies.fetcher()
     with Progress(pool.user_pool_id) as progress:
         reader = None
         if clients is not None:
@@ -188,5 +186,5 @@ def _reader(clients: Clients, pool: UserPool, fetcher: Fetcher) -> tuple[Reader 
     try:
         trouble = reader.prepare(pool.region)
     except OldBotoError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"{error}. --no-aws leaves AWS out") from error
     return (reader, None) if trouble is None else (None, unknown("AWS", trouble))

@@ -80,7 +80,8 @@ def _document(name: str, answer: EndpointAnswer, document: Document) -> Check:
     if not document.keys:
         said = f"no usable key{': ' if skipped else ''}{skipped}"
         return Check(name, "failure", said, "look at the document that the endpoint serves")
-    said = f"{len(document.keys)} keys in {answer.seconds * 1000:.0f} ms"
+    count = len(document.keys)
+    said = f"{count} {'key' if count == 1 else 'keys'} in {answer.seconds * 1000:.0f} ms"
     if skipped:
         said += f"; members that are not used: {skipped}"
         return Check(name, "warning", said, "nothing, as long as tokens verify")

@@ -47,10 +47,13 @@ def examine(
 ) -> Examination:
     """Ask and check; without a reader, `without_aws` says why AWS is not asked."""
     pool = configured.pool
-    fetcher.prepare(endpoint.url for endpoint in pool._key_set_config.endpoints)
-    jobs: dict[str, Callable[[], Any]] = {
-        "endpoints": partial(ask_endpoints, pool, fetcher, Deadline(ENDPOINT_SECONDS), done)
-    }
+    jobs: dict[str, Callable[[], Any]] = {}
+    no_certificates = None
+    try:
+        fetcher.prepare(endpoint.url for endpoint in pool._key_set_config.endpoints)
+        jobs["endpoints"] = partial(ask_endpoints, pool, fetcher, Deadline(ENDPOINT_SECONDS), done)
+    except OSError as error:
+        no_certificates = _no_certificates(error)
     if reader is not None:
         jobs["AWS"] = partial(
             read_account,
@@ -66,8 +69,8 @@ def examine(
         if isinstance(result, Exception):
             raise result
     account = cast("Account | None", results.get("AWS"))
-    answers = cast("list[EndpointAnswer]", results["endpoints"])
-    checks = tuple(_checks(configured, account, answers, without_aws))
+    answers = cast("list[EndpointAnswer]", results.get("endpoints", []))
+    checks = tuple(_checks(configured, account, answers, [without_aws, no_certificates]))
     answered = any(each.answered for each in answers)
     answered = answered or (account is not None and any(each.answered for each in account.regions.values()))
     return Examination(pool.user_pool_id, checks, answered)
@@ -77,11 +80,10 @@ def _checks(
     configured: Configured,
     account: Account | None,
     answers: Sequence[EndpointAnswer],
-    without_aws: Check | None,
+    not_asked: Sequence[Check | None],
 ) -> Iterator[Check]:
     issuer_type = None
-    if without_aws is not None:
-        yield without_aws
+    yield from filter(None, not_asked)
     if account is not None:
         if (trouble := _without_credentials(account)) is not None:
             # One row in place of one for each thing that could not be asked.
@@ -92,8 +94,14 @@ def _checks(
             yield from client_checks(account, configured)
         settings = known(account.regions[account.source].pool) if account.source else None
         issuer_type = settings.issuer_type if settings else None
-    dates = account.dates if account is not None else ()
-    yield from endpoint_checks(answers, configured, issuer_type, dates)
+    if answers:
+        dates = account.dates if account is not None else ()
+        yield from endpoint_checks(answers, configured, issuer_type, dates)
+
+
+def _no_certificates(error: OSError) -> Check:
+    said = f"the authorities' certificates cannot be loaded ({type(error).__name__}): no endpoint was asked"
+    return Check("TLS", "failure", said, "correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them")
 
 
 def _without_credentials(account: Account) -> Trouble | None:

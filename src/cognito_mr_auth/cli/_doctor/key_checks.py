@@ -49,7 +49,9 @@ def key_checks(account: Account, configured: Configured) -> Iterator[Check]:
 
 def _of_aws(settings: PoolSettings, replicas: frozenset[str]) -> Check:
     if replicas:
-        return Check(_NAME, "failure", "it is AWS's own, and the pool has a replica", _MULTI_REGION)
+        return Check(
+            _NAME, "failure", "AWS's own: a replica needs a multi-Region key of yours", _MULTI_REGION
+        )
     if settings.key_type == _AWS_OWNED:
         return Check(_NAME, "ok", "AWS's own; a replica would need a multi-Region key of yours")
     return Check(_NAME, "unknown", f"{settings.key_type} without an ARN", "look into the AWS console")
@@ -77,7 +79,7 @@ def _reach(name: str, key: EncryptionKey, replicas: frozenset[str]) -> Iterator[
     if not replicas:
         return
     if key.regions is None:
-        yield Check(name, "failure", "a single-Region key, and the pool has a replica", _MULTI_REGION)
+        yield Check(name, "failure", "a single-Region key: a replica needs a multi-Region one", _MULTI_REGION)
     elif missing := replicas - key.regions:
         said = f"it has no replica key in {listed(missing)}"
         yield Check(name, "failure", said, "replicate the multi-Region key to that Region")
