@@ -119,6 +119,8 @@ def project_of_stubs(tree: Path) -> Path:
     for folder in (tree / "src").rglob("*/"):  # a folder with rows of its own is a package
         if folder.with_suffix(".py").exists():
             folder.with_suffix(".py").rename(folder / "__init__.py")
+        elif folder.is_relative_to(tree / "src" / "cognito_mr_auth"):
+            (folder / "__init__.py").touch()
     return tree
 
 
@@ -194,6 +196,20 @@ IMPORTS = [
         id="issuers-neighbour",
     ),
     pytest.param(
+        "_aws",
+        ["_aws/boto"],
+        "from . import reading",
+        "is not allowed to import cognito_mr_auth._aws.reading",
+        id="aws-up",
+    ),
+    pytest.param(
+        "cli._doctor",
+        ["cli/_doctor/key_checks"],
+        "from . import client_checks",
+        "is not allowed to import cognito_mr_auth.cli._doctor.client_checks",
+        id="doctor-neighbour",
+    ),
+    pytest.param(
         "_web",
         ["_web/bearer"],
         "from . import guard",
@@ -256,7 +272,7 @@ IMPORTS = [
 def test_import_linter_passes_clean_layers(project_of_stubs: Path) -> None:
     """Imports from lower layers break no contract."""
     package = project_of_stubs / "src" / "cognito_mr_auth"
-    (package / "cli.py").write_text("import click\nfrom . import verifier\n")
+    (package / "cli" / "__init__.py").write_text("import click\nfrom . import verifier\n")
     (package / "verifier.py").write_text("from ._remote import fetch, remote_key_set\n")
     done = _lint_imports(project_of_stubs)
     assert done.returncode == 0, done.stdout + done.stderr

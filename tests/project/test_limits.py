@@ -76,6 +76,16 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("T5", "_jwks.exposure", "MAX_EXPOSED", 256),
     ("T5", "_jwks.exposure", "FOLDED_BITS", 16),
     ("P", "_base.clock", "CLOCK_SKEW", 60),
+    ("doctor", "_aws.boto", "CONNECT_SECONDS", 2),
+    ("doctor", "_aws.boto", "READ_SECONDS", 5),
+    ("doctor", "_aws.boto", "ATTEMPTS", 2),
+    ("doctor", "_aws.reading", "MAX_PAGES", 20),
+    ("doctor", "_aws.account", "ASK_SECONDS", 30),
+    ("doctor", "_aws.account", "MAX_DESCRIBED", 20),
+    ("doctor", "discovery", "TIMEOUT_SECONDS", 30),
+    ("doctor", "cli._doctor.endpoints", "ENDPOINT_SECONDS", 10),
+    ("doctor", "cli._doctor.endpoint_checks", "MAX_SKEW_SECONDS", 60),
+    ("doctor", "cli._doctor.endpoint_checks", "SHOWN_CHARS", 64),
 ]
 
 

@@ -28,6 +28,7 @@ MODULES: dict[str, set[str]] = {
         *("principal_from_authorizer", "still_valid", "warm_up"),
     },
     "cli": {"main"},
+    "discovery": {"DiscoveryError", "user_pool"},
     "errors": {
         *("AlgorithmNotAllowed", "AuthError", "AuthenticationTooOld", "CheckUnavailable", "ClaimRejected"),
         *("ConfigurationError", "CredentialsMissing", "IssuerUnknown", "KeyUnknown", "KeysUnavailable"),
@@ -99,6 +100,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "guard.Guard": {
         *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
     },
+    "discovery.DiscoveryError": {"add_note", "args", "with_traceback"},
     "fastapi.CognitoAuth": {
         *("bind", "claims", "init_app", "optional", "public", "require"),
         *("responses", "router", "swagger_ui_init_oauth"),

@@ -46,7 +46,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "aws_lambda/test_powertools.py": ("aws_lambda_powertools",),
     "aws_lambda/test_runtime.py": ("awslambdaric",),
     "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
+    "_aws": ("boto3", "botocore"),
     "cli": ("click", "rich"),
+    "cli/_doctor": ("boto3", "botocore"),
+    "test_discovery.py": ("boto3", "botocore"),
+    "support/aws.py": ("boto3", "botocore"),
     "e2e/test_threaded_servers.py": ("cheroot", "waitress"),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e": (

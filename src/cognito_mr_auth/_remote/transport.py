@@ -265,7 +265,8 @@ class Transport(httpx.HTTPTransport):
 
     It inherits `handle_request`, because pytest-httpx and vcrpy replace that of its base class, and tests
     that use them must never reach the network. So the pool has the base class's name for it. The base class's
-    constructor, which would make a pool of its own and load certificates, is not called.
+    constructor, which would make a pool of its own and load certificates, is not called. `on_answer` is shown
+    each answer, its body unread.
     """
 
     def __init__(
@@ -274,6 +275,7 @@ class Transport(httpx.HTTPTransport):
         self._backend = _Backend(scope, names)
         self._pool = self._made_pool(context, proxy, self._backend)
         self._pool.backend = self._backend
+        self.on_answer: Callable[[httpx.Response], object] | None = None
 
     @property
     def asked(self) -> bool:
@@ -306,4 +308,6 @@ class Transport(httpx.HTTPTransport):
         answer = super().handle_request(request)
         # httpx logs the URL of an answered request at INFO, and a query may hold a secret.
         request.url = request.url.copy_with(query=None)
+        if self.on_answer is not None:
+            self.on_answer(answer)
         return answer

@@ -11,6 +11,7 @@ import logging
 import click
 
 from ._demo.command import demo
+from ._doctor.command import doctor
 from ._input import looks_like_token
 from ._inspect import inspect
 from ._keys_fetch import keys
@@ -45,5 +46,5 @@ def main() -> None:
     logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())
 
 
-for _command in (demo, verify, inspect, keys):
+for _command in (demo, doctor, verify, inspect, keys):
     main.add_command(_command)
