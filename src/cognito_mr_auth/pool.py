@@ -27,7 +27,6 @@ _KINDS: Final = ("updated", "original", "replica")
 JWKS_PATH: Final = "/.well-known/jwks.json"
 
 _POOL_ID = re.compile(POOL_ID, re.ASCII)
-_HOST_NAME = re.compile(HOST_NAME, re.ASCII)
 
 
 class _AnyClient:
@@ -238,7 +237,7 @@ def _replicas(primary: str, regions: object) -> tuple[str, ...]:
 def _suffix(region: str, given: object) -> str:
     if given is None:
         return dns_suffix(region)
-    if type(given) is not str or not _HOST_NAME.fullmatch(given):
+    if type(given) is not str or not re.fullmatch(HOST_NAME, given, re.ASCII):
         raise ConfigurationError(f"dns_suffix={given!r}: give a DNS name such as 'amazonaws.com'")
     return given
 

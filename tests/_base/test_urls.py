@@ -100,6 +100,8 @@ BAD: dict[str, tuple[object, str]] = {
     "empty-label": ("https://a..example/", NO_HOST),
     "hyphen-first": ("https://-a.example/", NO_HOST),
     "port-of-six-digits": ("https://a.example:000443/", NO_HOST),
+    "port-0": ("https://a.example:0/", NO_HOST),
+    "too-long-a-name": (f"https://{'a.' * 123}example.com/", NO_HOST),
     "user": ("https://u:hunter2@a.example/", USER),
     "password": ("https://:hunter2@a.example/", USER),
     "no-user": ("https://@a.example/", USER),

@@ -36,7 +36,7 @@ def test_a_remark(reason: str, status: int | None, words: str) -> None:
     assert said is not None
     assert words in said
     assert (NO_ROUTE in said) == (reason in ("dns-timeout", "connect-timeout"))
-    assert ("SSL_CERT_FILE" in said) == (reason in ("tls-certificate", "setup"))
+    assert ("SSL_CERT_FILE" in said) == (reason in ("tls", "tls-certificate", "setup"))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ __all__ = ["KeyURL", "read_key_url", "shown"]
 # RFC 3986 3.2.2 and 3.2.3: an IPv6 address in brackets, or a name or IPv4 address; then a port.
 # Containers have names with "_".
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+# RFC 1035 2.3.4, without the length octet and the root's.
+MAX_HOST_CHARS = 253
 _AUTHORITY = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::[0-9]{{0,5}})?", re.ASCII)
 
 
@@ -48,7 +50,7 @@ def read_key_url(setting: str, given: object, *, insecure: bool) -> KeyURL:
         raise refuse(": give an absolute https URL")
     try:
         parts = urlsplit(given)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:  # its text names the host with all that stands around it
         raise refuse(", which is no URL") from None
     if not host:
@@ -56,7 +58,7 @@ def read_key_url(setting: str, given: object, *, insecure: bool) -> KeyURL:
     if parts.username is not None or parts.fragment:
         raise refuse(": no user name or fragment belongs there")
     # `urlsplit` overlooks what stands between a bracket and the port: "[::1]evil".
-    if not _AUTHORITY.fullmatch(parts.netloc):
+    if not _AUTHORITY.fullmatch(parts.netloc) or len(host) > MAX_HOST_CHARS or port == 0:
         raise refuse(", which names no host")
     loopback = is_loopback(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and (loopback or insecure)):

@@ -22,8 +22,8 @@ _REMARKS = MappingProxyType(
         "connect": "the connection is refused: by a firewall, for want of a route, or the Region is down",
         "connect-timeout": f"a firewall drops packets, or the Region is down; {_NO_ROUTE}",
         "tls": (
-            "what answers speaks no proper TLS: is a proxy or firewall in between? "
-            "Where it wants other TLS settings, pass ssl_context="
+            "what answers speaks no proper TLS: is a proxy or firewall in between? Where it wants other "
+            "certificates or TLS settings, set SSL_CERT_FILE or pass ssl_context="
         ),
         "tls-timeout": "connected, but TLS stalls: a firewall, too large packets, or the Region is down",
         "tls-certificate": (
@@ -36,7 +36,8 @@ _REMARKS = MappingProxyType(
         "proxy 407": "the proxy wants a login: {proxy}=http://user:password@host:port",
         "setup": (
             "the HTTP client or its certificates cannot be loaded: do SSL_CERT_FILE and SSL_CERT_DIR, where "
-            "they are set, name files that can be read, and may the process open another one?"
+            "they are set, name files that can be read, and may the process open another one? Or pass "
+            "ssl_context="
         ),
         "redirect": "something else than Cognito answers: does this network want a login?",
     }

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _import(names: Iterable[str]) -> Iterator[None]:
     for name in names:
         if sys.modules.get(name) is None:  # None blocks an import, which the import itself says
             with _one_step:
-                import_module(name)
+                __import__(name)
             yield
 
 

@@ -14,8 +14,6 @@ from cognito_mr_auth._jwks.model import KeyFileContents, KeyFileEntry, KeySetCon
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.events import Event, KeyFileProblem
 
-from . import key_file, safe_path
-
 __all__ = ["load", "save"]
 
 
@@ -42,7 +40,11 @@ def load(config: KeySetConfig, system: Any = os) -> tuple[KeyFileContents, list[
     Raises:
         ConfigurationError: key files are asked for on a system that cannot tell who may write them.
     """
-    if (config.key_file or config.baked_key_file) and not safe_path.supported(system):
+    if config.key_file is None and config.baked_key_file is None:
+        return KeyFileContents([], {}), []
+    from . import key_file, safe_path  # most pools have no key file
+
+    if not safe_path.supported(system):
         raise ConfigurationError(
             "key_file and baked_key_file need a system that tells who may write a file, as POSIX systems do: "
             "leave them out, or give the keys as jwks="
@@ -75,6 +77,8 @@ def _begun(entry: KeyFileEntry) -> float:
 
 def save(config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
     """Write this to the pool's key file; a failure is one event."""
+    from . import key_file  # loaded by `load`, on another thread than that of a fetch
+
     path = config.key_file or ""
     try:
         urls = [endpoint.url for endpoint in config.endpoints]

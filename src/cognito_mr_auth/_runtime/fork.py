@@ -7,8 +7,8 @@ other locks is needless, since the child gets new ones.
 from __future__ import annotations
 
 import os
+from _weakrefset import WeakSet  # as `weakref` gives it, whose own import costs half a millisecond
 from typing import Protocol
-from weakref import WeakSet
 
 __all__ = ["track"]
 
