@@ -116,6 +116,7 @@ class Board:
 
     def __init__(self, plan: Plan) -> None:
         self._lock = threading.Lock()
+        self._plan = plan
         self._tallies = [_Tally(phase.name) for phase in plan.phases]
         self._worlds: list[World] = []
         self._now = 0
@@ -133,9 +134,15 @@ class Board:
             self._worlds.append(world)
 
     def answered(self, kind: str) -> None:
-        """Count an endpoint that gave its keys; after the last phase it counts for that."""
+        """Count an endpoint that gave its keys; after the last phase it counts for that.
+
+        One that is down now was asked before, so it counts for the last phase in which it was well.
+        """
         with self._lock:
-            self._tallies[min(self._now, len(self._tallies) - 1)].answered[kind] += 1
+            index = min(self._now, len(self._tallies) - 1)
+            while index and kind in self._plan.phases[index].faults:
+                index -= 1
+            self._tallies[index].answered[kind] += 1
 
     def have_answered(self, kinds: Iterable[str]) -> bool:
         """Whether all of these endpoints have given their keys in this phase."""
