@@ -47,6 +47,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "aws_lambda/test_runtime.py": ("awslambdaric",),
     "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
     "cli": ("click", "rich"),
+    "cli/_demo/test_ordinary.py": ("jwt",),
     "e2e/test_threaded_servers.py": ("cheroot", "waitress"),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e": (
