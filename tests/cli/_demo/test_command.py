@@ -101,7 +101,7 @@ def test_the_stream_has_every_token() -> None:
 def test_it_succeeds_on_the_real_verifier() -> None:
     """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need.
 
-    Beside it PyJWKClient loses what needs keys while its Region is away, and nothing before and after.
+    Beside it PyJWKClient accepts before and after, and loses everything while its Region is away for long.
     The outage lasts longer than the second for which callers wait before all but one hear 503 (W7).
     """
     show, plan = Recorder(), story(0.4)
@@ -127,7 +127,8 @@ def test_it_succeeds_on_the_real_verifier() -> None:
     assert [score.lost for score in ours.phases] == [0] * 6
     assert [score.sent for score in ours.phases] == [score.sent for score in theirs.phases]
     assert [score.accepted for score in theirs.phases[3:5]] == [0, 0]
-    assert theirs.phases[0].lost == 0
+    # What was on its way when the Region died counts in the phase before.
+    assert theirs.phases[0].accepted > 0
     assert theirs.phases[5].accepted > 0
     assert len(show.reports) > 10
     assert last.seconds < 12
