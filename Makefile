@@ -108,7 +108,7 @@ $(VENV)/bin/python:
 # something, or has something too old.
 $(VENV)/demo.stamp: pyproject.toml requirements/demo.txt | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements/demo.txt
-	$(PIP) install --no-index --no-build-isolation --editable '.[cli,testing]'
+	$(PIP) install --no-index --no-build-isolation --editable '.[cli,pyjwt,testing]'
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt

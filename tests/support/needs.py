@@ -49,6 +49,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "_aws": ("boto3", "botocore"),
     "cli": ("click", "rich"),
     "cli/_doctor": ("boto3", "botocore"),
+    "cli/_demo/test_ordinary.py": ("jwt",),
     "test_discovery.py": ("boto3", "botocore"),
     "support/aws.py": ("boto3", "botocore"),
     "e2e/test_threaded_servers.py": ("cheroot", "waitress"),

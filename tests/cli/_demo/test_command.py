@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -15,16 +15,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from cognito_mr_auth import errors, events
 from cognito_mr_auth.cli import main
 from cognito_mr_auth.cli._demo.command import MAX_PHASE_SECONDS, perform
 from cognito_mr_auth.cli._demo.judge import Call, World
+from cognito_mr_auth.cli._demo.ordinary import Accepts, Endpoint, Ordinary, found
 from cognito_mr_auth.cli._demo.plan import KINDS, Phase, Plan, story
 from cognito_mr_auth.cli._demo.report import Board, Report
 from cognito_mr_auth.cli._demo.run import MakeVerifier, real_verifier
-from cognito_mr_auth.cli._demo.show import AsJson, AsLines, AsTable, choose
 from cognito_mr_auth.cli._demo.subject import Subject
 from cognito_mr_auth.cli._demo.tokens import FORGED, Shot, stream
 from cognito_mr_auth.testing import FakeUserPool
@@ -40,7 +39,7 @@ class Recorder:
         self.plans: list[Plan] = []
         self.reports: list[Report] = []
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: Plan, ordinary: Ordinary | None) -> None:
         self.plans.append(plan)
 
     def update(self, report: Report) -> None:
@@ -67,7 +66,7 @@ def test_the_story_is_the_issues() -> None:
     assert [phase.cold for phase in plan.phases] == [None, None, "second", None, "third", None]
     assert [phase.rotate for phase in plan.phases] == [False, False, False, True, False, False]
     for seconds in (plan, story(MAX_PHASE_SECONDS)):
-        assert sum(phase.seconds + phase.longer for phase in seconds.phases) < 29.5
+        assert sum(phase.seconds + phase.longer for phase in seconds.phases) < 28.5
 
 
 def test_unknown_kids_leave_room_for_the_rotation() -> None:
@@ -97,10 +96,12 @@ def test_the_stream_has_every_token() -> None:
 # --- The real thing
 
 
+@pytest.mark.needs("jwt")
 @pytest.mark.outside
 def test_it_succeeds_on_the_real_verifier() -> None:
     """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need.
 
+    Beside it PyJWKClient accepts before and after, and loses everything while its Region is away for long.
     The outage lasts longer than the second for which callers wait before all but one hear 503 (W7).
     """
     show, plan = Recorder(), story(0.4)
@@ -108,8 +109,9 @@ def test_it_succeeds_on_the_real_verifier() -> None:
     assert [each.seconds for each in phases].count(1.6) == 1
     # A machine that stalls may spend both payments on unknown kids here, and they come back every 5 s (R4):
     # the shortened rotation would be over before.
-    phases[0] = replace(phases[0], unknown_kid=False)
-    assert perform(replace(plan, phases=tuple(phases)), show) == 0, show.reports[-1]
+    # And the first phase lasts until every endpoint has answered, however slow the machine is.
+    phases[0] = replace(phases[0], unknown_kid=False, longer=2.0)
+    assert perform(replace(plan, phases=tuple(phases)), show, ordinary=found(plan)) == 0, show.reports[-1]
     last = show.reports[-1]
     assert last.counts["valid refused"] == last.counts["forged accepted"] == 0
     assert last.counts["valid accepted"] > 50
@@ -121,8 +123,15 @@ def test_it_succeeds_on_the_real_verifier() -> None:
         assert reported in notes
     assert set(last.phases[0].answered) == set(KINDS)
     assert last.phases[4].answered == {}
+    ours, theirs = last.columns
+    assert [score.lost for score in ours.phases] == [0] * 6
+    assert [score.sent for score in ours.phases] == [score.sent for score in theirs.phases]
+    assert [score.accepted for score in theirs.phases[3:5]] == [0, 0]
+    # What was on its way when the Region died counts in the phase before.
+    assert theirs.phases[0].accepted > 0
+    assert theirs.phases[5].accepted > 0
     assert len(show.reports) > 10
-    assert last.seconds < 10
+    assert last.seconds < 12
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
@@ -168,6 +177,8 @@ def test_json() -> None:
     assert document["windows"]["max_stale"] == 60
     assert [phase["name"] for phase in document["phases"]] == [each.name for each in story().phases]
     assert document["summary"].startswith("WELL after")
+    assert document["lost"][0]["verifier"] == "cognito-mr-auth"
+    assert document["lost"][0]["lost"] == 0
 
 
 # --- It can fail
@@ -238,6 +249,48 @@ def test_a_silent_phase_fails() -> None:
     assert show.reports[-1].phases[0].wrong == ("no valid token accepted",)
 
 
+# --- Beside an ordinary verifier
+
+
+@pytest.mark.outside
+def test_an_ordinary_verifier_that_hangs_ends_nothing_and_fails_nothing() -> None:
+    """What hangs at the end is lost; the demo ends all the same, and its status is about ours alone."""
+    released, show = threading.Event(), Recorder()
+    ordinary = Ordinary("Hangs", "1", {}, lambda *_: lambda _token: released.wait())
+    try:
+        assert perform(SHORT, show, ordinary=ordinary) == 0, show.reports[-1]
+    finally:
+        released.set()
+    ours, theirs = (column.total for column in show.reports[-1].columns)
+    assert (ours.lost, theirs.accepted) == (0, 0)
+    assert theirs.lost == theirs.sent == ours.sent > 0
+
+
+@pytest.mark.outside
+def test_a_verifier_that_starts_without_any_keys_to_be_had_has_none_beside_it() -> None:
+    """It compares nothing: neither its requests nor its losses are counted."""
+    made: list[list[str]] = []
+
+    def make(_pool: FakeUserPool, _primary: Endpoint, issuers: list[str]) -> Accepts:
+        made.append(issuers)
+        return lambda _token: True
+
+    down = Phase("down", 0.1, dict.fromkeys(KINDS, "refuse"), cold="third")
+    plan = Plan((Phase("well", 0.1), Phase("one", 0.1, cold="second"), down), rate=50.0)
+    show, ours = Recorder(), []
+
+    def stub(*_: object) -> Stub:
+        ours.append(Stub(lambda: None))
+        return ours[-1]
+
+    perform(plan, show, stub, Ordinary("All", "1", {}, make))
+    last = show.reports[-1]
+    assert (len(ours), [len(issuers) for issuers in made]) == (3, [3, 3])
+    first, second = last.columns
+    assert first.phases == second.phases
+    assert first.total.sent == last.counts["valid accepted"] - 1  # the third one's only token
+
+
 # --- What is counted
 
 
@@ -285,6 +338,16 @@ def test_who_has_answered() -> None:
     board.enter(2)
     board.answered("updated")  # an answer that comes when all is over
     assert board.report(0.0).phases[1].answered == {"updated": 1}
+
+
+def test_an_answer_under_way_counts_while_its_endpoint_was_well() -> None:
+    """In a phase that it is down in, an endpoint answers nobody."""
+    one, two = Phase("well", 1.0), Phase("down", 1.0, {"replica": "refuse"})
+    board = Board(Plan((one, two, two)))
+    board.enter(2)
+    for kind in ("replica", "original"):
+        board.answered(kind)
+    assert [phase.answered for phase in board.report(0.0).phases] == [{"replica": 1}, {}, {"original": 1}]
 
 
 # --- What is remarked
@@ -336,104 +399,3 @@ def test_a_new_key_is_remarked_once() -> None:
     reported = subject.remark(_call(VALID), None, 0.9)
     assert reported == "first token of the new keys accepted after 200 ms"
     assert subject.remark(_call(VALID), None, 0.0) is None
-
-
-# --- How it is shown
-
-
-def _finished() -> Report:
-    board = Board(SHORT)
-    board.is_now(World(0.0, frozenset(KINDS), frozenset("a")))
-    board.enter(0)
-    board.answered("replica")
-    board.closed(board.opened(), _call(VALID), None, "a note")
-    board.enter(1)
-    board.closed(board.opened(), _call(Shot("", "[red]x", forged=True, kid=None)), None)
-    board.enter(2)
-    return board.report(1.5)
-
-
-def _half() -> Report:
-    board = Board(SHORT)
-    board.enter(0)
-    return board.report(0.5)
-
-
-def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Settings, a line per phase once it is over, its notes and faults, one summary."""
-    show = AsLines()
-    show.begin(SHORT)
-    show.update(_half())
-    assert "[1/2]" not in capsys.readouterr().out
-    show.update(_finished())
-    show.end(_finished())
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == (
-        "[1/2] one: 1 accepted, 0 refused, 0 unavailable (503), slowest 100 ms, answered: replica 1"
-    )
-    assert lines[1].strip() == "a note"
-    assert lines[2].endswith("answered: nobody")
-    assert lines[3].strip() == "WRONG: forged token accepted: [red]x"
-    assert lines[4].strip() == "WRONG: no valid token accepted"
-    assert lines[5:] == [_finished().summary]
-
-
-def test_the_table() -> None:
-    """Drawn while it runs; notes and faults are text, whatever they hold."""
-    screen = io.StringIO()
-    show = AsTable(Console(file=screen, force_terminal=True, width=100, color_system=None))
-    show.begin(SHORT)
-    show.update(_half())
-    show.end(_finished())
-    shown = screen.getvalue()
-    assert "max_stale 60 s" in shown
-    assert "1 a note" in shown
-    assert "2 WRONG: forged token accepted: [red]x" in shown
-    assert _finished().summary in shown
-
-
-def test_json_comes_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing before the end."""
-    show = AsJson()
-    show.begin(SHORT)
-    show.update(_half())
-    assert capsys.readouterr().out == ""
-    show.end(_finished())
-    document = json.loads(capsys.readouterr().out)
-    assert document["ok"] is False
-    assert document["rate"] == 50.0
-    assert set(document["phases"][0]) == {
-        "name",
-        "accepted",
-        "refused",
-        "unavailable",
-        "slowest_ms",
-        "answered",
-        "notes",
-        "wrong",
-    }
-
-
-class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("out", "term", "as_json", "expected"),
-    [
-        pytest.param(Terminal(), "xterm", False, AsTable, id="terminal"),
-        pytest.param(Terminal(), "dumb", False, AsLines, id="dumb-terminal"),
-        pytest.param(io.StringIO(), "xterm", False, AsLines, id="pipe"),
-        pytest.param(Terminal(), "xterm", True, AsJson, id="json"),
-    ],
-)
-def test_the_show_fits_the_output(
-    out: io.StringIO, term: str, as_json: bool, expected: type, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A table needs a terminal that can draw it; FORCE_COLOR makes no terminal of a pipe."""
-    monkeypatch.setenv("TERM", term)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert isinstance(choose(out, as_json=as_json), expected)

@@ -310,6 +310,28 @@ def test_refuse_is_refused_and_keeps_the_port(endpoint: FakeEndpoint) -> None:
 
 
 @pytest.mark.outside
+def test_a_released_client_meets_the_next_fault(endpoint: FakeEndpoint) -> None:
+    """Who hangs there and asks again at once is refused: no answer slips in between two faults."""
+    answers: list[Answer] = []
+
+    def ask_again(held: socket.socket) -> None:
+        with held:
+            held.recv(1)
+        with contextlib.suppress(ConnectionError):
+            answers.append(ask(endpoint))
+
+    endpoint.fail("hang")
+    clients = [threading.Thread(target=ask_again, args=(connected(endpoint),)) for _ in range(20)]
+    for client in clients:
+        client.start()
+    assert endpoint.asked(len(clients))
+    endpoint.fail("refuse")
+    for client in clients:
+        client.join()
+    assert answers == []
+
+
+@pytest.mark.outside
 def test_garbage_is_not_http(endpoint: FakeEndpoint) -> None:
     """The first bytes are no status line."""
     endpoint.fail("garbage")

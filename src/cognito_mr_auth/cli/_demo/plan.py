@@ -55,6 +55,11 @@ class Phase:
     unknown_kid: bool = False
     longer: float = 0.0
 
+    @property
+    def keys_to_be_had(self) -> bool:
+        """Whether any endpoint is well."""
+        return not self.faults.keys() >= set(KINDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from cognito_mr_auth import errors
 
 from .judge import Call, World, fault
+from .losses import Column, Losses
 from .plan import Plan
 
 __all__ = ["Board", "PhaseReport", "Report"]
@@ -47,11 +48,15 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole demo so far. `counts` are the numbers of `summary`, `seconds` how long it has run."""
+    """The whole demo so far. `counts` are the numbers of `summary`, `seconds` how long it has run.
+
+    `columns` say what was lost: by ours, then by an ordinary verifier if one runs beside it.
+    """
 
     phases: tuple[PhaseReport, ...]
     seconds: float
     counts: dict[str, int]
+    columns: tuple[Column, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -73,6 +78,15 @@ class Report:
             parts.append(f"{kind.capitalize()} tokens: {counts}.")
         return " ".join([*parts, f"Wrong answers: {self.counts['wrong']}."])
 
+    @property
+    def lost(self) -> str:
+        """One line, of a report with columns: what an ordinary verifier lost, and what ours lost."""
+        ours, *others = [column.total for column in self.columns]
+        if not others:
+            return f"Valid tokens: cognito-mr-auth lost {ours.lost} of {ours.sent} requests."
+        theirs = f"an ordinary verifier lost {others[0].lost} of {others[0].sent} requests"
+        return f"Valid tokens: {theirs}, cognito-mr-auth lost {ours.lost}."
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         phases = [asdict(phase) for phase in self.phases]
@@ -84,6 +98,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
             "phases": phases,
+            "lost": [column.to_dict() for column in self.columns],
         }
 
 
@@ -114,8 +129,10 @@ class _Tally:
 class Board:
     """The score of one run; a phase is known by its index in the plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, losses: Sequence[Losses] = ()) -> None:
         self._lock = threading.Lock()
+        self._plan = plan
+        self._losses = losses
         self._tallies = [_Tally(phase.name) for phase in plan.phases]
         self._worlds: list[World] = []
         self._now = 0
@@ -133,9 +150,15 @@ class Board:
             self._worlds.append(world)
 
     def answered(self, kind: str) -> None:
-        """Count an endpoint that gave its keys; after the last phase it counts for that."""
+        """Count an endpoint that gave its keys; after the last phase it counts for that.
+
+        One that is down now was asked before, so it counts for the last phase in which it was well.
+        """
         with self._lock:
-            self._tallies[min(self._now, len(self._tallies) - 1)].answered[kind] += 1
+            index = min(self._now, len(self._tallies) - 1)
+            while index and kind in self._plan.phases[index].faults:
+                index -= 1
+            self._tallies[index].answered[kind] += 1
 
     def have_answered(self, kinds: Iterable[str]) -> bool:
         """Whether all of these endpoints have given their keys in this phase."""
@@ -174,7 +197,8 @@ class Board:
                 for outcome in OUTCOMES
             }
             counts["wrong"] = sum(tally.wrong.total() for tally in self._tallies)
-            return Report(tuple(map(_told, self._tallies)), seconds, counts)
+            columns = tuple(losses.column() for losses in self._losses)
+            return Report(tuple(map(_told, self._tallies)), seconds, counts, columns)
 
 
 def _told(tally: _Tally) -> PhaseReport:

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from cognito_mr_auth import errors
 from cognito_mr_auth.events import Event
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool, FaultMode
 
+from .beside import Beside
 from .judge import Call, World
+from .losses import Losses
+from .ordinary import Ordinary
 from .plan import Phase, Plan
 from .report import Board, Report
 from .subject import Subject
@@ -28,6 +31,9 @@ CALLERS: Final = 24
 # How often a verifier that started cold gets a token, and how often the display is updated.
 COLD_EVERY_S: Final = 0.5
 WATCH_EVERY_S: Final = 0.1
+# At the end, for answers of an ordinary verifier that are on their way; then for its callers, which nothing
+# holds any longer.
+GRACE_S: Final = 0.5
 
 
 class Verifies(Protocol):
@@ -50,15 +56,22 @@ def real_verifier(pool: FakeUserPool, plan: Plan, on_event: OnEvent) -> Verifies
     return pool.verifier("any", on_event=on_event, **plan.windows)
 
 
-def run(plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier) -> Report:
-    """Run the plan in real time; `watch` gets the report so far, about ten times a second."""
+def run(
+    plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier, ordinary: Ordinary | None = None
+) -> Report:
+    """Run the plan in real time; `watch` gets the report so far, about ten times a second.
+
+    The verifiers of `ordinary` get the same tokens.
+    """
     pool = _warm_pool()
     with ExitStack() as opened:
+        # First, so that it is closed last: the endpoints' end releases the calls that hang there.
+        ordinaries = opened.enter_context(_Ordinaries(plan, ordinary))
         endpoints = opened.enter_context(pool.serve())
-        run = _Run(plan, pool, endpoints, make_verifier, opened)
+        run = _Run(plan, pool, endpoints, make_verifier, ordinaries, opened)
         with ThreadPoolExecutor(CALLERS, "demo caller") as callers:
             run.play(callers, watch)
-        report = run.report()
+        report = run.end()
     watch(report)
     return report
 
@@ -73,9 +86,39 @@ def _warm_pool() -> FakeUserPool:
     return pool
 
 
+class _Ordinaries:
+    """The ordinary verifiers of a run, none if `kind` is None, and what they lost."""
+
+    def __init__(self, plan: Plan, kind: Ordinary | None) -> None:
+        self._kind = kind
+        self._started: list[Beside] = []
+        self.losses = [] if kind is None else [Losses(kind.name, len(plan.phases))]
+
+    def start(self, pool: FakeUserPool, endpoints: FakeEndpoints) -> list[Beside]:
+        """Another one of them, without keys."""
+        if self._kind is None:
+            return []
+        issuers = [endpoint.issuer for endpoint in endpoints]
+        accepts = self._kind.make(pool, endpoints.original, issuers)
+        self._started.append(Beside(accepts, self.losses[0], CALLERS))
+        return self._started[-1:]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        deadline = time.monotonic() + GRACE_S
+        for each in self._started:
+            each.close(max(0.0, deadline - time.monotonic()))
+
+
 class _Watched(NamedTuple):
+    """A verifier of ours, the ordinary ones beside it, and where its losses count, if they do."""
+
     subject: Subject
     verifier: Verifies
+    beside: list[Beside]
+    losses: Losses | None
 
 
 class _Run:
@@ -85,6 +128,7 @@ class _Run:
         pool: FakeUserPool,
         endpoints: FakeEndpoints,
         make_verifier: MakeVerifier,
+        ordinaries: _Ordinaries,
         opened: ExitStack,
     ) -> None:
         self._plan = plan
@@ -92,13 +136,15 @@ class _Run:
         self._endpoints = endpoints
         self._make_verifier = make_verifier
         self._opened = opened
-        self._board = Board(plan)
+        self._ordinaries = ordinaries
+        self._ours = Losses("cognito-mr-auth", len(plan.phases))
+        self._board = Board(plan, [self._ours, *ordinaries.losses])
         self._kinds: dict[str, str] = {endpoint.url: endpoint.kind for endpoint in endpoints}
         self._calls: list[Future[None]] = []
         self._began = self._phase_began = time.monotonic()
         self._modes: Mapping[str, FaultMode] = {}
         self._well = frozenset(self._kinds.values())
-        self._first = self._start(None)
+        self._first = self._start(None, plan.phases[0])
         self._cold: list[_Watched] = []
 
     def report(self) -> Report:
@@ -107,6 +153,12 @@ class _Run:
             if call.done():
                 call.result()
         return self._board.report(time.monotonic() - self._began)
+
+    def end(self) -> Report:
+        """The last report, when every call of ours has ended. What still waits is lost."""
+        for losses in (self._ours, *self._ordinaries.losses):
+            losses.end(GRACE_S)
+        return self.report()
 
     def play(self, callers: ThreadPoolExecutor, watch: Watch) -> None:
         """Send the stream through every phase."""
@@ -148,7 +200,7 @@ class _Run:
             self._first.subject.awaits(new)
         self._world(well)
         if phase.cold is not None:
-            self._cold.append(self._start(phase.cold))
+            self._cold.append(self._start(phase.cold, phase))
             self._send(callers, self._cold[-1:], valid(self._pool))
         if phase.unknown_kid:
             self._send(callers, [self._first], unknown_kid(self._pool))
@@ -158,26 +210,36 @@ class _Run:
         listed = frozenset(key.kid for key in self._pool.keys)
         self._board.is_now(World(time.monotonic(), well, listed))
 
-    def _start(self, cold: str | None) -> _Watched:
+    def _start(self, cold: str | None, phase: Phase) -> _Watched:
         # The table shows the first verifier's fetches alone.
         answered = self._board.answered if cold is None else _ignore
         subject = Subject(cold, self._kinds.__getitem__, answered)
         verifier = self._make_verifier(self._pool, self._plan, subject.on_event)
         self._opened.callback(verifier.close)
-        return _Watched(subject, verifier)
+        # Without keys, and where no endpoint has any to give, nobody can verify: that compares nothing.
+        if cold is not None and not phase.keys_to_be_had:
+            return _Watched(subject, verifier, [], None)
+        return _Watched(subject, verifier, self._ordinaries.start(self._pool, self._endpoints), self._ours)
 
     def _send(self, callers: ThreadPoolExecutor, to: Iterable[_Watched], shot: Shot) -> None:
         for watched in to:
             index = self._board.opened()
-            self._calls.append(callers.submit(self._call, watched, shot, index))
+            losses = None if shot.forged else watched.losses
+            if losses is not None:
+                losses.sent(index)
+            self._calls.append(callers.submit(self._call, watched, shot, index, losses))
+            for beside in watched.beside:
+                beside.send(shot, index)
 
-    def _call(self, watched: _Watched, shot: Shot, index: int) -> None:
+    def _call(self, watched: _Watched, shot: Shot, index: int, losses: Losses | None) -> None:
         held, began = watched.subject.held, time.monotonic()
         error: errors.AuthError | None = None
         try:
             watched.verifier.verify(shot.token)
         except errors.AuthError as refusal:
             error = refusal
+        if losses is not None:
+            losses.answered(index, accepted=error is None)
         call = Call(shot, began, time.monotonic(), held)
         self._board.closed(index, call, error, watched.subject.remark(call, error, self._phase_began))
 

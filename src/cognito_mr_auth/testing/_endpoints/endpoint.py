@@ -149,9 +149,10 @@ class FakeEndpoint:
 
     def _switch(self, fault: Fault | None) -> None:
         before, self._fault = self._fault, fault
+        self._listen()
+        # Last, because a client that is released asks again at once, and must meet the new fault ("refuse").
         if before is not None:
             before.release.set()
-        self._listen()
 
     def _listen(self) -> None:
         """Listen, unless the fault in force is to refuse connections."""
