@@ -1,7 +1,8 @@
 """The events that a verifier's `on_event` hook receives: frozen values, one type for each (H3).
 
 Owns the shapes alone. No event holds a token, a claim or a signature; a `kid` appears only after an
-endpoint of the provider has listed it, and times are in seconds. `provider` is a pool's ID.
+endpoint of the provider has listed it, and times are in seconds. `provider` is a pool's ID. What changed for
+whoever is on call has events of its own: an endpoint went down or came back, and the keys that are left (B1).
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from typing import Any, dataclass_transform
 
 __all__ = [
     "EndpointDisabled",
+    "EndpointDown",
+    "EndpointUp",
     "Event",
     "FetchFailed",
     "FetchSucceeded",
+    "HookFailed",
     "InsecureEmulator",
     "KeyExposed",
     "KeyFileProblem",
     "KeyQuarantined",
     "KeysChanged",
     "KeysSkipped",
+    "KeysStale",
+    "KeysUnusable",
+    "KeysUsable",
     "RateLimitReached",
     "StateChanged",
 ]
@@ -115,6 +122,59 @@ class EndpointDisabled(Event):
     kind: str
 
 
+class EndpointDown(Event):
+    """An endpoint does not answer: after its second failure in a row, or at once.
+
+    At once if it has not answered since the process began, or if no other one of the pool is left.
+    `reason` is its last failure as `health()` shows it ("connect", "status 503"), `since` the wall time of
+    the first one.
+    """
+
+    provider: str
+    url: str
+    reason: str
+    since: float
+
+
+class EndpointUp(Event):
+    """An endpoint that was down answers again, after so many `seconds`.
+
+    One that says instead that its issuer is not enabled is an `EndpointDisabled`, and down no longer.
+    """
+
+    provider: str
+    url: str
+    seconds: float
+
+
+class KeysStale(Event):
+    """The pool serves keys older than `revalidate_after`, because nothing renews them.
+
+    `age` is theirs, and `usable_for` are the seconds until they may verify nothing any more.
+    """
+
+    provider: str
+    age: float
+    usable_for: float
+
+
+class KeysUnusable(Event):
+    """The pool has no usable key, and nothing gives it one: its tokens are answered with 503.
+
+    `reason` is what the hint of that answer says: each endpoint's last failure, and what it means.
+    """
+
+    provider: str
+    reason: str
+
+
+class KeysUsable(Event):
+    """The keys are as they should be again, `seconds` after the last `KeysStale` or `KeysUnusable`."""
+
+    provider: str
+    seconds: float
+
+
 class KeysChanged(Event):
     """The pool's usable keys changed: the `kid`s that came and went, sorted."""
 
@@ -175,3 +235,17 @@ class InsecureEmulator(Event):
     """`insecure_emulator=True` is on: plain http and emulators' public keys are trusted."""
 
     provider: str
+
+
+class HookFailed(Event):
+    """A function of yours raised, or gave an answer that is none; at most once a minute for each.
+
+    `hook` is what it was given as ("revoked", "policy.check", "on_event", "context"), or "logging" for a
+    handler of the standard logger. `name` is its module and name, `error` the exception's class, `failures`
+    how often it has failed so far. The exception's message is left out, because it could hold a claim.
+    """
+
+    hook: str
+    name: str
+    error: str
+    failures: int

@@ -97,7 +97,9 @@ class Verifier:
         self._leeway = float(leeway)
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
-        self._dispatch = EventDispatcher(on_event)
+        self._key_sets: dict[str, RemoteKeySet] = {}
+        self._dispatch = EventDispatcher(on_event, self._clock, self._key_sets)
+        self._hook_failed = self._dispatch.hook_failed
         self._fetcher = JWKSFetcher(ssl_context=ssl_context)
         self._threads = FetchThreads()
         dependencies = Dependencies(
@@ -113,7 +115,6 @@ class Verifier:
         self._form = token_form(token_types, max_token_length)
         self._header_cache = HeaderCache()
         self._entries: dict[object, IssuerEntry] = {}
-        self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
             self._add(pool, dependencies, token_use, self._leeway)
         self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
@@ -264,7 +265,7 @@ class Verifier:
     def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
         if require is None and self._revoked is None:
             return principal
-        return authorize(principal, now[0], self._revoked, require, self._leeway)
+        return authorize(principal, now[0], self._revoked, require, self._leeway, self._hook_failed)
 
     # -- for adapters ---------------------------------------------------------------------------
 
@@ -297,7 +298,7 @@ class Verifier:
         require_policy(require)
         if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
             raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
-        return authorize(principal, self._clock()[0], None, require, self._leeway)
+        return authorize(principal, self._clock()[0], None, require, self._leeway, self._hook_failed)
 
     def _load_http_client(self) -> None:
         """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""
@@ -391,6 +392,7 @@ class Verifier:
     def _reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
         self._threads.reset_after_fork()
+        self._dispatch.reset_after_fork()
         self._fetcher.reset_after_fork()
         for key_set in self._key_sets.values():
             key_set.reset_after_fork()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from support.rig import DOWN, LIFETIMES, Caller, Rig
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks.model import FetchError, KeyFileEntry
+from cognito_mr_auth._remote.remote_key_set import TELLING_SECONDS
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 HOUR = 3600.0
@@ -1100,3 +1103,36 @@ def test_the_first_hit_of_an_aged_key_file_loads_the_client_in_steps() -> None:
     assert rig.call(rig.kid).outcome.kid == rig.kid
     assert rig.out() == ["updated", "replica", "original"]
     assert rig.key() is not None
+
+
+def test_warm_waits_for_who_is_told_of_its_end() -> None:
+    """Or a process that ends because of an outage would end before its log says why (B1)."""
+    waits: list[object] = []
+
+    class Telling(Rig):
+        def _emit(self, emitted: Collection[events.Event]) -> None:
+            super()._emit(emitted)
+            if any(isinstance(event, events.KeysUnusable) for event in emitted):
+                caller.step()
+                waits.append(caller.waiting and caller.seconds <= TELLING_SECONDS)
+
+    rig = Telling()
+    caller = rig.warm()
+    for kind in rig.out():
+        rig.land(kind, DOWN)
+    assert waits == [True]
+    assert isinstance(caller.step(), KeysUnavailable)
+
+
+def test_warm_waits_for_no_hook_beyond_its_time() -> None:
+    """A hook that blocks costs it a quarter of a second, and never more than it has."""
+    rig = Rig()
+    caller = rig.warm(timeout=2.0)
+    for kind in rig.out():
+        rig.land(kind, DOWN)
+    rig.coordinator.told = Future()
+    caller.step()
+    assert caller.seconds == TELLING_SECONDS
+    assert isinstance(caller.step(), KeysUnavailable)
+    late = rig.warm(timeout=0.0)
+    assert isinstance(late.outcome, KeysUnavailable)

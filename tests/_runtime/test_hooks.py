@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
@@ -12,9 +11,9 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 import pytest
 from support.refusals import CANARY
 
-from cognito_mr_auth import Principal, errors, events, policy
-from cognito_mr_auth._runtime.dispatch import EventDispatcher
+from cognito_mr_auth import Principal, errors, policy
 from cognito_mr_auth._runtime.hooks import authorize, is_async, require_policy
+from cognito_mr_auth._runtime.raised import Raised
 from cognito_mr_auth._runtime.run import run_async, run_sync
 from cognito_mr_auth.principal import Issuer
 
@@ -114,6 +113,23 @@ def test_no_policies(require: Any) -> None:
 
 # --- Revocation
 
+Reports = list[tuple[str, object, str]]
+
+
+def asked(
+    revoked: Any, require: policy.Policy | None, heard: Reports | None = None
+) -> Generator[Any, Any, Principal]:
+    """`authorize` at the moment 0 without leeway; its reports are kept as (what, function, error)."""
+    kept: Reports = [] if heard is None else heard
+    return authorize(
+        PRINCIPAL,
+        0.0,
+        revoked,
+        require,
+        0.0,
+        lambda kind, hook, raised: kept.append((kind, hook, raised.error)),
+    )
+
 
 def raising(*_args: object) -> bool:
     """A hook with a bug whose error holds a claim."""
@@ -159,9 +175,9 @@ def takes(hooks: tuple[Callable[[Principal], Any], Callable[[Principal], Any]], 
     require = named.get("require")
     plain, twin = hooks
     runs = [
-        lambda: run_sync(authorize(PRINCIPAL, 0.0, plain, require)),
-        lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, plain, require))),
-        lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, twin, require))),
+        lambda: run_sync(asked(plain, require)),
+        lambda: asyncio.run(run_async(asked(plain, require))),
+        lambda: asyncio.run(run_async(asked(twin, require))),
     ]
     return [ending(run) for run in runs]
 
@@ -198,16 +214,46 @@ def test_a_raising_hook() -> None:
     assert takes((raising, araising)) == [errors.RevocationUnavailable] * 3
 
 
+@pytest.mark.parametrize(
+    "take", [run_sync, lambda steps: asyncio.run(run_async(steps))], ids=["sync", "async"]
+)
+@pytest.mark.parametrize(
+    ("hook", "error"),
+    [
+        pytest.param(raising, "ValueError", id="raises"),
+        pytest.param(lambda _: None, "answered NoneType", id="no-answer"),
+        pytest.param(lambda _: 1, "answered int", id="almost-true"),
+        pytest.param(lambda _: False, None, id="no"),
+        pytest.param(lambda _: True, None, id="yes"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["revoked", "policy.check"])
+def test_what_fails_is_reported(kind: str, hook: Any, error: str | None, take: Any) -> None:
+    """B1: each failure with the function and the class of its exception; an answer is no failure."""
+    heard: Reports = []
+    steps = asked(hook, None, heard) if kind == "revoked" else asked(None, policy.check(hook), heard)
+    ending(lambda: take(steps))
+    assert heard == ([] if error is None else [(kind, hook, error)])
+
+
+def test_what_an_awaited_hook_raises_is_reported() -> None:
+    """With its own frames alone: ours, where it is awaited, say nothing."""
+    found: list[Raised] = []
+    steps = authorize(PRINCIPAL, 0.0, araising, None, 0.0, lambda _kind, _hook, raised: found.append(raised))
+    assert ending(lambda: asyncio.run(run_async(steps))) is errors.RevocationUnavailable
+    assert [each.rpartition(" in ")[2] for each in found[0].frames] == ["araising"]
+
+
 def test_no_hook_at_all() -> None:
     """Without hook and policy everybody passes."""
-    assert run_sync(authorize(PRINCIPAL, 0.0, None, None)) is PRINCIPAL
+    assert run_sync(asked(None, None)) is PRINCIPAL
 
 
 def test_revocation_comes_first() -> None:
     """A revoked token is asked for nothing more."""
-    asked = Mock(return_value=True)
-    found = takes(answering(True), require=policy.check(asked))
-    assert (found, asked.called) == ([errors.TokenRevoked] * 3, False)
+    check = Mock(return_value=True)
+    found = takes(answering(True), require=policy.check(check))
+    assert (found, check.called) == ([errors.TokenRevoked] * 3, False)
 
 
 # --- Policies
@@ -217,9 +263,9 @@ def checking(make: Callable[[Any], policy.Policy], hooks: tuple[Any, Any]) -> li
     """What `authorize` with a policy around the check ends with, in all three ways."""
     plain, twin = (make(policy.check(hook)) for hook in hooks)
     return [
-        ending(lambda: run_sync(authorize(PRINCIPAL, 0.0, None, plain))),
-        ending(lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, None, plain)))),
-        ending(lambda: asyncio.run(run_async(authorize(PRINCIPAL, 0.0, None, twin)))),
+        ending(lambda: run_sync(asked(None, plain))),
+        ending(lambda: asyncio.run(run_async(asked(None, plain)))),
+        ending(lambda: asyncio.run(run_async(asked(None, twin)))),
     ]
 
 
@@ -257,7 +303,7 @@ def test_a_raising_check() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "asked"),
+    ("make", "times"),
     [
         pytest.param(lambda c: policy.claim("sub", "s") | c, 0, id="decided-by-or"),
         pytest.param(lambda c: policy.claim("sub", "t") & c, 0, id="decided-by-and"),
@@ -266,118 +312,19 @@ def test_a_raising_check() -> None:
         pytest.param(lambda c: c & c & ~c, 1, id="one-check-in-many-places"),
     ],
 )
-def test_a_check_runs_once_and_only_if_it_matters(make: Callable[[Any], policy.Policy], asked: int) -> None:
+def test_a_check_runs_once_and_only_if_it_matters(make: Callable[[Any], policy.Policy], times: int) -> None:
     """What is decided without the check does not run it, and one check runs once."""
     hook = Mock(return_value=True)
-    ending(lambda: run_sync(authorize(PRINCIPAL, 0.0, None, make(policy.check(hook)))))
-    assert hook.call_count == asked
+    ending(lambda: run_sync(asked(None, make(policy.check(hook)))))
+    assert hook.call_count == times
 
 
 def test_hooks_get_the_principal() -> None:
     """Revocation and check see the same verified principal."""
     revoked, check = Mock(return_value=False), Mock(return_value=True)
-    run_sync(authorize(PRINCIPAL, 0.0, revoked, policy.check(check)))
+    run_sync(asked(revoked, policy.check(check)))
     for hook in (revoked, check):
         hook.assert_called_once_with(PRINCIPAL)
-
-
-# --- Events
-
-STATE = events.StateChanged("us-west-2_EXAMPLE", "fresh", "stale")
-EVENTS = [STATE, events.KeysChanged("us-west-2_EXAMPLE", ("k",), ())]
-
-
-@pytest.fixture
-def records() -> Iterator[list[logging.LogRecord]]:
-    """The records that the library's logger gets."""
-    found: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = found.append  # type: ignore[method-assign]
-    logger = logging.getLogger("cognito_mr_auth")
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield found
-    logger.setLevel(before)
-    logger.removeHandler(handler)
-
-
-def test_the_hook_gets_each_event(records: list[logging.LogRecord]) -> None:
-    """One at a time and in order."""
-    received: list[events.Event] = []
-    dispatcher = EventDispatcher(received.append)
-    dispatcher(EVENTS)
-    dispatcher(())
-    assert (received, dispatcher.failures) == (EVENTS, 0)
-
-
-def test_what_the_hook_raises_is_counted(records: list[logging.LogRecord]) -> None:
-    """It is swallowed, and the other events are emitted all the same."""
-    hook = Mock(side_effect=[ValueError, None, ValueError])
-    dispatcher = EventDispatcher(hook)
-    dispatcher([*EVENTS, STATE])
-    assert (hook.call_count, dispatcher.failures, len(records)) == (3, 2, 2)
-
-
-def test_what_a_logging_handler_raises_is_counted() -> None:
-    """A log collector in the lost Region causes no refusal, and keeps no event from the hook."""
-    hook = Mock()
-    handler = Mock(spec=logging.Handler, level=logging.DEBUG, **{"handle.side_effect": ConnectionError})
-    logger = logging.getLogger("cognito_mr_auth")
-    logger.addHandler(handler)
-    try:
-        dispatcher = EventDispatcher(hook)
-        dispatcher([STATE])
-    finally:
-        logger.removeHandler(handler)
-    assert (handler.handle.call_count, hook.call_count, dispatcher.failures) == (1, 1, 1)
-
-
-POOL_ID, URL = "us-west-2_EXAMPLE", "https://one.test/jwks.json"
-
-
-@pytest.mark.parametrize(
-    ("event", "level"),
-    [
-        pytest.param(STATE, "WARNING", id="stale"),
-        pytest.param(events.StateChanged(POOL_ID, "empty", "fresh"), "DEBUG", id="start"),
-        pytest.param(events.StateChanged(POOL_ID, "empty", "aged"), "DEBUG", id="start-from-a-file"),
-        pytest.param(events.StateChanged(POOL_ID, "fresh", "aged"), "DEBUG", id="aged"),
-        pytest.param(events.StateChanged(POOL_ID, "aged", "fresh"), "DEBUG", id="renewed"),
-        pytest.param(events.StateChanged(POOL_ID, "stale", "fresh"), "INFO", id="back"),
-        pytest.param(events.StateChanged(POOL_ID, "expired", "aged"), "INFO", id="back-from-expired"),
-        pytest.param(events.StateChanged(POOL_ID, "stale", "expired"), "WARNING", id="expired"),
-        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403, "replica"), "WARNING", id="no-replica"),
-        pytest.param(events.EndpointDisabled(POOL_ID, URL, 403, "updated"), "DEBUG", id="not-updated"),
-        pytest.param(events.InsecureEmulator(POOL_ID), "WARNING", id="emulator"),
-        pytest.param(events.KeyExposed(POOL_ID, URL, 1), "WARNING", id="compromised"),
-        pytest.param(events.KeyQuarantined(POOL_ID, "k%s", (URL,)), "WARNING", id="quarantined"),
-        pytest.param(events.KeyFileProblem(POOL_ID, "read: owner"), "WARNING", id="key-file"),
-        pytest.param(events.FetchSucceeded(POOL_ID, URL, 0.1, 2, 0), None, id="fetched"),
-        pytest.param(events.FetchFailed(POOL_ID, URL, "reset", 0.1, None, 2.0), None, id="failed"),
-        pytest.param(events.KeysChanged(POOL_ID, ("k",), ()), None, id="keys"),
-        pytest.param(events.RateLimitReached(POOL_ID), None, id="rate-limit"),
-    ],
-)
-def test_the_logger_gets_what_somebody_must_act_on(
-    event: events.Event, level: str | None, records: list[logging.LogRecord]
-) -> None:
-    """Changes of state are logged, with or without a hook; routine events are not."""
-    EventDispatcher(None)([event])
-    assert [record.levelname for record in records] == ([] if level is None else [level])
-    assert all(record.getMessage() == str(event) for record in records)
-
-
-def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) -> None:
-    """K5: it is asked again each hour, and the hook hears of each time; another one is another warning."""
-    heard: list[events.Event] = []
-    dispatcher = EventDispatcher(heard.append)
-    one = events.EndpointDisabled(POOL_ID, URL, 403, "replica")
-    other = events.EndpointDisabled(POOL_ID, "https://two.test/jwks.json", 404, "replica")
-    for event in (one, one, other, one):
-        dispatcher([event])
-    assert [record.levelname for record in records] == ["WARNING", "DEBUG", "WARNING", "DEBUG"]
-    assert heard == [one, one, other, one]
 
 
 class _Row:
@@ -390,4 +337,4 @@ class _Row:
 def test_an_answer_that_raises_when_it_is_looked_at() -> None:
     """It is neither True nor False, so it is no answer."""
     with pytest.raises(errors.RevocationUnavailable):
-        run_sync(authorize(PRINCIPAL, 0.0, lambda _: _Row(), None))
+        run_sync(asked(lambda _: _Row(), None))

@@ -37,7 +37,8 @@ MODULES: dict[str, set[str]] = {
         "Unavailable",
     },
     "events": {
-        *("EndpointDisabled", "Event", "FetchFailed", "FetchSucceeded", "InsecureEmulator"),
+        *("EndpointDisabled", "EndpointDown", "EndpointUp", "Event", "FetchFailed", "FetchSucceeded"),
+        *("HookFailed", "InsecureEmulator", "KeysStale", "KeysUnusable", "KeysUsable"),
         *("KeyExposed", "KeyFileProblem", "KeyQuarantined", "KeysChanged", "KeysSkipped"),
         *("RateLimitReached", "StateChanged"),
     },

@@ -219,6 +219,20 @@ ROWS: dict[str, Row] = {
 }
 AFTER_ACCEPTANCE = (errors.TokenRevoked, errors.Unavailable, errors.PolicyDenied, errors.AuthenticationTooOld)
 
+# Rows whose records somebody on call reads (B1): that of a function of the user's, and those of an outage.
+REPORTED = {
+    **dict.fromkeys(
+        (
+            "a hook that fails",
+            "a hook that says too much",
+            "a check that fails",
+            "a check that says too much",
+        ),
+        {("hooks", "WARNING")},
+    ),
+    "no keys": {("keys", "WARNING"), ("keys", "ERROR")},
+}
+
 
 def _down(_request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError(CANARY)
@@ -277,6 +291,8 @@ def test_no_error_shows_its_token(
     found += [each for record in caplog.records for each in logged(record)]
     out, err = capfd.readouterr()
     clean([*found, out, err], text)
+    told = {(record.name.rpartition(".")[2], record.levelname) for record in caplog.records}
+    assert REPORTED.get(name, set()) <= told
 
 
 @pytest.mark.parametrize("options", [{"revoked": abroken}, {"require": policy.check(abroken)}], ids=list)

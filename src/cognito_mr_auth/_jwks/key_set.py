@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cognito_mr_auth._base.clock import CLOCK_SKEW, Instant, elapsed
-from cognito_mr_auth.errors import ConfigurationError, KeysUnavailable
+from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import (
     EndpointDisabled,
     Event,
@@ -27,6 +27,7 @@ from cognito_mr_auth.events import (
 from . import schedule as rules
 from .document import Document, public_document, read_document
 from .exposure import ExposedKeys
+from .loading import load_entries, load_seed, response_of
 from .merge import assemble
 from .model import (
     CacheLifetimes,
@@ -39,6 +40,7 @@ from .model import (
     Snapshot,
     StoredResponse,
 )
+from .reachability import EndpointOutlook, Outlook, Reachability, all_fail
 from .reasons import outage_hint, remarks_of, shown
 
 __all__ = ["KeySet"]
@@ -63,6 +65,7 @@ class KeySet:
         "lifetimes",
         "not_loaded",
         "noticed",
+        "reachability",
         "snapshot",
         "stale_if_error",
         "state",
@@ -86,6 +89,7 @@ class KeySet:
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
         self.connections: dict[str, Proxied] = {}  # the latest to each endpoint that was asked
         self.not_loaded = False  # no fetch can begin, because the HTTP client cannot be loaded
+        self.reachability = Reachability(config.provider, 2 * lifetimes.revalidate_after)
         self.stale_if_error = False  # every refresh since `refresh_after` has failed (R)
         self._after_outage = False  # the last refresh ended an outage
         self._rng = rng
@@ -119,51 +123,17 @@ class KeySet:
 
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
         """Store the entries of key files, or the seed where no entry is usable (P)."""
-        by_url = {each.url: each for each in self.config.endpoints}
-        # Where another endpoint has answered so long after it, it failed meanwhile.
-        ours = [each.begun for each in entries if each.url in by_url]
-        newest = max((begun for begun in ours if begun <= now[0] + CLOCK_SKEW), default=0.0)
-        for entry in entries:
-            endpoint = by_url.get(entry.url)
-            if endpoint is None:  # another pool's or an older configuration's endpoint
-                continue
-            age = now[0] - entry.begun
-            if age < -CLOCK_SKEW:
-                continue  # too far in the future
-            # A time slightly in the future becomes now, or no response could replace it until then (K4).
-            begun = (now[0] - age, now[1] - max(0.0, age))
-            if entry.url in self.states:  # how long it has not answered outlives a restart (R3)
-                last = entry.answered or entry.begun
-                silent = now[0] - last if entry.begun < last <= now[0] else age
-                answered = (now[0] - silent, now[1] - max(0.0, silent))
-                failing = newest - answered[0] >= self.lifetimes.max_stale
-                self.states[entry.url] = rules.EndpointState(
-                    since=now, answered=answered, failing_since=answered if failing else None
-                )
-            if age >= self.lifetimes.max_stale:
-                continue  # too old to be used
-            try:
-                document = self.read(entry.document, local=endpoint.loopback)
-            except FetchError:
-                continue
-            if document.keys:
-                self._responses[entry.url] = _response(entry.url, begun, document, entry.document)
-        if self.config.seed is not None and not any(map(self._uses, self._responses.values())):
-            self._seed = self._read_seed(self.config.seed, now)
+        config, lifetimes = self.config, self.lifetimes
+        self._responses, states = load_entries(
+            entries, config.endpoints, lifetimes, now, lambda raw, local: self.read(raw, local=local)
+        )
+        self.states.update({url: state for url, state in states.items() if url in self.states})
+        if config.seed is not None and not any(map(self._uses, self._responses.values())):
+            local = all(each.loopback for each in config.endpoints)
+            seed, document = load_seed(config.seed, lifetimes, now, lambda raw: self.read(raw, local=local))
+            self.note_exposed("", document.compromised, self.noticed)
+            self._seed = seed._replace(never_expires=config.offline)
         self._had_keys = bool(self._responses) or self._seed is not None
-
-    def _read_seed(self, raw: bytes, now: Instant) -> StoredResponse:
-        try:
-            document = self.read(raw, local=all(each.loopback for each in self.config.endpoints))
-        except FetchError as error:
-            raise ConfigurationError(f"jwks is no JWKS document: {error.reason}") from None
-        if not document.keys:
-            reasons = ", ".join(reason for reason, _ in document.skipped) or "it is empty"
-            raise ConfigurationError(f"jwks holds no usable key: {reasons}")
-        self.note_exposed("", document.compromised, self.noticed)
-        age = self.lifetimes.revalidate_after
-        response = _response("", (now[0] - age, now[1] - age), document, raw)
-        return response._replace(never_expires=self.config.offline)
 
     def read(self, raw: bytes, *, local: bool) -> Document:
         """The keys of a document from an endpoint, which is `local` on loopback (T4)."""
@@ -218,6 +188,13 @@ class KeySet:
         if state != self.state:
             events.append(StateChanged(self.config.provider, self.state, state))
             self.state = state
+        self.reachability.keys_are(state, now, events)
+
+    def note_trouble(self, now: Instant, events: list[Event]) -> None:
+        """What was asked for keys has failed, or a caller was refused for want of them: add an event (B1)."""
+        outlook = self.outlook(now)
+        age, left = outlook.age or 0.0, outlook.usable_for or 0.0
+        self.reachability.keys_in_trouble(self.state_of(now), age, left, self._hint(), now, events)
 
     def needs_rebuild(self, now: Instant) -> bool:
         """Whether the snapshot must be rebuilt because time passed or the wall clock was set back (R7).
@@ -254,17 +231,18 @@ class KeySet:
             skipped = sum(count for _, count in document.skipped)
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
             self._note_answer(url, begun, now)
+            self.reachability.answered(url, now, events)
             # K4: It replaces the stored one if its request began later, on the monotonic clock or by
             # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
-                self._responses[url] = _response(url, begun, document, raw)
+                self._responses[url] = response_of(url, begun, document, raw)
             self._seed = None  # the first response of an endpoint ends the seed (P)
         self.rebuild(now, events)
         return usable
 
     def _note_answer(self, url: str, begun: Instant, now: Instant) -> None:
         """An endpoint has answered: it no longer rests, and an outage is over."""
-        failing = all(each.failures or each.disabled for each in self.states.values())
+        failing = all_fail(self.states.values())
         if self.state_of(now) != rules.FRESH:  # else it is one more answer of the same refresh
             self._after_outage = self.stale_if_error or (failing and bool(self.states))
         before = self.states[url]
@@ -295,12 +273,15 @@ class KeySet:
                 disabled=True,
                 last_error="not enabled",
             )
+            self.reachability.disabled(url)
             events.append(EndpointDisabled(provider, url, status or 0, endpoint.kind))
+            self._note_failed(now, events)
             return False
         failures = before.failures + 1
         rest, rest_without_keys = rules.back_off(failures, self._rng(), failure.retry_after)
         # After a long time without a request nobody knows whether it failed meanwhile.
         unbroken = elapsed(now, before.since) < 2 * self.lifetimes.revalidate_after
+        reason = shown(failure.reason, status, self._proxy(url))
         self.states[url] = before._replace(
             failures=failures,
             since=now,
@@ -308,10 +289,16 @@ class KeySet:
             cooldown=rest,
             cooldown_without_keys=rest_without_keys,
             disabled=False,
-            last_error=shown(failure.reason, status, self._proxy(url)),
+            last_error=reason,
         )
         events.append(FetchFailed(provider, url, failure.reason, seconds, status, rest))
+        self.reachability.failed(url, reason, self.states, now, events)
+        self._note_failed(now, events)
         return True
+
+    def _note_failed(self, now: Instant, events: list[Event]) -> None:
+        if all_fail(self.states.values()):
+            self.note_trouble(now, events)
 
     def _has_response(self, url: str, now: Instant) -> bool:
         """Whether a stored response of that endpoint stands (K1)."""
@@ -368,6 +355,22 @@ class KeySet:
             failures, loaded=not self.not_loaded, all_disabled=all_disabled, exposed=bool(self.exposed)
         )
 
+    def outlook(self, now: Instant) -> Outlook:
+        """What the pool still has while an endpoint is away. Needs no lock."""
+        endpoints = {
+            each.url: EndpointOutlook(each.kind, each.region, self._is_up(each.url, now))
+            for each in self.endpoints
+        }
+        begun = self.snapshot.begun
+        if begun is None or not self.usable(now):
+            return Outlook(endpoints)
+        age = max(0.0, elapsed(now, begun))
+        return Outlook(endpoints, age, self.lifetimes.max_stale - age)
+
+    def _is_up(self, url: str, now: Instant) -> bool:
+        state = self.states[url]
+        return not state.failures and not state.disabled and self._has_response(url, now)
+
     def health(self, now: Instant) -> dict[str, Any]:
         """JSON-able: the age of the set and the state of each endpoint. Stale is not healthy."""
         state, begun = self.state_of(now), self.snapshot.begun
@@ -394,7 +397,3 @@ class KeySet:
             "disabled": state.disabled,
             "retry_in": rules.cooldown_left(state, now, urgent=False),
         }
-
-
-def _response(url: str, begun: Instant, document: Document, raw: bytes) -> StoredResponse:
-    return StoredResponse(url, begun, document.keys, raw, document.conflicts)

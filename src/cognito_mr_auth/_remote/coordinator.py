@@ -18,7 +18,7 @@ from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.model import FetchError
 from cognito_mr_auth._jwks.rate_limit import RateLimit
 from cognito_mr_auth._jwks.refresh import RefreshMachine
-from cognito_mr_auth._jwks.schedule import ATTEMPT_SECONDS
+from cognito_mr_auth._jwks.schedule import ATTEMPT_SECONDS, SILENCE_SECONDS
 from cognito_mr_auth.events import Event
 
 from .cancel_scope import CancelScope
@@ -58,6 +58,8 @@ class RefreshCoordinator:
         self._progress: Future[None] | None = None
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds every stored response
+        self._tellers = 0
+        self.told: Future[None] | None = None  # ends when the hooks have heard of every result
 
     # -- loading --------------------------------------------------------------------------------
 
@@ -211,6 +213,22 @@ class RefreshCoordinator:
             self._key_set.rebuild_if_due(now, emitted)
         self._emit(emitted)
 
+    def note_refusal(self, now: Instant) -> None:
+        """A caller is refused, or served stale keys, because nothing can be fetched or nothing answers (B1).
+
+        One that would wait for a moment only says nothing of the endpoints.
+        """
+        key_set = self._key_set
+        if self.closed or key_set.reachability.reported(key_set.state_of(now)):
+            return
+        emitted: list[Event] = []
+        moment = self.moment()
+        with self.lock:
+            silence_begins = self.machine.attempts.all_silent_since(moment) + SILENCE_SECONDS
+            if not self.loaded or silence_begins <= moment.monotonic:
+                key_set.note_trouble(now, emitted)
+        self._emit(emitted)
+
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""
         self.closed = True
@@ -261,15 +279,28 @@ class RefreshCoordinator:
                 self._unsaved = True
                 self.saved = self.saved or _new_future()
             self.next_look = 0.0
+            self._tellers += 1
+            self.told = self.told or _new_future()
             progress = self._take_progress()
-        _hang_up(hang_ups, moment)
-        _wake(progress)
-        self._look(moment, emitted)
         try:
+            _hang_up(hang_ups, moment)
+            _wake(progress)
+            self._look(moment, emitted)
             if worth_saving:
                 self._save(emitted)
         finally:
-            self._emit(emitted)
+            try:
+                self._emit(emitted)
+            finally:
+                _wake(self._finish_telling())
+
+    def _finish_telling(self) -> Future[None] | None:
+        with self.lock:
+            self._tellers -= 1
+            if self._tellers:
+                return None
+            done, self.told = self.told, None
+            return done
 
     def _save(self, emitted: list[Event]) -> None:
         """Write the key file: one thread at a time, again while something newer has come (P)."""

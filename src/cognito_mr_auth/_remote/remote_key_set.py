@@ -16,6 +16,7 @@ from cognito_mr_auth._jwks import schedule as rules
 from cognito_mr_auth._jwks.attempt import Waiter
 from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.model import Key, KeyFileContents, KeySetConfig, Snapshot
+from cognito_mr_auth._jwks.reachability import Outlook
 from cognito_mr_auth._jwks.refresh import UNKNOWN, WARM
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
@@ -35,6 +36,8 @@ Timeout = float | Callable[[], float]
 
 # All endpoints are asked at most this often because of a quarantined kid (K3).
 QUARANTINE_SECONDS = 60.0
+# `warm` waits so long for hooks and handlers of the logger, which should take far less.
+TELLING_SECONDS = 0.25
 # A wait is never shorter, or a rounding error could make a caller loop without waiting.
 MIN_WAIT = 0.001
 
@@ -152,11 +155,17 @@ class RemoteKeySet:
         """What a caller hears of a pool that asks no endpoint; for a stale set it is a failed refresh (R)."""
         if step == rules.REVALIDATE:
             self._key_set.stale_if_error = True
+            self._coordinator.note_refusal(now)
             return
         # An unknown kid is refused only where the pool has no endpoints at all (E).
         if step == rules.FETCH_UNKNOWN and not self._key_set.endpoints:
             raise KeyUnknown
-        raise self._key_set.unavailable(now)
+        raise self._unavailable(now)
+
+    def _unavailable(self, now: Instant) -> KeysUnavailable:
+        """The error of an outage, which is news the first time."""
+        self._coordinator.note_refusal(now)
+        return self._key_set.unavailable(now)
 
     def _wait_or_raise(self, waiter: Waiter, judged: Snapshot, now: Instant) -> Wait | None:
         """What to wait for; None to judge again, or for a caller of a stale set whose time is over.
@@ -182,7 +191,7 @@ class RemoteKeySet:
         if waiter.need == rules.FETCH_UNKNOWN:
             raise key_set.unconfirmed(now, step.retry_in)
         if waiter.need == rules.FETCH:
-            raise key_set.unavailable(now)
+            raise self._unavailable(now)
         return None
 
     def _waited_in_vain(self, waiter: Waiter, judged: Snapshot) -> bool:
@@ -224,7 +233,7 @@ class RemoteKeySet:
         now, keys = self._dependencies.clock(), tuple(key_set.snapshot.keys.values())
         if keys and key_set.usable(now):
             return keys
-        raise self._key_set.unavailable(now)
+        raise self._unavailable(now)
 
     def warming(self, timeout: float) -> Generator[Wait, None, None]:
         """Ask every endpoint, at most `timeout` seconds: until all have answered or failed, or it has keys.
@@ -251,9 +260,17 @@ class RemoteKeySet:
             if left <= 0:
                 break
             yield saved, min(left, rules.WARM_SECONDS)  # a user's may exceed threading.TIMEOUT_MAX
+        # Or a process that ends because of this outage would end before anybody has heard why.
+        told, left = coordinator.told, deadline - monotonic()
+        if told is not None and left > 0:
+            yield told, min(left, TELLING_SECONDS)
         now = self._dependencies.clock()
         if not self._key_set.usable(now):
-            raise self._key_set.unavailable(now)
+            raise self._unavailable(now)
+
+    def outlook(self, now: Instant) -> Outlook:
+        """What the pool still has while an endpoint is away. Takes no lock, and asks nothing."""
+        return self._key_set.outlook(now)
 
     def health(self, now: Instant) -> dict[str, Any]:
         """JSON-able: the age of the set and the state of each endpoint (see `Verifier.health`)."""

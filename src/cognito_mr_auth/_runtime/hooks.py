@@ -1,7 +1,8 @@
 """Calls of a user's hooks: `revoked` and the functions of `policy.check` (H1, H2).
 
 Owns what their answers mean. Anything but True or False is no answer. What they raise never reaches the
-caller, because it decides nothing and could carry a token. Imports no asyncio.
+caller, because it decides nothing and could carry a token; its class and frames are reported. Imports no
+asyncio.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from cognito_mr_auth.policy._leaves import Context
 from cognito_mr_auth.principal import Principal
 
 from .denial import denial
+from .raised import Raised
 from .refusals import located
 
-__all__ = ["HOOK_FAILED", "Hook", "authorize", "call_hook", "is_async", "require_policy", "require_sync"]
+__all__ = ["Hook", "Report", "authorize", "is_async", "require_policy", "require_sync"]
 
 Hook = Callable[[Principal], Any]
 
 HOOK_FAILED = object()
 """Stands for the answer of a hook that raised."""
+
+Report = Callable[[str, object, Raised], None]
+"""Hears of a failure: what the function was given as, the function, and what it raised."""
 
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
 
@@ -58,22 +63,30 @@ def require_sync(require: Policy | None) -> None:
 
 
 HookCall = Generator[Any, Any, object]
-"""Yields an awaitable where the hook gave one; gets its outcome sent back (HOOK_FAILED if it raised)."""
+"""Yields an awaitable where the hook gave one; gets its outcome sent back (a `Raised` if it raised)."""
 
 
-def call_hook(hook: Hook, principal: Principal) -> HookCall:
-    """The hook's answer, or HOOK_FAILED."""
+def call_hook(kind: str, hook: Hook, principal: Principal, report: Report) -> HookCall:
+    """The hook's answer, or HOOK_FAILED; what is no answer is reported."""
     try:
         answer = hook(principal)
-    except Exception:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
-        return HOOK_FAILED
+    except Exception as error:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
+        answer = Raised.of(error)
     if hasattr(type(answer), "__await__"):  # of the type, because an attribute of the answer may raise
         answer = yield answer
-    return answer
+    if answer is True or answer is False:
+        return answer
+    report(kind, hook, answer if isinstance(answer, Raised) else Raised.answer(answer))
+    return HOOK_FAILED
 
 
 def authorize(
-    principal: Principal, now: float, revoked: Hook | None, require: Policy | None, leeway: float = 0.0
+    principal: Principal,
+    now: float,
+    revoked: Hook | None,
+    require: Policy | None,
+    leeway: float,
+    report: Report,
 ) -> Generator[Any, Any, Principal]:
     """Check revocation, then evaluate the policy: the end of a verification (O).
 
@@ -84,7 +97,7 @@ def authorize(
     """
     origin = (principal.provider, principal.issuer.kind)
     if revoked is not None:
-        answer = yield from call_hook(revoked, principal)
+        answer = yield from call_hook("revoked", revoked, principal, report)
         if answer is True:
             raise located(TokenRevoked(), origin)
         if answer is not False:
@@ -96,7 +109,7 @@ def authorize(
             verdict, leaf = _evaluate(require, context)
             if leaf is None:
                 break
-            answers[id(leaf)] = yield from call_hook(leaf._function, principal)
+            answers[id(leaf)] = yield from call_hook("policy.check", leaf._function, principal, report)
         if verdict is not True:
             raise located(denial(require, context), origin)
     return principal

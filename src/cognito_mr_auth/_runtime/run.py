@@ -83,7 +83,7 @@ class _Loop(Protocol):
         """Wait for a thread's future; a cancellation of this task leaves the future alone."""
 
     async def outcome(self, awaitable: Any) -> object:
-        """What a hook's awaitable gives; HOOK_FAILED if it raises."""
+        """What a hook's awaitable gives; a `Raised` if it raises."""
 
 
 def _loop() -> _Loop:

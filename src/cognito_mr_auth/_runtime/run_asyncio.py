@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from .hooks import HOOK_FAILED
+from .raised import Raised
 from .real_timer import real_timer
 
 __all__ = ["let_others_run", "outcome", "pause"]
@@ -41,15 +41,15 @@ async def pause(future: Any, seconds: float) -> None:
 
 
 async def outcome(awaitable: Any) -> object:
-    """What a hook's awaitable gives; HOOK_FAILED if it raises."""
+    """What a hook's awaitable gives; a `Raised` if it raises."""
     try:
         return await awaitable
-    except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
-        return HOOK_FAILED
+    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
+        return Raised.of(error)
     except BaseException as error:
         if not _only_the_hooks(error):
             raise
-        return HOOK_FAILED
+        return Raised.of(error)
 
 
 def _only_the_hooks(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from .hooks import HOOK_FAILED
+from .raised import Raised
 from .real_timer import real_timer
 
 __all__ = ["let_others_run", "outcome", "pause"]
@@ -38,14 +38,14 @@ async def pause(future: Any, seconds: float) -> None:
 
 
 async def outcome(awaitable: Any) -> object:
-    """What a hook's awaitable gives; HOOK_FAILED if it raises.
+    """What a hook's awaitable gives; a `Raised` if it raises.
 
     trio.Cancelled passes, because it belongs to a scope outside of the hook.
     """
     try:
         return await awaitable
-    except Exception:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
-        return HOOK_FAILED
+    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
+        return Raised.of(error)
     except BaseExceptionGroup as group:  # of a nursery: the hook's own errors beside a cancellation
         rest = group.split(Exception)[1] or group
     raise rest  # outside of the block, or the hook's errors would hang on it

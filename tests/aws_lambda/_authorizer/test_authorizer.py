@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.lambda_events import KINDS, event, with_token, without_token
 
-from cognito_mr_auth import policy
+from cognito_mr_auth import Principal, events, policy
 from cognito_mr_auth.aws_lambda import Authorizer, Unauthorized
 from cognito_mr_auth.errors import CheckUnavailable, ConfigurationError
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
@@ -609,3 +609,33 @@ def test_operators_see_why(caplog: pytest.LogCaptureFixture) -> None:
     [record] = caplog.records
     assert "claim_rejected" in record.message
     assert "send the access token" in record.message
+
+
+def broken(principal: Principal) -> Any:
+    """A callable with a bug whose error holds a claim."""
+    raise ValueError(principal.subject)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        pytest.param("rest-token", {"context": broken}, id="context"),
+        pytest.param("rest-token", {"usage_identifier_key": broken}, id="usage_identifier_key"),
+        pytest.param("iot", {"iot_policy": broken}, id="iot_policy"),
+    ],
+)
+def test_operators_see_which_callable_raised(
+    kind: str, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """B1: its name, the class of its exception and its frames, once a minute; nothing of the token."""
+    heard: list[events.Event] = []
+    verifier = FAKE.offline_verifier(on_event=heard.append)
+    for _ in range(3):
+        with pytest.raises(CheckUnavailable):
+            Authorizer(verifier, **options)(with_token(kind, FAKE.access_token(subject="c4n4ry7Wren")))
+    [name] = options
+    assert heard == [events.HookFailed(name, f"{__name__}.broken", "ValueError", 1)]
+    [record] = [each for each in caplog.records if each.name == "cognito_mr_auth.hooks"]
+    assert " in broken" in record.getMessage()
+    assert "c4n4ry7Wren" not in f"{record.getMessage()}{vars(record)}"
+    assert verifier.health()["hook_failures"] == 3

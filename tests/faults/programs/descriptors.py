@@ -45,6 +45,7 @@ def starved(free: int, verifier: Verifier, token: str, timeout: float = 1.0) -> 
 
 def main(urls: str, token: str) -> None:
     """First without anything imported, then with more and more room."""
+    logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())  # an outage is worth records
     pool_id = FakeUserPool().user_pool_id
     pool = UserPool(
         pool_id, client_ids=["1example23456789"], replica_regions=["us-east-1"], jwks_urls=json.loads(urls)
@@ -55,7 +56,6 @@ def main(urls: str, token: str) -> None:
         with Verifier(pool, token_use="access", clock=FakeClock()) as verifier:
             cold.append(starved(free, verifier, token, 0.3))
     found["cold"] = cold
-    logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())  # stale is worth a warning
     clock = FakeClock()
     with Verifier(pool, token_use="access", clock=clock) as verifier:
         found["after"] = said(verifier, token)

@@ -25,6 +25,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
+from .callbacks import report_failure
 from .events import HTTP, REST, Request, detect, read, unwrap
 from .options import Options, authorizer_options
 from .responses import ANSWERS, Unauthorized, Verdict
@@ -101,6 +102,7 @@ class Authorizer:
             return self._answer(raw, kind, partial(wait_limit, context, self._options.timeout))
         except AuthError as error:
             failure = error.with_traceback(None)  # its frames hold the token
+        report_failure(failure, self._verifier._hook_failed)
         _log(failure)
         if isinstance(failure, Unavailable):
             raise failure

@@ -1,20 +1,21 @@
 """Calls a user's callable for a value about a principal: a usage plan's key, a device's policy, a context.
 
 Owns what its failure means: it is an outage, as a failing `policy.check` is. Its exception never leaves
-this module, because it may hold a claim.
+this module, because it may hold a claim; its class and frames hang on the error, and the Authorizer reports
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from cognito_mr_auth._runtime.hooks import is_async
-from cognito_mr_auth.errors import CheckUnavailable, ConfigurationError
+from cognito_mr_auth._runtime.hooks import Report, is_async
+from cognito_mr_auth._runtime.raised import Raised
+from cognito_mr_auth.errors import AuthError, CheckUnavailable, ConfigurationError
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["ask", "require_callable"]
+__all__ = ["ask", "report_failure", "require_callable"]
 
 
 def require_callable(name: str, function: object) -> None:
@@ -31,6 +32,26 @@ def ask(name: str, function: Callable[[Principal], Any], principal: Principal) -
     Raises:
         CheckUnavailable: it raised something.
     """
-    with suppress(Exception):  # a user's code may raise anything, with a claim in its message
+    try:
         return function(principal)
-    raise CheckUnavailable(hint=f"{name} raised an exception")
+    except Exception as error:  # noqa: BLE001 - a user's code may raise anything, with a claim in its message
+        failure = _Failure(name, function, Raised.of(error))
+    unavailable = CheckUnavailable(hint=f"{name} raised an exception")
+    unavailable.__dict__[_FAILURE] = failure
+    raise unavailable
+
+
+_FAILURE = "_failure"
+
+
+class _Failure(NamedTuple):
+    name: str
+    function: object
+    raised: Raised
+
+
+def report_failure(error: AuthError, report: Report) -> None:
+    """Report the failure of a user's callable, if it is what this error is about."""
+    failure: _Failure | None = error.__dict__.pop(_FAILURE, None)
+    if failure is not None:
+        report(*failure)

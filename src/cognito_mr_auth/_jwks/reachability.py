@@ -1,0 +1,130 @@
+"""What is news for whoever is on call: an endpoint is down or back; keys are stale, missing, good again (B1).
+
+Owns when that is so, and nothing that decides about asking (see `schedule`). Pure: moments come in as
+arguments, events are appended to a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth.events import EndpointDown, EndpointUp, Event, KeysStale, KeysUnusable, KeysUsable
+
+from .schedule import HEALTHY, STALE, EndpointState
+
+__all__ = ["EndpointOutlook", "Outlook", "Reachability", "all_fail"]
+
+# One failure alone says little: a connection broke, a load balancer was replaced. Route 53, AWS's load
+# balancers and Kubernetes count two or three in a row before they act.
+FAILURES_OF_DOWN = 2
+
+GOOD, SERVES_STALE, SERVES_NOTHING = "good", "stale", "nothing"
+
+
+class EndpointOutlook(NamedTuple):
+    """An endpoint as a record names it. `up`: its keys are in use, and it has not failed since."""
+
+    kind: str
+    region: str | None
+    up: bool
+
+
+class Outlook(NamedTuple):
+    """What a pool still has while an endpoint is away.
+
+    `age` is that of its usable keys, and `usable_for` the seconds until they verify nothing any more. Both
+    are None without such keys.
+    """
+
+    endpoints: Mapping[str, EndpointOutlook]
+    age: float | None = None
+    usable_for: float | None = None
+
+
+class Reachability:
+    """Which endpoints of a pool are down since when, and whether its keys are in trouble."""
+
+    __slots__ = ("_broken_off", "_heard", "_provider", "_streaks", "_troubled_since", "down", "serves")
+
+    def __init__(self, provider: str, broken_off: float) -> None:
+        self._provider = provider
+        self._broken_off = broken_off  # seconds without a request that end a row of failures
+        self._heard: set[str] = set()  # what has answered since this process began
+        self._streaks: dict[str, tuple[int, Instant, Instant]] = {}  # how many in a row, first and last
+        self.down: dict[str, Instant] = {}
+        self.serves = GOOD
+        self._troubled_since: Instant | None = None
+
+    # -- endpoints ------------------------------------------------------------------------------
+
+    def failed(
+        self, url: str, reason: str, states: Mapping[str, EndpointState], now: Instant, events: list[Event]
+    ) -> None:
+        """An endpoint has failed once more."""
+        count, since, last = self._streaks.get(url, (0, now, now))
+        if elapsed(now, last) >= self._broken_off:  # nobody knows how it was meanwhile
+            count, since = 0, now
+        self._streaks[url] = (count + 1, since, now)
+        if url in self.down:
+            return
+        first_fetch = url not in self._heard
+        if count + 1 >= FAILURES_OF_DOWN or first_fetch or self._last_one_up(url, states):
+            self.down[url] = since
+            events.append(EndpointDown(self._provider, url, reason, since[0]))
+
+    def _last_one_up(self, url: str, states: Mapping[str, EndpointState]) -> bool:
+        """Whether the pool has others, and all are down; of a pool with one endpoint that says nothing."""
+        others = [each for each, state in states.items() if each != url and not state.disabled]
+        return bool(others) and all(each in self.down for each in others)
+
+    def answered(self, url: str, now: Instant, events: list[Event]) -> None:
+        """An endpoint has given a usable key set."""
+        self._heard.add(url)
+        self._streaks.pop(url, None)
+        since = self.down.pop(url, None)
+        if since is not None:
+            events.append(EndpointUp(self._provider, url, max(0.0, elapsed(now, since))))
+
+    def disabled(self, url: str) -> None:
+        """An endpoint has said that its issuer is not enabled: it is neither up nor down (K5)."""
+        self._streaks.pop(url, None)
+        self.down.pop(url, None)
+
+    # -- keys -----------------------------------------------------------------------------------
+
+    def keys_in_trouble(
+        self, state: str, age: float, usable_for: float, reason: str, now: Instant, events: list[Event]
+    ) -> None:
+        """No new keys can be had. That time has passed is no news: an idle process has old keys, too."""
+        if self.reported(state):
+            return
+        self.serves = serves = _serves(state)
+        self._troubled_since = now
+        if serves == SERVES_STALE:
+            events.append(KeysStale(self._provider, age, usable_for))
+        else:
+            events.append(KeysUnusable(self._provider, reason))
+
+    def reported(self, state: str) -> bool:
+        """Whether an event has said so of a set in that state, or there is nothing to say. Needs no lock."""
+        return _serves(state) in (GOOD, self.serves)
+
+    def keys_are(self, state: str, now: Instant, events: list[Event]) -> None:
+        """The state of the key set by its age, whenever that may have changed."""
+        if self._troubled_since is not None and state in HEALTHY:
+            seconds = max(0.0, elapsed(now, self._troubled_since))
+            self.serves, self._troubled_since = GOOD, None
+            events.append(KeysUsable(self._provider, seconds))
+
+
+def _serves(state: str) -> str:
+    if state in HEALTHY:
+        return GOOD
+    return SERVES_STALE if state == STALE else SERVES_NOTHING
+
+
+def all_fail(states: Collection[EndpointState]) -> bool:
+    """Whether every endpoint's last word was a failure, or that its issuer is not enabled."""
+    return all(each.failures or each.disabled for each in states)

@@ -1,0 +1,74 @@
+"""Which changes of an endpoint are written down: one pair of down and up in five minutes (B1).
+
+Owns the bound, and what is made up for later. An endpoint that goes down and comes back every minute would
+bury everything else; one that stays down is told all the same. The caller holds a lock.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth.events import EndpointDisabled, EndpointDown, EndpointUp, Event, FetchFailed
+
+__all__ = ["Flapping", "Told"]
+
+# Load balancers and Route 53 take one to three minutes to believe either; and nobody reads more.
+PAIR_SECONDS = 300.0
+
+
+class Told(NamedTuple):
+    """A change that is to be written down, and how often it went down and came back unwritten before."""
+
+    event: EndpointDown | EndpointUp | EndpointDisabled
+    swallowed: int
+
+
+class _Endpoint:
+    __slots__ = ("held", "open", "swallowed", "told_down")
+
+    def __init__(self) -> None:
+        self.told_down: Instant | None = None  # when the last record of its being down was written
+        self.held: EndpointDown | None = None  # down now, and nobody was told
+        self.open = False  # its being down was written, and not its end
+        self.swallowed = 0
+
+
+class Flapping:
+    """The endpoints that have been down; as many as are configured."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[tuple[str, str], _Endpoint] = {}
+
+    def told(self, event: Event, now: Instant) -> Told | None:
+        """What is to be written down because of this event: itself, or a change that was held back."""
+        if isinstance(event, EndpointDown):
+            endpoint = self._endpoints.setdefault((event.provider, event.url), _Endpoint())
+            endpoint.held = event
+            return self._down(endpoint, now)
+        if not isinstance(event, (EndpointUp, FetchFailed, EndpointDisabled)):
+            return None
+        found = self._endpoints.get((event.provider, event.url))
+        if found is None:
+            return None
+        if isinstance(event, FetchFailed):
+            return self._down(found, now)
+        if found.held is not None:
+            found.held = None
+            found.swallowed += 1
+            return None
+        if not found.open:
+            return None
+        found.open = False
+        return self._taken(event, found)
+
+    def _down(self, endpoint: _Endpoint, now: Instant) -> Told | None:
+        event, last = endpoint.held, endpoint.told_down
+        if event is None or (last is not None and elapsed(now, last) < PAIR_SECONDS):
+            return None
+        endpoint.held, endpoint.told_down, endpoint.open = None, now, True
+        return self._taken(event, endpoint)
+
+    def _taken(self, event: EndpointDown | EndpointUp | EndpointDisabled, endpoint: _Endpoint) -> Told:
+        told, endpoint.swallowed = Told(event, endpoint.swallowed), 0
+        return told
