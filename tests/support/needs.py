@@ -20,6 +20,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_django.py": ("django",),
     "_runtime/test_run_trio.py": ("trio",),
     "fastapi": ("fastapi", "pydantic", "starlette"),
+    "_starlette/test_life.py": ("starlette",),
     "_starlette/test_look_ahead.py": ("starlette",),
     "_starlette/test_marks.py": ("starlette",),
     "_web/test_socket_expiry_trio.py": ("trio",),

@@ -43,6 +43,7 @@ def probe(answer: Callable[[str], HTTPResponse]) -> Endpoint:
     async def ready(request: Request) -> Response:
         """Whether requests may be sent here: 200 or 503."""
         said = answer(request.method)
-        return Response(said.body, said.status, dict(said.headers))
+        body = b"" if request.method == "HEAD" else said.body  # RFC 9110 9.3.2
+        return Response(body, said.status, dict(said.headers))
 
     return public(ready)

@@ -75,13 +75,11 @@ class Readiness:
 def answer(
     verifier: Verifier, method: str, providers: Collection[UserPool | str] = (), *, details: bool = False
 ) -> HTTPResponse:
-    """The response to a probe: 200 or 503; to a HEAD without the body (RFC 9110 9.3.2)."""
+    """The response to a probe, 200 or 503. Of one to a HEAD, the adapter leaves out the body."""
     if method not in ("GET", "HEAD"):
         return _NOT_ALLOWED
     if details:
         report = verifier.health()
         ready = verifier.ready(*providers) if providers else report["ready"]
-        said = _response(_STATUS[ready], {**_WORD[ready], **report})
-    else:
-        said = _PLAIN[verifier.ready(*providers)]
-    return said._replace(body=b"") if method == "HEAD" else said
+        return _response(_STATUS[ready], {**_WORD[ready], **report})
+    return _PLAIN[verifier.ready(*providers)]
