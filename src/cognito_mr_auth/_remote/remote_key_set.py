@@ -17,7 +17,6 @@ from cognito_mr_auth._jwks.attempt import Waiter
 from cognito_mr_auth._jwks.key_set import KeySet
 from cognito_mr_auth._jwks.model import Key, KeyFileContents, KeySetConfig, Snapshot
 from cognito_mr_auth._jwks.refresh import UNKNOWN, WARM
-from cognito_mr_auth._jwks.report import provider_health
 from cognito_mr_auth.errors import KeysUnavailable, KeyUnknown
 
 from .coordinator import RefreshCoordinator
@@ -280,6 +279,8 @@ class RemoteKeySet:
 
     def health(self, now: Instant) -> ProviderHealth:
         """The age of the set and the state of each endpoint (see `Verifier.health`). Asks no endpoint."""
+        from cognito_mr_auth._jwks.report import provider_health  # only a call pays for this import
+
         self._coordinator.look(self._coordinator.moment())  # count what has been silent for too long (R1)
         return provider_health(self._key_set, now)
 

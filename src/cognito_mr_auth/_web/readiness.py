@@ -60,7 +60,7 @@ class Readiness:
         self._guard = RequestGuard.of("ready", given, {}, ignored=IGNORED)
         self._providers = tuple(providers)
         self._details = details
-        if self._guard.bound:
+        if self._providers and self._guard.bound:
             chosen(self._guard.verifier._key_sets, self._providers)
 
     def answer(self, method: str) -> HTTPResponse:
