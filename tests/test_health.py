@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import get_type_hints
 
 import pytest
@@ -17,6 +19,31 @@ def test_a_type_is_a_plain_dict_with_known_members(name: str) -> None:
     kind = getattr(health, name)
     assert get_type_hints(kind)
     assert kind() == {}
+
+
+@pytest.mark.outside
+def test_the_types_need_no_other_package() -> None:
+    """They are the standard library's where typing_extensions is not there."""
+    program = (
+        "import sys; sys.modules['typing_extensions'] = None\n"
+        "from cognito_mr_auth.health import Health; print(Health(ready=True))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'ready': True}\n"
+
+
+@pytest.mark.needs("fastapi")
+def test_a_fastapi_route_returns_a_report() -> None:
+    """With its type, which the OpenAPI document shows."""
+    from fastapi import FastAPI
+
+    app, verifier = FastAPI(), FakeUserPool().offline_verifier()
+
+    @app.get("/report")
+    def report() -> health.Health:
+        return verifier.health()
+
+    assert "Health" in app.openapi()["components"]["schemas"]
 
 
 def test_a_report_is_json() -> None:

@@ -3,7 +3,15 @@
 Owns the shapes alone. Members are added by later versions and never taken away.
 """
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+    try:  # before Python 3.12 pydantic, and so a FastAPI route that returns a report, takes no other
+        from typing_extensions import TypedDict
+    except ImportError:
+        from typing import TypedDict
 
 __all__ = ["EndpointHealth", "Health", "ProviderHealth", "State"]
 

@@ -280,6 +280,20 @@ def test_a_flask_view_without_a_verifier_is_an_error() -> None:
         answer(_flask(None))
 
 
+@pytest.mark.needs("fastapi")
+def test_a_guard_on_the_whole_application_holds() -> None:
+    """FastAPI: `dependencies=` is asked at `add_api_route` too, unless the path is excluded."""
+    from fastapi import Depends, FastAPI
+
+    from cognito_mr_auth.fastapi import CognitoAuth
+
+    for exclude, status in ([], 401), (["/ready"], 200):
+        auth = CognitoAuth(POOL.offline_verifier(), exclude=exclude)
+        app = FastAPI(dependencies=[Depends(auth)])
+        app.add_api_route("/ready", auth.ready)
+        assert ask_http(app, Ask(path="/ready"), _never).status == status
+
+
 # --- By a probe alone
 
 
