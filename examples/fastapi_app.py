@@ -13,8 +13,10 @@ from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.fastapi import CognitoAuth
 
 verifier = Verifier.from_env()
-app = FastAPI()
-auth = CognitoAuth(verifier, app=app)
+auth = CognitoAuth(verifier)
+app = FastAPI(lifespan=auth.lifespan)
+auth.init_app(app)
+app.add_api_route("/ready", auth.ready, include_in_schema=False)
 
 Caller = Annotated[Principal, Depends(auth)]
 OrderReader = Annotated[Principal, Depends(auth.require(policy.scopes("orders/read")))]

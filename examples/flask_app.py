@@ -11,6 +11,7 @@ from cognito_mr_auth.flask import CognitoAuth, current_principal
 verifier = Verifier.from_env()
 app = Flask(__name__)
 auth = CognitoAuth(verifier, app=app, protect_all=True)
+app.add_url_rule("/ready", view_func=auth.ready)
 
 
 @app.get("/health")

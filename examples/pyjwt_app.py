@@ -12,7 +12,8 @@ import jwt
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.pyjwt import JWKClient
 
-client = JWKClient(Verifier.from_env())
+verifier = Verifier.from_env()
+client = JWKClient(verifier)
 
 
 def claims_of(token):
@@ -25,6 +26,9 @@ def respond(environ):
     """Status, challenge, body."""
     if (path := environ["PATH_INFO"]) == "/health":
         return "200 OK", "", {"status": "ok"}
+    if path == "/ready":
+        ready = verifier.ready()
+        return "200 OK" if ready else "503 Service Unavailable", "", {"status": "pass" if ready else "fail"}
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer":
         return "401 Unauthorized", 'Bearer realm="api"', {"detail": "no access token was sent"}

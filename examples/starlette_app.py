@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from cognito_mr_auth import Verifier, policy
-from cognito_mr_auth.starlette import CognitoAuthMiddleware, public, require
+from cognito_mr_auth.starlette import CognitoAuthMiddleware, lifespan, public, ready, require
 
 verifier = Verifier.from_env()
 
@@ -34,6 +34,12 @@ async def orders(_request: Request) -> JSONResponse:
 
 
 app = Starlette(
-    routes=[Route("/health", health), Route("/me", me), Route("/orders", orders)],
+    routes=[
+        Route("/health", health),
+        Route("/ready", ready(verifier)),
+        Route("/me", me),
+        Route("/orders", orders),
+    ],
     middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)],
+    lifespan=lifespan(verifier),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cognito_mr_auth import Verifier, policy
-from cognito_mr_auth.wsgi import CognitoAuthMiddleware, principal_of
+from cognito_mr_auth.wsgi import CognitoAuthMiddleware, principal_of, ready
 
 verifier = Verifier.from_env()
 
@@ -24,14 +24,17 @@ def orders(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list
     return _json(start_response, {"orders": []})
 
 
+probe = ready(verifier)
 guarded_orders = CognitoAuthMiddleware(orders, verifier, require=policy.scopes("orders/read"))
 
 
 def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Any valid token, but for /health."""
+    """Any valid token, but for /health and /ready."""
     path = environ.get("PATH_INFO", "")
     if path == "/health":
         return _json(start_response, {"status": "ok"})
+    if path == "/ready":
+        return probe(environ, start_response)
     if path == "/orders":
         return guarded_orders(environ, start_response)
     principal = principal_of(environ)
@@ -40,4 +43,4 @@ def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
     return _json(start_response, {"detail": "not found"}, "404 Not Found")
 
 
-application = CognitoAuthMiddleware(site, verifier, exclude=["/health"])
+application = CognitoAuthMiddleware(site, verifier, exclude=["/health", "/ready"])

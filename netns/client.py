@@ -21,6 +21,7 @@ from typing import Any
 
 from cognito_mr_auth import UserPool, Verifier, events
 from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.health import ProviderHealth
 
 from .bed import RESOLVER, Bed
 from .judge import UNANSWERED, Call
@@ -130,8 +131,8 @@ class Subject:
         """The age of the first pool's keys by `health()`, and the clock that it was taken by."""
         return self._providers()[0]["age"] or 0.0, self._clock()[1]
 
-    def _providers(self) -> list[dict[str, Any]]:
-        return list(self._verifier.health()["providers"].values())
+    def _providers(self) -> list[ProviderHealth]:
+        return list(self._verifier._health()["providers"].values())
 
     # ---- callers
 

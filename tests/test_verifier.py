@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -554,6 +556,70 @@ def test_health(pool: FakeUserPool, clock: FakeClock) -> None:
         assert health["providers"][pool.user_pool_id]["state"] == "fresh"
         clock.advance(7200)
         assert verifier.health()["healthy"] is False
+
+
+# --- Whether it is ready
+
+
+@pytest.mark.outside
+def test_the_life_of_a_pod_that_is_only_probed(pool: FakeUserPool, clock: FakeClock) -> None:
+    """It starts in an outage, gets its keys, lives through another one, loses them, and gets them back."""
+    steps: list[tuple[str, float, bool, bool]] = [
+        # What the endpoints do, what time has passed; ready, and ready once they have answered.
+        ("refuse", 0, False, False),
+        ("heal", 1, False, True),
+        ("heal", 1800, True, True),
+        ("refuse", 7200, True, True),
+        ("refuse", 86400 - 7201, True, True),
+        ("refuse", 1, False, False),
+        ("heal", 2, False, True),
+    ]
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        for at, (what, seconds, ready, then) in enumerate(steps):
+            endpoints.heal() if what == "heal" else endpoints.fail(what)
+            clock.advance(seconds)
+            # Both start the refresh; the report of an expired or stale pool is never healthy.
+            first = verifier.health()["ready"] if at % 2 else verifier.ready()
+            landed()
+            assert (first, verifier.ready(), verifier.health()["ready"]) == (ready, then, then), at
+            landed()
+
+
+@pytest.mark.outside
+def test_a_crowd_of_probes_causes_one_refresh(pool: FakeUserPool) -> None:
+    """From any number of threads, while the keys are on their way; no probe waits for them."""
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        endpoints.fail("slow")
+        gate = threading.Barrier(8)
+
+        def probe(_number: int) -> list[bool]:
+            gate.wait(10)
+            return [verifier.ready() for _ in range(50)]
+
+        with ThreadPoolExecutor(8) as threads:
+            assert not any(any(each) for each in threads.map(probe, range(8)))
+        endpoints.heal()
+        landed()
+        assert verifier.ready()
+        assert endpoints.requests == 3
+
+
+@pytest.mark.outside
+def test_the_pools_of_a_verifier_are_ready_one_by_one() -> None:
+    """A pool whose Regions are away makes the verifier not ready, and no other pool."""
+    pools = [FakeUserPool(f"us-west-2_Pool{n}") for n in range(3)]
+    one, away, other = pools
+    with one.serve(), away.serve() as endpoints, other.serve():
+        endpoints.fail("refuse")
+        with Verifier(*(each.user_pool() for each in pools)) as verifier:
+            assert not verifier.ready()
+            landed()
+            ids = [each.user_pool_id for each in pools]
+            assert [verifier.ready(each) for each in ids] == [True, False, True]
+            assert verifier.ready(one.user_pool(), other.user_pool_id)
+            assert not verifier.ready(one.user_pool(), away.user_pool_id)
+            report = verifier.health()
+            assert (report["ready"], report["providers"][ids[1]]["state"]) == (False, "empty")
 
 
 def test_the_real_clock_is_the_default() -> None:

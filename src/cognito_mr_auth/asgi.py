@@ -2,7 +2,7 @@
 
     app = CognitoAuthMiddleware(app, verifier=verifier, exclude=["/health"])
 
-Owns the middleware, what routes call behind it, and the endpoint for nginx's `auth_request`;
+Owns the middleware, what routes call behind it, and the endpoints for nginx's `auth_request` and for probes;
 `_web.asgi_scope` serves a connection. The principal stands in `scope["cognito_mr_auth.principal"]`.
 """
 
@@ -15,11 +15,13 @@ from ._web.asgi_types import App, Receive, Scope, Send
 from ._web.auth_request import OF_SOCKETS, PASSES, client_request, refusal
 from ._web.bearer import HTTPResponse
 from ._web.guard import RequestGuard
+from ._web.readiness import Readiness
 from ._web.settings import Options, SocketOptions
 from ._web.state import EXPIRY, GUARD, PRINCIPAL, REQUIRED, principal_in
 from .errors import AuthError
 from .guard import Guard
 from .policy import Policy
+from .pool import UserPool
 from .principal import Principal
 from .verifier import Verifier
 
@@ -29,6 +31,7 @@ __all__ = [
     "adopt",
     "auth_request",
     "principal_of",
+    "ready",
     "require",
     "response",
 ]
@@ -147,6 +150,36 @@ def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> App:
         await asgi.respond(scope, send, answer or PASSES)
 
     return endpoint
+
+
+def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> App:
+    """An ASGI application for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+    It says what `Verifier.ready(*providers)` says, at every path and to everybody. Behind the middleware its
+    path must be excluded.
+
+    Args:
+        verifier: a verifier, or the Guard of one.
+        providers: the pools that must have keys, or their IDs; all, if none is given.
+        details: add what `Verifier.health` says. For a port that strangers do not reach.
+
+    Raises:
+        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+    """
+    return _Ready(Readiness(verifier, providers, details=details))
+
+
+class _Ready:
+    """An instance and no function, which Starlette's `Route` would take for a view."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(scope, receive, send)
+        else:
+            await asgi.deny(scope, receive, send, self._readiness.answer(scope.get("method", "")))
 
 
 async def _lifespan(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, lifetimes, token_form
 from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of
+from ._issuers.upkeep import are_ready, chosen, health_of, warming
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
 from ._jwt.claims import ValidityPeriod, check_claims, check_span
@@ -23,11 +24,12 @@ from ._remote.dependencies import Dependencies
 from ._remote.fetch import JWKSFetcher
 from ._remote.remote_key_set import RemoteKeySet, Timeout
 from ._remote.threads import FetchThreads
+from ._runtime.closing import Closing
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
 from ._runtime.refusals import located, record, recorded
-from ._runtime.run import gather, run_async, run_sync
+from ._runtime.run import run_async, run_sync
 from ._runtime.timeouts import Remaining, checked_timeout
 from ._runtime.token_cache import TokenCache
 from .errors import AuthenticationTooOld, AuthError, PolicyDenied
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ._issuers.options import AllVerifierOptions
+    from .health import Health
 
 __all__ = ["Verifier"]
 
@@ -50,7 +53,7 @@ _CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
 """A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
 
 
-class Verifier:
+class Verifier(Closing):
     """Verifies tokens of one or more user pools, whichever of their issuers signed them.
 
     Args:
@@ -337,30 +340,36 @@ class Verifier:
             KeysUnavailable: when a pool is left without any usable key.
             TypeError, ValueError: as `verify` does, for a `timeout` that is none.
         """
-        run_sync(self._warming(checked_timeout(timeout)))
+        run_sync(warming(self._key_sets, checked_timeout(timeout)))
 
     async def awarm(self, *, timeout: float = WARM_SECONDS) -> None:
         """Like `warm`, for asyncio and trio."""
-        await run_async(self._warming(checked_timeout(timeout)))
+        await run_async(warming(self._key_sets, checked_timeout(timeout)))
 
-    def _warming(self, timeout: Any) -> Generator[Any, Any, None]:
-        failure = yield from gather([each.warming(timeout) for each in self._key_sets.values()])
-        if failure is not None:
-            raise failure
+    def ready(self, *providers: UserPool | str) -> bool:
+        """Whether every pool, or each of those named, has a usable key; stale ones count.
 
-    def health(self) -> dict[str, Any]:
-        """How each pool's keys and endpoints are doing, as JSON-able dicts.
+        For a readiness probe (`docs/operations.md`). Starts a refresh in the background where one is due, and
+        never waits for it; an outage is no error.
 
-        `{"healthy": bool, "providers": {id: {"state", "healthy", "age", "keys", "quarantined",
-        "endpoints": [...]}}, "hook_failures": int}`; ages in seconds. Stale is never healthy.
+        Raises:
+            ConfigurationError: for a pool that this verifier does not have.
+            TypeError: for what is neither a pool nor its ID.
         """
-        now = self._clock()
-        providers = {name: key_set.health(now) for name, key_set in self._key_sets.items()}
-        return {
-            "healthy": all(each["healthy"] for each in providers.values()),
-            "providers": providers,
-            "hook_failures": self._dispatch.failures,
-        }
+        return are_ready(chosen(self._key_sets, providers), self._clock())
+
+    def health(self) -> Health:
+        """How each pool's keys and endpoints are doing, as dicts that JSON takes (see `health`).
+
+        Stale is never healthy. Starts refreshes as `ready` does, which the report does not wait for.
+        """
+        report = self._health()
+        self.ready()
+        return report
+
+    def _health(self) -> Health:
+        """The same, for a caller that wants nothing asked."""
+        return health_of(self._key_sets, self._clock(), self._dispatch.failures)
 
     def close(self) -> None:
         """Start no more fetches and cancel the running ones. Stored keys go on verifying.
@@ -370,18 +379,6 @@ class Verifier:
         for key_set in self._key_sets.values():
             key_set.close()
         self._fetcher.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Verifier of {', '.join(self._key_sets)}>"

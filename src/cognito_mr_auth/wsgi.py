@@ -2,8 +2,8 @@
 
     application = CognitoAuthMiddleware(application, verifier=verifier, exclude=["/health"])
 
-Owns where the principal goes, `environ["cognito_mr_auth.principal"]`, and the endpoint for nginx's
-`auth_request`. Works around Flask, Django and a bare application alike.
+Owns where the principal goes, `environ["cognito_mr_auth.principal"]`, and the endpoints for nginx's
+`auth_request` and for probes. Works around Flask, Django and a bare application alike.
 """
 
 from __future__ import annotations
@@ -15,19 +15,29 @@ from typing import TYPE_CHECKING, Any, Unpack
 from ._web.auth_request import OF_SOCKETS, PASSES, client_request, refusal
 from ._web.bearer import HTTPResponse
 from ._web.guard import RequestGuard
+from ._web.readiness import Readiness
 from ._web.settings import Options
 from ._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
 from ._web.wsgi_environ import answering, read_request, respond, without_body
 from .errors import AuthError
 from .guard import Guard
 from .policy import Policy
+from .pool import UserPool
 from .principal import Principal
 from .verifier import Verifier
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["PRINCIPAL", "CognitoAuthMiddleware", "auth_request", "principal_of", "require", "response"]
+__all__ = [
+    "PRINCIPAL",
+    "CognitoAuthMiddleware",
+    "auth_request",
+    "principal_of",
+    "ready",
+    "require",
+    "response",
+]
 
 _ADVICE = "mount CognitoAuthMiddleware around the application"
 
@@ -122,5 +132,27 @@ def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> WSGI
             except AuthError as error:
                 answer = refusal(guard, error)
         return respond(answer or PASSES, environ, start_response)
+
+    return endpoint
+
+
+def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> WSGIApplication:
+    """A WSGI application for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+    It says what `Verifier.ready(*providers)` says, at every path and to everybody. Behind the middleware its
+    path must be excluded.
+
+    Args:
+        verifier: a verifier, or the Guard of one.
+        providers: the pools that must have keys, or their IDs; all, if none is given.
+        details: add what `Verifier.health` says. For a port that strangers do not reach.
+
+    Raises:
+        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+    """
+    readiness = Readiness(verifier, providers, details=details)
+
+    def endpoint(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        return respond(readiness.answer(environ["REQUEST_METHOD"]), environ, start_response)
 
     return endpoint

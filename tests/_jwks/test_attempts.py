@@ -9,6 +9,7 @@ from support.machine import DOWN, NOT_ENABLED, Machine, busy
 
 from cognito_mr_auth import events
 from cognito_mr_auth._jwks.model import FetchError
+from cognito_mr_auth._jwks.report import provider_health
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -301,7 +302,7 @@ def test_a_late_answer_counts_with_the_age_of_its_request(late: float) -> None:
         machine.poll()
     machine.land("updated")
     assert machine.key_set.usable(machine.clock())
-    assert machine.key_set.health(machine.clock())["age"] == pytest.approx(late)
+    assert provider_health(machine.key_set, machine.clock())["age"] == pytest.approx(late)
     assert machine.state("updated").answered == pytest.approx(
         (machine.clock.wall - late, machine.clock.monotonic - late)
     )

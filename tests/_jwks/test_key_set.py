@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from support.rig import Rig
 
-from cognito_mr_auth import events
 from cognito_mr_auth._jwks import schedule
 from cognito_mr_auth._jwks.document import read_document
 from cognito_mr_auth._jwks.exposure import thumbprint
 from cognito_mr_auth._jwks.model import Endpoint, FetchError, KeyFileEntry
+from cognito_mr_auth._jwks.report import provider_health
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -111,7 +111,7 @@ def test_the_set_is_as_old_as_its_newest_answer(ages: tuple[float, float]) -> No
     rig = Rig(fake=FAKE)
     for endpoint, age in zip(rig.key_set.endpoints, ages, strict=False):
         answer(rig, endpoint, RAW, age=age)
-    assert rig.key_set.health(rig.clock())["age"] == 10.0
+    assert provider_health(rig.key_set, rig.clock())["age"] == 10.0
 
 
 def test_an_older_answer_never_replaces_a_newer() -> None:
@@ -300,7 +300,7 @@ def test_a_failure_behind_a_proxy_names_its_variable() -> None:
     rig = Rig(fake=FAKE)
     rig.key_set.connections[URL] = _Through("https_proxy")
     rig.key_set.record_failure(rig.updated, FetchError("connect"), 0.1, rig.clock(), [])
-    health = rig.key_set.health(rig.clock())["endpoints"]
+    health = provider_health(rig.key_set, rig.clock())["endpoints"]
     said = {each["url"]: (each["last_error"], each["hint"]) for each in health}
     assert said[URL][0] == "connect through https_proxy"
     assert "the proxy that https_proxy names" in said[URL][1]
@@ -330,7 +330,9 @@ def test_a_certificate_that_is_not_trusted_names_the_cure(reason: str, named: bo
     """SSL_CERT_FILE and ssl_context= stand in hint and health where TLS is at fault, and nowhere else."""
     rig = Rig(fake=FAKE)
     rig.key_set.record_failure(rig.updated, FetchError(reason), 0.1, rig.clock(), [])
-    (hint,) = (each["hint"] for each in rig.key_set.health(rig.clock())["endpoints"] if each["hint"])
+    (hint,) = (
+        each["hint"] for each in provider_health(rig.key_set, rig.clock())["endpoints"] if each["hint"]
+    )
     for text in (hint, str(rig.key_set.unavailable(rig.clock()))):
         assert ("SSL_CERT_FILE" in text, "ssl_context=" in text) == (named, named)
 
@@ -406,7 +408,9 @@ def test_disabling(status: int, kind: str, response_age: float | None, disabled:
     counted, emitted = fail(rig, endpoint, status=status)
     assert counted is not disabled
     assert kinds(emitted)[0] == ("EndpointDisabled" if disabled else "FetchFailed")
-    [health] = [each for each in rig.key_set.health(rig.clock())["endpoints"] if each["kind"] == kind]
+    [health] = [
+        each for each in provider_health(rig.key_set, rig.clock())["endpoints"] if each["kind"] == kind
+    ]
     assert health["disabled"] is disabled
     assert health["retry_in"] == (3600 if disabled else 1.5)
     assert health["failures"] == (0 if disabled else 1)
@@ -514,24 +518,6 @@ def test_a_kid_that_nobody_can_confirm(retry_in: float | None, expected: int) ->
     error = rig.key_set.unconfirmed(rig.clock(), retry_in)
     assert (error.reason, error.status, error.retry_after) == ("key_unconfirmed", 503, expected)
     assert "status" in (error.hint or "")
-
-
-def test_health_is_honest_and_json_able() -> None:
-    """Stale is never reported as healthy."""
-    rig = Rig(fake=FAKE)
-    assert rig.key_set.health(rig.clock())["state"] == "empty"
-    answer(rig, rig.updated, RAW, age=2)
-    seen = []
-    for _ in range(4):
-        health = json.loads(json.dumps(rig.key_set.health(rig.clock())))
-        seen.append((health["state"], health["healthy"], health["age"]))
-        rig.later(1800 if len(seen) < 3 else 86400)
-    assert seen[:3] == [("fresh", True, 2.0), ("aged", True, 1802.0), ("stale", False, 3602.0)]
-    health = rig.key_set.health(rig.clock())
-    assert (health["state"], health["keys"], health["quarantined"]) == ("expired", 2, 0)
-    assert health["endpoints"][1]["age"] is None
-    assert health["endpoints"][0]["url"] == URL
-    assert rig.events_of(events.StateChanged) == []
 
 
 @pytest.mark.parametrize("ahead", [0.5, 59.0])

@@ -12,6 +12,7 @@ from support.rig import DOWN, Caller, Rig
 
 from cognito_mr_auth import UserPool, events
 from cognito_mr_auth._jwks.model import FetchError, KeyFileContents, KeyFileEntry, KeySetConfig
+from cognito_mr_auth._jwks.report import provider_health
 from cognito_mr_auth._remote.dependencies import Dependencies, _save_nothing
 from cognito_mr_auth.errors import KeysUnavailable
 from cognito_mr_auth.events import Event
@@ -216,10 +217,12 @@ def test_what_cannot_be_prepared_is_an_outage(error: Exception, steps: int) -> N
     ]
     why = rig.call(rig.kid).outcome
     assert "SSL_CERT_FILE" in str(why)
-    assert {each["last_error"] for each in rig.key_set.health(rig.clock())["endpoints"]} == {"setup"}
+    assert {each["last_error"] for each in provider_health(rig.key_set, rig.clock())["endpoints"]} == {
+        "setup"
+    }
     rig.fetch.unready = None
     rig.fill()
-    assert {each["hint"] for each in rig.key_set.health(rig.clock())["endpoints"]} == {None}
+    assert {each["hint"] for each in provider_health(rig.key_set, rig.clock())["endpoints"]} == {None}
     stale = [KeyFileEntry(rig.updated.url, rig.clock()[0] - 2 * 3600, rig.jwks())]
     restarted = Rig(fake=rig.fake, entries=stale)
     restarted.fetch.unready, restarted.fetch.steps = error, steps

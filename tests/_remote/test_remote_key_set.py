@@ -1136,3 +1136,127 @@ def test_warm_waits_for_no_hook_beyond_its_time() -> None:
     assert isinstance(caller.step(), KeysUnavailable)
     late = rig.warm(timeout=0.0)
     assert isinstance(late.outcome, KeysUnavailable)
+
+
+# --- Whether a pool is ready
+
+
+def test_a_process_that_nobody_calls_gets_ready() -> None:
+    """Not ready before the first keys; each look begins what a caller would, and one at a time."""
+    rig = Rig()
+    assert [rig.keys.ready(rig.clock()) for _ in range(5)] == [False] * 5
+    assert rig.out() == ["updated", "replica", "original"]
+    assert rig.threads.background == [True] * 3
+    rig.land("replica")
+    assert rig.keys.ready(rig.clock()) is True
+    assert len(rig.threads.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("age", "ready", "asked"),
+    [
+        pytest.param(0, True, 0, id="fresh"),
+        pytest.param(1800, True, 3, id="aged"),
+        pytest.param(7200, True, 3, id="stale"),
+        pytest.param(86399, True, 3, id="the last second"),
+        pytest.param(86400, False, 3, id="expired"),
+    ],
+)
+def test_readiness_by_the_age_of_the_set(age: float, ready: bool, asked: int) -> None:
+    """B3: stale keys count, expired ones do not; a refresh is begun where a hit would, and nobody waits."""
+    rig = Rig()
+    rig.fill()
+    rig.later(age)
+    assert rig.keys.ready(rig.clock()) is ready
+    assert len(rig.out()) == asked
+
+
+def test_readiness_in_an_outage() -> None:
+    """Ready until `max_stale`, not after; then asked again within 2 s of a failure (R6)."""
+    rig = Rig()
+    rig.fill()
+    for age, ready in ((3600, True), (43200, True), (86399 - 46800, True), (1, False), (60, False)):
+        rig.later(age)
+        assert rig.keys.ready(rig.clock()) is ready, rig.clock()
+        for kind in rig.out():
+            rig.land(kind, DOWN)
+    rig.later(2.0)
+    assert rig.keys.ready(rig.clock()) is False
+    assert rig.out() == ["updated", "replica", "original"]
+    rig.land("replica")
+    assert rig.keys.ready(rig.clock()) is True
+
+
+def test_a_look_of_a_probe_fails_the_refresh_of_a_stale_set() -> None:
+    """R: what a probe has found failing, callers do not wait for once more."""
+    rig = Rig()
+    key = rig.fill()
+    rig.later(7200)
+    assert rig.keys.ready(rig.clock()) is True
+    for kind in rig.out():
+        rig.land(kind, DOWN)
+    assert rig.call(rig.kid).outcome is key
+
+
+def test_a_set_in_quarantine_is_not_ready_and_asked_about_once_a_minute() -> None:
+    """K3: nobody calls it, so the probe asks; it is ready when the endpoints agree again."""
+    rig = Rig()
+    rig.fill()
+    twins = {"keys": [rig.fake.impostor(key.kid).jwk() for key in rig.fake.keys]}
+    rig.warm()
+    rig.land("updated", json.dumps(twins).encode())
+    rig.land("original")
+    rig.land("replica")
+    for _ in range(3):
+        assert rig.keys.ready(rig.clock()) is False
+    assert rig.out() == ["updated", "replica", "original"]
+    rig.land("updated")
+    assert rig.keys.ready(rig.clock()) is True
+    rig.later(61)
+    assert rig.keys.ready(rig.clock()) is True
+
+
+@pytest.mark.parametrize("way", ["close", "fork"])
+def test_readiness_after_the_end_and_in_a_child(way: str) -> None:
+    """Stored keys count there, too. What is closed asks nobody any more; a child asks for itself."""
+    rig = Rig()
+    rig.fill()
+    getattr(rig, way)()
+    rig.later(7200)
+    assert rig.keys.ready(rig.clock()) is True
+    assert len(rig.out()) == (0 if way == "close" else 3)
+    rig.later(86400)
+    assert rig.keys.ready(rig.clock()) is False
+
+
+def test_an_offline_pool_is_ready_by_its_keys_alone() -> None:
+    """It asks nobody, and never raises."""
+    seeded = Rig(jwks=Rig().fake.jwks(), offline=True)
+    empty = Rig(key_file="keys.json", offline=True)
+    for rig, ready in ((seeded, True), (empty, False)):
+        rig.later(1e7)
+        assert rig.keys.ready(rig.clock()) is ready
+        assert rig.out() == []
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ImportError("no httpx")])
+def test_readiness_where_nothing_can_be_loaded(error: Exception) -> None:
+    """FI-64: not ready, and no error; ready once a descriptor is free again."""
+    rig = Rig()
+    rig.fetch.unready = error
+    assert [rig.keys.ready(rig.clock()) for _ in range(3)] == [False] * 3
+    rig.fetch.unready = None
+    rig.later(1.0)
+    assert rig.keys.ready(rig.clock()) is False
+    rig.land("original")
+    assert rig.keys.ready(rig.clock()) is True
+
+
+def test_a_clock_that_jumps_back_leaves_it_ready() -> None:
+    """R7: a wall clock that was a day ahead for a moment has expired nothing."""
+    rig = Rig()
+    rig.fill()
+    rig.clock.jump_wall(2 * 86400)
+    assert rig.keys.ready(rig.clock()) is False
+    rig.clock.jump_wall(-2 * 86400)
+    assert rig.keys.ready(rig.clock()) is True

@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from support.fetches import landed
 
 from cognito_mr_auth import Verifier
 from cognito_mr_auth._runtime import fork
-from cognito_mr_auth.testing import FakeUserPool
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -101,6 +102,25 @@ def test_a_child_fetches_for_itself(pool: FakeUserPool) -> None:
         assert verifier._fetcher._scopes
         said = in_child(lambda: (verifier.verify(pool.access_token()).username, verifier.health()["healthy"]))
         assert said == "('alice', True)"
+
+
+@pytest.mark.outside
+def test_a_child_is_ready_with_its_parents_keys_and_fetches_its_own(clock: FakeClock) -> None:
+    """B3: what was fetched before the fork counts in the child, whose probe renews it, too."""
+    pool = FakeUserPool(clock=clock)
+
+    def probed() -> tuple[bool, bool, str]:
+        first = verifier.ready()
+        landed()
+        return first, verifier.ready(), verifier.health()["providers"][pool.user_pool_id]["state"]
+
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        assert in_child(probed) == "(False, True, 'fresh')"
+        verifier.warm()
+        clock.advance(7200)
+        before = endpoints.requests
+        assert in_child(probed) == "(True, True, 'fresh')"
+        assert endpoints.requests == before + 3
 
 
 @pytest.mark.outside

@@ -51,6 +51,12 @@ STARLETTE = pytest.mark.needs("starlette")
 MAKERS = [
     pytest.param(_of("asgi", "CognitoAuthMiddleware", None), 1, id="asgi"),
     pytest.param(_of("wsgi", "CognitoAuthMiddleware", None), 1, id="wsgi"),
+    pytest.param(_of("asgi", "ready"), 1, id="asgi-ready"),
+    pytest.param(_of("wsgi", "ready"), 1, id="wsgi-ready"),
+    pytest.param(_of("starlette", "ready"), 1, id="starlette-ready", marks=pytest.mark.needs("starlette")),
+    pytest.param(
+        _of("starlette", "lifespan"), 1, id="starlette-lifespan", marks=pytest.mark.needs("starlette")
+    ),
     pytest.param(
         _of("starlette", "CognitoAuthMiddleware", None),
         1,

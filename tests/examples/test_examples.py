@@ -130,6 +130,15 @@ def ready(runner: Runner, port: int) -> None:
     raise AssertionError("it did not start: " + "\n".join(runner.lines))
 
 
+def probed(port: int) -> None:
+    """Ask /ready as Kubernetes does, and nothing else, until the example takes requests."""
+    until = time.monotonic() + DEADLINE_S / 2
+    while (said := get(port, "/ready", None)) != (200, None, {"status": "pass"}):
+        assert said == (503, None, {"status": "fail"})
+        assert time.monotonic() < until
+        threading.Event().wait(POLL_S)
+
+
 def get(port: int, path: str, token: str | None) -> tuple[int, str | None, Any]:
     """Status, challenge and decoded body."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -149,6 +158,8 @@ DENIED = r'Bearer realm="api", error="insufficient_scope"(, .*)?, scope="orders/
 # Path, token, status, challenge, and what the body must hold.
 REQUESTS: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
     ("/health", "none", 200, None, {"status": "ok"}),
+    ("/ready", "none", 200, None, {"status": "pass"}),
+    ("/ready", "forged", 200, None, {"status": "pass"}),
     ("/me", "none", 401, MISSING, {}),
     ("/me", "good", 200, None, {"issuer": "{issuer}"}),
     ("/me", "without-scopes", 200, None, {"issuer": "{issuer}"}),
@@ -176,6 +187,7 @@ def test_the_example_runs(row: str) -> None:
             "foreign": foreign_token(),
         }
         ready(runner, port)
+        probed(port)
         for path, token, status, challenge, body in REQUESTS:
             what = f"{path} with token {token}"
             answer = get(port, path, tokens[token])

@@ -86,7 +86,7 @@ class Keys(RuleBasedStateMachine):
         for number, fake in enumerate(FAKES):
             kinds = {
                 each["kind"]: each["url"]
-                for each in verifier.health()["providers"][fake.user_pool_id]["endpoints"]
+                for each in verifier._health()["providers"][fake.user_pool_id]["endpoints"]
             }
             model = Model(kinds.values(), kinds["original"], self.world.clock())
             cases.append(Case(number, model, self.world))
@@ -357,10 +357,10 @@ class Keys(RuleBasedStateMachine):
         """K4: the answer to a request from before a fork changes nothing."""
         ghost = self.ghosts.pop(which % len(self.ghosts))
         self.judge.look()
-        before, requests = self.judge.verifier.health(), list(self.world.requests)
+        before, requests = self.judge.verifier._health(), list(self.world.requests)
         self.world.answer = b'{"keys": []}'
         ghost.work()
-        assert self.judge.verifier.health() == before
+        assert self.judge.verifier._health() == before
         assert self.world.requests == requests
 
     @rule(monotonic=st.sampled_from([1.0, 1e6]))

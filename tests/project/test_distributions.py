@@ -94,7 +94,7 @@ def test_the_sdist_is_what_builds_and_explains_it(sdist: Path) -> None:
         "src",
     }
     suffixes = {path.suffix for path in sdist.rglob("*") if path.is_file()}
-    assert suffixes <= {"", ".md", ".py", ".toml", ".typed", ".svg", ".png"}
+    assert suffixes <= {"", ".md", ".py", ".toml", ".typed", ".svg", ".png", ".yaml"}  # a template of docs/
 
 
 def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:

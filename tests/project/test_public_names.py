@@ -20,8 +20,8 @@ from cognito_mr_auth.testing import FakeUserPool
 MODULES: dict[str, set[str]] = {
     "": {"ANY_CLIENT", "Issuer", "Principal", "UserPool", "Verifier", "errors", "events", "policy"},
     "asgi": {
-        *("PRINCIPAL", "CognitoAuthMiddleware", "adopt", "auth_request", "principal_of", "require"),
-        "response",
+        *("PRINCIPAL", "CognitoAuthMiddleware", "adopt", "auth_request", "principal_of", "ready"),
+        *("require", "response"),
     },
     "aws_lambda": {
         *("Authorizer", "CognitoAuth", "Unauthorized"),
@@ -45,6 +45,7 @@ MODULES: dict[str, set[str]] = {
     "fastapi": {"AuthHTTPException", "CognitoAuth", "principal_of"},
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
+    "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
     "policy": {
         *("Policy", "any_group", "any_scope", "check", "claim", "claim_contains", "client", "groups"),
         *("has_claim", "issued_within", "lifetime", "machine", "max_age", "scopes"),
@@ -54,7 +55,7 @@ MODULES: dict[str, set[str]] = {
     "pyjwt": {"JWKClient"},
     "starlette": {
         *("CognitoAuthBackend", "CognitoAuthMiddleware", "CognitoAuthenticationError", "CognitoUser"),
-        *("optional", "principal_of", "public", "require"),
+        *("lifespan", "optional", "principal_of", "public", "ready", "require"),
     },
     "testing": {
         *("FAULTS", "MALFORMED", "REMOVE", "FakeClock", "FakeEndpoint", "FakeEndpoints", "FakeUserPool"),
@@ -62,15 +63,16 @@ MODULES: dict[str, set[str]] = {
     },
     "verifier": {"Verifier"},
     "wsgi": {
-        *("PRINCIPAL", "CognitoAuthMiddleware", "auth_request", "principal_of", "require", "response"),
+        *("PRINCIPAL", "CognitoAuthMiddleware", "auth_request", "principal_of", "ready", "require"),
+        "response",
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
-        *("verify", "averify", "require", "arequire", "warm", "awarm", "health", "close", "from_env"),
-        "issuers",
+        *("verify", "averify", "require", "arequire", "warm", "awarm", "ready", "health", "close"),
+        *("from_env", "issuers"),
     },
     UserPool: {
         *("user_pool_id", "region", "client_ids", "replica_regions", "issuers", "audience"),
@@ -103,10 +105,12 @@ OTHER_CLASSES: dict[str, set[str]] = {
     },
     "discovery.DiscoveryError": {"add_note", "args", "with_traceback"},
     "fastapi.CognitoAuth": {
-        *("bind", "claims", "init_app", "optional", "public", "require"),
+        *("bind", "claims", "init_app", "lifespan", "optional", "public", "ready", "require"),
         *("responses", "router", "swagger_ui_init_oauth"),
     },
-    "flask.CognitoAuth": {"bind", "init_app", "optional", "protect", "public", "require", "response"},
+    "flask.CognitoAuth": {
+        *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
+    },
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),
         *("issuers", "match_kid"),

@@ -221,15 +221,15 @@ AFTER_ACCEPTANCE = (errors.TokenRevoked, errors.Unavailable, errors.PolicyDenied
 
 # Rows whose records somebody on call reads (B1): that of a function of the user's, and those of an outage.
 REPORTED = {
-    **dict.fromkeys(
-        (
+    **{
+        row: {("hooks", "WARNING")}
+        for row in (
             "a hook that fails",
             "a hook that says too much",
             "a check that fails",
             "a check that says too much",
-        ),
-        {("hooks", "WARNING")},
-    ),
+        )
+    },
     "no keys": {("keys", "WARNING"), ("keys", "ERROR")},
 }
 

@@ -20,6 +20,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_django.py": ("django",),
     "_runtime/test_run_trio.py": ("trio",),
     "fastapi": ("fastapi", "pydantic", "starlette"),
+    "_starlette/test_life.py": ("starlette",),
     "_starlette/test_look_ahead.py": ("starlette",),
     "_starlette/test_marks.py": ("starlette",),
     "_web/test_socket_expiry_trio.py": ("trio",),
@@ -89,6 +90,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "real/test_mocks.py": ("freezegun", "pytest_httpx", "respx", "time_machine", "trio", "vcr"),
     "real/test_recipes.py": ("freezegun", "pytest_freezer", "pytest_httpx", "respx", "time_machine", "vcr"),
     "real": ("boto3", "botocore", "moto"),
+    "project/test_operations_page.py": ("cfnlint", "yaml"),
     "project/test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
     "oracle/judges.py": ("joserfc", "jwt"),
     "oracle/test_accepted.py": ("joserfc", "jwt"),
@@ -102,6 +104,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
     "docs/guard.md": ("fastapi",),
+    "docs/operations.md": ("fastapi", "flask"),
     "docs/pyjwt.md": ("jwt",),
     "docs/starlette.md": ("starlette",),
 }

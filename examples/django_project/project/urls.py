@@ -6,6 +6,7 @@ from . import views
 
 urlpatterns = [
     path("health", views.health),
+    path("ready", views.ready),
     path("me", views.me),
     path("orders", views.orders),
 ]

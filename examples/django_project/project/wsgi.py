@@ -11,4 +11,4 @@ django = get_wsgi_application()
 
 from .auth import verifier  # noqa: E402 - Django is set up before anything of the project is imported
 
-application = CognitoAuthMiddleware(django, verifier, exclude=["/health"])
+application = CognitoAuthMiddleware(django, verifier, exclude=["/health", "/ready"])

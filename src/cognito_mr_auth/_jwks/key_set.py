@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth.errors import KeysUnavailable
@@ -41,7 +40,7 @@ from .model import (
     StoredResponse,
 )
 from .reachability import EndpointOutlook, Outlook, Reachability, all_fail
-from .reasons import outage_hint, remarks_of, shown
+from .reasons import outage_hint, shown
 
 __all__ = ["KeySet"]
 
@@ -167,6 +166,15 @@ class KeySet:
     def usable(self, now: Instant) -> bool:
         """Whether any key may be served at all."""
         return self.state_of(now) not in (rules.EMPTY, rules.EXPIRED)
+
+    def ready(self, now: Instant) -> bool:
+        """Whether some token can be verified now: a stale key counts, one in quarantine does not (B3)."""
+        return bool(self.snapshot.keys) and self.usable(now)
+
+    def response_age(self, url: str, now: Instant) -> float | None:
+        """The age of an endpoint's stored response; None where there is none."""
+        response = self._responses.get(url)
+        return None if response is None else max(0.0, elapsed(now, response.begun))
 
     def rebuild(self, now: Instant, events: list[Event]) -> None:
         """Make a new snapshot, and add an event for each change."""
@@ -370,30 +378,3 @@ class KeySet:
     def _is_up(self, url: str, now: Instant) -> bool:
         state = self.states[url]
         return not state.failures and not state.disabled and self._has_response(url, now)
-
-    def health(self, now: Instant) -> dict[str, Any]:
-        """JSON-able: the age of the set and the state of each endpoint. Stale is not healthy."""
-        state, begun = self.state_of(now), self.snapshot.begun
-        return {
-            "state": state,
-            "healthy": state in rules.HEALTHY,
-            "age": None if begun is None else max(0.0, elapsed(now, begun)),
-            "keys": len(self.snapshot.keys),
-            "quarantined": len(self.snapshot.quarantined),
-            "endpoints": [self._endpoint_health(each, now) for each in self.endpoints],
-        }
-
-    def _endpoint_health(self, endpoint: Endpoint, now: Instant) -> dict[str, Any]:
-        state, response = self.states[endpoint.url], self._responses.get(endpoint.url)
-        last_error = "setup" if self.not_loaded else state.last_error
-        return {
-            "url": endpoint.url,
-            "kind": endpoint.kind,
-            "region": endpoint.region,
-            "age": None if response is None else max(0.0, elapsed(now, response.begun)),
-            "failures": state.failures,
-            "last_error": last_error,
-            "hint": remarks_of(last_error or ""),
-            "disabled": state.disabled,
-            "retry_in": rules.cooldown_left(state, now, urgent=False),
-        }

@@ -138,7 +138,8 @@ class RefreshMachine:
     def _due(self, moment: Moment) -> list[EndpointAttempts]:
         """What a background refresh asks: all that may be asked, disabled ones if no other may (R2, K5)."""
         attempts = self.attempts
-        found = [each for each in attempts if attempts.askable(each, moment, urgent=False)]
+        urgent = not self._key_set.usable(moment.now)  # R6: a set without a usable key shortens the back-off
+        found = [each for each in attempts if attempts.askable(each, moment, urgent=urgent)]
         awake = [each for each in found if not attempts.disabled(each, moment)]
         return awake if awake or any(each.busy(moment.monotonic) for each in attempts) else found
 

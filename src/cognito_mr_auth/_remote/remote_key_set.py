@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._jwks import schedule as rules
@@ -25,6 +25,8 @@ from .dependencies import Dependencies
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from cognito_mr_auth.health import ProviderHealth
 
 __all__ = ["RemoteKeySet", "Timeout", "Wait"]
 
@@ -76,10 +78,8 @@ class RemoteKeySet:
         return self._key_by_age(kid, now)
 
     def _key_by_age(self, kid: str, now: Instant) -> Key | None:
-        key_set = self._key_set
-        if key_set.needs_rebuild(now) or key_set.state_of(now) != key_set.state:
-            self._coordinator.rebuild_if_due(now)
-        key = key_set.snapshot.keys.get(kid)
+        self._rebuild_if_due(now)
+        key = self._key_set.snapshot.keys.get(kid)
         step = self._step(known=key is not None, now=now)
         if step == rules.SERVE_AND_REFRESH:
             if self._coordinator.loaded is None and self._coordinator.may_fetch:
@@ -87,6 +87,11 @@ class RemoteKeySet:
             self._refresh_in_background(now)
             return key
         return key if step == rules.SERVE else None
+
+    def _rebuild_if_due(self, now: Instant) -> None:
+        key_set = self._key_set
+        if key_set.needs_rebuild(now) or key_set.state_of(now) != key_set.state:
+            self._coordinator.rebuild_if_due(now)
 
     def _step(self, *, known: bool, now: Instant) -> str:
         """The cell of the table of R."""
@@ -204,12 +209,15 @@ class RemoteKeySet:
     ) -> None:
         """Refuse a kid with two keys, and a token that could not pass anyway, without a payment (K3, R5)."""
         if kid in snapshot.quarantined:
-            coordinator = self._coordinator
-            if self._may_recheck_quarantine(now) and coordinator.prepare():
-                coordinator.look(coordinator.moment(), background=True)
+            self._recheck_quarantine(now)
             raise KeysUnavailable(hint="two endpoints contradict each other on this key")
         if not plausible():
             raise KeyUnknown
+
+    def _recheck_quarantine(self, now: Instant) -> None:
+        coordinator = self._coordinator
+        if self._may_recheck_quarantine(now) and coordinator.prepare():
+            coordinator.look(coordinator.moment(), background=True)
 
     def _may_recheck_quarantine(self, now: Instant) -> bool:
         """Whether the endpoints may be asked for a quarantined kid; true once a minute (K3)."""
@@ -272,10 +280,26 @@ class RemoteKeySet:
         """What the pool still has while an endpoint is away. Takes no lock, and asks nothing."""
         return self._key_set.outlook(now)
 
-    def health(self, now: Instant) -> dict[str, Any]:
-        """JSON-able: the age of the set and the state of each endpoint (see `Verifier.health`)."""
+    def ready(self, now: Instant) -> bool:
+        """Whether the pool has a usable key, stale ones included (B3). Waits for nothing.
+
+        A process that is not ready gets no callers, so this starts the refresh that one would: what a set of
+        that age needs, and where every key is in quarantine the recheck of K3.
+        """
+        self._rebuild_if_due(now)
+        ready = self._key_set.ready(now)
+        if self._key_set.state_of(now) != rules.FRESH:
+            self._refresh_in_background(now)
+        elif not ready:
+            self._recheck_quarantine(now)
+        return ready
+
+    def health(self, now: Instant) -> ProviderHealth:
+        """The age of the set and the state of each endpoint (see `Verifier.health`). Asks no endpoint."""
+        from cognito_mr_auth._jwks.report import provider_health  # only a call pays for this import
+
         self._coordinator.look(self._coordinator.moment())  # count what has been silent for too long (R1)
-        return self._key_set.health(now)
+        return provider_health(self._key_set, now)
 
     def close(self) -> None:
         """Start nothing more, store nothing more (K4), and release every waiter."""

@@ -39,7 +39,7 @@ def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
 
 def on_ping(verifier: Verifier, context: Any) -> dict[str, Any]:
     """Ask for keys that the next caller would ask for, and answer the ping with nothing: it admits nobody."""
-    states = {each["state"] for each in verifier.health()["providers"].values()}
+    states = {each["state"] for each in verifier._health()["providers"].values()}
     if states != {"fresh"}:
         warm_up(verifier, seconds=wait_limit(context, INIT_SECONDS))
     return {}

@@ -89,7 +89,7 @@ def fetch(
 
 def _meanings(verifier: Verifier) -> list[str]:
     """What the endpoints' failures mean, each once."""
-    endpoints = [each for pool in verifier.health()["providers"].values() for each in pool["endpoints"]]
+    endpoints = [each for pool in verifier._health()["providers"].values() for each in pool["endpoints"]]
     return list({f"{each['last_error']}: {each['hint']}": None for each in endpoints if each["hint"]})
 
 

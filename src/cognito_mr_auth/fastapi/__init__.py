@@ -12,6 +12,7 @@ postponed here, because FastAPI looks their names up in `__globals__`, which an 
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar, Unpack
 
 try:
@@ -29,8 +30,11 @@ from cognito_mr_auth import policy as policies
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._starlette import marks
+from cognito_mr_auth._starlette.life import Endpoint as Probe
+from cognito_mr_auth._starlette.life import life_of, probe
 from cognito_mr_auth._web import openapi
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import SocketOptions
 from cognito_mr_auth._web.state import REQUIRED, principal_in
 from cognito_mr_auth.errors import ConfigurationError
@@ -134,6 +138,7 @@ class CognitoAuth(SecurityBase):
         self._scheme = openapi.SecurityScheme(scheme_name, login_domain, swagger_client_id)
         self._verification = Verification(self._guard, self)
         self._guests = _Guests(self._verification)
+        self._ready = probe(lambda method: answer(self._guard.verifier, method))
         self._describe(self._guard.scope_names)
         if app is not None:
             self.init_app(app)
@@ -236,6 +241,29 @@ class CognitoAuth(SecurityBase):
             TypeError: for what cannot be marked.
         """
         return marks.public(endpoint)
+
+    # -- the application's life -----------------------------------------------------------------
+
+    def lifespan(self, app: Any = None) -> AbstractAsyncContextManager[None]:
+        """A lifespan, for `FastAPI(lifespan=auth.lifespan)`: warm at the start, closed at the end.
+
+        The start waits for keys, at most 5 s, and an outage does not keep the application from it. In a
+        lifespan of your own: `async with auth.lifespan(app):`.
+
+        Raises:
+            ConfigurationError: at the start, if there is no verifier yet.
+        """
+        return life_of(self._guard)(app)
+
+    @property
+    def ready(self) -> Probe:
+        """An endpoint for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+        `app.add_api_route("/ready", auth.ready, include_in_schema=False)`: open to everybody there, under
+        `protect_all` too, but not where `dependencies=` guard the application or its router. It says what
+        `Verifier.ready()` says.
+        """
+        return self._ready
 
     # -- OpenAPI --------------------------------------------------------------------------------
 

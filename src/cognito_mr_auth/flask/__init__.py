@@ -28,6 +28,7 @@ except ImportError as error:
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth._web.wsgi_environ import read_request
@@ -194,6 +195,19 @@ class CognitoAuth:
     def response(self, error: AuthError) -> Response:
         """The response to an error, for error handlers that change only some of it."""
         return flask_response(self._guard_here().response(error))
+
+    def ready(self) -> Response:
+        """A view for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+        `app.add_url_rule("/ready", view_func=auth.ready)`: open to everybody there, under `protect_all` too.
+        It says what `Verifier.ready()` says.
+
+        Raises:
+            ConfigurationError: there is no verifier yet.
+        """
+        return flask_response(answer(self._guard_here().verifier, request.method))
+
+    mark_open("public", ready)
 
     def _before_request(self) -> Response | None:
         document = self._guard_here().document(read_request(request.environ))

@@ -3,7 +3,8 @@
     app = Starlette(routes=routes, middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)])
 
 Owns what Starlette's users expect to find: `request.user` and `request.auth`, and for a route `@require`,
-`@optional` and `@public`. The guard decides who passes, and makes the answers to others.
+`@optional` and `@public`; for the application `lifespan` and `ready`. The guard decides who passes, and makes
+the answers to others.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
 from cognito_mr_auth._runtime.refusals import record
+from cognito_mr_auth._starlette.life import Endpoint, Lifespan, life_of, probe
 from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.readiness import IGNORED, Readiness
 from cognito_mr_auth._web.settings import Options, SocketOptions
 from cognito_mr_auth._web.state import MISSING
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
@@ -47,9 +51,11 @@ __all__ = [
     "CognitoAuthMiddleware",
     "CognitoAuthenticationError",
     "CognitoUser",
+    "lifespan",
     "optional",
     "principal_of",
     "public",
+    "ready",
     "require",
 ]
 
@@ -122,6 +128,33 @@ class CognitoAuthMiddleware:
             look_ahead=self._look_ahead,
             values=_scope_values,
         )
+
+
+# -- the application's life -----------------------------------------------------------------------
+
+
+def lifespan(verifier: Verifier | Guard) -> Lifespan:
+    """A lifespan, for `Starlette(lifespan=lifespan(verifier))`: warm at the start, closed at the end.
+
+    The start waits for keys, at most 5 s, and an outage does not keep the application from it. In a lifespan
+    of your own: `async with lifespan(verifier)():`.
+
+    Raises:
+        TypeError: for what is no verifier.
+    """
+    return life_of(RequestGuard.of("lifespan", verifier, {}, ignored=IGNORED))
+
+
+def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> Endpoint:
+    """An endpoint for readiness probes, which is `public`.
+
+    It answers 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`: what `Verifier.ready(*providers)` says.
+    `details` adds what `Verifier.health` says, for a port that strangers do not reach.
+
+    Raises:
+        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+    """
+    return probe(Readiness(verifier, providers, details=details).answer)
 
 
 # -- the backend ----------------------------------------------------------------------------------

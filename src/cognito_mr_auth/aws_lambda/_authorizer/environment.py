@@ -250,5 +250,5 @@ def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
         return variables.FLAGS[value]
     if value != "auto":
         raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: say true, false or auto")
-    states = {each["state"] for each in verifier.health()["providers"].values()}
+    states = {each["state"] for each in verifier._health()["providers"].values()}
     return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE
