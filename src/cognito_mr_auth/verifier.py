@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, lifetimes, token_form
-from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of
+from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of, fetched_urls
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
 from ._jwt.claims import ValidityPeriod, check_claims, check_span
@@ -25,7 +25,8 @@ from ._remote.remote_key_set import RemoteKeySet, Timeout
 from ._remote.threads import FetchThreads
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
-from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
+from ._runtime.hooks import Hook, authorize, is_async, plain, require_policy, require_sync
+from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally
 from ._runtime.refusals import located, record, recorded
 from ._runtime.run import gather, run_async, run_sync
 from ._runtime.timeouts import Remaining, checked_timeout
@@ -44,13 +45,13 @@ __all__ = ["Verifier"]
 
 Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
+_Done = Principal | Steps
+
+_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod, Tally]
+"""A verified token: principal, the key that verified it, whose that is, its times (C2), where it counts."""
 
 
-_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
-"""A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
-
-
-class Verifier:
+class Verifier(Counting):
     """Verifies tokens of one or more user pools, whichever of their issuers signed them.
 
     Args:
@@ -65,6 +66,7 @@ class Verifier:
             token may have none.
         max_token_length: characters that a token has at most, 1,024 to 65,536.
         on_event: called with each event (see `events`), on any thread; must not block.
+        on_outcome: called with each `outcomes.Outcome`, on the thread that verifies; must not block.
         revoked: called with each verified principal; True refuses it. A coroutine function works
             with `averify` alone. Any other runs on the caller's thread, which under `averify` is the
             event loop's, so it may read memory only.
@@ -87,17 +89,20 @@ class Verifier:
         token_types: Collection[str] = TOKEN_TYPES,
         max_token_length: int = MAX_TOKEN_CHARS,
         on_event: OnEvent | None = None,
+        on_outcome: OnOutcome | None = None,
         revoked: Hook | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
     ) -> None:
         check_options(pools, token_use, leeway, cache_size)
-        check_callables(on_event=on_event, revoked=revoked, clock=clock)
+        check_callables(on_event=on_event, on_outcome=on_outcome, revoked=revoked, clock=clock)
         self._clock = clock or system_clock
         self._leeway = float(leeway)
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
         self._dispatch = EventDispatcher(on_event)
+        self._outcomes = Outcomes(plain("on_outcome", on_outcome), self._dispatch.call)
+        self._unhooked = revoked is None and on_outcome is None
         self._fetcher = JWKSFetcher(ssl_context=ssl_context)
         self._threads = FetchThreads()
         dependencies = Dependencies(
@@ -115,15 +120,12 @@ class Verifier:
         self._entries: dict[object, IssuerEntry] = {}
         self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
-            self._add(pool, dependencies, token_use, self._leeway)
+            key_set, entries, events = compose(pool, dependencies, token_use, self._leeway, self._outcomes)
+            self._key_sets[pool.user_pool_id] = key_set
+            self._entries.update(entries)
+            self._dispatch(events)
         self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
         track(self)
-
-    def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
-        key_set, entries, events = compose(pool, dependencies, token_use, leeway)
-        self._key_sets[pool.user_pool_id] = key_set
-        self._entries.update(entries)
-        self._dispatch(events)
 
     @classmethod
     def from_env(
@@ -174,7 +176,7 @@ class Verifier:
             done = self._verification(token, require, timeout)
             return done if isinstance(done, Principal) else run_sync(done)
         except AuthError as error:
-            record(error)
+            record(error, self._outcomes)
             raise
 
     async def averify(
@@ -187,7 +189,7 @@ class Verifier:
             done = self._verification(token, require, timeout)
             return done if isinstance(done, Principal) else await run_async(done)
         except AuthError as error:
-            record(error)
+            record(error, self._outcomes)
             raise
 
     def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
@@ -205,7 +207,7 @@ class Verifier:
             raise TypeError("revoked= is a coroutine function: call averify()")
         require_sync(require)
 
-    def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> Steps | Principal:
+    def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> _Done:
         """The principal at once, or the steps that lead to it."""
         if timeout is not CALLER_WAIT_SECONDS:
             timeout = checked_timeout(timeout)
@@ -215,20 +217,19 @@ class Verifier:
         origin = None
         try:
             if cached is not None:
-                principal, key, key_set, span = cached
+                principal, key, key_set, span, tally = cached
                 if key_set.key_now(key.kid, now) is key:
                     check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
-                    return self._finish(principal, now, require)
+                    return self._finish(principal, now, require, tally)
             jws = parse(token, self._header_cache, self._form)
-            entry = self._entry_of(jws)
+            entry = entry_of(self._entries, jws.payload)
             origin = entry.origin
             found = entry.key_set.key_now(jws.kid, now)
             if found is None:
                 return self._waiting(jws, entry, digest, require, timeout)
-            return self._finish(self._accept(jws, entry, found, digest, now), now, require)
+            return self._finish(self._accept(jws, entry, found, digest, now), now, require, entry.tally)
         except AuthError as error:
-            known = cached and (cached[0].provider, cached[0].issuer.kind)
-            located(error, origin or known)
+            located(error, origin or (cached and cached[4].origin))
             raise
 
     def _waiting(
@@ -238,14 +239,11 @@ class Verifier:
             could_pass = entry.plausible(jws.payload, self._clock)
             key = yield from entry.key_set.resolve(jws.kid, could_pass, wait)
             now = self._clock()
-            done = self._finish(self._accept(jws, entry, key, digest, now), now, require)
+            done = self._finish(self._accept(jws, entry, key, digest, now), now, require, entry.tally)
         except AuthError as error:
             located(error, entry.origin)
             raise
         return done if isinstance(done, Principal) else (yield from done)
-
-    def _entry_of(self, jws: CompactJWS) -> IssuerEntry:
-        return entry_of(self._entries, jws.payload)
 
     def _accept(
         self, jws: CompactJWS, entry: IssuerEntry, key: Key, digest: bytes | None, now: Instant
@@ -257,14 +255,17 @@ class Verifier:
         span = check_claims(payload, entry.expected, now[0])
         pool_id = entry.pool.user_pool_id
         principal = _principal_from_payload(payload, entry.issuer, pool_id, pool_id)
+        entry.tally.saw(payload["iat"])
         if digest is not None:
-            self._token_cache.keep(digest, (principal, key, entry.key_set, span))
+            self._token_cache.keep(digest, (principal, key, entry.key_set, span, entry.tally))
         return principal
 
-    def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
-        if require is None and self._revoked is None:
+    def _finish(self, principal: Principal, now: Instant, require: Policy | None, tally: Tally) -> _Done:
+        if require is None and self._unhooked:
+            tally.accepted += 1
             return principal
-        return authorize(principal, now[0], self._revoked, require, self._leeway)
+        steps = authorize(principal, now[0], self._revoked, require, self._leeway)
+        return self._outcomes.accepting(tally, steps)
 
     # -- for adapters ---------------------------------------------------------------------------
 
@@ -276,11 +277,11 @@ class Verifier:
             TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
                 `principal` that is no Principal.
         """
-        return run_sync(recorded(self._permission(principal, require)))
+        return run_sync(recorded(self._permission(principal, require), self._outcomes))
 
     async def arequire(self, principal: Principal, require: Policy) -> Principal:
         """Like `require`, for asyncio and trio."""
-        return await run_async(recorded(self._permission(principal, require)))
+        return await run_async(recorded(self._permission(principal, require), self._outcomes))
 
     def _permits(self, principal: Principal, require: Policy) -> bool:
         """Whether a policy lets the principal pass, for who only asks: no refusal is recorded.
@@ -301,8 +302,7 @@ class Verifier:
 
     def _load_http_client(self) -> None:
         """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""
-        configs = (each.pool._key_set_config for each in self._entries.values())
-        if urls := [endpoint.url for each in configs if not each.offline for endpoint in each.endpoints]:
+        if urls := fetched_urls(self._entries.values()):
             self._fetcher.prepare(urls)
 
     @property
@@ -390,6 +390,8 @@ class Verifier:
 
     def _reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
+        self._outcomes.reset_after_fork()
+        self._dispatch.failures = 0
         self._threads.reset_after_fork()
         self._fetcher.reset_after_fork()
         for key_set in self._key_sets.values():

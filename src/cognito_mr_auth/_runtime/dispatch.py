@@ -5,8 +5,8 @@ Owns what happens when the hook raises: it is counted and swallowed. Imports no 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
 
 from cognito_mr_auth._jwks.schedule import EXPIRED, HEALTHY, STALE
 from cognito_mr_auth.events import (
@@ -54,13 +54,14 @@ class EventDispatcher:
         for event in events:
             # Two deliveries, so that the hook gets its event even if a handler of the logger raises.
             if isinstance(event, _LOGGED):
-                self._deliver(self._log, event)
+                self.call(self._log, event)
             if self._on_event is not None:
-                self._deliver(self._on_event, event)
+                self.call(self._on_event, event)
 
-    def _deliver(self, hook: OnEvent, event: Event) -> None:
+    def call(self, hook: Callable[[Any], object], value: Any) -> None:
+        """Call a hook with what it is for. What it raises is counted and swallowed."""
         try:
-            hook(event)
+            hook(value)
         except Exception:  # noqa: BLE001 - H3: counted and swallowed
             self.failures += 1
 
