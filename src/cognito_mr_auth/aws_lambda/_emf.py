@@ -30,8 +30,8 @@ _read: WeakKeyDictionary[Verifier, Readings] = WeakKeyDictionary()
 def emf(verifier: Verifier, *, namespace: str = NAMESPACE) -> str:
     """What was counted since the last call, as one line of JSON for each pool: print it when all is done.
 
-    What was refused before its issuer was known, and what hooks of the application raised, has a line with the
-    pool "none", where there is any.
+    What was refused before its issuer was known, and what hooks of the application raised, has a line with
+    the pool "none", where there is any.
 
     Args:
         verifier: whose counts, keys and endpoints.
