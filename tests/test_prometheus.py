@@ -152,7 +152,7 @@ prometheus.export(pool.offline_verifier(), seconds=pause)
 if sys.argv[2] == "before":
     for _ in range(5):
         verifier.verify(token)
-    prometheus._pumps[0].pump()
+prometheus._pumps[0].pump()
 
 def text():
     registry = CollectorRegistry()

@@ -120,12 +120,15 @@ class Verifier(Counting):
         self._entries: dict[object, IssuerEntry] = {}
         self._key_sets: dict[str, RemoteKeySet] = {}
         for pool in pools:
-            key_set, entries, events = compose(pool, dependencies, token_use, self._leeway, self._outcomes)
-            self._key_sets[pool.user_pool_id] = key_set
-            self._entries.update(entries)
-            self._dispatch(events)
+            self._add(pool, dependencies, token_use, self._leeway)
         self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
         track(self)
+
+    def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
+        key_set, entries, events = compose(pool, dependencies, token_use, leeway, self._outcomes)
+        self._key_sets[pool.user_pool_id] = key_set
+        self._entries.update(entries)
+        self._dispatch(events)
 
     @classmethod
     def from_env(
@@ -284,11 +287,7 @@ class Verifier(Counting):
         return await run_async(recorded(self._permission(principal, require), self._outcomes))
 
     def _permits(self, principal: Principal, require: Policy) -> bool:
-        """Whether a policy lets the principal pass, for who only asks: no refusal is recorded.
-
-        Raises:
-            Unavailable: nobody can tell.
-        """
+        """Whether a policy lets the principal pass, for who only asks: no refusal. Raises Unavailable."""
         try:
             return run_sync(self._permission(principal, require)) is principal
         except (PolicyDenied, AuthenticationTooOld):

@@ -70,6 +70,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("F", "_remote.threads", "MAX_FIRST_PER_HOST", 12),
     ("F", "_remote.threads", "MAX_BACKGROUND_PER_HOST", 8),
     ("F", "_remote.coordinator", "LOOK_SECONDS", 1),
+    ("B1", "_exporters.readings", "FAILURES_OF_DOWN", 2),
     ("C1", "_runtime.token_cache", "MAX_CACHED_CHARS", 8 * KIB),
     ("P", "_remote.key_file", "MAX_FILE_BYTES", 256 * KIB),
     ("P", "_remote.safe_path", "MAX_LINKS", 40),
