@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 
 # Every rule that has a letter; "R" alone is its table.
-RULES = {"O", "F", "E", "P", "R", "W1", "W2", "W3", "W5", "W6", "W7"}
+RULES = {"O", "F", "E", "P", "R", "W1", "W2", "W3", "W5", "W6", "W7", "B2"}
 RULES |= {
     f"{letter}{number}"
     for letter, last in zip("TSKRCH", (5, 7, 5, 8, 3, 3), strict=True)

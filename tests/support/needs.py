@@ -101,6 +101,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
     "docs/guard.md": ("fastapi",),
+    "docs/metrics.md": ("opentelemetry", "prometheus_client"),
     "docs/pyjwt.md": ("jwt",),
     "docs/starlette.md": ("starlette",),
 }

@@ -8,11 +8,13 @@ has none loses some. Each verification and each refusal of a guard comes here on
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cognito_mr_auth import errors
 from cognito_mr_auth.errors import AuthError
-from cognito_mr_auth.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from cognito_mr_auth.outcomes import Outcome
 
 __all__ = ["ACCEPTED", "REASONS", "Counting", "OnOutcome", "Outcomes", "Tally", "reason_of"]
 
@@ -27,10 +29,8 @@ _NONE_YET = dict.fromkeys(REASONS, 0)
 T = TypeVar("T")
 
 
-class OnOutcome(Protocol):
-    """A user's hook: called with one outcome at a time, on the thread that verifies."""
-
-    def __call__(self, outcome: Outcome, /) -> object: ...
+OnOutcome = Callable[["Outcome"], object]
+"""A user's hook: called with one outcome at a time, on the thread that verifies."""
 
 
 class Tally:
@@ -95,10 +95,14 @@ class Outcomes:
 
     def _report(self, tally: Tally, result: str) -> None:
         if self._on_outcome is not None:
+            from cognito_mr_auth.outcomes import Outcome  # only who asks for outcomes pays for this import
+
             self._tell(self._on_outcome, Outcome(tally.provider, tally.issuer_kind, result))
 
     def counts(self) -> dict[Outcome, int]:
         """What has been counted. Acceptances are there from the beginning, refusals from the first one on."""
+        from cognito_mr_auth.outcomes import Outcome
+
         found: dict[Outcome, int] = {}
         for (provider, kind), tally in list(self._tallies.items()):
             if provider is not None:
