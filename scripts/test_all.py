@@ -45,6 +45,8 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "hypercorn",
     "jwt",
     "moto",
+    "opentelemetry",
+    "prometheus_client",
 )
 BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
 
@@ -62,11 +64,13 @@ OF_THE_EXTRAS = (
     "tests/starlette",
     "tests/testing",
     "tests/test_asgi.py",
+    "tests/test_otel.py",
+    "tests/test_prometheus.py",
     "tests/test_pyjwt.py",
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,fastapi,flask,pyjwt,starlette,testing]"
+EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

@@ -116,7 +116,7 @@ def parts_of(scene: Scene) -> dict[str, Part]:
         [encoding.b64url_decode(half.encode()) for half in each.split(".")[1:]] for each in scene.tokens
     ]
     found = scene.fresh()
-    route = found._entries[scene.pool.issuer("original")]  # noqa: SLF001
+    route = found._entries[scene.pool.issuer("original")]
     cache, headers, digest = found._token_cache, found._header_cache, _digest.sha256(token.encode())  # noqa: SLF001
     keys = [number.to_bytes(8, "big") for number in range(len(scene.tokens))]
     now, who = time.time(), found.verify(token)

@@ -146,7 +146,7 @@ class Guard:
         try:
             return self._request_guard.verify(_request(method, path, headers, raw_path), require)
         except AuthError as error:
-            record(error)  # now, because the framework may make an answer of its own
+            self._record(error)
             raise
 
     async def averify(
@@ -162,7 +162,7 @@ class Guard:
         try:
             return await self._request_guard.averify(_request(method, path, headers, raw_path), require)
         except AuthError as error:
-            record(error)  # now, because the framework may make an answer of its own
+            self._record(error)
             raise
 
     def require(self, principal: Principal | None, policy: Policy | None = None) -> Principal:
@@ -175,7 +175,7 @@ class Guard:
         try:
             return self._request_guard.require(principal, policy)
         except AuthError as error:
-            record(error)  # now, because the framework may make an answer of its own
+            self._record(error)
             raise
 
     async def arequire(self, principal: Principal | None, policy: Policy | None = None) -> Principal:
@@ -183,8 +183,12 @@ class Guard:
         try:
             return await self._request_guard.arequire(principal, policy)
         except AuthError as error:
-            record(error)  # now, because the framework may make an answer of its own
+            self._record(error)
             raise
+
+    def _record(self, error: AuthError) -> None:
+        """Count and record it now, because the framework may make an answer of its own."""
+        record(error, self._request_guard.outcomes)
 
     def document(self, *, method: str, path: str) -> HTTPResponse | None:
         """The response to a request for the RFC 9728 document of `resource=`; None for any other request.

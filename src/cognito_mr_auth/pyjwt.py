@@ -23,6 +23,7 @@ except ImportError as error:
     ) from error
 
 from ._base.checks import check_flag
+from ._issuers.entry import entry_of
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS
 from ._jwt.claims import check_bearer, time_span
@@ -110,12 +111,12 @@ class JWKClient:
         """
         # PyJWT takes both. Latin-1 decodes every octet, and what is not ASCII is refused as malformed below.
         text = token.decode("latin-1") if isinstance(token, bytes) else token
-        return self._built(_translated(lambda: self._find(text)))
+        return self._built(self._translated(lambda: self._find(text)))
 
     def _find(self, token: str) -> Key:
         """The key, after the checks of rule O that need no signature, in their order."""
         jws = parse(token, form=self._verifier._form)
-        entry = self._verifier._entry_of(jws)
+        entry = entry_of(self._verifier._entries, jws.payload)
         try:
             could_pass = entry.plausible(
                 jws.payload, self._verifier._clock, times_alone=not self._check_claims
@@ -142,7 +143,7 @@ class JWKClient:
         if not isinstance(kid, str):  # PyJWKClient's callers pass on what a header holds
             raise jwt.PyJWKClientError("a kid is a str")
         found = self._only_key_set().resolve(kid, lambda: True, self._timeout)
-        return self._built(_translated(lambda: run_sync(found)))
+        return self._built(self._translated(lambda: run_sync(found)))
 
     def get_signing_keys(self, refresh: bool = False) -> list[jwt.PyJWK]:
         """The keys of the verifier's only pool. `refresh` asks every endpoint first.
@@ -170,7 +171,7 @@ class JWKClient:
         listing: Generator[Any, None, tuple[Key, ...]] = self._only_key_set().listing(
             self._timeout, refresh=refresh
         )
-        return _translated(lambda: run_sync(listing))
+        return self._translated(lambda: run_sync(listing))
 
     def _only_key_set(self) -> RemoteKeySet:
         key_sets = list(self._verifier._key_sets.values())
@@ -180,6 +181,18 @@ class JWKClient:
                 "get_signing_key_from_jwt(token) takes the pool that `iss` names"
             )
         return key_sets[0]
+
+    def _translated(self, look_up: Callable[[], T]) -> T:
+        """What it gives. Its AuthError becomes an error of PyJWT's as well, whose text has the hint."""
+        try:
+            return look_up()
+        except AuthError as error:
+            record(error, self._verifier._outcomes)
+            kind = next(theirs for ours, theirs in _TRANSLATED if isinstance(error, ours))
+            refused = as_host_error(error, kind)
+            if error.hint:
+                refused.args = (f"{error.message}: {error.hint}",)
+            raise refused from error.with_traceback(None)
 
     # -- PyJWT's keys ---------------------------------------------------------------------------
 
@@ -200,16 +213,3 @@ class JWKClient:
 def _members(key: Key) -> dict[str, Any]:
     """The key as a JWK (RFC 7517 4)."""
     return {**RSAAlgorithm.to_jwk(key.public, as_dict=True), "kid": key.kid, "use": "sig", "alg": "RS256"}
-
-
-def _translated(look_up: Callable[[], T]) -> T:
-    """What it gives. Its AuthError becomes an error of PyJWT's as well, whose text has the hint."""
-    try:
-        return look_up()
-    except AuthError as error:
-        record(error)
-        kind = next(theirs for ours, theirs in _TRANSLATED if isinstance(error, ours))
-        refused = as_host_error(error, kind)
-        if error.hint:
-            refused.args = (f"{error.message}: {error.hint}",)
-        raise refused from error.with_traceback(None)

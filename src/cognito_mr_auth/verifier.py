@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, lifetimes, token_form
-from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of
+from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of, fetched_urls
 from ._issuers.upkeep import are_ready, chosen, health_of, warming
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
@@ -27,7 +27,8 @@ from ._remote.threads import FetchThreads
 from ._runtime.closing import Closing
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
-from ._runtime.hooks import Hook, authorize, is_async, require_policy, require_sync
+from ._runtime.hooks import Hook, authorize, is_async, plain, require_policy, require_sync
+from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally
 from ._runtime.refusals import located, record, recorded
 from ._runtime.run import run_async, run_sync
 from ._runtime.timeouts import Remaining, checked_timeout
@@ -47,13 +48,13 @@ __all__ = ["Verifier"]
 
 Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
+_Done = Principal | Steps
+
+_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod, Tally]
+"""A verified token: principal, the key that verified it, whose that is, its times (C2), where it counts."""
 
 
-_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod]
-"""A verified token: its principal, the key that verified it, whose key that is, and its times (C2)."""
-
-
-class Verifier(Closing):
+class Verifier(Closing, Counting):
     """Verifies tokens of one or more user pools, whichever of their issuers signed them.
 
     Args:
@@ -68,6 +69,7 @@ class Verifier(Closing):
             token may have none.
         max_token_length: characters that a token has at most, 1,024 to 65,536.
         on_event: called with each event (see `events`), on any thread; must not block.
+        on_outcome: called with each `outcomes.Outcome`, on the thread that verifies; must not block.
         revoked: called with each verified principal; True refuses it. A coroutine function works
             with `averify` alone. Any other runs on the caller's thread, which under `averify` is the
             event loop's, so it may read memory only.
@@ -90,12 +92,13 @@ class Verifier(Closing):
         token_types: Collection[str] = TOKEN_TYPES,
         max_token_length: int = MAX_TOKEN_CHARS,
         on_event: OnEvent | None = None,
+        on_outcome: OnOutcome | None = None,
         revoked: Hook | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
     ) -> None:
         check_options(pools, token_use, leeway, cache_size)
-        check_callables(on_event=on_event, revoked=revoked, clock=clock)
+        check_callables(on_event=on_event, on_outcome=on_outcome, revoked=revoked, clock=clock)
         self._clock = clock or system_clock
         self._leeway = float(leeway)
         self._revoked = revoked
@@ -103,6 +106,8 @@ class Verifier(Closing):
         self._key_sets: dict[str, RemoteKeySet] = {}
         self._dispatch = EventDispatcher(on_event, self._clock, self._key_sets)
         self._hook_failed = self._dispatch.hook_failed
+        self._outcomes = Outcomes(plain("on_outcome", on_outcome), self._dispatch.tell_outcome)
+        self._unhooked = revoked is None and on_outcome is None
         self._fetcher = JWKSFetcher(ssl_context=ssl_context)
         self._threads = FetchThreads()
         dependencies = Dependencies(
@@ -124,7 +129,7 @@ class Verifier(Closing):
         track(self)
 
     def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
-        key_set, entries, events = compose(pool, dependencies, token_use, leeway)
+        key_set, entries, events = compose(pool, dependencies, token_use, leeway, self._outcomes)
         self._key_sets[pool.user_pool_id] = key_set
         self._entries.update(entries)
         self._dispatch(events)
@@ -178,7 +183,7 @@ class Verifier(Closing):
             done = self._verification(token, require, timeout)
             return done if isinstance(done, Principal) else run_sync(done)
         except AuthError as error:
-            record(error)
+            record(error, self._outcomes)
             raise
 
     async def averify(
@@ -191,7 +196,7 @@ class Verifier(Closing):
             done = self._verification(token, require, timeout)
             return done if isinstance(done, Principal) else await run_async(done)
         except AuthError as error:
-            record(error)
+            record(error, self._outcomes)
             raise
 
     def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
@@ -209,7 +214,7 @@ class Verifier(Closing):
             raise TypeError("revoked= is a coroutine function: call averify()")
         require_sync(require)
 
-    def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> Steps | Principal:
+    def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> _Done:
         """The principal at once, or the steps that lead to it."""
         if timeout is not CALLER_WAIT_SECONDS:
             timeout = checked_timeout(timeout)
@@ -219,20 +224,19 @@ class Verifier(Closing):
         origin = None
         try:
             if cached is not None:
-                principal, key, key_set, span = cached
+                principal, key, key_set, span, tally = cached
                 if key_set.key_now(key.kid, now) is key:
                     check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
-                    return self._finish(principal, now, require)
+                    return self._finish(principal, now, require, tally)
             jws = parse(token, self._header_cache, self._form)
-            entry = self._entry_of(jws)
+            entry = entry_of(self._entries, jws.payload)
             origin = entry.origin
             found = entry.key_set.key_now(jws.kid, now)
             if found is None:
                 return self._waiting(jws, entry, digest, require, timeout)
-            return self._finish(self._accept(jws, entry, found, digest, now), now, require)
+            return self._finish(self._accept(jws, entry, found, digest, now), now, require, entry.tally)
         except AuthError as error:
-            known = cached and (cached[0].provider, cached[0].issuer.kind)
-            located(error, origin or known)
+            located(error, origin or (cached and cached[4].origin))
             raise
 
     def _waiting(
@@ -242,14 +246,11 @@ class Verifier(Closing):
             could_pass = entry.plausible(jws.payload, self._clock)
             key = yield from entry.key_set.resolve(jws.kid, could_pass, wait)
             now = self._clock()
-            done = self._finish(self._accept(jws, entry, key, digest, now), now, require)
+            done = self._finish(self._accept(jws, entry, key, digest, now), now, require, entry.tally)
         except AuthError as error:
             located(error, entry.origin)
             raise
         return done if isinstance(done, Principal) else (yield from done)
-
-    def _entry_of(self, jws: CompactJWS) -> IssuerEntry:
-        return entry_of(self._entries, jws.payload)
 
     def _accept(
         self, jws: CompactJWS, entry: IssuerEntry, key: Key, digest: bytes | None, now: Instant
@@ -261,14 +262,17 @@ class Verifier(Closing):
         span = check_claims(payload, entry.expected, now[0])
         pool_id = entry.pool.user_pool_id
         principal = _principal_from_payload(payload, entry.issuer, pool_id, pool_id)
+        entry.tally.saw(payload["iat"])
         if digest is not None:
-            self._token_cache.keep(digest, (principal, key, entry.key_set, span))
+            self._token_cache.keep(digest, (principal, key, entry.key_set, span, entry.tally))
         return principal
 
-    def _finish(self, principal: Principal, now: Instant, require: Policy | None) -> Principal | Steps:
-        if require is None and self._revoked is None:
+    def _finish(self, principal: Principal, now: Instant, require: Policy | None, tally: Tally) -> _Done:
+        if require is None and self._unhooked:
+            tally.accepted += 1
             return principal
-        return authorize(principal, now[0], self._revoked, require, self._leeway, self._hook_failed)
+        steps = authorize(principal, now[0], self._revoked, require, self._leeway, self._hook_failed)
+        return self._outcomes.accepting(tally, steps)
 
     # -- for adapters ---------------------------------------------------------------------------
 
@@ -280,18 +284,14 @@ class Verifier(Closing):
             TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
                 `principal` that is no Principal.
         """
-        return run_sync(recorded(self._permission(principal, require)))
+        return run_sync(recorded(self._permission(principal, require), self._outcomes))
 
     async def arequire(self, principal: Principal, require: Policy) -> Principal:
         """Like `require`, for asyncio and trio."""
-        return await run_async(recorded(self._permission(principal, require)))
+        return await run_async(recorded(self._permission(principal, require), self._outcomes))
 
     def _permits(self, principal: Principal, require: Policy) -> bool:
-        """Whether a policy lets the principal pass, for who only asks: no refusal is recorded.
-
-        Raises:
-            Unavailable: nobody can tell.
-        """
+        """Whether a policy lets the principal pass, for who only asks: no refusal. Raises Unavailable."""
         try:
             return run_sync(self._permission(principal, require)) is principal
         except (PolicyDenied, AuthenticationTooOld):
@@ -305,8 +305,7 @@ class Verifier(Closing):
 
     def _load_http_client(self) -> None:
         """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""
-        configs = (each.pool._key_set_config for each in self._entries.values())
-        if urls := [endpoint.url for each in configs if not each.offline for endpoint in each.endpoints]:
+        if urls := fetched_urls(self._entries.values()):
             self._fetcher.prepare(urls)
 
     @property
@@ -388,6 +387,8 @@ class Verifier(Closing):
 
     def _reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
+        self._outcomes.reset_after_fork()
+        self._dispatch.failures = 0
         self._threads.reset_after_fork()
         self._dispatch.reset_after_fork()
         self._fetcher.reset_after_fork()

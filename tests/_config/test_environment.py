@@ -170,7 +170,13 @@ def test_every_option_of_a_verifier(changes: dict[str, str], options: dict[str, 
 
 def test_every_setting_without_code_has_a_variable() -> None:
     """Only hooks, clocks and TLS settings need code."""
-    options = AllVerifierOptions.__optional_keys__ - {"on_event", "revoked", "ssl_context", "clock"}
+    options = AllVerifierOptions.__optional_keys__ - {
+        "on_event",
+        "on_outcome",
+        "revoked",
+        "ssl_context",
+        "clock",
+    }
     assert {name.lower() for name in [*OF_ALL, *NUMBERS]} == options
 
 

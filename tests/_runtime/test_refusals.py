@@ -247,10 +247,10 @@ def test_a_copy_is_the_same_refusal() -> None:
 
     error = located(errors.PolicyDenied(), ("a-pool", "original"))
     with refusals() as records:
-        record(error)
-        record(error)
-        settle(as_host_error(error, HostError))  # type: ignore[arg-type]
-        settle(copy.deepcopy(error))
+        record(error, None)
+        record(error, None)
+        settle(as_host_error(error, HostError), None)  # type: ignore[arg-type]
+        settle(copy.deepcopy(error), None)
     assert [fields(each) for each in records] == [("policy_denied", 403, "a-pool", "original")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -221,18 +222,30 @@ RECORDED: dict[str, tuple[Callable[[FakeUserPool], Headers], policy.Policy | Non
 @drivers()
 @pytest.mark.parametrize("row", RECORDED)
 def test_every_refusal_leaves_one_record(world: World, driver: str, row: str) -> None:
-    """W6: whichever part refused, the logger of refusals hears it once; of what passes it hears nothing."""
+    """W6: whichever part refused, the logger of refusals hears it once; of what passes it hears nothing.
+
+    B2: it is counted once, too. Where a route's policy refuses, the verification before it may have passed.
+    """
     headers, require, reason, status, known = RECORDED[row]
     ask = build(driver, world.verifier, require=require, **COOKIE)
+    before = Counter(world.verifier.counts())
     with refusals() as records:
         ask(Ask(headers(world.pool)))
+        counted = Counter(world.verifier.counts()) - before
+        refused = {each: count for each, count in counted.items() if each.result != "accepted"}
+        of = (world.pool.user_pool_id, "original") if known else (None, None)
+        assert refused == {(*of, reason): 1}
+        assert counted.total() in ((1, 2) if require is not None else (1,))
         assert [fields(each) for each in records] == [
             (reason, status, *((world.pool.user_pool_id, "original") if known else (None, None)))
         ]
         records.clear()
         token = world.pool.access_token(scopes=["orders/write"])
+        before = Counter(world.verifier.counts())
         assert ask(Ask(_bearer(token))).reached
         assert records == []
+        passed = {(world.pool.user_pool_id, "original", "accepted"): 1}
+        assert Counter(world.verifier.counts()) - before == passed
 
 
 @drivers()

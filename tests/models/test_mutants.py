@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
 
 # Every rule that has a letter; "R" alone is its table.
-RULES = {"B1", "B3", "O", "F", "E", "P", "R", "W1", "W2", "W3", "W5", "W6", "W7"}
+RULES = {"B1", "B2", "B3", "O", "F", "E", "P", "R", "W1", "W2", "W3", "W5", "W6", "W7"}
 RULES |= {
     f"{letter}{number}"
     for letter, last in zip("TSKRCHD", (5, 7, 5, 8, 3, 3, 4), strict=True)

@@ -245,6 +245,13 @@ IMPORTS = [
         id="up-in-starlettes",
     ),
     pytest.param(
+        "_exporters",
+        ["_exporters/readings"],
+        "from cognito_mr_auth._exporters import metrics",
+        "is not allowed to import cognito_mr_auth._exporters.metrics",
+        id="up-in-exporters",
+    ),
+    pytest.param(
         "fastapi",
         ["fastapi/_refusals"],
         "from cognito_mr_auth.fastapi import _application",

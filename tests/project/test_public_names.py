@@ -24,7 +24,7 @@ MODULES: dict[str, set[str]] = {
         *("require", "response"),
     },
     "aws_lambda": {
-        *("Authorizer", "CognitoAuth", "Unauthorized"),
+        *("Authorizer", "CognitoAuth", "Unauthorized", "emf"),
         *("principal_from_authorizer", "still_valid", "warm_up"),
     },
     "cli": {"main"},
@@ -46,12 +46,15 @@ MODULES: dict[str, set[str]] = {
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
+    "otel": {"export"},
+    "outcomes": {"Outcome"},
     "policy": {
         *("Policy", "any_group", "any_scope", "check", "claim", "claim_contains", "client", "groups"),
         *("has_claim", "issued_within", "lifetime", "machine", "max_age", "scopes"),
     },
     "pool": {"ANY_CLIENT", "UserPool"},
     "principal": {"Issuer", "Principal"},
+    "prometheus": {"CognitoCollector", "export"},
     "pyjwt": {"JWKClient"},
     "starlette": {
         *("CognitoAuthBackend", "CognitoAuthMiddleware", "CognitoAuthenticationError", "CognitoUser"),
@@ -68,11 +71,12 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
+EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
         *("verify", "averify", "require", "arequire", "warm", "awarm", "ready", "health", "close"),
-        *("from_env", "issuers"),
+        *("from_env", "issuers", "counts", "newest_iat"),
     },
     UserPool: {
         *("user_pool_id", "region", "client_ids", "replica_regions", "issuers", "audience"),
@@ -111,6 +115,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
     },
+    "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),
         *("issuers", "match_kid"),

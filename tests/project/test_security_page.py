@@ -126,7 +126,7 @@ BAD = {
 }
 GOOD = (
     "`tests/_jwt/test_compact.py::test_only_a_str_is_a_token[bytes]` `_jwt/test_compact.py::Text` "
-    "`_jwt.compact.parse` [`verifier.Verifier._entry_of`](../src/cognito_mr_auth/verifier.py) "
+    "`_jwt.compact.parse` [`_issuers.entry.entry_of`](../src/cognito_mr_auth/_issuers/entry.py) "
     "`_jwt.claims.check_claims()` "
     "[`aws_lambda._authorizer.authorizer.Authorizer`]"
     "(../src/cognito_mr_auth/aws_lambda/_authorizer/authorizer.py) "

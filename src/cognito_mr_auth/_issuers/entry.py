@@ -13,27 +13,29 @@ from cognito_mr_auth._jwt.claims import ClaimRequirements, check_claims, in_time
 from cognito_mr_auth._remote import persistence
 from cognito_mr_auth._remote.dependencies import Dependencies
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
+from cognito_mr_auth._runtime.outcomes import Outcomes, Tally
 from cognito_mr_auth.errors import AuthError, IssuerUnknown
 from cognito_mr_auth.events import Event, InsecureEmulator
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.principal import Issuer
 
-__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of"]
+__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of", "fetched_urls"]
 
 
 class IssuerEntry:
     """One issuer of one pool in one verifier."""
 
-    __slots__ = ("expected", "issuer", "key_set", "origin", "pool")
+    __slots__ = ("expected", "issuer", "key_set", "origin", "pool", "tally")
 
     def __init__(
-        self, issuer: Issuer, pool: UserPool, key_set: RemoteKeySet, expected: ClaimRequirements
+        self, issuer: Issuer, pool: UserPool, key_set: RemoteKeySet, expected: ClaimRequirements, tally: Tally
     ) -> None:
         self.issuer = issuer
         self.pool = pool
         self.key_set = key_set
         self.expected = expected
         self.origin = (pool.user_pool_id, issuer.kind)
+        self.tally = tally
 
     def plausible(
         self, payload: dict[str, Any], clock: Clock, *, times_alone: bool = False
@@ -56,7 +58,7 @@ class IssuerEntry:
 
 
 def compose(
-    pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float
+    pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float, outcomes: Outcomes
 ) -> tuple[RemoteKeySet, dict[str, IssuerEntry], list[Event]]:
     """A pool's key set, the entry of each `iss` that it accepts, and what there is to report of its start.
 
@@ -70,7 +72,10 @@ def compose(
     expected = ClaimRequirements(
         pool.token_use or token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines
     )
-    entries = {url: IssuerEntry(issuer, pool, key_set, expected) for url, issuer in pool.issuers.items()}
+    entries = {
+        url: IssuerEntry(issuer, pool, key_set, expected, outcomes.tally(pool.user_pool_id, issuer.kind))
+        for url, issuer in pool.issuers.items()
+    }
     return key_set, entries, events
 
 
@@ -88,6 +93,12 @@ def entry_of(entries: Mapping[object, IssuerEntry], payload: Mapping[str, Any]) 
             hint="the token is from another user pool, or from a Region that is not listed in replica_regions"
         )
     return entry
+
+
+def fetched_urls(entries: Iterable[IssuerEntry]) -> list[str]:
+    """Every URL that may be asked for keys; none of a pool that is offline."""
+    configs = [each.pool._key_set_config for each in entries]
+    return [endpoint.url for each in configs if not each.offline for endpoint in each.endpoints]
 
 
 def authorization_servers(entries: Iterable[IssuerEntry]) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cognito_mr_auth._base.clock import Clock
     from cognito_mr_auth._runtime.dispatch import OnEvent
     from cognito_mr_auth._runtime.hooks import Hook
+    from cognito_mr_auth._runtime.outcomes import OnOutcome
 
 __all__ = ["AllVerifierOptions", "VerifierOptions"]
 
@@ -29,6 +30,7 @@ class VerifierOptions(TypedDict, total=False):
     token_types: Collection[str]
     max_token_length: int
     on_event: OnEvent | None
+    on_outcome: OnOutcome | None
     revoked: Hook | None
     ssl_context: ssl.SSLContext | None
     clock: Clock | None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Container, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Container, Mapping
+from typing import Any, Protocol
 
 from cognito_mr_auth._base.clock import Clock, Instant, elapsed
 from cognito_mr_auth._jwks.reachability import Outlook
@@ -101,6 +101,13 @@ class EventDispatcher:
             self._on_event(event)
         except Exception as error:  # noqa: BLE001 - H3: counted and swallowed
             self._failed("on_event", name_of(self._on_event), Raised.of(error))
+
+    def tell_outcome(self, on_outcome: Callable[[Any], object], outcome: Any) -> None:
+        """Call that hook, which changes no outcome (H3)."""
+        try:
+            on_outcome(outcome)
+        except Exception as error:  # noqa: BLE001 - H3
+            self._failed("on_outcome", name_of(on_outcome), Raised.of(error))
 
     def _failed(self, hook: str, name: str, raised: Raised) -> None:
         event = self._counted(hook, name, raised)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
-from cognito_mr_auth.errors import RevocationUnavailable, TokenRevoked
+from cognito_mr_auth.errors import ConfigurationError, RevocationUnavailable, TokenRevoked
 from cognito_mr_auth.policy import Policy, _Pending
 from cognito_mr_auth.policy._leaves import Context
 from cognito_mr_auth.principal import Principal
@@ -20,7 +20,7 @@ from .denial import denial
 from .raised import Raised
 from .refusals import located
 
-__all__ = ["Hook", "Report", "authorize", "is_async", "require_policy", "require_sync"]
+__all__ = ["Hook", "Report", "authorize", "is_async", "plain", "require_policy", "require_sync"]
 
 Hook = Callable[[Principal], Any]
 
@@ -60,6 +60,17 @@ def require_sync(require: Policy | None) -> None:
     require_policy(require)
     if require is not None and any(is_async(each._function) for each in require._leaves("check")):
         raise TypeError("require= holds a check that is a coroutine function: call averify()")
+
+
+def plain(name: str, hook: Callable[[Any], object] | None) -> Callable[[Any], object] | None:
+    """The hook, which nobody awaits.
+
+    Raises:
+        ConfigurationError: it is a coroutine function.
+    """
+    if hook is not None and is_async(hook):
+        raise ConfigurationError(f"{name}= is a coroutine function, and nobody would await it")
+    return hook
 
 
 HookCall = Generator[Any, Any, object]

@@ -2,7 +2,8 @@
 
 Owns the logger `cognito_mr_auth.refusals` and what a record holds: the reason, the HTTP status, and whose
 token it was as far as that is known. No token, no claim's value. Every verification that fails comes here
-once, whichever way it was called, and so does every other refusal that an adapter answers.
+once, whichever way it was called, and so does every other refusal that an adapter answers: here they are
+counted, too (see `_runtime.outcomes`).
 
 A refusal passes several places: the verifier raises it, a guard answers it, and a framework gets a copy. The
 first of them writes the record and marks the error. The one that answers takes the mark away, because an
@@ -20,6 +21,8 @@ from cognito_mr_auth.errors import AuthError
 if TYPE_CHECKING:
     from logging import Logger
 
+    from .outcomes import Outcomes
+
 __all__ = ["LOGGER", "located", "record", "recorded", "settle"]
 
 LOGGER = "cognito_mr_auth.refusals"
@@ -28,35 +31,44 @@ E = TypeVar("E", bound=AuthError)
 T = TypeVar("T")
 
 
-def located(error: E, origin: tuple[str, str] | None) -> E:
+def located(error: E, origin: tuple[str | None, str | None] | None) -> E:
     """The error, which now knows whose token it was about: the provider and the issuer's kind, if any."""
     if origin is not None:
         error._origin = origin
     return error
 
 
-def record(error: AuthError) -> None:
-    """Write the refusal's record, unless that was done, and mark the error."""
+def record(error: AuthError, outcomes: Outcomes | None) -> None:
+    """Count the refusal and write its record, unless that was done, and mark the error.
+
+    `outcomes` are the verifier's; None where there is no verifier yet.
+    """
     if not error._recorded:
-        _write(error)
         error._recorded = True
+        _note(error, outcomes)
 
 
-def recorded(steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+def recorded(steps: Generator[Any, Any, T], outcomes: Outcomes) -> Generator[Any, Any, T]:
     """These steps; a refusal at their end is recorded."""
     try:
         return (yield from steps)
     except AuthError as error:
-        record(error)
+        record(error, outcomes)
         raise
 
 
-def settle(error: AuthError) -> None:
-    """Write the record of a refusal that is answered now, unless that was done."""
+def settle(error: AuthError, outcomes: Outcomes | None) -> None:
+    """Count a refusal that is answered now, and write its record, unless that was done."""
     if error._recorded:
         error._recorded = False
     else:
-        _write(error)
+        _note(error, outcomes)
+
+
+def _note(error: AuthError, outcomes: Outcomes | None) -> None:
+    if outcomes is not None:
+        outcomes.refused(error)
+    _write(error)
 
 
 def _write(error: AuthError) -> None:

@@ -188,7 +188,7 @@ async def _answer_http(app: App, guard: RequestGuard, scope: Scope, receive: Rec
         await app(scope, receive, saying)
     except AuthError as error:
         if begun:
-            record(error)
+            record(error, guard.outcomes)
             raise
         await deny(scope, receive, send, guard.response(error))
 
@@ -217,7 +217,7 @@ async def _answer_socket(app: App, guard: RequestGuard, scope: Scope, receive: R
         if said is None:
             await deny(scope, receive, send, guard.response(error), connecting=connecting)
         elif said == "websocket.accept":
-            settle(error)
+            settle(error, guard.outcomes)
             await close(send)
         elif said != _OVER:
             raise

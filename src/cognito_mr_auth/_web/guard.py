@@ -16,6 +16,7 @@ from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._jwks.schedule import CALLER_WAIT_SECONDS
 from cognito_mr_auth._remote.remote_key_set import Timeout
 from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._runtime.outcomes import Outcomes
 from cognito_mr_auth._runtime.refusals import settle
 from cognito_mr_auth.errors import (
     AuthError,
@@ -49,14 +50,8 @@ __all__ = ["Need", "RequestGuard"]
 # What a browser's preflight never has (Fetch, 4.8): a credential, a body, another method than its own, an
 # upgrade. A framework or a middleware behind the guard might act on any of them.
 _NEVER_IN_A_PREFLIGHT = (
-    "authorization",
-    "cookie",
-    "content-type",
-    "transfer-encoding",
-    "upgrade",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
+    *("authorization", "cookie", "content-type", "transfer-encoding", "upgrade"),
+    *("x-http-method-override", "x-http-method", "x-method-override"),
 )
 
 # Whether a route needs a token: as the guard's `exclude` and `optional` say, always, or only if one was sent.
@@ -190,6 +185,11 @@ class RequestGuard:
         if self._verifier is None:
             raise ConfigurationError("no verifier yet: call bind(verifier) before the first request")
         return self._verifier
+
+    @property
+    def outcomes(self) -> Outcomes | None:
+        """Where refusals are counted: at the verifier, if there is one and it is no double of a test's."""
+        return getattr(self._verifier, "_outcomes", None)
 
     def __repr__(self) -> str:
         return f"Guard({self._verifier!r})"
@@ -376,7 +376,7 @@ class RequestGuard:
 
     def response(self, error: AuthError) -> HTTPResponse:
         """The response to a request that may not pass."""
-        settle(error)
+        settle(error, self.outcomes)
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.response_to(error, realm=self._realm, resource_metadata=self._metadata_url)
 

@@ -61,11 +61,12 @@ def answering(
         said = app(environ, start)
     except AuthError as error:
         if start.begun:
-            record(error)
+            record(error, guard.outcomes)
             raise
         return respond(guard.response(error), environ, start_response)
     if start.held is None or isinstance(said, Generator):
-        return _Answering(said, start, lambda error: respond(guard.response(error), environ, start_response))
+        answer = lambda error: respond(guard.response(error), environ, start_response)  # noqa: E731
+        return _Answering(said, start, answer, guard)
     start.begin()
     return said  # its lines have run; a list or a file is for the server to recognise
 
@@ -106,11 +107,16 @@ class _Answering:
     """A response of which the application runs no line before its first octets are asked for."""
 
     def __init__(
-        self, said: Iterable[bytes], start: _Start, answer: Callable[[AuthError], Iterable[bytes]]
+        self,
+        said: Iterable[bytes],
+        start: _Start,
+        answer: Callable[[AuthError], Iterable[bytes]],
+        guard: RequestGuard,
     ) -> None:
         self._said = said
         self._start = start
         self._answer = answer
+        self._guard = guard
         self._octets: Iterator[bytes] | None = None
         self._answered = False
 
@@ -127,7 +133,7 @@ class _Answering:
             raise
         except AuthError as error:
             if self._start.begun:
-                record(error)
+                record(error, self._guard.outcomes)
                 raise
             self._answered = True
             self._octets = iter(self._answer(error))

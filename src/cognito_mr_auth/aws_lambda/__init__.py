@@ -19,6 +19,7 @@ from ._authorizer.authorizer import Authorizer, Unauthorized
 from ._lifecycle import warm_up
 
 if TYPE_CHECKING:
+    from ._emf import emf
     from ._proxy.cognito_auth import CognitoAuth
     from ._proxy.upstream import principal_from_authorizer, still_valid
 
@@ -26,6 +27,7 @@ __all__ = [
     "Authorizer",
     "CognitoAuth",
     "Unauthorized",
+    "emf",
     "principal_from_authorizer",
     "still_valid",
     "warm_up",
@@ -34,6 +36,7 @@ __all__ = [
 # Imported at first use: the authorizer needs none of it, and a cold start waits for every import.
 _LATER = {
     "CognitoAuth": "_proxy.cognito_auth",
+    "emf": "_emf",
     "principal_from_authorizer": "_proxy.upstream",
     "still_valid": "_proxy.upstream",
 }

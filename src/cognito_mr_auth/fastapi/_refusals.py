@@ -70,7 +70,7 @@ async def answer(guard: RequestGuard, connection: HTTPConnection, error: Excepti
     """
     socket = connection if isinstance(connection, WebSocket) else None
     if socket is not None and socket.application_state is not WebSocketState.CONNECTING:
-        settle(cast("AuthError", error))
+        settle(cast("AuthError", error), guard.outcomes)
         if socket.application_state is WebSocketState.CONNECTED:
             await socket.close(POLICY_VIOLATION)
         return None

@@ -229,7 +229,8 @@ class CognitoAuthBackend(AuthenticationBackend):
             except CredentialsMissing as error:
                 conn.scope[MISSING] = error.with_traceback(None)
             except AuthError as error:
-                record(error)  # Starlette's own middleware makes an answer without the guard
+                # Starlette's own middleware makes an answer without the guard.
+                record(error, self._guard.outcomes)
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
         values = _scope_values(self._guard, principal)
         conn.scope.update(values)

@@ -103,7 +103,7 @@ class Authorizer:
         except AuthError as error:
             failure = error.with_traceback(None)  # its frames hold the token
         report_failure(failure, self._verifier._hook_failed)
-        _log(failure)
+        _log(failure, self._verifier)
         if isinstance(failure, Unavailable):
             raise failure
         return ANSWERS[kind].refuse()
@@ -146,7 +146,7 @@ class Authorizer:
         denied = self._denied(principal)
         if denied is None:
             return ANSWERS[kind].admit(self._options.settings, verdict)
-        _log(denied)
+        _log(denied, self._verifier)
         return ANSWERS[kind].forbid(self._options.settings, verdict)
 
     def _denied(self, principal: Principal) -> PolicyDenied | None:
@@ -203,11 +203,11 @@ def _check_cookie_cache_key(request: Request) -> None:
         )
 
 
-def _log(error: AuthError) -> None:
+def _log(error: AuthError, verifier: Verifier) -> None:
     """Log the reason for operators, because neither API Gateway nor AppSync sends it to the client."""
     import logging
 
-    settle(error)
+    settle(error, verifier._outcomes)
     level = logging.ERROR if isinstance(error, Unavailable) else logging.INFO
     reason = error.reason if error.hint is None else f"{error.reason} ({error.hint})"
     logging.getLogger("cognito_mr_auth").log(level, "authorizer: %s", reason)

@@ -1,0 +1,1 @@
+"""What exporters share: the metrics as a table, and readings of verifiers. Imports no exporter's library."""

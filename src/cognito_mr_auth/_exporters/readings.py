@@ -1,0 +1,131 @@
+"""Readings of verifiers: what has been counted, and how their keys and endpoints are doing.
+
+Owns how several verifiers become one reading: counts of equal labels are added up, of ages the worst counts.
+Totals never fall, also when a verifier goes. In a forked child they begin at zero, as the verifier's do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from cognito_mr_auth._jwks.reachability import FAILURES_OF_DOWN
+from cognito_mr_auth._runtime.fork import track
+from cognito_mr_auth.outcomes import Outcome
+from cognito_mr_auth.verifier import Verifier
+
+__all__ = ["Counted", "Gauges", "Readings", "gauges"]
+
+_USABLE = frozenset({"fresh", "aged", "stale"})
+
+
+class Counted(NamedTuple):
+    """What was counted, up to now or since the last reading."""
+
+    outcomes: Counter[Outcome]
+    hook_failures: int
+
+
+class Gauges(NamedTuple):
+    """How things stand. An endpoint is (pool, host and port); a disabled one is left out."""
+
+    ages: dict[str, float]
+    usable: dict[str, int]
+    up: dict[tuple[str, str], int]
+    newest: dict[tuple[str, str], float]
+
+
+class Readings:
+    """The verifiers that are read together. One that is used nowhere else is forgotten."""
+
+    def __init__(self) -> None:
+        self._told: WeakKeyDictionary[Verifier, Counted] = WeakKeyDictionary()
+        self._reset_after_fork()
+        track(self)
+
+    def _reset_after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._total = Counted(Counter(), 0)
+        for verifier in list(self._told):
+            self._told[verifier] = Counted(Counter(), 0)
+
+    def add(self, verifier: Verifier) -> None:
+        """Read this one, too; once, however often it is added.
+
+        Raises:
+            TypeError: it is no Verifier.
+        """
+        if not isinstance(verifier, Verifier):
+            raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
+        with self._lock:
+            self._told.setdefault(verifier, Counted(Counter(), 0))
+
+    def new(self) -> Counted:
+        """What was counted since the last call of this or `total`; what may be counted is there, at zero."""
+        with self._lock:
+            return self._new()
+
+    def total(self) -> Counted:
+        """What was counted in this process."""
+        with self._lock:
+            outcomes, failures = self._new()
+            self._total.outcomes.update(outcomes)
+            self._total = Counted(self._total.outcomes, self._total.hook_failures + failures)
+            return Counted(self._total.outcomes.copy(), self._total.hook_failures)
+
+    def _new(self) -> Counted:
+        outcomes, failures = Counter[Outcome](), 0
+        for verifier, told in list(self._told.items()):
+            now = Counted(Counter(verifier.counts()), verifier._health()["hook_failures"])
+            self._told[verifier] = now
+            outcomes.update({each: count - told.outcomes[each] for each, count in now.outcomes.items()})
+            failures += now.hook_failures - told.hook_failures
+        return Counted(outcomes, failures)
+
+    def gauges(self) -> Gauges:
+        """How things stand with all of them: the worst where two have the same labels."""
+        found = Gauges({}, {}, {}, {})
+        for verifier in list(self._told):
+            ages, usable, up, newest = gauges(verifier)
+            for into, more, choose in (
+                (found.ages, ages, max),
+                (found.usable, usable, min),
+                (found.up, up, min),
+                (found.newest, newest, max),
+            ):
+                _merge(into, more, choose)
+        return found
+
+
+def _merge(into: dict[Any, Any], more: dict[Any, Any], choose: Any) -> None:
+    for each, value in more.items():
+        into[each] = choose(into.get(each, value), value)
+
+
+def gauges(verifier: Verifier) -> Gauges:
+    """How things stand with one verifier's keys and endpoints."""
+    ages: dict[str, float] = {}
+    usable: dict[str, int] = {}
+    up: dict[tuple[str, str], int] = {}
+    for provider, health in verifier._health()["providers"].items():
+        usable[provider] = int(health["state"] in _USABLE)
+        if health["age"] is not None:
+            ages[provider] = health["age"]
+        for each in health["endpoints"]:
+            if not each["disabled"]:
+                _merge(up, {(provider, _host(each["url"])): _is_up(each)}, min)
+    newest = {each: iat for each, iat in verifier.newest_iat().items() if iat is not None}
+    return Gauges(ages, usable, up, newest)
+
+
+def _is_up(endpoint: Any) -> int:
+    down = endpoint["failures"] >= FAILURES_OF_DOWN or (endpoint["failures"] and endpoint["age"] is None)
+    return int(not down)
+
+
+def _host(url: str) -> str:
+    """The host, and the port where the URL names one."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,0 +1,104 @@
+"""Metrics for OpenTelemetry: observable instruments, which are read when a reader collects.
+
+    otel.export(verifier)
+
+Owns the names of attributes. Adds nothing to a verification, and makes no span: a span costs several
+verifications, also where nobody samples it. Needs the API alone; the application chooses the SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+try:
+    from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
+except ImportError as missing:
+    raise ImportError('this exporter needs OpenTelemetry: pip install "cognito-mr-auth[otel]"') from missing
+
+from ._exporters.metrics import COUNTERS, GAUGES
+from ._exporters.readings import Readings
+from ._runtime.outcomes import ACCEPTED
+from .verifier import Verifier
+
+__all__ = ["export"]
+
+Reading = TypeVar("Reading")
+
+SCOPE = "cognito_mr_auth"
+_ATTRIBUTES = {"pool": f"{SCOPE}.pool.id", "kind": f"{SCOPE}.issuer.kind", "outcome": f"{SCOPE}.outcome"}
+
+# One set of instruments for each meter: a second instrument of a name would lose its callback without a word.
+_by_meter: WeakKeyDictionary[Meter, Readings] = WeakKeyDictionary()
+# Kept, because before the application sets a provider each call gives another stand-in for the same meter.
+_usual: list[Meter] = []
+
+
+def export(verifier: Verifier, *, meter: Meter | None = None) -> None:
+    """Export the verifier's metrics from now on, as long as it lives. Several verifiers may share a meter.
+
+    Args:
+        verifier: whose counts, keys and endpoints.
+        meter: where the instruments are made; by default the global provider's meter "cognito_mr_auth".
+
+    Raises:
+        TypeError: for what is no Verifier.
+    """
+    if meter is None:
+        if not _usual:
+            _usual.append(get_meter(SCOPE))
+        meter = _usual[0]
+    readings = _by_meter.get(meter)
+    if readings is not None:
+        readings.add(verifier)
+        return
+    readings = Readings()
+    readings.add(verifier)
+    _by_meter[meter] = readings
+    for counter in COUNTERS:
+        meter.create_observable_counter(
+            f"{SCOPE}.{counter.name}",
+            [_callback(counter.labels, counter.of, readings.total)],
+            unit=counter.unit,
+            description=counter.help,
+        )
+    for gauge in GAUGES:
+        meter.create_observable_gauge(
+            f"{SCOPE}.{gauge.name}",
+            [_callback(gauge.labels, gauge.of, readings.gauges)],
+            unit=gauge.unit,
+            description=gauge.help,
+        )
+
+
+def _callback(
+    labels: tuple[str, ...],
+    of: Callable[[Reading], Mapping[tuple[str | None, ...], float]],
+    read: Callable[[], Reading],
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(value, _attributes(dict(zip(labels, found, strict=True))))
+            for found, value in of(read()).items()
+        ]
+
+    return observe
+
+
+def _attributes(labels: Mapping[str, str | None]) -> dict[str, Any]:
+    """The labels as attributes; those of the semantic conventions where they have one."""
+    found: dict[str, Any] = {}
+    for name, value in labels.items():
+        if value is None:
+            continue
+        if name == "endpoint":
+            parts = urlsplit(f"//{value}")
+            found["server.address"] = parts.hostname
+            found |= {} if parts.port is None else {"server.port": parts.port}
+            continue
+        found[_ATTRIBUTES[name]] = value
+        if name == "outcome" and value != ACCEPTED:
+            found["error.type"] = value
+    return found
