@@ -409,8 +409,8 @@ def test_an_emulator_beyond_loopback_takes_a_word_of_its_own(
         received.clear()
         with start(True):
             [record] = caplog.records
-        assert (record.name, record.levelno) == ("cognito_mr_auth", logging.WARNING)
-        assert "InsecureEmulator" in record.getMessage()
+        assert (record.name, record.levelno) == ("cognito_mr_auth.keys", logging.WARNING)
+        assert "insecure emulator" in record.getMessage()
         assert received == [events.InsecureEmulator(POOL_ID)]
     for said in (None, False):
         with pytest.raises(ConfigurationError, match="https is required beyond loopback"):

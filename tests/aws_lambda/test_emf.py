@@ -84,10 +84,10 @@ def test_several_pools_have_a_line_each(pool: FakeUserPool) -> None:
     lines = read(emf(verifier))
     assert {name: line["Accepted"] for name, line in lines.items()} == {POOL_ID: 0, "eu-west-1_Other0001": 1}
     attempt(verifier, "garbage")
-    unknown = read(emf(verifier))["none"]
+    unknown = read(emf(verifier))["unknown"]
     assert (unknown["Refused"], unknown["HookFailures"]) == (1, 0)
-    assert unknown["outcomes"] == {"none": {"token_malformed": 1}}
-    assert "none" not in read(emf(verifier))
+    assert unknown["outcomes"] == {"unknown": {"token_malformed": 1}}
+    assert "unknown" not in read(emf(verifier))
 
 
 def test_what_hooks_raise(pool: FakeUserPool) -> None:
@@ -98,7 +98,7 @@ def test_what_hooks_raise(pool: FakeUserPool) -> None:
 
     verifier = pool.offline_verifier(on_outcome=broken)
     verifier.verify(pool.access_token())
-    assert read(emf(verifier))["none"]["HookFailures"] == 1
+    assert read(emf(verifier))["unknown"]["HookFailures"] == 1
 
 
 def test_an_outage_is_told_apart(pool: FakeUserPool) -> None:

@@ -20,7 +20,7 @@ __all__ = ["emf"]
 
 NAMESPACE = "CognitoMrAuth"
 # A dimension's value may not be empty.
-NO_POOL = "none"
+NO_POOL = "unknown"
 _UNAVAILABLE = frozenset({"check_unavailable", "keys_unavailable", "revocation_unavailable", "unavailable"})
 _UNITS = {"KeySetAge": "Seconds"}
 
@@ -31,7 +31,7 @@ def emf(verifier: Verifier, *, namespace: str = NAMESPACE) -> str:
     """What was counted since the last call, as one line of JSON for each pool: print it when all is done.
 
     What was refused before its issuer was known, and what hooks of the application raised, has a line with
-    the pool "none", where there is any.
+    the pool "unknown", where there is any.
 
     Args:
         verifier: whose counts, keys and endpoints.
