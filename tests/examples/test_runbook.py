@@ -58,6 +58,10 @@ def test_the_game_day_goes_as_the_page_says(tmp_path: Path) -> None:
 # --- What follows a page bites
 
 
+# Takes a signal as soon as it has said so, which a shell that is about to start a program may not.
+GOES_ON = """python -c 'import time; print("begun", flush=True); time.sleep(100)'"""
+
+
 def page(*blocks: tuple[str, str]) -> list[Step]:
     """The steps of a page of these blocks, each with its mark."""
     text = "\n".join(f"<!-- {mark} -->\n```sh\n{code}\n```\n" for mark, code in blocks)
@@ -77,7 +81,7 @@ def test_a_page_is_followed(tmp_path: Path) -> None:
         tmp_path,
         ("file one.txt", "from the page"),
         ("terminal a", "WORD=kept\ncat one.txt \\\n    > two.txt"),
-        ("terminal b, stays", "sh -c 'echo begun; sleep 100'"),
+        ("terminal b, stays", GOES_ON),
         ("seen in b", "beg..."),
         ("terminal a", "# a remark\ncat two.txt; echo $WORD"),
         ("seen in a", "from the page\nkept"),
@@ -85,7 +89,7 @@ def test_a_page_is_followed(tmp_path: Path) -> None:
     )
     [step] = steps("<!-- ctrl-c b -->\n")
     with Terminals(tmp_path, environment()) as terminals:
-        terminals.follow(Step(1, "stay", "b", "sh -c 'echo begun; sleep 100'"))
+        terminals.follow(Step(1, "stay", "b", GOES_ON))
         terminals.follow(Step(1, "seen", "b", "begun"))
         terminals.follow(step)
         terminals.follow(Step(1, "run", "b", "true"))
