@@ -428,6 +428,55 @@ def test_loopback_serves_for_tests(monkeypatch: pytest.MonkeyPatch) -> None:
             assert verifier.verify(pool.access_token()).username == "alice"
 
 
+ORIGINAL = f"https://cognito-idp.us-west-2.amazonaws.com/{POOL_ID}"
+
+
+@pytest.mark.outside
+def test_each_issuer_may_have_a_url_of_its_own() -> None:
+    """The variable takes the object that the option takes; each endpoint in it is asked."""
+    pool = FakeUserPool(POOL_ID, replica_regions=["us-east-1"])
+    with pool.serve() as endpoints:
+        variables = environment(JWKS_URLS=json.dumps(endpoints.jwks_urls), REPLICA_REGIONS="us-east-1")
+        with Verifier.from_env(variables) as verifier:
+            verifier.warm()
+            verifier.verify(pool.access_token(issuer="replica"))
+        assert [each.requests for each in endpoints] == [1, 1, 1]
+
+
+LOCAL = "http://127.0.0.1:9/jwks.json"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        pytest.param({ORIGINAL: "https://keys.test/jwks.json"}, "only point to loopback", id="elsewhere"),
+        pytest.param(
+            {ORIGINAL: LOCAL, ORIGINAL.replace("//", "//issuer-"): "https://keys.test/"},
+            "only point to loopback",
+            id="one-of-two-elsewhere",
+        ),
+        pytest.param({ORIGINAL: "http://keys.test/jwks.json"}, "keys.test", id="plain-http"),
+        pytest.param({f"{ORIGINAL}x": LOCAL}, "no issuer of this pool", id="another-pool"),
+        pytest.param({}, "give one URL", id="nothing"),
+        pytest.param({ORIGINAL: 1}, "jwks_urls", id="number"),
+        pytest.param({ORIGINAL: {"a": LOCAL}}, "jwks_urls", id="object-inside"),
+        pytest.param({ORIGINAL: None}, "jwks_urls", id="null"),
+        pytest.param('{"a": 1, "a": 2}', "duplicate", id="twice"),
+        pytest.param('{"a": NaN}', "", id="nan"),
+        pytest.param("{", "double quotes", id="no-json"),
+        pytest.param("{'a': 'b'}", "double quotes", id="single-quotes"),
+        pytest.param("[]", "absolute https URL", id="array"),
+    ],
+)
+def test_an_object_sends_no_key_request_away(value: object, says: str) -> None:
+    """What holds for one URL holds for each, and the variable is named."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    with pytest.raises(ConfigurationError) as caught:
+        made(JWKS_URLS=text)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("COGNITO_JWKS_URLS: ")
+
+
 def test_a_subclass_makes_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """from_env() gives the class that it was called on."""
 

@@ -125,7 +125,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "starlette.CognitoUser": {"display_name", "identity", "is_authenticated"},
     "testing.FakeClock": {"advance", "freeze", "jump_wall", "monotonic", "wall"},
     "testing.FakeEndpoint": {
-        *("asked", "connections", "fail", "heal", "paths", "requests", "start", "stop", "url"),
+        *("asked", "connections", "fail", "heal", "mode", "paths", "requests", "start", "stop", "url"),
     },
     "testing.FakeEndpoints": {"fail", "heal", "jwks_urls", "replica", "requests", "start", "stop"},
     "testing.SigningKey": {"jwk", "kid", "private_pem", "public_pem", "sign", "under"},

@@ -23,7 +23,7 @@ PAGES = sorted(path.name for path in DOCS.glob("security*.md"))
 # The checklist: every id of the standards, the attacks, the faults and the behaviours of other suites.
 ROWS = {
     "standards": [f"STD-{n:02}" for n in range(1, 36)],
-    "attacks": [f"ATK-{n:02}" for n in range(1, 76)],
+    "attacks": [f"ATK-{n:02}" for n in range(1, 78)],
     "key files": [f"KEY-{n:02}" for n in range(1, 11)],
     "faults": [f"FI-{n:02}" for n in range(1, 76)],
     "behaviours": [

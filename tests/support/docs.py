@@ -3,7 +3,8 @@
 usage: python docs.py README.md
 
 All blocks of a file share one namespace, in order; `await` may stand at the top level. A block
-after a line `<!-- not run -->` is left out. A traceback names the Markdown file and its line.
+after a line `<!-- not run -->` or `<!-- file NAME -->` is left out. A traceback names the Markdown
+file and its line.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_LEFT_OUT = "<!-- not run -->"
+_LEFT_OUT = re.compile(r"<!-- (not run|file \S+) -->\s*$")
 
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:
     """The number of the line before each block that is to run, and its code."""
     for match in _BLOCK.finditer(text):
         before = text[: match.start()]
-        if not before.rstrip().endswith(_LEFT_OUT):
+        if not _LEFT_OUT.search(before):
             yield before.count("\n") + 1, match.group(1)
 
 

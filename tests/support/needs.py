@@ -74,6 +74,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "websockets",
     ),
     "examples/test_lambda_templates.py": ("cfnlint", "hcl2", "samtranslator"),
+    "examples/test_runbook.py": ("click", "rich"),
     "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
     "support/drivers/_starlette.py": ("starlette",),
     "support/drivers/django_asgi.py": ("django",),

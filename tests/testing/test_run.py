@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.run import DEADLINE_S, running
 
+from cognito_mr_auth import Verifier
 from cognito_mr_auth._config import environment
 from cognito_mr_auth.testing import FakeUserPool, _run
 from cognito_mr_auth.testing._environment import variables_of
@@ -203,6 +204,19 @@ def test_every_variable_that_is_read_is_set_or_unset() -> None:
         assert variables_of(alone)["COGNITO_REPLICA_REGIONS"] is None
 
 
+@pytest.mark.parametrize("regions", [[], ["us-east-1"], ["us-east-1", "eu-west-1"]], ids=len)
+@pytest.mark.outside
+def test_every_endpoint_can_be_in_the_variables(regions: list[str]) -> None:
+    """A verifier that is made of the variables asks the endpoints of every Region."""
+    pool = FakeUserPool(replica_regions=regions)
+    with pool.serve() as endpoints:
+        variables = variables_of(pool, every_endpoint=True)
+        given = {name: value for name, value in variables.items() if value is not None}
+        with Verifier.from_env(given) as verifier:
+            verifier.warm()
+        assert [each.requests for each in endpoints] == [1] * len(endpoints)
+
+
 @pytest.mark.outside
 def test_this_environments_programs_come_first() -> None:
     """The command and its children find the programs installed beside this Python, activated or not."""
@@ -267,6 +281,58 @@ def test_handlers_are_put_back(capfd: pytest.CaptureFixture[str]) -> None:
     assert _run.main(["--", *PYTHON, "raise SystemExit(5)"]) == 5
     assert [signal.getsignal(each) for each in _run.SIGNALS] == before
     assert capfd.readouterr().out.startswith("TOKEN=")
+
+
+# --- With --control
+
+# Says who has been asked, and how a verifier gets on while the primary Region is away.
+REHEARSE = """
+import sys, urllib.request
+from cognito_mr_auth import Verifier
+control = sys.stdin.readline().strip()
+def ask(path, method="GET"):
+    with urllib.request.urlopen(urllib.request.Request(control + path, method=method), timeout=30) as answer:
+        return answer.read().decode()
+ask("/primary/503", "POST")
+ask("/rotate", "POST")
+with Verifier.from_env() as verifier:
+    verifier.verify(sys.stdin.readline().strip())
+    verifier.verify(ask("/token/updated").strip())
+print("state", *(line.split()[2] for line in ask("").splitlines()[:3]), flush=True)
+"""
+
+
+@pytest.mark.outside
+def test_another_terminal_takes_a_region_away() -> None:
+    """CONTROL is a URL at which endpoints fail and keys rotate, while the command verifies on."""
+    with running(["--control", "--scope", "a/b", "--", *PYTHON, REHEARSE]) as runner:
+        runner.tell(runner.until("CONTROL="))
+        runner.tell(runner.until("TOKEN="))
+        assert runner.until("state ") == "503 well 503"
+        assert runner.end() == 0
+        assert runner.alone
+
+
+@pytest.mark.outside
+def test_a_shell_gets_the_control_too() -> None:
+    """Without a command CONTROL is one of the lines that a shell evaluates, and the URLs are those of all."""
+    with running(["--control"]) as runner:
+        url = runner.until("CONTROL=")
+        runner.until("#")
+        [urls] = [line for line in runner.lines if line.startswith("export COGNITO_JWKS_URLS=")]
+        assert urls.count("http://127.0.0.1:") == 3
+        runner.signal(signal.SIGTERM)
+        assert runner.end() == 0
+    assert url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.outside
+def test_control_is_for_who_asks_for_it() -> None:
+    """Without the option nothing but the endpoints listens, and the one URL told is for any program."""
+    with running(["--", *PYTHON, "import os; print(os.environ['COGNITO_JWKS_URLS'])"]) as runner:
+        assert runner.end() == 0
+    assert not any(line.startswith("CONTROL=") for line in runner.lines)
+    assert runner.lines[-1].startswith("http://127.0.0.1:")
 
 
 # --- Signals

@@ -11,7 +11,7 @@ and never ANY_CLIENT, and no variable alone sends key requests anywhere but to l
     COGNITO_UNBOUND_MACHINES true accepts machines' tokens without an audience, beside COGNITO_AUDIENCE
     COGNITO_KEY_FILE         path of the persisted key set
     COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
-    COGNITO_JWKS_URLS        one URL, for tests: on loopback, or an emulator's
+    COGNITO_JWKS_URLS        for tests: a URL on loopback, or an emulator's; or a JSON object of issuers' URLs
     COGNITO_INSECURE_EMULATOR  true lets that URL name an emulator beyond loopback
 
     COGNITO_USER_POOLS       several pools, in place of all above: a JSON array of objects
@@ -206,6 +206,8 @@ def _form(option: str) -> Callable[[Mapping[str, str], str], Any]:
         return flag
     if option in _LISTS or option == "token_types":
         return items
+    if option == "jwks_urls":
+        return _urls
     return number if option in _NUMBERS else text
 
 
@@ -287,6 +289,12 @@ def text(environment: Mapping[str, str], variable: str) -> str:
     if not value.strip():
         raise ConfigurationError(f"{variable} is empty")
     return value.strip()
+
+
+def _urls(environment: Mapping[str, str], variable: str) -> Any:
+    """One URL, or the object of a JSON text; UserPool checks what it holds."""
+    value = text(environment, variable)
+    return json_value(variable, value) if value.startswith("{") else value
 
 
 def flag(environment: Mapping[str, str], variable: str) -> bool:

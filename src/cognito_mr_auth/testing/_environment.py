@@ -7,6 +7,7 @@ process's environment names. It serves until the process ends.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -42,22 +43,24 @@ _entered: dict[str, Any] = {}
 """The pool of this process's environment under the settings that it was made with; or nothing."""
 
 
-def variables_of(pool: _Pool) -> dict[str, str | None]:
+def variables_of(pool: _Pool, *, every_endpoint: bool = False) -> dict[str, str | None]:
     """Each variable of `Verifier.from_env()` with its value for a pool that serves; None for one to unset.
 
     One of a real pool would spoil the fake one, and its key file would even be written to.
+    COGNITO_JWKS_URLS is the original issuer's URL, which programs of any kind can read, or an object of all.
 
     Raises:
         RuntimeError: the pool does not serve.
     """
-    if pool.endpoints is None:
+    endpoints = pool.endpoints
+    if endpoints is None:
         raise RuntimeError("not serving: there is no URL of its keys")
     found: dict[str, str | None] = dict.fromkeys(sorted(VARIABLES | FORMER.keys()))
     values = {
         "USER_POOL_ID": pool.user_pool_id,
         "CLIENT_IDS": pool.client_id,
         "REPLICA_REGIONS": ",".join(pool.replica_regions) or None,  # an empty variable is an error
-        "JWKS_URLS": pool.endpoints.original.url,
+        "JWKS_URLS": json.dumps(endpoints.jwks_urls) if every_endpoint else endpoints.original.url,
     }
     return found | {PREFIX + name: value for name, value in values.items()}
 

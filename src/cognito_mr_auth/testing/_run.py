@@ -14,16 +14,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
 from cognito_mr_auth._config.environment import PREFIX
 from cognito_mr_auth.errors import ConfigurationError
 
+from ._endpoints.endpoints import FakeEndpoints
 from ._environment import variables_of
 from ._pool import FakeUserPool
-from ._tokens.mint import REMOVE, TokenOptions
+from ._tokens.mint import REMOVE, IssuerKind, TokenOptions
 
 __all__ = ["main"]
 
@@ -52,15 +54,15 @@ def main(argv: Sequence[str]) -> int:
         pool.user_pool()
     except ConfigurationError as error:
         parser.error(str(error))
-    with _Relay() as relay, pool.serve():
-        variables = variables_of(pool)
+    with _Relay() as relay, pool.serve() as endpoints, _control(pool, endpoints, asked) as control:
+        variables = variables_of(pool, every_endpoint=asked.control)
         if asked.token_use != "access":  # which is the default of whoever reads it
             variables[f"{PREFIX}TOKEN_USE"] = asked.token_use
         tokens = _tokens(pool, asked)
         if command:
-            _say(_token_lines(tokens), f"    {_curl()}")
+            _say(*control, _token_lines(tokens), f"    {_curl()}")
             return _run(command, variables, relay)
-        _say(_export_lines(variables), _token_lines(tokens), f"#   {_curl()}")
+        _say(_export_lines(variables), *control, _token_lines(tokens), f"#   {_curl()}")
         relay.wait()
         return 0
 
@@ -96,7 +98,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pool-id", default="us-west-2_Fake00001", metavar="ID", help="default: %(default)s")
     parser.add_argument("--client-id", default="1example23456789", metavar="ID", help="default: %(default)s")
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="serve every endpoint of the pool, and print CONTROL, a URL on loopback that makes them fail, "
+        "heals them and rotates keys",
+    )
     return parser
+
+
+@contextmanager
+def _control(
+    pool: FakeUserPool, endpoints: FakeEndpoints, asked: argparse.Namespace
+) -> Iterator[Sequence[str]]:
+    """Serve ``--control`` meanwhile, if it was asked for; the line that says where."""
+    if not asked.control:
+        yield ()
+        return
+    from ._control import Control
+    from ._control_server import serving
+
+    def mint(issuer: IssuerKind) -> str:
+        return _tokens(pool, asked, issuer)["TOKEN"]
+
+    with serving(Control(pool, endpoints, mint)) as url:
+        yield (f"CONTROL={url}",)
 
 
 def _claim(text: str) -> tuple[str, object]:
@@ -123,11 +149,13 @@ def _no_json(constant: str) -> None:
 # ---- what is printed
 
 
-def _tokens(pool: FakeUserPool, asked: argparse.Namespace) -> dict[str, str]:
+def _tokens(pool: FakeUserPool, asked: argparse.Namespace, issuer: IssuerKind = "original") -> dict[str, str]:
     """TOKEN has the scopes; TOKEN_WITHOUT_SCOPES only what every sign-in through the SDK gets."""
     user: dict[str, Any] = {"username": asked.username, "groups": asked.group}
     options = TokenOptions(
-        expires_in=TOKEN_LIFETIME_S, claims=dict(asked.claim) | dict.fromkeys(asked.without, REMOVE)
+        expires_in=TOKEN_LIFETIME_S,
+        issuer=issuer,
+        claims=dict(asked.claim) | dict.fromkeys(asked.without, REMOVE),
     )
     if asked.token_use == "id":
         return {"TOKEN": pool.id_token(**user, **options)}

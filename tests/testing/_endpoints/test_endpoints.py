@@ -260,7 +260,9 @@ def test_a_mode_answers_as_its_name_says(
     assert answer.status == status
     assert check(answer, pool)
     assert mode in repr(endpoint)
+    assert endpoint.mode == mode
     endpoint.heal()
+    assert endpoint.mode is None
     assert ask(endpoint).keys == pool.jwks()["keys"]
     assert endpoint.requests == 2
 

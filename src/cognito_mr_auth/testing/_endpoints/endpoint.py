@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cognito_mr_auth.testing._tokens.mint import IssuerKind
 
 from .exchange import Exchange
-from .faults import Fault, FaultMode, FaultOptions, KeySource, jwks_body, new_fault
+from .faults import Fault, FaultMode, FaultName, FaultOptions, KeySource, jwks_body, new_fault
 from .release import end_connection
 
 __all__ = ["EndpointSource", "FakeEndpoint"]
@@ -91,6 +91,12 @@ class FakeEndpoint:
         """What the requests asked for, in order."""
         with self._asked:
             return tuple(self._paths)
+
+    @property
+    def mode(self) -> FaultName | None:
+        """The mode of `fail()` that is in force; None for an endpoint that answers properly."""
+        fault = self._fault
+        return None if fault is None else fault.mode
 
     def asked(self, count: int = 1, timeout: float = 5.0) -> bool:
         """Wait until `count` requests in all have come: whether they did in `timeout` seconds."""
@@ -250,7 +256,7 @@ class FakeEndpoint:
             exchange.reply(200, jwks_body(self._source.jwks()))
 
     def __repr__(self) -> str:
-        state = "stopped" if self._socket is None else self._fault.mode if self._fault else "well"
+        state = "stopped" if self._socket is None else self.mode or "well"
         return f"FakeEndpoint({self.kind}, {self.region}, port={self.port}, {state})"
 
 
