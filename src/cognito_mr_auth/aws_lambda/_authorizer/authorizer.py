@@ -92,9 +92,9 @@ class Authorizer:
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
-        raw = unwrap(event)
-        if is_ping(raw):
+        if is_ping(event):
             return on_ping(self._verifier, context)
+        raw = unwrap(event)
         kind = self._kind(raw)
         self._check(kind)
         try:
