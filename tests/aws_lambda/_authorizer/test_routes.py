@@ -212,6 +212,16 @@ def test_tables_that_cannot_be(table: Any, said: str) -> None:
 
 FORMS = ("GET /r{}/list", "GET /r{}/{{id}}", "ANY /r{}/{{p+}}", "GET /orders/{{id}}/sub{}")
 
+# The policies of the routes, in turns.
+SHARES: Mapping[str, tuple[Policy | None, ...]] = {
+    "one": (READ,),
+    "any token": (None,),
+    "half and half": (READ, None),
+    "three": (READ, WRITE, ADMIN),
+    "one route apart": (READ, *[None] * 199),
+    "one route apart, of three": (READ, ADMIN, *[WRITE] * 198),
+}
+
 
 def longest(table: Table) -> int:
     """The characters of the longest document, as the limit counts them."""
@@ -226,7 +236,7 @@ def longest(table: Table) -> int:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("policies", [(READ,), (None,), (READ, None), (READ, WRITE, ADMIN)], ids=str)
+@pytest.mark.parametrize("policies", SHARES.values(), ids=SHARES)
 def test_a_table_may_fill_a_document(form: str, policies: tuple[Policy | None, ...]) -> None:
     """What is refused could not be said: only who lacks one policy and has another is denied spellings."""
 
@@ -248,6 +258,10 @@ def test_a_table_may_fill_a_document(form: str, policies: tuple[Policy | None, .
 def test_a_table_of_one_policy_has_room_for_85_routes() -> None:
     """Nobody lacks it and calls anything, so there is nothing to deny."""
     assert longest({f"GET /r{n}/list": READ for n in range(85)}) <= 8192
+    # As a table of JSON, or whoever writes the policy out each time, says it.
+    assert RouteTable({f"GET /r{n}/list": policy.scopes("read") for n in range(85)})
+    assert RouteTable({f"GET /r{n}/{{id}}": policy.scopes("read") for n in range(85)})
+    assert RouteTable({f"GET /r{n}/{{id}}": READ & ADMIN if n % 2 else READ for n in range(80)})
 
 
 def test_the_order_that_is_set_is_the_one_that_counts() -> None:

@@ -46,7 +46,7 @@ class Authorizer:
         routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
             a policy admits any valid token. The answer then allows all that the principal may call.
         escaped_paths: routes of that table whose paths may hold percent-encoding, also for a principal who
-            lacks another policy of the table.
+            lacks another policy of the table; those that could lead out of a parameter stay denied.
         resources: "stage" for answers that fit every request of a token, or "exact" for the one
             request alone; `exact` needs an authorizer without cache.
         response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.

@@ -5,7 +5,7 @@ Owns the size of the longest document that a principal can get, and the limits t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cognito_mr_auth.errors import ConfigurationError
@@ -43,10 +43,11 @@ class Plan(NamedTuple):
     escapes: tuple[tuple[int, str], ...]
 
 
-def check_plan(plan: Plan, lackable: Collection[int]) -> None:
+def check_plan(plan: Plan, lacking: Iterable[set[int]]) -> None:
     """Check the longest document that a principal can get, as if each policy were passed independently.
 
-    `lackable` are the policies that somebody may lack: all but None.
+    `lacking` has, for each policy that somebody may lack, those that they lack then: itself and all that ask
+    for as much.
 
     Raises:
         ConfigurationError: it is longer than API Gateway may take, or one of its Resources is.
@@ -65,9 +66,9 @@ def check_plan(plan: Plan, lackable: Collection[int]) -> None:
     either = {each: max(allowed.get(each, 0), denied.get(each, 0)) for each in {*allowed, *denied}}
     # Who lacks nothing has Allows alone; who lacks a policy has none of its Allows.
     totals = [sum(allowed.values())]
-    for lacked in lackable:
-        others = sum(either.values()) - either.get(lacked, 0)
-        totals.append(others + denied.get(lacked, 0) + _chars(_spellings(plan, lacked)))
+    for lacked in lacking:
+        chars = (denied.get(each, 0) if each in lacked else most for each, most in either.items())
+        totals.append(sum(chars) + _chars(_spellings(plan, lacked)))
     if max(totals) > MAX_DOCUMENT_CHARS:
         raise ConfigurationError(
             f"routes: too many for one policy document ({max(totals)} of {MAX_DOCUMENT_CHARS} characters); "
@@ -75,11 +76,11 @@ def check_plan(plan: Plan, lackable: Collection[int]) -> None:
         )
 
 
-def _spellings(plan: Plan, lacked: int) -> set[str]:
-    """The other spellings that are denied to whoever lacks this policy, if another gives them a wildcard."""
-    if not any("*" in resource for demand, resource in plan.allow if demand != lacked):
+def _spellings(plan: Plan, lacked: set[int]) -> set[str]:
+    """The other spellings, which are denied to whoever lacks these policies and has a wildcard by another."""
+    if not any("*" in resource for demand, resource in plan.allow if demand not in lacked):
         return set()
-    return {*SPELLINGS, *(resource for demand, resource in plan.escapes if demand != lacked)}
+    return {*SPELLINGS, *(resource for demand, resource in plan.escapes if demand not in lacked)}
 
 
 def _chars(resources: Iterable[str]) -> int:

@@ -183,7 +183,11 @@ class _Planner:
         self._lines = lines
         self._by = " (in an HTTP API's order of routes; kind= says which API it is)" if full_first else ""
         self._demanded = [frozenset() if policy is None else policy._demands for policy in policies]
-        self._lackable = [index for index, policy in enumerate(policies) if policy is not None]
+        self._lacking = [
+            {other for other in range(len(policies)) if self._implied(index, other)}
+            for index, policy in enumerate(policies)
+            if policy is not None
+        ]
         self._longest = 2 + max(len(line.path) for line in lines)
         self._by_verb: dict[str, list[Entry]] = {verb: [] for verb in VERBS}
         for line in lines:
@@ -201,13 +205,13 @@ class _Planner:
     def plan(self, escaped: Collection[str]) -> Plan:
         allowed = [(line, self._allowed(line)) for line in self._lines]
         allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
-        check_plan(Plan(allow, (), ()), self._lackable)  # before the work that the rest may be
+        check_plan(Plan(allow, (), ()), self._lacking)  # before the work that the rest may be
         deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
         escapes = dict.fromkeys(
             each for line, patterns in allowed for each in self._escapes(line, patterns, escaped)
         )
         plan = Plan(allow, tuple(deny), tuple(escapes))
-        check_plan(plan, self._lackable)
+        check_plan(plan, self._lacking)
         return plan
 
     def _escapes(
