@@ -61,8 +61,8 @@ def check_plan(plan: Plan, lacking: Iterable[set[int]]) -> None:
     denied: dict[int, int] = {}
     for demand, resource in plan.allow:
         allowed[demand] = allowed.get(demand, 0) + _chars([resource])
-    for lacked, resource in {(each.lacked, each.resource) for each in plan.deny}:
-        denied[lacked] = denied.get(lacked, 0) + _chars([resource])
+    for policy, resource in {(each.lacked, each.resource) for each in plan.deny}:
+        denied[policy] = denied.get(policy, 0) + _chars([resource])
     either = {each: max(allowed.get(each, 0), denied.get(each, 0)) for each in {*allowed, *denied}}
     # Who lacks nothing has Allows alone; who lacks a policy has none of its Allows.
     totals = [sum(allowed.values())]
