@@ -39,12 +39,14 @@ CONTEXT = {
     "username": "alice",
     "token_use": "access",
     "scope": "orders/read",
+    "groups": "",
     "iss": FAKE.issuer(),
     "user_pool_id": FAKE.user_pool_id,
     "iat": NOW,
     "exp": NOW + 3600,
     "kind": "user",
 }
+NESTED: dict[str, Any] = CONTEXT | {"groups": []}
 
 
 def authorizer(kind: str, verifier: Verifier = VERIFIER, **options: Any) -> Authorizer:
@@ -75,7 +77,7 @@ def statement(effect: str, kind: str) -> dict[str, Any]:
             "Version": "2012-10-17",
             "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}],
         },
-        "context": CONTEXT,
+        "context": NESTED if kind == "http-2.0" else CONTEXT,
     }
 
 
@@ -105,13 +107,13 @@ REFUSED: Mapping[str, Any] = {
 }
 FORBIDDEN: Mapping[str, Any] = {
     **{kind: statement("Deny", kind) for kind in RESOURCES},
-    "simple": {"isAuthorized": False, "context": CONTEXT},
+    "simple": {"isAuthorized": False, "context": NESTED},
     "appsync": {"isAuthorized": False, "ttlOverride": 0},
     "iot": iot(authenticated=True, documents=IOT_DENY, seconds=3600, principal=IOT_NAME),
 }
 ADMITTED: Mapping[str, Any] = {
     **{kind: statement("Allow", kind) for kind in RESOURCES},
-    "simple": {"isAuthorized": True, "context": CONTEXT},
+    "simple": {"isAuthorized": True, "context": NESTED},
     "appsync": {"isAuthorized": True, "resolverContext": CONTEXT, "ttlOverride": 300},
     "iot": iot(authenticated=True, documents=[IOT_POLICY], seconds=3600, principal=IOT_NAME),
 }

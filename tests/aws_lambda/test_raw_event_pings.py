@@ -15,12 +15,23 @@ from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 FAKE = FakeUserPool(clock=FakeClock())
 VERIFIER = FAKE.offline_verifier()
-PINGS: dict[str, dict[str, Any]] = {
+PINGS: dict[str, dict[str, Any] | None] = {
     "nothing": {},
+    "null": None,
     "serverless-plugin-warmup": {"source": "serverless-plugin-warmup"},
     "serverless-plugin-lambda-warmup": {"source": "serverless-plugin-lambda-warmup"},
     "a flag": {"warmup": True},
+    "a flag in two words": {"warm-up": True},
+    "a flag in capitals": {"WARM_UP": 1},
+    "a flag in Pascal's case": {"KeepWarm": True},
+    "another flag": {"keepwarm": True},
+    "a short flag": {"warm": True},
+    "a ping": {"ping": "pong"},
+    "a source": {"source": "warmup"},
+    "a source in other words": {"source": "keep-warm"},
+    "a plug-in in camel case": {"source": "serverlessPluginWarmup"},
     "a flag and how many": {"warmer": True, "concurrency": 3},
+    "a type in capitals": {"type": "WARMUP"},
     "a type": {"type": "warmer", "warmerId": "x", "index": 0, "concurrency": 1, "delay": 75},
     "EventBridge": {
         "version": "0",
@@ -50,7 +61,7 @@ def _guarded(_event: Any, _context: Any, principal: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [None, *KINDS])
 @pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
-def test_an_authorizer_answers_a_ping(ping: dict[str, Any], kind: str | None) -> None:
+def test_an_authorizer_answers_a_ping(ping: dict[str, Any] | None, kind: str | None) -> None:
     """With nothing: no traceback in the log, and no answer that any API takes for a yes."""
     options: dict[str, Any] = (
         {"iot_policy": {"Version": "2012-10-17", "Statement": [{}]}} if kind == "iot" else {}
@@ -60,7 +71,7 @@ def test_an_authorizer_answers_a_ping(ping: dict[str, Any], kind: str | None) ->
 
 
 @pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
-def test_a_guarded_function_answers_a_ping(ping: dict[str, Any]) -> None:
+def test_a_guarded_function_answers_a_ping(ping: dict[str, Any] | None) -> None:
     """Its own code does not run, since nobody has shown a token."""
     auth = CognitoAuth(VERIFIER)
     for guarded in (auth.require()(_guarded), auth.optional(_guarded)):
@@ -73,7 +84,7 @@ PROXIES = ("alb", "alb-multi-value", "function-url", "http-1.0", "http-2.0", "re
 @pytest.mark.parametrize("kind", [*KINDS, *(f"proxy-{each}" for each in PROXIES)])
 def test_a_request_is_no_ping(kind: str) -> None:
     """Whatever words a client puts where it can, beside what its service writes."""
-    for words in ({}, {"source": "aws.events"}, {"warmup": True}, {"ping": True}):
+    for words in ({}, {"source": "aws.events"}, {"source": "warmup"}, {"warmup": True}, {"WARM": True}):
         assert not is_ping(event(kind) | words)
     good = with_token(kind, FAKE.access_token()) | {"warmup": True}
     if kind == "rest-token":
@@ -81,10 +92,13 @@ def test_a_request_is_no_ping(kind: str) -> None:
 
 
 NO_PINGS: dict[str, Any] = {
-    "null": None,
     "text": "ping",
     "a list": [],
     "a flag that says no": {"warmup": False},
+    "part of a word": {"warmups": True, "source": "warmups"},
+    "a source that is a list": {"source": ["warmup"]},
+    "a type that is a number": {"type": 1, "warmup": True},
+    "a name that is a number": {1: True},
     "another source": {"source": "aws.s3", "detail": {}},
     "another type": {"type": "TOKEN", "warmup": True},
     "records": {"Records": [], "warmup": True},

@@ -148,6 +148,8 @@ def test_a_clock_that_tells_no_time(make: Any) -> None:
         pytest.param(policy.groups("ops"), CANNOT_TELL, id="all-groups"),
         pytest.param(policy.has_claim("absent"), CANNOT_TELL, id="has-claim-not"),
         pytest.param(policy.has_claim("text"), YES, id="has-claim"),
+        pytest.param(policy.has_claim("empty"), YES, id="has-claim-empty"),
+        pytest.param(policy.claim_contains("empty", "ops"), NO, id="contains-empty"),
     ],
 )
 def test_an_absence_says_nothing_of_claims_that_were_chosen(
@@ -155,6 +157,22 @@ def test_an_absence_says_nothing_of_claims_that_were_chosen(
 ) -> None:
     """A principal made of some claims of a token does not say what else the token held."""
     assert verdicts(rule, copy(_as_partial(principal()))) == expected
+
+
+EMPTY_GROUPS = [
+    pytest.param(policy.any_group("ops"), NO, NO, id="any-group"),
+    pytest.param(policy.has_claim("cognito:groups"), YES, CANNOT_TELL, id="has-claim"),
+    pytest.param(policy.claim_contains("cognito:groups", "ops"), NO, CANNOT_TELL, id="contains"),
+]
+
+
+@pytest.mark.parametrize(("rule", "whole", "chosen"), EMPTY_GROUPS)
+def test_an_empty_list_of_groups_that_was_handed_on(rule: Policy, whole: object, chosen: object) -> None:
+    """It says who is in no group, and not that the token has the claim: an authorizer writes it for both."""
+    claims = {**principal().claims, "cognito:groups": ()}
+    made = Principal(claims, issuer=principal().issuer, user_pool_id=principal().user_pool_id)
+    assert verdicts(rule, made) == whole
+    assert verdicts(rule, _as_partial(made)) == chosen
 
 
 PAIRS: list[tuple[Policy, Policy, bool]] = [

@@ -25,7 +25,7 @@ and never ANY_CLIENT, and no variable alone sends key requests anywhere but to l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from cognito_mr_auth._base import encoding
@@ -51,6 +51,7 @@ __all__ = [
     "refuse_unknown",
     "string_list",
     "text",
+    "unset",
     "verifier_from",
 ]
 
@@ -133,7 +134,7 @@ def verifier_from(
     several = prefix + _POOLS in environment
     pools = _several(environment, prefix) if several else [_one(environment, prefix)]
     named = {prefix + name: option for name, option in _VERIFIER.items() if prefix + name in environment}
-    _refuse_slips(environment, prefix, _VERIFIER if several else [*_POOL, *_VERIFIER])
+    _refuse_slips(environment, prefix)
     given = dict(options or {})
     for variable, option in named.items():
         if option in given:
@@ -183,16 +184,22 @@ def _near_miss(environment: Mapping[str, str], prefix: str, name: str) -> str:
     return ""
 
 
-def _refuse_slips(environment: Mapping[str, str], prefix: str, names: Iterable[str]) -> None:
+def unset(environment: Mapping[str, str], prefix: str = PREFIX) -> list[str]:
+    """The variables that could be set beside those that are: a near name may mean one of them."""
+    names = _VERIFIER if prefix + _POOLS in environment else [*_POOL, *_VERIFIER]
+    return [prefix + name for name in names if prefix + name not in environment and name not in _OTHERS_TOO]
+
+
+def _refuse_slips(environment: Mapping[str, str], prefix: str) -> None:
     """Refuse a variable that is nearly one of ours, which is not set: ignored, it would leave a setting out.
 
     Other names are none of our business, because the application may have some.
     """
     known = {prefix + name for name in (*_POOL, _POOLS, *_VERIFIER)}
-    unset = [prefix + name for name in names if prefix + name not in environment and name not in _OTHERS_TOO]
+    meanings = unset(environment, prefix)
     for name in environment:
         if name not in known and name[: len(prefix)].upper() == prefix.upper():
-            meant = nearest_name(name, unset)
+            meant = nearest_name(name, meanings)
             if meant is not None:
                 raise ConfigurationError(f"{name}: there is no such variable; did you mean {meant}?")
 

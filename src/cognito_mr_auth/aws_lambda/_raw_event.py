@@ -23,9 +23,10 @@ _OF_REQUESTS = frozenset(
     }
     | {"requestContext", "routeArn", "token", "Records"}
 )
+# Words for a ping, as a type, a source or a flag, in whatever case and with or without "-" and "_".
+_WORDS = frozenset({"keepwarm", "ping", "warm", "warmer", "warmup"})
 # EventBridge's rules and schedules; the plug-ins of the Serverless Framework send their own name.
-_SOURCES = ("aws.events", "aws.scheduler", "serverless-plugin-warmup", "serverless-plugin-lambda-warmup")
-_FLAGS = ("warmup", "warmUp", "warmer", "keepWarm", "ping")
+_SOURCES = _WORDS | {"aws.events", "aws.scheduler", "serverlesspluginwarmup", "serverlesspluginlambdawarmup"}
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -39,12 +40,18 @@ def raw_event(event: object) -> object:
 
 
 def is_ping(event: object) -> bool:
-    """Whether it is a ping that keeps the function warm: empty, a schedule's, or a warm-up plug-in's."""
+    """Whether it is a ping that keeps the function warm: empty, null, a schedule's, or a plug-in's."""
     raw = raw_event(event)
+    if raw is None:
+        return getattr(event, "raw_event", event) is None
     if not isinstance(raw, Mapping) or not _OF_REQUESTS.isdisjoint(raw):
         return False
     kind = raw.get("type")
     if kind is not None:
-        return kind in ("warmup", "warmer")
-    source = raw.get("source")
-    return not raw or source in _SOURCES or any(bool(raw.get(name)) for name in _FLAGS)
+        return _word(kind) in _WORDS
+    flags = (name for name, value in raw.items() if value)
+    return not raw or _word(raw.get("source")) in _SOURCES or not _WORDS.isdisjoint(map(_word, flags))
+
+
+def _word(value: object) -> str:
+    return value.casefold().replace("-", "").replace("_", "") if isinstance(value, str) else ""

@@ -86,9 +86,16 @@ def _machine(_: None, context: Context) -> Verdict:
 
 def _has_claim(name: str, context: Context) -> Verdict:
     claims = context.principal.claims
+    if _may_be_absent(name, context.principal):
+        return None
     if name in claims:
         return None if claims[name] is None else True  # OIDC Core 5.3.2: null is no way to leave a claim out
     return None if _is_partial(context.principal) else False
+
+
+def _may_be_absent(name: str, principal: Principal) -> bool:
+    """Whether the groups that an authorizer handed on are none: its token may have no such claim."""
+    return name == "cognito:groups" and not principal.claims.get(name, True) and _is_partial(principal)
 
 
 def _claim(value: tuple[str, object], context: Context) -> Verdict:
@@ -102,7 +109,7 @@ def _claim(value: tuple[str, object], context: Context) -> Verdict:
 def _claim_contains(value: tuple[str, object], context: Context) -> Verdict:
     name, wanted = value
     held = context.principal.claims.get(name)
-    if held.__class__ is not tuple:
+    if held.__class__ is not tuple or _may_be_absent(name, context.principal):
         return None  # a string is no array: "admin" stands in "not-admin"
     alike = [member for member in held if member.__class__ is wanted.__class__]
     if wanted in alike:

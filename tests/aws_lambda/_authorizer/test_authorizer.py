@@ -141,7 +141,6 @@ def test_repr_shows_the_pool_alone() -> None:
 # -- events -------------------------------------------------------------------------------------
 
 UNKNOWN_EVENTS: Mapping[str, Any] = {
-    "null": None,
     "text": "event",
     "an SQS event": {"Records": []},
     "a proxy event of REST": {"resource": "/", "httpMethod": "GET", "headers": {}, "requestContext": {}},

@@ -37,7 +37,13 @@ ROWS: Mapping[str, tuple[dict[str, Any], str, Any, Any]] = {
     "scopes": ({"scopes": ["b", "a"]}, "scope", "a b", "a b"),
     "no scopes": ({"claims": {"scope": REMOVE}}, "scope", None, None),
     "groups": ({"groups": ["ops", "admin"]}, "groups", "ops admin", ["ops", "admin"]),
-    "no groups": ({}, "groups", None, None),
+    "no groups": ({}, "groups", "", []),
+    "an empty array of groups": ({"claims": {"cognito:groups": []}}, "groups", "", []),
+    "groups that are a string": ({"claims": {"cognito:groups": "ops"}}, "groups", None, None),
+    "groups that are an empty string": ({"claims": {"cognito:groups": ""}}, "groups", None, None),
+    "groups that are null": ({"claims": {"cognito:groups": None}}, "groups", None, None),
+    "groups that are no names": ({"claims": {"cognito:groups": ["ops", 5]}}, "groups", None, None),
+    "groups that are an object": ({"claims": {"cognito:groups": {}}}, "groups", None, None),
     "a group with a space": ({"groups": ["a b", "c"]}, "groups", '["a b", "c"]', ["a b", "c"]),
     "a group with a bracket": ({"groups": ["[a"]}, "groups", '["[a"]', ["[a"]),
     "a claim": ({"claims": {"tier": "gold"}}, "tier", "gold", "gold"),
@@ -149,6 +155,18 @@ def test_no_answer_holds_a_character_that_breaks_a_header(kind: str, bad: str) -
         assert not {"tags", "org"} & set(context)
     else:
         assert (json.loads(context["tags"]), json.loads(context["org"])) == (claims["tags"], claims["org"])
+
+
+@pytest.mark.parametrize("bad", CONTROL.values(), ids=CONTROL)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_name_holds_one_either(kind: str, bad: str) -> None:
+    """A callable may make names of what a user chose: the member is left out."""
+    evil = f"x{bad}X-Admin"
+    authorizer = Authorizer(VERIFIER, context=lambda _: {evil: "yes", "tags": {evil: 1}, "tenant": "blue"})
+    answer = authorizer(with_token(kind, FAKE.access_token()))
+    assert [text for text in strings(answer) if BREAKS.search(text)] == []
+    context = answer.get("resolverContext", answer.get("context"))
+    assert (context["tenant"], len(context)) == ("blue", 1 if kind == "http-2.0" else 2)
 
 
 def test_half_a_character_is_not_plain() -> None:

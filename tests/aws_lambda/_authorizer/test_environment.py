@@ -222,6 +222,10 @@ def test_escaped_paths(ready: Ready) -> None:
     denied = [each for each in answer["policyDocument"]["Statement"] if each["Effect"] == "Deny"]
     assert f"{STAGE}GET/files/*%*" in denied[0]["Resource"]
     assert f"{STAGE}*%*" not in denied[0]["Resource"]
+    assert f"{STAGE}*%2f*" in denied[0]["Resource"]
+    table["GET /users/me"] = {"groups": ["ops"]}
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}ESCAPED_PATHS: escaped_paths: below 'GET /users"):
+        ready(ROUTES=json.dumps(table), ESCAPED_PATHS="GET /users/{mail}")
 
 
 def test_header(ready: Ready) -> None:
@@ -530,8 +534,9 @@ def test_an_unknown_variable_is_an_error(name: str, ready: Ready) -> None:
 
 
 SLIPS = {
-    "COGNITO_CLIENT_ID": "COGNITO_CLIENT_IDS",
     "COGNITO_AUDIENCES": "COGNITO_AUDIENCE",
+    "COGNTIO_AUDIENCE": "COGNITO_AUDIENCE",
+    "COGNITO_AUTH_TTL": f"{PREFIX}TTL",
     "COGNITO_AUTHORISER_SCOPES": f"{PREFIX}SCOPES",
     "COGNITO_AUTH_GROUPS": f"{PREFIX}GROUPS",
     "COGNITO_AUTHORIZATION_SCOPES": f"{PREFIX}SCOPES",
@@ -551,6 +556,55 @@ def test_a_slip_is_named(name: str, meant: str, ready: Ready) -> None:
     with pytest.raises(ConfigurationError) as caught:
         ready({name: "orders/read"})
     assert str(caught.value).startswith(f"{name}: there is no such variable; did you mean {meant}?")
+
+
+# Each adds to what a token must have: with the variable that was meant beside it, one would still be missing.
+REQUIREMENTS = {
+    "COGNITO_SCOPES": "SCOPES",
+    "COGNITO_SCOPE": "SCOPES",
+    "COGNITO_AUTH_SCOPES": "SCOPES",
+    f"{PREFIX}SCOPE": "SCOPES",
+    "COGNTIO_AUTHORIZER_SCOPES": "SCOPES",
+    "COGNITO_GROUP": "GROUPS",
+    f"{PREFIX}ANY_GROUPS": "ANY_GROUP",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), REQUIREMENTS.items(), ids=REQUIREMENTS)
+def test_a_slip_of_a_requirement_is_named_beside_it(name: str, meant: str, ready: Ready) -> None:
+    """Two lists of scopes are two requirements, of which the second would be left out."""
+    with pytest.raises(ConfigurationError, match=f"^{name}: .* did you mean {PREFIX}{meant}\\?"):
+        ready({name: "orders/write"}, **{meant: "orders/read"})
+
+
+MISSING = {
+    "COGNITO_CLIENT_ID": "COGNITO_CLIENT_IDS",
+    "COGNTIO_CLIENT_IDS": "COGNITO_CLIENT_IDS",
+    "COGNITO_USERPOOL_ID": "COGNITO_USER_POOL_ID",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSING.items(), ids=MISSING)
+def test_a_slip_of_what_is_missing_is_named(name: str, meant: str, ready: Ready) -> None:
+    """What is required and not set is named together with the name that is nearly it."""
+    environment = {key: value for key, value in ready.base.items() if key != meant} | {name: "x"}
+    with pytest.raises(ConfigurationError, match=rf"^{meant} is not set \({name} is: see its name\)"):
+        build(environment)
+
+
+BESIDE = ("CLIENT_ID", "USERPOOL_ID", "USER_POOL", "USER_POOL_IDS", "JWKS_URL", "REPLICA_REGION", "AUTH_TTL")
+
+
+def test_names_beside_the_variable_that_was_meant_do_no_harm(ready: Ready) -> None:
+    """Applications have such names of their own, and the setting is not left out."""
+    others = {f"COGNITO_{name}": "" for name in BESIDE} | {
+        "cognito_user_pool_id": "x",
+        "CognitoUserPoolId": "x",
+    }
+    handler = ready(
+        others | {"COGNITO_AUTHORIZER_ID": "a", f"{PREFIX}ARN": "b", f"{PREFIX}NAME": "c"}, TTL="5"
+    )
+    assert effect(handler(with_token("rest-token", token()))) == "Allow"
 
 
 OTHERS = (

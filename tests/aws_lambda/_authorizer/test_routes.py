@@ -5,8 +5,10 @@ test_policy_cache.py shows that no request is ever judged otherwise than the tab
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -206,6 +208,60 @@ def test_tables_that_cannot_be(table: Any, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table)
     assert str(caught.value).startswith(said)
+
+
+FORMS = ("GET /r{}/list", "GET /r{}/{{id}}", "ANY /r{}/{{p+}}", "GET /orders/{{id}}/sub{}")
+
+# The policies of the routes, in turns.
+SHARES: Mapping[str, tuple[Policy | None, ...]] = {
+    "one": (READ,),
+    "any token": (None,),
+    "half and half": (READ, None),
+    "three": (READ, WRITE, ADMIN),
+    "one route apart": (READ, *[None] * 199),
+    "one route apart, of three": (READ, ADMIN, *[WRITE] * 198),
+}
+
+
+def longest(table: Table) -> int:
+    """The characters of the longest document, as the limit counts them."""
+    made = RouteTable(table)
+    policies = [each for each in made.policies if each is not None]
+    passing = [{None, *some} for n in range(len(policies) + 1) for some in combinations(policies, n)]
+    documents = (made.document("", lambda require, held=held: require in held) for held in passing)
+    return max(
+        sum(83 + len(resource) for statement in document["Statement"] for resource in statement["Resource"])
+        for document in documents
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("policies", SHARES.values(), ids=SHARES)
+def test_a_table_may_fill_a_document(form: str, policies: tuple[Policy | None, ...]) -> None:
+    """What is refused could not be said: only who lacks one policy and has another is denied spellings."""
+
+    def table(size: int) -> Table:
+        return {form.format(n): policies[n % len(policies)] for n in range(size)}
+
+    def is_refused(size: int) -> bool:
+        try:
+            RouteTable(table(size))
+        except ConfigurationError as error:
+            return str(error).startswith("routes: too many for one policy document")
+        return False
+
+    most = bisect_left(range(200), True, lo=1, key=is_refused) - 1
+    assert longest(table(most)) <= 8192
+    assert most >= (11 if "ANY" in form else 62)
+
+
+def test_a_table_of_one_policy_has_room_for_85_routes() -> None:
+    """Nobody lacks it and calls anything, so there is nothing to deny."""
+    assert longest({f"GET /r{n}/list": READ for n in range(85)}) <= 8192
+    # As a table of JSON, or whoever writes the policy out each time, says it.
+    assert RouteTable({f"GET /r{n}/list": policy.scopes("read") for n in range(85)})
+    assert RouteTable({f"GET /r{n}/{{id}}": policy.scopes("read") for n in range(85)})
+    assert RouteTable({f"GET /r{n}/{{id}}": READ & ADMIN if n % 2 else READ for n in range(80)})
 
 
 def test_the_order_that_is_set_is_the_one_that_counts() -> None:

@@ -23,7 +23,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 FAKE = FakeUserPool(clock=FakeClock())
-ADMIN = policy.groups("admins")
+ADMIN, READ = policy.groups("admins"), policy.scopes("read")
 Table = Mapping[str, Policy | None]
 
 GREEDY: Table = {"ANY /{proxy+}": None, "ANY /": None, "ANY /admin/{proxy+}": ADMIN, "ANY /admin": ADMIN}
@@ -180,13 +180,126 @@ def test_a_route_that_takes_escapes() -> None:
     for path in ("users/a%40b.example", "users/J%C3%BCrgen%20K", "files/a/b"):
         assert allowed(document, f"GET/{path}"), path
     assert verdict(statements_of(document), f"{API}GET/files/%61/b") == "deny"
-    for path in ("files/%2561/b", "files/a/%2e", "admin/5", "users/../admin", "users/a;b", "users//a"):
+    for path in ("files/a/%2e", "admin/5", "users/../admin", "users/a;b", "users//a"):
         assert not allowed(document, f"GET/{path}"), path
     assert allowed(admin(MAIL, escaped=ESCAPED), "GET/files/%61/b")
 
 
+# Each is another path than one segment below "users" to some server, written or decoded once.
+LEADING_OUT = {
+    "escaped dots": "%2e%2e/admin/5",
+    "escaped dots in capitals": "%2E%2E/admin/5",
+    "half-escaped dots": ".%2e/admin",
+    "an escaped slash": "..%2fadmin",
+    "an escaped slash in capitals": "..%2Fadmin%2F5",
+    "escaped twice": "%252e%252e%252fadmin",
+    "escaped thrice": "%25252e%25252e/admin",
+    "a letter escaped twice": "%256de",
+    "an escaped backslash": "..%5cadmin",
+    "an escaped backslash in capitals": "..%5Cadmin",
+    "an escaped semicolon": "..%3b/admin",
+    "an escaped semicolon in capitals": "..%3B/admin",
+    "an escaped query": "x%3fy",
+    "an escaped query in capitals": "x%3Fy",
+    "an escaped fragment": "x%23y",
+    "an escaped NUL": "x%00y",
+    "an escaped tab": ".%09./admin",
+    "an escaped line end": ".%0D%0a./admin",
+    "another control character": ".%1f./admin",
+    "a percent sign before an escape": "%%32e%%32e/admin",
+    "an escape within an escape": "%2%65%2%65/admin",
+    "an escape of IIS": "..%u002fadmin",
+    "an escape of IIS in capitals": "..%U002Fadmin",
+    "a dot that is too long": "%c0%ae%c0%ae/admin",
+    "a slash that is too long": "..%C0%AFadmin",
+    "a backslash that is too long": "..%c1%9cadmin",
+    "a backslash that is too long, in capitals": "..%C1%9Cadmin",
+}
+
+
+@pytest.mark.parametrize("path", LEADING_OUT.values(), ids=LEADING_OUT)
+@pytest.mark.parametrize(
+    "escaped", [("GET /users/{mail}",), tuple(n for n in MAIL if MAIL[n] is None)], ids=len
+)
+def test_no_escape_leads_out_of_a_route_that_takes_escapes(path: str, escaped: tuple[str, ...]) -> None:
+    """What a backend could read as another number of segments, or as their end, stays denied as written."""
+    statements = statements_of(user(MAIL, escaped=escaped))
+    assert verdict(statements, f"{API}GET/users/{path}") == "deny"
+    assert allowed(admin(MAIL, escaped=escaped), f"GET/users/{path}")
+
+
+MAILBOX: Table = {"GET /users/{mail}": None}
+RESPELLED: dict[str, tuple[Table, str, str]] = {
+    "a literal in its place": (MAILBOX | {"GET /users/me": ADMIN}, "GET /users/{mail}", "GET /users/me"),
+    "one of all verbs": (MAILBOX | {"ANY /users/me": ADMIN}, "GET /users/{mail}", "ANY /users/me"),
+    "a literal below": (
+        MAILBOX | {"GET /users/{mail}/keys": ADMIN},
+        "GET /users/{mail}",
+        "GET /users/{mail}/keys",
+    ),
+    "a literal far below": (
+        MAILBOX | {"GET /users/{a}/{b}/keys/{c+}": ADMIN},
+        "GET /users/{mail}",
+        "GET /users/{a}/{b}/keys/{c+}",
+    ),
+    "a literal before one": (
+        {"GET /{tenant}/docs": None, "GET /admin/{page}": ADMIN},
+        "GET /{tenant}/docs",
+        "GET /admin/{page}",
+    ),
+    "below a greedy one": (
+        {"ANY /{p+}": None, "ANY /admin/{p+}": ADMIN},
+        "ANY /{p+}",
+        "ANY /admin/{p+}",
+    ),
+    "a stricter policy": (
+        {"GET /users/{mail}": READ, "GET /users/me": READ & ADMIN},
+        "GET /users/{mail}",
+        "GET /users/me",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "named", "other"), RESPELLED.values(), ids=RESPELLED)
+def test_a_route_that_another_could_be_spelled_as(table: Table, named: str, other: str) -> None:
+    """IAM has no pattern for `/users/%6de`: the table is refused, and the message says what to do."""
+    with pytest.raises(ConfigurationError) as caught:
+        RouteTable(table, escaped=(named,))
+    said = str(caught.value)
+    assert said.startswith(f"escaped_paths: below {named!r}, a client could spell {other!r} with escapes")
+    assert f"Give both one policy, set their paths apart, or do not name {named!r}" in said
+    assert RouteTable(table)
+
+
+APART: dict[str, tuple[Table, tuple[str, ...]]] = {
+    "one policy": (MAILBOX | {"GET /users/me": None}, ("users/%6de", "users/a%40b")),
+    "another verb": (MAILBOX | {"PUT /users/me": ADMIN}, ("users/%6de",)),
+    "a looser policy": ({"GET /users/{mail}": None, "GET /users/me": None}, ("users/%6de",)),
+    "parameters alone": (MAILBOX | {"GET /users/{mail}/{key}": ADMIN}, ("users/a%40b",)),
+    "the root": (MAILBOX | {"GET /": ADMIN}, ("users/a%40b",)),
+}
+
+
+@pytest.mark.parametrize(("table", "paths"), APART.values(), ids=APART)
+def test_a_route_that_no_other_can_be_spelled_as(table: Table, paths: tuple[str, ...]) -> None:
+    """The table is taken: what a client can reach with an escape is theirs, or is denied by its form."""
+    document = user(table, escaped=("GET /users/{mail}",))
+    assert [path for path in paths if not allowed(document, f"GET/{path}")] == []
+    statements = statements_of(document)
+    for path in ("users/a/%6b", "users/%61/k"):
+        assert (verdict(statements, f"{API}GET/{path}") == "deny") is ("GET /users/{mail}/{key}" in table), (
+            path
+        )
+
+
+def test_the_root_beside_a_greedy_route() -> None:
+    """Nothing is a segment that no escape can spell."""
+    table = {"ANY /{p+}": None, "ANY /": ADMIN}
+    assert allowed(user(table, escaped=("ANY /{p+}",)), "GET/a%40b")
+
+
 def test_all_routes_may_take_escapes() -> None:
-    """Then no escape is refused, wherever it stands."""
+    """Then no escape is refused that stays in its segment, wherever it stands."""
     document = user(MAIL, escaped=tuple(name for name, require in MAIL.items() if require is None))
     assert allowed(document, "GET/files/%61/%62")
     assert not allowed(document, "GET/admin/5")

@@ -665,7 +665,6 @@ def _with(kind: str, change: Callable[[Any], Any], name: str = "none of these") 
 OTHERS: dict[str, tuple[Any, str]] = {
     "SQS": ({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, "none of these"),
     "a direct call": ({"order": 5}, "none of these"),
-    "None": (None, "none of these"),
     "a list": ([], "none of these"),
     "a string": ("event", "none of these"),
     "EventBridge": ({"version": "0", "source": "aws.s3", "detail-type": "x"}, "none of these"),

@@ -15,7 +15,7 @@ from cognito_mr_auth import Principal, Verifier, policy
 from cognito_mr_auth.aws_lambda._authorizer.authorizer import Authorizer
 from cognito_mr_auth.aws_lambda._proxy.upstream import principal_from_authorizer, still_valid
 from cognito_mr_auth.errors import AuthError, ClaimRejected, ConfigurationError, PolicyDenied
-from cognito_mr_auth.testing import FakeClock, FakeUserPool
+from cognito_mr_auth.testing import REMOVE, FakeClock, FakeUserPool
 
 T0 = 1_790_000_000
 POOL_ID = "us-west-2_Fake00001"
@@ -740,6 +740,39 @@ def test_our_context_comes_back(pool: FakeUserPool, verifier: Verifier, row: str
     there, here = travel(verifier, token, kind), verifier.verify(token)
     assert essence(there) == essence(here)
     assert type(there.expires_at) is int
+
+
+# What stands in a token, and whether somebody passes who must not be in the group "suspended".
+GROUPS_OF_A_TOKEN: dict[str, tuple[Any, bool]] = {
+    "no claim": (REMOVE, True),
+    "an empty array": ([], True),
+    "another group": (["ops"], True),
+    "that group": (["suspended"], False),
+    "a string": ("suspended", False),
+    "null": (None, False),
+    "an odd member": (["ops", 5], False),
+}
+
+
+@pytest.mark.parametrize("kind", TRIPS)
+@pytest.mark.parametrize("row", GROUPS_OF_A_TOKEN)
+def test_who_is_in_no_group_is_known_behind(
+    pool: FakeUserPool, verifier: Verifier, row: str, kind: str
+) -> None:
+    """Users without groups and machines pass `~any_group`, as in front; malformed groups say nothing."""
+    claimed, passes = GROUPS_OF_A_TOKEN[row]
+    for mint in (pool.access_token, pool.machine_token):
+        there = travel(verifier, mint(claims={"cognito:groups": claimed}), kind)
+        found = True
+        try:
+            verifier.require(there, ~policy.any_group("suspended"))
+        except PolicyDenied:
+            found = False
+        assert found is passes
+        if not there.groups:
+            for require in (policy.has_claim("cognito:groups"), policy.any_group("ops", "suspended")):
+                with pytest.raises(PolicyDenied):
+                    verifier.require(there, require)
 
 
 @pytest.mark.parametrize("kind", TRIPS)

@@ -47,7 +47,7 @@ class Authorizer:
         routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
             a policy admits any valid token. The answer then allows all that the principal may call.
         escaped_paths: routes of that table whose paths may hold percent-encoding, also for a principal who
-            lacks another policy of the table.
+            lacks another policy of the table; those that could lead out of a parameter stay denied.
         resources: "stage" for answers that fit every request of a token, or "exact" for the one
             request alone; `exact` needs an authorizer without cache.
         response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.
@@ -93,9 +93,9 @@ class Authorizer:
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
-        raw = unwrap(event)
-        if is_ping(raw):
+        if is_ping(event):
             return on_ping(self._verifier, context)
+        raw = unwrap(event)
         kind = self._kind(raw)
         self._check(kind)
         try:

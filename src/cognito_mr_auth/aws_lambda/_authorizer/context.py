@@ -1,8 +1,8 @@
 """The context that an authorizer hands to the API behind it: values of a principal, by chosen names.
 
 Owns the names and the form of their values: flat scalars, which API Gateway turns into strings, or JSON
-for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back. No string has a control character, because
-an API may map it to a header.
+for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back. No name or value has a control
+character, because an API may map it to a header.
 """
 
 from __future__ import annotations
@@ -49,13 +49,24 @@ MAX_CONTEXT_CHARS = 8 * 1024
 # sets, and halves of a character, which have no form in UTF-8.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+
+def _groups(principal: Principal) -> tuple[str, ...] | None:
+    """The groups, none where the token has none; None where the claim is no array of names.
+
+    Cognito leaves the claim out for whoever is in no group. The API behind may ask who is not in a group, and
+    an absence tells it nothing, because malformed groups are left out as well.
+    """
+    claimed = principal.claims.get("cognito:groups", ())
+    return None if claimed != principal.groups else principal.groups
+
+
 _OWN: Mapping[str, Callable[[Principal], Any]] = {
     "sub": lambda principal: principal.subject,
     "client_id": lambda principal: principal.client_id,
     "username": lambda principal: principal.username,
     "token_use": lambda principal: principal.token_use,
     "scope": lambda principal: " ".join(sorted(filter(is_plain, principal.scopes))) or None,
-    "groups": lambda principal: principal.groups or None,
+    "groups": _groups,
     "iss": lambda principal: principal.issuer.url,
     "user_pool_id": lambda principal: principal.user_pool_id,
     "iat": lambda principal: int(principal.issued_at),
@@ -125,7 +136,7 @@ class Context:
         made: dict[str, Any] = {}
         for name, value in given.items():
             formed = _nested(value) if nested else _flat(value)
-            if formed is not None:
+            if formed is not None and is_plain(name):
                 made[name] = formed
         if sum(map(_size, made.items())) > MAX_CONTEXT_CHARS:
             raise ConfigurationError(

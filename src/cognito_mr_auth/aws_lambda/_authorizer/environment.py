@@ -2,8 +2,8 @@
 
 Owns the names and forms of the COGNITO_AUTHORIZER_* variables. The authorizer checks what an option means;
 here its error gets the variable's name. Reads the given mapping, and the one file that it names. A
-variable whose name is near one of ours is an error, because a slip in "SCOPES" must not leave the API open;
-other names are somebody else's, even if they begin with COGNITO.
+name that may be a slip of ours is an error, because a slip in "SCOPES" must not leave the API open; other
+names are somebody else's, even if they begin with COGNITO.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ _ROUTES, _ROUTES_FILE, _WARM = f"{PREFIX}ROUTES", f"{PREFIX}ROUTES_FILE", f"{PRE
 VARIABLES = frozenset({PREFIX + name for name in (*_OPTIONS, *_POLICIES)} | {_ROUTES, _ROUTES_FILE, _WARM})
 """Every variable that is read here, beside those of `_config.environment`."""
 
-# Without its prefix, each of these would leave a requirement out.
-_WITHOUT_PREFIX = {
-    variables.PREFIX + name.removeprefix(PREFIX): name
-    for name in sorted({PREFIX + each for each in _POLICIES} | {_ROUTES, _ROUTES_FILE})
-}
+# Each of these adds to what a token must have. So a slip of one leaves a requirement out even if it is set.
+_REQUIREMENTS = frozenset({PREFIX + each for each in _POLICIES} | {_ROUTES, _ROUTES_FILE})
+_WITHOUT_PREFIX = {variables.PREFIX + name.removeprefix(PREFIX): name for name in sorted(_REQUIREMENTS)}
+# What a template that makes an authorizer of API Gateway says about it.
+_OF_TEMPLATES = frozenset({f"{PREFIX}ID", f"{PREFIX}ARN", f"{PREFIX}NAME"})
 
 
 def build(environment: Mapping[str, str]) -> Authorizer:
@@ -108,10 +108,10 @@ def build(environment: Mapping[str, str]) -> Authorizer:
     Raises:
         ConfigurationError: naming the variable that is missing or wrong.
     """
+    verifier = variables.verifier_from(Verifier, environment)  # names what is missing, first
     for name in environment:
         if len(_LETTERS.intersection(name[:9].upper())) >= 4:
-            _refuse_slip(name)
-    verifier = variables.verifier_from(Verifier, environment)
+            _refuse_slip(name, environment)
     options: dict[str, Any] = {
         option: form(environment, PREFIX + name)
         for name, (option, form) in _OPTIONS.items()
@@ -129,15 +129,19 @@ def build(environment: Mapping[str, str]) -> Authorizer:
     raise ConfigurationError(f"{_variable(problem, environment)}: {problem}")
 
 
-def _refuse_slip(name: str) -> None:
-    """Refuse a name that is none of ours and near one; COGNITO_AUTHORIZER is a beginning of nobody else's."""
-    known = VARIABLES | variables.VARIABLES
-    if name in known or name in variables.FORMER:  # of a former name, `verifier_from` names the new one
+def _refuse_slip(name: str, environment: Mapping[str, str]) -> None:
+    """Refuse a name that is none of ours, and near one that is not set or that carries a requirement.
+
+    COGNITO_AUTHORIZER is a beginning of nobody else's, but for three names.
+    """
+    if name in VARIABLES or name in variables.VARIABLES or name.upper() in _OF_TEMPLATES:
         return
     from cognito_mr_auth._config.near_names import nearest_name  # most environments need it for nothing
 
-    near = nearest_name(name, known | _WITHOUT_PREFIX.keys())
-    if near is None and not name.upper().startswith(PREFIX.rstrip("_")):
+    is_ours = name.upper().startswith(PREFIX.rstrip("_"))
+    meanings = {*variables.unset(environment), *VARIABLES.difference(environment), *_REQUIREMENTS}
+    near = nearest_name(name, meanings | VARIABLES if is_ours else meanings | _WITHOUT_PREFIX.keys())
+    if near is None and not is_ours:
         return
     hint = "" if near is None else f"; did you mean {_WITHOUT_PREFIX.get(near, near)}?"
     raise ConfigurationError(f"{name}: there is no such variable{hint}; see docs/configuration.md")

@@ -19,21 +19,16 @@ from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 
-from .arn import MAX_RESOURCE_CHARS, statement
+from .arn import statement
+from .plan import LONGEST_PREFIX_CHARS, Deny, Plan, check_plan
 from .segments import Entry, Segments, covers, meets, precedence, reach, resolve, text
-from .spellings import ESCAPED, SPELLINGS, escapes_of
+from .spellings import ESCAPED, LEAVING, SPELLINGS, escapes_of
 
 __all__ = ["RouteTable"]
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """What ANY stands for (API Gateway's methods)."""
 
-# AWS names no limit for a Lambda authorizer's document; a resource policy of API Gateway has this one.
-MAX_DOCUMENT_CHARS = 8192
-# An ARN up to its stage, of a Region with a long name; the size of a document is computed with it.
-PREFIX_CHARS = 80
-# The same with a stage name of 128 characters, the longest; each ARN must have room for it.
-LONGEST_PREFIX_CHARS = 208
 # Deeper than any route that we have seen; the number of overlaps grows fast with depth.
 MAX_SEGMENTS = 16
 # A person cannot judge a table whose parameters overlap in more ways than this, and a function's init should
@@ -55,25 +50,6 @@ class _Line(NamedTuple):
     greedy: bool
     demand: int
     name: str
-
-
-class _Deny(NamedTuple):
-    """A Resource to deny to principals who pass the policy `held` and not the policy `lacked`."""
-
-    held: int
-    lacked: int
-    resource: str
-
-
-class _Plan(NamedTuple):
-    """The document's parts: what each policy allows, and what must be denied beside it.
-
-    `escapes` are denied to those who pass the policy before each, and not every policy of the table.
-    """
-
-    allow: tuple[tuple[int, str], ...]
-    deny: tuple[_Deny, ...]
-    escapes: tuple[tuple[int, str], ...]
 
 
 class RouteTable:
@@ -207,6 +183,11 @@ class _Planner:
         self._lines = lines
         self._by = " (in an HTTP API's order of routes; kind= says which API it is)" if full_first else ""
         self._demanded = [frozenset() if policy is None else policy._demands for policy in policies]
+        self._lacking = [
+            {other for other in range(len(policies)) if self._implied(index, other)}
+            for index, policy in enumerate(policies)
+            if policy is not None
+        ]
         self._longest = 2 + max(len(line.path) for line in lines)
         self._by_verb: dict[str, list[Entry]] = {verb: [] for verb in VERBS}
         for line in lines:
@@ -221,24 +202,28 @@ class _Planner:
         }
         self._overlaps = 0
 
-    def plan(self, escaped: Collection[str]) -> _Plan:
+    def plan(self, escaped: Collection[str]) -> Plan:
         allowed = [(line, self._allowed(line)) for line in self._lines]
         allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
-        plan = _Plan(allow, (), ())
-        _check_plan(plan, len(self._demanded))  # before the work that the rest may be
+        check_plan(Plan(allow, (), ()), self._lacking)  # before the work that the rest may be
         deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
         escapes = dict.fromkeys(
             each for line, patterns in allowed for each in self._escapes(line, patterns, escaped)
         )
-        plan = _Plan(allow, tuple(deny), tuple(escapes))
-        _check_plan(plan, len(self._demanded))
+        plan = Plan(allow, tuple(deny), tuple(escapes))
+        check_plan(plan, self._lacking)
         return plan
 
     def _escapes(
         self, line: _Line, patterns: list[Segments], escaped: Collection[str]
     ) -> Iterator[tuple[int, str]]:
-        """The escapes to deny beside a line's Allows: all at once, or those of its own paths alone."""
+        """The escapes to deny beside a line's Allows: all at once, or those of its own paths alone.
+
+        A line that is named keeps the escapes that cannot lead out of its parameters.
+        """
         if line.name in escaped:
+            self._refuse_respelled(line, patterns)
+            yield from ((line.demand, resource) for resource in LEAVING)
             return
         for pattern in patterns:
             for entry in self._entries(pattern):
@@ -249,6 +234,21 @@ class _Planner:
                     )
             for resource in escapes_of(pattern):
                 yield line.demand, resource if escaped else ESCAPED
+
+    def _refuse_respelled(self, line: _Line, patterns: list[Segments]) -> None:
+        """Refuse a line that takes escapes where another route has a literal in a parameter's place.
+
+        A client may write `/%61dmin` for `/admin`, and IAM has no pattern for that. Where the other route has
+        parameters alone, its Deny covers escapes, too. An empty segment cannot be written with any.
+        """
+        for pattern in patterns:
+            for entry, shape in self._reached(line, [pattern]):
+                if sum(map(bool, shape)) > sum(map(bool, pattern)):
+                    raise ConfigurationError(
+                        f"escaped_paths: below {line.name!r}, a client could spell {entry.name!r} with "
+                        f"escapes, which IAM cannot deny to whoever lacks its policy{self._by}. Give both "
+                        f"one policy, set their paths apart, or do not name {line.name!r}"
+                    )
 
     def _allowed(self, line: _Line) -> list[Segments]:
         """The patterns of a line: one for ANY, if that reaches nothing more than its verbs do."""
@@ -289,7 +289,7 @@ class _Planner:
         """Whether a principal who has passed the policies `held` cannot lack the policy `lacked`."""
         return self._demanded[lacked] <= frozenset().union(*(self._demanded[each] for each in held))
 
-    def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[_Deny]:
+    def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[Deny]:
         """What must be denied beside a line's Allows, for each policy that their caller may lack."""
         shapes: dict[Entry, set[Segments]] = {}
         for entry, shape in self._reached(line, patterns):
@@ -313,7 +313,7 @@ class _Planner:
                     )
                 resources |= dict.fromkeys(_slashed(text(shape)))
             for resource in _with_any_verb(resources):
-                yield _Deny(line.demand, lacked, resource)
+                yield Deny(line.demand, lacked, resource)
 
     def _joined(self, shapes: Iterable[Segments], lacked: int, line: _Line) -> list[Segments]:
         """The same with one pattern for all verbs, if no caller loses a route by that."""
@@ -365,25 +365,3 @@ def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
         if not any(covers(other, shape) for other in kept):
             kept.append(shape)
     return kept
-
-
-def _check_plan(plan: _Plan, policies: int) -> None:
-    """Check the longest document that a principal can get, as if each policy were passed independently."""
-    for resource in [*(each for _, each in plan.allow), *(each.resource for each in plan.deny)]:
-        if LONGEST_PREFIX_CHARS + len(resource) > MAX_RESOURCE_CHARS:
-            raise ConfigurationError(
-                f"routes: a route is too long for an ARN of {MAX_RESOURCE_CHARS} characters"
-            )
-    allowed = [0] * policies
-    denied = [0] * policies
-    for demand, resource in plan.allow:
-        allowed[demand] += PREFIX_CHARS + len(resource) + 3
-    for _, lacked, resource in {(0, each.lacked, each.resource) for each in plan.deny}:
-        denied[lacked] += PREFIX_CHARS + len(resource) + 3
-    always = {*SPELLINGS, *(resource for _, resource in plan.escapes)}
-    total = sum(map(max, allowed, denied)) + sum(PREFIX_CHARS + len(each) + 3 for each in always)
-    if total > MAX_DOCUMENT_CHARS:
-        raise ConfigurationError(
-            f"routes: too many for one policy document ({total} of {MAX_DOCUMENT_CHARS} characters); "
-            "join some with {proxy+}, or give them an authorizer of their own"
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .segments import Segments, text
 
-__all__ = ["ESCAPED", "SPELLINGS", "escapes_of"]
+__all__ = ["ESCAPED", "LEAVING", "SPELLINGS", "escapes_of"]
 
 ESCAPED = "*%*"
 """Any percent-encoding, also of what an encoding is left of once it is decoded (%2561)."""
@@ -31,6 +31,23 @@ SPELLINGS = (
     "*${?}*",
 )
 """What no route's template holds, and no client that keeps to the templates sends unescaped."""
+
+LEAVING = (
+    # A dot, a slash, a backslash, and a percent sign, which may make any of them when it is decoded again.
+    *("*%2e*", "*%2E*", "*%2f*", "*%2F*", "*%5c*", "*%5C*", "*%25*"),
+    # What ends a segment or a path, as in SPELLINGS: ; ? #
+    *("*%3b*", "*%3B*", "*%3f*", "*%3F*", "*%23*"),
+    # Control characters: URL parsers of browsers drop tabs and line ends, others end a path at NUL.
+    *("*%0*", "*%1*"),
+    # No escape, and one after a lenient decoder has read the rest: %%32e and %2%65 are %2e.
+    *("*%%*", "*%?%*"),
+    # IIS reads %u002e, and old decoders read UTF-8 that is longer than it must be: %c0%ae, %c1%9c.
+    *("*%u*", "*%U*", "*%c0*", "*%C0*", "*%c1*", "*%C1*"),
+)
+"""Escapes that can lead out of a parameter, also where a route's paths may hold escapes.
+
+Letters, %20, %40 and UTF-8 are not among them.
+"""
 
 
 def escapes_of(pattern: Segments) -> list[str]:
