@@ -249,3 +249,25 @@ def test_what_is_left(rig: Rig) -> None:
     assert (left.age, left.usable_for) == (1000.0, 85400.0)
     rig.later(90000.0)
     assert rig.keys.outlook(rig.clock())[1:] == (None, None)
+
+
+def test_short_ages_of_keys_break_no_row_off() -> None:
+    """An endpoint that hangs fails 15 s apart: it is down too with ages of seconds, as a rehearsal has them."""
+    subject, events = Reachability("p", 6.0), list[Event]()
+    subject.answered("a", (1000.0, 50.0), events)
+    subject.failed("a", "answer-timeout", THREE, (1015.0, 65.0), events)
+    subject.failed("a", "answer-timeout", THREE, (1075.0, 125.0), events)
+    assert [type(each).__name__ for each in events] == ["EndpointDown"]
+
+
+def test_what_only_a_key_file_knows_is_not_said_to_answer() -> None:
+    """After a restart in a total loss nobody has answered: no record may say that another Region serves."""
+    before = Rig()
+    before.fill()
+    rig = Rig(entries=before.key_set.entries())
+    assert not any(each.up for each in rig.key_set.outlook(rig.clock()).endpoints.values())
+    rig.warm()
+    rig.land("replica")
+    assert [each.kind for each in rig.key_set.outlook(rig.clock()).endpoints.values() if each.up] == [
+        "replica"
+    ]

@@ -71,6 +71,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("F", "_remote.threads", "MAX_BACKGROUND_PER_HOST", 8),
     ("F", "_remote.coordinator", "LOOK_SECONDS", 1),
     ("B1", "_jwks.reachability", "FAILURES_OF_DOWN", 2),
+    ("B1", "_jwks.reachability", "LEAST_BROKEN_OFF", 120),
     ("B1", "_runtime.flapping", "PAIR_SECONDS", 300),
     ("B1", "_runtime.dispatch", "HOOK_SECONDS", 60),
     ("B1", "_runtime.dispatch", "MAX_HOOKS", 128),

@@ -377,4 +377,5 @@ class KeySet:
 
     def _is_up(self, url: str, now: Instant) -> bool:
         state = self.states[url]
-        return not state.failures and not state.disabled and self._has_response(url, now)
+        well = not state.failures and not state.disabled and url in self.reachability.heard
+        return well and self._has_response(url, now)

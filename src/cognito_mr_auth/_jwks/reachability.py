@@ -20,11 +20,15 @@ __all__ = ["EndpointOutlook", "Outlook", "Reachability", "all_fail"]
 # balancers and Kubernetes count two or three in a row before they act.
 FAILURES_OF_DOWN = 2
 
+# Attempts at an endpoint that hangs end 15 s apart, and a back-off lasts up to 60 s: the next of a row comes
+# so late at most, however short the ages of keys are.
+LEAST_BROKEN_OFF = 120.0
+
 GOOD, SERVES_STALE, SERVES_NOTHING = "good", "stale", "nothing"
 
 
 class EndpointOutlook(NamedTuple):
-    """An endpoint as a record names it. `up`: its keys are in use, and it has not failed since."""
+    """An endpoint as a record names it. `up`: it has answered in this process, and has not failed since."""
 
     kind: str
     region: str | None
@@ -46,12 +50,13 @@ class Outlook(NamedTuple):
 class Reachability:
     """Which endpoints of a pool are down since when, and whether its keys are in trouble."""
 
-    __slots__ = ("_broken_off", "_heard", "_provider", "_streaks", "_troubled_since", "down", "serves")
+    __slots__ = ("_broken_off", "_provider", "_streaks", "_troubled_since", "down", "heard", "serves")
 
     def __init__(self, provider: str, broken_off: float) -> None:
         self._provider = provider
-        self._broken_off = broken_off  # seconds without a request that end a row of failures
-        self._heard: set[str] = set()  # what has answered since this process began
+        # Seconds without a request that end a row of failures.
+        self._broken_off = max(broken_off, LEAST_BROKEN_OFF)
+        self.heard: set[str] = set()  # what has answered since this process began
         self._streaks: dict[str, tuple[int, Instant, Instant]] = {}  # how many in a row, first and last
         self.down: dict[str, Instant] = {}
         self.serves = GOOD
@@ -69,7 +74,7 @@ class Reachability:
         self._streaks[url] = (count + 1, since, now)
         if url in self.down:
             return
-        first_fetch = url not in self._heard
+        first_fetch = url not in self.heard
         if count + 1 >= FAILURES_OF_DOWN or first_fetch or self._last_one_up(url, states):
             self.down[url] = since
             events.append(EndpointDown(self._provider, url, reason, since[0]))
@@ -81,7 +86,7 @@ class Reachability:
 
     def answered(self, url: str, now: Instant, events: list[Event]) -> None:
         """An endpoint has given a usable key set."""
-        self._heard.add(url)
+        self.heard.add(url)
         self._streaks.pop(url, None)
         since = self.down.pop(url, None)
         if since is not None:
