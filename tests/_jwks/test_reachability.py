@@ -252,7 +252,7 @@ def test_what_is_left(rig: Rig) -> None:
 
 
 def test_short_ages_of_keys_break_no_row_off() -> None:
-    """An endpoint that hangs fails 15 s apart: it is down too with ages of seconds, as a rehearsal has them."""
+    """An endpoint that hangs fails 15 s apart: it is down too where ages are seconds, as in a rehearsal."""
     subject, events = Reachability("p", 6.0), list[Event]()
     subject.answered("a", (1000.0, 50.0), events)
     subject.failed("a", "answer-timeout", THREE, (1015.0, 65.0), events)

@@ -1,26 +1,25 @@
 """Events, handed to a user's hook and to the standard logger (H3, B1).
 
-Owns who hears of what: the hook gets every event, the loggers `cognito_mr_auth.keys` and `.hooks` a record of
-it (see `records`). What a hook or a handler of the logger raises is counted and swallowed, and is told to the
-other of the two. Imports no logging until there is something to say.
+Owns who hears of what: the hook gets every event, the loggers a record of it (see `event_log`). What a hook
+or a handler of the logger raises is counted and swallowed, and is told to the other of the two.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Container, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cognito_mr_auth._base.clock import Clock, Instant, elapsed
-from cognito_mr_auth._jwks.reachability import Outlook
-from cognito_mr_auth.events import EndpointDisabled, EndpointDown, EndpointUp, Event, HookFailed
+from cognito_mr_auth.events import Event, HookFailed
 
-from .flapping import Flapping
 from .raised import Raised, name_of
-from .records import DEBUG, HOOKS, KEYS, WARNING, Record, record_of
 
-__all__ = ["EventDispatcher", "HasOutlook", "OnEvent"]
+if TYPE_CHECKING:
+    from .event_log import EventLog, HasOutlook
+
+__all__ = ["EventDispatcher", "OnEvent"]
 
 # One record and one event of a hook that fails: a store that is away fails a thousand requests a second.
 HOOK_SECONDS = 60.0
@@ -32,13 +31,6 @@ class OnEvent(Protocol):
     """A user's hook: called with one frozen event at a time, on any thread."""
 
     def __call__(self, event: Event, /) -> object: ...
-
-
-class HasOutlook(Protocol):
-    """A pool's keys, as far as a record tells of them."""
-
-    def outlook(self, now: Instant, /) -> Outlook:
-        """What the pool still has while an endpoint is away."""
 
 
 class _Failing:
@@ -68,8 +60,7 @@ class EventDispatcher:
         self._clock = clock
         self._pools = pools
         self._modules = modules
-        self._warned: set[tuple[str, str]] = set()  # disabled replicas: of the configuration, so few
-        self._flapping = Flapping()
+        self._event_log: EventLog | None = None
         self._hooks: dict[tuple[str, str], _Failing] = {}
         self.failures = 0
         self.reset_after_fork()
@@ -78,14 +69,13 @@ class EventDispatcher:
         """In the constructor, and in a forked child, whose parent may have held the lock (F)."""
         # Reentrant, because a signal's handler may verify a token on the thread that holds it.
         self._lock = threading.RLock()
+        if self._event_log is not None:
+            self._event_log.reset_after_fork()
 
     def __call__(self, events: Collection[Event]) -> None:
         for event in events:
             # Two deliveries, so that the hook gets its event even if a handler of the logger raises.
-            try:
-                self._log(event)
-            except Exception as error:  # noqa: BLE001 - H3: a handler of the application may raise anything
-                self._failed("logging", KEYS, Raised.of(error))
+            self._write(event)
             self._tell(event)
 
     def hook_failed(self, hook: str, function: object, raised: Raised) -> None:
@@ -114,10 +104,7 @@ class EventDispatcher:
         if event is None:
             return
         if hook != "logging":  # what failed is not told of itself
-            try:
-                self._write(HOOKS, event, record_of(event, frames=raised.frames))
-            except Exception as error:  # noqa: BLE001 - H3
-                self._failed("logging", HOOKS, Raised.of(error))
+            self._write(event, raised.frames)
         if hook != "on_event":
             self._tell(event)
 
@@ -136,37 +123,23 @@ class EventDispatcher:
 
     # -- the loggers ----------------------------------------------------------------------------
 
-    def _log(self, event: Event) -> None:
-        now = self._clock()
-        pool = self._pools.get(getattr(event, "provider", ""))
-        outlook = None if pool is None else pool.outlook(now)
-        with self._lock:
-            told = self._flapping.told(event, now)
-        if told is not None:
-            self._write(KEYS, told.event, record_of(told.event, outlook, swallowed=told.swallowed))
-            if told.event is event:
-                return
-        record = record_of(event, outlook)
-        if isinstance(event, (EndpointDown, EndpointUp)):  # it flaps
-            record = record._replace(level=DEBUG)
-        elif isinstance(event, EndpointDisabled) and self._is_news(event):
-            record = record._replace(level=WARNING)
-        self._write(KEYS, event, record)
+    def _write(self, event: Event, frames: Sequence[str] = ()) -> None:
+        log = self._log()
+        try:
+            log.write(event, self._clock(), frames)
+        except Exception as error:  # noqa: BLE001 - H3: a handler of the application may raise anything
+            self._failed("logging", log.name_of(event), Raised.of(error))
 
-    def _is_news(self, event: EndpointDisabled) -> bool:
-        """Whether a replica is not enabled, for the first time: somebody has named it (K5)."""
-        where = (event.provider, event.url)
-        if event.kind == "updated" or where in self._warned:
-            return False
-        self._warned.add(where)
-        return True
+    def _log(self) -> EventLog:
+        """Made for the first event, because a process that has none need not load it.
 
-    def _write(self, name: str, event: Event, record: Record) -> None:
-        # While nobody has imported `logging`, nobody has asked for records below WARNING.
-        if record.level < WARNING and "logging" not in self._modules:
-            return
-        import logging
+        Before a fetch's thread can have one, `_remote.http_client` loads it (F).
+        """
+        if self._event_log is not None:
+            return self._event_log
+        from .event_log import EventLog
 
-        logger = logging.getLogger(name)
-        if logger.isEnabledFor(record.level):
-            logger.log(record.level, record.template, *record.args, extra=record.fields_of(event))
+        made = EventLog(self._pools, self._modules)
+        with self._lock:  # two threads may have the first event
+            self._event_log = log = getattr(self, "_event_log", None) or made
+        return log
