@@ -24,8 +24,8 @@ class EndpointHealth(TypedDict):
 
     `kind` is that of its issuer: "original", "replica" or "updated". `age` is how long ago the request for
     its stored answer began; None while it has none. `failures` counts those since its last answer.
-    `last_error` is the reason of the last one, and `hint` what that means. `disabled`: it says that the pool
-    does not have it. `retry_in`: for so long it is left alone.
+    `last_error` is the reason of the last one, and `hint` what that means. `down`: the log says so of it.
+    `disabled`: it says that the pool does not have it. `retry_in`: for so long it is left alone.
     """
 
     url: str
@@ -35,6 +35,7 @@ class EndpointHealth(TypedDict):
     failures: int
     last_error: str | None
     hint: str | None
+    down: bool
     disabled: bool
     retry_in: float
 
@@ -42,9 +43,9 @@ class EndpointHealth(TypedDict):
 class ProviderHealth(TypedDict):
     """One pool. Times are in seconds.
 
-    `ready`: it has a usable key, which may be a stale one. `healthy`: its keys are fresh or aged. `age` is
-    that of the newest answer. `usable_for` is how long its keys still serve if no endpoint answers any more;
-    None for keys without age, 0 where there are none.
+    `ready`: it has a usable key, which may be a stale one. `healthy`: it is ready, and its keys are fresh or
+    aged. `age` is that of the newest answer. `usable_for` is how long its keys still serve if no endpoint
+    answers any more; None for keys without age, 0 where there are none.
     """
 
     state: State
@@ -60,7 +61,7 @@ class ProviderHealth(TypedDict):
 class Health(TypedDict):
     """A verifier: `ready` and `healthy` while all of its pools are; the pools by their IDs.
 
-    `hook_failures` counts what `on_event` has raised.
+    `hook_failures` counts what functions of yours have raised, and answers of theirs that are none.
     """
 
     ready: bool

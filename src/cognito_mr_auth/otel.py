@@ -8,6 +8,7 @@ verifications, also where nobody samples it. Needs the API alone; the applicatio
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ _ATTRIBUTES = {"pool": f"{SCOPE}.pool.id", "kind": f"{SCOPE}.issuer.kind", "outc
 _by_meter: WeakKeyDictionary[Meter, Readings] = WeakKeyDictionary()
 # Kept, because before the application sets a provider each call gives another stand-in for the same meter.
 _usual: list[Meter] = []
+_lock = threading.Lock()
 
 
 def export(verifier: Verifier, *, meter: Meter | None = None) -> None:
@@ -50,13 +52,13 @@ def export(verifier: Verifier, *, meter: Meter | None = None) -> None:
         if not _usual:
             _usual.append(get_meter(SCOPE))
         meter = _usual[0]
-    readings = _by_meter.get(meter)
-    if readings is not None:
-        readings.add(verifier)
-        return
-    readings = Readings()
+    with _lock:
+        readings = _by_meter.get(meter)
+        known = readings is not None
+        readings = _by_meter.setdefault(meter, readings or Readings())
     readings.add(verifier)
-    _by_meter[meter] = readings
+    if known:
+        return
     for counter in COUNTERS:
         meter.create_observable_counter(
             f"{SCOPE}.{counter.name}",

@@ -114,7 +114,7 @@ class _Pump:
             )
             for each in GAUGES
         ]
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._begun = False
         self._start()
         atexit.register(self.pump)
@@ -138,13 +138,19 @@ class _Pump:
         """Add what is new."""
         with self._lock:
             counted = self.readings.new()
-            self._begun = self._begun or any(counted.outcomes.values()) or counted.hook_failures > 0
+            standing = self.readings.gauges()
+            self._begun = (
+                self._begun
+                or any(counted.outcomes.values())
+                or counted.hook_failures > 0
+                # In a total outage nobody is sent here, and it has asked for keys in vain.
+                or 0 in standing.up.values()
+            )
             if not self._begun:
                 return
             for counter, metric in self._counters:
                 for labels, count in counter.of(counted).items():
                     (metric.labels(*_values(labels)) if labels else metric).inc(count)
-            standing = self.readings.gauges()
             for gauge, shown in self._gauges:
                 for labels, value in gauge.of(standing).items():
                     shown.labels(*_values(labels)).set(value)
@@ -158,7 +164,7 @@ class _Pump:
             self._lock.release()
 
     def _child(self) -> None:
-        self._lock, self._begun = threading.Lock(), False
+        self._lock, self._begun = threading.RLock(), False
         self._start()
 
 

@@ -104,7 +104,7 @@ class Verifier(Closing, Counting):
         self._revoked = revoked
         self._revoked_is_async = revoked is not None and is_async(revoked)
         self._key_sets: dict[str, RemoteKeySet] = {}
-        self._dispatch = EventDispatcher(on_event, self._clock, self._key_sets)
+        self._dispatch = EventDispatcher(plain("on_event", on_event), self._clock, self._key_sets)
         self._hook_failed = self._dispatch.hook_failed
         self._outcomes = Outcomes(plain("on_outcome", on_outcome), self._dispatch.tell_outcome)
         self._unhooked = revoked is None and on_outcome is None
@@ -388,7 +388,6 @@ class Verifier(Closing, Counting):
     def _reset_after_fork(self) -> None:
         """In a forked child: drop what only the parent may use (F)."""
         self._outcomes.reset_after_fork()
-        self._dispatch.failures = 0
         self._threads.reset_after_fork()
         self._dispatch.reset_after_fork()
         self._fetcher.reset_after_fork()

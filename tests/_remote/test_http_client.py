@@ -36,7 +36,6 @@ def in_a_fresh_process(program: str, **variables: str) -> Any:
 IN_ONE_GO = """
 import email.utils, encodings.idna, urllib.request
 from cognito_mr_auth._remote import transport
-from cognito_mr_auth._runtime import event_log
 import httpx
 httpx.create_ssl_context()
 """

@@ -12,14 +12,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from cognito_mr_auth._jwks.reachability import FAILURES_OF_DOWN
 from cognito_mr_auth._runtime.fork import track
 from cognito_mr_auth.outcomes import Outcome
 from cognito_mr_auth.verifier import Verifier
 
 __all__ = ["Counted", "Gauges", "Readings", "gauges"]
-
-_USABLE = frozenset({"fresh", "aged", "stale"})
 
 
 class Counted(NamedTuple):
@@ -47,7 +44,8 @@ class Readings:
         track(self)
 
     def _reset_after_fork(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, because a hook of the application may read what it is told of.
+        self._lock = threading.RLock()
         self._total = Counted(Counter(), 0)
         for verifier in list(self._told):
             self._told[verifier] = Counted(Counter(), 0)
@@ -79,7 +77,7 @@ class Readings:
     def _new(self) -> Counted:
         outcomes, failures = Counter[Outcome](), 0
         for verifier, told in list(self._told.items()):
-            now = Counted(Counter(verifier.counts()), verifier._health()["hook_failures"])
+            now = Counted(Counter(verifier.counts()), verifier._dispatch.failures)
             self._told[verifier] = now
             outcomes.update({each: count - told.outcomes[each] for each, count in now.outcomes.items()})
             failures += now.hook_failures - told.hook_failures
@@ -111,19 +109,14 @@ def gauges(verifier: Verifier) -> Gauges:
     usable: dict[str, int] = {}
     up: dict[tuple[str, str], int] = {}
     for provider, health in verifier._health()["providers"].items():
-        usable[provider] = int(health["state"] in _USABLE)
+        usable[provider] = int(health["ready"])
         if health["age"] is not None:
             ages[provider] = health["age"]
         for each in health["endpoints"]:
             if not each["disabled"]:
-                _merge(up, {(provider, _host(each["url"])): _is_up(each)}, min)
+                _merge(up, {(provider, _host(each["url"])): int(not each["down"])}, min)
     newest = {each: iat for each, iat in verifier.newest_iat().items() if iat is not None}
     return Gauges(ages, usable, up, newest)
-
-
-def _is_up(endpoint: Any) -> int:
-    down = endpoint["failures"] >= FAILURES_OF_DOWN or (endpoint["failures"] and endpoint["age"] is None)
-    return int(not down)
 
 
 def _host(url: str) -> str:

@@ -30,7 +30,7 @@ def provider_health(key_set: KeySet, now: Instant) -> ProviderHealth:
     return {
         "state": cast("State", state),
         "ready": ready,
-        "healthy": state in rules.HEALTHY,
+        "healthy": ready and state in rules.HEALTHY,
         "age": age,
         "usable_for": usable_for,
         "keys": len(snapshot.keys),
@@ -50,6 +50,7 @@ def _endpoint_health(key_set: KeySet, endpoint: Endpoint, now: Instant) -> Endpo
         "failures": state.failures,
         "last_error": last_error,
         "hint": remarks_of(last_error or ""),
+        "down": endpoint.url in key_set.reachability.down,
         "disabled": state.disabled,
         "retry_in": rules.cooldown_left(state, now, urgent=False),
     }

@@ -34,10 +34,7 @@ OPTIONAL = (
     ("trio",),
     ("click", "pygments.lexers", "rich.console", "rich.progress"),  # httpx's command line
 )
-LAST = (
-    *("httpcore", "httpx", "cognito_mr_auth._remote.transport"),
-    "cognito_mr_auth._runtime.event_log",  # of no fetch, but of its events, on the same thread
-)
+LAST = ("httpcore", "httpx", "cognito_mr_auth._remote.transport")
 
 # A fork waits no longer: the forking thread may be inside an import that the step waits for.
 FORK_SECONDS = 5.0

@@ -9,15 +9,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from cognito_mr_auth._base.clock import Clock, Instant, elapsed
 from cognito_mr_auth.events import Event, HookFailed
 
+from .event_log import EventLog, HasOutlook
 from .raised import Raised, name_of
-
-if TYPE_CHECKING:
-    from .event_log import EventLog, HasOutlook
 
 __all__ = ["EventDispatcher", "OnEvent"]
 
@@ -58,19 +56,19 @@ class EventDispatcher:
     ) -> None:
         self._on_event = on_event
         self._clock = clock
-        self._pools = pools
-        self._modules = modules
-        self._event_log: EventLog | None = None
-        self._hooks: dict[tuple[str, str], _Failing] = {}
-        self.failures = 0
+        self._log = EventLog(pools, modules)
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """In the constructor, and in a forked child, whose parent may have held the lock (F)."""
+        """In the constructor, and in a forked child, whose parent may have held the lock (F).
+
+        What has failed in the parent is the parent's to tell.
+        """
+        self._hooks: dict[tuple[str, str], _Failing] = {}
+        self.failures = 0
         # Reentrant, because a signal's handler may verify a token on the thread that holds it.
         self._lock = threading.RLock()
-        if self._event_log is not None:
-            self._event_log.reset_after_fork()
+        self._log.reset_after_fork()
 
     def __call__(self, events: Collection[Event]) -> None:
         for event in events:
@@ -124,22 +122,7 @@ class EventDispatcher:
     # -- the loggers ----------------------------------------------------------------------------
 
     def _write(self, event: Event, frames: Sequence[str] = ()) -> None:
-        log = self._log()
         try:
-            log.write(event, self._clock(), frames)
+            self._log.write(event, self._clock(), frames)
         except Exception as error:  # noqa: BLE001 - H3: a handler of the application may raise anything
-            self._failed("logging", log.name_of(event), Raised.of(error))
-
-    def _log(self) -> EventLog:
-        """Made for the first event, because a process that has none need not load it.
-
-        Before a fetch's thread can have one, `_remote.http_client` loads it (F).
-        """
-        if self._event_log is not None:
-            return self._event_log
-        from .event_log import EventLog
-
-        made = EventLog(self._pools, self._modules)
-        with self._lock:  # two threads may have the first event
-            self._event_log = log = getattr(self, "_event_log", None) or made
-        return log
+            self._failed("logging", self._log.name_of(event), Raised.of(error))

@@ -1,7 +1,7 @@
 """Records of events for the standard loggers `cognito_mr_auth.keys` and `.hooks` (B1).
 
 Owns which event is written, where, and at what level; `records` has the words. Imports no logging until there
-is something to say. Loaded for a process's first event.
+is something to say.
 """
 
 from __future__ import annotations

@@ -71,6 +71,10 @@ class Outcomes:
         self, on_outcome: OnOutcome | None, tell: Callable[[Callable[[Any], object], Any], None]
     ) -> None:
         self._on_outcome = on_outcome
+        if on_outcome is not None:  # loaded here, because a token that is verified must load nothing
+            from cognito_mr_auth.outcomes import Outcome
+
+            self._outcome = Outcome
         self._tell = tell
         self._unknown = Tally(None, None)
         self._tallies: dict[tuple[str | None, str | None], Tally] = {(None, None): self._unknown}
@@ -95,9 +99,7 @@ class Outcomes:
 
     def _report(self, tally: Tally, result: str) -> None:
         if self._on_outcome is not None:
-            from cognito_mr_auth.outcomes import Outcome  # only who asks for outcomes pays for this import
-
-            self._tell(self._on_outcome, Outcome(tally.provider, tally.issuer_kind, result))
+            self._tell(self._on_outcome, self._outcome(tally.provider, tally.issuer_kind, result))
 
     def counts(self) -> dict[Outcome, int]:
         """What has been counted. Acceptances are there from the beginning, refusals from the first one on."""

@@ -5,8 +5,6 @@ that somebody must look after, INFO for what is over, and DEBUG for the rest, a 
 Holds no token, claim or signature, because no event does. Imports no logging.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -199,6 +197,7 @@ def _emulator(event: events.InsecureEmulator, _outlook: Outlook) -> Record:
 _MEANWHILE = MappingProxyType(
     {
         "on_event": "It has not heard of what happened.",
+        "on_outcome": "It has not heard of that outcome.",
         "logging": "Its record is lost.",
     }
 )

@@ -101,10 +101,10 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     show.end(ended)
     assert capsys.readouterr().out.splitlines() == [
         "[1/2] one: 1 accepted, 0 refused, 0 unavailable (503), slowest 100 ms, answered: replica 1",
-        "      lost so far: cognito-mr-auth 0 of 3, PyJWKClient 1 of 3 (1 wait)",
+        "      lost in this phase: cognito-mr-auth 0 of 3, PyJWKClient 1 of 3 (1 wait)",
         "      a note",
         "[2/2] two: 1 accepted, 0 refused, 0 unavailable (503), slowest 100 ms, answered: nobody",
-        "      lost so far: cognito-mr-auth 0 of 0, PyJWKClient 0 of 0",
+        "      lost in this phase: cognito-mr-auth 0 of 0, PyJWKClient 0 of 0",
         "      WRONG: forged token accepted: [red]x",
         "      WRONG: no valid token accepted",
         "valid requests lost  cognito-mr-auth  PyJWKClient",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cognito_mr_auth._runtime.hooks import Report, is_async
 from cognito_mr_auth._runtime.raised import Raised
+from cognito_mr_auth._runtime.refusals import located
 from cognito_mr_auth.errors import AuthError, CheckUnavailable, ConfigurationError
 from cognito_mr_auth.principal import Principal
 
@@ -36,7 +37,9 @@ def ask(name: str, function: Callable[[Principal], Any], principal: Principal) -
         return function(principal)
     except Exception as error:  # noqa: BLE001 - a user's code may raise anything, with a claim in its message
         failure = _Failure(name, function, Raised.of(error))
-    unavailable = CheckUnavailable(hint=f"{name} raised an exception")
+    unavailable = located(
+        CheckUnavailable(hint=f"{name} raised an exception"), (principal.provider, principal.issuer.kind)
+    )
     unavailable.__dict__[_FAILURE] = failure
     raise unavailable
 

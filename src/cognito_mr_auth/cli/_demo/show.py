@@ -121,7 +121,7 @@ class AsLines:
                 f"{phase.refused} refused, {phase.unavailable} unavailable (503), "
                 f"slowest {phase.slowest_ms:.0f} ms, answered: {_answered(phase)}"
             )
-            click.echo(f"      lost so far: {lost}")
+            click.echo(f"      lost in this phase: {lost}")
             for note in phase.notes:
                 click.echo(f"      {note}")
             for wrong in phase.wrong:
