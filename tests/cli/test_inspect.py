@@ -35,7 +35,7 @@ def test_it_says_unverified_and_hides_the_signature(pool: FakeUserPool) -> None:
 def test_json_says_unverified_too(pool: FakeUserPool) -> None:
     """A program gets one document that says the same."""
     document = json.loads(_inspect(pool.id_token(), "--json").output)
-    assert set(document) == {"verified", "header", "claims"}
+    assert next(iter(document)) == "verified"
     assert document["verified"] is False
     assert document["header"]["alg"] == "RS256"
     assert document["claims"]["token_use"] == "id"
@@ -48,14 +48,14 @@ def test_it_shows_what_no_verifier_accepts(pool: FakeUserPool, name: str) -> Non
 
 
 REFUSED = [
-    ("prose", "refused: the token is malformed"),
-    ("five_segments", "hint: this is an encrypted token"),
-    ("bearer_prefix", 'hint: pass the token without "Bearer "'),
-    ("padded_payload", "refused: the payload is unreadable: not base64url"),
-    ("noncanonical_payload", "refused: the payload is unreadable: not canonical base64url"),
-    ("header_not_object", "refused: the header is unreadable: not a JSON object"),
-    ("payload_duplicate_member", "refused: the payload is unreadable: duplicate member"),
-    ("payload_nan", "refused: the payload is unreadable: NaN or infinity"),
+    ("prose", "refused: token_malformed\n  why: the token is malformed\n  do:  give the whole"),
+    ("five_segments", "why: the token is malformed; this is an encrypted token"),
+    ("bearer_prefix", '; pass the token without "Bearer "'),
+    ("padded_payload", "why: the payload is unreadable: not base64url"),
+    ("noncanonical_payload", "why: the payload is unreadable: not canonical base64url"),
+    ("header_not_object", "why: the header is unreadable: not a JSON object"),
+    ("payload_duplicate_member", "why: the payload is unreadable: duplicate member"),
+    ("payload_nan", "why: the payload is unreadable: NaN or infinity"),
 ]
 
 
