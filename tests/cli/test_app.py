@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -83,6 +84,13 @@ def test_a_token_on_the_command_line_is_refused_and_not_repeated(arguments: list
 def test_damaged_tokens_are_recognised(name: str) -> None:
     """So is a token that would be refused, or a piece of one."""
     assert looks_like_token(FakeUserPool().access_token(malformed=name))
+
+
+def test_the_version() -> None:
+    """`--version` says the distribution's."""
+    done = CliRunner().invoke(main, ["--version"])
+    assert done.exit_code == 0
+    assert done.output == f"cognito-mr-auth {version('cognito-mr-auth')}\n"
 
 
 LOOKS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cognito_mr_auth.cli import main
-from cognito_mr_auth.cli._text import safe
+from cognito_mr_auth.cli._surroundings import Surroundings
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
 POOL_ID = "us-west-2_Fake00001"
@@ -43,14 +44,17 @@ def _verify(settings: list[str], token: str, *options: str, use: str | None = No
 
 @pytest.mark.outside
 def test_a_good_token_is_accepted(pool: FakeUserPool, settings: list[str]) -> None:
-    """Pool, issuer, use and expiry are shown; no claim that says who it is."""
+    """Why, what to do, pool, issuer, use and expiry are shown; no claim that says who it is."""
     token = pool.access_token(issuer="replica", subject="somebody-special")
     done = _verify(settings, token, "--client-id", pool.client_id)
     assert done.exit_code == 0, done.output
-    assert done.output.splitlines()[0] == "accepted"
+    verdict, why, do, *_ = done.output.splitlines()
+    assert (verdict, why[:7], do) == ("accepted", "  why: ", "  do:  nothing until it expires")
     assert f"provider   {POOL_ID}" in done.output
     assert "issuer     replica, https://cognito-idp.us-east-1" in done.output
-    assert "+00:00" in done.output
+    assert re.search(
+        r"  expires    [-0-9]{10} [:0-9]{8} [+-][:0-9]{5} \(for (59 min|1 h) more\)\n", done.output
+    )
     assert "somebody-special" not in done.output
 
 
@@ -66,6 +70,7 @@ def test_claims_are_shown_on_request(pool: FakeUserPool, settings: list[str]) ->
     assert "claims" not in bare
     assert full["claims"]["x"] == "\x1b[2J"
     assert full["issuer"]["kind"] == "original"
+    assert 3500 < full["expires_in"] <= 3600
 
 
 @pytest.mark.outside
@@ -106,8 +111,11 @@ def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: 
     token = pool.id_token()
     done = _verify(settings, token, "--any-client")
     assert done.exit_code == 1
-    assert done.output.startswith("refused: ")
-    assert "  hint: " in done.output
+    assert done.output.splitlines() == [
+        "refused: claim_rejected",
+        "  why: the token's token_use is not the expected one; this is an ID token; send the access token",
+        "  do:  send the other kind of token, or say which kind you expect: --token-use",
+    ]
     document = json.loads(_verify(settings, token, "--any-client", "--json").output)
     assert (document["outcome"], document["status"], document["retryable"]) == ("refused", 401, False)
     assert "access token" in document["hint"]
@@ -116,11 +124,12 @@ def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: 
 
 @pytest.mark.outside
 def test_a_reason_without_a_hint(pool: FakeUserPool, settings: list[str]) -> None:
-    """Then there is no line for it."""
+    """Then there is still something to do."""
     done = _verify(settings, pool.access_token(signed_by="foreign"), "--any-client")
     assert done.exit_code == 1
-    assert "signature_invalid" in done.output
-    assert "hint" not in done.output
+    assert done.output.startswith(
+        "refused: signature_invalid\n  why: the token's signature is invalid\n  do:  do not"
+    )
 
 
 @pytest.mark.outside
@@ -129,7 +138,10 @@ def test_an_outage_has_its_own_exit_status(pool: FakeUserPool, settings: list[st
     dead = [*settings, "--jwks-url", "http://127.0.0.1:9/jwks.json", "--any-client"]
     done = _verify(dead, pool.access_token())
     assert done.exit_code == 3
-    assert done.output.startswith("unavailable: ")
+    verdict, why, do = done.output.splitlines()
+    assert verdict == "unavailable: keys_unavailable"
+    assert "original issuer in us-west-2: connect" in why
+    assert re.fullmatch(r"  do:  try again in [0-9]+ s; doctor shows which endpoints answer", do)
     document = json.loads(_verify(dead, pool.access_token(), "--json").output)
     assert (document["outcome"], document["status"]) == ("unavailable", 503)
     assert document["retry_after"] >= 1
@@ -144,6 +156,75 @@ def test_a_key_file_serves_offline(pool: FakeUserPool, settings: list[str], tmp_
     options = ["--key-file", path, "--offline", "--any-client"]
     assert _verify(settings, pool.access_token(), *options).exit_code == 0
     assert _verify(settings, pool.access_token(signed_by="unknown"), *options).exit_code == 1
+
+
+# -- the configuration from the environment --------------------------------------------------------
+
+
+@pytest.fixture
+def environ(pool: FakeUserPool, endpoints: FakeEndpoints) -> dict[str, str]:
+    """The variables of an application that verifies this pool's tokens."""
+    return {
+        "COGNITO_USER_POOL_ID": POOL_ID,
+        "COGNITO_CLIENT_IDS": pool.client_id,
+        "COGNITO_REPLICA_REGIONS": "us-east-1",
+        "COGNITO_JWKS_URLS": endpoints.original.url,
+    }
+
+
+def _with(environ: dict[str, str], token: str, *options: str) -> Result:
+    return CliRunner().invoke(main, ["verify", *options], input=token, obj=Surroundings(environ))
+
+
+@pytest.mark.parametrize("options", [["--from-env"], []], ids=["asked-for", "nothing-else-is-given"])
+@pytest.mark.outside
+def test_the_variables_configure(pool: FakeUserPool, environ: dict[str, str], options: list[str]) -> None:
+    """Every variable counts as it does for the application: client, token use, leeway."""
+    assert _with(environ, pool.access_token(), *options).exit_code == 0
+    assert _with(environ, pool.access_token(client_id="another"), *options).exit_code == 1
+    ids = environ | {"COGNITO_TOKEN_USE": "id"}
+    assert _with(ids, pool.id_token(), *options, "--claims").exit_code == 0
+    assert json.loads(_with(ids, pool.access_token(), *options, "--json").output)["outcome"] == "refused"
+
+
+NOT_FROM_VARIABLES = [
+    pytest.param(
+        {"COGNITO_CLIENT_IDS": None}, ["--from-env"], "COGNITO_CLIENT_IDS is not set", id="incomplete"
+    ),
+    pytest.param({"COGNITO_CLIENT_IDS": None}, [], "COGNITO_CLIENT_IDS is not set", id="incomplete-unasked"),
+    pytest.param({"COGNITO_LEEWAY": "900"}, [], "COGNITO_LEEWAY: ", id="a-setting-of-the-verifier"),
+    pytest.param({"COGNITO_MAX_STALE": "1"}, [], "COGNITO_REFRESH_AFTER", id="lifetimes"),
+    pytest.param({}, ["--from-env", "--any-client"], "leave the other options out", id="both"),
+    pytest.param({}, ["--any-client"], "--user-pool-id", id="an-option-without-its-pool"),
+    pytest.param({}, ["--user-pool-id", ""], "user_pool_id=''", id="a-script-with-an-unset-variable"),
+    pytest.param({"COGNITO_USER_POOL_ID": None}, [], "--user-pool-id", id="no-variable-names-a-pool"),
+    pytest.param({"COGNITO_USER_POOL_ID": None}, ["--from-env"], "COGNITO_USER_POOL_ID", id="asked-for-none"),
+]
+
+
+@pytest.mark.parametrize(("changes", "options", "says"), NOT_FROM_VARIABLES)
+def test_what_is_not_clear_is_wrong_usage(
+    changes: dict[str, str | None], options: list[str], says: str
+) -> None:
+    """Variables that cannot be right are named; options and variables are never mixed."""
+    environ = {"COGNITO_USER_POOL_ID": POOL_ID, "COGNITO_CLIENT_IDS": "x", "COGNITO_REFRESH_AFTER": "900"}
+    changed = {name: value for name, value in (environ | changes).items() if value is not None}
+    done = _with(changed, "a.b.c", *options)
+    assert done.exit_code == 2, done.output
+    assert says in done.output
+
+
+@pytest.mark.outside
+def test_an_applications_key_file_is_never_written(
+    pool: FakeUserPool, environ: dict[str, str], settings: list[str], tmp_path: Path
+) -> None:
+    """Its owner may be another user, who could not read a file that this one wrote."""
+    path = tmp_path / "keys.json"
+    configured = environ | {"COGNITO_KEY_FILE": str(path)}
+    assert _with(configured, pool.access_token()).exit_code == 0
+    options = ["--key-file", str(path), "--any-client"]
+    assert _verify(settings, pool.access_token(), *options).exit_code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 USAGE = [
@@ -167,8 +248,3 @@ def test_wrong_usage(settings: list[str], options: list[str], says: str) -> None
     done = _verify(settings, "a.b.c", *options)
     assert done.exit_code == 2
     assert says in done.output
-
-
-def test_text_is_made_safe() -> None:
-    """Controls and invisible marks become escapes; letters of any script stay."""
-    assert safe("é漢\x1b\x9b\u202e\u2028\n\x7f") == "é漢\\x1b\\x9b\\u202e\\u2028\\n\\x7f"

@@ -18,7 +18,7 @@ SRC = PROJECT / "src"
 RULES = {"B1", "B2", "B3", "O", "F", "E", "P", "R", "W1", "W2", "W3", "W5", "W6", "W7"}
 RULES |= {
     f"{letter}{number}"
-    for letter, last in zip("TSKRCHD", (5, 7, 5, 8, 3, 3, 4), strict=True)
+    for letter, last in zip("TSKRCHD", (5, 7, 5, 8, 3, 3, 5), strict=True)
     for number in range(1, last + 1)
 }
 

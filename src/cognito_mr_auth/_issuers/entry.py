@@ -19,7 +19,7 @@ from cognito_mr_auth.events import Event, InsecureEmulator
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.principal import Issuer
 
-__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of", "fetched_urls"]
+__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of", "fetched_urls", "requirements_of"]
 
 
 class IssuerEntry:
@@ -69,14 +69,19 @@ def compose(
     if pool.insecure_emulator:
         events.append(InsecureEmulator(config.provider))
     key_set = RemoteKeySet(config, dependencies, stored)
-    expected = ClaimRequirements(
-        pool.token_use or token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines
-    )
+    expected = requirements_of(pool, token_use, leeway)
     entries = {
         url: IssuerEntry(issuer, pool, key_set, expected, outcomes.tally(pool.user_pool_id, issuer.kind))
         for url, issuer in pool.issuers.items()
     }
     return key_set, entries, events
+
+
+def requirements_of(pool: UserPool, token_use: str, leeway: float) -> ClaimRequirements:
+    """What a verifier asks of a pool's tokens. The pool's own `token_use` counts before the verifier's."""
+    return ClaimRequirements(
+        pool.token_use or token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines
+    )
 
 
 def entry_of(entries: Mapping[object, IssuerEntry], payload: Mapping[str, Any]) -> IssuerEntry:

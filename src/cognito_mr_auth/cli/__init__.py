@@ -1,4 +1,4 @@
-"""The command line, extra `[cli]`: demo, verify, inspect, keys fetch.
+"""The command line, extra `[cli]`: demo, doctor, verify, inspect, keys fetch, completion.
 
 This module is the index. The library must never import it, because only this package needs click and rich.
 """

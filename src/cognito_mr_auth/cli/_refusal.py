@@ -1,9 +1,12 @@
-"""Shows a refusal to a person or a program.
+"""Shows a refusal to a person or a program: the verdict, why, and what to do.
 
-Owns the wording alone; the reason and the hint are the library's.
+Owns the wording of what to do at the command line; reason, message and hint are the library's.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
@@ -11,18 +14,58 @@ from cognito_mr_auth import errors
 
 from ._text import echo_json, safe
 
-__all__ = ["show_refusal"]
+__all__ = ["do_of", "refusal_fields", "show_refusal", "why_of"]
+
+# By reason, or by reason and claim. Where there is no row, the library's hint is what to do; where there is
+# one, the hint says more about why.
+_DO: Final[Mapping[str, str]] = {
+    "token_malformed": 'give the whole access token or ID token, without quotes and without "Bearer "',
+    "algorithm_not_allowed": "take the token that the sign-in gave out: Cognito signs with RS256 alone",
+    "issuer_unknown": "compare the issuer that inspect shows with --user-pool-id and --replica-region, "
+    "or with the COGNITO_ variables",
+    "key_unknown": "try again in a minute, because the key may be new; if it stays, do not trust the token",
+    "signature_invalid": "do not trust this token; copy it again in case it was cut or changed on the way",
+    "claim_rejected": "look at the claim with inspect; a trigger may have changed it, or it is not Cognito's",
+    "claim_rejected client_id": "if this app client may call you, add it: --client-id, COGNITO_CLIENT_IDS",
+    "claim_rejected aud": "compare aud with --client-id for an ID token, with --audience for an access token",
+    "claim_rejected token_use": "send the other kind of token, or say which kind you expect: --token-use",
+    "keys_unavailable": "try again in {retry_after} s; doctor shows which endpoints answer",
+    "key_unconfirmed": "try again in {retry_after} s; doctor shows which endpoints answer",
+}
+_OTHERWISE: Final = "look at the token with inspect"
+
+
+def _own(error: errors.AuthError) -> str | None:
+    # Without a hint the claim is absent or malformed, and no setting would help.
+    found = _DO.get(f"{error.reason} {getattr(error, 'claim', None)}") if error.hint else None
+    found = found or _DO.get(error.reason)
+    return None if found is None else found.format(retry_after=getattr(error, "retry_after", 1))
+
+
+def do_of(error: errors.AuthError) -> str:
+    """What to do about it."""
+    return _own(error) or error.hint or _OTHERWISE
+
+
+def why_of(error: errors.AuthError) -> str:
+    """The library's words: its message, and its hint where that is not what to do."""
+    return f"{error.message}; {error.hint}" if error.hint and _own(error) else error.message
+
+
+def refusal_fields(error: errors.AuthError) -> dict[str, Any]:
+    """The same for a program."""
+    names = ["reason", "message", "hint", "status", "retryable"]
+    names += ["retry_after"] * isinstance(error, errors.Unavailable)
+    return {name: getattr(error, name) for name in names} | {"do": do_of(error)}
 
 
 def show_refusal(error: errors.AuthError, *, as_json: bool) -> None:
-    """Print why, and the hint; an outage is "unavailable", which is not the token's fault."""
+    """Print verdict, why and what to do; an outage is "unavailable", which is not the token's fault."""
     unavailable = isinstance(error, errors.Unavailable)
     outcome = "unavailable" if unavailable else "refused"
     if as_json:
-        names = ["reason", "message", "hint", "status", "retryable"]
-        names += ["retry_after"] * unavailable
-        echo_json({"outcome": outcome} | {name: getattr(error, name) for name in names})
+        echo_json({"outcome": outcome} | refusal_fields(error))
         return
-    click.echo(f"{outcome}: {safe(error.message)} ({error.reason})")
-    if error.hint:
-        click.echo(f"  hint: {safe(error.hint)}")
+    click.echo(f"{click.style(outcome, fg='yellow' if unavailable else 'red')}: {safe(error.reason)}")
+    click.echo(f"  why: {safe(why_of(error))}")
+    click.echo(f"  do:  {safe(do_of(error))}")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-__all__ = ["echo_json", "safe", "to_json"]
+__all__ = ["echo_json", "quoted", "safe", "to_json"]
 
 # C0, DEL and C1 controls, line and paragraph separators, and the marks that turn text around
 # (Unicode TR36, "Trojan Source").
@@ -20,16 +20,32 @@ _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
+# Characters of a value that a row shows: an issuer's URL has 90 at most, an audience rarely more.
+SHOWN_CHARS: Final = 120
+
 
 def safe(text: str) -> str:
     """The text with controls and invisible marks as Python escapes."""
     return _UNSAFE.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
-def to_json(value: Any) -> str:
-    """Indented JSON in printable ASCII."""
+def to_json(value: Any, indent: int | None = 2) -> str:
+    """JSON in printable ASCII, indented unless it is to be one line."""
     # json escapes everything but DEL, which can only stand inside a string.
-    return json.dumps(value, indent=2).replace("\x7f", "\\u007f")
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+def quoted(value: Any) -> str:
+    """A value of a token as JSON on one line, cut where it is long.
+
+    The quotes stay, so that no value can read as words of ours.
+    """
+    if isinstance(value, str):
+        text, length = to_json(value[:SHOWN_CHARS], None), len(value)
+    else:
+        text = to_json(value, None)
+        text, length = text[:SHOWN_CHARS], len(text)
+    return text if length <= SHOWN_CHARS else f"{text}... ({length:,} characters)"
 
 
 def echo_json(value: Any) -> None:
