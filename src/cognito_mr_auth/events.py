@@ -240,9 +240,10 @@ class InsecureEmulator(Event):
 class HookFailed(Event):
     """A function of yours raised, or gave an answer that is none; at most once a minute for each.
 
-    `hook` is what it was given as ("revoked", "policy.check", "on_event", "on_outcome", and "context",
-    "usage_identifier_key" and "iot_policy" in AWS Lambda), or "logging" for a handler of the standard logger. `name` is its module and name, `error` the exception's class, `failures`
-    how often it has failed so far. The exception's message is left out, because it could hold a claim.
+    `hook` is what it was given as ("revoked", "policy.check", "on_event", "on_outcome", and in AWS Lambda
+    "context", "usage_identifier_key" and "iot_policy"), or "logging" for a handler of the standard logger.
+    `name` is its module and name, `error` the exception's class, `failures` how often it has failed so far.
+    The exception's message is left out, because it could hold a claim.
     """
 
     hook: str
