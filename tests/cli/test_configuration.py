@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from cognito_mr_auth import ANY_CLIENT, UserPool, errors
+from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, errors
 from cognito_mr_auth.cli._configuration import configuration, read_only
+from cognito_mr_auth.cli._unverified import _LEEWAY
 
 POOL_ID = "us-west-2_EXAMPLE"
 
@@ -35,6 +37,14 @@ def test_key_files_are_only_read(
     assert found == UserPool(
         POOL_ID, client_ids=["x"], replica_regions=["us-east-1"], baked_key_file=expected
     )
+
+
+def test_the_defaults_are_the_verifiers() -> None:
+    """What is left out counts as it does in an application."""
+    theirs, ours = signature(Verifier).parameters, signature(configuration).parameters
+    for name in ("token_use", "leeway", "cache_size", "token_types", "max_token_length"):
+        assert ours[name].default == theirs[name].default
+    assert theirs["leeway"].default == _LEEWAY
 
 
 def test_settings_are_checked_as_a_verifier_checks_them(tmp_path: Path) -> None:

@@ -221,7 +221,10 @@ def test_an_applications_key_file_is_never_written(
     """Its owner may be another user, who could not read a file that this one wrote."""
     path = tmp_path / "keys.json"
     configured = environ | {"COGNITO_KEY_FILE": str(path)}
-    assert _with(configured, pool.access_token()).exit_code == 0
+    done = _with(configured, pool.access_token())
+    assert done.exit_code == 0
+    assert "accepted\n" in done.output
+    assert "note: key file: read baked: missing\n" in done.output
     options = ["--key-file", str(path), "--any-client"]
     assert _verify(settings, pool.access_token(), *options).exit_code == 0
     assert list(tmp_path.iterdir()) == []

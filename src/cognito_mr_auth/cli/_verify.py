@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 import click
 
-from cognito_mr_auth import Principal, UserPool, Verifier, errors
+from cognito_mr_auth import Principal, UserPool, Verifier, errors, events
 from cognito_mr_auth._config import environment
 from cognito_mr_auth._jwks.schedule import WARM_SECONDS
 
@@ -74,7 +74,13 @@ def verify(
 def _verifier(*pools: UserPool, **options: Any) -> Verifier:
     """The application's verifier, but for the key files that it would write."""
     checked = configuration(*pools, **options)
-    return Verifier(*map(read_only, checked.pools), **options)
+    return Verifier(*map(read_only, checked.pools), **options, on_event=_note)
+
+
+def _note(event: events.Event) -> None:
+    """Say on standard error why a key file is not used, which no answer tells."""
+    if isinstance(event, events.KeyFileProblem):
+        click.echo(f"note: key file: {safe(event.reason)}", err=True)
 
 
 def _from_options(*, token_use: str | None, **settings: Any) -> Verifier:
