@@ -18,6 +18,8 @@ from cognito_mr_auth import Verifier, prometheus
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.testing import FakeUserPool
 
+TIMEOUT = 10.0
+
 POOL_ID = FakeUserPool().user_pool_id
 PREFIX = "cognito_mr_auth_"
 LABELS = ("pool", "kind", "outcome", "endpoint")
@@ -239,20 +241,46 @@ def test_a_pump_tells_each_count_once(files: _Files, pool: FakeUserPool) -> None
         assert told() == count
 
 
+def free(lock: Any) -> bool:
+    """Whether another thread can have the lock."""
+    found: list[bool] = []
+
+    def attempt() -> None:
+        found.append(lock.acquire(blocking=False))
+        if found[0]:
+            lock.release()
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join(TIMEOUT)
+    return found == [True]
+
+
 def test_a_fork_waits_for_a_pump(files: _Files) -> None:
     """For a moment: then the child has a lock of its own, and a thread of its own."""
     pump, running = files.pump, threading.active_count()
     pump._before_fork()
-    assert pump._lock.locked()
+    assert not free(pump._lock)
     pump._after_fork()
-    assert not pump._lock.locked()
-    with pump._lock:
-        pump._before_fork()  # one second
-        pump._after_fork()
-        assert pump._lock.locked()
+    assert free(pump._lock)
+    held, done = threading.Event(), threading.Event()
+
+    def pumping() -> None:
+        with pump._lock:
+            held.set()
+            done.wait(TIMEOUT)
+
+    other = threading.Thread(target=pumping)
+    other.start()
+    held.wait(TIMEOUT)
+    pump._before_fork()  # one second
+    pump._after_fork()
+    assert not free(pump._lock)
+    done.set()
+    other.join(TIMEOUT)
     pump._child()
     assert threading.active_count() == running + 1
-    assert not pump._lock.locked()
+    assert free(pump._lock)
 
 
 @pytest.mark.outside

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from ._base.clock import Clock, Instant
 from ._config.options import check_callables, check_options, lifetimes, token_form
-from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of, fetched_urls
+from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_of, fetched_urls, save_keys
 from ._issuers.upkeep import are_ready, chosen, health_of, warming
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
 from ._jwt.claims import ValidityPeriod, check_claims, check_span
 from ._jwt.compact import MAX_TOKEN_CHARS, TOKEN_TYPES, CompactJWS, HeaderCache, parse, verify_signature
-from ._remote import persistence
 from ._remote.clocks import system_clock
 from ._remote.dependencies import Dependencies
 from ._remote.fetch import JWKSFetcher
@@ -117,7 +116,7 @@ class Verifier(Closing, Counting):
             threads=self._threads,
             emit=self._dispatch,
             region=os.environ.get("AWS_REGION"),
-            save=persistence.save,
+            save=save_keys,
         )
         self._cache_size = cache_size
         self._form = token_form(token_types, max_token_length)

@@ -5,12 +5,12 @@ Owns the composition of these for one pool, and the look-up of an `iss`, which n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from cognito_mr_auth._base.clock import Clock
+from cognito_mr_auth._jwks.model import KeyFileContents, KeySetConfig
 from cognito_mr_auth._jwt.claims import ClaimRequirements, check_claims, in_time
-from cognito_mr_auth._remote import persistence
 from cognito_mr_auth._remote.dependencies import Dependencies
 from cognito_mr_auth._remote.remote_key_set import RemoteKeySet
 from cognito_mr_auth._runtime.outcomes import Outcomes, Tally
@@ -19,7 +19,15 @@ from cognito_mr_auth.events import Event, InsecureEmulator
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.principal import Issuer
 
-__all__ = ["IssuerEntry", "authorization_servers", "compose", "entry_of", "fetched_urls", "requirements_of"]
+__all__ = [
+    "IssuerEntry",
+    "authorization_servers",
+    "compose",
+    "entry_of",
+    "fetched_urls",
+    "requirements_of",
+    "save_keys",
+]
 
 
 class IssuerEntry:
@@ -65,7 +73,11 @@ def compose(
     The pool's own `token_use` counts before the verifier's.
     """
     config = pool._key_set_config
-    stored, events = persistence.load(config)
+    stored, events = KeyFileContents([], {}), list[Event]()
+    if config.key_file is not None or config.baked_key_file is not None:
+        from cognito_mr_auth._remote import persistence  # most pools have no key file
+
+        stored, events = persistence.load(config)
     if pool.insecure_emulator:
         events.append(InsecureEmulator(config.provider))
     key_set = RemoteKeySet(config, dependencies, stored)
@@ -75,6 +87,13 @@ def compose(
         for url, issuer in pool.issuers.items()
     }
     return key_set, entries, events
+
+
+def save_keys(config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
+    """Write the key file of a pool that has one."""
+    from cognito_mr_auth._remote import persistence  # loaded by `compose`
+
+    return persistence.save(config, contents)
 
 
 def requirements_of(pool: UserPool, token_use: str, leeway: float) -> ClaimRequirements:

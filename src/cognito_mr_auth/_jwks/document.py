@@ -9,13 +9,14 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._base.digest import sha256
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth._base.named_tuple import NamedTuple
 
 from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
 

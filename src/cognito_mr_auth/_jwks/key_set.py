@@ -26,7 +26,6 @@ from cognito_mr_auth.events import (
 from . import schedule as rules
 from .document import Document, public_document, read_document
 from .exposure import ExposedKeys
-from .loading import load_entries, load_seed, response_of
 from .merge import assemble
 from .model import (
     CacheLifetimes,
@@ -123,6 +122,10 @@ class KeySet:
     def _load(self, entries: Collection[KeyFileEntry], now: Instant) -> None:
         """Store the entries of key files, or the seed where no entry is usable (P)."""
         config, lifetimes = self.config, self.lifetimes
+        if not entries and config.seed is None:
+            return
+        from .loading import load_entries, load_seed  # most pools begin with nothing
+
         self._responses, states = load_entries(
             entries, config.endpoints, lifetimes, now, lambda raw, local: self.read(raw, local=local)
         )
@@ -243,7 +246,7 @@ class KeySet:
             # K4: It replaces the stored one if its request began later, on the monotonic clock or by
             # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
-                self._responses[url] = response_of(url, begun, document, raw)
+                self._responses[url] = StoredResponse(url, begun, document.keys, raw, document.conflicts)
             self._seed = None  # the first response of an endpoint ends the seed (P)
         self.rebuild(now, events)
         return usable

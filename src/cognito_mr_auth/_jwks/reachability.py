@@ -5,9 +5,9 @@ arguments, events are appended to a list.
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.events import EndpointDown, EndpointUp, Event, KeysStale, KeysUnusable, KeysUsable
 
 from .schedule import HEALTHY, STALE, EndpointState

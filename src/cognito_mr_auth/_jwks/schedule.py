@@ -5,9 +5,9 @@ lock, starts nothing, and knows no URL but those in its arguments.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from cognito_mr_auth._base.clock import Instant, elapsed
+from cognito_mr_auth._base.named_tuple import NamedTuple
 
 from .model import CacheLifetimes, Endpoint, Snapshot
 

@@ -5,9 +5,10 @@ and by R5 on unverified ones, where a refusal only saves a fetch.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.errors import AuthError, ClaimRejected, TokenExpired, TokenNotYetValid
 
 __all__ = [

@@ -5,7 +5,7 @@ expensive ones, and nothing here reads a claim. Each error is built without the 
 which holds the payload.
 """
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cognito_mr_auth._base.checks import MAX_KID_CHARS
 from cognito_mr_auth._base.digest import sha256
 from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
+from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.errors import AlgorithmNotAllowed, SignatureInvalid, TokenMalformed
 
 __all__ = [

@@ -8,10 +8,11 @@ Holds no token, claim or signature, because no event does. Imports no logging.
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cognito_mr_auth import events
 from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth._jwks.reachability import Outlook
 from cognito_mr_auth._jwks.reasons import remarks_of
 from cognito_mr_auth.events import Event

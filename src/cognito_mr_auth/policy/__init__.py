@@ -10,7 +10,6 @@ whoever is in no group. Evaluation here is pure but for `check`.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from math import isfinite
 from typing import Any, Literal
 
 from cognito_mr_auth._base.checks import is_client_id
@@ -304,7 +303,7 @@ def _named_value(kind: str, name: str, value: object) -> tuple[str, object]:
         raise ConfigurationError(
             f"{kind}({name!r}, ...) takes a str, int, float or bool; use check() for other values"
         )
-    if isinstance(value, float) and not isfinite(value):
+    if isinstance(value, float) and not abs(value) < float("inf"):  # nor is NaN below it
         raise ConfigurationError(f"{kind}({name!r}, ...): no claim is infinite or NaN")
     return name, value
 

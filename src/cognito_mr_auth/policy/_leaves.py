@@ -6,9 +6,10 @@ beyond the leeway: a negative age would be below every limit.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from cognito_mr_auth._base.clock import MAX_TIME
+from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.principal import Principal, _is_partial
 
 __all__ = ["LEAVES", "Context", "Verdict"]
