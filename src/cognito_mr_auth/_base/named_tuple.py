@@ -18,17 +18,17 @@ else:
 
         __slots__ = ()
         _fields: ClassVar[tuple[str, ...]] = ()
-        _defaults: ClassVar[dict[str, Any]] = {}
+        _field_defaults: ClassVar[dict[str, Any]] = {}
 
         def __init_subclass__(cls) -> None:
             cls._fields = tuple(cls.__annotations__)
-            cls._defaults = {name: vars(cls)[name] for name in cls._fields if name in vars(cls)}
+            cls._field_defaults = {name: vars(cls)[name] for name in cls._fields if name in vars(cls)}
             for at, name in enumerate(cls._fields):
                 setattr(cls, name, field(at, None))
 
         def __new__(cls, *values: Any, **named: Any) -> Self:
             if named or len(values) != len(cls._fields):
-                given = {**cls._defaults, **dict(zip(cls._fields, values, strict=False)), **named}
+                given = {**cls._field_defaults, **dict(zip(cls._fields, values, strict=False)), **named}
                 twice = named.keys() & set(cls._fields[: len(values)])
                 if twice or len(values) > len(cls._fields) or given.keys() != set(cls._fields):
                     raise TypeError(f"{cls.__name__} has the fields {', '.join(cls._fields)}")
