@@ -197,7 +197,7 @@ class Cell:
     @property
     def health(self) -> dict[str, Any]:
         """The health of the pool with the faults."""
-        found: dict[str, Any] = self.verifier.health()["providers"][self.place.pool.user_pool_id]
+        found: dict[str, Any] = self.verifier._health()["providers"][self.place.pool.user_pool_id]
         return found
 
     def inflict(self, how: How) -> None:
@@ -271,7 +271,7 @@ class Cell:
         """The other pool of the same verifier verifies, and none of its endpoints has failed."""
         pool = self.place.neighbour
         assert said(self.verifier, pool.access_token(), PATIENTLY) == "accepted"
-        found = self.verifier.health()["providers"][pool.user_pool_id]["endpoints"]
+        found = self.verifier._health()["providers"][pool.user_pool_id]["endpoints"]
         assert [each["failures"] for each in found] == [0] * len(found)
 
     def late(self, phase: str, unknown: str) -> None:
@@ -316,7 +316,7 @@ class Cell:
         elif reason != SERVED:
             assert self.health["keys"] == 0
             assert self.health["healthy"] is False
-        shown = repr(self.recorder.all) + repr(self.verifier.health())
+        shown = repr(self.recorder.all) + repr(self.verifier._health())
         assert not any(part in shown for part in self.token.split("."))
 
 

@@ -160,7 +160,7 @@ def test_a_freeze_during_a_refresh_is_no_failure(place: Place) -> None:
             assert endpoints.updated.asked(1)
             clock.freeze(6 * HOUR)
             assert job.result(10) == "accepted"
-        health = verifier.health()["providers"][pool.user_pool_id]
+        health = verifier._health()["providers"][pool.user_pool_id]
         assert [each["failures"] for each in health["endpoints"]] == [0, 0, 0]
 
 

@@ -117,7 +117,7 @@ def test_retry_after_is_honoured_for_a_minute_at_most(
 
 def failures(place: Place, verifier: Verifier) -> list[int]:
     """Failures in a row, by endpoint: updated, original, replica."""
-    pool: dict[str, Any] = verifier.health()["providers"][place.pool.user_pool_id]
+    pool: dict[str, Any] = verifier._health()["providers"][place.pool.user_pool_id]
     return [each["failures"] for each in pool["endpoints"]]
 
 

@@ -104,7 +104,7 @@ class Scene:
 
     def health(self, verifier: Verifier) -> dict[str, Any]:
         """Of the pool."""
-        found: dict[str, Any] = verifier.health()["providers"][self.pool.user_pool_id]
+        found: dict[str, Any] = verifier._health()["providers"][self.pool.user_pool_id]
         return found
 
     def failures(self, verifier: Verifier) -> list[tuple[int, str | None]]:
