@@ -411,6 +411,15 @@ def test_verify_takes_no_coroutine_function(pool: FakeUserPool) -> None:
     refused(errors.PolicyDenied, lambda: asyncio.run(plain.averify(token, require=policy.check(_never))))
 
 
+def test_nobody_awaits_an_event(pool: FakeUserPool) -> None:
+    """H3: a coroutine function as `on_event` would hear of nothing, in silence."""
+
+    async def hear(_event: object) -> None: ...
+
+    with pytest.raises(errors.ConfigurationError, match="on_event= is a coroutine function"):
+        pool.offline_verifier(on_event=hear)
+
+
 def test_verify_takes_no_hidden_coroutine(pool: FakeUserPool) -> None:
     """A plain function that gives a coroutine is found out when it does."""
 

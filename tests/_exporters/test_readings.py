@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 from typing import Any
 
@@ -155,6 +156,35 @@ def test_an_issuer_that_is_not_enabled_is_not_down(pool: FakeUserPool) -> None:
         endpoints.updated.fail("403")
         verifier.warm()
         assert len(readings(verifier).gauges().up) == 2
+
+
+@pytest.mark.outside
+def test_keys_in_quarantine_are_not_usable(pool: FakeUserPool) -> None:
+    """K3: nothing is accepted, whatever the age of the set; health says so too."""
+    twins = json.dumps({"keys": [pool.impostor(key.kid).jwk() for key in pool.keys]}).encode()
+    with pool.serve() as endpoints, pool.verifier() as verifier:
+        endpoints.original.fail("custom", status=200, body=twins)
+        verifier.warm()
+        assert readings(verifier).gauges().usable == {POOL_ID: 0}
+        report = verifier.health()["providers"][POOL_ID]
+        assert (report["state"], report["ready"], report["healthy"]) == ("fresh", False, False)
+
+
+@pytest.mark.outside
+def test_a_hook_may_read_what_it_is_told_of(pool: FakeUserPool) -> None:
+    """A reading in the middle of another one's event, on the same thread, waits for nobody."""
+    made = Readings()
+    found: list[int] = []
+
+    def on_event(_event: object) -> None:
+        with made._lock:
+            found.append(len(made.total().outcomes) + len(made.gauges().up))
+
+    with pool.serve() as endpoints, pool.verifier(on_event=on_event) as verifier:
+        made.add(verifier)
+        endpoints.original.fail("refuse")
+        verifier.warm()
+    assert found
 
 
 def test_the_worst_of_two_verifiers_counts() -> None:

@@ -306,3 +306,14 @@ def test_a_child_has_its_own_lock(records: list[logging.LogRecord]) -> None:
     thread.start()
     thread.join(10.0)
     assert len(records) == 1
+
+
+def test_a_child_begins_with_no_failures(records: list[logging.LogRecord]) -> None:
+    """What has failed in the parent is the parent's to tell: the child counts and writes its own at once."""
+    dispatch = dispatcher()
+    fail(dispatch)
+    fail(dispatch)
+    dispatch.reset_after_fork()
+    assert dispatch.failures == 0
+    fail(dispatch)
+    assert (dispatch.failures, len(records)) == (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -357,3 +358,28 @@ def test_a_tally_begins_anew() -> None:
     tally.accepted, tally.newest_iat, tally.refused["token_expired"] = 5, 7.0, 3
     tally.reset()
     assert (tally.accepted, tally.newest_iat, sum(tally.refused.values())) == (0, None, 0)
+
+
+@pytest.mark.outside
+def test_what_first_fails_loads_nothing() -> None:
+    """A process without a free descriptor could load no module, and hear OSError in place of an outage."""
+    program = """
+import sys
+from cognito_mr_auth import errors
+from cognito_mr_auth.testing import FakeUserPool
+def broken(_value):
+    raise ValueError
+pool = FakeUserPool()
+verifier = pool.offline_verifier(revoked=broken, on_outcome=broken, on_event=broken)
+token = pool.access_token()
+verifier.issuers, sys.modules.setdefault("logging", __import__("logging"))
+before = set(sys.modules)
+try:
+    verifier.verify(token)
+except errors.RevocationUnavailable:
+    print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]", done.stdout

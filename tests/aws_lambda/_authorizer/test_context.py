@@ -302,6 +302,8 @@ def test_what_a_callable_raises_is_an_outage() -> None:
     def look_up(_principal: Principal) -> Any:
         raise KeyError("tenant")
 
+    verifier = FAKE.offline_verifier()
     with pytest.raises(CheckUnavailable) as caught:
-        Authorizer(VERIFIER, context=look_up)(with_token("http-2.0", FAKE.access_token()))
+        Authorizer(verifier, context=look_up)(with_token("http-2.0", FAKE.access_token()))
     assert caught.value.hint == "context raised an exception"
+    assert verifier.counts()[FAKE.user_pool_id, "original", "check_unavailable"] == 1  # of the token's pool
