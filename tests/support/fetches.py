@@ -6,13 +6,15 @@ import threading
 
 PREFIX = "cognito-mr-auth"
 """The prefix of their names."""
+PUMP = "cognito-mr-auth prometheus"
+"""An exporter's thread, which fetches nothing and never ends."""
 SECONDS = 10.0
 """A thread that takes longer hangs."""
 
 
 def alive() -> list[threading.Thread]:
     """Those that are alive."""
-    return [each for each in threading.enumerate() if each.name.startswith(PREFIX)]
+    return [each for each in threading.enumerate() if each.name.startswith(PREFIX) and each.name != PUMP]
 
 
 def landed(seconds: float = SECONDS) -> None:
