@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -32,3 +33,17 @@ VALUES = [
 def test_a_value_of_a_token_is_quoted_and_cut(value: Any, expected: str) -> None:
     """It cannot write to the terminal, read as a word of ours, or fill the screen."""
     assert quoted(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number"),
+    [
+        ("_text", "SHOWN_CHARS", 120),
+        ("_doctor.endpoints", "ENDPOINT_SECONDS", 10),
+        ("_doctor.endpoint_checks", "MAX_SKEW_SECONDS", 60),
+        ("_doctor.endpoint_checks", "SHOWN_CHARS", 64),
+    ],
+)
+def test_a_limit_is_what_the_documents_say(module: str, name: str, number: float) -> None:
+    """D5: no bound changes by mistake. It stands here, because the core alone has no command line."""
+    assert getattr(import_module(f"cognito_mr_auth.cli.{module}"), name) == number

@@ -90,10 +90,6 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("doctor", "_aws.account", "ASK_SECONDS", 30),
     ("doctor", "_aws.account", "MAX_DESCRIBED", 20),
     ("doctor", "discovery", "TIMEOUT_SECONDS", 30),
-    ("D5", "cli._text", "SHOWN_CHARS", 120),
-    ("doctor", "cli._doctor.endpoints", "ENDPOINT_SECONDS", 10),
-    ("doctor", "cli._doctor.endpoint_checks", "MAX_SKEW_SECONDS", 60),
-    ("doctor", "cli._doctor.endpoint_checks", "SHOWN_CHARS", 64),
 ]
 
 
