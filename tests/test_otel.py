@@ -224,24 +224,3 @@ print(verifier.verify(pool.access_token()).token_use)
         check=True,
     )
     assert (done.stdout.split(), done.stderr) == (["access"], "")
-
-
-@pytest.mark.outside
-def test_a_missing_extra_is_named() -> None:
-    """Who lacks the package hears what to install."""
-    program = """
-import sys
-sys.modules["opentelemetry"] = None
-try:
-    import cognito_mr_auth.otel
-except ImportError as error:
-    print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{program}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert 'pip install "cognito-mr-auth[otel]"' in done.stdout

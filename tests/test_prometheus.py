@@ -286,24 +286,3 @@ def test_a_fork_waits_for_a_pump(files: _Files) -> None:
     pump._child()
     assert threading.active_count() == running + 1
     assert free(pump._lock)
-
-
-@pytest.mark.outside
-def test_a_missing_extra_is_named() -> None:
-    """Who lacks the package hears what to install."""
-    program = """
-import sys
-sys.modules["prometheus_client"] = None
-try:
-    import cognito_mr_auth.prometheus
-except ImportError as error:
-    print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{program}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert 'pip install "cognito-mr-auth[prometheus]"' in done.stdout

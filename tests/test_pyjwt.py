@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -616,34 +614,6 @@ def test_its_text_names_the_pool_alone() -> None:
         repr(JWKClient(FakeUserPool().offline_verifier()))
         == "<JWKClient of <Verifier of us-west-2_Fake00001>>"
     )
-
-
-# --- The extra
-
-WITHOUT = """
-import sys
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "jwt":
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Refuse())
-import cognito_mr_auth
-try:
-    import cognito_mr_auth.pyjwt
-except ImportError as error:
-    print(error)
-"""
-
-
-@pytest.mark.outside
-def test_a_missing_extra_is_named() -> None:
-    """Without PyJWT the import fails with the words that install it; the core is not concerned."""
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert 'pip install "cognito-mr-auth[pyjwt]"' in done.stdout
 
 
 @pytest.mark.parametrize("whose", ["ID token", "another client's", "resource-bound"])

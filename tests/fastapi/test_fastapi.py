@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import inspect
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -874,20 +872,6 @@ def test_its_annotations_are_not_postponed() -> None:
     """FastAPI resolves names through `__globals__`, which an instance lacks."""
     parameters = inspect.signature(CognitoAuth(VERIFIER)).parameters.values()
     assert [each.annotation for each in parameters] == [HTTPConnection, SecurityScopes]
-
-
-@pytest.mark.outside
-def test_a_missing_extra_is_named() -> None:
-    """Without FastAPI the import fails with the command that helps."""
-    code = (
-        "import sys; sys.modules['fastapi'] = None\n"
-        "try: import cognito_mr_auth.fastapi\n"
-        "except ImportError as error: print(error)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == 'FastAPI is missing: pip install "cognito-mr-auth[fastapi]"\n'
 
 
 # --- trio

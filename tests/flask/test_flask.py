@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -670,28 +668,3 @@ def test_the_server_gets_the_same_bytes_as_from_the_pure_middleware(verifier: Ve
 
     app = make(CognitoAuth(verifier, protect_all=True))
     assert heard(app) == heard(pure.CognitoAuthMiddleware(lambda *_: [], verifier))
-
-
-BLOCKED = """
-import sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == sys.argv[1]:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Block())
-import cognito_mr_auth
-try:
-    import cognito_mr_auth.flask
-except ImportError as error:
-    print(error.name, error)
-"""
-
-
-@pytest.mark.parametrize("missing", ["flask", "werkzeug"])
-@pytest.mark.outside
-def test_a_missing_extra_is_named(missing: str) -> None:
-    """Without Flask the import says which extra to install."""
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, missing], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert 'pip install "cognito-mr-auth[flask]"' in done.stdout

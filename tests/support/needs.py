@@ -59,6 +59,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "e2e/apps/metrics_flask.py": ("flask", "prometheus_client"),
     "e2e/test_metrics.py": ("prometheus_client",),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
+    "e2e/test_demo.py": ("click", "jwt", "rich"),
     "e2e": (
         "fastapi",
         "flask",

@@ -18,13 +18,19 @@ OF_THE_WHOLE = frozenset({
     "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
     "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
 })  # fmt: skip
-# Servers, browsers, emulators and second frameworks, which `make test-all` runs once, on the oldest Python.
+# Servers, browsers, emulators, AWS's runtime and second frameworks, which `make test-all` runs once, on the
+# oldest Python.
 ONCE = frozenset({"e2e", "examples", "programs", "real"})
+ONCE_FILES = frozenset({"aws_lambda/test_runtime.py", "benchmarks/test_cold_start.py"})
 
 
 def mirrors(place: PurePath) -> bool:
     """Whether a test file below tests/ is for one module of src/."""
     return place.parts[0] not in CROSSCUTTING and place.as_posix() not in OF_THE_WHOLE
+
+
+def _once(place: PurePath) -> bool:
+    return place.parts[0] in ONCE or place.as_posix() in ONCE_FILES
 
 
 def _unit(place: PurePath) -> bool:
@@ -34,9 +40,9 @@ def _unit(place: PurePath) -> bool:
 SUITES: dict[str, Callable[[PurePath], bool]] = {
     "everything": lambda _place: True,
     # `make test`.
-    "main": lambda place: place.parts[0] not in ONCE,
+    "main": lambda place: not _once(place),
     # `make test-all`, in the main environment.
-    "once": lambda place: place.parts[0] in ONCE,
+    "once": _once,
     # Other Pythons: the tests of single modules, and what all adapters promise.
     "unit": _unit,
     # `make fast`: the same without the tests that are marked `outside`.
