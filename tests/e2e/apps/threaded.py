@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import Any
 
 HOST = "127.0.0.1"
+# cheroot's own number is 5: the kernel drops what comes beyond it, and a client asks again a second later.
+BACKLOG = 128
 
 
 def waitress(application: Any, threads: int) -> None:
@@ -25,7 +27,7 @@ def cheroot(application: Any, threads: int) -> None:
     """cheroot, until it is told to stop."""
     from cheroot.wsgi import Server
 
-    server = Server((HOST, 0), application, numthreads=threads)
+    server = Server((HOST, 0), application, numthreads=threads, request_queue_size=BACKLOG)
     server.prepare()
     report(server.bind_addr[1])
     server.serve()
