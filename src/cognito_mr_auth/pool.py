@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._base.checks import HOST_NAME, POOL_ID, check_flag, check_token_use, is_client_id
+from ._base.checks import HOST_NAME, check_flag, check_token_use, is_client_id, is_pool_id
 from ._base.partitions import REGION, dns_suffix, partition
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
@@ -25,8 +25,6 @@ _KINDS: Final = ("updated", "original", "replica")
 """The kinds of issuer, in the order in which their endpoints are preferred (R2)."""
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
-
-_POOL_ID = re.compile(POOL_ID, re.ASCII)
 
 
 class _AnyClient:
@@ -215,7 +213,7 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
 
 def _region_of(user_pool_id: object) -> str:
     # No subclass, because an f-string shows a member of a str Enum as "Pools.MAIN".
-    if type(user_pool_id) is not str or not _POOL_ID.fullmatch(user_pool_id):
+    if type(user_pool_id) is not str or not is_pool_id(user_pool_id):
         raise ConfigurationError(f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'")
     return user_pool_id.partition("_")[0]
 

@@ -4,6 +4,8 @@ Owns the shape and its copies. Never checks anything: a Principal is only made f
 verifier has accepted. Its repr shows provider, issuer kind and token use, and no claim's value.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -268,10 +270,10 @@ class Principal:
     def __hash__(self) -> int:
         return hash((self.issuer, self.subject, self.expires_at))
 
-    def __copy__(self) -> "Principal":
+    def __copy__(self) -> Principal:
         return self
 
-    def __deepcopy__(self, memo: object) -> "Principal":
+    def __deepcopy__(self, memo: object) -> Principal:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:

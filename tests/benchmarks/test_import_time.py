@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "import_time.py"
 
 def run(limit: str) -> int:
     """The benchmark's exit status with a few runs."""
-    script = [sys.executable, str(SCRIPT), "--runs", "9", "--limit", limit]
+    script = [sys.executable, str(SCRIPT), "--runs", "15", "--limit", limit]
     return subprocess.run(script, check=False, capture_output=True).returncode
 
 

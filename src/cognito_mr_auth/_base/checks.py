@@ -4,6 +4,8 @@ Owns each of them once. Pure. Grammars that only adapters use stand here as text
 cost every import of the library.
 """
 
+from __future__ import annotations
+
 import re
 from typing import Final
 
@@ -26,13 +28,15 @@ __all__ = [
     "check_token_use",
     "is_client_id",
     "is_loopback",
+    "is_pool_id",
 ]
 
 # Cognito's look like base64; a thumbprint with SHA-512 (RFC 7638) has 86 characters.
 MAX_KID_CHARS: Final = 256
 
 # "UserPoolIdType" of Cognito's API: the Region before the underscore is the pool's primary one.
-POOL_ID: Final = rf"{REGION.pattern}_[0-9A-Za-z]{{1,45}}"
+_MAX_POOL_NAME = 45
+POOL_ID: Final = rf"{REGION.pattern}_[0-9A-Za-z]{{1,{_MAX_POOL_NAME}}}"
 # "ClientIdType" of Cognito's API.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
 
@@ -58,6 +62,13 @@ TEXT: Final = r"\x20-\x21\x23-\x5b\x5d-\x7e"
 def is_client_id(value: object) -> bool:
     """Whether this is the ID of an app client in form."""
     return type(value) is str and _CLIENT_ID.fullmatch(value) is not None
+
+
+def is_pool_id(value: str) -> bool:
+    """Whether this is a user pool's ID in form: `POOL_ID`, without a second pattern to compile."""
+    region, _, name = value.partition("_")
+    letters = name.isascii() and name.isalnum() and len(name) <= _MAX_POOL_NAME
+    return letters and REGION.fullmatch(region) is not None
 
 
 def is_loopback(host: str) -> bool:

@@ -3,6 +3,8 @@
 Owns the one rule for an interval. Never reads a clock itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 __all__ = ["CLOCK_SKEW", "MAX_TIME", "Clock", "Instant", "elapsed"]

@@ -4,6 +4,8 @@ Owns which members of a document are usable public keys, and which are public at
 I/O. A document is data from the network: nothing in it is trusted to have a type.
 """
 
+from __future__ import annotations
+
 import json
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Mapping

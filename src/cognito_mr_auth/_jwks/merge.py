@@ -3,6 +3,8 @@
 Owns which key a `kid` means. Pure: no clock, lock or I/O.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from types import MappingProxyType
 

@@ -4,6 +4,8 @@ Owns the shapes, and the limit of a document's size. Nothing here changes after 
 needs no lock (R8).
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol

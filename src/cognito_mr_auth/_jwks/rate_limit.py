@@ -3,6 +3,8 @@
 Owns what is paid, what a payment covers, and what is given back. Pure: every moment comes in as an argument.
 """
 
+from __future__ import annotations
+
 from cognito_mr_auth._base.clock import Instant, elapsed
 
 __all__ = ["Payment", "RateLimit"]
@@ -32,7 +34,7 @@ class Payment:
         self.pending = 0
         self.heard = False
 
-    def use(self, url: str) -> "Payment":
+    def use(self, url: str) -> Payment:
         """Begin an attempt at this endpoint."""
         self.urls.add(url)
         self.pending += 1

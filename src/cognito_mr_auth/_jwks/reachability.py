@@ -4,6 +4,8 @@ Owns when that is so, and nothing that decides about asking (see `schedule`). Pu
 arguments, events are appended to a list.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 
 from cognito_mr_auth._base.clock import Instant, elapsed

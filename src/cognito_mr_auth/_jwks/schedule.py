@@ -4,6 +4,8 @@ Owns every decision about asking. Pure: moments, states and random numbers come 
 lock, starts nothing, and knows no URL but those in its arguments.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 
 from cognito_mr_auth._base.clock import Instant, elapsed

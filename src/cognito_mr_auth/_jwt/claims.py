@@ -4,6 +4,8 @@ Owns these checks and their order. Pure: the moment comes in as an argument. Use
 and by R5 on unverified ones, where a refusal only saves a fetch.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, NoReturn
 

@@ -5,6 +5,8 @@ expensive ones, and nothing here reads a claim. Each error is built without the 
 which holds the payload.
 """
 
+from __future__ import annotations
+
 from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature

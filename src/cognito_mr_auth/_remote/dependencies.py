@@ -3,6 +3,8 @@
 Owns the interfaces alone; tests pass their own.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol

@@ -3,6 +3,8 @@
 Owns the choice of the error. Pure: it evaluates the policy again with parts of it taken as granted.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from itertools import product
 

@@ -4,6 +4,8 @@ Owns the bound, and what is made up for later. An endpoint that goes down and co
 bury everything else; one that stays down is told all the same. The caller holds a lock.
 """
 
+from __future__ import annotations
+
 from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.events import EndpointDisabled, EndpointDown, EndpointUp, Event, FetchFailed

@@ -5,6 +5,8 @@ that somebody must look after, INFO for what is over, and DEBUG for the rest, a 
 Holds no token, claim or signature, because no event does. Imports no logging.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

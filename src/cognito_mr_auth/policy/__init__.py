@@ -9,6 +9,8 @@ answered by a token that says nothing of tiers. One absence is known: Cognito le
 whoever is in no group. Evaluation here is pure but for `check`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal
 
@@ -64,22 +66,22 @@ class Policy:
     __slots__ = ("_kind", "_parts", "_value")
     _kind: _Kind
     _value: Any
-    _parts: "tuple[Policy, ...]"
+    _parts: tuple[Policy, ...]
 
-    def __init__(self, kind: _Kind, value: Any = None, parts: "tuple[Policy, ...]" = ()) -> None:
+    def __init__(self, kind: _Kind, value: Any = None, parts: tuple[Policy, ...] = ()) -> None:
         """Use this module's functions instead."""
         put = object.__setattr__
         put(self, "_kind", kind)
         put(self, "_value", value)
         put(self, "_parts", parts)
 
-    def __and__(self, other: object) -> "Policy":
+    def __and__(self, other: object) -> Policy:
         return Policy("and", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
-    def __or__(self, other: object) -> "Policy":
+    def __or__(self, other: object) -> Policy:
         return Policy("or", None, (self, other)) if isinstance(other, Policy) else NotImplemented
 
-    def __invert__(self) -> "Policy":
+    def __invert__(self) -> Policy:
         return Policy("not", None, (self,))
 
     def __bool__(self) -> bool:
@@ -102,10 +104,10 @@ class Policy:
             return f"check({getattr(self._value, '__name__', 'callable')})"
         return LEAVES[self._kind].show(self._value)
 
-    def __copy__(self) -> "Policy":
+    def __copy__(self) -> Policy:
         return self
 
-    def __deepcopy__(self, memo: object) -> "Policy":
+    def __deepcopy__(self, memo: object) -> Policy:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -140,7 +142,7 @@ class Policy:
         return frozenset(found)
 
     @property
-    def _joined(self) -> "tuple[Policy, ...]":
+    def _joined(self) -> tuple[Policy, ...]:
         """The two policies that `&` has joined; nothing for any other policy."""
         return self._parts if self._kind == "and" else ()
 
@@ -154,7 +156,7 @@ class Policy:
         # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
         return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
-    def _leaves(self, kind: _Kind) -> "Iterator[Policy]":
+    def _leaves(self, kind: _Kind) -> Iterator[Policy]:
         """The leaves of one kind, from left to right."""
         if self._kind == kind:
             yield self

@@ -5,6 +5,8 @@ a user's. An age, and whatever else the clock decides, is cannot-tell for a mome
 beyond the leeway: a negative age would be below every limit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
