@@ -215,6 +215,7 @@ def test_random_documents_lose_no_good_key(served: dict[str, bytes], age: float)
             document = read_document(raw)
         except FetchError as failure:
             assert failure.reason.startswith("document-")  # noqa: PT017
+            compromised_key |= key.material[0] in failure.compromised
         else:
             compromised_key |= key.material[0] in document.compromised
             taken_away += bool(document.keys) and key.kid not in document.keys

@@ -18,10 +18,10 @@ OF_THE_WHOLE = frozenset({
     "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
     "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
 })  # fmt: skip
-# Servers, browsers, emulators, AWS's runtime and second frameworks, which `make test-all` runs once, on the
-# oldest Python.
-ONCE = frozenset({"e2e", "examples", "programs", "real"})
-ONCE_FILES = frozenset({"aws_lambda/test_runtime.py", "benchmarks/test_cold_start.py"})
+# Servers, browsers, emulators, AWS's runtime, second frameworks and benchmarks, which `make test-all` runs
+# once, on the oldest Python.
+ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real"})
+ONCE_FILES = frozenset({"aws_lambda/test_runtime.py"})
 
 
 def mirrors(place: PurePath) -> bool:

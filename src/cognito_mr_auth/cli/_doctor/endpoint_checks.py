@@ -147,8 +147,8 @@ def _shown(kid: str) -> str:
 def _clock(dates: Sequence[DateSample], leeway: float) -> Check:
     if not dates:
         return Check("clock", "unknown", "no answer had a date", "compare this clock by other means")
-    # The quickest answer tells most exactly.
-    sample = min(dates, key=lambda each: each.received - each.sent)
+    # The quickest answer tells most exactly; of two alike, the name decides and not the order of threads.
+    sample = min(dates, key=lambda each: (each.received - each.sent, each.source))
     # The answer was dated at some moment between `sent` and `received`.
     ahead = sample.sent - (sample.date + GRAIN_SECONDS)
     behind = sample.date - sample.received
