@@ -25,9 +25,10 @@ fast: lint ## Run lint, types and the unit tests without sockets, servers and pr
 
 test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch coverage
 	$(RUN) coverage erase
-	$(RUN) coverage run -m pytest --suite=main $(SIDE_BY_SIDE)
+	$(RUN) coverage run -m pytest --suite=measured $(SIDE_BY_SIDE)
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
+	$(RUN) pytest --suite=unmeasured $(SIDE_BY_SIDE)
 
 test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core alone, and fuzz, soak and netns briefly
 	$(RUN) pytest --suite=once $(SIDE_BY_SIDE)

@@ -1,8 +1,7 @@
-"""The demo as its users start it: on a terminal, into a pipe, as JSON."""
+"""The demo as its users start it: on a terminal and into a pipe."""
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -10,10 +9,6 @@ import sys
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
-from cognito_mr_auth.cli import main
-from cognito_mr_auth.cli._demo.plan import story
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
@@ -48,16 +43,3 @@ def _until_closed(screen: Any) -> bytes:
         if not pieces[-1]:
             break
     return b"".join(pieces)
-
-
-@pytest.mark.outside
-def test_json() -> None:
-    """One document, with the lifetimes, the phases and the verdict."""
-    done = CliRunner().invoke(main, ["demo", "--phase-seconds", "0.5", "--rate", "20", "--json"])
-    document = json.loads(done.output)
-    assert (done.exit_code, document["ok"]) == (0, True), document
-    assert document["windows"]["max_stale"] == 60
-    assert [phase["name"] for phase in document["phases"]] == [each.name for each in story().phases]
-    assert document["summary"].startswith("WELL after")
-    assert document["lost"][0]["verifier"] == "cognito-mr-auth"
-    assert document["lost"][0]["lost"] == 0

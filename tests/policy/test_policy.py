@@ -404,3 +404,8 @@ def test_a_broken_check_is_our_fault_where_it_would_have_decided(
 def test_the_scope_hint_names_the_usual_reason() -> None:
     """Tokens of an SDK sign-in hold no custom scope."""
     assert "aws.cognito.signin.user.admin" in str(denial(ADMIN, context()).hint)
+
+
+def test_the_module_shows_its_names_alone() -> None:
+    """`dir(policy)`, which completion reads, shows what `__all__` lists and no part of the machinery."""
+    assert dir(policy) == sorted(policy.__all__)

@@ -174,11 +174,6 @@ def test_a_class_of_another_module_promises_these_names(path: str) -> None:
     assert {each for each in dir(kind) if not each.startswith("_")} == OTHER_CLASSES[path]
 
 
-def test_a_policys_module_shows_its_names_alone() -> None:
-    """`dir(policy)`, which completion reads, shows these names and no part of the machinery."""
-    assert set(dir(policy)) == MODULES["policy"]
-
-
 def test_the_index_is_all_that_the_package_binds() -> None:
     """Nothing else that the index imports has a public name, but for its own modules."""
     # pytest rewrites the asserts of an installed plugin's package, and puts names with "@" there.

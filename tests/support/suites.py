@@ -16,7 +16,8 @@ CROSSCUTTING = frozenset({
 # Tests of a mirrored folder as a whole, by their names.
 OF_THE_WHOLE = frozenset({
     "aws_lambda/test_gateway.py", "aws_lambda/test_matrix.py", "aws_lambda/test_policy_cache.py",
-    "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "testing/test_pytest_plugin.py",
+    "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "test_extras.py",
+    "testing/test_pytest_plugin.py",
 })  # fmt: skip
 # Servers, browsers, emulators, AWS's runtime, second frameworks and benchmarks, which `make test-all` runs
 # once, on the oldest Python.
@@ -34,13 +35,19 @@ def _once(place: PurePath) -> bool:
 
 
 def _unit(place: PurePath) -> bool:
-    return mirrors(place) or place.parts[0] == "adapters"
+    return mirrors(place) or place.parts[0] == "adapters" or place.as_posix() == "test_extras.py"
+
+
+def _measured(place: PurePath) -> bool:
+    return _unit(place) or place.parts[0] == "security" or place.as_posix() == "testing/test_pytest_plugin.py"
 
 
 SUITES: dict[str, Callable[[PurePath], bool]] = {
     "everything": lambda _place: True,
-    # `make test`.
-    "main": lambda place: not _once(place),
+    # `make test`: what must reach every branch by itself. The rest would take twice its time under a tracer.
+    "measured": lambda place: _measured(place) and not _once(place),
+    # `make test`: that rest.
+    "unmeasured": lambda place: not _measured(place) and not _once(place),
     # `make test-all`, in the main environment.
     "once": _once,
     # Other Pythons: the tests of single modules, and what all adapters promise.

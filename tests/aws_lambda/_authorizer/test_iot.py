@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.lambda_events import with_token
 
+from cognito_mr_auth import policy
 from cognito_mr_auth.aws_lambda import Authorizer
 from cognito_mr_auth.aws_lambda._authorizer.iot import IotPolicy, principal_id
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
@@ -161,3 +162,16 @@ def test_connections_end_with_their_token(expires_in: int, seconds: int) -> None
     token = FAKE.access_token(expires_in=expires_in)
     answer = Authorizer(VERIFIER, iot_policy=document("a"))(with_token("iot", token))
     assert answer["disconnectAfterInSeconds"] == answer["refreshAfterInSeconds"] == seconds
+
+
+def test_whoever_lacks_the_policy_may_do_nothing() -> None:
+    """AWS IoT learns who it is, and a document that denies everything."""
+    authorizer = Authorizer(VERIFIER, require=policy.groups("staff"), iot_policy=document("a"))
+    answer = authorizer(with_token("iot", FAKE.access_token(subject=SUBJECT)))
+    assert answer["isAuthenticated"] is True
+    [statement] = [each for written in answer["policyDocuments"] for each in _statements(written)]
+    assert statement == {"Effect": "Deny", "Action": "iot:*", "Resource": "*"}
+
+
+def _statements(written: Any) -> Any:
+    return (json.loads(written) if isinstance(written, str) else written)["Statement"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
 import pytest
+from click.testing import CliRunner
 
 from cognito_mr_auth import errors, events
+from cognito_mr_auth.cli import main
 from cognito_mr_auth.cli._demo.command import MAX_PHASE_SECONDS, perform
 from cognito_mr_auth.cli._demo.judge import Call, World
 from cognito_mr_auth.cli._demo.ordinary import Accepts, Endpoint, Ordinary, found
@@ -346,3 +349,16 @@ def test_a_new_key_is_remarked_once() -> None:
     reported = subject.remark(_call(VALID), None, 0.9)
     assert reported == "first token of the new keys accepted after 200 ms"
     assert subject.remark(_call(VALID), None, 0.0) is None
+
+
+@pytest.mark.outside
+def test_json() -> None:
+    """One document, with the lifetimes, the phases and the verdict."""
+    done = CliRunner().invoke(main, ["demo", "--phase-seconds", "0.5", "--rate", "20", "--json"])
+    document = json.loads(done.output)
+    assert (done.exit_code, document["ok"]) == (0, True), document
+    assert document["windows"]["max_stale"] == 60
+    assert [phase["name"] for phase in document["phases"]] == [each.name for each in story().phases]
+    assert document["summary"].startswith("WELL after")
+    assert document["lost"][0]["verifier"] == "cognito-mr-auth"
+    assert document["lost"][0]["lost"] == 0
