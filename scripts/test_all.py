@@ -1,4 +1,7 @@
-"""Runs the tests in every environment but the main one: other Pythons, the core alone, the lowest versions.
+"""Runs the tests in every environment but the main one.
+
+Those are other Pythons, the core alone, the lowest versions, and the second environments, each for packages
+that the main environment cannot have (requirements/second/).
 
 usage: python scripts/test_all.py [--lowest]     (`make test-all` and `make test-lowest` call it, with the
 main environment's Python; --lowest: only where dependencies are at their lowest versions)
@@ -17,6 +20,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +117,7 @@ class Environment:
     extras: str = ""
     core_only: bool = False
     lowest: bool = False
+    second: bool = False
     options: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -212,6 +217,8 @@ def run_tests(environment: Environment) -> Outcome:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE", "PYTHON"))}
     if environment.core_only:
         environ["COGNITO_MR_AUTH_CORE_ONLY"] = "1"
+    if environment.second:
+        environ["COGNITO_MR_AUTH_SECOND"] = environment.name
     command: list[str | Path] = [
         environment.executable,
         "-m",
@@ -259,6 +266,21 @@ def _call(command: Sequence[str | Path]) -> None:
 # --- All of it
 
 
+def second() -> Iterator[Environment]:
+    """The second environments: what requirements/second/NAME.toml says, with the pins of NAME.txt."""
+    for path in sorted((PROJECT / "requirements" / "second").glob("*.toml")):
+        table = tomllib.loads(path.read_text("utf-8"))
+        yield Environment(
+            path.stem,
+            sys.executable,
+            f"second/{path.stem}.txt",
+            f"[{','.join(table['extras'])}]",
+            second=True,
+            options=tuple(table.get("options", ())),
+            only=tuple(table["tests"]),
+        )
+
+
 def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment], list[Outcome]]:
     """The environments to test, and a row for each Python that was not found."""
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -268,6 +290,7 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
     environments = [
         replace(core, left_out=(*UNMOVED, *CONTROLS)),
         replace(lowest, only=OF_THE_EXTRAS, options=LENIENT, left_out=("tests/testing/test_run.py",)),
+        *second(),
     ]
     missing = []
     for minor in (*REQUIRED, *WELCOME):

@@ -3,6 +3,7 @@
 --suite=NAME runs a part of the tests (support/suites.py).
 COGNITO_MR_AUTH_REQUIRE=all turns every skip, whatever made it, into a failure; CI runs so.
 COGNITO_MR_AUTH_CORE_ONLY=1 leaves out the tests that declare a need (support/needs.py).
+COGNITO_MR_AUTH_SECOND=NAME runs the tests of one second environment alone (support/needs.py).
 """
 
 from __future__ import annotations
@@ -121,7 +122,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         chosen = suites.SUITES[config.getoption("suite")]
         if not chosen(collection_path.relative_to(needs.TESTS)):
             return True
-    return True if needs.core_only() and needs.needed_by(collection_path) else None
+    needed = needs.needed_by(collection_path)
+    if needed and (needs.core_only() or needs.of_another_environment(needed)):
+        return True
+    return None
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Any:
@@ -139,7 +143,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in outside]
     for item in list(items):
         packages = [name for mark in item.iter_markers("needs") for name in mark.args]
-        if packages and needs.core_only():
+        elsewhere = needs.of_another_environment({*packages, *needs.needed_by(item.path)})
+        if elsewhere or (packages and needs.core_only()):
             items.remove(item)
             config.hook.pytest_deselected(items=[item])
         elif missing := ", ".join(needs.absent(packages)):

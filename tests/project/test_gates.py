@@ -544,3 +544,25 @@ def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.Mon
     monkeypatch.setenv("COGNITO_MR_AUTH_CORE_ONLY", "1")
     monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
     assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 1, "deselected": 1}
+
+
+def test_a_second_environment_has_tests_of_its_own(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs one of its packages is left out elsewhere, installed or not, and alone is run there."""
+    table = inner.path / "support" / "needs.py"
+    table.write_text(
+        table.read_text()
+        .replace('"cli": (', '"cli": ("colorsys", ')
+        .replace("= _second()", "= {'odd': {'colorsys'}}")
+    )
+    inner.mkdir("cli").joinpath("test_cli.py").write_text("import colorsys\ndef test_it(): pass")
+    inner.makepyfile(
+        test_main="import pytest\ndef test_it(): pass\n"
+        "@pytest.mark.needs('colorsys')\ndef test_more(): pass\n"
+        "@pytest.mark.needs('json')\ndef test_less(): pass"
+    )
+    monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 2, "deselected": 1}
+    monkeypatch.setenv("COGNITO_MR_AUTH_SECOND", "odd")
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 2, "deselected": 2}

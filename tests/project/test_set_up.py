@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support import drivers, needs
 
 PROJECT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
@@ -103,22 +104,34 @@ def test_test_all_finds_pythons_that_run(
 def test_a_missing_python_is_reported(strict: bool, test_all: ModuleType) -> None:
     """Without other Pythons the lowest versions are tested; a required one that is missing can fail."""
     environments, missing = test_all.plan({"PATH": "", "HOME": ""}, strict=strict)
-    assert [each.name for each in environments] == [f"{THIS}-core-only", f"{THIS}-lowest"]
-    assert [(each.core_only, each.lowest) for each in environments] == [(True, True), (False, True)]
+    lowest = {each.name: each.core_only for each in environments if each.lowest}
+    assert lowest == {f"{THIS}-core-only": True, f"{THIS}-lowest": False}
+    assert [each.name for each in environments if not each.lowest] == SECOND
     assert {row.name: row.ok for row in missing} == {
         name: not strict or name == "3.14" for name in ("3.12", "3.13", "3.14") if name != THIS
     }
 
 
 def test_what_is_left_out_exists(test_all: ModuleType) -> None:
-    """Every file, folder and test that an environment leaves out still exists under that name."""
-    for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS):
+    """Every file, folder and test that an environment leaves out, or asks for, exists under that name."""
+    chosen = [path for environment in test_all.second() for path in environment.only]
+    for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS, *chosen):
         path, _, test = each.partition("::")
         name, _, row = test.partition("[")
         text = (PROJECT / path).read_text("utf-8") if test else ""
         assert (PROJECT / path).exists(), each
         assert f"def {name}(" in text or not test, each
         assert f'"{row}' in text or not row, each
+
+
+def test_a_second_environment_is_needed(test_all: ModuleType) -> None:
+    """Each package of a second environment is none of the main one's, and some test or document needs it."""
+    assert list(needs.SECOND) == SECOND
+    wanted = [*needs.NEEDS.values(), *needs.DOCUMENTS.values(), *drivers.NEEDS.values()]
+    for name, packages in needs.SECOND.items():
+        assert packages - {each for row in wanted for each in row} == set(), name
+        mains = {_distribution(pin) for pin in _pins("requirements/dev")}
+        assert {each.replace("_", "-") for each in packages} & mains == set(), name
 
 
 # --- What it reports
@@ -154,6 +167,8 @@ def test_the_report_is_pytests(
 
 LISTS = ["requirements/lock", "requirements/dev", "requirements/demo", "requirements/core-test"]
 LISTS += ["requirements/lowest", "benchmarks/peers/requirements", "fuzz/requirements"]
+SECOND = sorted(path.stem for path in (PROJECT / "requirements" / "second").glob("*.toml"))
+ALL_LISTS = [*LISTS, *(f"requirements/second/{name}" for name in SECOND)]
 
 
 def _pins(name: str) -> dict[str, list[str]]:
@@ -168,7 +183,7 @@ def _pins(name: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", ALL_LISTS)
 def test_every_requirement_is_pinned(name: str) -> None:
     """The lists name exact versions, each by the hashes of its files, and no index, option or path."""
     for pin, hashes in _pins(name).items():
@@ -193,7 +208,7 @@ def test_the_demo_runs_what_the_tests_run() -> None:
     assert demo.items() <= dev.items()
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", ALL_LISTS)
 def test_every_wish_has_its_pin(name: str) -> None:
     """Each requirement of a list's source is in the list."""
     wishes, pins = (
@@ -212,9 +227,11 @@ def test_every_list_is_refreshed() -> None:
     """`make lock` makes each list that exists."""
     folders = [PROJECT / name for name in ("requirements", "benchmarks", "fuzz")]
     sources = [path for folder in folders for path in folder.rglob("*.in")]
-    assert {path.relative_to(PROJECT).with_suffix("").as_posix() for path in sources} == set(LISTS)
+    assert {path.relative_to(PROJECT).with_suffix("").as_posix() for path in sources} == set(ALL_LISTS)
     script = (PROJECT / "scripts" / "lock").read_text("utf-8")
-    assert f"for list in {' '.join(LISTS)} do" in " ".join(script.replace("\\", "").split())
+    assert f"for list in {' '.join(LISTS)} requirements/second/*.in do" in " ".join(
+        script.replace("\\", "").split()
+    )
 
 
 def _lowest(requirements: list[str]) -> dict[str, list[int]]:

@@ -4,11 +4,15 @@ A file or directory below tests/ that imports an extra, a gate's tool or a real 
 here (test_rules.py finds those that are missing). A single test in a file that otherwise needs the core
 alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tests/conftest.py acts
 on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
+
+A second environment is for packages that the main one cannot have: requirements/second/NAME.toml lists them.
+What needs one of them runs there, by `make test-all`, and is left out everywhere else.
 """
 
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -134,6 +138,24 @@ def needed_by(path: Path, tests: Path = TESTS) -> frozenset[str]:
     place = path.relative_to(tests)
     names = {place.as_posix(), *(parent.as_posix() for parent in place.parents)}
     return frozenset(package for name in names for package in NEEDS.get(name, ()))
+
+
+def _second() -> dict[str, frozenset[str]]:
+    folder = TESTS.parent / "requirements" / "second"
+    tables = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
+    return {name: frozenset(table["packages"]) for name, table in tables.items()}
+
+
+# Name of each second environment -> the import names that only it has.
+SECOND: dict[str, frozenset[str]] = _second()
+
+
+def of_another_environment(packages: Iterable[str]) -> bool:
+    """Whether a test with these needs is left out here, because it runs in another environment."""
+    here, needed = os.environ.get("COGNITO_MR_AUTH_SECOND"), frozenset(packages)
+    if here:
+        return not needed & SECOND[here]
+    return any(needed & special for special in SECOND.values())
 
 
 def absent(packages: Iterable[str]) -> Iterator[str]:
