@@ -7,9 +7,11 @@ one; nothing that was started outlives its `with`.
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 from ._settings import Settings
 
-__all__ = ["GUNICORN", "UVICORN", "Server", "ask", "serving"]
+__all__ = ["GUNICORN", "HOST", "UVICORN", "Server", "announced", "ask", "serving"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
@@ -39,14 +41,25 @@ _FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "WE
 
 
 class Server(NamedTuple):
-    """One that is running."""
+    """One that is running; all its processes are in the session of `pid`."""
 
     port: int
+    pid: int = 0
 
     @property
     def url(self) -> str:
         """Of the one route."""
         return f"http://{HOST}:{self.port}/orders"
+
+    def processor_seconds(self) -> float:
+        """What its processes have used so far, as Linux counts it; NaN elsewhere."""
+        ticks, found = 0, False
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # one that has just ended
+                fields = path.read_text("ascii", "replace").rpartition(")")[2].split()
+                if int(fields[3]) == self.pid:  # proc(5): session, utime and stime, counted from the state
+                    ticks, found = ticks + int(fields[11]) + int(fields[12]), True
+        return ticks / os.sysconf("SC_CLK_TCK") if found else math.nan
 
 
 @contextmanager
@@ -65,7 +78,7 @@ def serving(command: tuple[str, ...], settings: Settings, folder: Path) -> Itera
             start_new_session=True,
         )
     try:
-        yield Server(_port(process, log))
+        yield Server(_port(process, log), process.pid)
     finally:
         _end(process)
 
@@ -89,6 +102,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):  # its own session: nobody else is in this group
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_SECONDS)
+
+
+def announced() -> socket.socket:
+    """A listening socket on a port of its own, said as gunicorn says it: for a server that only takes one."""
+    listening = socket.create_server((HOST, 0), backlog=128)
+    print(f"Listening at: http://{HOST}:{listening.getsockname()[1]}", flush=True)
+    return listening
 
 
 def ask(server: Server, token: str) -> int:
