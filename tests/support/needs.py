@@ -100,6 +100,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "real/test_mocks.py": ("freezegun", "pytest_httpx", "respx", "time_machine", "trio", "vcr"),
     "real/test_recipes.py": ("freezegun", "pytest_freezer", "pytest_httpx", "respx", "time_machine", "vcr"),
     "real": ("boto3", "botocore", "moto"),
+    "second/frameworks/test_graphql.py": ("ariadne", "fastapi", "strawberry", "uvicorn", "websockets"),
+    "second/frameworks/test_other_frameworks.py": (
+        *("dash", "falcon", "flask", "gunicorn", "quart", "sanic", "starlette", "uvicorn", "websockets"),
+    ),
     "project/test_operations_page.py": ("cfnlint", "yaml"),
     "project/test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
     "oracle/judges.py": ("joserfc", "jwt"),
