@@ -19,10 +19,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -37,8 +38,9 @@ _PART = re.compile(
 _MARK = re.compile(
     r"terminal (?P<terminal>\w+)(?P<stays>, stays)?|file (?P<file>[\w.]+)|seen in (?P<seen>\w+)|not run"
 )
-# A reader presses Ctrl-C again where a program goes on.
-_KEYSTROKES = 6
+# A shell that heeds Ctrl-C, also where these tests run in the background of another and inherit that it is
+# ignored, which no shell lets a `trap` undo (POSIX, "Signals and Error Handling").
+_SHELL = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp('sh', ['sh'])"
 # What no program of a page prints.
 _END = "[[status "
 
@@ -124,7 +126,7 @@ class _Terminal:
     def __init__(self, directory: Path, environment: Mapping[str, str], deadline: float) -> None:
         self._deadline = deadline
         self._shell = subprocess.Popen(
-            ["sh"],
+            [sys.executable, "-c", _SHELL],
             cwd=directory,
             env=environment,
             stdin=subprocess.PIPE,
@@ -160,11 +162,9 @@ class _Terminal:
         except BrokenPipeError:
             raise AssertionError("the shell has ended") from None
 
-    def _await(
-        self, pattern: re.Pattern[str], start: int, seconds: float | None = None
-    ) -> tuple[int, re.Match[str]]:
+    def _await(self, pattern: re.Pattern[str], start: int) -> tuple[int, re.Match[str]]:
         """The first line from there on that matches, and the place after it."""
-        until = time.monotonic() + (self._deadline if seconds is None else seconds)
+        until = time.monotonic() + self._deadline
         with self._change:
             while True:
                 for place in range(start, len(self.lines)):
@@ -196,19 +196,12 @@ class _Terminal:
         self._seen, _ = self._await(re.compile(pattern), self._seen)
 
     def interrupt(self) -> None:
-        """Ctrl-C: to all that runs here, and wait until it has ended.
-
-        Again where nothing ends, as a reader would: Python looks for signals before it calls `time.sleep`,
-        and one that comes between the two waits for the end of the sleep.
-        """
+        """Ctrl-C: to all that runs here, and wait until it has ended."""
         assert self._goes_on, "nothing runs here"
-        start, ended = len(self.lines), re.compile(re.escape(_END) + r"0\]\]")
+        start = len(self.lines)
+        os.killpg(self._shell.pid, signal.SIGINT)
         self._write(f"printf '\\n{_END}0]]\\n'")
-        for left in range(_KEYSTROKES - 1, -1, -1):
-            os.killpg(self._shell.pid, signal.SIGINT)
-            with suppress(AssertionError) if left else nullcontext():
-                self._await(ended, start, self._deadline / _KEYSTROKES)
-                break
+        self._await(re.compile(re.escape(_END) + r"0\]\]"), start)
         self._goes_on = False
 
     def close(self) -> None:
