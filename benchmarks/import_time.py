@@ -4,8 +4,8 @@
 
 Both are whole processes of this interpreter, started in turn without site packages' start-up hooks, so
 that an installed coverage tool weighs on neither. The two of a pair run on one processor, one after the
-other, for processors with busy neighbours differ by a third. Prints medians, and the median of the pairs'
-ratios; exit status 1 when that is above the limit in each of three attempts.
+other, because two processors can differ by a third where others use the machine. Prints medians, and the
+median of the pairs' ratios; exit status 1 when that is above the limit in each of three attempts.
 """
 
 from __future__ import annotations

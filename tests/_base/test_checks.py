@@ -13,7 +13,17 @@ GRAMMARS: dict[str, tuple[str, list[str], list[str]]] = {
     "POOL_ID": (
         checks.POOL_ID,
         ["us-west-2_EXAMPLE", "us-gov-west-1_a", "eu-west-1_" + "a" * 45],
-        ["us-west-2_", "us-west-2_" + "a" * 46, "us-west-2-EXAMPLE", "us-west-2_EX-A", "us-west-2_a\n", ""],
+        [
+            *(
+                "us-west-2_",
+                "us-west-2_" + "a" * 46,
+                "us-west-2-EXAMPLE",
+                "us-west-2_EX-A",
+                "us-west-2_a\n",
+                "",
+            ),
+            *("us-west-2_a_b", "_a", "us-west-2\n_a", "us-west-2_\u00e9", "us-west-2_\u0661"),
+        ],
     ),
     "HOST_NAME": (
         checks.HOST_NAME,
@@ -39,6 +49,12 @@ def test_a_grammar_takes_what_its_source_takes(name: str) -> None:
     pattern, fitting, unfit = GRAMMARS[name]
     assert [each for each in fitting if not re.fullmatch(pattern, each)] == []
     assert [each for each in unfit if re.fullmatch(pattern, each)] == []
+
+
+def test_a_pools_id_is_read_as_its_grammar_says() -> None:
+    """The check of every UserPool, which compiles no pattern, takes what the grammar takes."""
+    _, fitting, unfit = GRAMMARS["POOL_ID"]
+    assert [each for each in (*fitting, *unfit) if checks.is_pool_id(each)] == fitting
 
 
 def test_text_is_every_printable_character_but_two() -> None:

@@ -93,6 +93,8 @@ class Judge:
         cause = self._cause(case, view, caller)
         case.look()
         causes = {cause, *([BACKGROUND] if cause == REVALIDATE else [])}
+        if case.undecided and view.knows(caller.kid):  # then the age of the set is left open as well
+            causes |= {BACKGROUND, REVALIDATE}
         purposes, allowed = self._purposes(case, {(each, waiter.came) for each in causes})
         before = list(self.world.requests)
         due = self._due_in_background(case, cause)

@@ -7,6 +7,7 @@ A line before a block of the page says what the block is:
     <!-- file NAME -->             a file of this content
     <!-- seen in NAME -->          lines that this terminal shows from where the last look ended, in order,
                                    with others between them; `...` stands for anything
+    <!-- seen in NAME, in any order -->  the same for lines of which either may come first
     <!-- not run -->               for a place that the tests cannot reach
 
 and a line of its own, `<!-- ctrl-c NAME -->`, interrupts what goes on there. A block of code without such a
@@ -19,6 +20,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -35,14 +37,21 @@ _PART = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _MARK = re.compile(
-    r"terminal (?P<terminal>\w+)(?P<stays>, stays)?|file (?P<file>[\w.]+)|seen in (?P<seen>\w+)|not run"
+    r"terminal (?P<terminal>\w+)(?P<stays>, stays)?|file (?P<file>[\w.]+)"
+    r"|seen in (?P<seen>\w+)(?P<any>, in any order)?|not run"
 )
+# A shell that heeds Ctrl-C, also where these tests run in the background of another and inherit that it is
+# ignored, which no shell lets a `trap` undo (POSIX, "Signals and Error Handling").
+_SHELL = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp('sh', ['sh'])"
 # What no program of a page prints.
 _END = "[[status "
 
 
 class Step(NamedTuple):
-    """One thing that the reader does, or sees: `kind` is run, stay, file, seen or ctrl-c; where; the text."""
+    """One thing that the reader does, or sees: its `kind`, where, and the text.
+
+    Kinds are run, stay, file, seen, any (seen in any order) and ctrl-c.
+    """
 
     line: int
     kind: str
@@ -69,7 +78,7 @@ def steps(page: str) -> Iterator[Step]:
         elif mark["file"]:
             yield Step(line, "file", mark["file"], part["code"])
         elif mark["seen"]:
-            yield Step(line, "seen", mark["seen"], part["code"])
+            yield Step(line, "any" if mark["any"] else "seen", mark["seen"], part["code"])
 
 
 class Terminals:
@@ -108,7 +117,9 @@ class Terminals:
                     terminal.interrupt()
                 case "seen":
                     for line in step.text.splitlines():
-                        terminal.see(line)
+                        terminal.see([line])
+                case "any":
+                    terminal.see(step.text.splitlines())
                 case kind:
                     terminal.run(step.text, stays=kind == "stay")
         except AssertionError as error:
@@ -122,7 +133,7 @@ class _Terminal:
     def __init__(self, directory: Path, environment: Mapping[str, str], deadline: float) -> None:
         self._deadline = deadline
         self._shell = subprocess.Popen(
-            ["sh"],
+            [sys.executable, "-c", _SHELL],
             cwd=directory,
             env=environment,
             stdin=subprocess.PIPE,
@@ -186,10 +197,13 @@ class _Terminal:
             _, found = self._await(re.compile(re.escape(_END) + r"(\d+)\]\]"), start)
             assert found[1] == "0", f"{command!r} ended with status {found[1]}"
 
-    def see(self, line: str) -> None:
-        """Wait for a line of this form."""
-        pattern = ".*".join(re.escape(part) for part in line.rstrip().split("..."))
-        self._seen, _ = self._await(re.compile(pattern), self._seen)
+    def see(self, lines: list[str]) -> None:
+        """Wait for a line of each of these forms, in whatever order they come."""
+        start = self._seen
+        for line in lines:
+            pattern = ".*".join(re.escape(part) for part in line.rstrip().split("..."))
+            place, _ = self._await(re.compile(pattern), start)
+            self._seen = max(self._seen, place)
 
     def interrupt(self) -> None:
         """Ctrl-C: to all that runs here, and wait until it has ended."""

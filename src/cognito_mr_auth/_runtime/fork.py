@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from _weakrefset import WeakSet  # as `weakref` gives it, whose own import costs half a millisecond
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 __all__ = ["track"]
 
-if TYPE_CHECKING:
-    from typing import Protocol
 
-    class _ResetsAfterFork(Protocol):
-        def _reset_after_fork(self) -> None: ...
+class _ResetsAfterFork(Protocol):
+    def _reset_after_fork(self) -> None: ...
 
 
 _tracked: WeakSet[_ResetsAfterFork] = WeakSet()

@@ -150,5 +150,8 @@ class Counting:
 
 def reason_of(error: AuthError) -> str:
     """The error's reason; for a class of the application's own, that of ours which it is derived from."""
-    said = (error.reason, *(vars(each).get("reason") for each in type(error).__mro__))
-    return next(each for each in said if each.__class__ is str and each in _NONE_YET)
+    reason = error.reason
+    if reason.__class__ is str and reason in _NONE_YET:
+        return reason
+    inherited = (vars(each).get("reason") for each in type(error).__mro__)
+    return next(each for each in inherited if each.__class__ is str and each in _NONE_YET)
