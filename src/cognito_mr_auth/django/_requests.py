@@ -24,12 +24,17 @@ _ADVICE = "list cognito_mr_auth.django.CognitoAuthMiddleware in MIDDLEWARE"
 def read(request: HttpRequest) -> HTTPRequest:
     """The request as the guard reads it, under WSGI and ASGI; also one that wraps Django's, as DRF's does.
 
-    Path and method are those that Django routes, which middleware in front may have changed.
+    Path and method are those that Django routes, which middleware in front may have changed. Django writes
+    every method in capitals; where the guard knows better, it is as it was sent.
     """
     asked = read_request(request.META)
-    scope = getattr(request, "scope", None)
-    raw_path = asked.raw_path if scope is None else (scope.get("raw_path") or b"").decode("latin-1")
-    return asked._replace(method=request.method or "", path=request.path_info, raw_path=raw_path)
+    method, raw_path = asked.method, asked.raw_path
+    if hasattr(request, "scope"):
+        method = request.scope["method"]
+        raw_path = (request.scope.get("raw_path") or b"").decode("latin-1")
+    if method.upper() != request.method:
+        method = request.method
+    return asked._replace(method=method, path=request.path_info, raw_path=raw_path)
 
 
 def state(request: HttpRequest) -> MutableMapping[str, Any]:

@@ -6,7 +6,7 @@ setting, and looked up at every request, because a test client keeps its middlew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import RLock
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,8 @@ from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.verifier import Verifier
+
+from ._users import UserSource
 
 __all__ = ["NAME", "Configured", "configured", "guard", "read_settings"]
 
@@ -49,14 +51,15 @@ class Configured(NamedTuple):
 
     guard: RequestGuard
     protect_all: bool
-    user: Callable[..., Any] | None
+    user: UserSource | None
 
 
 def read_settings() -> Mapping[str, Any]:
     """The dict COGNITO_AUTH; an empty one if there is none.
 
     Raises:
-        ConfigurationError: it is no dict, or has a key that does not exist.
+        ConfigurationError: it is no dict.
+        TypeError: it has a key that does not exist.
     """
     given = getattr(settings, NAME, {})
     if not isinstance(given, Mapping):
@@ -64,10 +67,8 @@ def read_settings() -> Mapping[str, Any]:
     for key in given:
         if key not in _KEYS:
             near = nearest_name(str(key), _KEYS)
-            raise ConfigurationError(
-                f"{NAME} has no key {key!r}"
-                + (f": did you mean {near!r}?" if near else f"; there are {', '.join(_KEYS)}")
-            )
+            hint = f": did you mean {near!r}?" if near else f"; there are {', '.join(_KEYS)}"
+            raise TypeError(f"{NAME} has no key {key!r}{hint}")
     return given
 
 
@@ -80,7 +81,7 @@ def _configure() -> Configured:
         raise ConfigurationError(f'{NAME}["USER"] is a {type(user).__name__}; name a function of a principal')
     options = {name: given[name.upper()] for name in _GUARD if name.upper() in given}
     made = RequestGuard.of(NAME, _verifier(given), options, ignored=_IGNORED)
-    return Configured(made, protect_all, user)
+    return Configured(made, protect_all, None if user is None else UserSource(user))
 
 
 def _verifier(given: Mapping[str, Any]) -> object:
@@ -112,7 +113,7 @@ def _loaded(key: str, value: object) -> Any:
     raise ConfigurationError(f'{NAME}["{key}"]: {problem}')
 
 
-_lock = RLock()  # a verifier's module may ask for the guard while it is imported
+_lock = RLock()  # the module of a VERIFIER may ask for the guard while it is imported
 _current: list[Configured] = []
 
 
@@ -122,12 +123,12 @@ def configured() -> Configured:
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
     """
-    found = _current
-    if not found:
-        with _lock:
-            if not found:
-                found.append(_configure())
-    return found[0]
+    for found in _current:  # not by index: a test in another thread may drop it meanwhile
+        return found
+    with _lock:
+        if not _current:
+            _current.append(_configure())
+        return _current[0]
 
 
 def guard() -> RequestGuard:

@@ -1,0 +1,23 @@
+"""The Django application: `INSTALLED_APPS = [..., "cognito_mr_auth.django"]` runs the system checks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core import checks
+
+from ._checks import check_deployment, check_settings
+
+__all__ = ["CognitoAuthConfig"]
+
+
+class CognitoAuthConfig(AppConfig):
+    """Registers the checks; there are no models."""
+
+    name = "cognito_mr_auth.django"
+    label = "cognito_mr_auth"
+    verbose_name = "Cognito authentication"
+
+    def ready(self) -> None:
+        """Register what `manage.py check`, `runserver`, `migrate` and `test` run."""
+        checks.register(check_settings, checks.Tags.security)
+        checks.register(check_deployment, checks.Tags.security, deploy=True)
