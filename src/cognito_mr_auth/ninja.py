@@ -219,5 +219,6 @@ def _missing(error: AuthError, guard: RequestGuard, place: Any) -> None:
     """Leave a request without a token to the next authentication; raise for every other."""
     if not isinstance(error, CredentialsMissing):
         made = guard.response(error)
-        raise as_host_error(error, AuthHttpError, status_code=made.status, response=made) from None
+        hint = error.hint if made.status < 500 else None  # the operator's; ninja's own handler shows `str()`
+        raise as_host_error(error, AuthHttpError, status_code=made.status, hint=hint, response=made) from None
     place[_NOBODY] = error.with_traceback(None)

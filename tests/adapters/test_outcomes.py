@@ -33,7 +33,7 @@ def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset())
 
 # A route that names its guard or policy is opened by no exclusion and no optional mode.
 EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "lambda_require", "starlette_backend"})
-EXPLICIT |= {"django_require", "django_require_async"}
+EXPLICIT |= {"django_require", "django_require_async", "drf", "ninja", "ninja_async"}
 # Drivers whose `require` is the policy of a route, and not of the guard.
 OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 

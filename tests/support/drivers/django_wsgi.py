@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import django
@@ -53,12 +54,19 @@ urlpatterns = [re_path("^.*$", who)]
 
 
 def configure() -> None:
-    """Set Django up, once for the process: its settings are global. django_asgi shares them."""
+    """Set Django up, once for the process: its settings are global. All drivers share them."""
     if not settings.configured:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
         middleware = [f"{__name__}.AuthErrors"]
+        apps = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "drf_spectacular"]
         settings.configure(
-            ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=middleware, LOGGING_CONFIG=None
+            ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF=__name__,
+            MIDDLEWARE=middleware,
+            LOGGING_CONFIG=None,
+            INSTALLED_APPS=[app for app in apps if find_spec(app.partition(".")[0])],
+            TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+            STATIC_URL="static/",
         )
         django.setup()
 

@@ -20,11 +20,11 @@ from .ninja import by_word, everything, plain
 WEBSOCKET = False
 
 
-def coroutine(reached: Reached) -> Callable[..., Any]:
+def coroutine(reached: Reached) -> Callable[[HttpRequest], Any]:
     """An operation that says who asks, as a coroutine function."""
     answer = plain(reached)
 
-    async def operation(request: HttpRequest, path: str = "") -> Any:
+    async def operation(request: HttpRequest) -> Any:
         return answer(request)
 
     return operation
