@@ -35,7 +35,9 @@ _ORDERS = (
     _Order("corsheaders.middleware.CorsMiddleware", True, "browsers report a refusal as a CORS error"),
     _Order("django.middleware.security.SecurityMiddleware", True, "a token is read on plain http"),
     _Order(
-        "django.middleware.cache.FetchFromCacheMiddleware", False, "cached pages are shown without a look at the token"
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        False,
+        "cached pages are shown without a look at the token",
     ),
 )
 _USER_ORDERS = (

@@ -91,4 +91,3 @@ def user_for(principal: Principal) -> Any:
     if not made and user.has_usable_password():
         raise PolicyDenied("the user of this name has a password, and is somebody else's")
     return user
-

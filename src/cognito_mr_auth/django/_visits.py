@@ -35,7 +35,17 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class Visit:
     """The state of one request."""
 
-    __slots__ = ("_asked", "_decided", "_error", "_open", "_preflight", "_principal", "_seen", "configured", "passed")
+    __slots__ = (
+        "_asked",
+        "_decided",
+        "_error",
+        "_open",
+        "_preflight",
+        "_principal",
+        "_seen",
+        "configured",
+        "passed",
+    )
 
     def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
         self.configured = configured
