@@ -38,8 +38,8 @@ def require(policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
         @require(policy.scopes("orders/read"))
         def orders(request): ...
 
-    For functions, sync and async, for methods and classes of class-based views, and for what `as_view()` gives.
-    Others get 401 or 403 with a challenge. Neither EXCLUDE nor OPTIONAL opens such a view.
+    For functions, sync and async, for methods and classes of class-based views, and for what `as_view()`
+    gives. Others get 401 or 403 with a challenge. Neither EXCLUDE nor OPTIONAL opens such a view.
 
     Raises:
         TypeError: for what is no policy, such as the view of a decorator that was not called.
