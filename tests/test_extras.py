@@ -9,6 +9,7 @@ import pytest
 
 # Module of ours -> packages that it cannot do without, and the extra that brings them.
 ROWS = [
+    ("django", "django", "django"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),

@@ -29,6 +29,10 @@ MODULES: dict[str, set[str]] = {
     },
     "cli": {"main"},
     "discovery": {"DiscoveryError", "user_pool"},
+    "django": {
+        *("CognitoAuthMiddleware", "CognitoUser", "optional", "principal_of", "public", "ready", "require"),
+        "user_for",
+    },
     "errors": {
         *("AlgorithmNotAllowed", "AuthError", "AuthenticationTooOld", "CheckUnavailable", "ClaimRejected"),
         *("ConfigurationError", "CredentialsMissing", "IssuerUnknown", "KeyUnknown", "KeysUnavailable"),
@@ -71,7 +75,7 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
-EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"django": "django", "otel": "opentelemetry", "prometheus": "prometheus_client"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {

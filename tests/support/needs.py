@@ -18,6 +18,7 @@ TESTS = Path(__file__).resolve().parent.parent
 # Path below tests/ -> the import names that it needs. Of several rows that fit a file, all count.
 NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_django.py": ("django",),
+    "django": ("asgiref", "django"),
     "_runtime/test_run_trio.py": ("trio",),
     "fastapi": ("fastapi", "pydantic", "starlette"),
     "_starlette/test_life.py": ("starlette",),
@@ -80,7 +81,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "examples/test_runbook.py": ("click", "rich"),
     "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
     "support/drivers/_starlette.py": ("starlette",),
+    "support/drivers/_django.py": ("django",),
     "support/drivers/django_asgi.py": ("django",),
+    "support/drivers/django_middleware.py": ("django",),
+    "support/drivers/django_middleware_async.py": ("django",),
+    "support/drivers/django_require.py": ("django",),
+    "support/drivers/django_require_async.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),
     "support/django_project.py": ("django",),
     "support/drivers/drf.py": ("django", "rest_framework"),

@@ -1,7 +1,7 @@
 """Authentication for Django: middleware, and words for views.
 
     MIDDLEWARE = [..., "cognito_mr_auth.django.CognitoAuthMiddleware"]
-    COGNITO_AUTH = {"USER_POOL_ID": "us-west-2_EXAMPLE", "CLIENT_IDS": ["1example23456789"], "PROTECT_ALL": True}
+    COGNITO_AUTH = {"USER_POOL_ID": "us-west-2_EXAMPLE", "CLIENT_IDS": ["1example23456789"]}
 
     @require(policy.scopes("orders/read"))
     def orders(request): ...  # request.principal

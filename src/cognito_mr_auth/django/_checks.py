@@ -1,7 +1,7 @@
 """System checks of a project's settings.
 
-Owns what each check asks. None of them opens a connection. A WSGI or ASGI server runs no checks, so what would
-leave views open stops the middleware as well.
+Owns what each check asks. None of them opens a connection. A WSGI or ASGI server runs no checks, so a setting
+that cannot be right stops the middleware as well.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _ORDERS = (
     _Order("corsheaders.middleware.CorsMiddleware", True, "browsers report a refusal as a CORS error"),
     _Order("django.middleware.security.SecurityMiddleware", True, "a token is read on plain http"),
     _Order(
-        "django.middleware.cache.FetchFromCacheMiddleware", False, "cached pages are shown without a look at the token"
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        False,
+        "cached pages are shown without a look at the token",
     ),
 )
 _USER_ORDERS = (
@@ -84,7 +86,7 @@ def _checked(found: Configured) -> Iterator[CheckMessage]:
         yield from _misplaced(listed, (*_ORDERS, *(() if found.user is None else _USER_ORDERS)))
         if found.user is None and _LOGIN_REQUIRED in listed:
             yield Warning(
-                "LoginRequiredMiddleware sends a request with a token to the login page, unless its view says require",
+                "LoginRequiredMiddleware redirects requests with a token, unless their view says require",
                 hint=f'set "USER" in {NAME}, such as "cognito_mr_auth.django.CognitoUser"',
                 id="cognito_mr_auth.W005",
             )
@@ -94,7 +96,7 @@ def _checked(found: Configured) -> Iterator[CheckMessage]:
     if hidden is not None and not hidden.search(meta):
         yield Warning(
             f"error reports show the header {header}, which holds the token",
-            hint="set DEFAULT_EXCEPTION_REPORTER_FILTER to a filter whose hidden_settings match its name in META",
+            hint=f"give DEFAULT_EXCEPTION_REPORTER_FILTER a filter whose hidden_settings match {meta}",
             id="cognito_mr_auth.W006",
         )
 

@@ -1,9 +1,9 @@
 """The marks on views: their policies, and which views are open.
 
-Owns where a mark stands and which marks count for a request. A policy counts wherever Django finds it, inherited
-ones too. An opening counts for the view that Django calls and for no other: not for a subclass, and not for
-another method. The attribute is our own, because REST framework and the admin set `login_required` on views
-of which nobody said that they are public.
+Owns where a mark stands and which marks count for a request. A policy counts wherever Django finds it,
+inherited ones too. An opening counts for the view that Django calls and for no other: not for a subclass, and
+not for another method. The attribute is our own, because REST framework and the admin set `login_required` on
+views of which nobody said that they are public.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Mark(NamedTuple):
     def joined(self, other: Mark) -> Mark:
         """Both. Any policy closes, and "optional" is stricter than "public"."""
         more = [each for each in other.policies if all(each is not own for own in self.policies)]
-        words = {self.word, other.word} - {None}
-        return Mark((*self.policies, *more), min(words) if words else None)
+        word = "optional" if "optional" in (self.word, other.word) else self.word or other.word
+        return Mark((*self.policies, *more), word)
 
 
 UNMARKED: Final = Mark()

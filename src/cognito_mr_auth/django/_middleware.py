@@ -27,8 +27,8 @@ class CognitoAuthMiddleware:
 
         MIDDLEWARE = [..., "cognito_mr_auth.django.CognitoAuthMiddleware"]
 
-    `request.principal` is a Principal, or None for a request without a token. A bad token is refused; a missing
-    one where the view says `require`, or with PROTECT_ALL wherever no view says `public` or `optional`.
+    `request.principal` is a Principal, or None for a request without a token. A bad token is refused. A
+    missing one is refused where the view says `require`, and with PROTECT_ALL wherever it says nothing.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right; the application does not start.
@@ -46,7 +46,7 @@ class CognitoAuthMiddleware:
             markcoroutinefunction(self)
         else:
             guard.refuse_async_hooks()
-        # Django runs a plain `process_view` on a thread under ASGI, and a coroutine on a loop of its own under WSGI.
+        # Django runs a plain `process_view` on a thread under ASGI, and a coroutine on a new loop under WSGI.
         self.process_view = self._aview if self._is_async else self._view
 
     def __call__(self, request: HttpRequest) -> Any:

@@ -6,11 +6,12 @@ Django has left its principal in the same place.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from cognito_mr_auth._web.asgi_scope import read_request as read_scope
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.state import REQUIRED, principal_in
 from cognito_mr_auth._web.wsgi_environ import read_request
@@ -28,13 +29,18 @@ def read(request: HttpRequest) -> HTTPRequest:
     every method in capitals; where the guard knows better, it is as it was sent.
     """
     asked = read_request(request.META)
-    method, raw_path = asked.method, asked.raw_path
+    method, raw_path, header = asked.method, asked.raw_path, asked.header
     if hasattr(request, "scope"):
-        method = request.scope["method"]
-        raw_path = (request.scope.get("raw_path") or b"").decode("latin-1")
+        sent = read_scope(request.scope)
+        method, raw_path = sent.method, sent.raw_path
+
+        # Several lines of cookies, as HTTP/2 has them (RFC 9113 8.2.3), Django joins with a comma.
+        def header(name: str) -> Sequence[str]:
+            return (sent if name == "cookie" else asked).header(name)
+
     if method.upper() != request.method:
         method = request.method
-    return asked._replace(method=method, path=request.path_info, raw_path=raw_path)
+    return HTTPRequest(method, request.path_info, raw_path, header)
 
 
 def state(request: HttpRequest) -> MutableMapping[str, Any]:

@@ -30,7 +30,7 @@ NAME: Final = "COGNITO_AUTH"
 
 # Keys of the adapter's own.
 _OWN = ("PROTECT_ALL", "USER", "VERIFIER")
-# Keys are options in capitals: of UserPool, of Verifier, of the guard. Hooks need a VERIFIER of the project's.
+# The others are options in capitals, of UserPool, Verifier and the guard. Hooks need a VERIFIER.
 _POOL = (
     *("user_pool_id", "client_ids", "replica_regions", "issuer_kinds", "audience", "unbound_machines"),
     *("jwks_urls", "jwks", "key_file", "baked_key_file", "offline", "dns_suffix", "insecure_emulator"),
@@ -47,7 +47,7 @@ _IGNORED = ("subprotocol", "close_at_expiry")
 
 
 class Configured(NamedTuple):
-    """What COGNITO_AUTH says: the guard, whether all views are closed, and who gives a user to a principal."""
+    """What COGNITO_AUTH says: the guard, whether all views are closed, and where a principal's user is."""
 
     guard: RequestGuard
     protect_all: bool
@@ -85,7 +85,7 @@ def _configure() -> Configured:
 
 
 def _verifier(given: Mapping[str, Any]) -> object:
-    """The project's own Verifier or Guard, or one of the pool that the settings or the environment describe."""
+    """The project's own Verifier or Guard, or one of the pool that settings or environment describe."""
     described = [name.upper() for name in (*_POOL, *_VERIFIER) if name.upper() in given]
     if "VERIFIER" in given:
         if described:

@@ -1,8 +1,8 @@
 """Users of Django's own for principals, where a project asks for them.
 
-Owns when a request gets one, and the default way from a principal to a user: by provider and subject. Never by
-an e-mail address or a user name of Cognito's, because users write the one themselves and another user may get
-the other one later.
+Owns when a request gets one, and the default way from a principal to a user: by provider and subject. Never
+by an e-mail address or a user name of Cognito's, because users write the one themselves and another user may
+get the other one later.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ async def _itself(user: Any) -> Any:
 def user_for(principal: Principal) -> Any:
     """The user whose name is the principal's provider and subject; made when it is asked for first.
 
-    Such a user has no password. One of that name that has a password was made by somebody else: a sign-up form
-    may let anybody choose the name.
+    Such a user has no password. One of that name that has a password was made by somebody else, because a
+    sign-up form may let anybody choose the name.
 
     Raises:
         ConfigurationError: users are named by their e-mail address.
@@ -91,4 +91,3 @@ def user_for(principal: Principal) -> Any:
     if not made and user.has_usable_password():
         raise PolicyDenied("the user of this name has a password, and is somebody else's")
     return user
-

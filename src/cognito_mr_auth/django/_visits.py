@@ -35,7 +35,17 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class Visit:
     """The state of one request."""
 
-    __slots__ = ("_asked", "_decided", "_error", "_open", "_preflight", "_principal", "_seen", "configured", "passed")
+    __slots__ = (
+        "_asked",
+        "_decided",
+        "_error",
+        "_open",
+        "_preflight",
+        "_principal",
+        "_seen",
+        "configured",
+        "passed",
+    )
 
     def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
         self.configured = configured
@@ -49,7 +59,7 @@ class Visit:
         setattr(request, VISIT, self)
 
     def come_in(self, request: HttpRequest) -> Steps[None]:
-        """Look at the token, unless the path needs none. For a view that names its guard, that comes later."""
+        """Look at the token, unless the path needs none. A view that names its guard gets it later."""
         if not self.configured.guard.excludes(self._asked):
             yield from self._look(request)
 
@@ -64,8 +74,8 @@ class Visit:
             self._error = error.with_traceback(None)  # its frames hold the token
             return
         self._publish(request)
-        # No page of another site can send the header. A cookie with such a method has passed the guard's check
-        # of Origin. Django's own check runs before any view, and would refuse both.
+        # No page of another site can send the header, and a cookie with such a method has passed the guard's
+        # check of Origin. Django's own check runs before any view, and would refuse both.
         if self._asked.method not in _SAFE:
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - as REST framework and the test client do
 
@@ -103,7 +113,7 @@ class Visit:
         return None
 
     def _is_excluded(self, request: HttpRequest) -> bool:
-        """Whether path and route say so. The path again, because middleware behind this one may have changed it."""
+        """Whether path and route say so. Middleware behind this one may have changed the path."""
         guard, match = self.configured.guard, request.resolver_match
         if not guard.asks_for_route:
             return False
@@ -121,7 +131,7 @@ class Visit:
         return refusal
 
     def go_out(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
-        """The response to the client, which is a refusal where no view was reached and a view would be closed."""
+        """The response to the client: a refusal where Django has chosen no view, and a view would be closed."""
         if not self._decided:
             refusal = yield from self.decide(request, UNMARKED)
             if refusal is not None and not self._preflight:

@@ -38,14 +38,16 @@ def require(policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
         @require(policy.scopes("orders/read"))
         def orders(request): ...
 
-    For functions, sync and async, for methods and classes of class-based views, and for what `as_view()` gives.
-    Others get 401 or 403 with a challenge. Neither EXCLUDE nor OPTIONAL opens such a view.
+    For functions, sync and async, for methods and classes of class-based views, and for what `as_view()`
+    gives. Others get 401 or 403 with a challenge. Neither EXCLUDE nor OPTIONAL opens such a view.
 
     Raises:
         TypeError: for what is no policy, such as the view of a decorator that was not called.
     """
     if callable(policy):
-        raise TypeError("require() takes a policy: call it, as in @require(); policy.check() makes one of a function")
+        raise TypeError(
+            "require() takes a policy: call it, as in @require(); policy.check() makes one of a function"
+        )
     require_policy(policy)
     return lambda view: _marked(view, Mark((policy,)))
 
@@ -121,7 +123,9 @@ def _enforce(request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
     found = state(request)
     guard = found.get(GUARD)
     if not isinstance(guard, RequestGuard):
-        raise ConfigurationError("no guard has looked at this request: list CognitoAuthMiddleware in MIDDLEWARE")
+        raise ConfigurationError(
+            "no guard has looked at this request: list CognitoAuthMiddleware in MIDDLEWARE"
+        )
     try:
         for policy in left:
             yield Call(guard, "require", (found.get(PRINCIPAL), policy))

@@ -10,7 +10,7 @@ from ._checks import check_deployment, check_settings
 __all__ = ["CognitoAuthConfig"]
 
 
-class CognitoAuthConfig(AppConfig):
+class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
     """Registers the checks; there are no models."""
 
     name = "cognito_mr_auth.django"

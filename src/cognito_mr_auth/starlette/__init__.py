@@ -64,7 +64,7 @@ __all__ = [
 class CognitoUser(_CognitoUser, BaseUser):
     """`request.user` of a request with a token. `principal` is everything that the token says.
 
-    `identity` is the provider (a pool's ID) and the subject, `display_name` the username, or a machine's subject.
+    `identity` is provider (a pool's ID) and subject, `display_name` the username or a machine's subject.
     """
 
 
