@@ -6,7 +6,7 @@ Owns the overriding. Django's settings are global, so each test brings its URLs 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,8 +45,11 @@ def by_asgi(ask: Ask) -> Reply:
     return ask_http(application, ask, bool)
 
 
-def report_of(request: Any) -> str:
-    """What an error report of Django's shows of the exception that is being handled: page and mail."""
-    reporter = ExceptionReporter(request, *sys.exc_info())
-    return reporter.get_traceback_html() + reporter.get_traceback_text()
-
+def report_of(fails: Callable[[], object], request: Any) -> str:
+    """What an error report of Django's shows of what this raises: page and mail."""
+    try:
+        fails()
+    except Exception:  # noqa: BLE001 - it shows whatever it is
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        return str(reporter.get_traceback_html() + reporter.get_traceback_text())
+    raise AssertionError("nothing was raised")

@@ -49,18 +49,29 @@ class UserSource:
         if not _is_somebody(present):
             _put(request, await self._later(principal))
 
+    def find(self, principal: Principal) -> Any:
+        """The user for a principal, whoever else is there; None for a machine, or where the project has none.
+
+        Raises:
+            PolicyDenied: the user is not active.
+        """
+        return None if principal.is_machine else _active(self._now(principal))
+
 
 def _is_somebody(user: Any) -> bool:
     return user is not None and bool(user.is_authenticated)
 
 
-def _put(request: HttpRequest, user: Any) -> None:
-    if user is None:
-        return
-    if not user.is_active:
+def _active(user: Any) -> Any:
+    if user is not None and not user.is_active:
         raise PolicyDenied("this user is not active")
-    request.user = user
-    request.auser = partial(_itself, user)
+    return user
+
+
+def _put(request: HttpRequest, user: Any) -> None:
+    if _active(user) is not None:
+        request.user = user
+        request.auser = partial(_itself, user)
 
 
 async def _itself(user: Any) -> Any:

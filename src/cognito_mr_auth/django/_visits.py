@@ -146,6 +146,4 @@ class Visit:
 
 def vary(response: HttpResponse, configured: Configured) -> None:
     """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1)."""
-    sources = configured.guard.sources
-    names = [sources.header.title()] if sources.cookie is None else [sources.header.title(), "Cookie"]
-    patch_vary_headers(response, names)
+    patch_vary_headers(response, configured.guard.sources.headers)

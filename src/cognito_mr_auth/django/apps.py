@@ -1,6 +1,11 @@
-"""The Django application: `INSTALLED_APPS = [..., "cognito_mr_auth.django"]` runs the system checks."""
+"""The Django application: `INSTALLED_APPS = [..., "cognito_mr_auth.django"]` runs the system checks.
+
+drf-spectacular hears of the authentication class there, too.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from django.apps import AppConfig
 from django.core import checks
@@ -21,3 +26,6 @@ class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
         """Register what `manage.py check`, `runserver`, `migrate` and `test` run."""
         checks.register(check_settings, checks.Tags.security)
         checks.register(check_deployment, checks.Tags.security, deploy=True)
+        if self.apps.is_installed("drf_spectacular"):
+            # It finds its extension by its import, and imports REST framework's views, which must not be early.
+            import_module("cognito_mr_auth.drf._openapi")

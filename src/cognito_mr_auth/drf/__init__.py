@@ -37,7 +37,7 @@ from cognito_mr_auth._web.state import GUARD, MISSING, PRINCIPAL, REQUIRED, prin
 from cognito_mr_auth._web.user import CognitoUser
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import read, state
-from cognito_mr_auth.django._settings import guard as guard_of_settings
+from cognito_mr_auth.django._settings import configured
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -123,21 +123,29 @@ class CognitoAuthentication(BaseAuthentication):
             AuthAPIException: it has one and may not pass.
         """
         guard, found = self._guard_now(), state(request)
-        principal = refusal = None
+        principal = user = refusal = None
+        _vary(request.parser_context.get("view"), guard)
         try:
             principal = guard.verify(read(request), need="required", behind=found)
+            user = None if principal is None else self.user_for(principal)
         except CredentialsMissing as error:
-            found[MISSING] = error.with_traceback(None)
+            principal, found[MISSING] = None, error.with_traceback(None)
         except AuthError as error:
             refusal = error
         if refusal is not None:  # raised here, it has no context, which would show the token
             raise _api_exception(refusal, guard)
         found.update({PRINCIPAL: principal, GUARD: guard})
-        return None if principal is None else (self.user_for(principal), principal)
+        return None if principal is None else (user, principal)
 
     def user_for(self, principal: Principal) -> Any:
-        """What `request.user` is."""
-        return CognitoUser(principal)
+        """What `request.user` is: whom the USER of the settings gives, or else a CognitoUser.
+
+        Raises:
+            PolicyDenied: the user is not active.
+        """
+        source = configured().user if self._guard is None else None
+        user = None if source is None else source.find(principal)
+        return CognitoUser(principal) if user is None else user
 
     def authenticate_header(self, request: Any) -> str | None:  # noqa: ARG002 - REST framework's
         """The challenge to a request without a token, where this is the first class of a view."""
@@ -147,7 +155,7 @@ class CognitoAuthentication(BaseAuthentication):
 
     def _guard_now(self) -> RequestGuard:
         """What decides. That of the settings is looked up each time, because tests override them."""
-        return guard_of_settings() if self._guard is None else self._guard
+        return configured().guard if self._guard is None else self._guard
 
 
 # -- permissions --------------------------------------------------------------------------------------
@@ -237,6 +245,13 @@ def _api_exception(error: AuthError, guard: RequestGuard) -> AuthAPIException:
         wait=getattr(error, "retry_after", None),
         response=answer,
     )
+
+
+def _vary(view: Any, guard: RequestGuard) -> None:
+    """Keep a cache around the view, such as `cache_page`, from giving one principal's response to another."""
+    headers = getattr(view, "headers", None)
+    if headers is not None:
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), *guard.sources.headers)))
 
 
 def _is_ours(authenticator: object) -> bool:

@@ -59,6 +59,7 @@ def configure() -> None:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
         middleware = [f"{__name__}.AuthErrors"]
         apps = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "drf_spectacular"]
+        apps.append("cognito_mr_auth.django")
         settings.configure(
             ALLOWED_HOSTS=["*"],
             ROOT_URLCONF=__name__,
@@ -67,6 +68,7 @@ def configure() -> None:
             INSTALLED_APPS=[app for app in apps if find_spec(app.partition(".")[0])],
             TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
             STATIC_URL="static/",
+            SECRET_KEY="tests",
         )
         django.setup()
 
