@@ -20,6 +20,8 @@ from .client import Reached, ask_wsgi
 WEBSOCKET = False
 
 
+DATABASE = "file:tests?mode=memory&cache=shared"
+
 # Where a driver leaves its Reached for the view.
 REACHED = "support.reached"
 
@@ -58,7 +60,14 @@ def configure() -> None:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
         middleware = [f"{__name__}.AuthErrors"]
         settings.configure(
-            ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=middleware, LOGGING_CONFIG=None
+            ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF=__name__,
+            MIDDLEWARE=middleware,
+            LOGGING_CONFIG=None,
+            SECRET_KEY="for tests",
+            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+            # One database for all threads of the process.
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}},
         )
         django.setup()
 
