@@ -17,7 +17,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
-from django.test import AsyncClient, Client, RequestFactory
+from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.urls import path
 from django.views.debug import ExceptionReporter
 from django.views.decorators.cache import cache_page
@@ -387,26 +387,30 @@ class Broken:
     broken = False
 
 
-def reported(request: Any, middleware: Callable[[Any], Any]) -> str:
+def reported(request: Any, serve: Callable[[Any], Any]) -> str:
     """What Django mails of the fault."""
     try:
-        middleware(request)
+        serve(request)
     except ZeroDivisionError:
         report = ExceptionReporter(request, *sys.exc_info())
         return str(report.get_traceback_text() + report.get_traceback_html())
     raise AssertionError("no fault")
 
 
-def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool) -> None:
-    """Django's reports, which are mailed, show the variables of every frame."""
+@BOTH
+def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: bool) -> None:
+    """Django's reports, which are mailed, show the variables of every frame; where it broke they still say."""
     clock = Broken()
     verifier = pool.offline_verifier(clock=clock)
     clock.broken = True
     token = pool.access_token()
-    request = RequestFactory(headers={"Authorization": f"Bearer {token}"}).get("/")
+    factory = AsyncRequestFactory() if asynchronous else RequestFactory()
+    request = factory.get("/", headers={"Authorization": f"Bearer {token}"})
     with project(*ROUTES, auth={"VERIFIER": verifier}):
-        text = reported(request, CognitoAuthMiddleware(who))
-    assert "in verify" in text
+        middleware = CognitoAuthMiddleware(who_async if asynchronous else who)
+        serve = (lambda given: asyncio.run(middleware(given))) if asynchronous else middleware
+        text = reported(request, serve)
+    assert "verifier.py" in text
     for part in token.split("."):
         assert part not in text
 
