@@ -20,7 +20,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.urls import path
-from support.django_project import COMMON, OURS, by_asgi, by_wsgi, project, report_of
+from support.django_apis import COMMON, OURS, by_asgi, by_wsgi, project, report_of
 from support.drivers import Ask, Reply
 from support.drivers.django_wsgi import configure
 from support.records import fields, refusals

@@ -16,7 +16,7 @@ from django.core.cache import caches
 from django.test import RequestFactory
 from django.urls import path
 from django.views.decorators.cache import cache_page
-from support.django_project import COMMON, OURS, project, report_of
+from support.django_apis import COMMON, OURS, project, report_of
 from support.drivers.django_wsgi import configure
 from support.records import fields, refusals
 

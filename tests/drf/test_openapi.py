@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.urls import path
-from support.django_project import project
+from support.django_apis import project
 from support.drivers.django_wsgi import configure
 
 from cognito_mr_auth import Verifier, policy

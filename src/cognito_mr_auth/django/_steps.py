@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.views.decorators.debug import sensitive_variables
 
+from cognito_mr_auth._runtime.raised import Raised
 from cognito_mr_auth.errors import AuthError
 
 __all__ = ["Call", "Steps", "run_async", "run_sync"]
@@ -59,9 +60,15 @@ async def _run_async(steps: Steps[T]) -> T:
             resume = partial(steps.send, await method(*call.arguments, **call.options))
         except AuthError as error:
             resume = partial(steps.throw, error)
+        except Exception as fault:
+            if call.name == "verify":
+                fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
+                fault.with_traceback(None)
+            raise
 
 
-# Django's error reports show the variables of frames, and frames below these hold the token.
+# Django's error reports show the variables of frames, and frames below these hold the token. It hides what a
+# plain function has called. Of a coroutine it hides the one frame, so the others are taken out above.
 run_sync = sensitive_variables()(_run_sync)
 """The value that the steps return, with every call made on this thread."""
 run_async = sensitive_variables()(_run_async)

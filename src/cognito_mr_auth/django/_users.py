@@ -26,6 +26,8 @@ class UserSource:
     def __init__(self, function: Callable[[Principal], Any]) -> None:
         if iscoroutinefunction(function):
             self._now, self._later = async_to_sync(function), function
+        elif isinstance(function, type):  # to make an object asks no database, and needs no thread
+            self._now, self._later = function, partial(_made, function)
         else:
             self._now, self._later = function, sync_to_async(function)
 
@@ -72,6 +74,10 @@ def _put(request: HttpRequest, user: Any) -> None:
     if _active(user) is not None:
         request.user = user
         request.auser = partial(_itself, user)
+
+
+async def _made(cls: Callable[[Principal], Any], principal: Principal) -> Any:
+    return cls(principal)
 
 
 async def _itself(user: Any) -> Any:

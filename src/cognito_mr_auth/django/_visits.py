@@ -50,13 +50,17 @@ class Visit:
     def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
         self.configured = configured
         self.passed = UNMARKED
+        self._decided = self._open = False
+        self._begin(request, asked)
+        setattr(request, VISIT, self)
+
+    def _begin(self, request: HttpRequest, asked: HTTPRequest) -> None:
         self._asked = asked
         self._principal: Principal | None = None
         self._error: AuthError | None = None
-        self._seen = self._decided = self._open = False
-        self._preflight = configured.guard.is_preflight(asked)
+        self._seen = False
+        self._preflight = self.configured.guard.is_preflight(asked)
         request.principal = None
-        setattr(request, VISIT, self)
 
     def come_in(self, request: HttpRequest) -> Steps[None]:
         """Look at the token, unless the path needs none. A view that names its guard gets it later."""
@@ -92,6 +96,10 @@ class Visit:
             self._open, self._principal = True, None
             self._publish(request)
             return None
+        if self._asked.method.upper() != request.method:
+            # Middleware behind this one has read a method override, and a cookie may need its Origin now.
+            state(request).pop(PRINCIPAL, None)
+            self._begin(request, read(request))
         if not self._seen:
             yield from self._look(request)
         guests = mark.word == "optional" or (unmarked and (guard.optional or not self.configured.protect_all))
@@ -131,7 +139,7 @@ class Visit:
         return refusal
 
     def go_out(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
-        """The response to the client: a refusal where Django has chosen no view, and a view would be closed."""
+        """The response to the client: a refusal where Django has chosen no view, and views are closed."""
         if not self._decided:
             refusal = yield from self.decide(request, UNMARKED)
             if refusal is not None and not self._preflight:

@@ -21,6 +21,11 @@ from .client import Reached, ask_wsgi
 WEBSOCKET = False
 
 
+# Those that are not installed are left out.
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+APPS += ["rest_framework", "drf_spectacular", "cognito_mr_auth.django"]
+DATABASE = "file:tests?mode=memory&cache=shared"
+
 # Where a driver leaves its Reached for the view.
 REACHED = "support.reached"
 
@@ -58,17 +63,17 @@ def configure() -> None:
     if not settings.configured:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
         middleware = [f"{__name__}.AuthErrors"]
-        apps = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "drf_spectacular"]
-        apps.append("cognito_mr_auth.django")
         settings.configure(
             ALLOWED_HOSTS=["*"],
             ROOT_URLCONF=__name__,
             MIDDLEWARE=middleware,
             LOGGING_CONFIG=None,
-            INSTALLED_APPS=[app for app in apps if find_spec(app.partition(".")[0])],
+            SECRET_KEY="for tests",
+            INSTALLED_APPS=[app for app in APPS if find_spec(app.partition(".")[0])],
             TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
             STATIC_URL="static/",
-            SECRET_KEY="tests",
+            # One database for all threads of the process.
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}},
         )
         django.setup()
 
