@@ -19,8 +19,10 @@ WEBSOCKET = False
 METHODS = ("get", "post", "put", "patch", "delete", "options")
 
 
-def view(reached: Reached, authentication: list[Any], permissions: list[Any]) -> Any:
-    """A view that answers every method with who asks."""
+def view(
+    reached: Reached, authentication: list[Any], permissions: list[Any], methods: tuple[str, ...] = ("get",)
+) -> Any:
+    """A view that says who asks."""
     from rest_framework.renderers import JSONRenderer
     from rest_framework.views import APIView
 
@@ -39,7 +41,7 @@ def view(reached: Reached, authentication: list[Any], permissions: list[Any]) ->
             "permission_classes": permissions,
             "renderer_classes": [JSONRenderer],
             "get_exception_handler": lambda self: exception_handler,
-            **dict.fromkeys(METHODS, answer),
+            **dict.fromkeys(methods, answer),
         },
     ).as_view()
 
@@ -81,5 +83,5 @@ def build(verifier: Verifier, require: Any = None, **options: Any) -> Asker:
 
     reached = Reached()
     ours = drf.CognitoAuthentication.using(verifier, **options)
-    everything = view(reached, [ours], [drf.require(require)])
+    everything = view(reached, [ours], [drf.require(require)], METHODS)
     return asker([*ours.urls(), re_path("^.*$", everything)], reached)
