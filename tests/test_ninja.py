@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - see configure() below
-"""ninja: one object for plain and async operations, beside other authentications, with and without our answers.
+"""ninja: one object for plain and async operations, beside others, with and without our answers.
 
 The outcome table (adapters/test_outcomes.py) has ninja too; here is what only it can get wrong.
 """
@@ -16,7 +16,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.urls import path
@@ -120,7 +119,7 @@ def test_one_object_serves_plain_and_async_operations(
 
 @operations
 def test_a_path_may_have_both_kinds(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
-    """ninja runs the plain operations of a path with async ones in a thread."""
+    """The plain operations of a path that has async ones run in a thread."""
     auth = CognitoAuth(verifier)
     api = api_of(auth, auth=auth)
     api.get("/x")(operation)
@@ -307,7 +306,7 @@ def test_behind_the_middleware_a_token_is_verified_once(pool: FakeUserPool, oper
 
 @operations
 def test_without_our_answers_an_api_is_closed_too(pool: FakeUserPool, operation: Any) -> None:
-    """ninja's own answers have the right status; what an outage is due to is the operator's."""
+    """Those of ninja have the right status; what an outage is due to is the operator's."""
     dark = Verifier(pool.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json"))
     auth, unlit = CognitoAuth(pool.offline_verifier()), CognitoAuth(dark)
     api = api_of(auth=auth)
@@ -371,7 +370,10 @@ def test_the_handlers_of_two_audiences_give_each_its_own(pool: FakeUserPool, ver
     for where, auth in (("/here", here), ("/there", there)):
         api.get(where, auth=auth)(fails)
     with serving(api):
-        for where, realm, token in (("/here", "api", pool.access_token()), ("/there", "partners", partners.access_token())):
+        for where, realm, token in (
+            ("/here", "api", pool.access_token()),
+            ("/there", "partners", partners.access_token()),
+        ):
             for ask in (bearer(token), NOBODY):
                 challenge = by_wsgi(ask._replace(path=where)).headers["www-authenticate"]
                 assert challenge.startswith(f'Bearer realm="{realm}"')
@@ -381,7 +383,7 @@ def test_the_handlers_of_two_audiences_give_each_its_own(pool: FakeUserPool, ver
 def test_nothing_of_a_header_is_logged(
     pool: FakeUserPool, verifier: Verifier, caplog: pytest.LogCaptureFixture, debug: bool
 ) -> None:
-    """ninja's own bearer class logs the whole header of another scheme where DEBUG is on."""
+    """The bearer class of ninja itself logs the whole header of another scheme where DEBUG is on."""
     auth = CognitoAuth(verifier)
     api = api_of(auth, auth=auth)
     api.get("/x")(who)
@@ -389,7 +391,9 @@ def test_nothing_of_a_header_is_logged(
         for sent in ("Basic c2VjcmV0", "Secret c2VjcmV0", f"Bearer {pool.access_token(expires_in=-600)}"):
             assert by_wsgi(Ask((("Authorization", sent),), path="/x")).status == 401
     secrets = ("c2VjcmV0", "eyJ")
-    assert [each.getMessage() for each in caplog.records if any(part in repr(vars(each)) for part in secrets)] == []
+    assert [
+        each.getMessage() for each in caplog.records if any(part in repr(vars(each)) for part in secrets)
+    ] == []
 
 
 def test_a_report_of_an_error_shows_no_token(pool: FakeUserPool) -> None:

@@ -49,7 +49,7 @@ from .verifier import Verifier
 __all__ = ["AuthHttpError", "CognitoAuth", "principal_of"]
 
 _ADVICE = "put auth= on its operation, router or API"
-# Where a request keeps that ours has found nobody: the error, or None for a preflight. No client writes there.
+# Where a request keeps that ours has found nobody: the error, or None for a preflight.
 _NOBODY: Final = "cognito_mr_auth.ninja.nobody"
 
 
@@ -120,7 +120,7 @@ class CognitoAuth(HttpAuthBase):
 
     @property
     def urls(self) -> list[URLPattern]:
-        """For `urlpatterns`: the RFC 9728 document, where `resource=` is given. Django's middleware has its own."""
+        """For the root `urlpatterns`: the RFC 9728 document, where `resource=` is given."""
         return document_urls(self._guard_now())
 
     def require(self, policy: Policy | None = None) -> Self:
@@ -130,9 +130,7 @@ class CognitoAuth(HttpAuthBase):
             TypeError: for what is no policy.
         """
         require_policy(policy)
-        made = copy(self)
-        made._policy, made._need = policy, "required"
-        return made
+        return self._with(_policy=policy, _need="required")
 
     @property
     def optional(self) -> Self:
@@ -140,8 +138,11 @@ class CognitoAuth(HttpAuthBase):
 
         `principal_of(request)` is None for guests.
         """
+        return self._with(_need="optional")
+
+    def _with(self, **changed: object) -> Self:
         made = copy(self)
-        made._need = "optional"
+        vars(made).update(changed)
         return made
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -159,7 +160,7 @@ class CognitoAuth(HttpAuthBase):
         try:
             found = guard.verify(_read(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
-            found = _missing(error, guard, place)
+            found = _nobody(error, guard, place)
         return self._keep(found, guard, place)
 
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
@@ -168,7 +169,7 @@ class CognitoAuth(HttpAuthBase):
         try:
             found = await guard.averify(_read(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
-            found = _missing(error, guard, place)
+            found = _nobody(error, guard, place)
         return self._keep(found, guard, place)
 
     def _keep(self, found: Principal | None, guard: RequestGuard, place: Any) -> Any:
@@ -205,7 +206,9 @@ def _read(request: HttpRequest) -> HTTPRequest:
     if "REQUEST_METHOD" in request.META:
         return read(request)
     headers = request.headers
-    return HTTPRequest(request.method or "", request.path, "", lambda name: [headers[name]] if name in headers else [])
+    return HTTPRequest(
+        request.method or "", request.path, "", lambda name: [headers[name]] if name in headers else []
+    )
 
 
 def _on_a_loop() -> bool:
@@ -227,10 +230,11 @@ class AuthHttpError(HttpError):
     response: HTTPResponse
 
 
-def _missing(error: AuthError, guard: RequestGuard, place: Any) -> None:
-    """Leave a request without a token to the next authentication; raise for every other."""
+def _nobody(error: AuthError, guard: RequestGuard, place: Any) -> Principal | None:
+    """None for a request without a token, which is left to the next authentication; others are refused."""
     if not isinstance(error, CredentialsMissing):
         made = guard.response(error)
         hint = error.hint if made.status < 500 else None  # the operator's; ninja's own handler shows `str()`
         raise as_host_error(error, AuthHttpError, status_code=made.status, hint=hint, response=made) from None
     place[_NOBODY] = error.with_traceback(None)
+    return None

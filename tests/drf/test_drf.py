@@ -79,7 +79,10 @@ def handlers(name: str) -> Callable[..., Any]:
 
 
 def view(
-    *authentication: Any, allow: tuple[Any, ...] = (permissions.IsAuthenticated,), handler: str = "ours", **more: Any
+    *authentication: Any,
+    allow: tuple[Any, ...] = (permissions.IsAuthenticated,),
+    handler: str = "ours",
+    **more: Any,
 ) -> Any:
     """A view that says who asks."""
 
@@ -288,7 +291,11 @@ def test_a_handler_of_the_users_finds_both(pool: FakeUserPool, ours: Any) -> Non
     assert isinstance(error, AuthAPIException)
     assert isinstance(error, errors.TokenExpired)
     assert type(error.error) is errors.TokenExpired
-    assert (error.status_code, error.response.status, error.get_codes()["detail"]) == (401, 401, "token_expired")
+    assert (error.status_code, error.response.status, error.get_codes()["detail"]) == (
+        401,
+        401,
+        "token_expired",
+    )
     assert error.__context__ is None
     assert error.error.__traceback__ is None
     assert token.rpartition(".")[2] not in repr((vars(error), str(error)))
@@ -312,7 +319,9 @@ def test_the_browsable_api_shows_the_same(pool: FakeUserPool, ours: Any, accept:
     def post(self: Any, request: Any) -> Response:
         return Response()
 
-    kind = view(ours, allow=(require(READ),), renderer_classes=[JSONRenderer, BrowsableAPIRenderer], post=post)
+    kind = view(
+        ours, allow=(require(READ),), renderer_classes=[JSONRenderer, BrowsableAPIRenderer], post=post
+    )
     with project(path("x", kind.as_view())):
         client = APIClient()
         nobody = client.get("/x", HTTP_ACCEPT=accept)
@@ -330,7 +339,7 @@ def test_the_browsable_api_shows_the_same(pool: FakeUserPool, ours: Any, accept:
 
 
 def test_the_user_is_no_user_of_djangos(pool: FakeUserPool, ours: Any) -> None:
-    """Authenticated, with a key to count by, and with no right of the framework's, whatever the token says."""
+    """Authenticated, with a key to count by, and with no right of Django's, whatever the token says."""
     seen: list[Any] = []
 
     def get(self: Any, request: Any) -> Response:
@@ -399,7 +408,12 @@ async def _later(principal: Principal) -> Row | None:
 @pytest.mark.parametrize("source", [Row, _later], ids=["plain", "coroutine"])
 @pytest.mark.parametrize(
     ("subject", "status", "user"),
-    [("alice", 200, "Row"), ("bob", 403, None), ("nobody", 200, "CognitoUser"), ("machine", 200, "CognitoUser")],
+    [
+        ("alice", 200, "Row"),
+        ("bob", 403, None),
+        ("nobody", 200, "CognitoUser"),
+        ("machine", 200, "CognitoUser"),
+    ],
 )
 def test_the_settings_may_give_a_user(
     pool: FakeUserPool, source: Any, subject: str, status: int, user: str | None
@@ -423,7 +437,7 @@ def test_the_settings_may_give_a_user(
 def test_a_cache_around_a_view_keeps_principals_apart(
     pool: FakeUserPool, verifier: Verifier, options: Any, names: str
 ) -> None:
-    """Django's `cache_page` answers before anybody is asked for a token; `Vary` keeps it from others' answers."""
+    """Django's `cache_page` answers before anybody is asked for a token, so responses name its header."""
     kind = view(CognitoAuthentication.using(verifier, **options))
     header = f"HTTP_{names.upper().replace('-', '_')}"
     tokens = {name: f"Bearer {pool.access_token(subject=name)}" for name in ("alice", "bob")}
@@ -499,7 +513,9 @@ def test_a_report_of_an_error_shows_no_token(pool: FakeUserPool) -> None:
     [
         pytest.param(require(READ), 401, 403, 403, 200, id="a policy"),
         pytest.param(require(READ) | permissions.IsAdminUser, 401, 200, 403, 200, id="or a session of staff"),
-        pytest.param(permissions.IsAdminUser | require(READ), 401, 200, 403, 200, id="the same, turned round"),
+        pytest.param(
+            permissions.IsAdminUser | require(READ), 401, 200, 403, 200, id="the same, turned round"
+        ),
         pytest.param(require() & require(READ), 401, 403, 403, 200, id="both"),
         pytest.param(require(READ) | permissions.AllowAny, 200, 200, 403, 200, id="or anybody"),
         pytest.param(require(READ | policy.groups("ops")), 401, 403, 403, 200, id="policies combined"),
@@ -515,14 +531,16 @@ def test_a_permission_made_of_a_policy(
     assert ask(kind, HTTP_X_SESSION="1").status_code == session
     said = ask(kind, token=pool.access_token())
     assert said.status_code == denied
-    assert denied == 200 or said["WWW-Authenticate"].startswith('Bearer realm="api", error="insufficient_scope"')
+    assert denied == 200 or said["WWW-Authenticate"].startswith(
+        'Bearer realm="api", error="insufficient_scope"'
+    )
     assert ask(kind, token=pool.access_token(scopes=["orders/read"])).status_code == entitled
 
 
 def test_a_permission_has_no_opposite() -> None:
     """`~require(p)` would be true for guests."""
     with pytest.raises(TypeError, match="negate the policy"):
-        ~require(READ)  # noqa: B018 - what it raises
+        ~require(READ)
 
 
 @pytest.mark.parametrize("allow", [require, READ, "require"], ids=["not called", "a policy", "a name"])

@@ -53,7 +53,10 @@ SECURITY: dict[str, tuple[list[Any], list[Any]]] = {
     "any principal": ([require()], [{"Cognito": []}]),
     "a scope": ([require(READ)], [{"Cognito": ["orders/read"]}]),
     "two classes": ([require(WRITE), require(READ)], [{"Cognito": ["orders/read", "orders/write"]}]),
-    "combined": ([require(READ) & (require(WRITE) | permissions.IsAdminUser)], [{"Cognito": ["orders/read", "orders/write"]}]),
+    "combined": (
+        [require(READ) & (require(WRITE) | permissions.IsAdminUser)],
+        [{"Cognito": ["orders/read", "orders/write"]}],
+    ),
     "REST framework's own": ([permissions.IsAuthenticated], [{"Cognito": []}]),
     "guests too": ([permissions.AllowAny], [{"Cognito": []}, {}]),
 }

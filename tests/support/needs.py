@@ -89,7 +89,6 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/drivers/django_require_async.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),
     "support/django_apis.py": ("django",),
-    "support/django_apis.py": ("django",),
     "support/django_project.py": ("django",),
     "support/drivers/drf.py": ("django", "rest_framework"),
     "support/drivers/fastapi.py": ("fastapi",),

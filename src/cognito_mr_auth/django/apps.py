@@ -27,5 +27,5 @@ class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
         checks.register(check_settings, checks.Tags.security)
         checks.register(check_deployment, checks.Tags.security, deploy=True)
         if self.apps.is_installed("drf_spectacular"):
-            # It finds its extension by its import, and imports REST framework's views, which must not be early.
+            # It finds an extension by its import, which must not come before the applications.
             import_module("cognito_mr_auth.drf._openapi")

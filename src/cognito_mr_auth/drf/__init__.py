@@ -70,7 +70,7 @@ def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
     return auth if isinstance(auth, Principal) else principal_in(state(request), default, _ADVICE)
 
 
-class AuthAPIException(APIException):
+class AuthAPIException(APIException):  # type: ignore[misc] # it has no types
     """A refusal, as REST framework's exception handlers see it. Its body and headers hold no token.
 
     Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
@@ -83,7 +83,7 @@ class AuthAPIException(APIException):
     response: HTTPResponse
 
 
-class CognitoAuthentication(BaseAuthentication):
+class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has no types
     """Finds the principal, `request.auth`, and `request.user` for code that knows users.
 
     A request without a token is left to the next class, or anonymous. A bad token is refused, also where
@@ -111,8 +111,8 @@ class CognitoAuthentication(BaseAuthentication):
 
     @classmethod
     def urls(cls) -> list[URLPattern]:
-        """For `urlpatterns`: the RFC 9728 document, where `resource=` is given. Django's middleware has its own."""
-        return document_urls(cls()._guard_now())
+        """For the root `urlpatterns`: the RFC 9728 document, where `resource=` is given."""
+        return document_urls(cls._guard_now())
 
     # Error reports show the variables of frames, and those below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
@@ -153,20 +153,21 @@ class CognitoAuthentication(BaseAuthentication):
         asked._recorded = True  # no refusal of its own: it is counted where it is answered
         return self._guard_now().response(asked).header("www-authenticate")
 
-    def _guard_now(self) -> RequestGuard:
+    @classmethod
+    def _guard_now(cls) -> RequestGuard:
         """What decides. That of the settings is looked up each time, because tests override them."""
-        return configured().guard if self._guard is None else self._guard
+        return configured().guard if cls._guard is None else cls._guard
 
 
 # -- permissions --------------------------------------------------------------------------------------
 
 
-class _NoOpposite(BasePermissionMetaclass):
-    def __invert__(cls) -> Any:
+class _NoOpposite(BasePermissionMetaclass):  # type: ignore[misc] # it has no types
+    def __invert__(cls) -> Any:  # noqa: N805 - of the class
         raise TypeError("~ would let guests in: negate the policy, as in require(~policy.groups('guest'))")
 
 
-class _Required(BasePermission, metaclass=_NoOpposite):
+class _Required(BasePermission, metaclass=_NoOpposite):  # type: ignore[misc] # it has no types
     """See `require`."""
 
     policy: ClassVar[Policy | None] = None
@@ -222,11 +223,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Any:
     response = default(_api_exception(exc, _guard_of(request, view)), context)
     response["Cache-Control"] = "no-store"
     if exc.status == 503:  # as for every answer of Django's: not one mail to ADMINS for each request
-        response._has_been_logged = True
+        response._has_been_logged = True  # noqa: SLF001 - django.utils.log.log_response reads it
     return response
 
 
-def openapi_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001
+def openapi_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001
     """A postprocessing hook of drf-spectacular: what those hear who may not pass, at each such operation."""
     complete(result, SCHEME, None)
     return result
@@ -264,4 +265,4 @@ def _guard_of(request: Any, view: Any) -> RequestGuard:
     if found is not None:
         return found
     ours = filter(_is_ours, view.get_authenticators())
-    return next(ours, CognitoAuthentication())._guard_now()
+    return next(ours, CognitoAuthentication)._guard_now()  # noqa: SLF001 - our own class

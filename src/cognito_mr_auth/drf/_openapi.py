@@ -42,4 +42,3 @@ def _scopes(permissions: Iterable[object]) -> Iterator[str]:
         if isinstance(policy, Policy):
             yield from policy.scope_names
         yield from _scopes(getattr(each, side) for side in ("op1", "op2") if hasattr(each, side))
-
