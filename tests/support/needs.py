@@ -30,7 +30,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flask/test_principal.py": ("flask",),
     "flask/test_views.py": ("flask",),
     "drf": ("django", "drf_spectacular", "rest_framework"),
-    "test_ninja.py": ("django", "ninja"),
+    "ninja": ("django", "ninja"),
     "test_otel.py": ("opentelemetry",),
     "test_prometheus.py": ("prometheus_client",),
     "test_pyjwt.py": ("jwt",),

@@ -14,7 +14,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from cognito_mr_auth.policy import Policy
 
-from . import SCHEME, CognitoAuthentication
+from ._answers import SCHEME
+from ._authentication import CognitoAuthentication
 
 __all__ = ["CognitoScheme"]
 

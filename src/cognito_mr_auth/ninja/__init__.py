@@ -13,14 +13,13 @@ refusal. The guard decides who passes, and makes the answers.
 
 from __future__ import annotations
 
-import asyncio
 from copy import copy
 from functools import partial
 from typing import Any, Final, Self, Unpack
 
 try:
     from ninja import NinjaAPI
-    from ninja.errors import AuthenticationError, HttpError
+    from ninja.errors import AuthenticationError
     from ninja.security.http import HttpAuthBase
 except ImportError as error:
     raise ImportError(
@@ -31,20 +30,21 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.views.decorators.debug import sensitive_variables
 
-from ._runtime.hooks import require_policy
-from ._web.bearer import HTTPRequest, HTTPResponse
-from ._web.guard import Need, RequestGuard
-from ._web.host_errors import as_host_error
-from ._web.settings import Options
-from ._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
-from .django._documents import document_urls
-from .django._requests import read, respond, state
-from .django._settings import guard as guard_of_settings
-from .errors import AuthError, ConfigurationError, CredentialsMissing
-from .guard import Guard
-from .policy import Policy
-from .principal import Principal
-from .verifier import Verifier
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth.django._documents import document_urls
+from cognito_mr_auth.django._requests import respond, state
+from cognito_mr_auth.django._settings import guard as guard_of_settings
+from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from ._refusals import AuthHttpError, missing
+from ._requests import on_a_loop, read_any
 
 __all__ = ["AuthHttpError", "CognitoAuth", "principal_of"]
 
@@ -151,25 +151,25 @@ class CognitoAuth(HttpAuthBase):
         Raises:
             AuthHttpError: the request may not pass.
         """
-        return self._afind(request) if _on_a_loop() else self._find(request)
+        return self._afind(request) if on_a_loop() else self._find(request)
 
     # Error reports show the variables of frames, and those below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     def _find(self, request: HttpRequest) -> Any:
         guard, place = self._guard_now(), state(request)
         try:
-            found = guard.verify(_read(request), self._policy, need=self._need, behind=place)
+            found = guard.verify(read_any(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
-            found = _nobody(error, guard, place)
+            found, place[_NOBODY] = None, missing(error, guard)
         return self._keep(found, guard, place)
 
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     async def _afind(self, request: HttpRequest) -> Any:
         guard, place = self._guard_now(), state(request)
         try:
-            found = await guard.averify(_read(request), self._policy, need=self._need, behind=place)
+            found = await guard.averify(read_any(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
-            found = _nobody(error, guard, place)
+            found, place[_NOBODY] = None, missing(error, guard)
         return self._keep(found, guard, place)
 
     def _keep(self, found: Principal | None, guard: RequestGuard, place: Any) -> Any:
@@ -199,42 +199,3 @@ class CognitoAuth(HttpAuthBase):
     def _guard_now(self) -> RequestGuard:
         """What decides. That of the settings is looked up each time, because tests override them."""
         return guard_of_settings() if self._own is None else self._own
-
-
-def _read(request: HttpRequest) -> HTTPRequest:
-    """The request as the guard reads it. That of ninja's test client has no environ, only its headers."""
-    if "REQUEST_METHOD" in request.META:
-        return read(request)
-    headers = request.headers
-    return HTTPRequest(
-        request.method or "", request.path, "", lambda name: [headers[name]] if name in headers else []
-    )
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-class AuthHttpError(HttpError):
-    """A refusal, as ninja's exception handlers see it.
-
-    Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
-    `retryable`. `error` is that error alone, `response` the whole answer as the guard makes it.
-    """
-
-    error: AuthError
-    response: HTTPResponse
-
-
-def _nobody(error: AuthError, guard: RequestGuard, place: Any) -> Principal | None:
-    """None for a request without a token, which is left to the next authentication; others are refused."""
-    if not isinstance(error, CredentialsMissing):
-        made = guard.response(error)
-        hint = error.hint if made.status < 500 else None  # the operator's; ninja's own handler shows `str()`
-        raise as_host_error(error, AuthHttpError, status_code=made.status, hint=hint, response=made) from None
-    place[_NOBODY] = error.with_traceback(None)
-    return None
