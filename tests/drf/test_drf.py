@@ -31,6 +31,7 @@ from rest_framework import permissions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 from rest_framework.throttling import UserRateThrottle
@@ -371,6 +372,14 @@ def test_who_asks_is_known_where_a_class_has_looked(pool: FakeUserPool, ours: An
     assert seen == [None]
     with pytest.raises(LookupError, match="authentication_classes"):
         ask(view(Session, allow=(permissions.AllowAny,), get=get))
+
+
+def test_a_request_outside_of_views(pool: FakeUserPool, ours: Any) -> None:
+    """A middleware or a WebSocket's handshake may authenticate by hand."""
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {pool.access_token(subject='me')}"}
+    user, principal = ours().authenticate(Request(RequestFactory().get("/x", **headers)))
+    assert (user.get_username(), principal.subject) == ("alice", "me")
+    assert ours().authenticate(Request(RequestFactory().get("/x"))) is None
 
 
 def test_behind_the_middleware_a_token_is_verified_once(pool: FakeUserPool) -> None:

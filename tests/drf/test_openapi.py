@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.urls import path
 from support.django_apis import project
 from support.drivers.django_wsgi import configure
@@ -84,3 +85,9 @@ def test_an_open_view_says_nothing_of_it() -> None:
     made = document([], [permissions.AllowAny])
     assert "Cognito" not in str(made)
     assert made["paths"]["/orders"]["get"]["responses"].keys() == {"200"}
+
+
+def test_a_project_may_do_without_drf_spectacular() -> None:
+    """Then nothing is imported for it."""
+    with project(INSTALLED_APPS=["cognito_mr_auth.django"]):
+        assert not apps.is_installed("drf_spectacular")
