@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -110,11 +109,11 @@ def test_a_deployment_takes_no_keys_from_an_emulator(auth: Any, ids: list[str]) 
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckRegistry]:
+def registry(monkeypatch: pytest.MonkeyPatch) -> CheckRegistry:
     """An empty registry in the place of Django's."""
     made = CheckRegistry()
     monkeypatch.setattr(checks, "register", made.register)
-    yield made
+    return made
 
 
 def test_the_application_registers_them(registry: CheckRegistry) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.urls import get_resolver, path, re_path
 from django.http import HttpRequest, HttpResponse
+from django.urls import get_resolver, path, re_path
 
 from cognito_mr_auth._web.exclusions import REST, Exclusions
 from cognito_mr_auth.django._routes import segments

@@ -52,7 +52,11 @@ class Later(View):
 
 def hides(view: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator that does not use `functools.wraps`."""
-    return lambda request, **kwargs: view(request, **kwargs)
+
+    def hiding(*args: Any) -> Any:
+        return view(*args)
+
+    return hiding
 
 
 def of_class(parent: type[View], decorate: Any) -> Any:
@@ -139,7 +143,9 @@ def test_several_policies_hold_together(pool: FakeUserPool, verifier: Verifier, 
         require(READ)(hides(require(WRITE)(plain))),
         require(WRITE)(both).as_view(),  # type: ignore[attr-defined]
         require(READ)(require(WRITE)(type("Both", (Later,), {}))).as_view(),  # type: ignore[attr-defined]
-        method_decorator([require(READ), require(WRITE)], name="dispatch")(type("Both", (Later,), {})).as_view(),
+        method_decorator([require(READ), require(WRITE)], name="dispatch")(
+            type("Both", (Later,), {})
+        ).as_view(),
     )
     for view in views:
         with project(path("", view), auth={"VERIFIER": verifier}):
@@ -164,10 +170,12 @@ def test_the_class_is_left_as_it_was_made() -> None:
 def test_without_the_middleware_a_guarded_view_fails(way: str, verifier: Verifier) -> None:
     """A RequestFactory or a project that forgot it: an error that says what to do, and never an open view."""
     view = WAYS[way](require())
-    request = RequestFactory().get("/")
+
+    async def awaited() -> Any:
+        return await view(RequestFactory().get("/"))
+
     with pytest.raises(errors.ConfigurationError, match="MIDDLEWARE"):
-        answer = view(request)
-        asyncio.run(answer)
+        asyncio.run(awaited())
     with project(path("", view), auth={"VERIFIER": verifier}, middleware=[]):
         assert ask().status_code == 500
 
@@ -202,7 +210,7 @@ COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 
 def test_a_guarded_view_needs_no_login(pool: FakeUserPool, verifier: Verifier) -> None:
-    """LoginRequiredMiddleware leaves what `require` guards to it, and closes all else, subclasses included."""
+    """LoginRequiredMiddleware leaves to `require` what that guards, and closes all else."""
     opened = public(type("Opened", (Plain,), {}))
     inheriting = type("Inheriting", (opened,), {})  # type: ignore[misc]
     routes = (
@@ -226,7 +234,7 @@ def test_a_guarded_view_needs_no_login(pool: FakeUserPool, verifier: Verifier) -
 @pytest.mark.parametrize("word", [public, optional, require()])
 def test_what_is_no_view_is_not_marked(word: Any, nonsense: Any) -> None:
     """It fails where it is written."""
-    with pytest.raises(TypeError, match="no view|no class of views"):
+    with pytest.raises(TypeError, match=r"no view|no class of views"):
         word(nonsense)
 
 

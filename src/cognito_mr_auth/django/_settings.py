@@ -126,8 +126,7 @@ def configured() -> Configured:
     for found in _current:  # not by index: a test in another thread may drop it meanwhile
         return found
     with _lock:
-        if not _current:
-            _current.append(_configure())
+        _current[:] = _current or [_configure()]
         return _current[0]
 
 

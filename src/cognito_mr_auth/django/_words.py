@@ -104,7 +104,7 @@ def _async_view(view: Callable[..., Any], mark: Mark) -> Any:
 
 
 def _is_awaited(view: Any, args: tuple[Any, ...]) -> bool:
-    """Whether this is `dispatch` of a class of coroutine functions: a plain function whose result is awaited."""
+    """Whether this is `dispatch` of a class of coroutine functions: a plain one whose result is awaited."""
     owner = getattr(getattr(view, "func", None), "__self__", args[0] if args else None)  # by method_decorator
     return getattr(owner, "view_is_async", False) is True
 
