@@ -84,7 +84,7 @@ ANSWERS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 def test_a_view_says_who_passes(
     verifier: Verifier, bearer: dict[str, str], where: str, protect_all: bool, asynchronous: bool
 ) -> None:
-    """Sync and async views under both protocols; an unknown URL and a redirect are as a view that says nothing."""
+    """Sync and async views under both protocols; an unknown URL is as a view that says nothing."""
     common = "django.middleware.common.CommonMiddleware"
     auth = {"VERIFIER": verifier, "PROTECT_ALL": protect_all}
     with project(*ROUTES, auth=auth, middleware=[common, OURS]):
@@ -186,7 +186,7 @@ def preflight(where: str, *headers: tuple[str, str], asynchronous: bool) -> Repl
 
 @BOTH
 def test_a_preflight_runs_no_closed_view(verifier: Verifier, asynchronous: bool) -> None:
-    """With PREFLIGHT "pass": 204 for a closed view. An open one answers. What middleware answers has no body."""
+    """With PREFLIGHT "pass": 204 for a closed view, which an open one answers; middleware's has no body."""
     auth = {"VERIFIER": verifier, "PROTECT_ALL": True, "PREFLIGHT": "pass"}
     answers = ("X-Answer", "yes")
     with project(*ROUTES, auth=auth, middleware=[OURS, REWRITES]):
@@ -399,7 +399,7 @@ def reported(request: Any, serve: Callable[[Any], Any]) -> str:
 
 @BOTH
 def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: bool) -> None:
-    """Django's reports, which are mailed, show the variables of every frame; where it broke they still say."""
+    """Django's reports, which are mailed, show the variables of frames. They still say where it broke."""
     clock = Broken()
     verifier = pool.offline_verifier(clock=clock)
     clock.broken = True
@@ -440,7 +440,8 @@ def test_a_cached_page_is_shown_to_its_owner_alone(
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": f"{where}"}
     }
     tokens = {name: f"Bearer {pool.access_token(subject=name)}" for name in ("alice", "bob")}
-    with project(path("", view[where]), auth={"VERIFIER": verifier}, middleware=middleware, CACHES=caches_of_test):
+    auth = {"VERIFIER": verifier}
+    with project(path("", view[where]), auth=auth, middleware=middleware, CACHES=caches_of_test):
         from django.core.cache import cache
 
         cache.clear()

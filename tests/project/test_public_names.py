@@ -108,6 +108,12 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "asgi.CognitoAuthMiddleware": set(),
     "aws_lambda.Authorizer": set(),
     "aws_lambda.CognitoAuth": {"bind", "optional", "require"},
+    "django.CognitoAuthMiddleware": {"async_capable", "process_exception", "sync_capable"},
+    "django.CognitoUser": {
+        *("ahas_module_perms", "ahas_perm", "ahas_perms", "display_name", "get_username"),
+        *("has_module_perms", "has_perm", "has_perms", "id", "identity", "is_active", "is_anonymous"),
+        *("is_authenticated", "is_staff", "is_superuser", "pk"),
+    },
     "guard.Guard": {
         *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
     },

@@ -10,14 +10,11 @@ from collections.abc import Iterable
 
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["CognitoUser"]
+__all__ = ["CognitoUser", "PrincipalUser"]
 
 
-class CognitoUser:
-    """`request.user` of a request with a token. `principal` is everything that the token says.
-
-    It is no row of a database: there is no `save`, and there are no permissions of Django's.
-    """
+class PrincipalUser:
+    """A user that a token stands for. `principal` is everything that the token says."""
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
@@ -26,6 +23,32 @@ class CognitoUser:
     def is_authenticated(self) -> bool:
         """True."""
         return True
+
+    @property
+    def display_name(self) -> str:
+        """The username; a machine's subject. For display alone: Cognito may give the name to another user."""
+        return self.principal.username or self.principal.subject
+
+    @property
+    def identity(self) -> str:
+        """The provider (a pool's ID) and the subject, which no two users share."""
+        return f"{self.principal.provider}:{self.principal.subject}"
+
+    def __eq__(self, other: object) -> bool:
+        return self.identity == other.identity if isinstance(other, PrincipalUser) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __repr__(self) -> str:
+        return f"CognitoUser({self.principal!r})"
+
+
+class CognitoUser(PrincipalUser):
+    """`request.user` of Django and what stands on it, for a request with a token.
+
+    It is no row of a database: there is no `save`, and there are no permissions of Django's.
+    """
 
     @property
     def is_anonymous(self) -> bool:
@@ -48,11 +71,6 @@ class CognitoUser:
         return False
 
     @property
-    def identity(self) -> str:
-        """The provider (a pool's ID) and the subject, which no two users share."""
-        return f"{self.principal.provider}:{self.principal.subject}"
-
-    @property
     def pk(self) -> str:
         """The same as `identity`."""
         return self.identity
@@ -61,11 +79,6 @@ class CognitoUser:
     def id(self) -> str:
         """The same as `identity`."""
         return self.identity
-
-    @property
-    def display_name(self) -> str:
-        """The username; a machine's subject. For display alone: Cognito may give the name to another user."""
-        return self.principal.username or self.principal.subject
 
     def get_username(self) -> str:
         """The same as `display_name`."""
@@ -76,7 +89,7 @@ class CognitoUser:
         return False
 
     def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
-        """False, but for no permission at all."""
+        """False, except for no permission at all."""
         return all(self.has_perm(each, obj) for each in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
@@ -94,12 +107,3 @@ class CognitoUser:
     async def ahas_module_perms(self, app_label: str) -> bool:
         """Like `has_module_perms`."""
         return self.has_module_perms(app_label)
-
-    def __eq__(self, other: object) -> bool:
-        return self.identity == other.identity if isinstance(other, CognitoUser) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
-    def __repr__(self) -> str:
-        return f"CognitoUser({self.principal!r})"

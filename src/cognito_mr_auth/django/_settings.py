@@ -24,7 +24,7 @@ from cognito_mr_auth.verifier import Verifier
 
 from ._users import UserSource
 
-__all__ = ["NAME", "Configured", "configured", "guard", "read_settings"]
+__all__ = ["NAME", "OF_THE_VERIFIER", "Configured", "configured", "guard", "loaded", "read_settings"]
 
 NAME: Final = "COGNITO_AUTH"
 
@@ -39,6 +39,8 @@ _VERIFIER = (
     *("token_use", "leeway", "cache_size", "refresh_after", "revalidate_after", "max_stale"),
     *("token_types", "max_token_length"),
 )
+OF_THE_VERIFIER: Final = frozenset({"VERIFIER", *(name.upper() for name in (*_POOL, *_VERIFIER))})
+"""The keys that say which verifier there is."""
 _GUARD = tuple(sorted(Options.__optional_keys__))
 _KEYS = (*_OWN, *(name.upper() for name in (*_POOL, *_VERIFIER, *_GUARD)))
 
@@ -76,7 +78,7 @@ def _configure() -> Configured:
     given = read_settings()
     protect_all = given.get("PROTECT_ALL", False)
     check_flag(f'{NAME}["PROTECT_ALL"]', protect_all)
-    user = _loaded("USER", given.get("USER"))
+    user = loaded("USER", given.get("USER"))
     if user is not None and not callable(user):
         raise ConfigurationError(f'{NAME}["USER"] is a {type(user).__name__}; name a function of a principal')
     options = {name: given[name.upper()] for name in _GUARD if name.upper() in given}
@@ -90,7 +92,7 @@ def _verifier(given: Mapping[str, Any]) -> object:
     if "VERIFIER" in given:
         if described:
             raise ConfigurationError(f'{NAME}: {described[0]} belongs to the verifier that "VERIFIER" names')
-        return _loaded("VERIFIER", given["VERIFIER"])
+        return loaded("VERIFIER", given["VERIFIER"])
     if not described:
         return Verifier.from_env()
     for name in ("USER_POOL_ID", "CLIENT_IDS"):
@@ -101,8 +103,12 @@ def _verifier(given: Mapping[str, Any]) -> object:
     return Verifier(UserPool(**of_pool), **of_verifier)
 
 
-def _loaded(key: str, value: object) -> Any:
-    """What a dotted path names; anything else as it is."""
+def loaded(key: str, value: object) -> Any:
+    """What a dotted path names; anything else as it is.
+
+    Raises:
+        ConfigurationError: there is nothing of that name.
+    """
     if not isinstance(value, str):
         return value
     problem = ""
@@ -126,8 +132,7 @@ def configured() -> Configured:
     for found in _current:  # not by index: a test in another thread may drop it meanwhile
         return found
     with _lock:
-        if not _current:
-            _current.append(_configure())
+        _current[:] = _current or [_configure()]
         return _current[0]
 
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.decorators import method_decorator
 
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.guard import RequestGuard
@@ -69,7 +68,8 @@ def _marked(view: ViewT, mark: Mark) -> ViewT:
     if isinstance(view, type):
         if not hasattr(view, "dispatch"):
             raise TypeError(f"{view.__name__} is no class of views")
-        return cast("ViewT", method_decorator(lambda each: _marked(each, mark), name="dispatch")(view))
+        view.dispatch = _marked(view.dispatch, mark)
+        return cast("ViewT", view)
     if not callable(view):
         raise TypeError(f"a {type(view).__name__} is no view")
     made = _async_view(view, mark) if iscoroutinefunction(view) else _sync_view(view, mark)
@@ -84,6 +84,8 @@ def _marked(view: ViewT, mark: Mark) -> ViewT:
 def _sync_view(view: Callable[..., Any], mark: Mark) -> Any:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        if _is_awaited(view, args):
+            return _async_view(view, mark)(*args, **kwargs)
         request = _request_in(args)
         refusal = run_sync(_enforce(request, mark))
         return _varied(request, mark, view(*args, **kwargs)) if refusal is None else refusal
@@ -99,6 +101,12 @@ def _async_view(view: Callable[..., Any], mark: Mark) -> Any:
         return _varied(request, mark, await view(*args, **kwargs)) if refusal is None else refusal
 
     return guarded
+
+
+def _is_awaited(view: Any, args: tuple[Any, ...]) -> bool:
+    """Whether this is `dispatch` of a class of coroutine functions: a plain one whose result is awaited."""
+    owner = getattr(getattr(view, "func", None), "__self__", args[0] if args else None)  # by method_decorator
+    return getattr(owner, "view_is_async", False) is True
 
 
 def _request_in(args: tuple[Any, ...]) -> HttpRequest:

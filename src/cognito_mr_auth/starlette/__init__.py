@@ -38,7 +38,7 @@ from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.readiness import IGNORED, Readiness
 from cognito_mr_auth._web.settings import Options, SocketOptions
 from cognito_mr_auth._web.state import MISSING
-from cognito_mr_auth._web.user import CognitoUser as _CognitoUser
+from cognito_mr_auth._web.user import PrincipalUser
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.pool import UserPool
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 
-class CognitoUser(_CognitoUser, BaseUser):
+class CognitoUser(PrincipalUser, BaseUser):
     """`request.user` of a request with a token. `principal` is everything that the token says.
 
     `identity` is provider (a pool's ID) and subject, `display_name` the username or a machine's subject.
