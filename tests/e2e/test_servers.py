@@ -30,8 +30,12 @@ SERVERS = {
     "hypercorn on trio + FastAPI": (TRIO, "table_fastapi:app"),
     "gunicorn + Flask": (GUNICORN, "table_flask:app"),
     "gunicorn + WSGI": (GUNICORN, "table_wsgi:app"),
+    "gunicorn + REST framework": (GUNICORN, "table_drf:app"),
+    "gunicorn + ninja": (GUNICORN, "table_ninja:plain"),
+    "uvicorn + ninja": (UVICORN, "table_ninja:app"),
+    "hypercorn + ninja": (HYPERCORN, "table_ninja:app"),
 }
-ASGI = [name for name in SERVERS if not name.startswith("gunicorn")]
+ASGI = [name for name in SERVERS if not name.startswith("gunicorn") and "ninja" not in name]
 
 
 def _settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> dict[str, Any]:
