@@ -13,6 +13,8 @@ ROWS = [
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
+    ("drf", "rest_framework", "drf"),
+    ("ninja", "ninja", "ninja"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

@@ -259,6 +259,20 @@ IMPORTS = [
         id="up-in-fastapis",
     ),
     pytest.param(
+        "drf",
+        ["drf/_exceptions"],
+        "from cognito_mr_auth.drf import _authentication",
+        "is not allowed to import cognito_mr_auth.drf._authentication",
+        id="up-in-rest-frameworks",
+    ),
+    pytest.param(
+        "ninja",
+        ["ninja/_requests"],
+        "from cognito_mr_auth.ninja import _refusals",
+        "is not allowed to import cognito_mr_auth.ninja._refusals",
+        id="beside-in-ninjas",
+    ),
+    pytest.param(
         "Flask and PyJWT do not know Starlette",
         ["flask"],
         "from cognito_mr_auth._starlette import marks",

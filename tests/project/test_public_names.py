@@ -33,6 +33,10 @@ MODULES: dict[str, set[str]] = {
         *("CognitoAuthMiddleware", "CognitoUser", "optional", "principal_of", "public", "ready", "require"),
         "user_for",
     },
+    "drf": {
+        *("AuthAPIException", "CognitoAuthentication", "exception_handler", "openapi_responses"),
+        *("principal_of", "require"),
+    },
     "errors": {
         *("AlgorithmNotAllowed", "AuthError", "AuthenticationTooOld", "CheckUnavailable", "ClaimRejected"),
         *("ConfigurationError", "CredentialsMissing", "IssuerUnknown", "KeyUnknown", "KeysUnavailable"),
@@ -50,6 +54,7 @@ MODULES: dict[str, set[str]] = {
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
+    "ninja": {"AuthHttpError", "CognitoAuth", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -76,6 +81,7 @@ MODULES: dict[str, set[str]] = {
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 EXTRAS |= {"django": "django", "otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -125,6 +131,10 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
     },
+    "drf.CognitoAuthentication": {"authenticate", "authenticate_header", "urls", "user_for", "using"},
+    "ninja.CognitoAuth": {
+        *("init_api", "openapi_bearerFormat", "openapi_scheme", "openapi_type", "optional", "require", "urls"),
+    },
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),
@@ -152,10 +162,18 @@ def _with_needs(paths: Iterable[str]) -> list[Any]:
     ]
 
 
+def _imported(name: str) -> Any:
+    if name in ("drf", "ninja"):  # what they stand on wants Django's settings while it is imported
+        from support.drivers.django_wsgi import configure
+
+        configure()
+    return importlib.import_module(f"cognito_mr_auth.{name}".rstrip("."))
+
+
 @pytest.mark.parametrize("name", _with_needs(MODULES))
 def test_a_module_promises_these_names(name: str) -> None:
     """`__all__` is the list, and every name of it is there."""
-    module = importlib.import_module(f"cognito_mr_auth.{name}".rstrip("."))
+    module = _imported(name)
     assert set(module.__all__) == MODULES[name]
     assert [each for each in module.__all__ if not hasattr(module, each)] == []
 
@@ -180,7 +198,7 @@ def test_a_class_promises_these_names(kind: type) -> None:
 def test_a_class_of_another_module_promises_these_names(path: str) -> None:
     """The same for adapters and the test kit."""
     module, _, name = path.partition(".")
-    kind = getattr(importlib.import_module(f"cognito_mr_auth.{module}"), name)
+    kind = getattr(_imported(module), name)
     assert {each for each in dir(kind) if not each.startswith("_")} == OTHER_CLASSES[path]
 
 
