@@ -47,6 +47,13 @@ def _init_app(verifier: Verifier) -> None:
     _flask.CognitoAuth().init_app(Flask("late"), verifier)
 
 
+def _django(verifier: Verifier) -> None:
+    from support.django_project import project
+
+    with project(auth={"VERIFIER": verifier}):
+        import_module("cognito_mr_auth.django").CognitoAuthMiddleware(lambda _request: None)
+
+
 STARLETTE = pytest.mark.needs("starlette")
 MAKERS = [
     pytest.param(_of("asgi", "CognitoAuthMiddleware", None), 1, id="asgi"),
@@ -72,6 +79,7 @@ MAKERS = [
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
+    pytest.param(_django, 1, id="django", marks=pytest.mark.needs("django")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),
