@@ -28,10 +28,13 @@ SERVERS = {
     "hypercorn on trio + ASGI": (TRIO, "table_asgi:app"),
     "hypercorn on trio + Starlette": (TRIO, "table_starlette:app"),
     "hypercorn on trio + FastAPI": (TRIO, "table_fastapi:app"),
+    "uvicorn + Django": (UVICORN, "table_django:asgi"),
+    "gunicorn + Django": (GUNICORN, "table_django:wsgi"),
     "gunicorn + Flask": (GUNICORN, "table_flask:app"),
     "gunicorn + WSGI": (GUNICORN, "table_wsgi:app"),
 }
-ASGI = [name for name in SERVERS if not name.startswith("gunicorn")]
+# Django's MIDDLEWARE never sees a WebSocket.
+ASGI = [name for name in SERVERS if not name.startswith("gunicorn") and "Django" not in name]
 
 
 def _settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> dict[str, Any]:
