@@ -423,7 +423,7 @@ def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: 
 def test_a_cached_page_is_shown_to_its_owner_alone(
     pool: FakeUserPool, verifier: Verifier, where: str, asynchronous: bool
 ) -> None:
-    """By a decorator above `require`, or as a part of the site. Django itself knows of Authorization alone."""
+    """By a decorator above `require`, or with the site. Django itself knows of Authorization alone."""
     served = Counter[str]()
 
     def counted(request: HttpRequest) -> HttpResponse:
