@@ -62,11 +62,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "e2e/test_threaded_servers.py": ("cheroot", "waitress"),
     "e2e/apps/metrics_flask.py": ("flask", "prometheus_client"),
     "e2e/test_metrics.py": ("prometheus_client",),
+    "e2e/apps/table_django.py": ("django",),
     "e2e/apps/table_drf.py": ("django", "rest_framework"),
     "e2e/apps/table_ninja.py": ("django", "ninja"),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e/test_demo.py": ("click", "jwt", "rich"),
     "e2e": (
+        "django",
         "fastapi",
         "flask",
         "gunicorn",

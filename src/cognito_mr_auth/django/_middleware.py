@@ -58,14 +58,20 @@ class CognitoAuthMiddleware:
         if not isinstance(visit, Visit):
             return visit
         run_sync(visit.come_in(request))
-        return run_sync(visit.go_out(request, self.get_response(request)))
+        response = self.get_response(request)
+        if not visit.decided:
+            response = run_sync(visit.replace(request, response))
+        return visit.finish(response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponse:
         visit = _visit(request)
         if not isinstance(visit, Visit):
             return visit
         await run_async(visit.come_in(request))
-        return await run_async(visit.go_out(request, await self.get_response(request)))
+        response = await self.get_response(request)
+        if not visit.decided:
+            response = await run_async(visit.replace(request, response))
+        return visit.finish(response)
 
     # An exception in `process_view` would be 500: no `process_exception` hears of it.
 

@@ -37,20 +37,20 @@ class Visit:
 
     __slots__ = (
         "_asked",
-        "_decided",
         "_error",
         "_open",
         "_preflight",
         "_principal",
         "_seen",
         "configured",
+        "decided",
         "passed",
     )
 
     def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
         self.configured = configured
         self.passed = UNMARKED
-        self._decided = self._open = False
+        self.decided = self._open = False
         self._begin(request, asked)
         setattr(request, VISIT, self)
 
@@ -89,7 +89,7 @@ class Visit:
 
     def decide(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
         """What a request gets in place of a view of this mark; None lets it pass."""
-        self._decided = True
+        self.decided = True
         guard = self.configured.guard
         unmarked = mark == UNMARKED
         if (unmarked and self._is_excluded(request)) or (not mark.policies and mark.word == "public"):
@@ -138,15 +138,17 @@ class Visit:
                 return respond(self.configured.guard.response(error), request.method)
         return refusal
 
-    def go_out(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
-        """The response to the client: a refusal where Django has chosen no view, and views are closed."""
-        if not self._decided:
-            refusal = yield from self.decide(request, UNMARKED)
-            if refusal is not None and not self._preflight:
-                return refusal
-            if refusal is not None:  # of middleware that answers preflights; it has no body (Fetch, 4.8)
-                kept = {name: value for name, value in response.items() if name.lower() != "content-length"}
-                response = HttpResponse(status=response.status_code, headers=kept)
+    def replace(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
+        """The response where Django has chosen no view: a refusal, if a view that says nothing is closed."""
+        refusal = yield from self.decide(request, UNMARKED)
+        if refusal is None or not self._preflight:
+            return response if refusal is None else refusal
+        # Of middleware that answers preflights; it has no body (Fetch, 4.8).
+        kept = {name: value for name, value in response.items() if name.lower() != "content-length"}
+        return HttpResponse(status=response.status_code, headers=kept)
+
+    def finish(self, response: HttpResponse) -> HttpResponse:
+        """The response as it goes out."""
         if not self._open:
             vary(response, self.configured)
         return response

@@ -87,7 +87,8 @@ def _sync_view(view: Callable[..., Any], mark: Mark) -> Any:
         if _is_awaited(view, args):
             return _async_view(view, mark)(*args, **kwargs)
         request = _request_in(args)
-        refusal = run_sync(_enforce(request, mark))
+        left = _left(request, mark)
+        refusal = run_sync(_enforce(request, left)) if left else None
         return _varied(request, mark, view(*args, **kwargs)) if refusal is None else refusal
 
     return guarded
@@ -97,7 +98,8 @@ def _async_view(view: Callable[..., Any], mark: Mark) -> Any:
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         request = _request_in(args)
-        refusal = await run_async(_enforce(request, mark))
+        left = _left(request, mark)
+        refusal = await run_async(_enforce(request, left)) if left else None
         return _varied(request, mark, await view(*args, **kwargs)) if refusal is None else refusal
 
     return guarded
@@ -117,17 +119,19 @@ def _request_in(args: tuple[Any, ...]) -> HttpRequest:
     raise TypeError("a view is called with a request")
 
 
-def _enforce(request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
-    """The refusal of a request that has not passed these policies yet, if it is one.
+def _left(request: HttpRequest, mark: Mark) -> list[Policy | None]:
+    """The policies that the request has not passed at the middleware."""
+    visit = getattr(request, VISIT, None)
+    passed = () if visit is None else visit.passed.policies
+    return [policy for policy in mark.policies if all(policy is not each for each in passed)]
+
+
+def _enforce(request: HttpRequest, left: list[Policy | None]) -> Steps[HttpResponse | None]:
+    """The refusal of a request that these policies do not let pass.
 
     Raises:
         ConfigurationError: no guard has looked at the request, so nobody knows whose it is.
     """
-    visit = getattr(request, VISIT, None)
-    passed = () if visit is None else visit.passed.policies
-    left = [policy for policy in mark.policies if all(policy is not each for each in passed)]
-    if not left:
-        return None
     found = state(request)
     guard = found.get(GUARD)
     if not isinstance(guard, RequestGuard):
