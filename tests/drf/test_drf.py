@@ -21,9 +21,10 @@ from support.drivers.django_wsgi import configure
 from support.records import fields, refusals
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
-from cognito_mr_auth.django import CognitoUser
+from cognito_mr_auth.django import CognitoUser, public
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
+from cognito_mr_auth.testing.django import act_as
 
 configure()  # REST framework wants Django's settings while it is imported
 
@@ -579,6 +580,26 @@ def test_tests_may_act_as_a_principal(pool: FakeUserPool, ours: Any) -> None:
     assert forced(user=CognitoUser(entitled), token=entitled) == 200
     assert forced(user=CognitoUser(plain), token=plain) == 403
     assert forced(user=CognitoUser(entitled)) in (401, 403)
+
+
+def test_a_request_may_come_with_its_principal(pool: FakeUserPool) -> None:
+    """`testing.django.act_as` is for requests that no middleware has seen."""
+    kind = view(CognitoAuthentication, allow=(require(READ),))
+    with project(COGNITO_AUTH={"VERIFIER": pool.offline_verifier()}):
+        for scopes, status in (["orders/read"], 200), ([], 403):
+            request = act_as(APIRequestFactory().get("/x"), pool.principal(scopes=scopes))
+            assert kind.as_view()(request).status_code == status
+
+
+def test_a_view_is_open_if_it_says_so_to_both(pool: FakeUserPool) -> None:
+    """Under PROTECT_ALL the middleware closes what REST framework leaves open, and the other way round."""
+    open_here = view(allow=(permissions.AllowAny,)).as_view()
+    closed_here = view(CognitoAuthentication).as_view()
+    routes = (path("both", public(open_here)), path("here", open_here), path("there", public(closed_here)))
+    given = {"VERIFIER": pool.offline_verifier(), "PROTECT_ALL": True}
+    with project(*routes, middleware=(COMMON, OURS), COGNITO_AUTH=given):
+        client = APIClient()
+        assert [client.get(f"/{where}").status_code for where in ("both", "here", "there")] == [200, 401, 401]
 
 
 @pytest.fixture(autouse=True)
