@@ -242,6 +242,39 @@ def test_a_token_stands_in_for_djangos_csrf_token(
     assert said.status_code == status
 
 
+# COGNITO_AUTH beside the verifier, headers with TOKEN, status behind Django's own check
+NOT_FROM_A_PAGE: dict[str, tuple[dict[str, Any], dict[str, str], int]] = {
+    "a header that a proxy makes of its cookie": ({"HEADER": "X-Token"}, {"X_Token": "Bearer TOKEN"}, 403),
+    "such a header, where a cookie is taken too": (
+        {"HEADER": "X-Token", "COOKIE": "at", "ALLOWED_ORIGINS": ["https://app.example.com"]},
+        {"X_Token": "Bearer TOKEN"},
+        403,
+    ),
+    "the cookie, beside such a header": (
+        {"HEADER": "X-Token", "COOKIE": "at", "ALLOWED_ORIGINS": ["https://app.example.com"]},
+        {"Cookie": "at=TOKEN", "Origin": "https://app.example.com"},
+        200,
+    ),
+    "a proxy that makes Authorization of its cookie": (
+        {"CSRF_EXEMPT": False},
+        {"Authorization": "Bearer TOKEN"},
+        403,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", NOT_FROM_A_PAGE)
+def test_a_proxys_header_stands_in_for_nothing(pool: FakeUserPool, verifier: Verifier, row: str) -> None:
+    """Another site's page sends the proxy's cookie, and the proxy makes the header of it."""
+    auth, headers, status = NOT_FROM_A_PAGE[row]
+    token = pool.access_token()
+    sent = {name: value.replace("TOKEN", token) for name, value in headers.items()}
+    client = Client(enforce_csrf_checks=True)
+    with project(*ROUTES, auth={"VERIFIER": verifier, **auth}, middleware=[OURS, CSRF]):
+        assert ask("/required", "POST", client=client, **sent).status_code == status
+        assert ask("/required", "GET", client=client, **sent).status_code == 200
+
+
 def test_a_method_that_is_changed_later_needs_the_cookies_origin(
     pool: FakeUserPool, verifier: Verifier
 ) -> None:

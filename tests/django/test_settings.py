@@ -83,7 +83,11 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown key": ({"VERIFER": 1}, TypeError, "no key 'VERIFER': did you mean 'VERIFIER'"),
     "a plural": ({"EXCLUDES": []}, TypeError, "did you mean 'EXCLUDE'"),
     "another case": ({"exclude": []}, TypeError, "did you mean 'EXCLUDE'"),
-    "nothing like it": ({"COLOUR": 1}, TypeError, "no key 'COLOUR'; there are PROTECT_ALL, USER, VERIFIER,"),
+    "nothing like it": (
+        {"COLOUR": 1},
+        TypeError,
+        "no key 'COLOUR'; there are CSRF_EXEMPT, PROTECT_ALL, USER, VERIFIER,",
+    ),
     "no string": ({1: 1}, TypeError, "no key 1"),
     "a socket's setting": ({"SUBPROTOCOL": "bearer"}, TypeError, "no key 'SUBPROTOCOL'"),
     "a hook": ({"REVOKED": nobody}, TypeError, "no key 'REVOKED'"),
@@ -118,6 +122,7 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
         "client_ids",
     ),
     "no flag": ({"VERIFIER": VERIFIER, "PROTECT_ALL": "yes"}, errors.ConfigurationError, "PROTECT_ALL"),
+    "no flag either": ({"VERIFIER": VERIFIER, "CSRF_EXEMPT": 0}, errors.ConfigurationError, "CSRF_EXEMPT"),
     "no function": ({"VERIFIER": VERIFIER, "USER": 1}, errors.ConfigurationError, r'\["USER"\] is a int'),
     "a function that is not there": (
         {"VERIFIER": VERIFIER, "USER": "support.no_user"},

@@ -168,6 +168,13 @@ IMPORTS = [
         id="no-layer",
     ),
     pytest.param(
+        "django",
+        ["django/_marks"],
+        "from cognito_mr_auth.django import _middleware",
+        "is not allowed to import cognito_mr_auth.django._middleware",
+        id="django",
+    ),
+    pytest.param(
         "_jwks",
         ["_jwks/document"],
         "from cognito_mr_auth._jwks import merge",

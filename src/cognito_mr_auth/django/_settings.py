@@ -29,7 +29,7 @@ __all__ = ["NAME", "OF_THE_VERIFIER", "Configured", "configured", "guard", "load
 NAME: Final = "COGNITO_AUTH"
 
 # Keys of the adapter's own.
-_OWN = ("PROTECT_ALL", "USER", "VERIFIER")
+_OWN = ("CSRF_EXEMPT", "PROTECT_ALL", "USER", "VERIFIER")
 # The others are options in capitals, of UserPool, Verifier and the guard. Hooks need a VERIFIER.
 _POOL = (
     *("user_pool_id", "client_ids", "replica_regions", "issuer_kinds", "audience", "unbound_machines"),
@@ -49,9 +49,14 @@ _IGNORED = ("subprotocol", "close_at_expiry")
 
 
 class Configured(NamedTuple):
-    """What COGNITO_AUTH says: the guard, whether all views are closed, and where a principal's user is."""
+    """What COGNITO_AUTH says.
+
+    `csrf_exempt`: a token stands in for Django's CSRF token. `protect_all`: a view that says nothing is
+    closed. `user`: where a principal's user is.
+    """
 
     guard: RequestGuard
+    csrf_exempt: bool
     protect_all: bool
     user: UserSource | None
 
@@ -76,14 +81,15 @@ def read_settings() -> Mapping[str, Any]:
 
 def _configure() -> Configured:
     given = read_settings()
-    protect_all = given.get("PROTECT_ALL", False)
-    check_flag(f'{NAME}["PROTECT_ALL"]', protect_all)
+    csrf_exempt, protect_all = given.get("CSRF_EXEMPT", True), given.get("PROTECT_ALL", False)
+    for key, flag in (("CSRF_EXEMPT", csrf_exempt), ("PROTECT_ALL", protect_all)):
+        check_flag(f'{NAME}["{key}"]', flag)
     user = loaded("USER", given.get("USER"))
     if user is not None and not callable(user):
         raise ConfigurationError(f'{NAME}["USER"] is a {type(user).__name__}; name a function of a principal')
     options = {name: given[name.upper()] for name in _GUARD if name.upper() in given}
     made = RequestGuard.of(NAME, _verifier(given), options, ignored=_IGNORED)
-    return Configured(made, protect_all, None if user is None else UserSource(user))
+    return Configured(made, csrf_exempt, protect_all, None if user is None else UserSource(user))
 
 
 def _verifier(given: Mapping[str, Any]) -> object:

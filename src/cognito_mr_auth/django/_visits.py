@@ -78,10 +78,18 @@ class Visit:
             self._error = error.with_traceback(None)  # its frames hold the token
             return
         self._publish(request)
-        # No page of another site can send the header, and a cookie with such a method has passed the guard's
-        # check of Origin. Django's own check runs before any view, and would refuse both.
-        if self._asked.method not in _SAFE:
+        if self._is_no_forgery():  # Django's own check runs before any view, and would refuse it
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - as REST framework and the test client do
+
+    def _is_no_forgery(self) -> bool:
+        """Whether no other site's page can have caused the request, which has a good token.
+
+        No page can send Authorization, and a cookie with such a method has passed the check of its Origin.
+        Another header is a proxy's, which may have made it of a cookie of its own, as load balancers do.
+        """
+        header = self.configured.guard.sources.header
+        by_a_page = header == "authorization" or not self._asked.header(header)
+        return self.configured.csrf_exempt and by_a_page and self._asked.method not in _SAFE
 
     def _publish(self, request: HttpRequest) -> None:
         request.principal = self._principal
