@@ -47,7 +47,6 @@ def _init_app(verifier: Verifier) -> None:
     _flask.CognitoAuth().init_app(Flask("late"), verifier)
 
 
-<<<<<<< HEAD
 def _rest_framework(verifier: Verifier) -> None:
     from support.drivers.django_wsgi import configure
 
@@ -60,13 +59,13 @@ def _ninja(verifier: Verifier) -> None:
 
     configure()
     import_module("cognito_mr_auth.ninja").CognitoAuth(verifier)
-=======
+
+
 def _django(verifier: Verifier) -> None:
     from support.django_project import project
 
     with project(auth={"VERIFIER": verifier}):
         import_module("cognito_mr_auth.django").CognitoAuthMiddleware(lambda _request: None)
->>>>>>> 574ed81e1dc6eb5cf8d89eefa44d0b5662cc6337
 
 
 STARLETTE = pytest.mark.needs("starlette")
@@ -94,12 +93,9 @@ MAKERS = [
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
-<<<<<<< HEAD
     pytest.param(_rest_framework, 1, id="drf", marks=pytest.mark.needs("django", "rest_framework")),
     pytest.param(_ninja, 1, id="ninja", marks=pytest.mark.needs("django", "ninja")),
-=======
     pytest.param(_django, 1, id="django", marks=pytest.mark.needs("django")),
->>>>>>> 574ed81e1dc6eb5cf8d89eefa44d0b5662cc6337
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),

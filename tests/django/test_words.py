@@ -238,7 +238,7 @@ def test_what_is_no_view_is_not_marked(word: Any, nonsense: Any) -> None:
         word(nonsense)
 
 
-@pytest.mark.parametrize("nonsense", ["orders/read", plain, Plain, lambda _principal: True, ["a"]], ids=repr)
+@pytest.mark.parametrize("nonsense", ["orders/read", plain, Plain, lambda _principal: True, ["a"]])
 def test_what_is_no_policy_is_refused(nonsense: Any) -> None:
     """A decorator that was not called is one of them."""
     with pytest.raises(TypeError, match="takes a policy"):

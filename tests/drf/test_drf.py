@@ -560,7 +560,9 @@ def test_what_is_no_permission_lets_nobody_in(pool: FakeUserPool, ours: Any, all
         ask(view(ours, allow=(allow,)), token=pool.access_token(scopes=["orders/read"]))
 
 
-@pytest.mark.parametrize("wrong", [lambda principal: True, "orders/read", permissions.AllowAny], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [lambda principal: True, "orders/read", permissions.AllowAny], ids=["function", "scope", "class"]
+)
 def test_a_permission_is_made_of_a_policy_alone(wrong: Any) -> None:
     """Anything else fails where it is written."""
     with pytest.raises(TypeError, match="policy"):

@@ -229,7 +229,9 @@ def test_what_is_no_word_lets_nobody_in(
             assert by_wsgi(ask).status == 500
 
 
-@pytest.mark.parametrize("wrong", [lambda principal: True, "orders/read", NinjaAPI], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [lambda principal: True, "orders/read", NinjaAPI], ids=["function", "scope", "class"]
+)
 def test_require_takes_a_policy(verifier: Verifier, wrong: Any) -> None:
     """Anything else fails where it is written."""
     with pytest.raises(TypeError, match="takes a policy"):

@@ -133,7 +133,8 @@ OTHER_CLASSES: dict[str, set[str]] = {
     },
     "drf.CognitoAuthentication": {"authenticate", "authenticate_header", "urls", "user_for", "using"},
     "ninja.CognitoAuth": {
-        *("init_api", "openapi_bearerFormat", "openapi_scheme", "openapi_type", "optional", "require", "urls"),
+        *("init_api", "openapi_bearerFormat", "openapi_scheme", "openapi_type"),
+        *("optional", "require", "urls"),
     },
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
