@@ -70,11 +70,12 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
         Raises:
             AuthAPIException: it has one and may not pass.
         """
-        guard, found = self._guard_now(), state(request)
+        asked = request._request  # noqa: SLF001 - each attribute costs less there
+        guard, found = self._guard_now(), state(asked)
         principal = user = refusal = None
         _vary(request.parser_context.get("view"), guard)
         try:
-            principal = guard.verify(read(request), need="required", behind=found)
+            principal = guard.verify(read(asked), need="required", behind=found)
             user = None if principal is None else self.user_for(principal)
         except CredentialsMissing as error:
             principal, found[MISSING] = None, error.with_traceback(None)
@@ -126,7 +127,7 @@ def is_ours(authenticator: object) -> bool:
 
 def guard_of(request: Any, view: Any) -> RequestGuard:
     """The guard that has looked at the request, or would have: tests force a principal upon it."""
-    found: RequestGuard | None = state(request).get(GUARD)
+    found: RequestGuard | None = state(request._request).get(GUARD)  # noqa: SLF001 - as above
     if found is not None:
         return found
     ours = filter(is_ours, view.get_authenticators())
