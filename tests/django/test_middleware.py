@@ -491,6 +491,18 @@ def stream(_request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse([b"a", b"b"])
 
 
+class Varies:
+    """Middleware that says what its response depends on."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Vary"] = "X-Other"
+        return response
+
+
 def test_a_response_names_what_it_depends_on(verifier: Verifier) -> None:
     """RFC 9110 12.5.5: `Vary` has the header, and the cookie where one may hold the token."""
     routes = (path("stream", require()(stream)), path("optional", optional(stream)), *ROUTES)
@@ -503,6 +515,10 @@ def test_a_response_names_what_it_depends_on(verifier: Verifier) -> None:
             assert ask("/optional")["Vary"] == vary
             assert ask("/who")["Vary"] == vary
             assert "Vary" not in ask("/public")
+            with project(
+                *routes, auth={"VERIFIER": verifier, **more}, middleware=[OURS, f"{__name__}.Varies"]
+            ):
+                assert ask("/who")["Vary"] == f"X-Other, {vary}"
 
 
 def test_a_redirect_of_a_view_stays(verifier: Verifier, bearer: dict[str, str]) -> None:

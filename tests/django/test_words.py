@@ -231,14 +231,18 @@ def test_a_guarded_view_needs_no_login(pool: FakeUserPool, verifier: Verifier) -
 
 
 @pytest.mark.parametrize("nonsense", [1, "view", None, dict, FakeUserPool], ids=repr)
-@pytest.mark.parametrize("word", [public, optional, require()])
+@pytest.mark.parametrize("word", [public, optional, require()], ids=["public", "optional", "require"])
 def test_what_is_no_view_is_not_marked(word: Any, nonsense: Any) -> None:
     """It fails where it is written."""
     with pytest.raises(TypeError, match=r"no view|no class of views"):
         word(nonsense)
 
 
-@pytest.mark.parametrize("nonsense", ["orders/read", plain, Plain, lambda _principal: True, ["a"]])
+@pytest.mark.parametrize(
+    "nonsense",
+    ["orders/read", plain, Plain, lambda _principal: True, ["a"]],
+    ids=["a scope", "a view", "a class", "a function", "a list"],
+)
 def test_what_is_no_policy_is_refused(nonsense: Any) -> None:
     """A decorator that was not called is one of them."""
     with pytest.raises(TypeError, match="takes a policy"):

@@ -45,7 +45,8 @@ def mark_of(view: Callable[..., Any], method: str) -> Mark:
     found = UNMARKED
     for mark, own in _marks(view, method):
         if mark is not None:
-            found = found.joined(mark if own else mark._replace(word=None))
+            counted = mark if own else mark._replace(word=None)
+            found = counted if found is UNMARKED else found.joined(counted)
     return found
 
 

@@ -52,13 +52,14 @@ class Configured(NamedTuple):
     """What COGNITO_AUTH says.
 
     `csrf_exempt`: a token stands in for Django's CSRF token. `protect_all`: a view that says nothing is
-    closed. `user`: where a principal's user is.
+    closed. `user`: where a principal's user is. `vary_on`: the request's headers that may hold a token.
     """
 
     guard: RequestGuard
     csrf_exempt: bool
     protect_all: bool
     user: UserSource | None
+    vary_on: str
 
 
 def read_settings() -> Mapping[str, Any]:
@@ -89,7 +90,8 @@ def _configure() -> Configured:
         raise ConfigurationError(f'{NAME}["USER"] is a {type(user).__name__}; name a function of a principal')
     options = {name: given[name.upper()] for name in _GUARD if name.upper() in given}
     made = RequestGuard.of(NAME, _verifier(given), options, ignored=_IGNORED)
-    return Configured(made, csrf_exempt, protect_all, None if user is None else UserSource(user))
+    source = None if user is None else UserSource(user)
+    return Configured(made, csrf_exempt, protect_all, source, ", ".join(made.sources.headers))
 
 
 def _verifier(given: Mapping[str, Any]) -> object:

@@ -36,15 +36,8 @@ class Visit:
     """The state of one request."""
 
     __slots__ = (
-        "_asked",
-        "_error",
-        "_open",
-        "_preflight",
-        "_principal",
-        "_seen",
-        "configured",
-        "decided",
-        "passed",
+        *("_asked", "_error", "_open", "_preflight", "_principal", "_seen"),
+        *("configured", "decided", "passed"),
     )
 
     def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
@@ -164,4 +157,8 @@ class Visit:
 
 def vary(response: HttpResponse, configured: Configured) -> None:
     """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1)."""
-    patch_vary_headers(response, configured.guard.sources.headers)
+    present = response.headers.get("Vary")
+    if present is None:
+        response.headers["Vary"] = configured.vary_on
+    elif present != configured.vary_on:
+        patch_vary_headers(response, configured.vary_on.split(", "))
