@@ -58,6 +58,7 @@ OF_EVERY_PYTHON = ("--suite=unit",)
 OF_THE_EXTRAS = (
     "tests/adapters",
     "tests/cli",
+    "tests/django",
     "tests/fastapi",
     "tests/flask",
     "tests/project/test_rules.py",
@@ -70,7 +71,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aws,cli,django,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
