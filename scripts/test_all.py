@@ -60,6 +60,7 @@ OF_EVERY_PYTHON = ("--suite=unit",)
 OF_THE_EXTRAS = (
     "tests/adapters",
     "tests/cli",
+    "tests/django",
     "tests/drf",
     "tests/fastapi",
     "tests/flask",
@@ -74,7 +75,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,drf,fastapi,flask,ninja,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aws,cli,django,drf,fastapi,flask,ninja,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

@@ -52,6 +52,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "benchmarks/test_cold_start.py": ("aws_lambda_powertools", "jwt"),
     "aws_lambda/test_powertools.py": ("aws_lambda_powertools",),
     "aws_lambda/test_runtime.py": ("awslambdaric",),
+    "benchmarks/test_django_requests.py": ("django",),
     "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
     "_aws": ("boto3", "botocore"),
     "cli": ("click", "rich"),
