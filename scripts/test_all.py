@@ -42,6 +42,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "cfnlint",
     "click",
     "django",
+    "drf_spectacular",
     "fastapi",
     "flask",
     "gunicorn",
@@ -49,10 +50,11 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "hypercorn",
     "jwt",
     "moto",
+    "ninja",
     "opentelemetry",
     "prometheus_client",
 )
-BEYOND_THE_CORE += ("rich", "selenium", "starlette", "uvicorn", "websockets")
+BEYOND_THE_CORE += ("rest_framework", "rich", "selenium", "starlette", "uvicorn", "websockets")
 
 # What another Python may change: the modules, one by one, and what all adapters promise. The rest is about
 # networks, servers and this project, which `make test` and `make test-all` have run on the oldest Python.
@@ -62,8 +64,11 @@ OF_EVERY_PYTHON = ("--suite=unit",)
 OF_THE_EXTRAS = (
     "tests/adapters",
     "tests/cli",
+    "tests/django",
+    "tests/drf",
     "tests/fastapi",
     "tests/flask",
+    "tests/ninja",
     "tests/project/test_rules.py",
     "tests/starlette",
     "tests/testing",
@@ -74,7 +79,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aws,cli,django,drf,fastapi,flask,ninja,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

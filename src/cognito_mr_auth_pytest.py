@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from cognito_mr_auth import Verifier
     from cognito_mr_auth.testing import FakeClock, FakeEndpoints, FakeUserPool
 
@@ -67,3 +69,18 @@ def cognito_verifier(cognito_user_pool: FakeUserPool) -> Iterator[Verifier]:
     """An offline verifier of the pool's access tokens."""
     with cognito_user_pool.offline_verifier() as verifier:
         yield verifier
+
+
+@pytest.fixture
+def cognito_django_client(cognito_user_pool: FakeUserPool) -> Iterator[Callable[..., Client]]:
+    """A function that gives Django's test client of a user: `cognito_django_client(scopes=[...])`.
+
+    It takes what `FakeUserPool.access_token` takes. While the test runs, COGNITO_AUTH has a verifier with the
+    pool's keys as they are at its start.
+    """
+    from django.test import Client
+
+    from cognito_mr_auth.testing.django import offline
+
+    with offline(cognito_user_pool):
+        yield lambda **options: Client(headers=cognito_user_pool.headers(**options))

@@ -9,9 +9,12 @@ import pytest
 
 # Module of ours -> packages that it cannot do without, and the extra that brings them.
 ROWS = [
+    ("django", "django", "django"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
+    ("drf", "rest_framework", "drf"),
+    ("ninja", "ninja", "ninja"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

@@ -47,6 +47,27 @@ def _init_app(verifier: Verifier) -> None:
     _flask.CognitoAuth().init_app(Flask("late"), verifier)
 
 
+def _rest_framework(verifier: Verifier) -> None:
+    from support.drivers.django_wsgi import configure
+
+    configure()
+    import_module("cognito_mr_auth.drf").CognitoAuthentication.using(verifier)
+
+
+def _ninja(verifier: Verifier) -> None:
+    from support.drivers.django_wsgi import configure
+
+    configure()
+    import_module("cognito_mr_auth.ninja").CognitoAuth(verifier)
+
+
+def _django(verifier: Verifier) -> None:
+    from support.django_project import project
+
+    with project(auth={"VERIFIER": verifier}):
+        import_module("cognito_mr_auth.django").CognitoAuthMiddleware(lambda _request: None)
+
+
 STARLETTE = pytest.mark.needs("starlette")
 MAKERS = [
     pytest.param(_of("asgi", "CognitoAuthMiddleware", None), 1, id="asgi"),
@@ -72,6 +93,9 @@ MAKERS = [
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
+    pytest.param(_rest_framework, 1, id="drf", marks=pytest.mark.needs("django", "rest_framework")),
+    pytest.param(_ninja, 1, id="ninja", marks=pytest.mark.needs("django", "ninja")),
+    pytest.param(_django, 1, id="django", marks=pytest.mark.needs("django")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),

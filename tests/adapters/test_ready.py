@@ -152,6 +152,25 @@ def flask_closed(verifier: Any) -> Door:
     return _flask(verifier, protect_all=True)
 
 
+def django_closed(verifier: Any) -> Door:
+    """The view, under PROTECT_ALL."""
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+    from support.django_project import project
+
+    from cognito_mr_auth.django import ready
+
+    routes = (path("ready", ready), path("private", lambda _request: HttpResponse("reached")))
+    settings = {"auth": {"VERIFIER": verifier, "PROTECT_ALL": True}}
+
+    def ask(request: Ask) -> Reply:
+        with project(*routes, **settings):
+            return ask_wsgi(get_wsgi_application(), request, _never)
+
+    return ask
+
+
 DOORS: dict[Callable[[Any], Door], tuple[str, ...]] = {
     bare_asgi: (),
     guarded_asgi: (),
@@ -162,6 +181,7 @@ DOORS: dict[Callable[[Any], Door], tuple[str, ...]] = {
     fastapi_of_starlette: ("fastapi",),
     _flask: ("flask",),
     flask_closed: ("flask",),
+    django_closed: ("django",),
 }
 doors = pytest.mark.parametrize(
     "door",

@@ -28,10 +28,18 @@ SERVERS = {
     "hypercorn on trio + ASGI": (TRIO, "table_asgi:app"),
     "hypercorn on trio + Starlette": (TRIO, "table_starlette:app"),
     "hypercorn on trio + FastAPI": (TRIO, "table_fastapi:app"),
+    "uvicorn + Django": (UVICORN, "table_django:asgi"),
+    "gunicorn + Django": (GUNICORN, "table_django:wsgi"),
     "gunicorn + Flask": (GUNICORN, "table_flask:app"),
     "gunicorn + WSGI": (GUNICORN, "table_wsgi:app"),
+    "gunicorn + REST framework": (GUNICORN, "table_drf:app"),
+    "gunicorn + ninja": (GUNICORN, "table_ninja:plain"),
+    "uvicorn + ninja": (UVICORN, "table_ninja:app"),
+    "hypercorn + ninja": (HYPERCORN, "table_ninja:app"),
 }
+# Django's MIDDLEWARE and views never see a WebSocket.
 ASGI = [name for name in SERVERS if not name.startswith("gunicorn")]
+ASGI = [name for name in ASGI if not name.endswith(("Django", "ninja"))]
 
 
 def _settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> dict[str, Any]:

@@ -43,6 +43,8 @@ ROWS = {
     "wsgi": Example("wsgi_app.py"),
     "django-wsgi": Example("django_project", "wsgi"),
     "django-asgi": Example("django_project", "asgi"),
+    "drf": Example("drf_app.py"),
+    "ninja": Example("ninja_app.py"),
     "pyjwt": Example("pyjwt_app.py", issuer=ORIGINAL),  # jwt.decode knows the URL alone
 }
 

@@ -168,6 +168,13 @@ IMPORTS = [
         id="no-layer",
     ),
     pytest.param(
+        "django",
+        ["django/_marks"],
+        "from cognito_mr_auth.django import _middleware",
+        "is not allowed to import cognito_mr_auth.django._middleware",
+        id="django",
+    ),
+    pytest.param(
         "_jwks",
         ["_jwks/document"],
         "from cognito_mr_auth._jwks import merge",
@@ -257,6 +264,20 @@ IMPORTS = [
         "from cognito_mr_auth.fastapi import _application",
         "is not allowed to import cognito_mr_auth.fastapi._application",
         id="up-in-fastapis",
+    ),
+    pytest.param(
+        "drf",
+        ["drf/_exceptions"],
+        "from cognito_mr_auth.drf import _authentication",
+        "is not allowed to import cognito_mr_auth.drf._authentication",
+        id="up-in-rest-frameworks",
+    ),
+    pytest.param(
+        "ninja",
+        ["ninja/_requests"],
+        "from cognito_mr_auth.ninja import _refusals",
+        "is not allowed to import cognito_mr_auth.ninja._refusals",
+        id="beside-in-ninjas",
     ),
     pytest.param(
         "Flask and PyJWT do not know Starlette",

@@ -29,6 +29,14 @@ MODULES: dict[str, set[str]] = {
     },
     "cli": {"main"},
     "discovery": {"DiscoveryError", "user_pool"},
+    "django": {
+        *("CognitoAuthMiddleware", "CognitoUser", "optional", "principal_of", "public", "ready", "require"),
+        "user_for",
+    },
+    "drf": {
+        *("AuthAPIException", "CognitoAuthentication", "exception_handler", "openapi_responses"),
+        *("principal_of", "require"),
+    },
     "errors": {
         *("AlgorithmNotAllowed", "AuthError", "AuthenticationTooOld", "CheckUnavailable", "ClaimRejected"),
         *("ConfigurationError", "CredentialsMissing", "IssuerUnknown", "KeyUnknown", "KeysUnavailable"),
@@ -46,6 +54,7 @@ MODULES: dict[str, set[str]] = {
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
+    "ninja": {"AuthHttpError", "CognitoAuth", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -71,7 +80,8 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
-EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"django": "django", "otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -104,6 +114,12 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "asgi.CognitoAuthMiddleware": set(),
     "aws_lambda.Authorizer": set(),
     "aws_lambda.CognitoAuth": {"bind", "optional", "require"},
+    "django.CognitoAuthMiddleware": {"async_capable", "process_exception", "sync_capable"},
+    "django.CognitoUser": {
+        *("ahas_module_perms", "ahas_perm", "ahas_perms", "display_name", "get_username"),
+        *("has_module_perms", "has_perm", "has_perms", "id", "identity", "is_active", "is_anonymous"),
+        *("is_authenticated", "is_staff", "is_superuser", "pk"),
+    },
     "guard.Guard": {
         *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
     },
@@ -114,6 +130,11 @@ OTHER_CLASSES: dict[str, set[str]] = {
     },
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
+    },
+    "drf.CognitoAuthentication": {"authenticate", "authenticate_header", "urls", "user_for", "using"},
+    "ninja.CognitoAuth": {
+        *("init_api", "openapi_bearerFormat", "openapi_scheme", "openapi_type"),
+        *("optional", "require", "urls"),
     },
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
@@ -142,10 +163,18 @@ def _with_needs(paths: Iterable[str]) -> list[Any]:
     ]
 
 
+def _imported(name: str) -> Any:
+    if name in ("drf", "ninja"):  # what they stand on wants Django's settings while it is imported
+        from support.drivers.django_wsgi import configure
+
+        configure()
+    return importlib.import_module(f"cognito_mr_auth.{name}".rstrip("."))
+
+
 @pytest.mark.parametrize("name", _with_needs(MODULES))
 def test_a_module_promises_these_names(name: str) -> None:
     """`__all__` is the list, and every name of it is there."""
-    module = importlib.import_module(f"cognito_mr_auth.{name}".rstrip("."))
+    module = _imported(name)
     assert set(module.__all__) == MODULES[name]
     assert [each for each in module.__all__ if not hasattr(module, each)] == []
 
@@ -170,7 +199,7 @@ def test_a_class_promises_these_names(kind: type) -> None:
 def test_a_class_of_another_module_promises_these_names(path: str) -> None:
     """The same for adapters and the test kit."""
     module, _, name = path.partition(".")
-    kind = getattr(importlib.import_module(f"cognito_mr_auth.{module}"), name)
+    kind = getattr(_imported(module), name)
     assert {each for each in dir(kind) if not each.startswith("_")} == OTHER_CLASSES[path]
 
 

@@ -93,10 +93,11 @@ def test_request_user_and_auth_are_starlettes(pool: FakeUserPool, verifier: Veri
         "name": "alice",
         "scopes": ["authenticated", "a", "b"],
         "subject": "a-1",
-        "identity": "a-1",
+        "identity": f"{pool.user_pool_id}:a-1",
     }
     machine = client.get("/", headers=bearer(pool.machine_token(scopes=["m"]))).json()
-    assert machine["name"] == machine["subject"] == machine["identity"]
+    assert machine["name"] == machine["subject"]
+    assert machine["identity"] == f"{pool.user_pool_id}:{machine['subject']}"
     assert machine["scopes"] == ["authenticated", "m"]
     assert client.get("/").json() == NOBODY
 

@@ -1,4 +1,4 @@
-"""Django behind the WSGI or the ASGI middleware.
+"""Django with the native middleware.
 
 python -m cognito_mr_auth.testing --scope orders/read -- gunicorn --chdir examples/django_project project.wsgi
 python -m cognito_mr_auth.testing --scope orders/read -- \

@@ -2,5 +2,10 @@
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 ROOT_URLCONF = "project.urls"
-WSGI_APPLICATION = "project.wsgi.application"  # so that `runserver` has the guard too
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware", "project.auth.AuthErrors"]
+INSTALLED_APPS = ["cognito_mr_auth.django"]  # the system checks
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "cognito_mr_auth.django.CognitoAuthMiddleware",
+]
+COGNITO_AUTH = {"PROTECT_ALL": True}  # the pool comes from the COGNITO_ variables

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from cognito_mr_auth.django import ready
+
 from . import views
 
 urlpatterns = [
     path("health", views.health),
-    path("ready", views.ready),
+    path("ready", ready),
     path("me", views.me),
     path("orders", views.orders),
 ]

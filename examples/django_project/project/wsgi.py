@@ -1,14 +1,8 @@
-"""Django under WSGI, behind the guard."""
+"""Django under WSGI."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-from cognito_mr_auth.wsgi import CognitoAuthMiddleware
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-django = get_wsgi_application()
-
-from .auth import verifier  # noqa: E402 - Django is set up before anything of the project is imported
-
-application = CognitoAuthMiddleware(django, verifier, exclude=["/health", "/ready"])
+application = get_wsgi_application()

@@ -69,6 +69,12 @@ class RemoteKeySet:
         if self._key_set.noticed:
             dependencies.emit(self._key_set.noticed)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its keys come from an emulator, or from this machine, as in tests."""
+        config = self._key_set.config
+        return config.insecure_emulator or any(each.loopback for each in config.endpoints)
+
     def key_now(self, kid: str, now: Instant) -> Key | None:
         """The key, if it can be had without waiting (R8); None means `resolve` must decide."""
         snapshot = self._key_set.snapshot

@@ -82,6 +82,11 @@ class Sources(NamedTuple):
     scheme: str | None = "Bearer"
     bare: bool = False
 
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that a token may stand in, for `Vary` (RFC 9110 12.5.5)."""
+        return (self.header.title(),) if self.cookie is None else (self.header.title(), "Cookie")
+
 
 class HTTPResponse(NamedTuple):
     """A whole response: header names in lower case, the body as sent."""

@@ -38,6 +38,7 @@ from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.readiness import IGNORED, Readiness
 from cognito_mr_auth._web.settings import Options, SocketOptions
 from cognito_mr_auth._web.state import MISSING
+from cognito_mr_auth._web.user import PrincipalUser
 from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.pool import UserPool
@@ -60,26 +61,11 @@ __all__ = [
 ]
 
 
-class CognitoUser(BaseUser):
-    """`request.user` of a request with a token. `principal` is everything that the token says."""
+class CognitoUser(PrincipalUser, BaseUser):
+    """`request.user` of a request with a token. `principal` is everything that the token says.
 
-    def __init__(self, principal: Principal) -> None:
-        self.principal = principal
-
-    @property
-    def is_authenticated(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def display_name(self) -> str:
-        """The username; a machine's subject."""
-        return self.principal.username or self.principal.subject
-
-    @property
-    def identity(self) -> str:
-        """The subject, unique within the user pool."""
-        return self.principal.subject
+    `identity` is provider (a pool's ID) and subject, `display_name` the username or a machine's subject.
+    """
 
 
 def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:

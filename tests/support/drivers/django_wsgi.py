@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import django
@@ -19,6 +20,11 @@ from .client import Reached, ask_wsgi
 
 WEBSOCKET = False
 
+
+# Those that are not installed are left out.
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+APPS += ["rest_framework", "drf_spectacular", "cognito_mr_auth.django"]
+DATABASE = "file:tests?mode=memory&cache=shared"
 
 # Where a driver leaves its Reached for the view.
 REACHED = "support.reached"
@@ -53,12 +59,21 @@ urlpatterns = [re_path("^.*$", who)]
 
 
 def configure() -> None:
-    """Set Django up, once for the process: its settings are global. django_asgi shares them."""
+    """Set Django up, once for the process: its settings are global. All drivers share them."""
     if not settings.configured:
         assert "DJANGO_SETTINGS_MODULE" not in os.environ
         middleware = [f"{__name__}.AuthErrors"]
         settings.configure(
-            ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=middleware, LOGGING_CONFIG=None
+            ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF=__name__,
+            MIDDLEWARE=middleware,
+            LOGGING_CONFIG=None,
+            SECRET_KEY="for tests",
+            INSTALLED_APPS=[app for app in APPS if find_spec(app.partition(".")[0])],
+            TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+            STATIC_URL="static/",
+            # One database for all threads of the process.
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}},
         )
         django.setup()
 

@@ -1,0 +1,95 @@
+"""The middleware: Django's protocol around a `Visit`, sync and async in one class.
+
+Owns what Django calls and when. Under ASGI nothing here leaves the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+
+from cognito_mr_auth.errors import AuthError
+
+from ._marks import mark_of
+from ._requests import read, respond
+from ._settings import configured
+from ._steps import run_async, run_sync
+from ._visits import VISIT, Visit
+
+__all__ = ["CognitoAuthMiddleware"]
+
+
+class CognitoAuthMiddleware:
+    """Verifies the token of every request, by the setting COGNITO_AUTH.
+
+        MIDDLEWARE = [..., "cognito_mr_auth.django.CognitoAuthMiddleware"]
+
+    `request.principal` is a Principal, or None for a request without a token. A bad token is refused. A
+    missing one is refused where the view says `require`, and with PROTECT_ALL wherever it says nothing.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right; the application does not start.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        guard = configured().guard
+        guard.verifier  # noqa: B018 - a property that raises, while the application starts
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        else:
+            guard.refuse_async_hooks()
+        # Django runs a plain `process_view` on a thread under ASGI, and a coroutine on a new loop under WSGI.
+        self.process_view = self._aview if self._is_async else self._view
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Serve one request; under ASGI, a coroutine that does."""
+        return self._acall(request) if self._is_async else self._call(request)
+
+    def _call(self, request: HttpRequest) -> HttpResponse:
+        visit = _visit(request)
+        if not isinstance(visit, Visit):
+            return visit
+        run_sync(visit.come_in(request))
+        response = self.get_response(request)
+        if not visit.decided:
+            response = run_sync(visit.replace(request, response))
+        return visit.finish(response)
+
+    async def _acall(self, request: HttpRequest) -> HttpResponse:
+        visit = _visit(request)
+        if not isinstance(visit, Visit):
+            return visit
+        await run_async(visit.come_in(request))
+        response = await self.get_response(request)
+        if not visit.decided:
+            response = await run_async(visit.replace(request, response))
+        return visit.finish(response)
+
+    # An exception in `process_view` would be 500: no `process_exception` hears of it.
+
+    def _view(self, request: HttpRequest, view: Any, *_: object) -> HttpResponse | None:
+        return run_sync(vars(request)[VISIT].enter(request, mark_of(view, request.method)))
+
+    async def _aview(self, request: HttpRequest, view: Any, *_: object) -> HttpResponse | None:
+        return await run_async(vars(request)[VISIT].enter(request, mark_of(view, request.method)))
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The guard's answer to an AuthError that a view raises."""
+        if not isinstance(exception, AuthError):
+            return None
+        return respond(vars(request)[VISIT].configured.guard.response(exception), request.method)
+
+
+def _visit(request: HttpRequest) -> Visit | HttpResponse:
+    """The visit that begins, or the answer to a request for the RFC 9728 document."""
+    found, asked = configured(), read(request)
+    document = found.guard.document(asked)
+    return Visit(request, found, asked) if document is None else respond(document, asked.method)

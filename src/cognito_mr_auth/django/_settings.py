@@ -1,0 +1,162 @@
+"""The setting COGNITO_AUTH: which keys there are, and the guard that they make.
+
+Owns the one guard of a project. It is made when it is asked for first, dropped when a test overrides the
+setting, and looked up at every request, because a test client keeps its middleware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import RLock
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._config.near_names import nearest_name
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.pool import UserPool
+from cognito_mr_auth.verifier import Verifier
+
+from ._users import UserSource
+
+__all__ = ["NAME", "OF_THE_VERIFIER", "Configured", "configured", "guard", "loaded", "read_settings"]
+
+NAME: Final = "COGNITO_AUTH"
+
+# Keys of the adapter's own.
+_OWN = ("CSRF_EXEMPT", "PROTECT_ALL", "USER", "VERIFIER")
+# The others are options in capitals, of UserPool, Verifier and the guard. Hooks need a VERIFIER.
+_POOL = (
+    *("user_pool_id", "client_ids", "replica_regions", "issuer_kinds", "audience", "unbound_machines"),
+    *("jwks_urls", "jwks", "key_file", "baked_key_file", "offline", "dns_suffix", "insecure_emulator"),
+)
+_VERIFIER = (
+    *("token_use", "leeway", "cache_size", "refresh_after", "revalidate_after", "max_stale"),
+    *("token_types", "max_token_length"),
+)
+OF_THE_VERIFIER: Final = frozenset({"VERIFIER", *(name.upper() for name in (*_POOL, *_VERIFIER))})
+"""The keys that say which verifier there is."""
+_GUARD = tuple(sorted(Options.__optional_keys__))
+_KEYS = (*_OWN, *(name.upper() for name in (*_POOL, *_VERIFIER, *_GUARD)))
+
+# What a Guard of the project's may set though it means nothing in MIDDLEWARE, which sees no WebSocket.
+_IGNORED = ("subprotocol", "close_at_expiry")
+
+
+class Configured(NamedTuple):
+    """What COGNITO_AUTH says.
+
+    `csrf_exempt`: a token stands in for Django's CSRF token. `protect_all`: a view that says nothing is
+    closed. `user`: where a principal's user is. `vary_on`: the request's headers that may hold a token.
+    """
+
+    guard: RequestGuard
+    csrf_exempt: bool
+    protect_all: bool
+    user: UserSource | None
+    vary_on: str
+
+
+def read_settings() -> Mapping[str, Any]:
+    """The dict COGNITO_AUTH; an empty one if there is none.
+
+    Raises:
+        ConfigurationError: it is no dict.
+        TypeError: it has a key that does not exist.
+    """
+    given = getattr(settings, NAME, {})
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{NAME} is a {type(given).__name__}; give a dict")
+    for key in given:
+        if key not in _KEYS:
+            near = nearest_name(str(key), _KEYS)
+            hint = f": did you mean {near!r}?" if near else f"; there are {', '.join(_KEYS)}"
+            raise TypeError(f"{NAME} has no key {key!r}{hint}")
+    return given
+
+
+def _configure() -> Configured:
+    given = read_settings()
+    csrf_exempt, protect_all = given.get("CSRF_EXEMPT", True), given.get("PROTECT_ALL", False)
+    for key, flag in (("CSRF_EXEMPT", csrf_exempt), ("PROTECT_ALL", protect_all)):
+        check_flag(f'{NAME}["{key}"]', flag)
+    user = loaded("USER", given.get("USER"))
+    if user is not None and not callable(user):
+        raise ConfigurationError(f'{NAME}["USER"] is a {type(user).__name__}; name a function of a principal')
+    options = {name: given[name.upper()] for name in _GUARD if name.upper() in given}
+    made = RequestGuard.of(NAME, _verifier(given), options, ignored=_IGNORED)
+    source = None if user is None else UserSource(user)
+    return Configured(made, csrf_exempt, protect_all, source, ", ".join(made.sources.headers))
+
+
+def _verifier(given: Mapping[str, Any]) -> object:
+    """The project's own Verifier or Guard, or one of the pool that settings or environment describe."""
+    described = [name.upper() for name in (*_POOL, *_VERIFIER) if name.upper() in given]
+    if "VERIFIER" in given:
+        if described:
+            raise ConfigurationError(f'{NAME}: {described[0]} belongs to the verifier that "VERIFIER" names')
+        return loaded("VERIFIER", given["VERIFIER"])
+    if not described:
+        return Verifier.from_env()
+    for name in ("USER_POOL_ID", "CLIENT_IDS"):
+        if name not in given:
+            raise ConfigurationError(f'{NAME}["{name}"] is missing, and "{described[0]}" is there')
+    of_pool = {name: given[name.upper()] for name in _POOL if name.upper() in given}
+    of_verifier = {name: given[name.upper()] for name in _VERIFIER if name.upper() in given}
+    return Verifier(UserPool(**of_pool), **of_verifier)
+
+
+def loaded(key: str, value: object) -> Any:
+    """What a dotted path names; anything else as it is.
+
+    Raises:
+        ConfigurationError: there is nothing of that name.
+    """
+    if not isinstance(value, str):
+        return value
+    problem = ""
+    try:
+        return import_string(value)
+    except ImportError as error:
+        problem = str(error)
+    raise ConfigurationError(f'{NAME}["{key}"]: {problem}')
+
+
+_lock = RLock()  # the module of a VERIFIER may ask for the guard while it is imported
+_current: list[Configured] = []
+
+
+def configured() -> Configured:
+    """What COGNITO_AUTH says now.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+    for found in _current:  # not by index: a test in another thread may drop it meanwhile
+        return found
+    with _lock:
+        _current[:] = _current or [_configure()]
+        return _current[0]
+
+
+def guard() -> RequestGuard:
+    """The guard of the project.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+    return configured().guard
+
+
+def _drop(*, setting: str, **_: object) -> None:
+    if setting == NAME:
+        with _lock:
+            _current.clear()
+
+
+setting_changed.connect(_drop)

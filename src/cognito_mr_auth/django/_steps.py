@@ -1,0 +1,75 @@
+"""Sync and async in one: a generator decides, and yields the calls that may wait.
+
+Owns the two ways to run such a generator. What a call raises that is no AuthError ends the request, and no
+generator sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+from django.views.decorators.debug import sensitive_variables
+
+from cognito_mr_auth._runtime.raised import Raised
+from cognito_mr_auth.errors import AuthError
+
+__all__ = ["Call", "Steps", "run_async", "run_sync"]
+
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """A method to call. Its async twin has the same name after an "a", as `verify` and `averify`."""
+
+    target: object
+    name: str
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+Steps = Generator[Call, Any, T]
+
+
+def _run_sync(steps: Steps[T]) -> T:
+    resume = partial(next, steps)
+    while True:
+        try:
+            call = resume()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        try:
+            resume = partial(steps.send, getattr(call.target, call.name)(*call.arguments, **call.options))
+        except AuthError as error:
+            resume = partial(steps.throw, error)
+
+
+async def _run_async(steps: Steps[T]) -> T:
+    resume = partial(next, steps)
+    while True:
+        try:
+            call = resume()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        try:
+            method = getattr(call.target, f"a{call.name}")
+            resume = partial(steps.send, await method(*call.arguments, **call.options))
+        except AuthError as error:
+            resume = partial(steps.throw, error)
+        except Exception as fault:
+            if call.name == "verify":
+                fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
+                fault.with_traceback(None)
+            raise
+
+
+# Django's error reports show the variables of frames, and frames below these hold the token. It hides what a
+# plain function has called. Of a coroutine it hides the one frame, so the others are taken out above.
+run_sync = sensitive_variables()(_run_sync)
+"""The value that the steps return, with every call made on this thread."""
+run_async = sensitive_variables()(_run_async)
+"""The same with the async twins."""

@@ -1,0 +1,110 @@
+"""Users of Django's own for principals, where a project asks for them.
+
+Owns when a request gets one, and the default way from a principal to a user: by provider and subject. Never
+by an e-mail address or a user name of Cognito's, because users write the one themselves and another user may
+get the other one later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.http import HttpRequest
+
+from cognito_mr_auth.errors import ConfigurationError, PolicyDenied
+from cognito_mr_auth.principal import Principal
+
+__all__ = ["UserSource", "user_for"]
+
+
+class UserSource:
+    """Gives a request its user: `function` takes a principal and returns a user or None, or is async."""
+
+    def __init__(self, function: Callable[[Principal], Any]) -> None:
+        if iscoroutinefunction(function):
+            self._now, self._later = async_to_sync(function), function
+        elif isinstance(function, type):  # to make an object asks no database, and needs no thread
+            self._now, self._later = function, partial(_made, function)
+        else:
+            self._now, self._later = function, sync_to_async(function)
+
+    def give(self, request: HttpRequest, principal: Principal) -> None:
+        """Set `request.user` and `request.auser`, unless somebody is there already.
+
+        A user of the session stays, because views act for whoever that is, and a machine has no user.
+
+        Raises:
+            PolicyDenied: the user is not active.
+        """
+        if not principal.is_machine and not _is_somebody(getattr(request, "user", None)):
+            _put(request, self._now(principal))
+
+    async def agive(self, request: HttpRequest, principal: Principal) -> None:
+        """Like `give`. `request.user` would ask the database on the event loop."""
+        if principal.is_machine:
+            return
+        auser = getattr(request, "auser", None)
+        present = getattr(request, "user", None) if auser is None else await auser()
+        if not _is_somebody(present):
+            _put(request, await self._later(principal))
+
+    def find(self, principal: Principal) -> Any:
+        """The user for a principal, whoever else is there; None for a machine, or where the project has none.
+
+        Raises:
+            PolicyDenied: the user is not active.
+        """
+        return None if principal.is_machine else _active(self._now(principal))
+
+
+def _is_somebody(user: Any) -> bool:
+    return user is not None and bool(user.is_authenticated)
+
+
+def _active(user: Any) -> Any:
+    if user is not None and not user.is_active:
+        raise PolicyDenied("this user is not active")
+    return user
+
+
+def _put(request: HttpRequest, user: Any) -> None:
+    if _active(user) is not None:
+        request.user = user
+        request.auser = partial(_itself, user)
+
+
+async def _made(cls: Callable[[Principal], Any], principal: Principal) -> Any:
+    return cls(principal)
+
+
+async def _itself(user: Any) -> Any:
+    return user
+
+
+def user_for(principal: Principal) -> Any:
+    """The user whose name is the principal's provider and subject; made when it is asked for first.
+
+    Such a user has no password. One of that name that has a password was made by somebody else, because a
+    sign-up form may let anybody choose the name.
+
+    Raises:
+        ConfigurationError: users are named by their e-mail address.
+        PolicyDenied: there is a user of that name with a password.
+    """
+    from django.contrib.auth import get_user_model  # a project may do without it
+    from django.contrib.auth.hashers import make_password
+
+    model = get_user_model()
+    field = model.USERNAME_FIELD
+    if field == model.get_email_field_name():
+        raise ConfigurationError(f"{model.__name__} is named by its e-mail address: give a USER of your own")
+    # Django's validator of user names takes a dot, and no colon.
+    name = f"{principal.provider}.{principal.subject}"
+    manager = model._default_manager  # noqa: SLF001 - Django documents it
+    user, made = manager.get_or_create(**{field: name}, defaults={"password": partial(make_password, None)})
+    if not made and user.has_usable_password():
+        raise PolicyDenied("the user of this name has a password, and is somebody else's")
+    return user

@@ -1,0 +1,164 @@
+"""One request on its way through the middleware: what the guard has found, and what that means for a view.
+
+Owns the order. The token is verified while the request comes in, and the answer is decided for the view that
+Django has chosen, so no path is resolved twice. Without a view (an unknown URL, an answer of another
+middleware) it is decided on the way out, as for a view of which nothing is said.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL
+from cognito_mr_auth.errors import AuthError, CredentialsMissing
+from cognito_mr_auth.principal import Principal
+
+from ._marks import UNMARKED, Mark
+from ._requests import read, respond, state
+from ._routes import segments
+from ._settings import Configured
+from ._steps import Call, Steps
+
+__all__ = ["VISIT", "Visit", "vary"]
+
+VISIT: Final = "_cognito_mr_auth_visit"
+"""The attribute of a request that holds its Visit."""
+
+# RFC 9110 9.2.1: methods for which Django checks no CSRF token.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class Visit:
+    """The state of one request."""
+
+    __slots__ = (
+        *("_asked", "_error", "_open", "_preflight", "_principal", "_seen"),
+        *("configured", "decided", "passed"),
+    )
+
+    def __init__(self, request: HttpRequest, configured: Configured, asked: HTTPRequest) -> None:
+        self.configured = configured
+        self.passed = UNMARKED
+        self.decided = self._open = False
+        self._begin(request, asked)
+        setattr(request, VISIT, self)
+
+    def _begin(self, request: HttpRequest, asked: HTTPRequest) -> None:
+        self._asked = asked
+        self._principal: Principal | None = None
+        self._error: AuthError | None = None
+        self._seen = False
+        self._preflight = self.configured.guard.is_preflight(asked)
+        request.principal = None
+
+    def come_in(self, request: HttpRequest) -> Steps[None]:
+        """Look at the token, unless the path needs none. A view that names its guard gets it later."""
+        if not self.configured.guard.excludes(self._asked):
+            yield from self._look(request)
+
+    def _look(self, request: HttpRequest) -> Steps[None]:
+        self._seen = True
+        if self._preflight:
+            return
+        options = {"need": "required", "behind": state(request)}
+        try:
+            self._principal = yield Call(self.configured.guard, "verify", (self._asked,), options)
+        except AuthError as error:
+            self._error = error.with_traceback(None)  # its frames hold the token
+            return
+        self._publish(request)
+        if self._is_no_forgery():  # Django's own check runs before any view, and would refuse it
+            request._dont_enforce_csrf_checks = True  # noqa: SLF001 - as REST framework and the test client do
+
+    def _is_no_forgery(self) -> bool:
+        """Whether no other site's page can have caused the request, which has a good token.
+
+        No page can send Authorization, and a cookie with such a method has passed the check of its Origin.
+        Another header is a proxy's, which may have made it of a cookie of its own, as load balancers do.
+        """
+        header = self.configured.guard.sources.header
+        by_a_page = header == "authorization" or not self._asked.header(header)
+        return self.configured.csrf_exempt and by_a_page and self._asked.method not in _SAFE
+
+    def _publish(self, request: HttpRequest) -> None:
+        request.principal = self._principal
+        state(request).update({PRINCIPAL: self._principal, GUARD: self.configured.guard})
+
+    def decide(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
+        """What a request gets in place of a view of this mark; None lets it pass."""
+        self.decided = True
+        guard = self.configured.guard
+        unmarked = mark == UNMARKED
+        if (unmarked and self._is_excluded(request)) or (not mark.policies and mark.word == "public"):
+            self._open, self._principal = True, None
+            self._publish(request)
+            return None
+        if self._asked.method.upper() != request.method:
+            # Middleware behind this one has read a method override, and a cookie may need its Origin now.
+            state(request).pop(PRINCIPAL, None)
+            self._begin(request, read(request))
+        if not self._seen:
+            yield from self._look(request)
+        guests = mark.word == "optional" or (unmarked and (guard.optional or not self.configured.protect_all))
+        guests = guests and not mark.policies
+        if self._preflight:
+            self._publish(request)
+            return None if guests else HttpResponse(status=204)  # no view runs for it
+        if self._error is not None:
+            self._publish(request)
+            if guests and isinstance(self._error, CredentialsMissing):
+                return None
+            return respond(guard.response(self._error), request.method)
+        try:
+            for policy in mark.policies:
+                yield Call(guard, "require", (self._principal, policy))
+        except AuthError as error:
+            return respond(guard.response(error), request.method)
+        self.passed = mark
+        return None
+
+    def _is_excluded(self, request: HttpRequest) -> bool:
+        """Whether path and route say so. Middleware behind this one may have changed the path."""
+        guard, match = self.configured.guard, request.resolver_match
+        if not guard.asks_for_route:
+            return False
+        return guard.excludes(read(request)._replace(route=() if match is None else segments(match.route)))
+
+    def enter(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
+        """The same at the door of a view, for which the principal gets its user."""
+        refusal = yield from self.decide(request, mark)
+        source = self.configured.user
+        if refusal is None and source is not None and self._principal is not None:
+            try:
+                yield Call(source, "give", (request, self._principal))
+            except AuthError as error:
+                return respond(self.configured.guard.response(error), request.method)
+        return refusal
+
+    def replace(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
+        """The response where Django has chosen no view: a refusal, if a view that says nothing is closed."""
+        refusal = yield from self.decide(request, UNMARKED)
+        if refusal is None or not self._preflight:
+            return response if refusal is None else refusal
+        # Of middleware that answers preflights; it has no body (Fetch, 4.8).
+        kept = {name: value for name, value in response.items() if name.lower() != "content-length"}
+        return HttpResponse(status=response.status_code, headers=kept)
+
+    def finish(self, response: HttpResponse) -> HttpResponse:
+        """The response as it goes out."""
+        if not self._open:
+            vary(response, self.configured)
+        return response
+
+
+def vary(response: HttpResponse, configured: Configured) -> None:
+    """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1)."""
+    present = response.headers.get("Vary")
+    if present is None:
+        response.headers["Vary"] = configured.vary_on
+    elif present != configured.vary_on:
+        patch_vary_headers(response, configured.vary_on.split(", "))

@@ -1,0 +1,31 @@
+"""The Django application: `INSTALLED_APPS = [..., "cognito_mr_auth.django"]` runs the system checks.
+
+drf-spectacular hears of the authentication class there, too.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.core import checks
+
+from ._checks import check_deployment, check_settings
+
+__all__ = ["CognitoAuthConfig"]
+
+
+class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
+    """Registers the checks; there are no models."""
+
+    name = "cognito_mr_auth.django"
+    label = "cognito_mr_auth"
+    verbose_name = "Cognito authentication"
+
+    def ready(self) -> None:
+        """Register what `manage.py check`, `runserver`, `migrate` and `test` run."""
+        checks.register(check_settings, checks.Tags.security)
+        checks.register(check_deployment, checks.Tags.security, deploy=True)
+        if self.apps.is_installed("drf_spectacular"):
+            # It finds an extension by its import, which must not come before the applications.
+            import_module("cognito_mr_auth.drf._openapi")

@@ -1,0 +1,34 @@
+"""Authentication for Django REST framework: an authentication class, and permissions made of policies.
+
+    REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["cognito_mr_auth.drf.CognitoAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+        "EXCEPTION_HANDLER": "cognito_mr_auth.drf.exception_handler",
+    }
+
+Owns the names. The guard of the setting COGNITO_AUTH, or of a class's own, decides who passes.
+"""
+
+from __future__ import annotations
+
+try:
+    import rest_framework  # noqa: F401 - the extra
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.drf needs Django REST framework: pip install "cognito-mr-auth[drf]"',
+        name="rest_framework",
+    ) from error
+
+from ._answers import exception_handler, openapi_responses
+from ._authentication import CognitoAuthentication, principal_of
+from ._exceptions import AuthAPIException
+from ._permissions import require
+
+__all__ = [
+    "AuthAPIException",
+    "CognitoAuthentication",
+    "exception_handler",
+    "openapi_responses",
+    "principal_of",
+    "require",
+]

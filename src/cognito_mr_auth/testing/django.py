@@ -1,0 +1,55 @@
+"""Tests of a Django project: its settings with a fake user pool, and requests that have a principal already.
+
+    @offline(pool)
+    class OrderTests(TestCase):
+        def test_orders(self):
+            client = Client(headers=pool.headers(scopes=["orders/read"]))
+            self.assertEqual(client.get("/orders").status_code, 200)
+
+Owns what only Django's tests need. With pytest, the fixture `cognito_django_client` does both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.test import override_settings
+
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL
+from cognito_mr_auth.django._requests import state
+from cognito_mr_auth.django._settings import NAME, OF_THE_VERIFIER, guard, loaded, read_settings
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.principal import Principal
+
+from ._pool import FakeUserPool, TokenUse
+
+__all__ = ["act_as", "offline"]
+
+
+def offline(pool: FakeUserPool, token_use: TokenUse = "access", **keys: Any) -> Any:
+    """Django's `override_settings`, with the pool's keys in the place of the project's verifier.
+
+    For a `with` block, a function or a TestCase. The other keys of COGNITO_AUTH stay, and `keys` change them.
+
+    Raises:
+        TypeError: the project's VERIFIER is a Guard, whose settings no other verifier has. For such a project
+            there is `FakeUserPool.in_environ()`.
+    """
+    given = read_settings()
+    if isinstance(loaded("VERIFIER", given.get("VERIFIER")), Guard):
+        raise TypeError(
+            "COGNITO_AUTH names a Guard, whose settings would be lost: use FakeUserPool.in_environ()"
+        )
+    kept = {name: value for name, value in given.items() if name not in OF_THE_VERIFIER}
+    return override_settings(**{NAME: {**kept, "VERIFIER": pool.offline_verifier(token_use), **keys}})
+
+
+def act_as(request: HttpRequest, principal: Principal | None) -> HttpRequest:
+    """The request, as if the middleware had found this principal: RequestFactory runs no middleware.
+
+    Views that say `require` ask their policies of it.
+    """
+    request.principal = principal
+    state(request).update({PRINCIPAL: principal, GUARD: guard()})
+    return request
