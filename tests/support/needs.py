@@ -18,6 +18,7 @@ TESTS = Path(__file__).resolve().parent.parent
 # Path below tests/ -> the import names that it needs. Of several rows that fit a file, all count.
 NEEDS: dict[str, tuple[str, ...]] = {
     "adapters/test_django.py": ("django",),
+    "aiohttp": ("aiohttp",),
     "_runtime/test_run_trio.py": ("trio",),
     "fastapi": ("fastapi", "pydantic", "starlette"),
     "_starlette/test_life.py": ("starlette",),
@@ -77,7 +78,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "examples/test_lambda_templates.py": ("cfnlint", "hcl2", "samtranslator"),
     "examples/test_runbook.py": ("click", "rich"),
     "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
+    "support/drivers/_aiohttp.py": ("aiohttp", "multidict", "yarl"),
     "support/drivers/_starlette.py": ("starlette",),
+    "support/drivers/aiohttp.py": ("aiohttp",),
+    "support/drivers/aiohttp_require.py": ("aiohttp",),
+    "support/drivers/aiohttp_websocket.py": ("aiohttp",),
     "support/drivers/django_asgi.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),
     "support/drivers/fastapi.py": ("fastapi",),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from cognito_mr_auth._runtime.refusals import record, settle
-from cognito_mr_auth.errors import AuthError, ConfigurationError, RequestMalformed
+from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.principal import Principal
 
 from . import bearer
@@ -327,13 +327,9 @@ def hide_token(scope: Scope, guard: RequestGuard) -> bool:
     seen = read_request(scope)
     if hidden is not None:
         seen = seen._replace(subprotocols=scope["subprotocols"])
-    try:
-        token, rest = bearer.split_subprotocols(seen, marker)
-    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
-        rest = tuple(seen.subprotocols[: seen.subprotocols.index(marker) + 1])
-    else:
-        if token is None:
-            return False
+    rest = bearer.shown_subprotocols(seen, marker)
+    if rest is None:
+        return False
     hidden = scope.setdefault(HIDDEN, _Hidden(seen.subprotocols))
     hidden.markers.add(marker)
     name = b"sec-websocket-protocol"

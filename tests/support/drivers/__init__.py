@@ -18,6 +18,9 @@ from cognito_mr_auth import Verifier, policy
 
 # Driver -> what it imports beyond the core (tests carry these as `needs` marks).
 NEEDS: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("aiohttp",),
+    "aiohttp_require": ("aiohttp",),
+    "aiohttp_websocket": ("aiohttp",),
     "asgi": (),
     "asgi_require": (),
     "asgi_websocket": (),
