@@ -33,7 +33,7 @@ def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset())
 
 # A route that names its guard or policy is opened by no exclusion and no optional mode.
 EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "lambda_require", "starlette_backend"})
-EXPLICIT |= {"aiohttp_require"}
+EXPLICIT |= {"aiohttp_require", "litestar_require"}
 # Drivers whose `require` is the policy of a route, and not of the guard.
 OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 
@@ -576,7 +576,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
 
 # --- A route's own word in a closed application
 
-WORDS = ("aiohttp", "fastapi_protect_all", "flask_protect_all", "starlette")
+WORDS = ("aiohttp", "fastapi_protect_all", "flask_protect_all", "litestar", "starlette")
 GOOD, FORGED, ENTITLED = {"subject": "me"}, {"signed_by": "foreign"}, {"subject": "me", "scopes": ["a/b"]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any] | None, int, Any]] = {
     # method, path, options of the token or None, status, who is said to ask
@@ -944,6 +944,7 @@ CLOSES = frozenset(
 )
 CLOSES |= {"fastapi", "fastapi_require", "fastapi_protect_all"}
 CLOSES |= {"aiohttp", "aiohttp_require", "aiohttp_websocket"}
+CLOSES |= {"litestar", "litestar_require", "litestar_websocket"}
 
 
 @drivers(but=CLOSES)

@@ -139,7 +139,7 @@ def test_two_guards_find_one_token(pool: FakeUserPool, second: str) -> None:
         CognitoAuth(pool.offline_verifier(), app=sub, protect_all=True, subprotocol=second)
         sub.router.add_get("", _copy())
         app.add_subapp("/socket", sub)
-        offered = ["bearer", token, "chat", *([second, token] if second != "bearer" else [])]
+        offered = ["bearer", token, "chat", *([second, pool.access_token(subject="b")] if second != "bearer" else [])]
         async with served(app) as (session, url):
             async with session.ws_connect(url, protocols=offered) as socket:
                 assert socket.protocol == "bearer"

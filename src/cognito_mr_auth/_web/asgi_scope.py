@@ -31,6 +31,7 @@ __all__ = [
     "open_socket",
     "read_request",
     "respond",
+    "route_path",
     "scope_values",
     "serve",
     "start",
@@ -61,14 +62,14 @@ def read_request(scope: Scope) -> HTTPRequest:
 
     path: str = scope["path"]
     if scope.get("root_path"):
-        path = _route_path(path, scope["root_path"])
+        path = route_path(path, scope["root_path"])
     raw_path = (scope.get("raw_path") or b"").decode("latin-1")
     if scope["type"] == "websocket":
         return HTTPRequest("", path, raw_path, header, True, _subprotocols(scope, header))
     return HTTPRequest(scope["method"], path, raw_path, header)
 
 
-def _route_path(path: str, root: str) -> str:
+def route_path(path: str, root: str) -> str:
     """The path below `root_path`, which is what routers match (as Starlette's get_route_path)."""
     if path.startswith(root) and path[len(root) :][:1] in ("", "/"):
         return path[len(root) :]
