@@ -9,9 +9,11 @@ import pytest
 
 # Module of ours -> packages that it cannot do without, and the extra that brings them.
 ROWS = [
+    ("aiohttp", "aiohttp", "aiohttp"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
+    ("litestar", "litestar", "litestar"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

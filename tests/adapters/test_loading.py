@@ -72,6 +72,8 @@ MAKERS = [
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
+    pytest.param(_of("aiohttp", "CognitoAuth"), 1, id="aiohttp", marks=pytest.mark.needs("aiohttp")),
+    pytest.param(_of("litestar", "CognitoAuth"), 1, id="litestar", marks=pytest.mark.needs("litestar")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),

@@ -321,7 +321,7 @@ def test_other_answers_are_the_applications(verifier: Verifier, application: Any
 
 
 def test_an_answer_before_any_middleware(verifier: Verifier, client: Any) -> None:
-    """aiohttp asks a route's `expect_handler` first, which may answer by itself."""
+    """Aiohttp asks a route's `expect_handler` first, which may answer by itself."""
 
     async def expect(request: web.Request) -> web.StreamResponse:
         return web.Response(status=417)

@@ -1,4 +1,4 @@
-"""`aiohttp._handlers`: guards hold for the registered handler, and an opening for the one that it marks (W3)."""
+"""`aiohttp._handlers`: guards hold for the registered handler, an opening for the one that it marks (W3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from cognito_mr_auth import Verifier, policy
-from cognito_mr_auth.aiohttp import CognitoAuth, principal_of
+from cognito_mr_auth.aiohttp import CognitoAuth
 
 READ = policy.scopes("orders/read")
 SCOPED = {"scopes": ["orders/read"]}
@@ -42,6 +42,15 @@ def blind(handler: Any) -> Any:
 
     async def wrapper(request: web.Request) -> Any:
         return await handler(request)
+
+    return wrapper
+
+
+def _sync(handler: Any) -> Any:
+    """A wrapper that awaits nothing itself."""
+
+    def wrapper(request: web.Request) -> Any:
+        return handler(request)
 
     return wrapper
 
@@ -136,11 +145,11 @@ GUARDED: dict[str, Callable[[Any], Any]] = {
     "a guarded function in a wrapper that hides it": lambda require: [web.get("/x", blind(require(plain())))],
     "a wrapper that hides": lambda require: [web.get("/x", require(blind(plain())))],
     "a partial": lambda require: [web.get("/x", require(functools.partial(plain())))],
-    "a sync wrapper of a coroutine function": lambda require: [
-        web.get("/x", require(lambda request, inner=plain(): inner(request)))
-    ],
+    "a sync wrapper of a coroutine function": lambda require: [web.get("/x", require(_sync(plain())))],
     "a sync function": lambda require: [web.get("/x", require(lambda request: web.Response(text="reached")))],
-    "a bound method": lambda require: [web.get("/x", require(type("Mine", (Handlers,), {"own": _method()})().own))],
+    "a bound method": lambda require: [
+        web.get("/x", require(type("Mine", (Handlers,), {"own": _method()})().own))
+    ],
     "a bound method above its route": _method_of_an_object,
     "a request by keyword": _by_keyword,
     "a view": lambda require: [web.view("/x", require(new_view()))],
@@ -183,7 +192,7 @@ def test_several_guards_hold_together(verifier: Verifier, application: Any) -> N
 
 
 def test_a_wrapper_has_its_own_guards_alone(verifier: Verifier, application: Any) -> None:
-    """One function may be guarded twice, differently; bare it has both, because nobody knows which was meant."""
+    """One function may be guarded twice, differently; bare it has both, as nobody knows which was meant."""
     auth = CognitoAuth(verifier)
     function = plain()
     admin, read = auth.require(policy.groups("admin"))(function), auth.require(READ)(function)
@@ -194,7 +203,7 @@ def test_a_wrapper_has_its_own_guards_alone(verifier: Verifier, application: Any
 @pytest.mark.parametrize("wrong", [None, "handler", 3, Handlers, type("AnyClass", (), {})], ids=repr)
 def test_a_guard_is_for_handlers(verifier: Verifier, wrong: Any) -> None:
     """Anything else is a TypeError where it is written."""
-    with pytest.raises(TypeError, match="require.. guards functions"):
+    with pytest.raises(TypeError, match="guards functions"):
         CognitoAuth(verifier).require()(wrong)
 
 
@@ -356,7 +365,7 @@ def test_an_exclusion_opens_static_files(verifier: Verifier, client: Any) -> Non
 
 
 def test_an_excluded_path_is_the_whole_one_below_a_sub_application(verifier: Verifier, client: Any) -> None:
-    """aiohttp shows a sub-application the whole path, and the guard reads the same."""
+    """Aiohttp shows a sub-application the whole path, and the guard reads the same."""
 
     def make() -> web.Application:
         app, sub = web.Application(), web.Application()

@@ -128,7 +128,7 @@ def test_what_follows_the_marker_is_hidden_where_nobody_looks(verifier: Verifier
 @pytest.mark.outside
 @pytest.mark.parametrize("second", ["bearer", "second"])
 def test_two_guards_find_one_token(pool: FakeUserPool, second: str) -> None:
-    """An application's and a sub-application's, each with its verifier and its marker: neither token is shown."""
+    """An application's and a sub-application's, each with its verifier and marker: neither token is shown."""
     seen = Seen()
     token = pool.access_token()
 
@@ -139,10 +139,14 @@ def test_two_guards_find_one_token(pool: FakeUserPool, second: str) -> None:
         CognitoAuth(pool.offline_verifier(), app=sub, protect_all=True, subprotocol=second)
         sub.router.add_get("", _copy())
         app.add_subapp("/socket", sub)
-        offered = ["bearer", token, "chat", *([second, pool.access_token(subject="b")] if second != "bearer" else [])]
-        async with served(app) as (session, url):
-            async with session.ws_connect(url, protocols=offered) as socket:
-                assert socket.protocol == "bearer"
+        offered = [
+            "bearer",
+            token,
+            "chat",
+            *([second, pool.access_token(subject="b")] if second != "bearer" else []),
+        ]
+        async with served(app) as (session, url), session.ws_connect(url, protocols=offered) as socket:
+            assert socket.protocol == "bearer"
 
     asyncio.run(main())
     assert seen.offered == [", ".join(["bearer", "chat", "second"][: 2 + (second != "bearer")])]
@@ -290,9 +294,11 @@ def test_an_open_route_has_no_end() -> None:
 
     async def main() -> None:
         world = World()
-        async with served(world.app) as (session, url):
-            async with session.ws_connect(url.replace("socket", "open")) as socket:
-                assert await _closed(socket) == (WSMsgType.TEXT, "open", "")
+        async with (
+            served(world.app) as (session, url),
+            session.ws_connect(url.replace("socket", "open")) as socket,
+        ):
+            assert await _closed(socket) == (WSMsgType.TEXT, "open", "")
 
     asyncio.run(main())
 
@@ -303,8 +309,10 @@ def test_an_error_on_an_open_socket_closes_it() -> None:
 
     async def main() -> None:
         world = World()
-        async with served(world.app) as (session, url):
-            async with session.ws_connect(url.replace("socket", "denied"), headers=bearer(world.token)) as socket:
-                assert (await _closed(socket))[:2] == (WSMsgType.CLOSE, 1008)
+        async with (
+            served(world.app) as (session, url),
+            session.ws_connect(url.replace("socket", "denied"), headers=bearer(world.token)) as socket,
+        ):
+            assert (await _closed(socket))[:2] == (WSMsgType.CLOSE, 1008)
 
     asyncio.run(main())

@@ -19,6 +19,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 MODULES: dict[str, set[str]] = {
     "": {"ANY_CLIENT", "Issuer", "Principal", "UserPool", "Verifier", "errors", "events", "policy"},
+    "aiohttp": {"PRINCIPAL", "CognitoAuth", "principal_of"},
     "asgi": {
         *("PRINCIPAL", "CognitoAuthMiddleware", "adopt", "auth_request", "principal_of", "ready"),
         *("require", "response"),
@@ -46,6 +47,7 @@ MODULES: dict[str, set[str]] = {
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
+    "litestar": {"CognitoAuth", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -72,6 +74,7 @@ MODULES: dict[str, set[str]] = {
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"aiohttp": "aiohttp", "litestar": "litestar"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -101,6 +104,9 @@ CLASSES: dict[type, set[str]] = {
 
 # The same of adapters and the test kit, by their paths: an adapter is imported where its extra is there.
 OTHER_CLASSES: dict[str, set[str]] = {
+    "aiohttp.CognitoAuth": {
+        *("bind", "init_app", "lifespan", "optional", "public", "ready", "require", "response"),
+    },
     "asgi.CognitoAuthMiddleware": set(),
     "aws_lambda.Authorizer": set(),
     "aws_lambda.CognitoAuth": {"bind", "optional", "require"},
@@ -114,6 +120,10 @@ OTHER_CLASSES: dict[str, set[str]] = {
     },
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
+    },
+    "litestar.CognitoAuth": {
+        *("bind", "lifespan", "on_app_init", "optional", "principal", "public", "ready"),
+        *("receive_route", "require"),
     },
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {

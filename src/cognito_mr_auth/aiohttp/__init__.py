@@ -36,7 +36,6 @@ from cognito_mr_auth._web.settings import SocketOptions
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
-from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from . import _handlers, _sockets
@@ -197,13 +196,13 @@ class CognitoAuth:
             if passed_over is not None:
                 return passed_over
             said = await handler(_sockets.without_token(request, asked, guard))
-            if guard.is_preflight(asked) and isinstance(said, web.Response):
-                said.body = None  # there is no principal, and the Fetch standard reads no body
-            return said
         except AuthError as error:
             return await self._refuse(error, found.get(_BEGUN))
         finally:
             await _sockets.end(request, guard)
+        if guard.is_preflight(asked) and isinstance(said, web.Response):
+            said.body = None  # there is no principal, and the Fetch standard reads no body
+        return said
 
     async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
         """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""

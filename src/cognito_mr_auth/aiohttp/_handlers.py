@@ -1,4 +1,4 @@
-"""What the marks on aiohttp's handlers say of the one that a request will reach, and the segments of its route.
+"""What the marks on aiohttp's handlers say of the one that a request will reach; the segments of its route.
 
 Owns how the registered handler is looked at. A guard counts through wrappers and for subclasses of a view; an
 opening holds for the very handler, view or method that it marks (W3).
@@ -43,7 +43,8 @@ def guarded(view: ViewT, admit: Admit) -> ViewT:
     Raises:
         TypeError: for what is neither a function nor a view, or is open.
     """
-    if not callable(view) or (isinstance(view, type) and not issubclass(view, web.View)):
+    given: object = view
+    if not callable(given) or (isinstance(given, type) and not issubclass(given, web.View)):
         raise TypeError("require() guards functions, subclasses of web.View, and their methods")
     if isinstance(view, type):
         _guard_class(view, admit)
@@ -78,7 +79,7 @@ def _guard_class(view: type[web.View], admit: Admit) -> None:
 
 
 def outer_guards(handler: object) -> Sequence[Admit]:
-    """The guards around a registered function, which nobody has called, because the function is the handler."""
+    """The guards around a registered function, which nobody calls, because the function is the handler."""
     found: tuple[Admit, ...] = getattr(handler, _OUTER_GUARDS, ())
     return found
 

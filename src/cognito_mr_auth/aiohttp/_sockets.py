@@ -84,7 +84,7 @@ class _Expiry:
         self._closing = asyncio.create_task(self._close())
 
     async def _close(self) -> None:
-        while not self._socket.prepared:  # another listener of the signal is still at work
+        while not self._socket.prepared:  # noqa: ASYNC110 - another listener of the signal is still at work
             await asyncio.sleep(_HANDSHAKE_SECONDS)
         await self._socket.close(code=POLICY_VIOLATION, message=REASON.encode())
 

@@ -13,8 +13,8 @@ very one that a request has reached; what no handler has taken is looked at befo
 
 from __future__ import annotations
 
-from functools import partial
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 try:
@@ -33,7 +33,7 @@ except ImportError as error:
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web import asgi_scope as asgi
-from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
+from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import Need, RequestGuard
 from cognito_mr_auth._web.life import life_of
@@ -53,8 +53,8 @@ __all__ = ["CognitoAuth", "principal_of"]
 
 HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
 
-# In a connection's scope: that the plugin is installed; the answer in place of one that may not be seen.
-_INSTALLED, _CLOSED = "cognito_mr_auth.litestar", "cognito_mr_auth.closed"
+# In a connection's scope: that the plugin is installed.
+_INSTALLED = "cognito_mr_auth.litestar"
 
 
 def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
@@ -136,7 +136,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         config.type_encoders = {Principal: Principal.to_dict, **(config.type_encoders or {})}
         config.on_startup.append(self._check_start)
         if self._protect_all:
-            config.before_send.append(self._before_send)
+            config.before_send.append(_errors.hiding(self._guard))
         if self._guard.metadata is not None:
             config.route_handlers.append(self._document(self._guard.metadata.path))
         if config.openapi_config is not None:
@@ -155,7 +155,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         self._guard.verifier  # noqa: B018 - a property that raises
 
     def _document(self, path: str) -> ASGIRouteHandler:
-        async def document(scope: Scope, receive: Receive, send: Send) -> None:
+        async def document(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - Litestar's
             raise MethodNotAllowedException  # the middleware has answered all methods that there are
 
         return self.public(ASGIRouteHandler(path, copy_scope=True)(document))
@@ -181,7 +181,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         inherits it.
 
         Raises:
-            TypeError: for a handler that requires something or is `public`, and for what is no route handler.
+            TypeError: for a handler that requires something or is `public`, and for what is no handler.
         """
         return _handlers.mark("optional", handler)
 
@@ -191,12 +191,12 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         Holds for that handler alone, and not where a subclass of its controller inherits it.
 
         Raises:
-            TypeError: for a handler that requires something or is `optional`, and for what is no route handler.
+            TypeError: for a handler that requires something or is `optional`, and for what is no handler.
         """
         return _handlers.mark("public", handler)
 
     async def principal(self, request: Request[Any, Any, Any]) -> Principal:
-        """A dependency, for `dependencies={"principal": Provide(auth.principal)}`: needs a token, as `require()`.
+        """A dependency, `Provide(auth.principal)`: the principal. It needs a token, as `require()` does.
 
         Raises:
             AuthError: it may not pass.
@@ -280,17 +280,3 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         if EXPIRY in scope:
             scope[EXPIRY](self._guard.verifier._seconds_left(principal))
         return principal
-
-    async def _before_send(self, message: Message, scope: Scope) -> None:
-        """Replace the answer to a request that no handler has taken, if its client may not see that."""
-        kind = message["type"]
-        if kind == "http.response.start" and message["status"] >= 400 and "route_handler" not in scope:
-            try:
-                await self._guard.averify(asgi.read_request(scope), behind=scope)
-            except AuthError as error:
-                said = scope[_CLOSED] = self._guard.response(error)
-                headers = [(name.encode(), value.encode("latin-1")) for name, value in said.headers]
-                message.update(status=said.status, headers=headers)
-        elif kind == "http.response.body" and _CLOSED in scope:
-            body = b"" if scope["method"] == "HEAD" else scope[_CLOSED].body
-            message.update(body=body, more_body=False)

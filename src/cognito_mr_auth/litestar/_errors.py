@@ -5,22 +5,28 @@ Owns who answers an error: a handler of the application, if it has one, else the
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from json import loads
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, LitestarException
 from litestar.types import ExceptionHandlersMap
 
+from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
-from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.host_errors import as_host_error
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["PreflightError", "answer", "answer_preflight", "note", "respond", "through"]
+__all__ = ["PreflightError", "answer", "answer_preflight", "hiding", "note", "through"]
 
-_RAISED = "cognito_mr_auth.raised"
+# In a connection's scope: an error that closes its socket; the answer in place of one that may not be seen.
+_RAISED, _HIDDEN = "cognito_mr_auth.raised", "cognito_mr_auth.hidden_answer"
+
+# What Litestar's CORS middleware has added for the browser, which could not read an answer without it.
+_OF_CORS = (b"access-control-", b"vary")
 
 
 class PreflightError(Exception):
@@ -81,3 +87,33 @@ def through(app: App) -> App:
             raise
 
     return hidden_nothing
+
+
+def hiding(guard: RequestGuard) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Litestar's hook before a message is sent: for a closed application, whose unknown URLs are closed too.
+
+    It replaces the answer to a request that no handler has taken, if its client may not see that.
+    """
+
+    async def hide(message: Message, scope: Scope) -> None:
+        if message["type"] == "http.response.start" and "route_handler" not in scope:
+            request = asgi.read_request(scope)
+            if _is_answered_by_cors(request, scope["litestar_app"]):
+                return
+            try:
+                await guard.averify(request, behind=scope)
+            except AuthError as error:
+                said = scope[_HIDDEN] = guard.response(error)
+                headers = [(name.encode(), value.encode("latin-1")) for name, value in said.headers]
+                headers += [pair for pair in message["headers"] if pair[0].lower().startswith(_OF_CORS)]
+                message.update(status=said.status, headers=headers)
+        elif message["type"] == "http.response.body" and _HIDDEN in scope:
+            body = b"" if scope["method"] == "HEAD" else scope[_HIDDEN].body
+            message.update(body=body, more_body=False)
+
+    return hide
+
+
+def _is_answered_by_cors(request: HTTPRequest, app: Litestar) -> bool:
+    """Whether Litestar's CORS middleware, which stands in front of its router, has answered by itself."""
+    return app.cors_config is not None and request.method == "OPTIONS" and bool(request.header("origin"))

@@ -1,7 +1,7 @@
 """What Litestar's route handlers say of a request: their word, their guards, the path that leads to them.
 
-Owns marks on route handlers, which are objects and not the functions that they call, and what a guard is there.
-Litestar copies both: when they are registered, and whole routers and controllers with all that they hold.
+Owns marks on route handlers, which are objects and not the functions that they call, and what a guard is
+there. Litestar copies both: when they are registered, and routers and controllers with all that they hold.
 """
 
 from __future__ import annotations
@@ -33,11 +33,15 @@ _serials = count()
 class Requirement:
     """A guard of Litestar's that asks for a principal, and whether a policy lets it pass."""
 
-    def __init__(self, ask: Callable[[Scope, Policy | None], Awaitable[object]], policy: Policy | None) -> None:
+    def __init__(
+        self, ask: Callable[[Scope, Policy | None], Awaitable[object]], policy: Policy | None
+    ) -> None:
         self._ask = ask
         self.policy = policy
 
-    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    async def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+    ) -> None:
         """Raise AuthError for a connection that may not pass."""
         await self._ask(connection.scope, self.policy)  # type: ignore[arg-type]
 
@@ -103,8 +107,7 @@ def path_of(scope: Scope) -> str:
     if raw:
         path = unquote(raw.partition(b"?")[0].decode("latin-1"))
         return route_path(path, scope.get("root_path") or "")
-    path = "" if _is_mount(scope["route_handler"]) else scope["path"]
-    return path
+    return "" if _is_mount(scope["route_handler"]) else scope["path"]
 
 
 def segments(scope: Scope) -> Sequence[str | None]:

@@ -1,4 +1,4 @@
-"""aiohttp applications for tests, and a client in this process that passes on what aiohttp's parser would refuse.
+"""aiohttp applications for tests, and a client in this process that passes on what its parser would refuse.
 
 Owns the server's side: the message that a parser makes of a request, and the octets of the answer.
 """
@@ -66,9 +66,7 @@ def message_of(ask: Ask, *, websocket: bool) -> RawRequestMessage:
     method = "GET" if websocket else ask.method
     url = URL.build(path=raw, encoded=True)
     proxy = CIMultiDictProxy(headers)
-    return RawRequestMessage(
-        method, raw, HttpVersion11, proxy, octets, False, None, websocket, False, url
-    )
+    return RawRequestMessage(method, raw, HttpVersion11, proxy, octets, False, None, websocket, False, url)
 
 
 async def exchange(app: web.Application, message: RawRequestMessage) -> bytes:
@@ -101,6 +99,8 @@ def reply_of(octets: bytes) -> Reply:
     head, _, body = octets.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+    for name in ("date", "server"):  # the server's own
+        headers.pop(name, None)
     status = int(line.split()[1])
     if status == 101:  # one short text frame of a server (RFC 6455 5.2)
         return Reply(200, headers, body[2 : 2 + body[1]], False)
@@ -130,7 +130,11 @@ def put(app: web.Application, ask: Ask, *, websocket: bool = False) -> Reply:
 
 
 def asker(
-    auth: CognitoAuth, routes: Callable[[], Iterable[web.RouteDef]], reached: Reached, *, websocket: bool = False
+    auth: CognitoAuth,
+    routes: Callable[[], Iterable[web.RouteDef]],
+    reached: Reached,
+    *,
+    websocket: bool = False,
 ) -> Asker:
     """An asker of an application that is made anew for each request, because it belongs to an event loop."""
 

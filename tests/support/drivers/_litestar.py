@@ -35,7 +35,10 @@ def application(auth: CognitoAuth, *handlers: Any, **options: Any) -> Litestar:
 
 
 def who(
-    reached: Reached, path: str | Sequence[str] = "/x", methods: Sequence[str] = ("GET", "HEAD"), **options: Any
+    reached: Reached,
+    path: str | Sequence[str] = "/x",
+    methods: Sequence[str] = ("GET", "HEAD"),
+    **options: Any,
 ) -> HTTPRouteHandler:
     """A handler that says who asks."""
 
