@@ -120,10 +120,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
 # The same for documents, whose Python blocks test_rules.py runs.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "README.md": ("fastapi", "flask"),
+    "docs/aiohttp.md": ("aiohttp",),
     "docs/django.md": ("django",),
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
     "docs/guard.md": ("fastapi",),
+    "docs/litestar.md": ("litestar",),
     "docs/metrics.md": ("opentelemetry", "prometheus_client"),
     "docs/operations.md": ("fastapi", "flask"),
     "docs/pyjwt.md": ("jwt",),
