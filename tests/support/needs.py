@@ -50,7 +50,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "benchmarks/test_cold_start.py": ("aws_lambda_powertools", "jwt"),
     "aws_lambda/test_powertools.py": ("aws_lambda_powertools",),
     "aws_lambda/test_runtime.py": ("awslambdaric",),
-    "benchmarks/test_apps.py": ("fastapi", "flask", "jwt"),
+    "benchmarks/test_apps.py": ("aiohttp", "fastapi", "flask", "jwt", "litestar"),
     "_aws": ("boto3", "botocore"),
     "cli": ("click", "rich"),
     "cli/_doctor": ("boto3", "botocore"),

@@ -215,7 +215,8 @@ class CognitoAuth:
             # A route of every method would answer as if somebody had asked.
             if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
                 return web.Response(status=204)
-            asked = asked._replace(route=_handlers.segments(request))
+            if self._guard.asks_for_route:
+                asked = asked._replace(route=_handlers.segments(request))
             await self._enforce(request, asked, None, "configured")
         for admit in _handlers.outer_guards(request.match_info.handler):
             if (passed_over := await admit(request)) is not None:
