@@ -105,7 +105,9 @@ def hiding(guard: RequestGuard) -> Callable[[Message, Scope], Awaitable[None]]:
             except AuthError as error:
                 said = scope[_HIDDEN] = guard.response(error)
                 headers = [(name.encode(), value.encode("latin-1")) for name, value in said.headers]
-                headers += [pair for pair in message["headers"] if pair[0].lower().startswith(_OF_CORS)]
+                headers += [
+                    pair for pair in message.get("headers", ()) if pair[0].lower().startswith(_OF_CORS)
+                ]
                 message.update(status=said.status, headers=headers)
         elif message["type"] == "http.response.body" and _HIDDEN in scope:
             body = b"" if scope["method"] == "HEAD" else scope[_HIDDEN].body
