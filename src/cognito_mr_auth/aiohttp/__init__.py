@@ -195,11 +195,13 @@ class CognitoAuth:
             passed_over = await self._enter(request, asked)
             if passed_over is not None:
                 return passed_over
-            said = await handler(_sockets.without_token(request, asked, guard))
+            shown = _sockets.without_token(request, asked, guard) if asked.websocket else request
+            said = await handler(shown)
         except AuthError as error:
             return await self._refuse(error, found.get(_BEGUN))
         finally:
-            await _sockets.end(request, guard)
+            if asked.websocket:
+                await _sockets.end(request, guard)
         if guard.is_preflight(asked) and isinstance(said, web.Response):
             said.body = None  # there is no principal, and the Fetch standard reads no body
         return said

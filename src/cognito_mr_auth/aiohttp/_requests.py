@@ -20,9 +20,9 @@ __all__ = ["OFFERED", "PRINCIPAL", "STATE", "leave", "principal_of", "read", "re
 
 _key: Callable[[str], Any] = getattr(web, "RequestKey", str)  # typed keys are of aiohttp 3.14
 
-PRINCIPAL: Final[web.RequestKey[Principal | None]] = _key("principal")
+PRINCIPAL: Final[web.RequestKey[Principal | None]] = _key("cognito_mr_auth.principal")
 """The key of the principal in a request at which a guard has looked; None for one without a token."""
-STATE: Final[web.RequestKey[dict[Any, Any]]] = _key("cognito_mr_auth")
+STATE: Final[web.RequestKey[dict[Any, Any]]] = _key("cognito_mr_auth.state")
 """The key of what guards know of a request."""
 OFFERED: Final = "offered"
 """In that: the subprotocols of a WebSocket from whose headers a token was taken, as they came."""

@@ -32,7 +32,7 @@ _HANDSHAKE_SECONDS = 0.1
 
 def without_token(request: web.Request, asked: HTTPRequest, guard: RequestGuard) -> web.Request:
     """The request without a token in its subprotocols, because aiohttp logs those that nobody picks."""
-    shown = shown_subprotocols(asked, guard.subprotocol) if asked.websocket else None
+    shown = shown_subprotocols(asked, guard.subprotocol)
     if shown is None:
         return request
     found = request[STATE]
