@@ -49,9 +49,11 @@ def leave(request: web.Request, principal: Principal | None, guard: RequestGuard
 def read(request: web.Request) -> HTTPRequest:
     """The request as the guard reads it, with all subprotocols that were offered."""
     headers = request.headers
-    asked = http_request(
-        request.method, request.path, request.raw_path, lambda name: headers.getall(name, ())
-    )
+    # What the router has asked for: the path with escapes that change its segments. Others are decoded there.
+    path = request.rel_url.path_safe
+    if "%" in path:
+        path = request.path
+    asked = http_request(request.method, path, request.raw_path, lambda name: headers.getall(name, ()))
     offered = (request.get(STATE) or {}).get(OFFERED)
     return asked if offered is None else asked._replace(subprotocols=offered)
 
