@@ -10,11 +10,13 @@ import pytest
 # Module of ours -> packages that it cannot do without, and the extra that brings them.
 ROWS = [
     ("django", "django", "django"),
+    ("aiohttp", "aiohttp", "aiohttp"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
     ("drf", "rest_framework", "drf"),
     ("ninja", "ninja", "ninja"),
+    ("litestar", "litestar", "litestar"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

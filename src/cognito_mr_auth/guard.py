@@ -17,7 +17,7 @@ from typing import Literal
 
 from ._jwks.schedule import CALLER_WAIT_SECONDS
 from ._runtime.refusals import record
-from ._web.bearer import HTTPRequest, HTTPResponse
+from ._web.bearer import HTTPRequest, HTTPResponse, http_request
 from ._web.guard import RequestGuard
 from ._web.settings import DEFAULT_REALM, Preflight
 from .errors import AuthError
@@ -213,7 +213,4 @@ def _request(method: str, path: str, headers: Iterable[tuple[str, str]], raw_pat
     def header(name: str) -> Sequence[str]:
         return by_name.get(name, ())
 
-    # RFC 6455 4.1: a handshake's subprotocols, in one line or in several.
-    websocket = any(value.strip().lower() == "websocket" for value in header("upgrade"))
-    offered = [part.strip(" \t") for line in header("sec-websocket-protocol") for part in line.split(",")]
-    return HTTPRequest(method, path, raw_path, header, websocket, offered)
+    return http_request(method, path, raw_path, header)

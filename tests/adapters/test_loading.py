@@ -96,6 +96,8 @@ MAKERS = [
     pytest.param(_rest_framework, 1, id="drf", marks=pytest.mark.needs("django", "rest_framework")),
     pytest.param(_ninja, 1, id="ninja", marks=pytest.mark.needs("django", "ninja")),
     pytest.param(_django, 1, id="django", marks=pytest.mark.needs("django")),
+    pytest.param(_of("aiohttp", "CognitoAuth"), 1, id="aiohttp", marks=pytest.mark.needs("aiohttp")),
+    pytest.param(_of("litestar", "CognitoAuth"), 1, id="litestar", marks=pytest.mark.needs("litestar")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),

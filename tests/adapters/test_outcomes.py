@@ -34,6 +34,7 @@ def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset())
 # A route that names its guard or policy is opened by no exclusion and no optional mode.
 EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "lambda_require", "starlette_backend"})
 EXPLICIT |= {"django_require", "django_require_async", "drf", "ninja", "ninja_async"}
+EXPLICIT |= {"aiohttp_require", "litestar_require"}
 # Drivers whose `require` is the policy of a route, and not of the guard.
 OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 
@@ -576,7 +577,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
 
 # --- A route's own word in a closed application
 
-WORDS = ("fastapi_protect_all", "flask_protect_all", "starlette")
+WORDS = ("aiohttp", "fastapi_protect_all", "flask_protect_all", "litestar", "starlette")
 WORDS += ("django_middleware", "django_middleware_async")
 # Here routes are guarded, and no application as a whole: what leads to none is the framework's to answer.
 OF_ROUTES = ("drf", "ninja", "ninja_async")
@@ -955,6 +956,8 @@ CLOSES = frozenset(
 )
 CLOSES |= {"fastapi", "fastapi_require", "fastapi_protect_all"}
 CLOSES |= {"django_middleware", "django_middleware_async", "django_require", "django_require_async"}
+CLOSES |= {"aiohttp", "aiohttp_require", "aiohttp_websocket"}
+CLOSES |= {"litestar", "litestar_require", "litestar_websocket"}
 
 
 @drivers(but=CLOSES)

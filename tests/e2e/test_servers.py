@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.servers import ANSWER_SECONDS, GUNICORN, HYPERCORN, UVICORN, Said, Server, ask, serving
+from support.servers import ANSWER_SECONDS, GUNICORN, HOST, HYPERCORN, UVICORN, Said, Server, ask, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
 TRIO = (*HYPERCORN, "--worker-class", "trio")
+AIOHTTP = ("aiohttp.web", "--hostname", HOST, "--port", "0")
 SERVERS = {
     "uvicorn + FastAPI": (UVICORN, "table_fastapi:app"),
     "uvicorn + Starlette": (UVICORN, "table_starlette:app"),
@@ -30,6 +31,8 @@ SERVERS = {
     "hypercorn on trio + FastAPI": (TRIO, "table_fastapi:app"),
     "uvicorn + Django": (UVICORN, "table_django:asgi"),
     "gunicorn + Django": (GUNICORN, "table_django:wsgi"),
+    "uvicorn + Litestar": (UVICORN, "table_litestar:app"),
+    "aiohttp": (AIOHTTP, "table_aiohttp:app"),
     "gunicorn + Flask": (GUNICORN, "table_flask:app"),
     "gunicorn + WSGI": (GUNICORN, "table_wsgi:app"),
     "gunicorn + REST framework": (GUNICORN, "table_drf:app"),
@@ -38,8 +41,8 @@ SERVERS = {
     "hypercorn + ninja": (HYPERCORN, "table_ninja:app"),
 }
 # Django's MIDDLEWARE and views never see a WebSocket.
-ASGI = [name for name in SERVERS if not name.startswith("gunicorn")]
-ASGI = [name for name in ASGI if not name.endswith(("Django", "ninja"))]
+SOCKETS = [name for name in SERVERS if not name.startswith("gunicorn")]
+SOCKETS = [name for name in SOCKETS if not name.endswith(("Django", "ninja"))]
 
 
 def _settings(pool: FakeUserPool, endpoints: FakeEndpoints) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def refused(here: Here, path: str, token: str | None = None, **options: Any) -> 
     return Said(response.status_code, headers, bytes(response.body or b""))
 
 
-@pytest.mark.parametrize("name", ASGI)
+@pytest.mark.parametrize("name", SOCKETS)
 def test_a_websocket_opens_for_a_good_token(running: Callable[[str], Here], name: str) -> None:
     """The token stands in the header, or after the marker in Sec-WebSocket-Protocol."""
     here = running(name)
@@ -226,7 +229,7 @@ def test_a_websocket_opens_for_a_good_token(running: Callable[[str], Here], name
         assert json.loads(opened.recv(ANSWER_SECONDS))["subject"] == "alice"
 
 
-@pytest.mark.parametrize("name", ASGI)
+@pytest.mark.parametrize("name", SOCKETS)
 def test_a_refused_websocket_hears_why(running: Callable[[str], Here], name: str) -> None:
     """Servers that offer a denial response (all of these do) answer with status, challenge and body."""
     here = running(name)
@@ -247,7 +250,7 @@ def test_a_refused_websocket_hears_why(running: Callable[[str], Here], name: str
     assert int(table["outage"][0].headers["retry-after"]) >= 1
 
 
-@pytest.mark.parametrize("name", [name for name in ASGI if "FastAPI" not in name])
+@pytest.mark.parametrize("name", [name for name in SOCKETS if "FastAPI" not in name])
 def test_a_websocket_ends_with_its_token(running: Callable[[str], Here], name: str) -> None:
     """With `close_at_expiry` the server closes with 1008 when the token expires, and not before."""
     here = running(name)

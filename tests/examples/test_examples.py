@@ -39,6 +39,8 @@ class Example(NamedTuple):
 ROWS = {
     "fastapi": Example("fastapi_app.py"),
     "starlette": Example("starlette_app.py"),
+    "aiohttp": Example("aiohttp_app.py"),
+    "litestar": Example("litestar_app.py"),
     "flask": Example("flask_app.py"),
     "wsgi": Example("wsgi_app.py"),
     "django-wsgi": Example("django_project", "wsgi"),

@@ -280,6 +280,20 @@ IMPORTS = [
         id="beside-in-ninjas",
     ),
     pytest.param(
+        "aiohttp",
+        ["aiohttp/_requests"],
+        "from cognito_mr_auth.aiohttp import _sockets",
+        "is not allowed to import cognito_mr_auth.aiohttp._sockets",
+        id="up-in-aiohttps",
+    ),
+    pytest.param(
+        "litestar",
+        ["litestar/_handlers"],
+        "from cognito_mr_auth.litestar import _errors",
+        "is not allowed to import cognito_mr_auth.litestar._errors",
+        id="up-in-litestars",
+    ),
+    pytest.param(
         "Flask and PyJWT do not know Starlette",
         ["flask"],
         "from cognito_mr_auth._starlette import marks",

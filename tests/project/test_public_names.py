@@ -19,6 +19,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 MODULES: dict[str, set[str]] = {
     "": {"ANY_CLIENT", "Issuer", "Principal", "UserPool", "Verifier", "errors", "events", "policy"},
+    "aiohttp": {"PRINCIPAL", "CognitoAuth", "principal_of"},
     "asgi": {
         *("PRINCIPAL", "CognitoAuthMiddleware", "adopt", "auth_request", "principal_of", "ready"),
         *("require", "response"),
@@ -55,6 +56,7 @@ MODULES: dict[str, set[str]] = {
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
     "ninja": {"AuthHttpError", "CognitoAuth", "principal_of"},
+    "litestar": {"CognitoAuth", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -82,6 +84,7 @@ MODULES: dict[str, set[str]] = {
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 EXTRAS |= {"django": "django", "otel": "opentelemetry", "prometheus": "prometheus_client"}
 EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
+EXTRAS |= {"aiohttp": "aiohttp", "litestar": "litestar"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -111,6 +114,9 @@ CLASSES: dict[type, set[str]] = {
 
 # The same of adapters and the test kit, by their paths: an adapter is imported where its extra is there.
 OTHER_CLASSES: dict[str, set[str]] = {
+    "aiohttp.CognitoAuth": {
+        *("bind", "init_app", "lifespan", "optional", "public", "ready", "require", "response"),
+    },
     "asgi.CognitoAuthMiddleware": set(),
     "aws_lambda.Authorizer": set(),
     "aws_lambda.CognitoAuth": {"bind", "optional", "require"},
@@ -135,6 +141,10 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "ninja.CognitoAuth": {
         *("init_api", "openapi_bearerFormat", "openapi_scheme", "openapi_type"),
         *("optional", "require", "urls"),
+    },
+    "litestar.CognitoAuth": {
+        *("bind", "lifespan", "on_app_init", "optional", "principal", "public", "ready"),
+        *("receive_route", "require"),
     },
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {

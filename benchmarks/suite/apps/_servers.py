@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ._settings import Settings
 
-__all__ = ["GUNICORN", "HOST", "UVICORN", "Server", "announced", "ask", "serving"]
+__all__ = ["AIOHTTP", "GUNICORN", "HOST", "UVICORN", "UVICORN_LITESTAR", "Server", "announced", "ask", "serving"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
@@ -30,12 +30,14 @@ HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 60.0, 10.0
 PAUSE_SECONDS = 0.02
 
-UVICORN = ("uvicorn", "--host", HOST, "--port", "0", "--workers", "1", "--no-access-log", "--factory")
-UVICORN += ("benchmarks.suite.apps.fastapi_app:served",)
+_UVICORN = ("uvicorn", "--host", HOST, "--port", "0", "--workers", "1", "--no-access-log", "--factory")
+UVICORN = (*_UVICORN, "benchmarks.suite.apps.fastapi_app:served")
+UVICORN_LITESTAR = (*_UVICORN, "benchmarks.suite.apps.litestar_app:served")
+AIOHTTP = ("aiohttp.web", "--hostname", HOST, "--port", "0", "benchmarks.suite.apps.aiohttp_app:served")
 GUNICORN = ("gunicorn", "--bind", f"{HOST}:0", "--workers", "1", "--worker-class", "sync")
 GUNICORN += ("--no-control-socket", "benchmarks.suite.apps.flask_app:served()")
 
-_LISTENS = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:([0-9]+)")
+_LISTENS = re.compile(r"(?:[Rr]unning on|Listening at:) http://127\.0\.0\.1:([0-9]+)")
 # Variables that would change how a child runs.
 _FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
 

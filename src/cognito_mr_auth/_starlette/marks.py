@@ -1,29 +1,18 @@
-"""The marks on endpoints: which need no token, which welcome guests, which more than a valid token guards.
+"""The marks on endpoints of Starlette and FastAPI: which need no token, and which welcome guests.
 
-Owns how a mark is set and read. It holds for the very object that it was set on (W3): not for a subclass, nor
-for a method that a subclass inherits, nor for a `functools.partial`. What `functools.wraps` makes has it too.
+Owns what cannot be marked there. `_web.marks` owns how a mark is set and read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType, MethodType
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from starlette.routing import BaseRoute
 
+from cognito_mr_auth._web.marks import Opened, mark_open, mark_required, opened
+
 __all__ = ["Opened", "mark_required", "opened", "optional", "public"]
-
-Opened = Literal["public", "optional"]
-"""The word of an endpoint that does not need a token."""
-
-_MARK = "__cognito_mr_auth_mark__"
-
-
-class _Mark(NamedTuple):
-    word: Literal["public", "optional", "require"]
-    endpoint: object
-
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -50,50 +39,7 @@ def optional(endpoint: Endpoint) -> Endpoint:
     return _marked("optional", endpoint)
 
 
-def mark_required(guarded: Endpoint, endpoint: object) -> Endpoint:
-    """Mark `guarded`, which `require` has put around `endpoint`.
-
-    Raises:
-        TypeError: `endpoint` is open.
-    """
-    word = opened(endpoint) or opened(getattr(endpoint, "func", None))  # a partial's function
-    if word is not None:
-        raise TypeError(f"an endpoint cannot have both @require and @{word}")
-    setattr(guarded, _MARK, _Mark("require", guarded))
-    return guarded
-
-
-def opened(endpoint: object) -> Opened | None:
-    """The word of an endpoint that does not need a token."""
-    if isinstance(endpoint, MethodType):
-        of = endpoint.__self__ if isinstance(endpoint.__self__, type) else type(endpoint.__self__)
-        if not any(getattr(each, "__func__", each) is endpoint.__func__ for each in vars(of).values()):
-            return None  # inherited, or borrowed
-    mark = _mark(endpoint)
-    if mark is None or mark.word == "require":
-        return None
-    # What functools.wraps() makes is a function. A partial or a copied instance has another's mark.
-    own = getattr(endpoint, "__func__", endpoint)
-    if not isinstance(own, FunctionType) and mark.endpoint is not own:
-        return None
-    return mark.word
-
-
-def _mark(endpoint: object) -> _Mark | None:
-    # Not getattr: a class inherits attributes, and the subclass of a public one must stay closed.
-    mark: _Mark | None = getattr(endpoint, "__dict__", {}).get(_MARK)
-    return mark
-
-
 def _marked(word: Opened, endpoint: Endpoint) -> Endpoint:
-    given: object = endpoint
-    if not callable(given) or isinstance(given, (MethodType, BaseRoute)):
-        raise TypeError(f"{word} marks functions and classes, not {type(given).__name__}")
-    methods = [getattr(endpoint, name, None) for name in dir(endpoint)] if isinstance(endpoint, type) else []
-    marks = [_mark(each) for each in (endpoint, getattr(endpoint, "func", None), *methods)]
-    if any(mark is not None and mark.word == "require" for mark in marks):
-        raise TypeError(f"an endpoint cannot have both @require and @{word}")
-    if opened(endpoint) not in (None, word):
-        raise TypeError("an endpoint cannot be both public and optional")
-    setattr(endpoint, _MARK, _Mark(word, endpoint))
-    return endpoint
+    if isinstance(endpoint, BaseRoute):  # callable, and not what is called for a request
+        raise TypeError(f"{word} marks functions and classes, not {type(endpoint).__name__}")
+    return mark_open(word, endpoint)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from cognito_mr_auth._runtime.refusals import record, settle
-from cognito_mr_auth.errors import AuthError, ConfigurationError, RequestMalformed
+from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.principal import Principal
 
 from . import bearer
@@ -31,6 +31,7 @@ __all__ = [
     "open_socket",
     "read_request",
     "respond",
+    "route_path",
     "scope_values",
     "serve",
     "start",
@@ -61,14 +62,14 @@ def read_request(scope: Scope) -> HTTPRequest:
 
     path: str = scope["path"]
     if scope.get("root_path"):
-        path = _route_path(path, scope["root_path"])
+        path = route_path(path, scope["root_path"])
     raw_path = (scope.get("raw_path") or b"").decode("latin-1")
     if scope["type"] == "websocket":
         return HTTPRequest("", path, raw_path, header, True, _subprotocols(scope, header))
     return HTTPRequest(scope["method"], path, raw_path, header)
 
 
-def _route_path(path: str, root: str) -> str:
+def route_path(path: str, root: str) -> str:
     """The path below `root_path`, which is what routers match (as Starlette's get_route_path)."""
     if path.startswith(root) and path[len(root) :][:1] in ("", "/"):
         return path[len(root) :]
@@ -327,13 +328,9 @@ def hide_token(scope: Scope, guard: RequestGuard) -> bool:
     seen = read_request(scope)
     if hidden is not None:
         seen = seen._replace(subprotocols=scope["subprotocols"])
-    try:
-        token, rest = bearer.split_subprotocols(seen, marker)
-    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
-        rest = tuple(seen.subprotocols[: seen.subprotocols.index(marker) + 1])
-    else:
-        if token is None:
-            return False
+    rest = bearer.shown_subprotocols(seen, marker)
+    if rest is None:
+        return False
     hidden = scope.setdefault(HIDDEN, _Hidden(seen.subprotocols))
     hidden.markers.add(marker)
     name = b"sec-websocket-protocol"

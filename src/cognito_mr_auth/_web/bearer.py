@@ -20,7 +20,9 @@ __all__ = [
     "HTTPResponse",
     "Sources",
     "find_token",
+    "http_request",
     "response_to",
+    "shown_subprotocols",
     "split_subprotocols",
 ]
 
@@ -65,6 +67,17 @@ class HTTPRequest(NamedTuple):
     def __repr__(self) -> str:
         """Shows nothing that a client sent, because an offered subprotocol may be its token."""
         return f"HTTPRequest(websocket={self.websocket})"
+
+
+def http_request(
+    method: str, path: str, raw_path: str, header: Callable[[str], Sequence[str]]
+) -> HTTPRequest:
+    """A request whose handshake, if it is one, stands in its headers alone (RFC 6455 4.1)."""
+    if not any(value.strip().lower() == "websocket" for value in header("upgrade")):
+        return HTTPRequest(method, path, raw_path, header)
+    # In one line or in several.
+    offered = [part.strip(" \t") for line in header("sec-websocket-protocol") for part in line.split(",")]
+    return HTTPRequest(method, path, raw_path, header, True, offered)
 
 
 class Sources(NamedTuple):
@@ -228,6 +241,15 @@ def split_subprotocols(request: HTTPRequest, marker: str | None) -> tuple[str | 
     if offered.count(marker) > 1 or not _is_b64token(token):
         raise RequestMalformed("Sec-WebSocket-Protocol must hold the marker once, and one token after it")
     return token, offered[:at] + offered[at + 1 :]
+
+
+def shown_subprotocols(request: HTTPRequest, marker: str | None) -> Sequence[str] | None:
+    """The offered subprotocols that an application may see, without a token; None if that is all of them."""
+    try:
+        token, rest = split_subprotocols(request, marker)
+    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
+        return request.subprotocols[: request.subprotocols.index(marker) + 1]
+    return None if token is None else rest
 
 
 def _check_origin(origins: Sequence[str], allowed: frozenset[str]) -> None:

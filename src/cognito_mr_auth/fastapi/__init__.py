@@ -31,9 +31,10 @@ from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._starlette import marks
 from cognito_mr_auth._starlette.life import Endpoint as Probe
-from cognito_mr_auth._starlette.life import life_of, probe
+from cognito_mr_auth._starlette.life import probe
 from cognito_mr_auth._web import openapi
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.life import life_of
 from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import SocketOptions
 from cognito_mr_auth._web.state import REQUIRED, principal_in

@@ -29,12 +29,13 @@ except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
 from cognito_mr_auth._runtime.refusals import record
-from cognito_mr_auth._starlette.life import Endpoint, Lifespan, life_of, probe
+from cognito_mr_auth._starlette.life import Endpoint, probe
 from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.life import Lifespan, life_of
 from cognito_mr_auth._web.readiness import IGNORED, Readiness
 from cognito_mr_auth._web.settings import Options, SocketOptions
 from cognito_mr_auth._web.state import MISSING

@@ -18,6 +18,9 @@ from cognito_mr_auth import Verifier, policy
 
 # Driver -> what it imports beyond the core (tests carry these as `needs` marks).
 NEEDS: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("aiohttp",),
+    "aiohttp_require": ("aiohttp",),
+    "aiohttp_websocket": ("aiohttp",),
     "asgi": (),
     "asgi_require": (),
     "asgi_websocket": (),
@@ -38,6 +41,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flask": ("flask",),
     "flask_async": ("asgiref", "flask"),
     "flask_protect_all": ("flask",),
+    "litestar": ("litestar",),
+    "litestar_require": ("litestar",),
+    "litestar_websocket": ("litestar",),
     "lambda_require": (),
     "lambda_rest": (),
     "lambda_websocket": (),

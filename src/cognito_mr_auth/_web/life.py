@@ -1,0 +1,31 @@
+"""The life of an application with this guard: its verifier warm at the start, closed at the end.
+
+Owns the order of these steps. Adapters give it the form of their framework's lifespan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
+
+from cognito_mr_auth.errors import KeysUnavailable
+
+from .guard import RequestGuard
+
+__all__ = ["Lifespan", "life_of"]
+
+Lifespan = Callable[..., AbstractAsyncContextManager[None]]
+
+
+def life_of(guard: RequestGuard) -> Lifespan:
+    """A function of an application, which it ignores, for the lifespan of an application with this guard."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Any = None) -> AsyncIterator[None]:
+        with guard.verifier as verifier:
+            with suppress(KeysUnavailable):  # an outage keeps no process from starting; `ready` tells
+                await verifier.awarm()
+            yield
+
+    return lifespan

@@ -1,0 +1,268 @@
+"""Authentication for aiohttp's server: guards on handlers and views, or on a whole application.
+
+    auth = CognitoAuth(verifier, app=app)
+
+    @routes.get("/orders")
+    @auth.require(policy.scopes("orders/read"))
+    async def orders(request: web.Request) -> web.Response: ...
+
+Owns the middleware. `require` marks the function that it receives, and the middleware enforces the marks of
+the registered handler, so that a decorator above `@routes.get` guards the route as well. The guard decides
+who passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar, Unpack
+
+try:
+    from aiohttp import web
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.aiohttp needs aiohttp: pip install "cognito-mr-auth[aiohttp]"', name="aiohttp"
+    ) from error
+
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._runtime.refusals import record, settle
+from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.life import life_of
+from cognito_mr_auth._web.marks import mark_open
+from cognito_mr_auth._web.readiness import answer
+from cognito_mr_auth._web.settings import SocketOptions
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.verifier import Verifier
+
+from . import _handlers, _sockets
+from ._requests import PRINCIPAL, STATE, leave, principal_of, read, respond
+
+__all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# In a request's state: the policies that its principal has passed, and the response that is sent.
+_PASSED, _BEGUN = "passed", "begun"
+
+
+class CognitoAuth:
+    """Guards handlers of aiohttp applications, WebSockets included.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+            by `bind`.
+        app: an application to initialise at once; see `init_app`.
+        protect_all: every request of the application needs a token, unknown URLs, static files and
+            sub-applications included, except `public` and `optional` handlers and excluded paths.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a handler that names its guard.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, a
+    WebSocket before its handshake; so does an AuthError that a handler raises.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard | None = None,
+        *,
+        app: web.Application | None = None,
+        protect_all: bool = False,
+        **options: Unpack[SocketOptions],
+    ) -> None:
+        check_flag("protect_all", protect_all)
+        known = SocketOptions.__optional_keys__
+        self._guard = RequestGuard.of("CognitoAuth", verifier, options, known, unbound=True)
+        self._protect_all = protect_all
+
+        async def ready(request: web.Request) -> web.StreamResponse:
+            return respond(answer(self._guard.verifier, request.method))
+
+        self._ready = mark_open("public", ready)
+        if app is not None:
+            self.init_app(app)
+
+    def bind(self, verifier: Verifier) -> None:
+        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+
+        Raises:
+            ConfigurationError: there is another one already.
+            TypeError: for what is no Verifier.
+        """
+        self._guard.bind(verifier)
+
+    def init_app(self, app: web.Application) -> None:
+        """Install the guards in an application or sub-application, before it serves or is added to another.
+
+        The middleware stands behind those that are there already, and in front of those that come later.
+        Without a verifier the application does not start.
+
+        Raises:
+            RuntimeError: it serves already, is part of another one, or knows this object.
+        """
+        if app.pre_frozen or self._middleware in app.middlewares:
+            raise RuntimeError("call init_app once, before the application serves or is added to another")
+        app.middlewares.append(self._middleware)
+        app.on_response_prepare.append(self._preparing)
+        app.on_startup.append(self._check_start)
+
+    # -- what is guarded ------------------------------------------------------------------------
+
+    def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
+        """A decorator: the handler needs a token and, if given, what the policy says.
+
+        For coroutine functions and methods that take a request, `web.View` classes and their methods.
+        Several hold together. A CORS preflight gets 204, and the handler is not called.
+
+        Raises:
+            TypeError: for what is no policy; by the decorator, for a handler that is `public` or `optional`.
+        """
+        require_policy(policy)
+
+        def admit(request: web.Request) -> Awaitable[web.StreamResponse | None]:
+            return self._admit(request, policy)
+
+        def decorate(view: ViewT) -> ViewT:
+            return _handlers.guarded(view, admit)
+
+        return decorate
+
+    def optional(self, view: ViewT) -> ViewT:
+        """A decorator: guests are welcome at this handler, and have no principal; a bad token is refused.
+
+        Holds for that function, `web.View` class or method of one alone.
+
+        Raises:
+            TypeError: for a handler that requires something or is `public`, and for what cannot be marked.
+        """
+        return mark_open("optional", view)
+
+    def public(self, view: ViewT) -> ViewT:
+        """A decorator: the handler is open in what is protected as a whole, and no token is looked at.
+
+        Holds for that function, `web.View` class or method of one alone.
+
+        Raises:
+            TypeError: for a handler that requires something or is `optional`, and for what cannot be marked.
+        """
+        return mark_open("public", view)
+
+    # -- the application's life -----------------------------------------------------------------
+
+    async def lifespan(self, app: web.Application | None = None) -> AsyncIterator[None]:
+        """For `app.cleanup_ctx.append(auth.lifespan)`: warm at the start, closed at the end.
+
+        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+
+        Raises:
+            ConfigurationError: at the start, if there is no verifier yet.
+        """
+        async with life_of(self._guard)(app):
+            yield
+
+    @property
+    def ready(self) -> Handler:
+        """A handler for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+        `app.router.add_get("/ready", auth.ready)`: open to everybody there, under `protect_all` too. It says
+        what `Verifier.ready()` says.
+        """
+        return self._ready
+
+    async def _check_start(self, _app: web.Application) -> None:
+        self._guard.verifier  # noqa: B018 - a property that raises
+
+    # -- enforcement ----------------------------------------------------------------------------
+
+    def response(self, error: AuthError) -> web.Response:
+        """The response to an error, for a middleware of yours that changes only some of it."""
+        return respond(self._guard.response(error))
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        guard, asked = self._guard, read(request)
+        if (document := guard.document(asked)) is not None:
+            return respond(document)
+        found = request.setdefault(STATE, {})
+        try:
+            passed_over = await self._enter(request, asked)
+            if passed_over is not None:
+                return passed_over
+            shown = _sockets.without_token(request, asked, guard) if asked.websocket else request
+            said = await handler(shown)
+        except AuthError as error:
+            return await self._refuse(error, found.get(_BEGUN))
+        finally:
+            if asked.websocket:
+                await _sockets.end(request, guard)
+        if guard.is_preflight(asked) and isinstance(said, web.Response):
+            said.body = None  # there is no principal, and the Fetch standard reads no body
+        return said
+
+    async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
+        """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""
+        word = _handlers.word(request)
+        if word == "public":
+            leave(request, principal_of(request, None))
+        elif word == "optional":
+            await self._enforce(request, asked, None, "optional")
+        elif self._protect_all:
+            # A route of every method would answer as if somebody had asked.
+            if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
+                return web.Response(status=204)
+            if self._guard.asks_for_route:
+                asked = asked._replace(route=_handlers.segments(request))
+            await self._enforce(request, asked, None, "configured")
+        for admit in _handlers.outer_guards(request.match_info.handler):
+            if (passed_over := await admit(request)) is not None:
+                return passed_over
+        return None
+
+    async def _admit(self, request: web.Request, policy: Policy | None) -> web.StreamResponse | None:
+        """Enforce a handler's own guard. Returns the answer to a preflight, for which no handler runs."""
+        if STATE not in request:
+            raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
+        asked = read(request)
+        if self._guard.is_preflight(asked):
+            return web.Response(status=204)
+        await self._enforce(request, asked, policy, "required")
+        return None
+
+    async def _enforce(
+        self, request: web.Request, asked: HTTPRequest, policy: Policy | None, need: Need
+    ) -> None:
+        """Find the principal and ask the policy, each once for a request."""
+        found = request[STATE]
+        passed: set[object] = found.setdefault(_PASSED, set())
+        if (self, policy) in passed:
+            return
+        principal = await self._guard.averify(asked, policy, need=need, behind=found)
+        leave(request, principal, self._guard)
+        if principal is not None:
+            passed |= {(self, None), (self, policy)}
+
+    async def _refuse(self, error: AuthError, begun: web.StreamResponse | None) -> web.StreamResponse:
+        """Answer an error. An open socket is closed, and a response that has begun breaks off."""
+        if begun is None:
+            return self.response(error)
+        if not isinstance(begun, web.WebSocketResponse):
+            record(error, self._guard.outcomes)
+            raise error
+        settle(error, self._guard.outcomes)
+        await begun.close(code=POLICY_VIOLATION)
+        return begun
+
+    async def _preparing(self, request: web.Request, response: web.StreamResponse) -> None:
+        """What aiohttp calls before it sends a response."""
+        if STATE not in request:  # an answer to `Expect`, before any middleware
+            return
+        if isinstance(response, web.WebSocketResponse):
+            _sockets.opens(request, response, self._guard)
+        request[STATE][_BEGUN] = response

@@ -1,0 +1,111 @@
+"""What the marks on aiohttp's handlers say of the one that a request will reach; the segments of its route.
+
+Owns how the registered handler is looked at. A guard counts through wrappers and for subclasses of a view; an
+opening holds for the very handler, view or method that it marks (W3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from functools import wraps
+from inspect import isawaitable
+from typing import Any, Protocol, TypeVar, cast
+
+from aiohttp import web
+
+from cognito_mr_auth._web.exclusions import REST
+from cognito_mr_auth._web.marks import Opened, mark_required, opened
+
+from ._requests import request_in
+
+__all__ = ["Admit", "guarded", "outer_guards", "segments", "word"]
+
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# An attribute of a function: what is asked by the wrappers around it, without which it may be registered.
+_OUTER_GUARDS = "__cognito_mr_auth_outer_guards__"
+
+# What `{name:.*}` becomes at the end of a route's pattern: a parameter that takes the rest of the path.
+_TAKES_THE_REST = (">.*)", ">.+)")
+
+
+class Admit(Protocol):
+    """Lets a request pass to its handler, by an AuthError does not, or gives the answer in its place."""
+
+    def __call__(self, request: web.Request, /) -> Awaitable[web.StreamResponse | None]:
+        """The answer to a preflight, for which no handler runs."""
+
+
+def guarded(view: ViewT, admit: Admit) -> ViewT:
+    """The handler, which asks `admit` before it runs; a view is changed in place.
+
+    Raises:
+        TypeError: for what is neither a function nor a view, or is open.
+    """
+    given: object = view
+    if not callable(given) or (isinstance(given, type) and not issubclass(given, web.View)):
+        raise TypeError("require() guards functions, subclasses of web.View, and their methods")
+    if isinstance(view, type):
+        _guard_class(view, admit)
+        return cast("ViewT", view)
+    part: Any = getattr(view, "__func__", view)  # a bound method takes no attributes
+    while part is not None:
+        mark_required(part, part)
+        setattr(part, _OUTER_GUARDS, (*outer_guards(part), admit))
+        part = getattr(part, "__wrapped__", None)
+
+    @wraps(view)
+    async def asking(*args: Any, **kwargs: Any) -> Any:
+        passed_over = await admit(request_in((*args, *kwargs.values())))
+        if passed_over is not None:
+            return passed_over
+        said = view(*args, **kwargs)
+        return await said if isawaitable(said) else said
+
+    setattr(asking, _OUTER_GUARDS, ())  # copied from the view; what guards that is not around this wrapper
+    return cast("ViewT", mark_required(asking, asking))
+
+
+def _guard_class(view: type[web.View], admit: Admit) -> None:
+    unguarded = view.__await__
+
+    def asking(this: web.View) -> Generator[Any, None, web.StreamResponse]:
+        passed_over = yield from admit(this.request).__await__()
+        return (yield from unguarded(this)) if passed_over is None else passed_over
+
+    mark_required(view, view)
+    setattr(view, "__await__", asking)  # noqa: B010 - subclasses inherit it
+
+
+def outer_guards(handler: object) -> Sequence[Admit]:
+    """The guards around a registered function, which nobody calls, because the function is the handler."""
+    found: tuple[Admit, ...] = getattr(handler, _OUTER_GUARDS, ())
+    return found
+
+
+def word(request: web.Request) -> Opened | None:
+    """The word of the handler that this request will reach; of a view, its own or its method's."""
+    handler: Any = request.match_info.handler  # the middleware's argument may be a partial
+    found = opened(handler)
+    # What dispatches in its own way may never come to the method. What a view inherits is not its own.
+    if found is None and getattr(handler, "__await__", None) is web.View.__await__:
+        found = opened(vars(handler).get(request.method.lower()))
+    return found
+
+
+def segments(request: web.Request) -> Sequence[str | None]:
+    """The segments of the route, as `Exclusions.match` takes them; none where there is no route."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return ()
+    if type(resource) not in (web.PlainResource, web.DynamicResource, web.StaticResource):
+        return (None,)  # nobody knows what it matches
+    parts = resource.canonical.strip("/").split("/")
+    found = [None if "{" in part else part for part in parts]
+    if type(resource) is web.StaticResource:
+        return [*found, REST]
+    pattern = getattr(resource.get_info().get("pattern"), "pattern", "")
+    if re.fullmatch(r"\{\w+\}", parts[-1]) and pattern.endswith(_TAKES_THE_REST):
+        found[-1] = REST
+    return found

@@ -1,0 +1,77 @@
+"""aiohttp's requests as the guard reads them, what guards leave in them, and answers as aiohttp sends them.
+
+Owns the keys of a request. `STATE` is a dict that a request shares with its clones, of which each has a copy
+of the other keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from aiohttp import web
+
+from cognito_mr_auth._web import state
+from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse, http_request
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth.principal import Principal
+
+__all__ = ["OFFERED", "PRINCIPAL", "STATE", "leave", "principal_of", "read", "request_in", "respond"]
+
+_key: Callable[[str], Any] = getattr(web, "RequestKey", str)  # typed keys are of aiohttp 3.14
+
+PRINCIPAL: Final[web.RequestKey[Principal | None]] = _key("cognito_mr_auth.principal")
+"""The key of the principal in a request at which a guard has looked; None for one without a token."""
+STATE: Final[web.RequestKey[dict[Any, Any]]] = _key("cognito_mr_auth.state")
+"""The key of what guards know of a request."""
+OFFERED: Final = "offered"
+"""In that: the subprotocols of a WebSocket from whose headers a token was taken, as they came."""
+
+
+def principal_of(request: web.Request, default: Any = state.REQUIRED) -> Principal | None:
+    """The principal of this request; None if it was let through without a token.
+
+    Raises:
+        LookupError: no guard has looked at it, and there is no `default`.
+    """
+    advice = "put @auth.require() or @auth.optional on its handler, or protect_all=True on its application"
+    found: Principal | None = state.principal_in(request.get(STATE) or {}, default, advice)
+    return found
+
+
+def leave(request: web.Request, principal: Principal | None, guard: RequestGuard | None = None) -> None:
+    """Leave a principal where handlers look for it, and its guard, if one has looked."""
+    request[STATE][state.PRINCIPAL] = request[PRINCIPAL] = principal
+    if guard is not None:
+        request[STATE][state.GUARD] = guard
+
+
+def read(request: web.Request) -> HTTPRequest:
+    """The request as the guard reads it, with all subprotocols that were offered."""
+    headers = request.headers
+    # What the router has asked for: the path with escapes that change its segments. Others are decoded there.
+    path = request.rel_url.path_safe
+    if "%" in path:
+        path = request.path
+    asked = http_request(request.method, path, request.raw_path, lambda name: headers.getall(name, ()))
+    offered = (request.get(STATE) or {}).get(OFFERED)
+    return asked if offered is None else asked._replace(subprotocols=offered)
+
+
+def respond(said: HTTPResponse) -> web.Response:
+    """The guard's answer."""
+    return web.Response(status=said.status, headers=said.headers, body=said.body)
+
+
+def request_in(given: Iterable[Any]) -> web.Request:
+    """The request among the arguments of a handler, or of a view's method.
+
+    Raises:
+        TypeError: there is none.
+    """
+    for each in given:
+        if isinstance(each, web.Request):
+            return each
+        if isinstance(each, web.View):
+            return each.request
+    raise TypeError("a handler with @require must be given a request")

@@ -1,0 +1,282 @@
+"""Authentication for Litestar: a plugin that guards route handlers, or the whole application.
+
+    auth = CognitoAuth(verifier)
+
+    @get("/orders", guards=[auth.require(policy.scopes("orders/read"))])
+    async def orders(request: Request) -> dict[str, str]: ...
+
+    app = Litestar([orders], plugins=[auth])
+
+Owns what the plugin adds to an application. Its middleware stands around each route handler, so it knows the
+very one that a request has reached; what no handler has taken is looked at before its answer is sent.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Self, TypeVar, Unpack
+
+try:
+    from litestar import Request
+    from litestar.config.app import AppConfig
+    from litestar.connection import ASGIConnection
+    from litestar.exceptions import MethodNotAllowedException
+    from litestar.handlers import ASGIRouteHandler, BaseRouteHandler
+    from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+    from litestar.routes import BaseRoute, HTTPRoute
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.litestar needs Litestar: pip install "cognito-mr-auth[litestar]"', name="litestar"
+    ) from error
+
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_policy
+from cognito_mr_auth._web import asgi_scope as asgi
+from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.life import life_of
+from cognito_mr_auth._web.readiness import answer as readiness
+from cognito_mr_auth._web.settings import SocketOptions
+from cognito_mr_auth._web.state import EXPIRY, REQUIRED, principal_in
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from . import _errors, _handlers
+from ._openapi import describe, described
+
+__all__ = ["CognitoAuth", "principal_of"]
+
+HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
+
+# In a connection's scope: that the plugin is installed.
+_INSTALLED = "cognito_mr_auth.litestar"
+
+
+def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
+    """The principal of this request or WebSocket; None if it was let through without a token.
+
+    Raises:
+        LookupError: no guard has looked at it, and there is no `default`.
+    """
+    advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
+    found: Principal | None = principal_in(connection.scope, default, advice)
+    return found
+
+
+def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
+    """What a connection's scope holds once the guard has looked at it."""
+    return asgi.scope_values(guard, principal) | {"user": principal, "auth": principal}
+
+
+def _nothing(_guard: RequestGuard, _principal: Principal | None) -> dict[str, Any]:
+    return {}
+
+
+class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
+    """Guards route handlers of a Litestar application, as one of its `plugins`.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+            by `bind`.
+        protect_all: every request of the application needs a token, its OpenAPI pages, unknown URLs and
+            mounts included, except `public` and `optional` handlers and excluded paths.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a handler that names its guard.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does an AuthError that a handler raises. A WebSocket gets the same before the handshake if the server can
+    send it, else close code 1008.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard | None = None,
+        *,
+        protect_all: bool = False,
+        **options: Unpack[SocketOptions],
+    ) -> None:
+        check_flag("protect_all", protect_all)
+        known = SocketOptions.__optional_keys__
+        self._guard = RequestGuard.of("CognitoAuth", verifier, options, known, unbound=True)
+        self._protect_all = protect_all
+
+    def bind(self, verifier: Verifier) -> None:
+        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+
+        Raises:
+            ConfigurationError: there is another one already.
+            TypeError: for what is no Verifier.
+        """
+        self._guard.bind(verifier)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Itself: Litestar copies routers with all that they hold."""
+        return self
+
+    # -- the plugin -----------------------------------------------------------------------------
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """What Litestar calls for an application with this plugin. Without a verifier it does not start."""
+        config: Any = app_config
+        config.middleware.insert(0, self._middleware)
+        config.after_exception.append(_errors.note)
+        config.exception_handlers = {
+            AuthError: partial(_errors.answer, self._guard),
+            _errors.PreflightError: _errors.answer_preflight,
+            **config.exception_handlers,
+        }
+        config.type_encoders = {Principal: Principal.to_dict, **(config.type_encoders or {})}
+        config.on_startup.append(self._check_start)
+        if self._protect_all:
+            config.before_send.append(_errors.hiding(self._guard))
+        if self._guard.metadata is not None:
+            config.route_handlers.append(self._document(self._guard.metadata.path))
+        if config.openapi_config is not None:
+            config.openapi_config = described(config.openapi_config, closed=self._protect_all)
+        return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """What Litestar calls for each route: its operations say what they need."""
+        if isinstance(route, HTTPRoute):
+            asked = HTTPRequest("GET", route.path_format, "", lambda _name: ())
+            excluded = self._protect_all and self._guard.excludes(asked)
+            for handler in route.route_handlers:
+                describe(handler, excluded=excluded)
+
+    def _check_start(self) -> None:
+        self._guard.verifier  # noqa: B018 - a property that raises
+
+    def _document(self, path: str) -> ASGIRouteHandler:
+        async def document(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - Litestar's
+            raise MethodNotAllowedException  # the middleware has answered all methods that there are
+
+        return self.public(ASGIRouteHandler(path, copy_scope=True)(document))
+
+    # -- what is guarded ------------------------------------------------------------------------
+
+    def require(self, policy: Policy | None = None) -> _handlers.Requirement:
+        """A guard for `guards=[...]`: a token is needed and, if given, what the policy says.
+
+        For handlers, controllers, routers and the application. Several hold together, and OpenAPI lists their
+        scopes. A CORS preflight gets 204, and the handler is not called.
+
+        Raises:
+            TypeError: for what is no policy.
+        """
+        require_policy(policy)
+        return _handlers.Requirement(self._enforce, policy)
+
+    def optional(self, handler: HandlerT) -> HandlerT:
+        """A decorator above `@get` and the like: guests are welcome there, and a bad token is refused.
+
+        They have no principal. Holds for that handler alone, and not where a subclass of its controller
+        inherits it.
+
+        Raises:
+            TypeError: for a handler that requires something or is `public`, and for what is no handler.
+        """
+        return _handlers.mark("optional", handler)
+
+    def public(self, handler: HandlerT) -> HandlerT:
+        """A decorator above `@get` and the like: open in what is protected as a whole, no token is looked at.
+
+        Holds for that handler alone, and not where a subclass of its controller inherits it.
+
+        Raises:
+            TypeError: for a handler that requires something or is `optional`, and for what is no handler.
+        """
+        return _handlers.mark("public", handler)
+
+    async def principal(self, request: Request[Any, Any, Any]) -> Principal:
+        """A dependency, `Provide(auth.principal)`: the principal. It needs a token, as `require()` does.
+
+        Raises:
+            AuthError: it may not pass.
+        """
+        return await self._enforce(request.scope, None)  # type: ignore[arg-type]
+
+    # -- the application's life -----------------------------------------------------------------
+
+    def lifespan(self, app: Any = None) -> AbstractAsyncContextManager[None]:
+        """For `Litestar(lifespan=[auth.lifespan])`: warm at the start, closed at the end.
+
+        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+
+        Raises:
+            ConfigurationError: at the start, if there is no verifier yet.
+        """
+        return life_of(self._guard)(app)
+
+    def ready(self, path: str = "/ready") -> ASGIRouteHandler:
+        """A route handler for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
+
+        It is `public`, and says what `Verifier.ready()` says.
+        """
+
+        async def ready(scope: Scope, receive: Receive, send: Send) -> None:
+            await asgi.deny(scope, receive, send, readiness(self._guard.verifier, scope.get("method", "")))
+
+        return self.public(ASGIRouteHandler(path, copy_scope=True)(ready))
+
+    # -- enforcement ----------------------------------------------------------------------------
+
+    def _middleware(self, app: App) -> App:
+        open_to_errors = _errors.through(app)
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[_INSTALLED] = True
+            looked = self._protect_all or _handlers.word_of(scope["route_handler"]) is not None
+            await asgi.serve(
+                open_to_errors,
+                self._guard,
+                scope,
+                receive,
+                send,
+                look_ahead=self._look_ahead,
+                values=_scope_values if looked else _nothing,
+                refuse=self._refuse,
+            )
+
+        return guarded
+
+    def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
+        word = _handlers.word_of(scope["route_handler"])
+        if word == "optional":
+            return request, "optional"
+        if word == "public" or not self._protect_all:
+            return request, None
+        path, route = _handlers.path_of(scope), _handlers.segments(scope)
+        return request._replace(path=path, route=route), "configured"
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:
+        if scope["type"] != "websocket":
+            raise error.with_traceback(None)  # to the application's exception handlers
+        await asgi.deny(scope, receive, send, self._guard.response(error))
+
+    async def _enforce(self, scope: Scope, policy: Policy | None) -> Principal:
+        """The principal of a connection whose handler names its guard.
+
+        Raises:
+            AuthError: it may not pass.
+            PreflightError: it is a preflight that passes.
+            RuntimeError: the application does not have the plugin.
+        """
+        if _INSTALLED not in scope:
+            raise RuntimeError("this application does not know CognitoAuth: plugins=[auth]")
+        request = asgi.read_request(scope)
+        if self._guard.is_preflight(request):
+            raise _errors.PreflightError
+        found = await self._guard.averify(request, policy, need="required", behind=scope)
+        principal = self._guard.require(found, None)
+        scope.update(_scope_values(self._guard, principal))
+        if EXPIRY in scope:
+            scope[EXPIRY](self._guard.verifier._seconds_left(principal))
+        return principal

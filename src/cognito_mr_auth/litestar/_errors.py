@@ -1,0 +1,121 @@
+"""AuthErrors as Litestar knows errors: as its HTTPException too, and as the close of a WebSocket (W5).
+
+Owns who answers an error: a handler of the application, if it has one, else the guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from json import loads
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException, LitestarException
+from litestar.types import ExceptionHandlersMap
+
+from cognito_mr_auth._web import asgi_scope as asgi
+from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
+from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.host_errors import as_host_error
+from cognito_mr_auth.errors import AuthError
+
+__all__ = ["PreflightError", "answer", "answer_preflight", "hiding", "note", "through"]
+
+# In a connection's scope: an error that closes its socket; the answer in place of one that may not be seen.
+_RAISED, _HIDDEN = "cognito_mr_auth.raised", "cognito_mr_auth.hidden_answer"
+
+# What Litestar's CORS middleware has added for the browser, which could not read an answer without it.
+_OF_CORS = (b"access-control-", b"vary")
+
+
+class PreflightError(Exception):
+    """A CORS preflight, for which no handler with a guard of its own runs."""
+
+
+def respond(request: Request[Any, Any, Any], said: HTTPResponse) -> Response[bytes]:
+    """The guard's answer as Litestar's response."""
+    body = b"" if request.method == "HEAD" else said.body  # RFC 9110 9.3.2
+    return Response(body, status_code=said.status, headers=dict(said.headers))
+
+
+def answer_preflight(_request: Request[Any, Any, Any], _error: Exception) -> Response[None]:
+    """The answer to a preflight that passes: Litestar's exception handler for it."""
+    return Response(None, status_code=204)
+
+
+def answer(guard: RequestGuard, request: Request[Any, Any, Any], error: AuthError) -> Response[Any]:
+    """The answer to an error: by a handler that the user has for Litestar's own kind, else the guard's."""
+    made = guard.response(error)
+    handlers: ExceptionHandlersMap = request.route_handler.resolve_exception_handlers()
+    users = handlers.get(made.status, handlers.get(HTTPException))
+    if users is None:
+        return respond(request, made)
+    detail, headers = loads(made.body)["detail"], dict(made.headers)
+    for of_the_body in ("content-type", "content-length"):
+        del headers[of_the_body]
+    both = as_host_error(
+        error, HTTPException, status_code=made.status, detail=detail, headers=headers, extra=None
+    )
+    return users(request, both)
+
+
+async def note(error: Exception, scope: Scope) -> None:
+    """Litestar's hook after an exception, before it closes a WebSocket for it."""
+    if isinstance(error, AuthError):
+        scope[_RAISED] = error
+
+
+def through(app: App) -> App:
+    """The application, out of which AuthErrors come that Litestar would hide.
+
+    On a WebSocket it makes a close of them, with a code that says nothing, and after the begin of a response
+    an error of another kind.
+    """
+
+    async def hidden_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def saying(message: Message) -> None:
+            if message["type"] == "websocket.close" and (error := scope.pop(_RAISED, None)) is not None:
+                raise error
+            await send(message)
+
+        try:
+            await app(scope, receive, saying)
+        except LitestarException as error:
+            if isinstance(error.__cause__, AuthError):
+                raise error.__cause__ from None
+            raise
+
+    return hidden_nothing
+
+
+def hiding(guard: RequestGuard) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Litestar's hook before a message is sent: for a closed application, whose unknown URLs are closed too.
+
+    It replaces the answer to a request that no handler has taken, if its client may not see that.
+    """
+
+    async def hide(message: Message, scope: Scope) -> None:
+        if message["type"] == "http.response.start" and "route_handler" not in scope:
+            request = asgi.read_request(scope)
+            if _is_answered_by_cors(request, scope["litestar_app"]):
+                return
+            try:
+                await guard.averify(request, behind=scope)
+            except AuthError as error:
+                said = scope[_HIDDEN] = guard.response(error)
+                headers = [(name.encode(), value.encode("latin-1")) for name, value in said.headers]
+                headers += [
+                    pair for pair in message.get("headers", ()) if pair[0].lower().startswith(_OF_CORS)
+                ]
+                message.update(status=said.status, headers=headers)
+        elif message["type"] == "http.response.body" and _HIDDEN in scope:
+            body = b"" if scope["method"] == "HEAD" else scope[_HIDDEN].body
+            message.update(body=body, more_body=False)
+
+    return hide
+
+
+def _is_answered_by_cors(request: HTTPRequest, app: Litestar) -> bool:
+    """Whether Litestar's CORS middleware, which stands in front of its router, has answered by itself."""
+    return app.cors_config is not None and request.method == "OPTIONS" and bool(request.header("origin"))

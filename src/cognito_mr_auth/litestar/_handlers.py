@@ -1,0 +1,129 @@
+"""What Litestar's route handlers say of a request: their word, their guards, the path that leads to them.
+
+Owns marks on route handlers, which are objects and not the functions that they call, and what a guard is
+there. Litestar copies both: when they are registered, and routers and controllers with all that they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import count
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
+from urllib.parse import unquote
+
+from litestar import Controller
+from litestar.connection import ASGIConnection
+from litestar.handlers import ASGIRouteHandler, BaseRouteHandler
+from litestar.utils.sync import AsyncCallable
+
+from cognito_mr_auth._web.asgi_scope import route_path
+from cognito_mr_auth._web.asgi_types import Scope
+from cognito_mr_auth._web.exclusions import REST
+from cognito_mr_auth.policy import Policy
+
+__all__ = ["Requirement", "Word", "mark", "path_of", "requirements", "segments", "word_of"]
+
+Word = Literal["public", "optional"]
+HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
+
+_MARK: Final = "cognito_mr_auth.mark"
+_serials = count()
+
+
+class Requirement:
+    """A guard of Litestar's that asks for a principal, and whether a policy lets it pass."""
+
+    def __init__(
+        self, ask: Callable[[Scope, Policy | None], Awaitable[object]], policy: Policy | None
+    ) -> None:
+        self._ask = ask
+        self.policy = policy
+
+    async def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+    ) -> None:
+        """Raise AuthError for a connection that may not pass."""
+        await self._ask(connection.scope, self.policy)  # type: ignore[arg-type]
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Itself: a copy would have a verifier of its own."""
+        return self
+
+
+class _Mark(NamedTuple):
+    """A word on one handler, whose copies have the same number."""
+
+    word: Word
+    number: int
+
+
+def mark(word: Word, handler: HandlerT) -> HandlerT:
+    """Mark a route handler as open: to all, or to guests.
+
+    Raises:
+        TypeError: for what is no route handler, or is marked otherwise.
+    """
+    if not isinstance(handler, BaseRouteHandler):
+        raise TypeError(f"{word} marks route handlers: put it above @get, @websocket and the like")
+    if any(isinstance(each, Requirement) for each in handler.guards or ()):
+        raise TypeError(f"a route handler cannot have both a guard of require() and @{word}")
+    before = handler.opt.get(_MARK)
+    if before is not None and before.word != word:
+        raise TypeError("a route handler cannot be both public and optional")
+    handler.opt[_MARK] = _Mark(word, next(_serials))
+    return handler
+
+
+def word_of(handler: BaseRouteHandler) -> Word | None:
+    """The word of a registered handler. What a controller inherits is not its own (W3)."""
+    found = handler.opt.get(_MARK)
+    if not isinstance(found, _Mark):
+        return None
+    function: Any = handler.fn
+    while isinstance(function, AsyncCallable):
+        function = function.func
+    controller = getattr(function, "__self__", None)
+    if isinstance(controller, Controller):
+        own = [each for each in vars(type(controller)).values() if isinstance(each, BaseRouteHandler)]
+        if not any(each.opt.get(_MARK) == found for each in own):
+            return None
+    return found.word
+
+
+def requirements(guards: Iterable[object]) -> list[Requirement]:
+    """Ours among a handler's guards."""
+    return [each for each in guards if isinstance(each, Requirement)]
+
+
+# -- where a request leads ------------------------------------------------------------------------
+
+
+def path_of(scope: Scope) -> str:
+    """The decoded path below the application's root as it was sent, which Litestar's router has replaced.
+
+    Where the server does not say it, the router's; and none for a mount, to which the router shows the rest.
+    """
+    raw: bytes | None = scope.get("raw_path")
+    if raw:
+        path = unquote(raw.partition(b"?")[0].decode("latin-1"))
+        return route_path(path, scope.get("root_path") or "")
+    return "" if _is_mount(scope["route_handler"]) else scope["path"]
+
+
+def segments(scope: Scope) -> Sequence[str | None]:
+    """The segments of the route, as `Exclusions.match` takes them; one parameter for a mount."""
+    if _is_mount(scope["route_handler"]):
+        return (None,)
+    found: list[str | None] = []
+    for part in scope["path_template"].strip("/").split("/"):
+        if not part.startswith("{"):
+            found.append(part)
+            continue
+        # A parameter of the type "path" takes all that follows, and alone begins with a slash.
+        value = str(scope["path_params"].get(part.strip("{}"), ""))
+        found.append(REST if value.startswith("/") else None)
+    return found
+
+
+def _is_mount(handler: object) -> bool:
+    return isinstance(handler, ASGIRouteHandler) and handler.is_mount

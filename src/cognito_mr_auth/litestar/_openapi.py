@@ -1,0 +1,54 @@
+"""Describes the guard in Litestar's OpenAPI document: the scheme, and what each operation needs of it.
+
+Owns the translation into Litestar's types; `_web.openapi` has the values.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from cognito_mr_auth._web import openapi
+
+from ._handlers import requirements, word_of
+
+__all__ = ["describe", "described"]
+
+_SCHEME = openapi.SecurityScheme(None, None, None)
+
+
+def described(config: OpenAPIConfig, *, closed: bool) -> OpenAPIConfig:
+    """A copy of the configuration with the scheme; `closed`: operations need it unless they say otherwise."""
+    found: Any = copy(config)  # the default one is shared by all applications
+    document = _SCHEME.document
+    scheme = SecurityScheme(
+        type=document["type"], scheme=document["scheme"], bearer_format=document["bearerFormat"]
+    )
+    before = config.components if isinstance(config.components, list) else [config.components]
+    found.components = [*before, Components(security_schemes={_SCHEME.name: scheme})]
+    if closed:
+        found.security = [*(config.security or []), {_SCHEME.name: []}]
+    return found  # type: ignore[no-any-return]
+
+
+def describe(handler: HTTPRouteHandler, *, excluded: bool) -> None:
+    """Say what an operation needs, unless its handler says so itself."""
+    needed = {_SCHEME.name: _scopes(handler)}
+    word = "public" if excluded else word_of(handler)
+    if handler.security is not None:
+        return
+    if requirements(handler.resolve_guards()):
+        handler.security = [needed]
+    elif word is not None:
+        # Without an empty object there, an operation inherits what the document says for all.
+        handler.security = [{}] if word == "public" else [{}, needed]
+
+
+def _scopes(handler: HTTPRouteHandler) -> list[str]:
+    policies = [each.policy for each in requirements(handler.resolve_guards())]
+    named = [name for policy in policies if policy is not None for name in policy.scope_names]
+    return list(dict.fromkeys(named))
