@@ -12,6 +12,7 @@ ROWS = [
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
+    ("grpc", "grpc", "grpc"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

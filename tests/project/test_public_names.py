@@ -44,6 +44,10 @@ MODULES: dict[str, set[str]] = {
     },
     "fastapi": {"AuthHTTPException", "CognitoAuth", "principal_of"},
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
+    "grpc": {
+        *("AioCognitoAuthInterceptor", "CognitoAuthInterceptor"),
+        *("optional", "principal_of", "public", "ready", "require"),
+    },
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
     "otel": {"export"},
@@ -71,6 +75,7 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
+EXTRAS |= {"grpc": "grpc"}
 EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
 
 CLASSES: dict[type, set[str]] = {
@@ -115,6 +120,8 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
     },
+    "grpc.AioCognitoAuthInterceptor": {"intercept_service"},
+    "grpc.CognitoAuthInterceptor": {"intercept_service"},
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),

@@ -87,6 +87,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/drivers/flask.py": ("flask", "werkzeug"),
     "support/drivers/flask_async.py": ("flask", "werkzeug"),
     "support/drivers/flask_protect_all.py": ("flask", "werkzeug"),
+    "support/drivers/_grpc.py": ("grpc",),
     "support/drivers/starlette.py": ("starlette",),
     "support/drivers/starlette_backend.py": ("starlette",),
     "support/drivers/starlette_websocket.py": ("starlette",),
