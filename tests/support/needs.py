@@ -28,6 +28,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flask/test_flask.py": ("flask",),
     "flask/test_principal.py": ("flask",),
     "flask/test_views.py": ("flask",),
+    "grpc": ("grpc",),
     "test_otel.py": ("opentelemetry",),
     "test_prometheus.py": ("prometheus_client",),
     "test_pyjwt.py": ("jwt",),

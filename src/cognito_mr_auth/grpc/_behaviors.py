@@ -250,4 +250,3 @@ def _not_found(_requests: Any, context: Any) -> Any:
 
 async def _anot_found(_requests: Any, context: Any) -> Any:
     await context.abort(*_NOT_FOUND)
-    yield b""

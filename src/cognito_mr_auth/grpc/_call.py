@@ -80,6 +80,8 @@ class Call:
 
     __slots__ = ("_before", "_guard", "_passed", "_timed", "context", "principal")
 
+    _before: Token[Call]
+
     def __init__(
         self,
         guard: RequestGuard,
@@ -94,14 +96,12 @@ class Call:
         self._guard = guard
         self._passed = passed
         self._timed = timed and principal is not None
-        self._before: Token[Call] | None = None
 
     def __enter__(self) -> None:
         self._before = CURRENT.set(self)
 
     def __exit__(self, *_raised: object) -> None:
-        if self._before is not None:
-            CURRENT.reset(self._before)
+        CURRENT.reset(self._before)
 
     def given(self, context: object) -> Call:
         """This call, with the context that its handler gets."""

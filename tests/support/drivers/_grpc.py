@@ -1,8 +1,8 @@
 """gRPC's side of a call without a network, so that metadata may hold what a client refuses to send.
 
-Owns how a server asks interceptors and runs handlers, and the words of HTTP for what a client of gRPC hears:
-a status for each code, `retry-after` for `grpc-retry-pushback-ms`, and the body for details and `auth-reason`.
-What gRPC has no place for (the body's type, its length, `cache-control`) is as HTTP's adapters say it.
+Owns how a server asks interceptors and runs handlers, and the words of HTTP for what a client hears: a status
+for each code, `retry-after` for `grpc-retry-pushback-ms`, and the body for details and `auth-reason`. What
+gRPC has no place for (the body's type, its length, `cache-control`) is as HTTP's adapters say it.
 """
 
 from __future__ import annotations
@@ -117,51 +117,53 @@ def handler_of(behavior: Any, *, streams: bool = False) -> Any:
     return getattr(grpc, f"{kind}_rpc_method_handler")(behavior)
 
 
-def call(interceptor: Any, details: Details, handler: Any) -> tuple[Context, list[bytes]]:
-    """One call of a sync server: asked in one place, run in another, in a context of its own."""
-    context = Context()
+def _behavior_of(handler: Any) -> Any:
+    kinds = (handler.request_streaming, handler.response_streaming)
+    return getattr(handler, "_".join("stream" if each else "unary" for each in kinds))
 
-    def run() -> list[bytes]:
+
+def call(
+    interceptor: Any, details: Details, handler: Any, request: Any = b"", context: Context | None = None
+) -> tuple[Context, list[Any]]:
+    """One call of a sync server: asked in one place, run in another, in a context of its own."""
+    here = context or Context()
+
+    def run() -> list[Any]:
         found = interceptor.intercept_service(lambda _details: handler, details)
-        name = "stream_stream" if found.request_streaming else None
-        name = name or ("unary_stream" if found.response_streaming else "unary_unary")
-        said = getattr(found, name)(b"", context)
+        said = _behavior_of(found)(request, here)
         return list(said) if found.response_streaming else [said]
 
     try:
-        return context, contextvars.Context().run(run)
+        return here, contextvars.Context().run(run)
     except AbortedError:
-        return context, []
+        return here, []
 
 
-async def acall(interceptor: Any, details: Details, handler: Any) -> tuple[Context, list[bytes]]:
+async def acall(
+    interceptor: Any, details: Details, handler: Any, request: Any = b"", context: Context | None = None
+) -> tuple[Context, list[Any]]:
     """One call of an asyncio server, whose sync handlers run on another thread."""
 
     async def continuation(_details: Details) -> Any:
         return handler
 
     found = await interceptor.intercept_service(continuation, details)
-    name = "stream_stream" if found.request_streaming else None
-    name = name or ("unary_stream" if found.response_streaming else "unary_unary")
-    behavior = getattr(found, name)
-    context: Context = AioContext() if _is_async(behavior) else Context()
+    behavior = _behavior_of(found)
+    in_task = inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior)
+    here = context or (AioContext() if in_task else Context())
     try:
-        if not _is_async(behavior):
-            said = behavior(b"", context) if found.response_streaming else None
-            work = (lambda: list(said)) if found.response_streaming else (lambda: [behavior(b"", context)])
-            return context, await asyncio.to_thread(work)
-        if asyncio.iscoroutinefunction(behavior):
-            return context, [await behavior(b"", context)]
-        return context, [each async for each in behavior(b"", context)]
+        if inspect.iscoroutinefunction(behavior):
+            return here, [await behavior(request, here)]
+        if in_task:
+            return here, [each async for each in behavior(request, here)]
+        if found.response_streaming:  # called on the loop, and iterated elsewhere
+            return here, await asyncio.to_thread(list, behavior(request, here))
+        return here, [await asyncio.to_thread(behavior, request, here)]
     except AbortedError:
-        return context, []
+        return here, []
 
 
-def _is_async(behavior: Any) -> bool:
-    return inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior)
-
-
-def asker(interceptor: Any, handlers: Mapping[str, Any] | Any, reached: Reached, *, aio: bool = False) -> Asker:
+def asker(interceptor: Any, handlers: Any, reached: Reached, *, aio: bool = False) -> Asker:
     """An asker; `handlers` is one for every method, or a dict."""
 
     def ask(request: Ask) -> Reply:
