@@ -231,21 +231,31 @@ def test_other_errors_of_a_handler_are_its_own(verifier: Verifier, pool: FakeUse
         ask(verifier, bearing(pool.access_token()), handler_for("unary_unary", behavior))
 
 
-@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
-def test_nothing_runs_after_an_abort_that_returns(verifier: Verifier, kind: str) -> None:
-    """On a thread of an asyncio server an older gRPC tells the loop, and goes on."""
+class Overtaking(Context):
+    """That of a handler on a thread of an asyncio server, after a message."""
 
-    class Returns(Context):
-        def abort(self, code: grpc.StatusCode, details: str) -> None:
-            self.code = code
-
-    def noted(_request: Any, _context: Any) -> Any:
+    def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise AssertionError
 
-    handler = handler_for(kind, noted)
-    interceptor = AioCognitoAuthInterceptor(verifier)
-    context, said = asyncio.run(acall(interceptor, bearing(None), handler, "", Returns()))
-    assert (context.code, said) == (grpc.StatusCode.UNAUTHENTICATED, [None] if kind == "unary_unary" else [])
+
+@pytest.mark.parametrize("way", ["grpc.server", "grpc.aio.server, on a thread"])
+@pytest.mark.parametrize("token", [None, "good"])
+def test_a_stream_on_a_thread_aborts_nothing(
+    verifier: Verifier, pool: FakeUserPool, way: str, token: str | None
+) -> None:
+    """That would overtake the message before, and hang. What is set is sent when the handler returns."""
+
+    def denied(_request: Any, _context: Any) -> Any:
+        raise errors.PolicyDenied
+
+    details = bearing(None if token is None else pool.access_token())
+    handler, context = handler_for("unary_stream", denied), Overtaking()
+    if way == "grpc.server":
+        _, said = call(CognitoAuthInterceptor(verifier), details, handler, "", context)
+    else:
+        _, said = asyncio.run(acall(AioCognitoAuthInterceptor(verifier), details, handler, "", context))
+    code = grpc.StatusCode.UNAUTHENTICATED if token is None else grpc.StatusCode.PERMISSION_DENIED
+    assert (context.code, said) == (code, [])
 
 
 # --- Policies of methods

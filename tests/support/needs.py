@@ -61,6 +61,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "e2e/test_metrics.py": ("prometheus_client",),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e/test_demo.py": ("click", "jwt", "rich"),
+    "e2e/test_grpc.py": ("grpc",),
     "e2e": (
         "fastapi",
         "flask",
@@ -89,6 +90,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/drivers/flask_async.py": ("flask", "werkzeug"),
     "support/drivers/flask_protect_all.py": ("flask", "werkzeug"),
     "support/drivers/_grpc.py": ("grpc",),
+    "support/grpc_servers.py": ("grpc",),
     "support/drivers/starlette.py": ("starlette",),
     "support/drivers/starlette_backend.py": ("starlette",),
     "support/drivers/starlette_websocket.py": ("starlette",),

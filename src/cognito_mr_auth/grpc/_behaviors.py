@@ -165,7 +165,10 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
                 return behavior(call.received(request), context, *callback)
         except AuthError as error:
             refused = error
-        return _abort(guard, context, refused)
+        code, details, metadata = refusal(guard, refused)
+        context.set_trailing_metadata(metadata)
+        # Not by `set_code`, which sends an empty message, after which no client would come again.
+        return context.abort(code, details)  # raises
 
     # A generator function, because grpc.aio calls it on its loop, where a handler must not run.
     @wraps(behavior)
@@ -176,7 +179,11 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
             refused = error
         else:
             return
-        _abort(guard, context, refused)
+        code, details, metadata = refusal(guard, refused)
+        context.set_trailing_metadata(metadata)
+        # Not by `abort`, which on a thread of grpc.aio overtakes the message before it, and hangs (in 1.85).
+        context.set_code(code)
+        context.set_details(details)
 
     return many if iterates else one
 
@@ -192,12 +199,6 @@ def _responses(call: Call, behavior: Behavior, request: Any) -> Iterator[Any]:
             return
         call.check_time()
         yield response
-
-
-def _abort(guard: RequestGuard, context: Any, error: AuthError) -> None:
-    code, details, metadata = refusal(guard, error)
-    context.set_trailing_metadata(metadata)
-    context.abort(code, details)  # raises
 
 
 # -- in a task ------------------------------------------------------------------------------------

@@ -56,6 +56,12 @@ class Context:
     def set_trailing_metadata(self, metadata: Any) -> None:
         self.trailing = metadata
 
+    def set_code(self, code: grpc.StatusCode) -> None:
+        self.code = code
+
+    def set_details(self, details: str) -> None:
+        self.details = details
+
     def abort(self, code: grpc.StatusCode, details: str) -> None:
         self.code, self.details = code, details
         raise AbortedError
