@@ -40,6 +40,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "django",
     "fastapi",
     "flask",
+    "grpc",
     "gunicorn",
     "hcl2",
     "hypercorn",
@@ -60,6 +61,7 @@ OF_THE_EXTRAS = (
     "tests/cli",
     "tests/fastapi",
     "tests/flask",
+    "tests/grpc",
     "tests/project/test_rules.py",
     "tests/starlette",
     "tests/testing",
@@ -70,7 +72,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aws,cli,fastapi,flask,grpc,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
