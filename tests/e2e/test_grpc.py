@@ -442,6 +442,28 @@ def test_a_readiness_probe(verifier: Verifier, *, aio: bool) -> None:
     assert [(each.code, each.said) for each in heard] == [(Code.OK, [b"\x08\x01"]), (Code.NOT_FOUND, [])]
 
 
+WATCHES = """{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}"""
+
+
+@ways
+@pytest.mark.parametrize("excluded", [True, False])
+def test_a_client_that_watches_health_connects_where_it_is_excluded(
+    way: str, pool: FakeUserPool, verifier: Verifier, *, excluded: bool
+) -> None:
+    """It goes on where it hears UNIMPLEMENTED, and never connects where it hears UNAUTHENTICATED."""
+    exclude = ["/grpc.health.v1.Health/*"] if excluded else []
+    with serving(way, methods_of(way), verifier, exclude=exclude) as port:
+        heard = ask(
+            port,
+            "unary_unary",
+            "unary_unary",
+            bearer(pool.access_token(subject="me")),
+            seconds=20 if excluded else 1,
+            options=(("grpc.service_config", WATCHES),),
+        )
+    assert heard.code is (Code.OK if excluded else Code.UNAVAILABLE)
+
+
 def test_call_credentials_are_a_token(pool: FakeUserPool, verifier: Verifier) -> None:
     """What `grpc.access_token_call_credentials` sends. With a token in the metadata too there are two."""
     interceptors = [CognitoAuthInterceptor(verifier)]

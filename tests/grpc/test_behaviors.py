@@ -147,18 +147,21 @@ def test_no_kind_runs_for_who_may_not_pass(
 
 @ways
 @kinds
-def test_a_handler_keeps_its_kind_and_serializers(verifier: Verifier, way: str, kind: str) -> None:
+def test_a_handler_keeps_its_kind_and_serializers(
+    verifier: Verifier, pool: FakeUserPool, way: str, kind: str
+) -> None:
     """The server goes by them."""
+    details = bearing(pool.access_token())
     handler = handler_for(kind, getattr(WAYS[way][1], kind))
     if way == "grpc.server":
-        found = CognitoAuthInterceptor(verifier).intercept_service(lambda _details: handler, bearing(None))
+        found = CognitoAuthInterceptor(verifier).intercept_service(lambda _details: handler, details)
     else:
 
         async def continuation(_details: Any) -> Any:
             return handler
 
         async def main() -> Any:
-            return await AioCognitoAuthInterceptor(verifier).intercept_service(continuation, bearing(None))
+            return await AioCognitoAuthInterceptor(verifier).intercept_service(continuation, details)
 
         found = asyncio.run(main())
     names = ("request_streaming", "response_streaming", "request_deserializer", "response_serializer")
@@ -239,23 +242,32 @@ class Overtaking(Context):
 
 
 @pytest.mark.parametrize("way", ["grpc.server", "grpc.aio.server, on a thread"])
-@pytest.mark.parametrize("token", [None, "good"])
-def test_a_stream_on_a_thread_aborts_nothing(
-    verifier: Verifier, pool: FakeUserPool, way: str, token: str | None
-) -> None:
+def test_a_stream_on_a_thread_aborts_nothing(verifier: Verifier, pool: FakeUserPool, way: str) -> None:
     """That would overtake the message before, and hang. What is set is sent when the handler returns."""
 
     def denied(_request: Any, _context: Any) -> Any:
         raise errors.PolicyDenied
 
-    details = bearing(None if token is None else pool.access_token())
+    details = bearing(pool.access_token())
     handler, context = handler_for("unary_stream", denied), Overtaking()
     if way == "grpc.server":
         _, said = call(CognitoAuthInterceptor(verifier), details, handler, "", context)
     else:
         _, said = asyncio.run(acall(AioCognitoAuthInterceptor(verifier), details, handler, "", context))
-    code = grpc.StatusCode.UNAUTHENTICATED if token is None else grpc.StatusCode.PERMISSION_DENIED
-    assert (context.code, said) == (code, [])
+    assert (context.code, said) == (grpc.StatusCode.PERMISSION_DENIED, [])
+
+
+def test_strangers_take_no_thread_of_an_asyncio_server(verifier: Verifier) -> None:
+    """Who is refused is refused in the call's task, before a message is read."""
+
+    async def continuation(_details: Any) -> Any:
+        return handler_for("unary_unary", Blocking().unary_unary)
+
+    async def main() -> Any:
+        return await AioCognitoAuthInterceptor(verifier).intercept_service(continuation, bearing(None))
+
+    found = asyncio.run(main())
+    assert inspect.iscoroutinefunction(found.stream_stream)
 
 
 # --- Policies of methods
@@ -399,7 +411,7 @@ def test_a_handler_on_a_thread_of_an_asyncio_server_waits_in_its_task(pool: Fake
     verifier.seconds = []
     handler = handler_for("unary_unary", Blocking().unary_unary)
     interceptor = AioCognitoAuthInterceptor(verifier, timeout=1.5)
-    asyncio.run(acall(interceptor, bearing(pool.access_token()), handler, "", Context(0.1)))
+    asyncio.run(acall(interceptor, bearing(pool.access_token()), handler, "", AioContext(0.1)))
     assert verifier.seconds == [1.5]
 
 

@@ -106,34 +106,36 @@ async def aguarded(admission: Admission) -> Any:
     if inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
         return _like(handler, _in_task(behavior, admission))
     # gRPC runs it on a thread. All threads might be waiting there for a coroutine that needs one of them.
-    enter = await _entered(behavior, admission)
-    return _like(handler, _on_thread(behavior, admission.guard, enter, iterates=handler.response_streaming))
-
-
-async def _entered(behavior: Behavior, admission: Admission) -> Enter:
-    """A way to the call for its thread, once its task has verified it."""
     try:
         call = await admission.aenter(behavior)
     except AuthError as error:
-        refused = error
+        refused = refusal(admission.guard, error)
     else:
-        return call.given
+        return _like(
+            handler, _on_thread(behavior, admission.guard, call.given, iterates=handler.response_streaming)
+        )
 
-    def refuse(_context: Any) -> Call:
-        raise refused
+    async def deny(_requests: Any, context: Any) -> None:
+        await context.abort(*refused)
 
-    return refuse
+    return grpc.stream_stream_rpc_method_handler(deny)  # for calls of any kind: it reads no message
 
 
 def _known(handler: Any, not_found: Behavior) -> Any:
     return grpc.stream_stream_rpc_method_handler(not_found) if handler is None else handler
 
 
+# As gRPC names behaviours and what makes handlers, by whether requests and responses are streams.
+_KINDS = {
+    (False, False): "unary_unary",
+    (False, True): "unary_stream",
+    (True, False): "stream_unary",
+    (True, True): "stream_stream",
+}
+
+
 def _kind(handler: Any) -> str:
-    """Such as "unary_stream", as gRPC names behaviours and what makes handlers."""
-    return "_".join(
-        "stream" if each else "unary" for each in (handler.request_streaming, handler.response_streaming)
-    )
+    return _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)]
 
 
 def _behavior_of(handler: Any) -> Behavior:
@@ -157,7 +159,6 @@ def _like(handler: Any, behavior: Behavior) -> Any:
 def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterates: bool) -> Behavior:
     """The behaviour of a handler that blocks. `iterates`: it gives an iterator of responses."""
 
-    @wraps(behavior)
     def one(request: Any, context: Any, *callback: Any) -> Any:
         try:
             call = enter(context)
@@ -171,7 +172,6 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
         return context.abort(code, details)  # raises
 
     # A generator function, because grpc.aio calls it on its loop, where a handler must not run.
-    @wraps(behavior)
     def many(request: Any, context: Any) -> Iterator[Any]:
         try:
             yield from _responses(enter(context), behavior, request)
@@ -185,7 +185,7 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
         context.set_code(code)
         context.set_details(details)
 
-    return many if iterates else one
+    return wraps(behavior)(many if iterates else one)
 
 
 def _responses(call: Call, behavior: Behavior, request: Any) -> Iterator[Any]:
@@ -210,7 +210,6 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
     The task is the call's own, so it stays its principal's.
     """
 
-    @wraps(behavior)
     async def one(request: Any, context: Any) -> Any:
         try:
             call = await admission.aenter(behavior, context)
@@ -220,7 +219,6 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
             refused = error
         return await context.abort(*refusal(admission.guard, refused))  # raises
 
-    @wraps(behavior)
     async def many(request: Any, context: Any) -> Any:
         try:
             call = await admission.aenter(behavior, context)
@@ -235,7 +233,7 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
             return
         await context.abort(*refusal(admission.guard, refused))
 
-    return many if inspect.isasyncgenfunction(behavior) else one
+    return wraps(behavior)(many if inspect.isasyncgenfunction(behavior) else one)
 
 
 # -- methods that the server does not have --------------------------------------------------------
