@@ -17,7 +17,13 @@ import pytest
 from support.drivers._grpc import AioContext, Context, Details, acall, call
 
 from cognito_mr_auth import Verifier, errors, policy
-from cognito_mr_auth.grpc import AioCognitoAuthInterceptor, CognitoAuthInterceptor, principal_of, require
+from cognito_mr_auth.grpc import (
+    AioCognitoAuthInterceptor,
+    CognitoAuthInterceptor,
+    principal_of,
+    public,
+    require,
+)
 from cognito_mr_auth.grpc._behaviors import SHARE_FOR_KEYS
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
@@ -143,6 +149,15 @@ def test_no_kind_runs_for_who_may_not_pass(
     behavior = awaited if way == "grpc.aio.server" else noted
     context, said = ask(verifier, bearing(token), handler_for(kind, behavior), messages())
     assert (context.code, said, ran) == (grpc.StatusCode.UNAUTHENTICATED, [], [])
+
+
+@ways
+@pytest.mark.parametrize("token", [None, "garbage"])
+def test_a_public_method_reads_no_token(verifier: Verifier, way: str, token: str | None) -> None:
+    """Not even a bad one, and nobody is known."""
+    ask, _ = WAYS[way]
+    behavior = _decorated(public, in_task=way == "grpc.aio.server", streams=False)
+    assert ask(verifier, bearing(token), handler_for("unary_unary", behavior))[1] == ["guest"]
 
 
 @ways
