@@ -157,7 +157,7 @@ def ready(verifier: Verifier | Guard, *providers: UserPool | str) -> grpc.Generi
         server.add_generic_rpc_handlers((ready(verifier),))
 
     It answers SERVING or NOT_SERVING for the server as a whole (the service ""), as
-    `Verifier.ready(*providers)` says, and NOT_FOUND for any service. It is for servers without a health
+    `Verifier.ready(*providers)` says, and NOT_FOUND for any one service. It is for servers without a health
     servicer of their own.
 
     Raises:
