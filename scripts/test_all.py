@@ -45,6 +45,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "drf_spectacular",
     "fastapi",
     "flask",
+    "grpc",
     "gunicorn",
     "hcl2",
     "hypercorn",
@@ -69,6 +70,7 @@ OF_THE_EXTRAS = (
     "tests/fastapi",
     "tests/flask",
     "tests/ninja",
+    "tests/grpc",
     "tests/project/test_rules.py",
     "tests/starlette",
     "tests/testing",
@@ -79,7 +81,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,django,drf,fastapi,flask,ninja,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aiohttp,aws,cli,django,drf,fastapi,flask,grpc,litestar,ninja,otel,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

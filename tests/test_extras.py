@@ -17,6 +17,7 @@ ROWS = [
     ("drf", "rest_framework", "drf"),
     ("ninja", "ninja", "ninja"),
     ("litestar", "litestar", "litestar"),
+    ("grpc", "grpc", "grpc"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -396,17 +396,22 @@ class Stopwatch(Verifier):
         return await super().averify(token, require=require, timeout=timeout)
 
 
+async def _awaited(awaitable: Awaitable[object]) -> object:
+    return await awaitable
+
+
 @pytest.mark.parametrize(
     ("given", "waited"), [({}, 1.5), ({"timeout": None}, 1.5), ({"timeout": 0.05}, 0.05)]
 )
 def test_one_request_may_have_less_time(pool: FakeUserPool, given: dict[str, Any], waited: float) -> None:
-    """`timeout=` of a blocking call takes the place of the guard's own, for that call."""
+    """`timeout=` of a call takes the place of the guard's own, for that call."""
     verifier = Stopwatch(pool.user_pool(), token_use="access")
     guard = RequestGuard(verifier, timeout=1.5)
     asked = request_of(authorization=f"Bearer {pool.access_token()}")
     guard.verify(asked, **given)
+    asyncio.run(_awaited(guard.averify(asked, **given)))
     both(guard, guard.verify, guard.averify, asked)
-    assert verifier.waits == [waited, 1.5, 1.5]
+    assert verifier.waits == [waited, waited, 1.5, 1.5]
 
 
 # --- Loading the HTTP client

@@ -294,6 +294,13 @@ IMPORTS = [
         id="up-in-litestars",
     ),
     pytest.param(
+        "grpc",
+        ["grpc/_call"],
+        "from cognito_mr_auth.grpc import _methods",
+        "is not allowed to import cognito_mr_auth.grpc._methods",
+        id="up-in-grpcs",
+    ),
+    pytest.param(
         "Flask and PyJWT do not know Starlette",
         ["flask"],
         "from cognito_mr_auth._starlette import marks",

@@ -53,6 +53,10 @@ MODULES: dict[str, set[str]] = {
     },
     "fastapi": {"AuthHTTPException", "CognitoAuth", "principal_of"},
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
+    "grpc": {
+        *("AioCognitoAuthInterceptor", "CognitoAuthInterceptor"),
+        *("optional", "principal_of", "public", "ready", "require"),
+    },
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
     "ninja": {"AuthHttpError", "CognitoAuth", "principal_of"},
@@ -82,7 +86,8 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
-EXTRAS |= {"django": "django", "otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"django": "django", "grpc": "grpc"}
+EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
 EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
 EXTRAS |= {"aiohttp": "aiohttp", "litestar": "litestar"}
 
@@ -146,6 +151,8 @@ OTHER_CLASSES: dict[str, set[str]] = {
         *("bind", "lifespan", "on_app_init", "optional", "principal", "public", "ready"),
         *("receive_route", "require"),
     },
+    "grpc.AioCognitoAuthInterceptor": {"intercept_service"},
+    "grpc.CognitoAuthInterceptor": {"intercept_service"},
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),

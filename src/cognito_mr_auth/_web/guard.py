@@ -266,6 +266,7 @@ class RequestGuard:
         *,
         need: Need = "configured",
         behind: Mapping[str, Any] = _NOTHING,
+        timeout: float | None = None,
     ) -> Awaitable[Principal | None]:
         """Like `verify`, for asyncio. A plain function, because that saves one coroutine on every request.
 
@@ -278,7 +279,8 @@ class RequestGuard:
         token = self._token(request, need)
         if token is None:
             return _done(None)
-        return _aidentified(verifier.averify(token, require=self._both(require), timeout=self.timeout))
+        seconds = self.timeout if timeout is None else timeout
+        return _aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):

@@ -1,0 +1,175 @@
+"""Authentication for gRPC servers: an interceptor for `grpc.server`, and its twin for `grpc.aio.server`.
+
+    server = grpc.server(ThreadPoolExecutor(), interceptors=[CognitoAuthInterceptor(verifier)])
+
+Owns what users write: the interceptors with their settings, the words for a servicer's methods, and a handler
+for readiness probes. The guard decides who passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Literal, TypedDict, Unpack
+
+try:
+    import grpc
+    from grpc.aio import ServerInterceptor as AioServerInterceptor
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.grpc needs grpcio: pip install "cognito-mr-auth[grpc]"', name="grpc"
+    ) from error
+
+from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.readiness import Readiness
+from cognito_mr_auth._web.settings import SocketOptions
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.pool import UserPool
+from cognito_mr_auth.verifier import Verifier
+
+from ._behaviors import Admission, aguarded, guarded
+from ._call import principal_of
+from ._marks import optional, public, require
+from ._methods import Methods
+
+__all__ = [
+    "AioCognitoAuthInterceptor",
+    "CognitoAuthInterceptor",
+    "optional",
+    "principal_of",
+    "public",
+    "ready",
+    "require",
+]
+
+
+class _Options(TypedDict, total=False):
+    """The settings that make sense for gRPC; `guard.Guard` says what each does."""
+
+    require: Policy | None
+    optional: bool
+    exclude: Collection[str]
+    cookie: str | None
+    allowed_origins: Collection[str]
+    header: str
+    scheme: Literal["Bearer"] | None
+    close_at_expiry: bool
+    realm: str
+    resource_metadata: str | None
+    timeout: float
+
+
+# There are no preflights and subprotocols, and a document at a path is HTTP's to serve.
+_REFUSED: Final = SocketOptions.__optional_keys__ - _Options.__optional_keys__
+
+
+class _Interceptor:
+    """What both have: the guard, and the policies of methods."""
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard,
+        *,
+        methods: Mapping[str, Policy | None] | None = None,
+        **options: Unpack[_Options],
+    ) -> None:
+        name = type(self).__name__
+        for option in options:
+            if option in _REFUSED:
+                raise ConfigurationError(f"{option}= means nothing to gRPC, so {name} does not have it")
+        self._guard = RequestGuard.of(name, verifier, options, _Options.__optional_keys__)
+        self._methods = Methods({} if methods is None else methods)
+
+
+class CognitoAuthInterceptor(_Interceptor, grpc.ServerInterceptor):  # type: ignore[misc]
+    """Lets calls through that carry a token the verifier accepts, for `grpc.server`.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions.
+        methods: what a principal must have beside, by method: `"/pkg.Service/Method"`, `"/pkg.Service/*"` or
+            `"/*"` for the rest; a policy, or None for any valid token. The most exact name counts. A method
+            that no name fits is denied to everybody, unless it is excluded or marked.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `exclude` takes
+            names of methods, such as "/grpc.health.v1.Health/*". With `close_at_expiry` no message of a
+            stream passes after its token's expiry.
+
+    Others get UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE, with the trailing metadata `auth-reason` and
+    `www-authenticate`, or `grpc-retry-pushback-ms`; so does an AuthError that a handler raises. Calls are
+    verified on the server's threads, on which handlers run.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right, or means nothing to gRPC.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard,
+        *,
+        methods: Mapping[str, Policy | None] | None = None,
+        **options: Unpack[_Options],
+    ) -> None:
+        super().__init__(verifier, methods=methods, **options)
+        self._guard.refuse_async_hooks()
+        self._methods.refuse_async_checks()
+
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """The handler behind the guard; gRPC calls this."""
+        handler = continuation(handler_call_details)
+        return guarded(Admission(self._guard, self._methods, handler_call_details, handler))
+
+
+class AioCognitoAuthInterceptor(_Interceptor, AioServerInterceptor):  # type: ignore[misc]
+    """The same for `grpc.aio.server`, whose handlers may be coroutine functions or not.
+
+    Hooks and checks may be coroutine functions. With `close_at_expiry` a stream ends when its token expires,
+    if its handler is a coroutine function or an async generator function.
+    """
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
+    ) -> Awaitable[Any]:
+        """The handler behind the guard; gRPC calls this.
+
+        Raises:
+            RuntimeError: the server is no asyncio server.
+        """
+        # Not a coroutine function, because grpc.server would take its coroutine for a handler.
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("grpc.server needs a CognitoAuthInterceptor; this is grpc.aio's") from None
+        return self._intercept(continuation, handler_call_details)
+
+    async def _intercept(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        return await aguarded(Admission(self._guard, self._methods, details, await continuation(details)))
+
+
+# grpc.health.v1.HealthCheckResponse as protobuf writes it: field 1, an enum.
+_SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
+
+
+def ready(verifier: Verifier | Guard, *providers: UserPool | str) -> grpc.GenericRpcHandler:
+    """`grpc.health.v1.Health/Check` for readiness probes, which is `public`.
+
+        server.add_generic_rpc_handlers((ready(verifier),))
+
+    It answers SERVING or NOT_SERVING for the server as a whole (the service ""), as
+    `Verifier.ready(*providers)` says, and NOT_FOUND for any one service. It is for servers without a health
+    servicer of their own.
+
+    Raises:
+        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+    """
+    readiness = Readiness(verifier, providers)
+
+    @public
+    def check(request: bytes, context: Any) -> bytes:
+        if request:  # it names a service
+            context.abort(grpc.StatusCode.NOT_FOUND, "only the server as a whole is known here")
+        return _SERVING if readiness.answer("GET").status == 200 else _NOT_SERVING
+
+    handler = grpc.unary_unary_rpc_method_handler(check)
+    return grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler})

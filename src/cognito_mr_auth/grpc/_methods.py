@@ -1,0 +1,91 @@
+"""What a call must show, by its method: the table of the interceptor, and the marks of the servicer.
+
+Owns which of them counts. What opens a method has to name it; what a table does not name is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
+
+from cognito_mr_auth import policy
+from cognito_mr_auth._runtime.hooks import require_policy, require_sync
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.policy import Policy
+
+from ._marks import mark_of
+
+__all__ = ["Demand", "Methods"]
+
+
+class Demand(NamedTuple):
+    """A method's own policies, and whether it needs a token; no `need` where no token is looked at."""
+
+    need: Need | None
+    policies: tuple[Policy | None, ...] = ()
+
+    @property
+    def policy(self) -> Policy | None:
+        """All of them together."""
+        own = [each for each in self.policies if each is not None]
+        return reduce(and_, own) if own else None
+
+
+# Names as protobuf makes them: "/package.Service/Method", all of a service, or the rest.
+_NAME = re.compile(r"/(?:\w+(?:\.\w+)*/(?:\w+|\*)|\*)", re.ASCII)
+_REST = "/*"
+_NOBODY = policy.check(lambda _principal: False)
+
+
+class Methods:
+    """The policies of methods by their names; of several names for a method the most exact one counts.
+
+    Raises:
+        ConfigurationError: for a name that is none.
+        TypeError: for what is no table, or no policy.
+    """
+
+    __slots__ = ("_policies",)
+
+    def __init__(self, policies: Mapping[str, Policy | None]) -> None:
+        if not isinstance(policies, Mapping):
+            raise TypeError(f"methods= takes a dict of names and policies, not {type(policies).__name__}")
+        for name, each in policies.items():
+            if type(name) is not str or not _NAME.fullmatch(name):
+                raise ConfigurationError(
+                    f"methods holds {name!r}: give '/pkg.Service/Method', '/pkg.Service/*'"
+                )
+            require_policy(each)
+        self._policies = dict(policies)
+
+    def refuse_async_checks(self) -> None:
+        """Raises TypeError for a policy with a check that is a coroutine function (H2)."""
+        for each in self._policies.values():
+            require_sync(each)
+
+    def demand(self, guard: RequestGuard, request: HTTPRequest, behavior: object) -> Demand:
+        """What a call of the behaviour must show; `behavior` is None where the server has no such method."""
+        if behavior is None:
+            return Demand("configured")
+        mark, name = mark_of(behavior), self._name_of(request.path)
+        listed = (self._policies.get(name),)
+        if mark is not None and mark.word == "required":
+            return Demand("required", (*listed, *mark.policies))
+        if name == request.path:
+            return Demand("required", listed)
+        if mark is not None:
+            return Demand(None) if mark.word == "public" else Demand("optional", listed)
+        if not name and self._policies and not guard.excludes(request):
+            return Demand(
+                "required", (_NOBODY,)
+            )  # a slip in a name must not leave its method without a policy
+        return Demand("configured" if name in ("", _REST) else "required", listed)
+
+    def _name_of(self, method: str) -> str:
+        service = method.rpartition("/")[0]
+        return next((name for name in (method, f"{service}/*", _REST) if name in self._policies), "")
