@@ -9,6 +9,8 @@ import pytest
 
 # Module of ours -> packages that it cannot do without, and the extra that brings them.
 ROWS = [
+    ("aws_lambda.chalice", "chalice", "chalice"),
+    ("aws_lambda.powertools", "aws_lambda_powertools", "powertools"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),

@@ -33,6 +33,7 @@ def drivers(*, websocket: bool | None = None, but: frozenset[str] = frozenset())
 
 # A route that names its guard or policy is opened by no exclusion and no optional mode.
 EXPLICIT = frozenset({"fastapi_require", "flask", "flask_async", "lambda_require", "starlette_backend"})
+EXPLICIT |= {"chalice_require", "powertools_require"}
 # Drivers whose `require` is the policy of a route, and not of the guard.
 OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 
@@ -445,7 +446,7 @@ PATHS: dict[str, tuple[str, bool]] = {
 
 
 # How API Gateway writes a path into an event is its own matter (aws_lambda/_proxy/test_cognito_auth.py).
-@drivers(but=EXPLICIT | {"lambda_rest", "lambda_websocket"})
+@drivers(but=EXPLICIT | {"chalice", "lambda_rest", "lambda_websocket", "powertools"})
 @pytest.mark.parametrize("row", PATHS)
 def test_an_excluded_path_is_that_path(world: World, driver: str, row: str) -> None:
     """`exclude=` opens whole paths and whole leading segments; no other spelling, however it is read."""
@@ -575,7 +576,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
 
 # --- A route's own word in a closed application
 
-WORDS = ("fastapi_protect_all", "flask_protect_all", "starlette")
+WORDS = ("fastapi_protect_all", "flask_protect_all", "powertools", "starlette")
 GOOD, FORGED, ENTITLED = {"subject": "me"}, {"signed_by": "foreign"}, {"subject": "me", "scopes": ["a/b"]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any] | None, int, Any]] = {
     # method, path, options of the token or None, status, who is said to ask

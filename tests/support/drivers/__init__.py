@@ -21,6 +21,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "asgi": (),
     "asgi_require": (),
     "asgi_websocket": (),
+    "chalice": ("chalice",),
+    "chalice_require": ("chalice",),
+    "edge": (),
     "fastapi": ("fastapi",),
     "fastapi_protect_all": ("fastapi",),
     "fastapi_require": ("fastapi",),
@@ -36,6 +39,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "lambda_require": (),
     "lambda_rest": (),
     "lambda_websocket": (),
+    "powertools": ("aws_lambda_powertools",),
+    "powertools_require": ("aws_lambda_powertools",),
     "wsgi": (),
     "wsgi_require": (),
 }

@@ -15,7 +15,7 @@ from cognito_mr_auth._web.exclusions import REST
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ConfigurationError
 
-__all__ = ["Call", "marked", "read", "respond", "without_body"]
+__all__ = ["Call", "content", "marked", "read", "respond", "without_body"]
 
 _ALB: Final = "alb"
 _ALB_MULTI: Final = "alb-multi-value"
@@ -155,13 +155,19 @@ def _values(value: Any, *, several: bool) -> list[str]:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
-    """An answer in the form of the event, for the function to return.
+def content(answer: HTTPResponse, method: str) -> tuple[dict[str, str], str]:
+    """Headers and body of an answer, for a gateway to send.
 
-    The gateway adds its length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
+    It adds the length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
     """
-    is_head = call.http_request.method == "HEAD"
+    is_head = method == "HEAD"
     headers = {name: value for name, value in answer.headers if is_head or name != "content-length"}
+    return headers, "" if is_head else answer.body.decode()
+
+
+def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
+    """An answer in the form of the event, for the function to return."""
+    headers, body = content(answer, call.http_request.method)
     response: dict[str, Any] = {"statusCode": answer.status}
     if call.kind in (_ALB, _ALB_MULTI):
         response["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
@@ -169,7 +175,7 @@ def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
         response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         response["headers"] = headers
-    response["body"] = "" if is_head else answer.body.decode()
+    response["body"] = body
     response["isBase64Encoded"] = False
     return response
 
