@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from chalice import Chalice, Response
@@ -17,9 +18,29 @@ WEBSOCKET = False
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
+class Raised(logging.Handler):
+    """Raises what Chalice logs and makes a 500 of: what is no answer reaches the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = (record.exc_info or (None, None))[1]
+
+    def look(self) -> None:
+        """Raise what came since the last look."""
+        last, self.last = self.last, None
+        if last is not None:
+            raise last
+
+
 def application() -> Chalice:
-    """One without a log handler of its own."""
-    return Chalice(app_name="orders", configure_logs=False, env={})
+    """One whose failures are noticed."""
+    app = Chalice(app_name="orders", configure_logs=False, env={})
+    app.log = logging.Logger("orders")
+    app.log.addHandler(Raised())
+    return app
 
 
 def who(app: Chalice, reached: Reached) -> Any:
@@ -51,7 +72,9 @@ def asker(app: Chalice, reached: Reached, resource: str = "/{proxy+}") -> Asker:
         event["requestContext"] |= {"resourcePath": resource, "httpMethod": request.method}
         event |= {"pathParameters": {"proxy": request.path}, "stageVariables": None, "body": None}
         event |= {"multiValueQueryStringParameters": None}
-        return reply_of(app(event, None), reached)
+        answer = app(event, None)
+        app.log.handlers[0].look()
+        return reply_of(answer, reached)
 
     return ask
 
