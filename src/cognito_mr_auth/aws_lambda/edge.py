@@ -29,13 +29,13 @@ from ._raw_event import mapping
 __all__ = ["CognitoAuth"]
 
 # "Quotas on Lambda@Edge": a response that a viewer request generates, headers included, has 40 KB at most.
-MAX_BODY_OCTETS: Final = 36_000
+MAX_RESPONSE_OCTETS: Final = 40_000
 
 # "Restrictions on edge functions": headers that a function may not add, and those that it may not change on a
 # viewer request. CloudFront answers 502 for either.
 _FORBIDDEN = re.compile(
     r"connection|expect|keep-alive|proxy-(?:authenticate|authorization|connection)|trailer|upgrade"
-    r"|x-accel-(?:buffering|charset|limit-rate|redirect)|x-amz-cf-.*|x-amzn-.*|x-cache|x-edge-.*"
+    r"|x-accel-(?:buffering|charset|limit-rate|redirect)|x-amz-.*|x-amzn-.*|x-cache|x-edge-.*"
     r"|x-forwarded-proto|x-real-ip|content-length|host|transfer-encoding|via"
     # What decides where a request goes, or is another's word for who asks.
     r"|authorization|cookie|origin|cdn-loop|x-forwarded-.*|cloudfront-.*|sec-.*"
@@ -98,8 +98,8 @@ def _respond(answer: HTTPResponse, _call: _Call) -> dict[str, Any]:
         for name, value in answer.headers
         if name != "content-length"
     }
-    # A longer one would be 502 to the viewer.
-    body = answer.body.decode() if len(answer.body) <= MAX_BODY_OCTETS else ""
+    size = len(answer.body) + sum(len(name) + len(value) for name, value in answer.headers)
+    body = answer.body.decode() if size <= MAX_RESPONSE_OCTETS else ""  # a longer one would be 502
     phrase = HTTPStatus(answer.status).phrase
     return {"status": str(answer.status), "statusDescription": phrase, "headers": headers, "body": body}
 

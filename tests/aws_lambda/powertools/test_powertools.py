@@ -298,7 +298,7 @@ def test_the_principal_is_gone_afterwards() -> None:
 
 
 def test_errors_of_routes_are_answered() -> None:
-    """W5: whether a route, a middleware or a dependency raises it; a handler of the application comes first."""
+    """W5: of a route, a middleware or a dependency; a handler of the application comes first."""
 
     def orders(given: Annotated[str, Depends(raises)]) -> Any:
         raise AssertionError(given)
@@ -306,7 +306,7 @@ def test_errors_of_routes_are_answered() -> None:
     app = resolver(cors=CORS)
     CognitoAuth(VERIFIER, app=app)
     app.get("/route")(raises)
-    app.get("/middleware", middlewares=[raises])(lambda: {})
+    app.get("/middleware", middlewares=[raises])(subject(app))
     app.get("/dependency")(orders)
     for path in ("/route", "/middleware", "/dependency"):
         status, headers, body = ask(app, path)
@@ -357,7 +357,7 @@ def test_an_exclusion_is_compared_with_the_path_that_is_routed() -> None:
     """Without the stage of an HTTP API and the prefixes that the resolver takes away."""
     app = resolver(strip_prefixes=["/shop"])
     CognitoAuth(VERIFIER, app=app, protect_all=True, exclude=["/health"])
-    app.get("/health")(lambda: {})
+    app.get("/health")(subject(app))
     context = {"stage": "prod", "http": {"method": "GET", "path": "/prod/shop/health"}}
     for path, status in (("/prod/shop/health", 200), ("/prod/health", 200), ("/prod/prod/health", 401)):
         assert ask(app, path, requestContext=context)[0] == status
@@ -453,14 +453,16 @@ def test_requests_at_once_have_a_principal_each() -> None:
     """HttpResolverLocal serves several at once in one process: nobody gets another one's principal."""
     app = HttpResolverLocal()
     auth = CognitoAuth(VERIFIER, app=app)
-    waiting = []
+    waiting: list[Any] = []
+    all_here = asyncio.Event()
 
     @app.get("/me", middlewares=[auth.require()])
     async def me() -> Any:
         before = principal_of(app)
         waiting.append(before)
-        while len(waiting) < 4:
-            await asyncio.sleep(0)
+        if len(waiting) == 4:
+            all_here.set()
+        await all_here.wait()
         assert principal_of(app) is before
         return {"subject": before and before.subject}
 
@@ -518,7 +520,7 @@ def test_nonsense_fails_at_once() -> None:
             CognitoAuth(VERIFIER, app=given)
     for given in (auth.public, auth.optional):
         with pytest.raises(TypeError):
-            given(lambda: {})
+            given(subject(app))
     for given in (lambda _principal: True, "orders/read"):
         with pytest.raises(TypeError, match="takes a policy"):
             auth.require(given)

@@ -38,8 +38,8 @@ class Raised(logging.Handler):
 def application() -> Chalice:
     """One whose failures are noticed."""
     app = Chalice(app_name="orders", configure_logs=False, env={})
-    app.log = logging.Logger("orders")
-    app.log.addHandler(Raised())
+    app.log = logging.getLogger("tests.chalice")
+    app.log.handlers, app.log.propagate = [Raised()], False
     return app
 
 

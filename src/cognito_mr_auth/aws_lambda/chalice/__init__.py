@@ -19,7 +19,7 @@ from functools import wraps
 from typing import Any, TypeVar, Unpack, cast
 
 try:
-    from chalice import Chalice, Response
+    from chalice.app import Chalice, Response
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.aws_lambda.chalice needs Chalice: pip install "cognito-mr-auth[chalice]"',

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Literal, NamedTuple
 
-from chalice import Response
+from chalice.app import Response
 
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth.aws_lambda._proxy.events import content
@@ -88,7 +88,8 @@ def answer_errors(entry: Any, answer: Callable[[AuthError], Response]) -> None:
 
 def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
     """The guard's answer as Chalice sends it, with the CORS headers of the route."""
-    headers, body = content(answer, request.method)
+    made, body = content(answer, request.method)
+    headers: dict[str, Any] = {**made}
     cors = getattr(entry, "cors", None)
     if cors is not None and "access-control-allow-origin" not in headers:
         headers |= cors.get_access_control_headers()
