@@ -44,6 +44,9 @@ ROWS = {
     "django-wsgi": Example("django_project", "wsgi"),
     "django-asgi": Example("django_project", "asgi"),
     "pyjwt": Example("pyjwt_app.py", issuer=ORIGINAL),  # jwt.decode knows the URL alone
+    "powertools": Example("powertools_app.py"),
+    "chalice": Example("chalice_app"),
+    "edge": Example("edge_app", issuer="us-west-2_Fake00001"),  # the origin is told the pool
 }
 
 
