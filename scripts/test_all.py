@@ -36,6 +36,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "awslambdaric",
     "boto3",
     "cfnlint",
+    "chalice",
     "click",
     "django",
     "fastapi",
@@ -57,6 +58,8 @@ OF_EVERY_PYTHON = ("--suite=unit",)
 # alone: some of them have no wheels for later ones.
 OF_THE_EXTRAS = (
     "tests/adapters",
+    "tests/aws_lambda/chalice",
+    "tests/aws_lambda/powertools",
     "tests/cli",
     "tests/fastapi",
     "tests/flask",
@@ -70,7 +73,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aws,chalice,cli,fastapi,flask,otel,powertools,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

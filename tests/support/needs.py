@@ -122,12 +122,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
 # The same for documents, whose Python blocks test_rules.py runs.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "README.md": ("fastapi", "flask"),
+    "docs/chalice.md": ("chalice",),
     "docs/django.md": ("django",),
     "docs/fastapi.md": ("fastapi",),
     "docs/flask.md": ("flask", "asgiref"),
     "docs/guard.md": ("fastapi",),
     "docs/metrics.md": ("opentelemetry", "prometheus_client"),
     "docs/operations.md": ("fastapi", "flask"),
+    "docs/powertools.md": ("aws_lambda_powertools",),
     "docs/pyjwt.md": ("jwt",),
     "docs/starlette.md": ("starlette",),
 }
