@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler import (
     APIGatewayRestResolver,
     BedrockAgentResolver,
     CORSConfig,
+    DependencyResolutionError,
     Depends,
     LambdaFunctionUrlResolver,
     Response,
@@ -103,6 +104,11 @@ def noted() -> str:
     """A dependency that notes that it ran."""
     SEEN.append("dependency")
     return "x"
+
+
+def broken() -> str:
+    """A dependency with a fault of its own."""
+    raise ZeroDivisionError
 
 
 def raises(*_given: Any) -> Any:
@@ -303,6 +309,9 @@ def test_errors_of_routes_are_answered() -> None:
     def orders(given: Annotated[str, Depends(raises)]) -> Any:
         raise AssertionError(given)
 
+    def fails(given: Annotated[str, Depends(broken)]) -> Any:
+        raise AssertionError(given)
+
     app = resolver(cors=CORS)
     CognitoAuth(VERIFIER, app=app)
     app.get("/route")(raises)
@@ -312,6 +321,9 @@ def test_errors_of_routes_are_answered() -> None:
         status, headers, body = ask(app, path)
         assert (status, json.loads(body)["reason"]) == (403, "policy_denied")
         assert "insufficient_scope" in headers["www-authenticate"]
+    app.get("/broken")(fails)
+    with pytest.raises(DependencyResolutionError):
+        ask(app, "/broken")
     app.exception_handler(errors.PolicyDenied)(lambda _error: Response(418, body="ours"))
     assert ask(app, "/route")[0] == 418
     theirs = resolver()
@@ -449,6 +461,8 @@ def test_async_routes_are_guarded() -> None:
     assert principal_of(app, default=None) is None
 
 
+# Before 3.36.
+@pytest.mark.filterwarnings("ignore:HttpResolverLocal is intended for local development:UserWarning")
 def test_requests_at_once_have_a_principal_each() -> None:
     """HttpResolverLocal serves several at once in one process: nobody gets another one's principal."""
     app = HttpResolverLocal()

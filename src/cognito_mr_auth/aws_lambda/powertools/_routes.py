@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import DependencyResolutionError, Response
 
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.exclusions import REST
@@ -41,9 +41,8 @@ class GuardedRoute:
             said = self._route(
                 router_middlewares=router_middlewares, app=app, route_arguments=route_arguments
             )
-        except AuthError:
-            self.cache_control = None  # it is for the route's own answers
-            raise
+        except (AuthError, DependencyResolutionError) as error:
+            raise self._refusal(error) from None
         return _without_body(said) if preflight else said
 
     async def call_async(
@@ -59,10 +58,17 @@ class GuardedRoute:
             said = await self._route.call_async(
                 router_middlewares=router_middlewares, app=app, route_arguments=route_arguments
             )
-        except AuthError:
-            self.cache_control = None
-            raise
+        except (AuthError, DependencyResolutionError) as error:
+            raise self._refusal(error) from None
         return _without_body(said) if preflight else said
+
+    def _refusal(self, error: Exception) -> Exception:
+        """The error; of a dependency's what it raised, which Powertools itself looks for since 3.37."""
+        found = error.__cause__ if isinstance(error, DependencyResolutionError) else error
+        if not isinstance(found, AuthError):
+            return error
+        self.cache_control = None  # it is for the route's own answers
+        return found
 
     def _final(self, answer: Response[Any]) -> Response[Any]:
         # The document of `resource=` has CORS headers of its own, and browsers take two of one name for none.
