@@ -18,6 +18,8 @@ from aws_lambda_powertools.event_handler import (
     Depends,
     LambdaFunctionUrlResolver,
     Response,
+    VPCLatticeResolver,
+    VPCLatticeV2Resolver,
 )
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.http_resolver import HttpResolverLocal
@@ -46,6 +48,8 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "proxy-function-url": LambdaFunctionUrlResolver,
     "proxy-alb": ALBResolver,
     "proxy-alb-multi-value": ALBResolver,
+    "proxy-vpc-lattice": VPCLatticeResolver,
+    "proxy-vpc-lattice-2.0": VPCLatticeV2Resolver,
 }
 
 
@@ -179,6 +183,21 @@ def test_a_whole_resolver_can_require() -> None:
     ):
         headers = () if options is None else bearer(**options)
         assert ask(app, path, headers)[0] == status, (path, options)
+
+
+def test_a_whole_resolver_can_welcome_guests() -> None:
+    """`app.use([auth.optional])` looks at the token of every request, and opens nothing that is closed."""
+    app = resolver()
+    auth = CognitoAuth(VERIFIER, app=app)
+    app.use([auth.optional])
+    app.get("/feed")(subject(app))
+    app.get("/open", middlewares=[auth.public])(subject(app))
+    app.get("/orders", middlewares=[auth.require(NEEDED)])(subject(app))
+    for path in ("/feed", "/open"):
+        assert ask(app, path)[2] == '{"subject":null}'
+        assert ask(app, path, bearer())[2] == '{"subject":"me"}'
+        assert ask(app, path, bearer(signed_by="foreign"))[0] == 401
+    assert ask(app)[0] == 401
 
 
 def test_without_protect_all_a_route_without_a_word_is_open() -> None:

@@ -30,9 +30,9 @@ class CognitoAuth(HandlerGuard):
         @auth.require(policy.scopes("orders/read"))
         def handler(event, context, principal): ...
 
-    For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs and load
-    balancers. The handler gets the event as it came, and the principal by keyword: None for a request that
-    passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
+    For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs, load
+    balancers and VPC Lattice. The handler gets the event as it came, and the principal by keyword: None for a
+    request that passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
     `{"detail": "...", "reason": "..."}`, in the form of their event. An AuthError that the handler raises is
     answered alike. REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
     A ping that keeps the function warm gets `{}`, and does not reach the handler.

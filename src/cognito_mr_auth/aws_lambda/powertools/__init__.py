@@ -66,7 +66,7 @@ def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
 
 
 class CognitoAuth(FunctionGuard):
-    """Guards the routes of resolvers for REST and HTTP APIs, load balancers and function URLs.
+    """Guards the routes of resolvers: REST and HTTP APIs, load balancers, function URLs, VPC Lattice.
 
     Args:
         verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
@@ -194,7 +194,7 @@ class CognitoAuth(FunctionGuard):
         required = [each for each in found if each is not None and each.auth is self]
         if required:
             return "required", [each.policy for each in required]
-        if self.optional in own:
+        if self.optional in (*everywhere, *own):
             return "optional", []
         return ("configured" if self._protect_all and self.public not in own else None), []
 
