@@ -57,6 +57,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/aws.py": ("boto3", "botocore"),
     "e2e/test_threaded_servers.py": ("cheroot", "waitress"),
     "e2e/apps/metrics_flask.py": ("flask", "prometheus_client"),
+    "e2e/test_lambda_frameworks.py": ("aws_lambda_powertools", "awslambdaric", "chalice"),
     "e2e/test_metrics.py": ("prometheus_client",),
     "e2e/apps/threaded.py": ("cheroot", "waitress"),
     "e2e/test_demo.py": ("click", "jwt", "rich"),
