@@ -63,8 +63,9 @@ EDGE = """
 from cognito_mr_auth.aws_lambda.edge import CognitoAuth
 handler = CognitoAuth(verifier, require=NEEDED, identity_header="X-Identity")
 """
-# Lambda's own timeout of a function is 3 s by default, and the lower of the two for viewer requests 5 s.
-ANSWER_S = 3.0
+# The wait for keys is 2 s at most (test_edge.py holds it to that), and an attempt goes on for 15 s; between
+# them is room for a busy machine.
+ANSWER_S = 10.0
 
 
 class Kind(NamedTuple):
@@ -123,7 +124,7 @@ def test_the_answers_of_a_deployed_function(name: str, tmp_path: Path) -> None:
             began = time.monotonic()
             outcome = api.invoke(kind.event(sent))
             assert outcome.what == "response", outcome.body
-            assert time.monotonic() - began < ANSWER_S + 5  # the first waits for the init, too
+            assert time.monotonic() - began < ANSWER_S
             return outcome.json
 
         good = said(headers(pool, issuer="replica"))
