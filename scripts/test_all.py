@@ -40,6 +40,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "awslambdaric",
     "boto3",
     "cfnlint",
+    "chalice",
     "click",
     "django",
     "drf_spectacular",
@@ -64,6 +65,8 @@ OF_EVERY_PYTHON = ("--suite=unit",)
 # alone: some of them have no wheels for later ones.
 OF_THE_EXTRAS = (
     "tests/adapters",
+    "tests/aws_lambda/chalice",
+    "tests/aws_lambda/powertools",
     "tests/cli",
     "tests/django",
     "tests/drf",
@@ -81,7 +84,7 @@ OF_THE_EXTRAS = (
     "tests/test_pyjwt_strictness.py",
     "tests/test_wsgi.py",
 )
-EXTRAS = "[aiohttp,aws,cli,django,drf,fastapi,flask,grpc,litestar,ninja,otel,prometheus,pyjwt,starlette,testing]"
+EXTRAS = "[aiohttp,aws,chalice,cli,django,drf,fastapi,flask,grpc,litestar,ninja,otel,powertools,prometheus,pyjwt,starlette,testing]"
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",

@@ -11,6 +11,8 @@ import pytest
 ROWS = [
     ("django", "django", "django"),
     ("aiohttp", "aiohttp", "aiohttp"),
+    ("aws_lambda.chalice", "chalice", "chalice"),
+    ("aws_lambda.powertools", "aws_lambda_powertools", "powertools"),
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),

@@ -104,6 +104,16 @@ MAKERS = [
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),
     pytest.param(_bound, 0, id="aws-lambda-bound"),
     pytest.param(_of("aws_lambda", "Authorizer"), 0, id="aws-lambda-authorizer"),
+    pytest.param(
+        _of("aws_lambda.chalice", "CognitoAuth"), 0, id="chalice", marks=pytest.mark.needs("chalice")
+    ),
+    pytest.param(_of("aws_lambda.edge", "CognitoAuth"), 0, id="edge"),
+    pytest.param(
+        _of("aws_lambda.powertools", "CognitoAuth"),
+        0,
+        id="powertools",
+        marks=pytest.mark.needs("aws_lambda_powertools"),
+    ),
     pytest.param(Guard, 1, id="guard"),
     pytest.param(_shared("CognitoAuth"), 1, id="aws-lambda-shared-guard"),
 ]

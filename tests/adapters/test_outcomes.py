@@ -39,6 +39,7 @@ EXPLICIT |= {"grpc_require"}
 # Where there are no preflights and no documents at a path, every call may change something, and no name of a
 # method is ever decoded.
 GRPC = frozenset({"grpc", "grpc_aio", "grpc_require", "grpc_threads"})
+EXPLICIT |= {"chalice_require", "powertools_require"}
 # Drivers whose `require` is the policy of a route, and not of the guard.
 OF_A_ROUTE = EXPLICIT | {"asgi_require", "wsgi_require"}
 
@@ -451,7 +452,7 @@ PATHS: dict[str, tuple[str, bool]] = {
 
 
 # How API Gateway writes a path into an event is its own matter (aws_lambda/_proxy/test_cognito_auth.py).
-@drivers(but=EXPLICIT | {"lambda_rest", "lambda_websocket"})
+@drivers(but=EXPLICIT | {"chalice", "lambda_rest", "lambda_websocket", "powertools"})
 @pytest.mark.parametrize("row", PATHS)
 def test_an_excluded_path_is_that_path(world: World, driver: str, row: str) -> None:
     """`exclude=` opens whole paths and whole leading segments; no other spelling, however it is read."""
@@ -582,7 +583,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
 
 # --- A route's own word in a closed application
 
-WORDS = ("aiohttp", "fastapi_protect_all", "flask_protect_all", "litestar", "grpc", "grpc_aio", "starlette")
+WORDS = ("aiohttp", "fastapi_protect_all", "flask_protect_all", "litestar", "grpc", "grpc_aio", "powertools", "starlette")
 WORDS += ("django_middleware", "django_middleware_async")
 # Here routes are guarded, and no application as a whole: what leads to none is the framework's to answer.
 OF_ROUTES = ("drf", "ninja", "ninja_async")

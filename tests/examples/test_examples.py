@@ -48,6 +48,9 @@ ROWS = {
     "drf": Example("drf_app.py"),
     "ninja": Example("ninja_app.py"),
     "pyjwt": Example("pyjwt_app.py", issuer=ORIGINAL),  # jwt.decode knows the URL alone
+    "powertools": Example("powertools_app.py"),
+    "chalice": Example("chalice_app"),
+    "edge": Example("edge_app", issuer="us-west-2_Fake00001"),  # the origin is told the pool
 }
 
 

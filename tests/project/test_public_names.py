@@ -28,6 +28,9 @@ MODULES: dict[str, set[str]] = {
         *("Authorizer", "CognitoAuth", "Unauthorized", "emf"),
         *("principal_from_authorizer", "still_valid", "warm_up"),
     },
+    "aws_lambda.chalice": {"CognitoAuth", "authorizer", "principal_of"},
+    "aws_lambda.edge": {"CognitoAuth"},
+    "aws_lambda.powertools": {"PRINCIPAL", "CognitoAuth", "principal_of"},
     "cli": {"main"},
     "discovery": {"DiscoveryError", "user_pool"},
     "django": {
@@ -90,6 +93,7 @@ EXTRAS |= {"django": "django", "grpc": "grpc"}
 EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
 EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
 EXTRAS |= {"aiohttp": "aiohttp", "litestar": "litestar"}
+EXTRAS |= {"aws_lambda.chalice": "chalice", "aws_lambda.powertools": "aws_lambda_powertools"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -131,6 +135,9 @@ OTHER_CLASSES: dict[str, set[str]] = {
         *("has_module_perms", "has_perm", "has_perms", "id", "identity", "is_active", "is_anonymous"),
         *("is_authenticated", "is_staff", "is_superuser", "pk"),
     },
+    "aws_lambda.chalice.CognitoAuth": {"bind", "init_app", "optional", "public", "require"},
+    "aws_lambda.edge.CognitoAuth": {"bind", "optional", "require"},
+    "aws_lambda.powertools.CognitoAuth": {"bind", "init_app", "optional", "public", "require"},
     "guard.Guard": {
         *("arequire", "averify", "bind", "document", "require", "response", "verifier", "verify"),
     },
@@ -173,7 +180,8 @@ OTHER_CLASSES: dict[str, set[str]] = {
 
 def _with_needs(paths: Iterable[str]) -> list[Any]:
     """The paths, each marked with the package that its module needs."""
-    modules = {path: path.partition(".")[0] for path in paths}
+    # A path may name a module, or a class in one.
+    modules = {path: path if path in MODULES else path.rpartition(".")[0] for path in paths}
     return [
         pytest.param(path, marks=pytest.mark.needs(EXTRAS[module])) if module in EXTRAS else path
         for path, module in modules.items()
@@ -202,7 +210,9 @@ def test_every_public_module_is_listed() -> None:
     found = {
         each.stem for each in source.iterdir() if each.suffix == ".py" or (each / "__init__.py").exists()
     }
-    assert {each for each in found if not each.startswith("_")} == MODULES.keys() - {""}
+    assert {each for each in found if not each.startswith("_")} == {
+        each for each in MODULES if each and "." not in each
+    }
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
@@ -215,7 +225,7 @@ def test_a_class_promises_these_names(kind: type) -> None:
 @pytest.mark.parametrize("path", _with_needs(OTHER_CLASSES))
 def test_a_class_of_another_module_promises_these_names(path: str) -> None:
     """The same for adapters and the test kit."""
-    module, _, name = path.partition(".")
+    module, _, name = path.rpartition(".")
     kind = getattr(_imported(module), name)
     assert {each for each in dir(kind) if not each.startswith("_")} == OTHER_CLASSES[path]
 

@@ -24,6 +24,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "asgi": (),
     "asgi_require": (),
     "asgi_websocket": (),
+    "chalice": ("chalice",),
+    "chalice_require": ("chalice",),
+    "edge": (),
     "fastapi": ("fastapi",),
     "fastapi_protect_all": ("fastapi",),
     "fastapi_require": ("fastapi",),
@@ -53,6 +56,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "lambda_websocket": (),
     "ninja": ("django", "ninja"),
     "ninja_async": ("django", "ninja"),
+    "powertools": ("aws_lambda_powertools",),
+    "powertools_require": ("aws_lambda_powertools",),
     "wsgi": (),
     "wsgi_require": (),
 }

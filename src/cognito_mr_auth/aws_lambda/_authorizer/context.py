@@ -17,7 +17,7 @@ from cognito_mr_auth.principal import Principal
 
 from .callbacks import ask, require_callable
 
-__all__ = ["DEFAULT", "Context", "ContextSource", "flat_groups", "is_plain"]
+__all__ = ["DEFAULT", "Context", "ContextSource", "flat_groups", "is_plain", "principal_id"]
 
 ContextSource = Collection[str] | Callable[[Principal], Mapping[str, Any]]
 """Names of values, or a callable that gives names and values of a principal."""
@@ -78,6 +78,20 @@ _OWN: Mapping[str, Callable[[Principal], Any]] = {
 def is_plain(text: str) -> bool:
     """Whether a string may stand in a header: no control characters, line ends, halves of characters."""
     return not _CONTROL.search(text)
+
+
+def principal_id(principal: Principal, fits: Callable[[str], bool] = is_plain) -> str:
+    """The pool's ID, "|" and the subject, which is unique within its pool alone.
+
+    A subject that does not fit, because it could break a log's line or a header, gives way to its digest. No
+    two have one name.
+    """
+    subject = principal.subject
+    if not fits(subject):
+        from hashlib import sha256  # Cognito's own subjects are UUIDs
+
+        subject = sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{principal.provider}|{subject}"
 
 
 def flat_groups(groups: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from cognito_mr_auth.principal import Principal
 
 from .arn import MethodArn, allows, statement
 from .callbacks import ask
-from .context import Context, is_plain
+from .context import Context, is_plain, principal_id
 from .events import HTTP
 from .iot import DENIED, IotPolicy
 from .iot import answer as iot_answer
@@ -82,17 +82,7 @@ def _policy(settings: Settings, verdict: Verdict, document: dict[str, Any]) -> A
     principal = verdict.principal
     admitted = any(each["Effect"] == "Allow" for each in document["Statement"])
     context = settings.context.of(principal, nested=verdict.kind == "http-2.0", admitted=admitted)
-    principal_id = f"{principal.provider}|{_named(principal.subject)}"
-    return {"principalId": principal_id, "policyDocument": document, "context": context}
-
-
-def _named(subject: str) -> str:
-    """The subject, or its digest if it could break a log's line or a header. No two have one name."""
-    if is_plain(subject):
-        return subject
-    from hashlib import sha256  # Cognito's own subjects are UUIDs
-
-    return sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"principalId": principal_id(principal), "policyDocument": document, "context": context}
 
 
 def _document(effect: str, resource: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The events of plain handlers, and answers in the form that each of them wants (Lambda proxy integration).
 
 Owns the shapes: API Gateway's REST, HTTP (payload 1.0 and 2.0) and WebSocket `$connect` events, function
-URLs, load balancers with and without multi-value headers. What a client chose never decides the kind.
+URLs, load balancers with and without multi-value headers, VPC Lattice (both versions). What a client chose
+never decides the kind.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from cognito_mr_auth._web.exclusions import REST
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ConfigurationError
 
-__all__ = ["Call", "marked", "read", "respond", "without_body"]
+__all__ = ["Call", "content", "marked", "read", "respond", "without_body"]
 
 _ALB: Final = "alb"
 _ALB_MULTI: Final = "alb-multi-value"
 _HTTP_2: Final = "http-2.0"
+_LATTICE: Final = "vpc-lattice"
+_LATTICE_2: Final = "vpc-lattice-2.0"
 _REST: Final = "rest"  # HTTP APIs with payload 1.0, too
 _WEBSOCKET: Final = "websocket"
 
@@ -28,8 +31,8 @@ _WEBSOCKET: Final = "websocket"
 _MALFORMED: Final = "\0"
 
 _WANTED = (
-    "CognitoAuth is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs and "
-    "load balancers; this event is "
+    "CognitoAuth is for events of REST APIs, HTTP APIs, WebSocket APIs ($connect), function URLs, "
+    "load balancers and VPC Lattice; this event is "
 )
 
 
@@ -58,6 +61,10 @@ def read(event: object) -> Call:
     if kind == _HTTP_2:
         method, path = mapping(context.get("http")).get("method"), raw.get("rawPath")
         template, stage = str(raw.get("routeKey")).rpartition(" ")[2], context.get("stage")
+    elif kind in (_LATTICE, _LATTICE_2):
+        method, path = raw.get("method"), raw.get("raw_path" if kind == _LATTICE else "path")
+        path = path.partition("?")[0] if isinstance(path, str) else None
+        template, stage = "", None
     else:
         method, path = raw.get("httpMethod"), raw.get("path")
         template, stage = str(raw.get("resource")), None
@@ -79,6 +86,10 @@ def _kind(raw: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         return _HTTP_2
     if context and "httpMethod" in raw and "path" in raw:
         return _REST
+    if "serviceNetworkArn" in context:
+        return _LATTICE_2
+    if "raw_path" in raw and not context:
+        return _LATTICE
     return _refuse("none of these")
 
 
@@ -127,6 +138,7 @@ def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
     """
     several = kind != _HTTP_2 and raw.get("multiValueHeaders") is not None
     given: Mapping[Any, Any] = mapping(raw.get("multiValueHeaders" if several else "headers"))
+    several = several or kind == _LATTICE_2
     cookies = raw.get("cookies") if kind == _HTTP_2 else None
 
     def header(name: str) -> list[str]:
@@ -155,21 +167,27 @@ def _values(value: Any, *, several: bool) -> list[str]:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
-    """An answer in the form of the event, for the function to return.
+def content(answer: HTTPResponse, method: str) -> tuple[dict[str, str], str]:
+    """Headers and body of an answer, for a gateway to send.
 
-    The gateway adds its length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
+    It adds the length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
     """
-    is_head = call.http_request.method == "HEAD"
+    is_head = method == "HEAD"
     headers = {name: value for name, value in answer.headers if is_head or name != "content-length"}
+    return headers, "" if is_head else answer.body.decode()
+
+
+def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
+    """An answer in the form of the event, for the function to return."""
+    headers, body = content(answer, call.http_request.method)
     response: dict[str, Any] = {"statusCode": answer.status}
-    if call.kind in (_ALB, _ALB_MULTI):
+    if call.kind in (_ALB, _ALB_MULTI, _LATTICE, _LATTICE_2):
         response["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
     if call.kind == _ALB_MULTI:  # a load balancer that sends these accepts no others
         response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         response["headers"] = headers
-    response["body"] = "" if is_head else answer.body.decode()
+    response["body"] = body
     response["isBase64Encoded"] = False
     return response
 

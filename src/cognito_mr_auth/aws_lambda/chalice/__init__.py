@@ -1,0 +1,204 @@
+"""Authentication for AWS Chalice: guards on views and on whole applications, and its authorizer functions.
+
+    app = Chalice(app_name="orders")
+    auth = CognitoAuth(verifier, app=app)
+
+    @app.route("/orders")
+    @auth.require(policy.scopes("orders/read"))
+    def orders(): ...
+
+Owns when a view's guards are asked: in the outermost middleware, which reads the marks of the registered
+view, so that a decorator above `@app.route` guards it as well. The guard decides who passes, and `Authorizer`
+what an authorizer function answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, Unpack, cast
+
+try:
+    from chalice.app import Chalice, Response
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.aws_lambda.chalice needs Chalice: pip install "cognito-mr-auth[chalice]"',
+        name="chalice",
+    ) from error
+
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_sync
+from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth.aws_lambda._proxy.events import read
+from cognito_mr_auth.aws_lambda._proxy.function_guard import FunctionGuard
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from ._authorizer import authorizer
+from ._views import Mark, answer_errors, as_response, mark_view, wanted, without_body, wrapped
+
+__all__ = ["CognitoAuth", "authorizer", "principal_of"]
+
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# Attributes: of an application, its CognitoAuth; of a request, what a guard has found. `Request.to_dict`
+# leaves out what begins with "_".
+_INSTALLED = "_cognito_mr_auth"
+_STATE = "_cognito_mr_auth_state"
+_JUDGE = "judge"
+_ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=True on its application"
+
+
+def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
+    """The principal of `app.current_request`; None if it was let through without a token.
+
+    Raises:
+        LookupError: no guard has looked at it, and there is no `default`.
+    """
+    found: Principal | None = principal_in(getattr(request, _STATE, {}), default, _ADVICE)
+    return found
+
+
+class CognitoAuth(FunctionGuard):
+    """Guards the views of a Chalice application.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. May come later, by `bind`.
+        app: an application to initialise at once; else `init_app`.
+        protect_all: every HTTP request needs a token, except those of `public` and `optional` views and of
+            excluded paths. Other events (schedules, queues, WebSockets) are not guarded.
+        behind_authorizer: the principal that an authorizer in front has handed on is taken, and a token is
+            verified only where there is none. For functions that API Gateway alone may invoke: whoever else
+            may can write any principal into the event.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, and never a view that requires something.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does every AuthError that a view or a middleware raises, with the CORS headers of the route.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard | None = None,
+        *,
+        app: Chalice | None = None,
+        protect_all: bool = False,
+        behind_authorizer: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        check_flag("protect_all", protect_all)
+        super().__init__(verifier, options, behind_authorizer=behind_authorizer)
+        self._protect_all = protect_all
+        self._app: Any = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Chalice) -> None:
+        """Guard an application, before it serves.
+
+        Raises:
+            RuntimeError: it has a CognitoAuth already, or this object another application.
+            TypeError: for what is no Chalice application.
+        """
+        if not isinstance(app, Chalice):
+            raise TypeError(
+                "CognitoAuth guards Chalice applications; a Blueprint's views are its application's"
+            )
+        if hasattr(app, _INSTALLED) or self._app is not None:
+            raise RuntimeError("one application has one CognitoAuth: call init_app once")
+        setattr(app, _INSTALLED, self)
+        self._app = app
+        app.middleware_handlers.insert(0, (self._middleware, "http"))  # the outermost
+
+    # -- marks on views -----------------------------------------------------------------------------
+
+    def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
+        """A decorator: the view needs a token and, if given, what the policy says. Several hold together.
+
+        Raises:
+            TypeError: for what is no policy; by the decorator, for what is no view.
+        """
+        require_sync(policy)
+        return lambda view: self._guarded(view, Mark("required", self, policy))
+
+    def optional(self, view: ViewT) -> ViewT:
+        """A decorator: guests are welcome at this view; a bad token is refused.
+
+        Raises:
+            TypeError: for what is no view.
+        """
+        return self._guarded(view, Mark("optional", self))
+
+    def public(self, view: ViewT) -> ViewT:
+        """A decorator: the view is open, and no token is looked at.
+
+        Raises:
+            TypeError: for what is no view.
+        """
+        mark_view(view, Mark("public", self))
+        return view
+
+    def _guarded(self, view: ViewT, mark: Mark) -> ViewT:
+        for each in wrapped(view):  # any of them may be the registered one
+            mark_view(each, mark)
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            request = getattr(self._app, "current_request", None)
+            if getattr(request, _STATE, {}).get(_JUDGE) is not self:
+                raise RuntimeError(
+                    "this CognitoAuth does not know the running application: call init_app(app)"
+                )
+            return view(*args, **kwargs)
+
+        return cast("ViewT", guarded)
+
+    # -- a request ----------------------------------------------------------------------------------
+
+    def _middleware(self, request: Any, get_response: Callable[[Any], Any]) -> Any:
+        if request is None:  # an event of no route, which Chalice refuses
+            return get_response(request)
+        entry = self._app.routes.get(request.path, {}).get(request.method)
+        try:
+            answer, preflight = self._judge(request, entry)
+            if answer is None:
+                answer_errors(entry, self._error_response)
+                response = get_response(request)
+                return without_body(response) if preflight else response
+        except AuthError as error:
+            answer = self._guard.response(error)
+        return as_response(request, answer, entry)
+
+    def _judge(self, request: Any, entry: Any) -> tuple[HTTPResponse | None, bool]:
+        """The answer to a request for which the view does not run, if any, and whether it is a preflight."""
+        event = request.to_original_event()
+        # Chalice's local mode leaves these out.
+        named = {"httpMethod": request.method, "path": request.context.get("path"), "resource": request.path}
+        asked = read({**named, **event}).http_request
+        document = self._guard.document(asked)
+        if document is not None:
+            return document, False
+        word, policies = wanted(entry, self)
+        need = word or ("configured" if self._protect_all else None)
+        state: dict[str, Any] = {PRINCIPAL: None} if need == "public" else {}
+        setattr(request, _STATE, state)
+        if need is None or need == "public":
+            return None, False
+        preflight = self._guard.is_preflight(asked)
+        if preflight and need == "required":
+            return HTTPResponse(204, (), b""), False
+        principal = self._principal(event, asked, policies, need, request.lambda_context)
+        state.update({PRINCIPAL: principal, _JUDGE: self})
+        return None, preflight
+
+    def _error_response(self, error: AuthError) -> Response:
+        return as_response(self._app.current_request, self._guard.response(error), None)

@@ -1,0 +1,102 @@
+"""The marks on Chalice's views, and answers as its responses.
+
+Owns how marks are set and found. A requirement holds for the view that it was written on and for all that
+this one wraps, because any of them may be the registered one; an opening holds for that function alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, Literal, NamedTuple
+
+from chalice.app import Response
+
+from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth.aws_lambda._proxy.events import content
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.policy import Policy
+
+__all__ = ["Mark", "answer_errors", "as_response", "mark_view", "wanted", "without_body", "wrapped"]
+
+Word = Literal["required", "optional", "public"]
+
+
+# Attributes of a view: its marks, and that it answers the AuthErrors which it raises.
+_MARKS = "_cognito_mr_auth_marks"
+_ANSWERS = "_cognito_mr_auth_answers"
+# What closes comes before what opens.
+_WORDS: tuple[Word, ...] = ("required", "optional", "public")
+
+
+class Mark(NamedTuple):
+    """What a decorator says of a view, and which CognitoAuth said it."""
+
+    word: Word
+    auth: Any
+    policy: Policy | None = None
+
+
+def mark_view(view: Any, mark: Mark) -> None:
+    """Add a mark. Raises TypeError for what is no view function."""
+    if not callable(view) or isinstance(view, type):
+        raise TypeError(f"{mark.word}: this marks view functions, and takes nothing else")
+    setattr(view, _MARKS, (*_marks_of(view), mark))
+
+
+def wanted(entry: Any, auth: object) -> tuple[Word | None, list[Policy | None]]:
+    """The word of a route's view, if any, and the policies of its requirements.
+
+    Raises:
+        RuntimeError: a mark is of another CognitoAuth, which nothing would enforce.
+    """
+    marks = _marks_of(getattr(entry, "view_function", None))
+    if any(mark.auth is not auth for mark in marks):
+        raise RuntimeError("a view has a mark of another CognitoAuth than its application's")
+    words = {mark.word for mark in marks}
+    return next((word for word in _WORDS if word in words), None), [mark.policy for mark in marks]
+
+
+def _marks_of(view: object) -> tuple[Mark, ...]:
+    found: tuple[Mark, ...] = getattr(view, _MARKS, ())
+    return found
+
+
+def wrapped(view: Any) -> Iterator[Any]:
+    """A view and all that it wraps."""
+    while view is not None:
+        yield view
+        view = getattr(view, "__wrapped__", None)
+
+
+def answer_errors(entry: Any, answer: Callable[[AuthError], Response]) -> None:
+    """Let a route's view answer the AuthErrors that it raises, of which Chalice would make a 500."""
+    view = getattr(entry, "view_function", None)
+    if view is None or hasattr(view, _ANSWERS):
+        return
+
+    @wraps(view)
+    def answering(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except AuthError as error:
+            return answer(error)  # Chalice adds the CORS headers of the route
+
+    setattr(answering, _ANSWERS, True)
+    entry.view_function = answering
+
+
+def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
+    """The guard's answer as Chalice sends it, with the CORS headers of the route."""
+    made, body = content(answer, request.method)
+    headers: dict[str, Any] = {**made}
+    cors = getattr(entry, "cors", None)
+    if cors is not None and "access-control-allow-origin" not in headers:
+        headers |= cors.get_access_control_headers()
+    return Response(body, headers=headers, status_code=answer.status)
+
+
+def without_body(said: Any) -> Response:
+    """An answer to a preflight without its body, because a preflight has no principal."""
+    headers = {name: value for name, value in said.headers.items() if name.lower() != "content-length"}
+    return Response("", headers=headers, status_code=said.status_code)

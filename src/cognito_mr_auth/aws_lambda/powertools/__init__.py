@@ -1,0 +1,204 @@
+"""Authentication for the event handler of Powertools for AWS Lambda: guards on routes and on whole resolvers.
+
+    app = APIGatewayHttpResolver()
+    auth = CognitoAuth(verifier, app=app)
+
+    @app.get("/orders", middlewares=[auth.require(policy.scopes("orders/read"))])
+    def orders(): ...
+
+Owns when a route's guards are asked: before all else that Powertools runs for it. Middlewares alone would
+come too late, because the validation of a request runs before them. The guard decides who passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Unpack
+
+try:
+    from aws_lambda_powertools.event_handler import ApiGatewayResolver, BedrockAgentResolver, Response
+except ImportError as error:
+    raise ImportError(
+        'cognito_mr_auth.aws_lambda.powertools needs Powertools: pip install "cognito-mr-auth[powertools]"',
+        name="aws_lambda_powertools",
+    ) from error
+
+from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_sync
+from cognito_mr_auth._web.guard import Need
+from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth.aws_lambda._proxy.events import read
+from cognito_mr_auth.aws_lambda._proxy.function_guard import FunctionGuard
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+from cognito_mr_auth.verifier import Verifier
+
+from ._routes import GuardedRoute, Verdict, as_response, segments
+
+__all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
+
+Middleware = Callable[[Any, Callable[..., Any]], Any]
+
+# In a resolver's context: the CognitoAuth that has judged the request. Of a resolver: the one that judges.
+_JUDGE = "cognito_mr_auth.judge"
+_INSTALLED = "_cognito_mr_auth"
+# An attribute of the middlewares that `require` makes.
+_REQUIREMENT = "_cognito_mr_auth_requirement"
+_ADVICE = "give its route middlewares=[auth.require()] or [auth.optional], or its resolver protect_all=True"
+
+
+class _Requirement(NamedTuple):
+    auth: CognitoAuth
+    policy: Policy | None
+
+
+def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
+    """The principal of the request that a resolver (or a `Router`, a `Request`) serves; None for a guest.
+
+    Raises:
+        LookupError: no guard has looked at the request, and there is no `default`.
+    """
+    found: Principal | None = principal_in(app.context, default, _ADVICE)
+    return found
+
+
+class CognitoAuth(FunctionGuard):
+    """Guards the routes of resolvers: REST and HTTP APIs, load balancers, function URLs, VPC Lattice.
+
+    Args:
+        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. May come later, by `bind`.
+        app: a resolver to initialise at once; else `init_app`.
+        protect_all: every request needs a token, those of unknown URLs included, except routes that are
+            `public` or `optional` and excluded paths.
+        behind_authorizer: the principal that an authorizer in front has handed on is taken, and a token is
+            verified only where there is none. For functions that API Gateway alone may invoke: whoever else
+            may can write any principal into the event.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, and never a route that says `require`. `exclude` is
+            compared with the path that the resolver routes by. With `preflight="pass"`, preflights reach the
+            resolver's CORS answer.
+
+    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
+    does every AuthError that a route or middleware raises, with the CORS headers of the resolver. An
+    `exception_handler` of yours for such an error comes first.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | Guard | None = None,
+        *,
+        app: ApiGatewayResolver | None = None,
+        protect_all: bool = False,
+        behind_authorizer: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        check_flag("protect_all", protect_all)
+        super().__init__(verifier, options, behind_authorizer=behind_authorizer)
+        self._protect_all = protect_all
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Any) -> None:
+        """Guard a resolver, before it serves.
+
+        Raises:
+            RuntimeError: it has a CognitoAuth already.
+            TypeError: for what is no resolver of HTTP requests.
+        """
+        if not isinstance(app, ApiGatewayResolver) or isinstance(app, BedrockAgentResolver):
+            raise TypeError("CognitoAuth guards resolvers of HTTP requests, such as APIGatewayHttpResolver")
+        if hasattr(app, _INSTALLED):
+            raise RuntimeError("this resolver has a CognitoAuth already: call init_app once")
+        handlers = app.exception_handler_manager
+        if AuthError not in handlers.get_registered_handlers():
+            handlers.exception_handler(AuthError)(lambda error: as_response(app, self._guard.response(error)))
+        # Not public, but what is public comes after the validation of a request, or does not know its route.
+        # Where they are missing, this fails while the function starts.
+        call, call_async = getattr(app, "_call_route"), getattr(app, "_call_route_async")  # noqa: B009
+
+        def call_route(route: Any, route_arguments: dict[str, str]) -> Any:
+            try:
+                return call(GuardedRoute(self._judge, route), route_arguments)
+            finally:  # not every version clears the context where a route raises
+                _forget(app)
+
+        async def call_route_async(route: Any, route_arguments: dict[str, str]) -> Any:
+            try:
+                return await call_async(GuardedRoute(self._judge, route), route_arguments)
+            finally:
+                _forget(app)
+
+        vars(app).update({_INSTALLED: self, "_call_route": call_route, "_call_route_async": call_route_async})
+
+    # -- words for routes -------------------------------------------------------------------------
+
+    def require(self, policy: Policy | None = None, /) -> Middleware:
+        """A middleware: its route needs a token and, if given, what the policy says. Several hold together.
+
+        It is asked before all other middlewares. In `app.use([...])` it holds for every route.
+
+        Raises:
+            TypeError: for what is no policy.
+        """
+        require_sync(policy)
+
+        def cognito_auth_require(app: Any, next_middleware: Callable[..., Any]) -> Any:
+            return self._judged(app, next_middleware)
+
+        setattr(cognito_auth_require, _REQUIREMENT, _Requirement(self, policy))
+        return cognito_auth_require
+
+    def optional(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
+        """A middleware, named without a call: guests are welcome at its route; a bad token is refused."""
+        return self._judged(app, next_middleware)
+
+    def public(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
+        """A middleware, named without a call: its route is open, and no token is looked at."""
+        return next_middleware(app)
+
+    def _judged(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
+        if app.context.get(_JUDGE) is not self:
+            raise RuntimeError("this CognitoAuth does not know the running resolver: call init_app(app)")
+        return next_middleware(app)
+
+    # -- a request --------------------------------------------------------------------------------
+
+    def _judge(self, app: Any, route: Any, everywhere: list[Any]) -> Verdict:
+        event, path = app.current_event.raw_event, app.context.get("_path", "")
+        request = read(event).http_request._replace(path=path, raw_path=path)
+        document = self._guard.document(request)
+        if document is not None:
+            return as_response(app, document), False
+        need, policies = self._need(route.middlewares, everywhere)
+        if need is None:
+            app.context.update({PRINCIPAL: None} if self.public in route.middlewares else {})
+            return None, False
+        preflight = self._guard.is_preflight(request)
+        if preflight and any(hasattr(each, _REQUIREMENT) for each in route.middlewares):
+            return Response(204, body=""), False
+        request = request._replace(route=segments(route.path, path))
+        principal = self._principal(event, request, policies, need, app.lambda_context)
+        app.context.update({PRINCIPAL: principal, _JUDGE: self})
+        return None, preflight
+
+    def _need(self, own: list[Any], everywhere: list[Any]) -> tuple[Need | None, list[Policy | None]]:
+        """What a route wants, None for no guard at all, and the policies of its requirements."""
+        found = [getattr(each, _REQUIREMENT, None) for each in (*everywhere, *own)]
+        required = [each for each in found if each is not None and each.auth is self]
+        if required:
+            return "required", [each.policy for each in required]
+        if self.optional in (*everywhere, *own):
+            return "optional", []
+        return ("configured" if self._protect_all and self.public not in own else None), []
+
+
+def _forget(app: Any) -> None:
+    for name in (PRINCIPAL, _JUDGE):
+        app.context.pop(name, None)

@@ -1,0 +1,98 @@
+"""A route of Powertools' event handler behind its guards, and answers as its responses.
+
+Owns what Powertools sees in a route's place, and how its responses are made and cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.event_handler import DependencyResolutionError, Response
+
+from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.exclusions import REST
+from cognito_mr_auth.aws_lambda._proxy.events import content
+from cognito_mr_auth.errors import AuthError
+
+__all__ = ["GuardedRoute", "Verdict", "as_response", "segments"]
+
+Verdict = tuple[Response[Any] | None, bool]
+"""The answer to a request for which the route does not run, if any; and whether it is a preflight."""
+
+# Routes that end so take the rest of a path as one parameter.
+_CATCH_ALL = frozenset({".+", ".*", "(.+)", "(.*)"})
+
+
+class GuardedRoute:
+    """A route behind `judge`, which raises AuthError; what else Powertools asks of it is the route's own."""
+
+    def __init__(self, judge: Callable[[Any, Any, list[Any]], Verdict], route: Any) -> None:
+        self._ask, self._route = judge, route
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._route, name)
+
+    def __call__(self, router_middlewares: list[Any], app: Any, route_arguments: dict[str, str]) -> Any:
+        try:
+            answer, preflight = self._ask(app, self._route, router_middlewares)
+            if answer is not None:
+                return self._final(answer)
+            said = self._route(
+                router_middlewares=router_middlewares, app=app, route_arguments=route_arguments
+            )
+        except (AuthError, DependencyResolutionError) as error:
+            raise self._refusal(error) from None
+        return _without_body(said) if preflight else said
+
+    async def call_async(
+        self, router_middlewares: list[Any], app: Any, route_arguments: dict[str, str]
+    ) -> Any:
+        """The same for `resolve_async`. A thread waits for keys, so that the event loop does not."""
+        import asyncio  # functions that serve without one do not wait for its import
+
+        try:
+            answer, preflight = await asyncio.to_thread(self._ask, app, self._route, router_middlewares)
+            if answer is not None:
+                return self._final(answer)
+            said = await self._route.call_async(
+                router_middlewares=router_middlewares, app=app, route_arguments=route_arguments
+            )
+        except (AuthError, DependencyResolutionError) as error:
+            raise self._refusal(error) from None
+        return _without_body(said) if preflight else said
+
+    def _refusal(self, error: Exception) -> Exception:
+        """The error; of a dependency's what it raised, which Powertools itself looks for since 3.37."""
+        found = error.__cause__ if isinstance(error, DependencyResolutionError) else error
+        if not isinstance(found, AuthError):
+            return error
+        self.cache_control = None  # it is for the route's own answers
+        return found
+
+    def _final(self, answer: Response[Any]) -> Response[Any]:
+        # The document of `resource=` has CORS headers of its own, and browsers take two of one name for none.
+        self.cors = self._route.cors and "access-control-allow-origin" not in answer.headers
+        self.cache_control = None
+        return answer
+
+
+def as_response(app: Any, answer: HTTPResponse) -> Response[Any]:
+    """The guard's answer to the request that a resolver serves, as Powertools sends it."""
+    headers, body = content(answer, app.current_event.http_method)
+    return Response(answer.status, body=body, headers=headers)
+
+
+def _without_body(said: Any) -> Response[Any]:
+    """An answer to a preflight without its body, because a preflight has no principal."""
+    if not isinstance(said, Response):
+        return Response(200, body="")
+    headers = {name: value for name, value in said.headers.items() if name.lower() != "content-length"}
+    return Response(said.status_code, body="", headers=headers, cookies=said.cookies)
+
+
+def segments(template: str, path: str) -> list[str | None]:
+    """The segments of a route as `Exclusions.match` takes them: a name counts where the path has it too."""
+    own, sent = template.strip("/").split("/"), path.strip("/").split("/")
+    named: list[str | None] = [each if each == part else None for each, part in zip(own, sent, strict=False)]
+    return [*named[: len(own) - 1], REST] if own[-1] in _CATCH_ALL else named
