@@ -1,4 +1,4 @@
-"""mcp.CognitoAuthMiddleware around servers of the SDK itself: who asks, whose session it is, who may call what."""
+"""mcp.CognitoAuthMiddleware around the SDK's servers: who asks, whose session it is, who may call what."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from support.drivers import Ask
 from support.drivers.client import CONNECT, http_scope, serve, websocket_scope
-from support.mcp_servers import LEGACY, MODERN, REVISIONS, Client, application, call, message, running, said, server
+from support.mcp_servers import (
+    LEGACY,
+    MODERN,
+    REVISIONS,
+    Client,
+    application,
+    call,
+    message,
+    running,
+    said,
+    server,
+)
 from support.records import fields, refusals
 
 from cognito_mr_auth import ANY_CLIENT, Principal, UserPool, Verifier, errors, policy
@@ -82,7 +93,10 @@ def with_client(
 
     async def main() -> None:
         inner = application(an_mcp_server())
-        async with asyncio.timeout(20), running(inner, CognitoAuthMiddleware(inner, verifier, **options)) as http:
+        async with (
+            asyncio.timeout(20),
+            running(inner, CognitoAuthMiddleware(inner, verifier, **options)) as http,
+        ):
             client = Client(http, revision)
             await work(client)
             await client.end()
@@ -95,9 +109,7 @@ def with_client(
 
 @revisions
 @pytest.mark.parametrize("tool", ["asynchronous", "synchronous", "thread", "context"])
-def test_a_tool_knows_who_calls_it(
-    pool: FakeUserPool, verifier: Verifier, revision: str, tool: str
-) -> None:
+def test_a_tool_knows_who_calls_it(pool: FakeUserPool, verifier: Verifier, revision: str, tool: str) -> None:
     """The principal of this very request: a later token of a session, not the one that it began with."""
 
     async def work(client: Client) -> None:
@@ -141,7 +153,9 @@ def test_a_plain_route_knows_who_asks(pool: FakeUserPool, verifier: Verifier) ->
 OUTSIDE: dict[str, Any] = {
     "no request": None,
     "another object": object(),
-    "a context without a request, as with stdio": SimpleNamespace(request_context=SimpleNamespace(request=None)),
+    "a context without a request, as with stdio": SimpleNamespace(
+        request_context=SimpleNamespace(request=None)
+    ),
     "a scope that no guard has seen": http_scope(Ask()),
 }
 
@@ -171,7 +185,7 @@ def test_nobody_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
 
 
 def test_the_request_that_the_sdk_names_comes_first(pool: FakeUserPool) -> None:
-    """The SDK 1.x runs a session's tools in the context of its first request, and names the one that calls."""
+    """The SDK 1.x runs a session's tools in its first request's context, and names the one that calls."""
     principal = pool.principal(subject="me")
     request = SimpleNamespace(scope={adapter.PRINCIPAL: principal})
     stale = adapter._current.set({adapter.PRINCIPAL: pool.principal(subject="me", scopes=["old"])})
@@ -192,7 +206,11 @@ def test_the_sdks_token_holds_no_token(pool: FakeUserPool, verifier: Verifier, r
 
     async def work(client: Client) -> None:
         client.token = pool.access_token(
-            subject="me", scopes=["b", "a"], expires_in=60, claims={"email": "me@example.com"}, issuer="replica"
+            subject="me",
+            scopes=["b", "a"],
+            expires_in=60,
+            claims={"email": "me@example.com"},
+            issuer="replica",
         )
         await client.begin()
         found = said(await client.post(call("token")))
@@ -293,7 +311,11 @@ CALLS: dict[str, tuple[list[str], dict[str, Any], Calls]] = {
         [("asynchronous", 200, ""), ("synchronous", 403, "orders/write"), ("context", 403, "")],
     ),
     "with the scope": (["orders/write"], {"tools": TOOLS}, [("synchronous", 200, "")]),
-    "what is not named is shut": (["orders/write"], {"tools": TOOLS}, [("thread", 403, ""), ("none", 403, "")]),
+    "what is not named is shut": (
+        ["orders/write"],
+        {"tools": TOOLS},
+        [("thread", 403, ""), ("none", 403, "")],
+    ),
     "unless the rest is": (
         ["orders/write"],
         {"tools": TOOLS | {"*": None}},
@@ -324,7 +346,9 @@ CALLS: dict[str, tuple[list[str], dict[str, Any], Calls]] = {
 
 @revisions
 @pytest.mark.parametrize("row", CALLS)
-def test_a_tool_is_called_by_those_who_may(pool: FakeUserPool, verifier: Verifier, revision: str, row: str) -> None:
+def test_a_tool_is_called_by_those_who_may(
+    pool: FakeUserPool, verifier: Verifier, revision: str, row: str
+) -> None:
     """A 403 with all scopes that the call needs, before the SDK would answer 200 (RFC 6750 3.1)."""
     scopes, options, calls = CALLS[row]
 
@@ -374,7 +398,11 @@ HEADERS: dict[str, dict[str, str]] = {
     "another tool": {"mcp-method": "tools/call", "mcp-name": "asynchronous"},
     "another method": {"mcp-method": "tools/list"},
     "an older revision": {"mcp-protocol-version": "2025-03-26"},
-    "another revision": {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "asynchronous"},
+    "another revision": {
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "asynchronous",
+    },
     "no revision that there is": {"mcp-protocol-version": "x"},
     "a method that overrides": {"x-http-method-override": "GET"},
 }
@@ -382,7 +410,9 @@ HEADERS: dict[str, dict[str, str]] = {
 
 @revisions
 @pytest.mark.parametrize("row", HEADERS)
-def test_no_header_says_what_is_called(pool: FakeUserPool, verifier: Verifier, revision: str, row: str) -> None:
+def test_no_header_says_what_is_called(
+    pool: FakeUserPool, verifier: Verifier, revision: str, row: str
+) -> None:
     """W3: the body alone does, whatever a client writes into the headers that repeat it."""
 
     async def work(client: Client) -> None:
@@ -487,7 +517,9 @@ def test_a_body_that_nobody_can_read_is_refused(pool: FakeUserPool, verifier: Ve
     assert b"request_malformed" in sent[1]["body"]
 
 
-@pytest.mark.parametrize(("options", "opens"), [({}, True), ({"tools": TOOLS}, False)], ids=["plain", "tools"])
+@pytest.mark.parametrize(
+    ("options", "opens"), [({}, True), ({"tools": TOOLS}, False)], ids=["plain", "tools"]
+)
 def test_no_socket_goes_round_the_tools(
     pool: FakeUserPool, verifier: Verifier, options: dict[str, Any], *, opens: bool
 ) -> None:
@@ -535,7 +567,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "no tools": ({"tools": {}}, errors.ConfigurationError, "tools="),
     "tools in a list": ({"tools": ["refund"]}, errors.ConfigurationError, "tools="),
     "a tool without a name": ({"tools": {"": None}}, errors.ConfigurationError, "no tool's name"),
-    "a tool that is a function": ({"tools": {an_mcp_server: None}}, errors.ConfigurationError, "no tool's name"),
+    "a tool that is a function": (
+        {"tools": {an_mcp_server: None}},
+        errors.ConfigurationError,
+        "no tool's name",
+    ),
     "a scope as a policy": ({"tools": {"refund": "orders/write"}}, TypeError, "takes a policy"),
     "an option of sockets": ({"subprotocol": "bearer"}, TypeError, "no option subprotocol="),
 }
@@ -557,10 +593,18 @@ def test_a_guard_says_where_to_sign_in(verifier: Verifier) -> None:
 
 
 CLIENTS: dict[str, tuple[dict[str, Any], str, bool]] = {
-    "any, for one audience": ({"client_ids": ANY_CLIENT, "audience": "https://api.example.com/mcp"}, "access", True),
+    "any, for one audience": (
+        {"client_ids": ANY_CLIENT, "audience": "https://api.example.com/mcp"},
+        "access",
+        True,
+    ),
     "any, for any audience": ({"client_ids": ANY_CLIENT}, "access", False),
     "some, for any audience": ({"client_ids": ["1example23456789"]}, "access", True),
-    "any, with ID tokens": ({"client_ids": ANY_CLIENT, "audience": "https://api.example.com/mcp"}, "any", False),
+    "any, with ID tokens": (
+        {"client_ids": ANY_CLIENT, "audience": "https://api.example.com/mcp"},
+        "any",
+        False,
+    ),
     "some, with ID tokens": ({"client_ids": ["1example23456789"]}, "any", True),
 }
 
@@ -573,7 +617,9 @@ def test_a_token_is_for_this_server(pool: FakeUserPool, row: str, bound: str) ->
     A verifier that comes later is looked at before the first request.
     """
     settings, use, fits = CLIENTS[row]
-    verifier = Verifier(UserPool(pool.user_pool_id, jwks=pool.jwks(), offline=True, **settings), token_use=use)
+    verifier = Verifier(
+        UserPool(pool.user_pool_id, jwks=pool.jwks(), offline=True, **settings), token_use=use
+    )
     guard = Guard()
     given = verifier if bound == "at once" else guard
 

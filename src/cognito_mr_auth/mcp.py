@@ -44,7 +44,9 @@ _ADVICE = "put CognitoAuthMiddleware around the application, and serve it over H
 _current: ContextVar[Mapping[str, Any] | None] = ContextVar("cognito_mr_auth.mcp", default=None)
 # The SDK 1.x runs all tools of a session in the context of the request that began it, and has the request
 # that calls one here (python-sdk#2208). 2.x runs each in the context of its own request.
-_called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or ContextVar("cognito_mr_auth.mcp.none")
+_called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or ContextVar(
+    "cognito_mr_auth.mcp.none"
+)
 
 
 def principal_of(context: Any = None, default: Any = REQUIRED) -> Principal | None:
@@ -170,10 +172,10 @@ class CognitoAuthMiddleware:
 
 
 def _check_clients(verifier: Verifier) -> None:
-    """Raises ConfigurationError if a token of any app of a pool would do (the MCP specification forbids it)."""
+    """Raises ConfigurationError if tokens of any app of a pool pass (MCP, "Token Audience Binding")."""
     for entry in verifier._entries.values():
         bound = entry.expected.audience is not None and entry.expected.token_use == "access"
         if entry.expected.client_ids is None and not bound:
             raise ConfigurationError(
-                "client_ids=ANY_CLIENT needs audience= and access tokens here, or every app of the pool passes"
+                "client_ids=ANY_CLIENT needs audience=, and access tokens alone: any app of the pool would pass"
             )

@@ -73,7 +73,9 @@ def serve(directory: Path, servers: Sequence[str], pool: FakeUserPool | None = N
             )
         }
         made = serving(UVICORN, "mcp_server:app", directory, settings, "--port", str(number))
-        yield Here(pool, endpoints, stack.enter_context(made), settings["main"]["resource"])
+        server = stack.enter_context(made)
+        yield Here(pool, endpoints, server, settings["main"]["resource"])
+    assert "Traceback" not in server.log, server.log
 
 
 @pytest.fixture
@@ -118,7 +120,6 @@ def test_a_session_outlives_its_region(here: Here, revision: str) -> None:
     found = asyncio.run(main())
     assert found[0] == {"subject": "me", "kind": "original"}
     assert found[1:] == [{"subject": "me", "kind": "replica"}] * 3
-    assert "Traceback" not in here.server.log
 
 
 def test_a_session_is_its_owners(here: Here) -> None:
@@ -165,7 +166,9 @@ def test_a_browser_may_read_the_document(here: Here) -> None:
 # --- Signing in
 
 
-def _signed_in(directory: Path, revision: str, *, forbidden_first: bool, step_up: bool) -> tuple[Any, AuthorizationServer]:
+def _signed_in(
+    directory: Path, revision: str, *, forbidden_first: bool, step_up: bool
+) -> tuple[Any, AuthorizationServer]:
     """What a client hears that signs in by itself, and the authorization server afterwards."""
     pool = FakeUserPool()
     with authorizing(pool) as good, authorizing(pool, forbids=True) as bad:
@@ -173,7 +176,10 @@ def _signed_in(directory: Path, revision: str, *, forbidden_first: bool, step_up
         with serve(directory, servers, pool) as here:
 
             async def main() -> list[Any]:
-                async with asyncio.timeout(SECONDS), connected(here.url, signing_in(here.url), revision) as client:
+                async with (
+                    asyncio.timeout(SECONDS),
+                    connected(here.url, signing_in(here.url), revision) as client,
+                ):
                     tools = ["whoami", "refund"] if step_up else ["whoami"]
                     return [told(await client.call_tool(tool, {})) for tool in tools]
 
@@ -192,7 +198,7 @@ def test_a_client_signs_in_and_steps_up(tmp_path: Path, revision: str) -> None:
 
 @revisions
 def test_a_client_tries_no_second_authorization_server(tmp_path: Path, revision: str) -> None:
-    """Why `authorization_servers` is the operator's word: one that answers 403 and stands first shuts all out."""
+    """Why `authorization_servers` is the operator's word: a first one that answers 403 shuts all out."""
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - the SDK's groups of exceptions
         _signed_in(tmp_path, revision, forbidden_first=True, step_up=False)
     assert "Registration failed" in _all_of(raised.value)

@@ -22,8 +22,10 @@ CLIENT_ID = "7registered56789"
 
 
 class AuthorizationServer:
-    """What it was asked for, and the pool whose tokens it gives. `forbids`: it answers 403, as a Cognito
-    host does for a pool that has not switched to its issuer."""
+    """What it was asked for, and the pool whose tokens it gives.
+
+    `forbids`: it answers 403, as a Cognito host does for a pool that has not switched to its issuer.
+    """
 
     def __init__(self, pool: FakeUserPool, port: int, *, forbids: bool) -> None:
         self.issuer = f"http://{HOST}:{port}/{pool.user_pool_id}"

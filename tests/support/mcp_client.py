@@ -1,4 +1,4 @@
-"""The SDK's own client, 1.x or 2.x, over streamable HTTP: with a token that changes, or signing in by itself."""
+"""The SDK's own client, 1.x or 2.x, over streamable HTTP: with a token that changes, or signing in."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def signing_in(url: str) -> OAuthClientProvider:
 
     async def callback() -> Any:
         if SDK >= (2, 0):
-            return AuthorizationCodeResult(found["code"], found["state"], None)
+            return AuthorizationCodeResult(code=found["code"], state=found["state"])
         return found["code"], found["state"]
 
     asked = OAuthClientMetadata(redirect_uris=[REDIRECT], client_name="test")  # type: ignore[list-item]

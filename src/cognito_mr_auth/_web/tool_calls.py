@@ -123,12 +123,16 @@ def tools_called(body: bytes) -> list[str]:
     """
     found = _value(body)
     messages = found if isinstance(found, list) else [found]
-    if not all(isinstance(each, dict) for each in messages):
-        raise RequestMalformed("the body must be JSON-RPC in UTF-8, with no name twice")
-    params = [each.get("params") for each in messages if each.get("method") == "tools/call"]
-    names = [each.get("name") if isinstance(each, dict) else None for each in params]
-    if not all(type(name) is str for name in names):
-        raise RequestMalformed("a call names no tool")
+    names: list[str] = []
+    for each in messages:
+        if not isinstance(each, dict):
+            raise RequestMalformed("the body must be JSON-RPC in UTF-8, with no name twice")
+        if each.get("method") == "tools/call":
+            params = each.get("params")
+            name = params.get("name") if isinstance(params, dict) else None
+            if not isinstance(name, str):
+                raise RequestMalformed("a call names no tool")
+            names.append(name)
     return names
 
 
