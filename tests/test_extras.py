@@ -12,6 +12,7 @@ ROWS = [
     ("fastapi", "fastapi", "fastapi"),
     ("flask", "flask", "flask"),
     ("flask", "werkzeug", "flask"),
+    ("mcp", "mcp", "mcp"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

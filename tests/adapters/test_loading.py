@@ -70,6 +70,7 @@ MAKERS = [
         marks=pytest.mark.needs("starlette"),
     ),
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
+    pytest.param(_of("mcp", "CognitoAuthMiddleware", None), 1, id="mcp", marks=pytest.mark.needs("mcp")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_init_app, 1, id="flask-init-app", marks=pytest.mark.needs("flask")),
     pytest.param(_of("aws_lambda", "CognitoAuth"), 0, id="aws-lambda"),

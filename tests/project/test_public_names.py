@@ -46,6 +46,7 @@ MODULES: dict[str, set[str]] = {
     "flask": {"PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"},
     "guard": {"Guard", "HTTPResponse"},
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
+    "mcp": {"CognitoAuthMiddleware", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -71,7 +72,7 @@ MODULES: dict[str, set[str]] = {
     },
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
-EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"mcp": "mcp", "otel": "opentelemetry", "prometheus": "prometheus_client"}
 
 CLASSES: dict[type, set[str]] = {
     Verifier: {
@@ -115,6 +116,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     "flask.CognitoAuth": {
         *("bind", "init_app", "optional", "protect", "public", "ready", "require", "response"),
     },
+    "mcp.CognitoAuthMiddleware": set(),
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),

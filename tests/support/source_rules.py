@@ -20,7 +20,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 # About 120 lines are one adapter; a quarter more leaves room for a repair.
 MAX_ADAPTER_CODE_LINES = 150
-ADAPTERS = ("asgi", "fastapi", "flask", "pyjwt", "starlette", "wsgi")
+ADAPTERS = ("asgi", "fastapi", "flask", "mcp", "pyjwt", "starlette", "wsgi")
 # Comparable libraries have 0.5 to 6.4.
 MAX_TYPE_IGNORES_PER_1000_LINES = 1
 

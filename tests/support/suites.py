@@ -11,7 +11,7 @@ from pathlib import PurePath
 # Folders that mirror no folder of src/: what they test is the whole, or the project itself.
 CROSSCUTTING = frozenset({
     "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "netns", "oracle", "programs",
-    "project", "real", "security", "soak", "support",
+    "project", "real", "sdks", "security", "soak", "support",
 })  # fmt: skip
 # Tests of a mirrored folder as a whole, by their names.
 OF_THE_WHOLE = frozenset({
@@ -21,7 +21,7 @@ OF_THE_WHOLE = frozenset({
 })  # fmt: skip
 # Servers, browsers, emulators, AWS's runtime, second frameworks and benchmarks, which `make test-all` runs
 # once, on the oldest Python.
-ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real"})
+ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real", "sdks"})
 ONCE_FILES = frozenset({"aws_lambda/test_runtime.py"})
 
 

@@ -36,6 +36,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "lambda_require": (),
     "lambda_rest": (),
     "lambda_websocket": (),
+    "mcp": ("mcp",),
     "wsgi": (),
     "wsgi_require": (),
 }
