@@ -177,5 +177,5 @@ def _check_clients(verifier: Verifier) -> None:
         bound = entry.expected.audience is not None and entry.expected.token_use == "access"
         if entry.expected.client_ids is None and not bound:
             raise ConfigurationError(
-                "client_ids=ANY_CLIENT needs audience=, and access tokens alone: any app of the pool would pass"
+                "client_ids=ANY_CLIENT needs audience= and access tokens here, or any app of the pool passes"
             )
