@@ -44,6 +44,7 @@ BEYOND_THE_CORE: tuple[str, ...] = (
     "hcl2",
     "hypercorn",
     "jwt",
+    "mcp",
     "moto",
     "opentelemetry",
     "prometheus_client",
@@ -71,10 +72,19 @@ OF_THE_EXTRAS = (
     "tests/test_wsgi.py",
 )
 EXTRAS = "[aws,cli,fastapi,flask,otel,prometheus,pyjwt,starlette,testing]"
+# Two generations of the MCP SDK, and FastMCP, do not fit into one environment.
+OF_FASTMCP = ("tests/sdks/test_fastmcp.py",)
+OF_MCP = (
+    "tests/adapters/test_loading.py",
+    "tests/adapters/test_outcomes.py",
+    "tests/sdks",
+    "tests/test_mcp.py",
+)
 # The lowest pytest does not know faulthandler_exit_on_timeout (9.0), so here the configuration is not strict.
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
     "--pythonwarnings=ignore::pytest.PytestConfigWarning",
+    "-k=not mcp",  # the lowest MCP SDK needs a later httpx
 )
 # What takes long and does not depend on the packages and their versions.
 UNMOVED = ("tests/aws_lambda/test_policy_cache.py",)
@@ -265,9 +275,14 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
     everything = "[cli,testing]"
     core = Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True, lowest=True)
     lowest = Environment(f"{current}-lowest", sys.executable, "lowest.txt", EXTRAS, lowest=True)
+    fastmcp = Environment(
+        f"{current}-fastmcp", sys.executable, "fastmcp.txt", "[mcp]", only=OF_MCP, options=("-k=mcp",)
+    )
     environments = [
         replace(core, left_out=(*UNMOVED, *CONTROLS)),
         replace(lowest, only=OF_THE_EXTRAS, options=LENIENT, left_out=("tests/testing/test_run.py",)),
+        replace(fastmcp, name=f"{current}-mcp-1", requirements="mcp-1.txt", lowest=True, left_out=OF_FASTMCP),
+        fastmcp,
     ]
     missing = []
     for minor in (*REQUIRED, *WELCOME):

@@ -103,8 +103,12 @@ def test_test_all_finds_pythons_that_run(
 def test_a_missing_python_is_reported(strict: bool, test_all: ModuleType) -> None:
     """Without other Pythons the lowest versions are tested; a required one that is missing can fail."""
     environments, missing = test_all.plan({"PATH": "", "HOME": ""}, strict=strict)
-    assert [each.name for each in environments] == [f"{THIS}-core-only", f"{THIS}-lowest"]
-    assert [(each.core_only, each.lowest) for each in environments] == [(True, True), (False, True)]
+    assert {each.name.removeprefix(f"{THIS}-"): (each.core_only, each.lowest) for each in environments} == {
+        "core-only": (True, True),
+        "lowest": (False, True),
+        "mcp-1": (False, True),
+        "fastmcp": (False, False),
+    }
     assert {row.name: row.ok for row in missing} == {
         name: not strict or name == "3.14" for name in ("3.12", "3.13", "3.14") if name != THIS
     }
@@ -112,7 +116,14 @@ def test_a_missing_python_is_reported(strict: bool, test_all: ModuleType) -> Non
 
 def test_what_is_left_out_exists(test_all: ModuleType) -> None:
     """Every file, folder and test that an environment leaves out still exists under that name."""
-    for each in (*test_all.UNMOVED, *test_all.CONTROLS, *test_all.OF_THE_EXTRAS):
+    named = (
+        *test_all.UNMOVED,
+        *test_all.CONTROLS,
+        *test_all.OF_THE_EXTRAS,
+        *test_all.OF_MCP,
+        *test_all.OF_FASTMCP,
+    )
+    for each in named:
         path, _, test = each.partition("::")
         name, _, row = test.partition("[")
         text = (PROJECT / path).read_text("utf-8") if test else ""
@@ -153,7 +164,8 @@ def test_the_report_is_pytests(
 
 
 LISTS = ["requirements/lock", "requirements/dev", "requirements/demo", "requirements/core-test"]
-LISTS += ["requirements/lowest", "benchmarks/peers/requirements", "fuzz/requirements"]
+LISTS += ["requirements/lowest", "requirements/mcp-1", "requirements/fastmcp"]
+LISTS += ["benchmarks/peers/requirements", "fuzz/requirements"]
 
 
 def _pins(name: str) -> dict[str, list[str]]:
@@ -235,6 +247,8 @@ def test_the_lower_bounds_are_what_the_lowest_environment_runs() -> None:
     """Each lower bound of the extras, and of the core beside them, is the version installed there."""
     extras = PYPROJECT["project"]["optional-dependencies"].values()
     bounds = _lowest([*PYPROJECT["project"]["dependencies"], *(each for wanted in extras for each in wanted)])
+    # The SDK's last of 1.x needs a later httpx than the core.
+    assert bounds.pop("mcp") == _installed("requirements/mcp-1")["mcp"]
     assert bounds.items() <= _installed("requirements/lowest").items()
 
 

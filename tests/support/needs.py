@@ -77,7 +77,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     ),
     "examples/test_lambda_templates.py": ("cfnlint", "hcl2", "samtranslator"),
     "examples/test_runbook.py": ("click", "rich"),
-    "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "starlette", "uvicorn"),
+    "examples": ("django", "fastapi", "flask", "gunicorn", "jwt", "mcp", "starlette", "uvicorn"),
     "support/drivers/_starlette.py": ("starlette",),
     "support/drivers/django_asgi.py": ("django",),
     "support/drivers/django_wsgi.py": ("django",),
