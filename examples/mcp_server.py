@@ -19,8 +19,7 @@ server.custom_route("/ready", methods=["GET"])(ready(verifier))
 @server.tool()
 async def whoami() -> dict[str, str]:
     """Whose token it is; any valid one will do."""
-    principal = principal_of()
-    return {"subject": principal.subject, "issuer": principal.issuer.kind}
+    return {"subject": principal_of().subject, "issuer": principal_of().issuer.kind}
 
 
 @server.tool()
@@ -51,5 +50,6 @@ app = CognitoAuthMiddleware(
     tools={"whoami": None, "list_orders": policy.scopes("orders/read")},
     exclude=["/health", "/ready"],
     resource="http://127.0.0.1:8000/mcp",
+    # The fake pool's. Of your own pool, the one issuer that it signs its tokens as.
     authorization_servers=["https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001"],
 )
