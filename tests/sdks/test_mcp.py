@@ -25,6 +25,8 @@ from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 revisions = pytest.mark.parametrize("revision", REVISIONS)
 DOCUMENT = "/.well-known/oauth-protected-resource"
 SECONDS = 30
+# By default a caller waits 2 s for keys. A machine that is busy with other tests may take longer.
+PATIENCE = 15
 
 
 class Here(NamedTuple):
@@ -66,10 +68,11 @@ def serve(directory: Path, servers: Sequence[str], pool: FakeUserPool | None = N
                 },
                 "resource": f"http://{HOST}:{number}{path}",
                 "authorization_servers": list(servers),
+                "timeout": timeout,
             }
-            for name, each, at, path in (
-                ("main", pool, endpoints, "/mcp"),
-                ("dark", dark, nothing, "/dark/mcp"),
+            for name, each, at, path, timeout in (
+                ("main", pool, endpoints, "/mcp", PATIENCE),
+                ("dark", dark, nothing, "/dark/mcp", 1),
             )
         }
         made = serving(UVICORN, "mcp_server:app", directory, settings, "--port", str(number))

@@ -42,6 +42,7 @@ def guarded(name: str, path: str) -> Any:
         resource=settings["resource"],
         resource_scopes=["orders/read"],
         authorization_servers=settings["authorization_servers"],
+        timeout=settings["timeout"],
     )
 
 
