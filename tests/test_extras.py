@@ -20,6 +20,7 @@ ROWS = [
     ("ninja", "ninja", "ninja"),
     ("litestar", "litestar", "litestar"),
     ("grpc", "grpc", "grpc"),
+    ("mcp", "mcp", "mcp"),
     ("otel", "opentelemetry", "otel"),
     ("prometheus", "prometheus_client", "prometheus"),
     ("pyjwt", "jwt", "pyjwt"),

@@ -91,6 +91,7 @@ MAKERS = [
         marks=pytest.mark.needs("starlette"),
     ),
     pytest.param(_of("fastapi", "CognitoAuth"), 1, id="fastapi", marks=pytest.mark.needs("fastapi")),
+    pytest.param(_of("mcp", "CognitoAuthMiddleware", None), 1, id="mcp", marks=pytest.mark.needs("mcp")),
     pytest.param(_of("flask", "CognitoAuth"), 1, id="flask", marks=pytest.mark.needs("flask")),
     pytest.param(_of("grpc", "CognitoAuthInterceptor"), 1, id="grpc", marks=pytest.mark.needs("grpc")),
     pytest.param(_of("grpc", "AioCognitoAuthInterceptor"), 1, id="grpc-aio", marks=pytest.mark.needs("grpc")),

@@ -47,6 +47,7 @@ ROWS = {
     "django-asgi": Example("django_project", "asgi"),
     "drf": Example("drf_app.py"),
     "ninja": Example("ninja_app.py"),
+    "mcp": Example("mcp_server.py"),
     "pyjwt": Example("pyjwt_app.py", issuer=ORIGINAL),  # jwt.decode knows the URL alone
     "powertools": Example("powertools_app.py"),
     "chalice": Example("chalice_app"),
@@ -159,9 +160,10 @@ def get(port: int, path: str, token: str | None) -> tuple[int, str | None, Any]:
         connection.close()
 
 
-MISSING = r'Bearer realm="api"'
+WHERE = r'(, resource_metadata="[^"]+")?'  # of an MCP server
+MISSING = rf'Bearer realm="api"{WHERE}'
 INVALID = r'Bearer realm="api", error="invalid_token".*'
-DENIED = r'Bearer realm="api", error="insufficient_scope"(, .*)?, scope="orders/read"'
+DENIED = rf'Bearer realm="api", error="insufficient_scope"(, .*)?, scope="orders/read"{WHERE}'
 
 # Path, token, status, challenge, and what the body must hold.
 REQUESTS: list[tuple[str, str, int, str | None, dict[str, Any]]] = [

@@ -27,6 +27,7 @@ LIMITS: list[tuple[str, str, str, float]] = [
     ("S1", "_jwks.document", "MAX_EXPONENT", 2**32),
     ("S2", "_base.encoding", "MAX_DEPTH", 32),
     ("S2", "_base.encoding", "MAX_CONTAINERS", 1024),
+    ("W3", "_web.tool_calls", "MAX_BODY_BYTES", 4 * KIB * KIB),
     ("S4", "_jwt.claims", "MAX_TIME", 253402300799),
     ("S4", "_config.options", "MAX_LEEWAY", 300),
     ("O", "_config.options", "MIN_TOKEN_LENGTH", KIB),

@@ -64,6 +64,7 @@ MODULES: dict[str, set[str]] = {
     "health": {"EndpointHealth", "Health", "ProviderHealth", "State"},
     "ninja": {"AuthHttpError", "CognitoAuth", "principal_of"},
     "litestar": {"CognitoAuth", "principal_of"},
+    "mcp": {"CognitoAuthMiddleware", "principal_of"},
     "otel": {"export"},
     "outcomes": {"Outcome"},
     "policy": {
@@ -90,7 +91,7 @@ MODULES: dict[str, set[str]] = {
 }
 EXTRAS = {"cli": "click", "fastapi": "fastapi", "flask": "flask", "pyjwt": "jwt", "starlette": "starlette"}
 EXTRAS |= {"django": "django", "grpc": "grpc"}
-EXTRAS |= {"otel": "opentelemetry", "prometheus": "prometheus_client"}
+EXTRAS |= {"mcp": "mcp", "otel": "opentelemetry", "prometheus": "prometheus_client"}
 EXTRAS |= {"drf": "rest_framework", "ninja": "ninja"}
 EXTRAS |= {"aiohttp": "aiohttp", "litestar": "litestar"}
 EXTRAS |= {"aws_lambda.chalice": "chalice", "aws_lambda.powertools": "aws_lambda_powertools"}
@@ -160,6 +161,7 @@ OTHER_CLASSES: dict[str, set[str]] = {
     },
     "grpc.AioCognitoAuthInterceptor": {"intercept_service"},
     "grpc.CognitoAuthInterceptor": {"intercept_service"},
+    "mcp.CognitoAuthMiddleware": set(),
     "prometheus.CognitoCollector": {"add", "collect", "describe"},
     "pyjwt.JWKClient": {
         *("fetch_data", "get_jwk_set", "get_signing_key", "get_signing_key_from_jwt", "get_signing_keys"),

@@ -5,8 +5,9 @@ here (test_rules.py finds those that are missing). A single test in a file that 
 alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tests/conftest.py acts
 on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
 
-A second environment is for packages that the main one cannot have: requirements/second/NAME.toml lists them.
-What needs one of them runs there, by `make test-all`, and is left out everywhere else.
+A second environment is for packages that the main one cannot have (`packages` of requirements/second/NAME.toml),
+or has in another version (`again`). What needs one of them runs there, by `make test-all`; what needs one of the
+former is left out everywhere else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -39,6 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "testing/test_django.py": ("django",),
     "litestar": ("litestar",),
     "grpc": ("grpc",),
+    "test_mcp.py": ("mcp", "starlette"),
     "test_otel.py": ("opentelemetry",),
     "test_prometheus.py": ("prometheus_client",),
     "test_pyjwt.py": ("jwt",),
@@ -78,8 +81,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "e2e/test_demo.py": ("click", "jwt", "rich"),
     "e2e/test_grpc.py": ("grpc",),
     "e2e": (
-        "django",
         "aiohttp",
+        "django",
         "fastapi",
         "flask",
         "gunicorn",
@@ -99,7 +102,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "examples/test_runbook.py": ("click", "rich"),
     "examples": (
         *("aiohttp", "aws_lambda_powertools", "chalice", "django", "fastapi", "flask", "gunicorn", "jwt"),
-        *("litestar", "starlette", "uvicorn"),
+        *("litestar", "mcp", "starlette", "uvicorn"),
     ),
     "aws_lambda/chalice": ("chalice",),
     "aws_lambda/powertools": ("aws_lambda_powertools",),
@@ -137,6 +140,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "support/grpc_servers.py": ("grpc",),
     "support/drivers/powertools.py": ("aws_lambda_powertools",),
     "support/drivers/powertools_require.py": ("aws_lambda_powertools",),
+    "support/mcp_client.py": ("mcp",),
     "support/drivers/starlette.py": ("starlette",),
     "support/drivers/starlette_backend.py": ("starlette",),
     "support/drivers/starlette_websocket.py": ("starlette",),
@@ -150,6 +154,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "second/frameworks/test_other_frameworks.py": (
         *("dash", "falcon", "flask", "gunicorn", "quart", "sanic", "starlette", "uvicorn", "websockets"),
     ),
+    "sdks": ("mcp", "uvicorn"),
+    "sdks/test_fastmcp.py": ("fastmcp",),
     "project/test_operations_page.py": ("cfnlint", "yaml"),
     "project/test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
     "oracle/judges.py": ("joserfc", "jwt"),
@@ -169,6 +175,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "docs/grpc.md": ("grpc",),
     "docs/guard.md": ("fastapi",),
     "docs/litestar.md": ("litestar",),
+    "docs/mcp.md": ("mcp", "starlette"),
     "docs/metrics.md": ("opentelemetry", "prometheus_client"),
     "docs/ninja.md": ("django", "ninja"),
     "docs/operations.md": ("fastapi", "flask"),
@@ -197,22 +204,36 @@ def needed_by(path: Path, tests: Path = TESTS) -> frozenset[str]:
     return frozenset(package for name in names for package in NEEDS.get(name, ()))
 
 
-def _second() -> dict[str, frozenset[str]]:
+class Second(NamedTuple):
+    """A second environment, by import names: what it alone has, and what the main one has too."""
+
+    own: frozenset[str]
+    again: frozenset[str]
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """What a test needs, one of these, in order to run there."""
+        return self.own | self.again
+
+
+def _second() -> dict[str, Second]:
     folder = TESTS.parent / "requirements" / "second"
     tables = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
-    return {name: frozenset(table["packages"]) for name, table in tables.items()}
+    return {
+        name: Second(frozenset(table.get("packages", ())), frozenset(table.get("again", ())))
+        for name, table in tables.items()
+    }
 
 
-# Name of each second environment -> the import names that only it has.
-SECOND: dict[str, frozenset[str]] = _second()
+SECOND: dict[str, Second] = _second()
 
 
 def of_another_environment(packages: Iterable[str]) -> bool:
     """Whether a test with these needs is left out here, because it runs in another environment."""
     here, needed = os.environ.get("COGNITO_MR_AUTH_SECOND"), frozenset(packages)
-    if here:
-        return not needed & SECOND[here]
-    return any(needed & special for special in SECOND.values())
+    if here and not needed & SECOND[here].runs:
+        return True
+    return any(needed & second.own for name, second in SECOND.items() if name != here)
 
 
 def absent(packages: Iterable[str]) -> Iterator[str]:

@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 50
 # About 120 lines are one adapter; a quarter more leaves room for a repair.
 MAX_ADAPTER_CODE_LINES = 150
 ADAPTERS = ("aiohttp", "asgi", "django", "drf._authentication", "fastapi", "flask", "ninja")
-ADAPTERS += ("litestar", "grpc", "pyjwt", "starlette", "wsgi")
+ADAPTERS += ("litestar", "grpc", "mcp", "pyjwt", "starlette", "wsgi")
 ADAPTERS += ("aws_lambda.chalice", "aws_lambda.edge", "aws_lambda.powertools")
 # Comparable libraries have 0.5 to 6.4.
 MAX_TYPE_IGNORES_PER_1000_LINES = 1

@@ -11,7 +11,7 @@ from pathlib import PurePath
 # Folders that mirror no folder of src/: what they test is the whole, or the project itself.
 CROSSCUTTING = frozenset({
     "adapters", "benchmarks", "e2e", "examples", "faults", "fuzz", "models", "netns", "oracle", "programs",
-    "project", "real", "second", "security", "soak", "support",
+    "project", "real", "second", "sdks", "security", "soak", "support",
 })  # fmt: skip
 # Tests of a mirrored folder as a whole, by their names.
 OF_THE_WHOLE = frozenset({
@@ -21,8 +21,10 @@ OF_THE_WHOLE = frozenset({
 })  # fmt: skip
 # Servers, browsers, emulators, AWS's runtime, second frameworks and benchmarks, which `make test-all` runs
 # once, on the oldest Python.
-ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real", "second"})
+ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real", "second", "sdks"})
 ONCE_FILES = frozenset({"aws_lambda/test_runtime.py"})
+# What needs packages that the main environment cannot have (scripts/test_all.py).
+ELSEWHERE = frozenset({"sdks/test_fastmcp.py"})
 
 
 def mirrors(place: PurePath) -> bool:
@@ -31,7 +33,8 @@ def mirrors(place: PurePath) -> bool:
 
 
 def _once(place: PurePath) -> bool:
-    return place.parts[0] in ONCE or place.as_posix() in ONCE_FILES
+    there = place.parts[0] in ONCE or place.as_posix() in ONCE_FILES
+    return there and place.as_posix() not in ELSEWHERE
 
 
 def _unit(place: PurePath) -> bool:
@@ -47,7 +50,9 @@ SUITES: dict[str, Callable[[PurePath], bool]] = {
     # `make test`: what must reach every branch by itself. The rest would take twice its time under a tracer.
     "measured": lambda place: _measured(place) and not _once(place),
     # `make test`: that rest.
-    "unmeasured": lambda place: not _measured(place) and not _once(place),
+    "unmeasured": lambda place: (
+        not _measured(place) and not _once(place) and place.as_posix() not in ELSEWHERE
+    ),
     # `make test-all`, in the main environment.
     "once": _once,
     # Other Pythons: the tests of single modules, and what all adapters promise.

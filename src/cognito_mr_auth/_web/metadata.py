@@ -89,6 +89,11 @@ class ResourceMetadata:
         allowed = (("allow", ", ".join(METHODS)), *_FOR_BROWSERS)
         self.answers = {"OPTIONS": HTTPResponse(204, allowed, b"")}
 
+    @property
+    def servers_chosen(self) -> bool:
+        """Whether `authorization_servers` says which issuers it lists."""
+        return bool(self._document["authorization_servers"])
+
     def name_issuers(self, issuers: Collection[str]) -> None:
         """List these, unless `authorization_servers` says which."""
         servers = self._document["authorization_servers"] or list(issuers)

@@ -58,6 +58,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "ninja_async": ("django", "ninja"),
     "powertools": ("aws_lambda_powertools",),
     "powertools_require": ("aws_lambda_powertools",),
+    "mcp": ("mcp",),
     "wsgi": (),
     "wsgi_require": (),
 }

@@ -1,0 +1,181 @@
+"""Authentication for MCP servers: the official SDK's, FastMCP's, and what else serves MCP over HTTP.
+
+    app = CognitoAuthMiddleware(server.streamable_http_app(), verifier)
+
+The guard verifies, so an outage is 503 and a refusal says what is missing; the SDK's own middleware knows
+only 401. Owns what the SDK must then find: its user, for sessions and `get_access_token()`, under one issuer
+for a pool whichever Region has signed; and what tools find, `principal_of()`. `_web.tool_calls` reads which
+tool a request calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, Unpack
+
+try:
+    from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+    from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+    from mcp.server.auth.provider import AccessToken
+    from mcp.server.lowlevel import server as _lowlevel
+    from starlette.authentication import AuthCredentials, UnauthenticatedUser
+except ImportError as missing:
+    raise ImportError(
+        'cognito_mr_auth.mcp needs the MCP SDK: pip install "cognito-mr-auth[mcp]"', name="mcp"
+    ) from missing
+
+from ._web import asgi_scope as asgi
+from ._web.asgi_types import App, Receive, Scope, Send
+from ._web.guard import RequestGuard
+from ._web.settings import Options
+from ._web.state import PRINCIPAL, REQUIRED, principal_in
+from ._web.tool_calls import ToolPolicies
+from .errors import ConfigurationError
+from .guard import Guard
+from .policy import Policy
+from .principal import Principal
+from .verifier import Verifier
+
+__all__ = ["CognitoAuthMiddleware", "principal_of"]
+
+_ADVICE = "put CognitoAuthMiddleware around the application, and serve it over HTTP"
+
+_current: ContextVar[Mapping[str, Any] | None] = ContextVar("cognito_mr_auth.mcp", default=None)
+# The SDK 1.x runs all tools of a session in the context of the request that began it, and has the request
+# that calls one here (python-sdk#2208). 2.x runs each in the context of its own request.
+_called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or ContextVar(
+    "cognito_mr_auth.mcp.none"
+)
+
+
+def principal_of(context: Any = None, default: Any = REQUIRED) -> Principal | None:
+    """Who calls this tool, resource or prompt; None if the request was let through without a token.
+
+    Args:
+        context: the SDK's or FastMCP's `Context`, a Starlette request, or an ASGI scope; without it, the
+            request that is being served, in coroutines and in threads that the SDK runs a tool in.
+        default: what to give where no guard has looked, as with stdio, in place of an error.
+
+    Raises:
+        LookupError: no guard has looked at the request, and there is no `default`.
+    """
+    context = _called_by.get(None) if context is None else context
+    state = (_current.get() or {}) if context is None else _scope(context)
+    found: Principal | None = principal_in(state, default, _ADVICE)
+    return found
+
+
+def _scope(context: Any) -> Mapping[str, Any]:
+    for name in ("request_context", "request", "scope"):
+        context = getattr(context, name, context)
+    return context if isinstance(context, Mapping) else {}
+
+
+class _AccessToken(AccessToken):
+    """The SDK's, for it to know the session's owner by. Its repr shows nothing of the token."""
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return []
+
+
+def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
+    found = asgi.scope_values(guard, principal)
+    if principal is None:
+        return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
+    scopes = sorted(principal.scopes)
+    token = _AccessToken(
+        token="",  # nobody needs it, and the SDK's objects are shown in logs
+        client_id=principal.client_id or "",
+        scopes=scopes,
+        expires_at=int(principal.expires_at),
+        subject=principal.subject,
+        claims={"iss": _owner(principal)},
+    )
+    return found | {"auth": AuthCredentials(scopes), "user": AuthenticatedUser(token)}
+
+
+def _owner(principal: Principal) -> str:
+    """The pool's original issuer: the same in every Region, for the SDK compares it during a session.
+
+    The token's own is `Principal.issuer`.
+    """
+    issuer, pool_id = principal.issuer, principal.user_pool_id
+    if pool_id is None:
+        return issuer.url
+    primary, rest = pool_id.partition("_")[0], issuer.url.partition(f".{issuer.region}.")[2]
+    return f"https://cognito-idp.{primary}.{rest}"
+
+
+class CognitoAuthMiddleware:
+    """Lets HTTP requests through to an MCP server that carry a token the verifier accepts.
+
+    Args:
+        app: the server as an ASGI application, made without authentication of its own.
+        verifier: what tokens are verified with, or a `Guard`, which has its own options.
+        tools: what callers of a tool must have beside the guard's policy: a policy by the tool's name, None
+            for nothing more. `"*"` stands for all that are not named; without it nobody calls those.
+        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. With `resource`,
+            `authorization_servers` says where clients sign in.
+
+    Others get 400, 401, 403 or 503, as with `asgi.CognitoAuthMiddleware`; a 403 for scopes names all that the
+    call needs. With `tools` the body of a POST is read first, and must be JSON-RPC of 4 MiB at most.
+
+    Raises:
+        ConfigurationError, TypeError: for a setting that cannot be right, `resource` without
+            `authorization_servers` and a pool with ANY_CLIENT and no `audience` included.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier | Guard,
+        *,
+        tools: Mapping[str, Policy | None] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._app = AuthContextMiddleware(app)
+        self._tools = None if tools is None else ToolPolicies(tools)
+        self._guard = RequestGuard.of("CognitoAuthMiddleware", verifier, options)
+        metadata = self._guard.metadata
+        if metadata is not None and not metadata.servers_chosen:
+            # A client signs in at the first and tries no other; some of a pool's issuers answer 403.
+            raise ConfigurationError(
+                "resource= needs authorization_servers= here: the issuer that the pool signs its tokens as"
+            )
+        self._checked = self._guard.bound
+        if self._checked:
+            _check_clients(self._guard.verifier)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if not self._checked and self._guard.bound:
+            _check_clients(self._guard.verifier)
+            self._checked = True
+        await asgi.serve(self._serve, self._guard, scope, receive, send, values=_scope_values)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that passes, or the lifespan, which has no client."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if self._tools is not None:
+            judged = await self._tools.judge(self._guard, scope, receive)
+            if judged is None:
+                return  # the client has left
+            receive = judged
+        current = _current.set({PRINCIPAL: scope[PRINCIPAL]})  # not the scope, which holds the token
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _current.reset(current)
+
+
+def _check_clients(verifier: Verifier) -> None:
+    """Raises ConfigurationError if tokens of any app of a pool pass (MCP, "Token Audience Binding")."""
+    for entry in verifier._entries.values():
+        bound = entry.expected.audience is not None and entry.expected.token_use == "access"
+        if entry.expected.client_ids is None and not bound:
+            raise ConfigurationError(
+                "client_ids=ANY_CLIENT needs audience= and access tokens here, or any app of the pool passes"
+            )
