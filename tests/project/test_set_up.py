@@ -125,7 +125,7 @@ def test_what_is_left_out_exists(test_all: ModuleType) -> None:
 
 
 def test_a_second_environment_is_needed(test_all: ModuleType) -> None:
-    """Some test or document needs each of its packages; those of its own are none of the main environment's."""
+    """A test or document needs each of its packages; the main environment has none of its own."""
     assert list(needs.SECOND) == SECOND
     wanted = [*needs.NEEDS.values(), *needs.DOCUMENTS.values(), *drivers.NEEDS.values()]
     mains = {_distribution(pin) for pin in _pins("requirements/dev")}

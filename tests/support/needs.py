@@ -5,9 +5,9 @@ here (test_rules.py finds those that are missing). A single test in a file that 
 alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tests/conftest.py acts
 on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
 
-A second environment is for packages that the main one cannot have (`packages` of requirements/second/NAME.toml),
-or has in another version (`again`). What needs one of them runs there, by `make test-all`; what needs one of the
-former is left out everywhere else.
+A second environment is for packages that the main one cannot have, or has in another version (`packages` and
+`again` in requirements/second/NAME.toml). What needs one of them runs there, by `make test-all`; what needs one
+that the main one cannot have is left out everywhere else.
 """
 
 from __future__ import annotations

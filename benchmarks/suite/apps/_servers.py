@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ._settings import Settings
 
-__all__ = ["AIOHTTP", "GUNICORN", "HOST", "UVICORN", "UVICORN_LITESTAR", "Server", "announced", "ask", "serving"]
+__all__ = ["GUNICORN", "HOST", "UVICORN", "Server", "announced", "ask", "serving"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
