@@ -126,7 +126,10 @@ def test_each_resolver_is_guarded(kind: str) -> None:
     app = RESOLVERS[kind]()
     auth = CognitoAuth(VERIFIER, app=app)
     app.get("/orders", middlewares=[auth.require(NEEDED)])(subject(app))
-    answer = app.resolve(with_token(kind, POOL.access_token(subject="me", scopes=["orders/read"])), None)
+    event = with_token(kind, POOL.access_token(subject="me", scopes=["orders/read"]))
+    if "raw_path" in event:  # of VPC Lattice; before 3.37 Powertools found no route for one with a query
+        event["raw_path"] = event["raw_path"].partition("?")[0]
+    answer = app.resolve(event, None)
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"subject": "me"})
     denied = app.resolve(with_token(kind, POOL.access_token()), None)
     assert denied["statusCode"] == 403
