@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-import http.client
 import json
 import re
 import shlex
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from support.run import DEADLINE_S, PROJECT, Runner, running
 EXAMPLES = PROJECT / "examples"
 README = EXAMPLES / "README.md"
 HOST = "127.0.0.1"
+CURL = shutil.which("curl") or "curl"
 RUN = "python -m cognito_mr_auth.testing "
 ORIGINAL = "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001"
 # How long between two looks at a server that is starting.
@@ -149,15 +152,16 @@ def probed(port: int) -> None:
 
 
 def get(port: int, path: str, token: str | None) -> tuple[int, str | None, Any]:
-    """Status, challenge and decoded body."""
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    connection = http.client.HTTPConnection(HOST, port, timeout=20)
-    try:
-        connection.request("GET", path, headers=headers)
-        response = connection.getresponse()
-        return response.status, response.getheader("www-authenticate"), json.load(response)
-    finally:
-        connection.close()
+    """Status, challenge and decoded body, by curl as the README asks."""
+    given = [] if token is None else ["-H", f"Authorization: Bearer {token}"]
+    done = subprocess.run(
+        [CURL, "--disable", "-s", "-i", "--max-time", "20", *given, f"http://{HOST}:{port}{path}"],
+        stdout=subprocess.PIPE, env={"no_proxy": HOST}, check=True,
+    )  # fmt: skip
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    status, _, fields = head.partition(b"\r\n")
+    headers = message_from_bytes(fields)
+    return int(status.split()[1]), headers.get("www-authenticate"), json.loads(body)
 
 
 WHERE = r'(, resource_metadata="[^"]+")?'  # of an MCP server
@@ -182,6 +186,7 @@ REQUESTS: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("row", ROWS)
 def test_the_example_runs(row: str) -> None:
     """Started as its docstring says, it answers each request as it should and leaves nothing behind."""

@@ -10,7 +10,7 @@ from chalice import Chalice, Response
 from cognito_mr_auth import Verifier
 from cognito_mr_auth.aws_lambda.chalice import CognitoAuth, principal_of
 
-from . import Ask, Asker, Reply
+from . import NEEDED, Ask, Asker, Reply
 from ._lambda import event_of
 from .client import Reached
 
@@ -82,6 +82,28 @@ def asker(app: Chalice, reached: Reached, resource: str = "/{proxy+}") -> Asker:
 def everything(app: Chalice, view: Any) -> None:
     """Let one view answer all, whatever the content type."""
     app.route("/{proxy+}", methods=METHODS, content_types=["*/*", "text/plain", "application/json"])(view)
+
+
+def words(verifier: Verifier) -> Asker:
+    """An application whose views say `public`, `optional`, `require`, or nothing."""
+    reached = Reached()
+    app = application()
+    auth = CognitoAuth(verifier, app=app, protect_all=True)
+    marks: dict[str, Any] = {
+        "/public": auth.public,
+        "/optional": auth.optional,
+        "/required": auth.require(NEEDED),
+        "/private": lambda view: view,
+    }
+    for number, (path, mark) in enumerate(marks.items()):
+        app.route(path, methods=["GET", "HEAD"], name=f"view{number}")(mark(who(app, reached)))
+
+    def ask(request: Ask) -> Reply:
+        if request.path not in marks:  # no resource of the API's: the gateway answers by itself
+            return Reply(404, {}, b"", False)
+        return asker(app, reached, request.path)(request)
+
+    return ask
 
 
 def build(verifier: Verifier, **options: Any) -> Asker:
