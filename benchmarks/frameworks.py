@@ -6,7 +6,7 @@
 Measures the modules of benchmarks/suite/apps/frameworks whose framework is installed in this environment, all
 or those that are named, one after the other: two servers side by side, driven by wrk in turn, for short
 rounds that go forth and back. One token throughout, as of a user who keeps asking. Before that, ours must let
-a good token in and refuse a forged one, and the constant must let both in.
+a good token in and refuse a forged one, and the constant must let both in; both give the same answer.
 
 Prints, for each, the medians and the median of the rounds' ratios. `processor_ratio` is the same for the
 processor time that a request takes of the server's processes, which other programs on the machine disturb
@@ -25,13 +25,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Literal, NamedTuple
 
 from benchmarks.suite.apps import frameworks
-from benchmarks.suite.apps._servers import Server, ask, serving
-from benchmarks.suite.apps._settings import Settings
+from benchmarks.suite.apps._servers import ORDERS, Server, answer, serving
+from benchmarks.suite.apps._settings import ANSWER, Settings
 from benchmarks.suite.requests import drive
 from cognito_mr_auth.testing import FakeUserPool
 
@@ -80,7 +81,15 @@ def application(name: str) -> Any:
     module = import_module(f"{frameworks.__name__}.{name}")
     if "." not in module.COMMAND[0]:
         import_module(module.COMMAND[0])
+    for package in getattr(module, "LATER", ()):
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     return module
+
+
+def is_answer(body: bytes) -> bool:
+    """Whether the route was reached; a protocol above HTTP says with status 200 that it was not."""
+    return json.dumps(ANSWER, separators=(",", ":")).encode() in body.replace(b" ", b"")
 
 
 @contextmanager
@@ -89,12 +98,12 @@ def started(module: Any) -> Iterator[tuple[dict[str, Server], str]]:
     pool = FakeUserPool()
     good, forged = pool.access_token(), pool.access_token(signed_by="foreign")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, pool.serve() as served, ExitStack() as stack:
-        servers = {}
+        servers, request = {}, getattr(module, "REQUEST", ORDERS)
         for variant, expected in ANSWERS.items():
             settings = Settings.of(pool, served, variant)
-            server = stack.enter_context(serving(module.COMMAND, settings, Path(folder)))
-            said = ask(server, good), ask(server, forged)
-            if said != expected:
+            server = stack.enter_context(serving(module.COMMAND, settings, Path(folder), request))
+            said = answer(server, good), answer(server, forged)
+            if tuple(status for status, _body in said) != expected or not is_answer(said[0][1]):
                 raise RuntimeError(f"{module.NAME}, {variant}: {said} to a good and a forged token")
             servers[variant] = server
         yield servers, good

@@ -2,15 +2,14 @@
 
     python -m benchmarks.suite.requests --smoke
 
-FastAPI and Litestar under uvicorn (one worker; its loop and parser as they are installed), Flask under
-gunicorn (one sync worker, so a connection for each request), aiohttp by its own server, driven by wrk with
-one thread and a few connections. All servers of a framework run side by side and are driven in turn, for
-short rounds that go forth and back through the variants; a figure is the median of its rounds, a ratio the
-median of each round's ratio.
+FastAPI under uvicorn (one worker; its loop and parser as they are installed) and Flask under gunicorn (one
+sync worker, so a connection for each request), driven by wrk with one thread and a few connections. All
+servers of a framework run side by side and are driven in turn, for short rounds that go forth and back
+through the variants; a figure is the median of its rounds, a ratio the median of each round's ratio.
 
 One token throughout: ours answers from its cache after the first request, as it would for a user who keeps
 asking; the peers have none and verify each time, their keys at hand. "Empty" is what the framework itself
-takes for a dependency, a decorator or a middleware that reads the header and finds nobody.
+takes for a dependency or a decorator that reads the header and finds nobody.
 
 wrk and the server share this machine's cores. Before a variant is driven it must let the token in, and
 refuse one that another key has signed; and wrk must not have seen an answer other than 200.
@@ -33,7 +32,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 from ._result import Result, Row, at_least, missing, plain
 from ._run import main
-from .apps._servers import AIOHTTP, GUNICORN, UVICORN, UVICORN_LITESTAR, Server, ask, serving
+from .apps._servers import GUNICORN, UVICORN, Server, ask, serving
 from .apps._settings import Settings
 
 __all__ = ["measure"]
@@ -95,26 +94,6 @@ FRAMEWORKS = (
             Variant("PyJWT by hand", package="jwt"),
         ),
     ),
-    Framework(
-        "aiohttp",
-        AIOHTTP,
-        ("aiohttp",),
-        (
-            Variant(NO_AUTH, guarded=False),
-            Variant("empty middleware", guarded=False),
-            Variant("ours, everything", "empty middleware"),
-        ),
-    ),
-    Framework(
-        "Litestar",
-        UVICORN_LITESTAR,
-        ("litestar", "uvicorn"),
-        (
-            Variant(NO_AUTH, guarded=False),
-            Variant("empty authentication", guarded=False),
-            Variant("ours, everything", "empty authentication"),
-        ),
-    ),
 )
 
 
@@ -128,7 +107,7 @@ class Tokens(NamedTuple):
 def drive(server: Server, token: str, seconds: int) -> float:
     """Requests per second, by wrk."""
     command = [shutil.which("wrk") or "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
-    command += ["-H", f"Authorization: Bearer {token}", server.url]
+    command += [*server.wrk, "-H", f"Authorization: Bearer {token}", server.url]
     limit = seconds + WRK_EXTRA_SECONDS
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit).stdout
     rate, wrong = _RATE.search(said), _WRONG.search(said)
@@ -203,7 +182,7 @@ def _absent(framework: Framework) -> dict[str, str]:
 
 
 def measure(*, smoke: bool) -> Result:
-    """The frameworks, one after the other."""
+    """Both frameworks, one after the other."""
     rows: list[Row] = []
     rounds: dict[str, Mapping[str, list[float]]] = {}
     for framework in FRAMEWORKS:

@@ -7,24 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
-from support.drivers import Ask
-from support.drivers._aiohttp import put
 
-from benchmarks.suite.apps import aiohttp_app, fastapi_app, flask_app, litestar_app
+from benchmarks.suite.apps import fastapi_app, flask_app
 from benchmarks.suite.apps._settings import ANSWER, Settings
 from benchmarks.suite.requests import FRAMEWORKS, Framework
 from cognito_mr_auth.testing import FakeEndpoints, FakeUserPool
 
-APPS: dict[str, Any] = {
-    "FastAPI": fastapi_app,
-    "Flask": flask_app,
-    "aiohttp": aiohttp_app,
-    "Litestar": litestar_app,
-}
+APPS = {"FastAPI": fastapi_app, "Flask": flask_app}
 HERE = [
     (framework, variant)
     for framework, module in APPS.items()
@@ -55,13 +47,6 @@ def ask(framework: str, settings: Settings, *tokens: str) -> list[Asked]:
     if framework == "Flask":
         said = [app.test_client().get("/orders", headers=each) for each in headers]
         return [(each.status_code, each.get_json(silent=True)) for each in said]
-
-    if framework == "aiohttp":
-        sent = [Ask((("Authorization", each["Authorization"]),), path="/orders") for each in headers]
-        # Made anew for each: it belongs to an event loop.
-        apps = [app, *(APPS[framework].build(settings) for _ in sent[1:])]
-        replies = [put(each, ask) for each, ask in zip(apps, sent, strict=True)]
-        return [(each.status, each.json) for each in replies]
 
     async def ask_all() -> list[httpx.Response]:
         # Not Starlette's own TestClient, which warns where httpx is not the successor that it wants.

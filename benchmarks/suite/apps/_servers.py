@@ -7,6 +7,7 @@ one; nothing that was started outlives its `with`.
 from __future__ import annotations
 
 import http.client
+import json
 import math
 import os
 import re
@@ -15,14 +16,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ._settings import Settings
 
-__all__ = ["GUNICORN", "HOST", "UVICORN", "Server", "announced", "ask", "serving"]
+__all__ = ["GUNICORN", "HOST", "ORDERS", "UVICORN", "Request"]
+__all__ += ["Server", "announced", "answer", "ask", "serving"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
@@ -30,10 +32,8 @@ HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 60.0, 10.0
 PAUSE_SECONDS = 0.02
 
-_UVICORN = ("uvicorn", "--host", HOST, "--port", "0", "--workers", "1", "--no-access-log", "--factory")
-UVICORN = (*_UVICORN, "benchmarks.suite.apps.fastapi_app:served")
-UVICORN_LITESTAR = (*_UVICORN, "benchmarks.suite.apps.litestar_app:served")
-AIOHTTP = ("aiohttp.web", "--hostname", HOST, "--port", "0", "benchmarks.suite.apps.aiohttp_app:served")
+UVICORN = ("uvicorn", "--host", HOST, "--port", "0", "--workers", "1", "--no-access-log", "--factory")
+UVICORN += ("benchmarks.suite.apps.fastapi_app:served",)
 GUNICORN = ("gunicorn", "--bind", f"{HOST}:0", "--workers", "1", "--worker-class", "sync")
 GUNICORN += ("--no-control-socket", "benchmarks.suite.apps.flask_app:served()")
 
@@ -42,16 +42,41 @@ _LISTENS = re.compile(r"(?:[Rr]unning on|Listening at:) http://127\.0\.0\.1:([0-
 _FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
 
 
+class Request(NamedTuple):
+    """What a server is asked, beside the token."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: str
+
+    def for_wrk(self, folder: Path) -> tuple[str, ...]:
+        """Options with which wrk sends it, and not just a GET: a script in `folder`."""
+        values = {"wrk.method": self.method, "wrk.body": self.body}
+        values |= {f'wrk.headers["{name}"]': value for name, value in self.headers.items()}
+        script = folder / "request.lua"
+        # JSON's strings are Lua's as well, where they need no \u.
+        lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        script.write_text("\n".join(lines), "ascii")
+        return "-s", str(script)
+
+
+ORDERS = Request("GET", "/orders", {}, "")
+
+
 class Server(NamedTuple):
     """One that is running; all its processes are in the session of `pid`."""
 
     port: int
     pid: int = 0
+    request: Request = ORDERS
+    wrk: tuple[str, ...] = ()
+    """Options that make wrk ask it so."""
 
     @property
     def url(self) -> str:
         """Of the one route."""
-        return f"http://{HOST}:{self.port}/orders"
+        return f"http://{HOST}:{self.port}{self.request.path}"
 
     def processor_seconds(self) -> float:
         """What its processes have used so far, as Linux counts it; NaN elsewhere."""
@@ -65,7 +90,9 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def serving(command: tuple[str, ...], settings: Settings, folder: Path) -> Iterator[Server]:
+def serving(
+    command: tuple[str, ...], settings: Settings, folder: Path, request: Request = ORDERS
+) -> Iterator[Server]:
     """The application of a variant, from the moment on when it says where it listens."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN)}
     log = folder / f"{command[0]}-{settings.variant.replace(' ', '-')}.log"
@@ -80,7 +107,8 @@ def serving(command: tuple[str, ...], settings: Settings, folder: Path) -> Itera
             start_new_session=True,
         )
     try:
-        yield Server(_port(process, log), process.pid)
+        options = () if request == ORDERS else request.for_wrk(folder)
+        yield Server(_port(process, log), process.pid, request, options)
     finally:
         _end(process)
 
@@ -113,11 +141,19 @@ def announced() -> socket.socket:
     return listening
 
 
-def ask(server: Server, token: str) -> int:
-    """The status of one request; gunicorn says where it listens before its worker answers, so it waits."""
+def answer(server: Server, token: str) -> tuple[int, bytes]:
+    """Status and body of one request. gunicorn listens before its worker answers, so it waits."""
+    asked = server.request
     connection = http.client.HTTPConnection(HOST, server.port, timeout=START_SECONDS)
     try:
-        connection.request("GET", "/orders", headers={"Authorization": f"Bearer {token}"})
-        return connection.getresponse().status
+        headers = {**asked.headers, "Authorization": f"Bearer {token}"}
+        connection.request(asked.method, asked.path, asked.body or None, headers)
+        said = connection.getresponse()
+        return said.status, said.read()
     finally:
         connection.close()
+
+
+def ask(server: Server, token: str) -> int:
+    """The status alone."""
+    return answer(server, token)[0]

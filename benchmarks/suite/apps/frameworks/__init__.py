@@ -9,6 +9,12 @@
     constant  the same application with an authentication that reads the header and returns a constant
     served    `chosen(guarded, constant)`, for the server
 
-and imports its framework, which need not be installed: then its row says what is missing.
-The application answers GET /orders with 200 and `ANSWER`.
+and where it needs them
+
+    REQUEST   what it is asked instead of GET /orders
+    LATER     packages that it imports in functions, because they want the process to have settings
+
+It imports its framework, which need not be installed: then its row says what is missing.
+The application answers with 200, and with `ANSWER` somewhere in its body. The constant is an authentication
+of the framework's own kind, in the place of ours, whose principal is the same object each time.
 """
