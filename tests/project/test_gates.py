@@ -245,6 +245,13 @@ IMPORTS = [
         id="framework",
     ),
     pytest.param(
+        "Powertools and Chalice in their adapters alone",
+        ["aws_lambda/edge"],
+        "import chalice",
+        "import chalice",
+        id="lambda-framework",
+    ),
+    pytest.param(
         "_starlette",
         ["_starlette/marks"],
         "from cognito_mr_auth._starlette import look_ahead",
@@ -591,20 +598,22 @@ def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.Mon
 def test_a_second_environment_has_tests_of_its_own(
     inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What needs one of its packages is left out elsewhere, installed or not, and alone is run there."""
+    """What needs one of its own is left out elsewhere, installed or not; what needs none of its is, there."""
     table = inner.path / "support" / "needs.py"
     table.write_text(
         table.read_text()
         .replace('"cli": (', '"cli": ("colorsys", ')
-        .replace("= _second()", "= {'odd': {'colorsys'}}")
+        .replace("= _second()", "= {'odd': Second({'colorsys'}, {'json'}), 'even': Second({'wave'}, set())}")
     )
     inner.mkdir("cli").joinpath("test_cli.py").write_text("import colorsys\ndef test_it(): pass")
     inner.makepyfile(
         test_main="import pytest\ndef test_it(): pass\n"
         "@pytest.mark.needs('colorsys')\ndef test_more(): pass\n"
-        "@pytest.mark.needs('json')\ndef test_less(): pass"
+        "@pytest.mark.needs('json')\ndef test_again(): pass\n"
+        "@pytest.mark.needs('json', 'wave')\ndef test_even(): pass\n"
+        "@pytest.mark.needs('zlib')\ndef test_less(): pass"
     )
     monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
-    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 2, "deselected": 1}
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 3, "deselected": 2}
     monkeypatch.setenv("COGNITO_MR_AUTH_SECOND", "odd")
-    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 2, "deselected": 2}
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 3, "deselected": 3}
