@@ -84,7 +84,8 @@ class CognitoAuth(HttpAuthBase):
             opens an operation.
 
     One object serves plain and async operations. In a list of several it may have any place: a request
-    without a token is the next one's, and a bad token is refused.
+    without a token is the next one's, and a bad token is refused. One in front that finds somebody, as
+    `django_auth` does where COGNITO_AUTH has a USER, ends the search.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
