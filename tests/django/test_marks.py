@@ -112,7 +112,12 @@ ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
         None,
     ),
     "a subclass with a decorated dispatch": (DECORATED.as_view(), "GET", (), None),
-    "a subclass with a decorated dispatch, marked too": (public(made(DECORATED)).as_view(), "GET", (), "public"),
+    "a subclass with a decorated dispatch, marked too": (
+        public(made(DECORATED)).as_view(),
+        "GET",
+        (),
+        "public",
+    ),
     "a subclass with a dispatch made of its parent's": (
         made(WHOLE, dispatch=csrf_exempt(WHOLE.dispatch)).as_view(),
         "GET",
