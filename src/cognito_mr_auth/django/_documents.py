@@ -24,7 +24,7 @@ def document_urls(guard: RequestGuard) -> list[URLPattern]:
         return []
 
     # Whoever is refused is sent here, also where the middleware or a login guards every view.
-    @login_not_required
+    @login_not_required  # type: ignore[untyped-decorator, unused-ignore]
     @public
     def document(request: HttpRequest) -> HttpResponse:
         answer = metadata.answers.get(request.method or "")
