@@ -37,7 +37,7 @@ from ninja.testing import TestAsyncClient, TestClient
 
 from cognito_mr_auth.ninja import AuthHttpError, CognitoAuth, principal_of
 
-READ = policy.scopes("orders/read")
+READ, WRITE = policy.scopes("orders/read"), policy.scopes("orders/write")
 _numbers = count()
 
 
@@ -213,6 +213,31 @@ def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Veri
             for where in ("/api", "/r/router", "/r/open")
         }
     assert statuses == {"/api": (401, 403), "/r/router": (401, 200), "/r/open": (200, 200)}
+
+
+# The words of an operation -> status for nobody, for a token without scopes, with either, with both
+CHAINS: dict[str, tuple[Callable[[CognitoAuth], CognitoAuth], tuple[int, int, int, int, int]]] = {
+    "a policy": (lambda auth: auth.require(READ), (401, 403, 200, 403, 200)),
+    "two": (lambda auth: auth.require(READ).require(WRITE), (401, 403, 403, 403, 200)),
+    "one, then none": (lambda auth: auth.require(READ).require(), (401, 403, 200, 403, 200)),
+    "none, then one": (lambda auth: auth.require().require(READ), (401, 403, 200, 403, 200)),
+    "none at all": (lambda auth: auth.require().require(), (401, 200, 200, 200, 200)),
+    "one for guests": (lambda auth: auth.require(READ).optional, (200, 403, 200, 403, 200)),
+    "one for no guests": (lambda auth: auth.optional.require(READ), (401, 403, 200, 403, 200)),
+}
+
+
+@pytest.mark.parametrize("row", CHAINS)
+def test_words_in_a_row_hold_together(pool: FakeUserPool, verifier: Verifier, row: str) -> None:
+    """An object that asks for something already, such as one for all writers, may be asked for more."""
+    words, statuses = CHAINS[row]
+    auth = CognitoAuth(verifier)
+    api = api_of(auth)
+    api.get("/x", auth=words(auth))(who)
+    scopes = [[], ["orders/read"], ["orders/write"], ["orders/read", "orders/write"]]
+    tokens = [pool.access_token(scopes=each) for each in scopes]
+    with serving(api):
+        assert tuple(by_wsgi(ask).status for ask in (NOBODY, *map(bearer, tokens))) == statuses
 
 
 @pytest.mark.parametrize("word", ["auth.require", "policy"])

@@ -14,7 +14,8 @@ refusal. The guard decides who passes, and makes the answers.
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 from typing import Any, Final, Self, Unpack
 
 try:
@@ -127,11 +128,14 @@ class CognitoAuth(HttpAuthBase):
     def require(self, policy: Policy | None = None) -> Self:
         """For an operation, router or API: it needs a token and, if given, what the policy says.
 
+        Of an object that has a policy already, both hold.
+
         Raises:
             TypeError: for what is no policy.
         """
         require_policy(policy)
-        return self._with(_policy=policy, _need="required")
+        given = [each for each in (self._policy, policy) if each is not None]
+        return self._with(_policy=reduce(and_, given) if given else None, _need="required")
 
     @property
     def optional(self) -> Self:
