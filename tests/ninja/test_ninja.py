@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import path
 from support.django_apis import COMMON, OURS, by_asgi, by_wsgi, project, report_of
 from support.drivers import Ask, Reply
@@ -440,6 +440,37 @@ def test_a_report_of_an_error_shows_no_token(pool: FakeUserPool) -> None:
     assert "coroutine function" in report
     assert token.rpartition(".")[2] not in report
     assert token.split(".")[1] not in report
+
+
+class Broken:
+    """A clock that fails, as only a fault of the library's could."""
+
+    broken = False
+
+    def __call__(self) -> tuple[float, float]:
+        if self.broken:
+            raise ZeroDivisionError
+        return 1.0, 1.0
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
+def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: bool) -> None:
+    """On the event loop too, where Django hides the variables of one frame alone."""
+    clock = Broken()
+    auth = CognitoAuth(pool.offline_verifier(clock=clock))
+    clock.broken = True
+    token = pool.access_token()
+    api = api_of(auth, auth=auth)
+    api.get("/x")(who_async if asynchronous else who)
+    factory = AsyncRequestFactory() if asynchronous else RequestFactory()
+    request = factory.get("/x", headers={"Authorization": f"Bearer {token}"})
+    with serving(api):
+        view = api.urls[0][-2].callback
+        report = report_of(lambda: asyncio.run(view(request)) if asynchronous else view(request), request)
+    assert "verifier.py" in report
+    assert "ZeroDivisionError" in report
+    for part in token.split("."):
+        assert part not in report
 
 
 # --- OpenAPI

@@ -38,6 +38,7 @@ from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import respond, state
 from cognito_mr_auth.django._settings import guard as guard_of_settings
+from cognito_mr_auth.django._steps import leave_frames_out
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -175,6 +176,9 @@ class CognitoAuth(HttpAuthBase):
             found = await guard.averify(read_any(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
             found, place[_NOBODY] = None, missing(error, guard)
+        except Exception as fault:  # of a coroutine, Django hides its own frame alone
+            leave_frames_out(fault)
+            raise
         return self._keep(found, guard, place)
 
     def _keep(self, found: Principal | None, guard: RequestGuard, place: Any) -> Any:
