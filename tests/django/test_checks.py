@@ -22,14 +22,16 @@ VERIFIER = POOL.offline_verifier()
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 LOGIN = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
+UPDATE = "django.middleware.cache.UpdateCacheMiddleware"
 FETCH = "django.middleware.cache.FetchFromCacheMiddleware"
 CORS = "corsheaders.middleware.CorsMiddleware"
 USER = {"VERIFIER": VERIFIER, "USER": "cognito_mr_auth.django.CognitoUser"}
+ORIGINS = {"ALLOWED_ORIGINS": ["https://app.example.com"]}
 PLAIN = {"VERIFIER": VERIFIER}
 
 # COGNITO_AUTH, MIDDLEWARE -> the ids of what is said
 ROWS: dict[str, tuple[Any, list[str], list[str]]] = {
-    "all well": (PLAIN, [SECURITY, CORS, AUTHENTICATION, OURS, FETCH], []),
+    "all well": (PLAIN, [UPDATE, SECURITY, CORS, AUTHENTICATION, OURS, FETCH], []),
     "all well, with users": (USER, [SECURITY, AUTHENTICATION, OURS, LOGIN], []),
     "a key that there is not": ({"EXCLUDES": []}, [OURS], ["E001"]),
     "no verifier": ({"VERIFIER": "nowhere.at.all"}, [OURS], ["E001"]),
@@ -41,6 +43,7 @@ ROWS: dict[str, tuple[Any, list[str], list[str]]] = {
     "before CORS": (PLAIN, [OURS, CORS], ["E003"]),
     "before the redirect to https": (PLAIN, [OURS, SECURITY], ["E003"]),
     "behind a cache": (PLAIN, [FETCH, OURS], ["E003"]),
+    "a cache behind it that no page has named its header to": (PLAIN, [OURS, UPDATE, FETCH], ["E003"]),
     "before Django's users": (USER, [OURS, AUTHENTICATION], ["E003"]),
     "before Django's users, which it leaves alone": (PLAIN, [OURS, AUTHENTICATION], []),
     "behind the login": (USER, [AUTHENTICATION, LOGIN, OURS], ["E003"]),
@@ -48,6 +51,8 @@ ROWS: dict[str, tuple[Any, list[str], list[str]]] = {
     "a cookie without origins": ({**PLAIN, "COOKIE": "at"}, [OURS], ["E004"]),
     "a login for requests with a token": (PLAIN, [AUTHENTICATION, OURS, LOGIN], ["W005"]),
     "a header that reports show": ({**PLAIN, "HEADER": "X-Amzn-Oidc-Data"}, [OURS], ["W006"]),
+    "a cookie that reports show": ({**PLAIN, "COOKIE": "session", **ORIGINS}, [OURS], ["W006"]),
+    "a cookie that reports hide": ({**PLAIN, "COOKIE": "access_token", **ORIGINS}, [OURS], []),
     "a header that reports hide": ({**PLAIN, "HEADER": "X-Auth"}, [OURS], []),
 }
 

@@ -46,6 +46,7 @@ def custom(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
 ON_GET = made(get=public(Base.get))
 WHOLE = public(made())
 GUARDED = require(A)(made())
+DECORATED = method_decorator(csrf_exempt, name="dispatch")(made(WHOLE))
 
 
 class ViewSet:
@@ -73,6 +74,9 @@ class ViewSet:
 
 
 ACTIONS = ViewSet.as_view({"get": "list", "post": "create"})
+DECORATED_ACTIONS = ViewSet.as_view(
+    {"get": "list"}, method_decorator(csrf_exempt, name="list")(type("More", (ViewSet,), {}))
+)
 INHERITED_ACTIONS = ViewSet.as_view({"get": "list", "post": "create"}, type("More", (ViewSet,), {}))
 
 # View, method -> policies, word
@@ -107,6 +111,32 @@ ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
         (),
         None,
     ),
+    "a subclass with a decorated dispatch": (DECORATED.as_view(), "GET", (), None),
+    "a subclass with a decorated dispatch, marked too": (
+        public(made(DECORATED)).as_view(),
+        "GET",
+        (),
+        "public",
+    ),
+    "a subclass with a dispatch made of its parent's": (
+        made(WHOLE, dispatch=csrf_exempt(WHOLE.dispatch)).as_view(),
+        "GET",
+        (),
+        None,
+    ),
+    "a subclass of one with a decorated dispatch": (made(DECORATED).as_view(), "GET", (), None),
+    "a subclass with a decorated method": (
+        method_decorator(csrf_exempt, name="get")(made(ON_GET)).as_view(),
+        "GET",
+        (),
+        None,
+    ),
+    "a subclass with a decorated method, marked too": (
+        made(ON_GET, get=public(method_decorator(csrf_exempt)(ON_GET.get))).as_view(),
+        "GET",
+        (),
+        "public",
+    ),
     "a policy of a class": (GUARDED.as_view(), "GET", (A,), None),
     "a policy that is inherited": (made(GUARDED).as_view(), "GET", (A,), None),
     "a policy of a class and one of its view": (require(B)(GUARDED.as_view()), "GET", (A, B), None),
@@ -133,6 +163,7 @@ ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
     "an action": (ACTIONS, "GET", (), "public"),
     "HEAD of an action": (ACTIONS, "HEAD", (), "public"),
     "an action with a policy": (ACTIONS, "POST", (A,), None),
+    "an action that is inherited and decorated": (DECORATED_ACTIONS, "GET", (), None),
     "no action": (ACTIONS, "DELETE", (), None),
     "an action that is inherited": (INHERITED_ACTIONS, "GET", (), None),
     "a policy of an action that is inherited": (INHERITED_ACTIONS, "POST", (A,), None),

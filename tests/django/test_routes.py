@@ -45,6 +45,8 @@ MATCHES = {
     "path, a tenant": (path("<tenant>/x", _view), False),
     "re_path, literal": (re_path(r"^static/(?P<path>.*)$", _view), True),
     "re_path, a tenant": (re_path(r"^(?P<tenant>\w+)/x$", _view), False),
+    "path, a tenant that may hold slashes": (path("<path:tenant>/x", _view), False),
+    "re_path, a tenant that may hold slashes": (re_path(r"^(.+)/x$", _view), False),
     "everything": (re_path(r"^.*$", _view), True),
 }
 

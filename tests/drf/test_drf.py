@@ -29,7 +29,7 @@ from cognito_mr_auth.testing.django import act_as
 configure()  # REST framework wants Django's settings while it is imported
 
 from rest_framework import permissions
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -441,6 +441,22 @@ def test_the_settings_may_give_a_user(
         # A session is another class's: whom the token stands for acts.
         both = ask(view(CognitoAuthentication, Session), token=token, HTTP_X_SESSION="1")
         assert both.status_code == status
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+@pytest.mark.parametrize("source", [CognitoUser, Row], ids=["ours", "a row"])
+def test_the_middlewares_user_is_no_sessions(pool: FakeUserPool, source: Any, first: bool) -> None:
+    """The middleware and SessionAuthentication share `request.user`; a policy is asked all the same."""
+    classes = [CognitoAuthentication, SessionAuthentication]
+    kind = view(*(classes if first else classes[::-1]), allow=(require(READ) | permissions.IsAuthenticated,))
+    auth = {"VERIFIER": pool.offline_verifier(), "USER": source}
+    with project(path("x", kind.as_view()), middleware=(COMMON, OURS), COGNITO_AUTH=auth):
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {pool.access_token()}")
+        assert client.get("/x").status_code == 403
+        token = pool.access_token(subject="me", scopes=["orders/read"])
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        assert client.get("/x").json() == {"auth": "me", "user": source.__name__}
 
 
 @pytest.mark.parametrize(("options", "names"), [({}, "Authorization"), ({"header": "X-Token"}, "X-Token")])

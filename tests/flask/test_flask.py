@@ -408,6 +408,7 @@ def test_a_preflight_learns_nothing(verifier: Verifier) -> None:
         pytest.param("/static/<path:filename>/raw", "/static/a/b/raw", True, id="more behind the path"),
         pytest.param("/static/a", "/static/a", True, id="no parameter"),
         pytest.param("/<path:anything>", "/static/a", True, id="any path"),
+        pytest.param("/<path:tenant>/a", "/static/a", False, id="a tenant that may hold slashes"),
         pytest.param("/<tenant>/<path:anything>", "/static/a/b", False, id="a tenant, then any path"),
         pytest.param("/health/<name>", "/health/x", False, id="not excluded"),
     ],

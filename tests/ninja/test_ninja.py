@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import path
 from support.django_apis import COMMON, OURS, by_asgi, by_wsgi, project, report_of
 from support.drivers import Ask, Reply
@@ -37,7 +37,7 @@ from ninja.testing import TestAsyncClient, TestClient
 
 from cognito_mr_auth.ninja import AuthHttpError, CognitoAuth, principal_of
 
-READ = policy.scopes("orders/read")
+READ, WRITE = policy.scopes("orders/read"), policy.scopes("orders/write")
 _numbers = count()
 
 
@@ -213,6 +213,31 @@ def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Veri
             for where in ("/api", "/r/router", "/r/open")
         }
     assert statuses == {"/api": (401, 403), "/r/router": (401, 200), "/r/open": (200, 200)}
+
+
+# The words of an operation -> status for nobody, for a token without scopes, with either, with both
+CHAINS: dict[str, tuple[Callable[[CognitoAuth], CognitoAuth], tuple[int, int, int, int, int]]] = {
+    "a policy": (lambda auth: auth.require(READ), (401, 403, 200, 403, 200)),
+    "two": (lambda auth: auth.require(READ).require(WRITE), (401, 403, 403, 403, 200)),
+    "one, then none": (lambda auth: auth.require(READ).require(), (401, 403, 200, 403, 200)),
+    "none, then one": (lambda auth: auth.require().require(READ), (401, 403, 200, 403, 200)),
+    "none at all": (lambda auth: auth.require().require(), (401, 200, 200, 200, 200)),
+    "one for guests": (lambda auth: auth.require(READ).optional, (200, 403, 200, 403, 200)),
+    "one for no guests": (lambda auth: auth.optional.require(READ), (401, 403, 200, 403, 200)),
+}
+
+
+@pytest.mark.parametrize("row", CHAINS)
+def test_words_in_a_row_hold_together(pool: FakeUserPool, verifier: Verifier, row: str) -> None:
+    """An object that asks for something already, such as one for all writers, may be asked for more."""
+    words, statuses = CHAINS[row]
+    auth = CognitoAuth(verifier)
+    api = api_of(auth)
+    api.get("/x", auth=words(auth))(who)
+    scopes = [[], ["orders/read"], ["orders/write"], ["orders/read", "orders/write"]]
+    tokens = [pool.access_token(scopes=each) for each in scopes]
+    with serving(api):
+        assert tuple(by_wsgi(ask).status for ask in (NOBODY, *map(bearer, tokens))) == statuses
 
 
 @pytest.mark.parametrize("word", ["auth.require", "policy"])
@@ -415,6 +440,37 @@ def test_a_report_of_an_error_shows_no_token(pool: FakeUserPool) -> None:
     assert "coroutine function" in report
     assert token.rpartition(".")[2] not in report
     assert token.split(".")[1] not in report
+
+
+class Broken:
+    """A clock that fails, as only a fault of the library's could."""
+
+    broken = False
+
+    def __call__(self) -> tuple[float, float]:
+        if self.broken:
+            raise ZeroDivisionError
+        return 1.0, 1.0
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
+def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: bool) -> None:
+    """On the event loop too, where Django hides the variables of one frame alone."""
+    clock = Broken()
+    auth = CognitoAuth(pool.offline_verifier(clock=clock))
+    clock.broken = True
+    token = pool.access_token()
+    api = api_of(auth, auth=auth)
+    api.get("/x")(who_async if asynchronous else who)
+    factory = AsyncRequestFactory() if asynchronous else RequestFactory()
+    request = factory.get("/x", headers={"Authorization": f"Bearer {token}"})
+    with serving(api):
+        view = api.urls[0][-2].callback
+        report = report_of(lambda: asyncio.run(view(request)) if asynchronous else view(request), request)
+    assert "verifier.py" in report
+    assert "ZeroDivisionError" in report
+    for part in token.split("."):
+        assert part not in report
 
 
 # --- OpenAPI

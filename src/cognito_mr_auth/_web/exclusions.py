@@ -67,9 +67,11 @@ class Exclusions:
 
 
 def _names(route: Sequence[str | None], leading: str) -> bool:
-    """Whether the route itself names the segments of `leading`, or takes any path as a whole."""
-    for own, part in zip_longest(route, leading.strip("/").split("/")):
-        if own == REST or part is None:
+    """Whether the route itself names the segments of `leading`, or ends with a parameter for any path."""
+    for index, (own, part) in enumerate(zip_longest(route, leading.strip("/").split("/"))):
+        if part is None or (
+            own == REST and index == len(route) - 1
+        ):  # before others, it takes a tenant's name
             return True
         if own != part:
             return False

@@ -39,6 +39,11 @@ _ORDERS = (
         False,
         "cached pages are shown without a look at the token",
     ),
+    _Order(
+        "django.middleware.cache.UpdateCacheMiddleware",
+        True,
+        "it keeps pages before they say which header they depend on, and shows one user's to others",
+    ),
 )
 _USER_ORDERS = (
     _Order("django.contrib.auth.middleware.AuthenticationMiddleware", True, "it takes the user away again"),
@@ -90,15 +95,22 @@ def _checked(found: Configured) -> Iterator[CheckMessage]:
                 hint=f'set "USER" in {NAME}, such as "cognito_mr_auth.django.CognitoUser"',
                 id="cognito_mr_auth.W005",
             )
-    header = found.guard.sources.header
-    meta = "HTTP_" + header.upper().replace("-", "_")
+    yield from _shown_in_reports(found)
+
+
+def _shown_in_reports(found: Configured) -> Iterator[CheckMessage]:
+    header, cookie = found.guard.sources.header, found.guard.sources.cookie
+    places = {"HTTP_" + header.upper().replace("-", "_"): f"header {header}"}
+    if cookie is not None:
+        places[cookie] = f"cookie {cookie}"
     hidden: Any = getattr(get_default_exception_reporter_filter(), "hidden_settings", None)
-    if hidden is not None and not hidden.search(meta):
-        yield Warning(
-            f"error reports show the header {header}, which holds the token",
-            hint=f"give DEFAULT_EXCEPTION_REPORTER_FILTER a filter whose hidden_settings match {meta}",
-            id="cognito_mr_auth.W006",
-        )
+    for name, place in places.items():
+        if hidden is not None and not hidden.search(name):
+            yield Warning(
+                f"error reports show the {place}, which holds the token",
+                hint=f"give DEFAULT_EXCEPTION_REPORTER_FILTER a filter whose hidden_settings match {name}",
+                id="cognito_mr_auth.W006",
+            )
 
 
 def _misplaced(listed: list[str], orders: tuple[_Order, ...]) -> Iterator[CheckMessage]:

@@ -59,10 +59,20 @@ def _marks(view: Any, method: str) -> Iterator[tuple[Mark | None, bool]]:
         return
     # `as_view` copies the attributes of `dispatch`, which may be inherited.
     inherited = getattr(cls.dispatch, MARK, None)
-    yield mine, mine is not inherited or "dispatch" in vars(cls)
+    yield mine, mine is not inherited or _is_own(cls, "dispatch", mine)
     name = _handler(view, cls, method)
-    handler = getattr(cls, name, None)
-    yield getattr(handler, MARK, None), name in vars(cls) and unwrap(cls.dispatch).__module__ in _DISPATCHERS
+    mark: Mark | None = getattr(getattr(cls, name, None), MARK, None)
+    yield mark, _is_own(cls, name, mark) and unwrap(cls.dispatch).__module__ in _DISPATCHERS
+
+
+def _is_own(cls: type, name: str, mark: Mark | None) -> bool:
+    """Whether a method has its mark from its class, and not from a parent's method that it wraps.
+
+    A decorator of the class, such as Django's `method_decorator(..., name="get")`, makes the method that is
+    inherited one of the class's own, with all its attributes. Each word makes a new Mark.
+    """
+    parents = [vars(each).get(name) for each in cls.__mro__[1:]]
+    return name in vars(cls) and all(getattr(each, MARK, None) is not mark for each in parents)
 
 
 def _handler(view: Any, cls: Any, method: str) -> str:

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 
 from cognito_mr_auth.errors import AuthError
 
-from ._marks import mark_of
 from ._requests import read, respond
 from ._settings import configured
 from ._steps import run_async, run_sync
@@ -76,10 +75,10 @@ class CognitoAuthMiddleware:
     # An exception in `process_view` would be 500: no `process_exception` hears of it.
 
     def _view(self, request: HttpRequest, view: Any, *_: object) -> HttpResponse | None:
-        return run_sync(vars(request)[VISIT].enter(request, mark_of(view, request.method)))
+        return run_sync(vars(request)[VISIT].enter(request, view))
 
     async def _aview(self, request: HttpRequest, view: Any, *_: object) -> HttpResponse | None:
-        return await run_async(vars(request)[VISIT].enter(request, mark_of(view, request.method)))
+        return await run_async(vars(request)[VISIT].enter(request, view))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The guard's answer to an AuthError that a view raises."""

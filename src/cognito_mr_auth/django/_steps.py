@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from cognito_mr_auth._runtime.raised import Raised
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["Call", "Steps", "run_async", "run_sync"]
+__all__ = ["Call", "Steps", "leave_frames_out", "run_async", "run_sync"]
 
 T = TypeVar("T")
 
@@ -31,6 +31,12 @@ class Call(NamedTuple):
 
 
 Steps = Generator[Call, Any, T]
+
+
+def leave_frames_out(fault: Exception) -> None:
+    """Take the frames out of a fault whose variables are the token, and say where it broke."""
+    fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
+    fault.with_traceback(None)
 
 
 def _run_sync(steps: Steps[T]) -> T:
@@ -62,8 +68,7 @@ async def _run_async(steps: Steps[T]) -> T:
             resume = partial(steps.throw, error)
         except Exception as fault:
             if call.name == "verify":
-                fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
-                fault.with_traceback(None)
+                leave_frames_out(fault)
             raise
 
 

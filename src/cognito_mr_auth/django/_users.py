@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.http import HttpRequest
@@ -17,7 +17,20 @@ from django.http import HttpRequest
 from cognito_mr_auth.errors import ConfigurationError, PolicyDenied
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["UserSource", "user_for"]
+__all__ = ["FINDS_USERS", "UserSource", "finds_users", "user_for"]
+
+FINDS_USERS: Final = "_cognito_mr_auth_finds_users"
+"""The attribute of an authentication class of REST framework's that gives a principal its user."""
+
+
+def finds_users(view: object) -> bool:
+    """Whether a view of REST framework's finds the user of a token itself.
+
+    A user that it already has would be a session's to SessionAuthentication, which may stand before our own
+    class: then there would be no principal, and no policy would be asked.
+    """
+    classes = getattr(getattr(view, "cls", None), "authentication_classes", None)
+    return isinstance(classes, (list, tuple)) and any(hasattr(each, FINDS_USERS) for each in classes)
 
 
 class UserSource:

@@ -7,7 +7,7 @@ middleware) it is decided on the way out, as for a view of which nothing is said
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -17,11 +17,12 @@ from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
 
-from ._marks import UNMARKED, Mark
+from ._marks import UNMARKED, Mark, mark_of
 from ._requests import read, respond, state
 from ._routes import segments
 from ._settings import Configured
 from ._steps import Call, Steps
+from ._users import finds_users
 
 __all__ = ["VISIT", "Visit", "vary"]
 
@@ -128,10 +129,10 @@ class Visit:
             return False
         return guard.excludes(read(request)._replace(route=() if match is None else segments(match.route)))
 
-    def enter(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
+    def enter(self, request: HttpRequest, view: Any) -> Steps[HttpResponse | None]:
         """The same at the door of a view, for which the principal gets its user."""
-        refusal = yield from self.decide(request, mark)
-        source = self.configured.user
+        refusal = yield from self.decide(request, mark_of(view, request.method))
+        source = None if finds_users(view) else self.configured.user
         if refusal is None and source is not None and self._principal is not None:
             try:
                 yield Call(source, "give", (request, self._principal))

@@ -19,6 +19,7 @@ from cognito_mr_auth._web.user import CognitoUser
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import read, state
 from cognito_mr_auth.django._settings import configured
+from cognito_mr_auth.django._users import FINDS_USERS
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.principal import Principal
@@ -106,6 +107,9 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
     def _guard_now(cls) -> RequestGuard:
         """What decides. That of the settings is looked up each time, because tests override them."""
         return configured().guard if cls._guard is None else cls._guard
+
+
+setattr(CognitoAuthentication, FINDS_USERS, True)
 
 
 def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:

@@ -14,7 +14,8 @@ refusal. The guard decides who passes, and makes the answers.
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 from typing import Any, Final, Self, Unpack
 
 try:
@@ -37,6 +38,7 @@ from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import respond, state
 from cognito_mr_auth.django._settings import guard as guard_of_settings
+from cognito_mr_auth.django._steps import leave_frames_out
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -84,7 +86,8 @@ class CognitoAuth(HttpAuthBase):
             opens an operation.
 
     One object serves plain and async operations. In a list of several it may have any place: a request
-    without a token is the next one's, and a bad token is refused.
+    without a token is the next one's, and a bad token is refused. One in front that finds somebody, as
+    `django_auth` does where COGNITO_AUTH has a USER, ends the search.
 
     Raises:
         ConfigurationError, TypeError: for a setting that cannot be right.
@@ -126,11 +129,14 @@ class CognitoAuth(HttpAuthBase):
     def require(self, policy: Policy | None = None) -> Self:
         """For an operation, router or API: it needs a token and, if given, what the policy says.
 
+        Of an object that has a policy already, both hold.
+
         Raises:
             TypeError: for what is no policy.
         """
         require_policy(policy)
-        return self._with(_policy=policy, _need="required")
+        given = [each for each in (self._policy, policy) if each is not None]
+        return self._with(_policy=reduce(and_, given) if given else None, _need="required")
 
     @property
     def optional(self) -> Self:
@@ -170,6 +176,9 @@ class CognitoAuth(HttpAuthBase):
             found = await guard.averify(read_any(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
             found, place[_NOBODY] = None, missing(error, guard)
+        except Exception as fault:  # of a coroutine, Django hides its own frame alone
+            leave_frames_out(fault)
+            raise
         return self._keep(found, guard, place)
 
     def _keep(self, found: Principal | None, guard: RequestGuard, place: Any) -> Any:
