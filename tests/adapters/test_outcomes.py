@@ -583,7 +583,13 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
 
 # --- A route's own word in a closed application
 
-WORDS = ("aiohttp", "django_middleware", "django_middleware_async", "fastapi_protect_all", "flask_protect_all")
+WORDS = (
+    "aiohttp",
+    "django_middleware",
+    "django_middleware_async",
+    "fastapi_protect_all",
+    "flask_protect_all",
+)
 WORDS += ("grpc", "grpc_aio", "litestar", "powertools", "starlette")
 # Here routes are guarded, and no application as a whole: what leads to none is the framework's to answer.
 OF_ROUTES = ("drf", "ninja", "ninja_async")

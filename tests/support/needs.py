@@ -6,8 +6,8 @@ alone carries `@pytest.mark.needs("uvloop")` and imports the package inside. tes
 on both: the core-only environment leaves such tests out; elsewhere a missing package is a skip.
 
 A second environment is for packages that the main one cannot have, or has in another version (`packages` and
-`again` in requirements/second/NAME.toml). What needs one of them runs there, by `make test-all`; what needs one
-that the main one cannot have is left out everywhere else.
+`again` in requirements/second/NAME.toml). What needs one of them runs there, by `make test-all`; what needs
+one that the main one cannot have is left out everywhere else.
 """
 
 from __future__ import annotations

@@ -55,8 +55,6 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
     Raises:
         TypeError: on something other than a policy or an endpoint, and on one that is `public` or `optional`.
     """
-    if callable(policy) and not isinstance(policy, Policy):
-        raise TypeError("require takes a policy: call it: @require(), or @require(policy.check(...))")
     require_policy(policy)
 
     def decorate(endpoint: Any) -> Callable[..., Any]:

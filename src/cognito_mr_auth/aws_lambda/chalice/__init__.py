@@ -29,6 +29,7 @@ except ImportError as error:
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.marks import wrapped
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.aws_lambda._proxy.events import read
@@ -40,7 +41,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from ._authorizer import authorizer
-from ._views import Mark, answer_errors, as_response, mark_view, wanted, without_body, wrapped
+from ._views import Mark, answer_errors, as_response, mark_view, wanted, without_body
 
 __all__ = ["CognitoAuth", "authorizer", "principal_of"]
 
