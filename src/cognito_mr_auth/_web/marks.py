@@ -107,7 +107,7 @@ def add_guard(endpoint: object, guard: object) -> None:
 
 
 def mark_wrapper(wrapper: Endpoint) -> Endpoint:
-    """Mark what asks a guard by itself. `wraps` has copied marks; the outer guards among them are not its own."""
+    """Mark what asks a guard by itself. `wraps` has copied outer guards, which do not stand around this."""
     setattr(wrapper, _OUTER_GUARDS, ())
     return mark_required(wrapper, wrapper)
 

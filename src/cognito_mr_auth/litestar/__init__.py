@@ -64,8 +64,7 @@ def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = 
         LookupError: no guard has looked at it, and there is no `default`.
     """
     advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
-    found: Principal | None = principal_in(connection.scope, default, advice)
-    return found
+    return principal_in(connection.scope, default, advice)
 
 
 def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:

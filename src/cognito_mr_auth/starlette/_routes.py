@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket, WebSocketState
 
 from cognito_mr_auth._runtime.hooks import is_async, require_policy
+from cognito_mr_auth._starlette.endpoints import respond
 from cognito_mr_auth._starlette.marks import mark_required
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
@@ -26,7 +27,7 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["principal_of", "require", "response"]
+__all__ = ["principal_of", "require"]
 
 
 def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
@@ -36,13 +37,7 @@ def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Princip
         LookupError: no guard has seen the connection, and there is no `default`.
     """
     advice = "mount CognitoAuthMiddleware or CognitoAuthBackend"
-    found: Principal | None = principal_in(connection.scope, default, advice)
-    return found
-
-
-def response(answer: HTTPResponse) -> Response:
-    """The guard's answer as Starlette sends it."""
-    return Response(answer.body, answer.status, dict(answer.headers))
+    return principal_in(connection.scope, default, advice)
 
 
 def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -74,7 +69,7 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
                 return await run_in_threadpool(endpoint, *args, **kwargs)
             if isinstance(connection, WebSocket):
                 return await _refuse_websocket(connection, refused)
-            return response(refused)
+            return respond(connection, refused)
 
         return mark_required(guarded, endpoint)
 

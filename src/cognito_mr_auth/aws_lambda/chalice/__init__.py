@@ -61,8 +61,7 @@ def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
     Raises:
         LookupError: no guard has looked at it, and there is no `default`.
     """
-    found: Principal | None = principal_in(getattr(request, _STATE, {}), default, _ADVICE)
-    return found
+    return principal_in(getattr(request, _STATE, {}), default, _ADVICE)
 
 
 class CognitoAuth(FunctionGuard):

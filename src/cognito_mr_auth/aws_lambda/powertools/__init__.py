@@ -61,8 +61,7 @@ def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
     Raises:
         LookupError: no guard has looked at the request, and there is no `default`.
     """
-    found: Principal | None = principal_in(app.context, default, _ADVICE)
-    return found
+    return principal_in(app.context, default, _ADVICE)
 
 
 class CognitoAuth(FunctionGuard):
