@@ -29,7 +29,8 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.verifier import Verifier
 
-from ._behaviors import Admission, aguarded, guarded
+from ._admission import Admission
+from ._behaviors import aguarded, guarded
 from ._call import principal_of
 from ._marks import optional, public, require
 from ._methods import Methods
