@@ -14,6 +14,7 @@ from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import Need, RequestGuard
 from cognito_mr_auth._web.marks import outer_guards
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 
@@ -75,7 +76,7 @@ class Enforcement:
         elif self._protect_all:
             # A route of every method would answer as if somebody had asked.
             if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
-                return web.Response(status=204)
+                return respond(ANSWER)
             if self._guard.asks_for_route:
                 asked = asked._replace(route=_handlers.segments(request))
             await self._enforce(request, asked, None, "configured")
@@ -91,7 +92,7 @@ class Enforcement:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
         asked = read(request)
         if self._guard.is_preflight(asked):
-            return web.Response(status=204)
+            return respond(ANSWER)
         await self._enforce(request, asked, policy, "required")
         return None
 

@@ -28,6 +28,7 @@ except ImportError as error:
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
@@ -218,7 +219,7 @@ class CognitoAuth:
             return None
         asked = read_request(environ)
         if guard.is_preflight(asked):
-            return Response(status=204)  # the same for every URL, known or not
+            return flask_response(ANSWER)  # the same for every URL, known or not
         if need == "configured":  # the only one that `exclude` counts for
             asked = asked._replace(route=segments(request.url_rule))
         principal = guard.verify(asked, policy, need=need, behind=environ)

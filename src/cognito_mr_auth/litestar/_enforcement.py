@@ -53,6 +53,7 @@ class Enforcement:
         self._protect_all = protect_all
 
     def middleware(self, app: App) -> App:
+        """The middleware around one route handler."""
         open_to_errors = _errors.through(app)
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:

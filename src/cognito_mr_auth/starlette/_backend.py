@@ -19,9 +19,9 @@ from cognito_mr_auth._starlette.endpoints import document_route, respond
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.guard import RequestGuard
-from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.settings import Options, refuse_options
 from cognito_mr_auth._web.state import MISSING
-from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
+from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.verifier import Verifier
 
@@ -39,7 +39,8 @@ class CognitoAuthenticationError(AuthenticationError):
 
 
 # A missing token is always tolerated there, and sockets need the middleware.
-_OF_A_BACKEND = Options.__optional_keys__ - {"optional"}
+_OF_A_MIDDLEWARE = ("optional", "subprotocol", "close_at_expiry")
+_OF_A_BACKEND = Options.__optional_keys__.difference(_OF_A_MIDDLEWARE)
 
 
 class CognitoAuthBackend(AuthenticationBackend):
@@ -58,9 +59,7 @@ class CognitoAuthBackend(AuthenticationBackend):
     """
 
     def __init__(self, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
-        for name in ("optional", "subprotocol", "close_at_expiry"):
-            if name in options:
-                raise ConfigurationError(f"{name}= is for CognitoAuthMiddleware, not for CognitoAuthBackend")
+        refuse_options(options, _OF_A_MIDDLEWARE, "is for CognitoAuthMiddleware, not for CognitoAuthBackend")
         self._guard = RequestGuard.of("CognitoAuthBackend", verifier, options, _OF_A_BACKEND)
 
     @property

@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket, WebSocketState
 
@@ -22,6 +21,7 @@ from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, principal_in
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
@@ -61,7 +61,7 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             connection = _connection(args, kwargs)
             if _is_preflight(connection):
-                return Response(status_code=204)  # the endpoint would run for anybody
+                return respond(connection, ANSWER)
             refused = await _refused(connection, policy)
             if refused is None and is_coroutine:
                 return await endpoint(*args, **kwargs)

@@ -14,6 +14,7 @@ from chalice.app import Response
 
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.marks import is_own
+from cognito_mr_auth._web.preflight import without_length
 from cognito_mr_auth.aws_lambda._proxy.events import content
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
@@ -94,5 +95,4 @@ def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
 
 def without_body(said: Any) -> Response:
     """An answer to a preflight without its body, because a preflight has no principal."""
-    headers = {name: value for name, value in said.headers.items() if name.lower() != "content-length"}
-    return Response("", headers=headers, status_code=said.status_code)
+    return Response("", headers=without_length(said.headers.items()), status_code=said.status_code)
