@@ -138,7 +138,9 @@ def test_a_class_whose_methods_say_it_for_themselves() -> None:
         mark_open("public", type("More", (_required(_class()),), {}), each_method=True)
 
 
-@pytest.mark.parametrize("wrong", [None, "/health", READ, Parent().method], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, "/health", READ, Parent().method], ids=["nothing", "a path", "a policy", "a bound method"]
+)
 def test_a_mark_is_for_what_it_can_mark(wrong: Any) -> None:
     """Anything else is a TypeError where it is written."""
     with pytest.raises(TypeError, match="marks functions and classes, not"):
