@@ -99,9 +99,11 @@ class CognitoAuth(SecurityBase):
         self._guard = RequestGuard.of("CognitoAuth", verifier, options, _KNOWN, unbound=True)
         if options.get("close_at_expiry") and not protect_all:
             raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
-        self._protect_all = protect_all
         self._scheme = openapi.SecurityScheme(scheme_name, login_domain, swagger_client_id)
         self._verification = Verification(self._guard, self)
+        self._installation = Installation(
+            self._guard, self._scheme, self._verification, protect_all, self._describe
+        )
         self._guests = Guests(self._verification)
         self._ready = probe(lambda method: answer(self._guard.verifier, method))
         self._describe(self._guard.scope_names)
@@ -131,10 +133,7 @@ class CognitoAuth(SecurityBase):
             ConfigurationError: another object protects it, or has another scheme of the same name.
             TypeError: for what is no FastAPI.
         """
-        install(
-            app,
-            Installation(self._guard, self._scheme, self._verification, self._protect_all, self._describe),
-        )
+        install(app, self._installation)
 
     def __repr__(self) -> str:
         return f"CognitoAuth{repr(self._guard).removeprefix('Guard')}"
