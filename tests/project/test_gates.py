@@ -321,6 +321,13 @@ IMPORTS = [
         "is not allowed to import cognito_mr_auth._starlette",
         id="another-framework",
     ),
+    pytest.param(
+        "Powertools and Chalice in their adapters alone",
+        ["aws_lambda/edge"],
+        "import chalice",
+        "import chalice",
+        id="a-framework-of-functions",
+    ),
     pytest.param("Decisions are pure", ["_jwks/schedule"], "import time", "import time", id="clock"),
     pytest.param(
         "Only fetch, transport, racing and names know the network",
@@ -636,7 +643,7 @@ def test_a_second_environment_has_tests_of_its_own(
     table.write_text(
         table.read_text()
         .replace('"cli": (', '"cli": ("colorsys", ')
-        .replace("= _second()", "= {'odd': {'colorsys'}}")
+        .replace("= _second()", "= {'odd': Second(frozenset({'colorsys'}), frozenset())}")
     )
     inner.mkdir("cli").joinpath("test_cli.py").write_text("import colorsys\ndef test_it(): pass")
     inner.makepyfile(
