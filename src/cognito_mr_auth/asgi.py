@@ -45,8 +45,7 @@ def principal_of(scope: Scope, default: Any = REQUIRED) -> Principal | None:
     Raises:
         LookupError: no guard stands before this application, and there is no `default`.
     """
-    found: Principal | None = principal_in(scope, default, _ADVICE)
-    return found
+    return principal_in(scope, default, _ADVICE)
 
 
 async def require(scope: Scope, policy: Policy | None = None) -> Principal:

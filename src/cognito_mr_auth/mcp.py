@@ -62,8 +62,7 @@ def principal_of(context: Any = None, default: Any = REQUIRED) -> Principal | No
     """
     context = _called_by.get(None) if context is None else context
     state = (_current.get() or {}) if context is None else _scope(context)
-    found: Principal | None = principal_in(state, default, _ADVICE)
-    return found
+    return principal_in(state, default, _ADVICE)
 
 
 def _scope(context: Any) -> Mapping[str, Any]:

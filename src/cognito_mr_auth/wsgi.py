@@ -48,8 +48,7 @@ def principal_of(environ: Mapping[str, Any], default: Any = REQUIRED) -> Princip
     Raises:
         LookupError: no guard stands before this application, and there is no `default`.
     """
-    found: Principal | None = principal_in(environ, default, _ADVICE)
-    return found
+    return principal_in(environ, default, _ADVICE)
 
 
 def require(environ: Mapping[str, Any], policy: Policy | None = None) -> Principal:

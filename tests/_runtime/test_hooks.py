@@ -103,9 +103,7 @@ def test_policies(require: Any) -> None:
 def test_no_policies(require: Any) -> None:
     """All else would be truthy and never asked: a TypeError that says what to do."""
     says = (
-        r"call it: @auth\.require\(\); .* wrap it in policy\.check\(\)"
-        if callable(require)
-        else "such as policy"
+        r"call it: @require\(\); .* wrap it in policy\.check\(\)" if callable(require) else "such as policy"
     )
     with pytest.raises(TypeError, match=f"^require= takes a policy, not [a-z]+: .*{says}"):
         require_policy(require)

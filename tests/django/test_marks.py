@@ -73,6 +73,31 @@ class ViewSet:
         return made
 
 
+class Pages:
+    """Views that are methods of an object."""
+
+    @public
+    def page(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+
+class Button:
+    """An object that is a view."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+
+OPEN = public(view)
+COPY = functools.update_wrapper(functools.partial(OPEN), OPEN)
+
+
+@functools.wraps(COPY)
+def wrapper(request: HttpRequest) -> HttpResponse:
+    """Around a copy."""
+    return COPY(request)
+
+
 ACTIONS = ViewSet.as_view({"get": "list", "post": "create"})
 DECORATED_ACTIONS = ViewSet.as_view(
     {"get": "list"}, method_decorator(csrf_exempt, name="list")(type("More", (ViewSet,), {}))
@@ -92,6 +117,19 @@ ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
     "optional and public": (optional(public(view)), "GET", (), "optional"),
     "required and public": (require(A)(public(view)), "GET", (A,), "public"),
     "a partial of a public one": (functools.partial(public(view)), "GET", (), None),
+    "a partial with its attributes": (COPY, "GET", (), None),
+    "a wrapper of that": (wrapper, "GET", (), None),
+    "a partial with the attributes of a required one": (
+        functools.update_wrapper(functools.partial(view), require(A)(view)),
+        "GET",
+        (A,),
+        None,
+    ),
+    "a wrapper of a public one": (csrf_exempt(OPEN), "GET", (), "public"),
+    "a partial that is public": (public(functools.partial(view)), "GET", (), "public"),
+    "an object": (public(Button()), "GET", (), "public"),
+    "a bound method": (Pages().page, "GET", (), "public"),
+    "a bound method that is inherited": (type("More", (Pages,), {})().page, "GET", (), None),
     "a method": (ON_GET.as_view(), "GET", (), "public"),
     "HEAD of it": (ON_GET.as_view(), "HEAD", (), "public"),
     "another method": (ON_GET.as_view(), "POST", (), None),

@@ -24,7 +24,7 @@ from cognito_mr_auth.grpc import (
     public,
     require,
 )
-from cognito_mr_auth.grpc._behaviors import SHARE_FOR_KEYS
+from cognito_mr_auth.grpc._admission import SHARE_FOR_KEYS
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import policy
+from cognito_mr_auth._web.marks import opened, required
 from cognito_mr_auth.grpc import optional, public, require
-from cognito_mr_auth.grpc._marks import mark_of
 
 SCOPES, GROUPS = policy.scopes("a/b"), policy.groups("ops")
 
@@ -117,16 +117,14 @@ FOUND: dict[str, tuple[Callable[[], Any], str | None]] = {
 @pytest.mark.parametrize("row", FOUND)
 def test_a_mark_holds_for_that_method(row: str) -> None:
     """W3: an opening holds for the very method; a requirement is inherited, because it only closes."""
-    behavior, word = FOUND[row]
-    mark = mark_of(behavior())
-    assert (None if mark is None else mark.word) == word
+    make, word = FOUND[row]
+    behavior = make()
+    assert (opened(behavior) if required(behavior) is None else "required") == word
 
 
 def test_several_requirements_hold_together() -> None:
     """The inner ones first."""
-    mark = mark_of(SERVICER.both)
-    assert mark is not None
-    assert mark.policies == (GROUPS, SCOPES)
+    assert required(SERVICER.both) == (GROUPS, SCOPES)
 
 
 NONSENSE: dict[str, Callable[[], object]] = {
@@ -154,7 +152,7 @@ def test_nonsense_fails_where_it_is_written(row: str) -> None:
 
 def test_a_mark_may_be_said_twice() -> None:
     """It says the same."""
-    assert mark_of(public(public(lambda request, context: None))) is not None
+    assert opened(public(public(lambda request, context: None))) == "public"
 
 
 @pytest.mark.parametrize("kind", ["open", "for_guests", "both"])

@@ -294,6 +294,20 @@ IMPORTS = [
         id="up-in-aiohttps",
     ),
     pytest.param(
+        "starlette",
+        ["starlette/_users"],
+        "from cognito_mr_auth.starlette import _backend",
+        "is not allowed to import cognito_mr_auth.starlette._backend",
+        id="up-in-starlettes",
+    ),
+    pytest.param(
+        "flask",
+        ["flask/_views"],
+        "from cognito_mr_auth.flask import _errors",
+        "is not allowed to import cognito_mr_auth.flask._errors",
+        id="beside-in-flasks",
+    ),
+    pytest.param(
         "litestar",
         ["litestar/_handlers"],
         "from cognito_mr_auth.litestar import _errors",
@@ -313,6 +327,13 @@ IMPORTS = [
         "from cognito_mr_auth._starlette import marks",
         "is not allowed to import cognito_mr_auth._starlette",
         id="another-framework",
+    ),
+    pytest.param(
+        "Powertools and Chalice in their adapters alone",
+        ["aws_lambda/edge"],
+        "import chalice",
+        "import chalice",
+        id="a-framework-of-functions",
     ),
     pytest.param("Decisions are pure", ["_jwks/schedule"], "import time", "import time", id="clock"),
     pytest.param(
@@ -417,9 +438,35 @@ RULES = [
     ),
     pytest.param(
         source_rules.thick_adapters,
-        {"cognito_mr_auth.flask": '"""M.\n\nMore.\n"""\n# why\n' + "x = 1\n\n" * 150, "a": "x = 1\n" * 151},
-        {"cognito_mr_auth.flask": "x = 1\n" * 151},
+        {"cognito_mr_auth/asgi": '"""M.\n\nMore.\n"""\n# why\n' + "x = 1\n\n" * 120, "a": "x = 1\n" * 121},
+        {"cognito_mr_auth/asgi": "x = 1\n" * 121},
         id="adapter",
+    ),
+    pytest.param(
+        source_rules.thick_adapters,
+        {
+            "cognito_mr_auth/flask/_views": "x = 1\n" * 120,
+            "cognito_mr_auth/flasks/_views": "x = 1\n" * 121,
+            "cognito_mr_auth/aws_lambda/_authorizer": "x = 1\n" * 121,
+        },
+        {"cognito_mr_auth/flask/_views": "x = 1\n" * 121},
+        id="part-of-an-adapter",
+    ),
+    pytest.param(
+        source_rules.thick_adapters,
+        {"cognito_mr_auth/aws_lambda/chalice/__init__": "x = 1\n" * 120},
+        {"cognito_mr_auth/aws_lambda/chalice/__init__": "x = 1\n" * 121},
+        id="adapter-in-a-folder",
+    ),
+    pytest.param(
+        source_rules.unmeasured_adapters,
+        {
+            "cognito_mr_auth/flask/_views": "guard = RequestGuard.of(given)\n",
+            "cognito_mr_auth/_web/readiness": "guard = RequestGuard.of(given)\n",
+            "cognito_mr_auth/quart": "guard: RequestGuard\n",
+        },
+        {"cognito_mr_auth/quart": "guard = RequestGuard.of(given)\n"},
+        id="adapter-in-no-list",
     ),
     pytest.param(source_rules.undocumented, {"a": CLEAN}, {"a": "N = 1\n"}, id="module-docstring"),
     pytest.param(

@@ -22,6 +22,7 @@ RULES = [
     source_rules.long_files,
     source_rules.long_functions,
     source_rules.thick_adapters,
+    source_rules.unmeasured_adapters,
     source_rules.undocumented,
     source_rules.type_ignores,
     source_rules.import_cycles,

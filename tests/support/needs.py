@@ -28,7 +28,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("aiohttp",),
     "_runtime/test_run_trio.py": ("trio",),
     "fastapi": ("fastapi", "pydantic", "starlette"),
-    "_starlette/test_life.py": ("starlette",),
+    "_starlette/test_endpoints.py": ("starlette",),
     "_starlette/test_look_ahead.py": ("starlette",),
     "_starlette/test_marks.py": ("starlette",),
     "_web/test_socket_expiry_trio.py": ("trio",),

@@ -49,9 +49,7 @@ def require_policy(require: object) -> None:
     if require is not None and not isinstance(require, Policy):
         help_ = 'such as policy.scopes("orders/read")'
         if callable(require):
-            help_ = (
-                "is it a decorator, call it: @auth.require(); a check of your own, wrap it in policy.check()"
-            )
+            help_ = "is it a decorator, call it: @require(); a check of your own, wrap it in policy.check()"
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 

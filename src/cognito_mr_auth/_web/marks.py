@@ -1,34 +1,59 @@
 """The marks on endpoints: which need no token, which welcome guests, which more than a valid token guards.
 
-Owns how a mark is set and read, whatever framework calls the endpoint. It holds for the very object that it
-was set on (W3): not for a subclass, nor for a method that a subclass inherits, nor for a `functools.partial`.
-What `functools.wraps` makes has it too.
+Owns how a mark is set and read, whatever framework calls the endpoint. An opening holds for the very object
+that it was set on (W3): not for a subclass, nor for a method that a subclass inherits, nor for a
+`functools.partial`. What `functools.wraps` makes has it too. A requirement only closes, so it counts wherever
+it is found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, Literal, NamedTuple, TypeVar
 
-__all__ = ["Opened", "mark_open", "mark_required", "opened"]
+from cognito_mr_auth.policy import Policy
+
+__all__ = [
+    "Opened",
+    "Policies",
+    "add_guard",
+    "is_own",
+    "mark_open",
+    "mark_required",
+    "mark_wrapper",
+    "opened",
+    "outer_guards",
+    "required",
+    "wrapped",
+]
 
 Opened = Literal["public", "optional"]
 """The word of an endpoint that does not need a token."""
+Policies = tuple[Policy | None, ...]
+"""What an endpoint requires; None is for any principal."""
 
+# Attributes of an endpoint: its mark, and the guards of wrappers around it, which may not be registered.
 _MARK = "__cognito_mr_auth_mark__"
+_OUTER_GUARDS = "__cognito_mr_auth_outer_guards__"
 
 
 class _Mark(NamedTuple):
     word: Literal["public", "optional", "require"]
     endpoint: object
+    policies: Policies = ()
 
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-def mark_open(word: Opened, endpoint: Endpoint) -> Endpoint:
+# -- setting marks --------------------------------------------------------------------------------
+
+
+def mark_open(word: Opened, endpoint: Endpoint, *, each_method: bool = False) -> Endpoint:
     """Mark a function, or a class of endpoints, as open: to all, or to guests.
+
+    `each_method`: what a method of a class requires holds for that method, and does not contradict the class.
 
     Raises:
         TypeError: for what cannot be marked, or is marked otherwise.
@@ -36,9 +61,11 @@ def mark_open(word: Opened, endpoint: Endpoint) -> Endpoint:
     given: object = endpoint
     if not callable(given) or isinstance(given, MethodType):
         raise TypeError(f"{word} marks functions and classes, not {type(given).__name__}")
-    methods = [getattr(endpoint, name, None) for name in dir(endpoint)] if isinstance(endpoint, type) else []
-    marks = [_mark(each) for each in (endpoint, getattr(endpoint, "func", None), *methods)]
-    if any(mark is not None and mark.word == "require" for mark in marks):
+    parts = [getattr(endpoint, "func", None), endpoint]
+    if isinstance(endpoint, type):
+        methods = [] if each_method else dir(endpoint)
+        parts += [*endpoint.__mro__, *(getattr(endpoint, name, None) for name in methods)]
+    if any(required(each) is not None for each in parts):
         raise TypeError(f"an endpoint cannot have both @require and @{word}")
     if opened(endpoint) not in (None, word):
         raise TypeError("an endpoint cannot be both public and optional")
@@ -46,7 +73,7 @@ def mark_open(word: Opened, endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def mark_required(guarded: Endpoint, endpoint: object) -> Endpoint:
+def mark_required(guarded: Endpoint, endpoint: object, policies: Policies = ()) -> Endpoint:
     """Mark `guarded`, which `require` has put around `endpoint`.
 
     Raises:
@@ -55,24 +82,79 @@ def mark_required(guarded: Endpoint, endpoint: object) -> Endpoint:
     word = opened(endpoint) or opened(getattr(endpoint, "func", None))  # a partial's function
     if word is not None:
         raise TypeError(f"an endpoint cannot have both @require and @{word}")
-    setattr(guarded, _MARK, _Mark("require", guarded))
+    setattr(guarded, _MARK, _Mark("require", guarded, policies))
     return guarded
+
+
+def wrapped(endpoint: Any) -> Iterator[Any]:
+    """An endpoint and all that it wraps, of which any may be the registered one."""
+    while endpoint is not None:
+        yield getattr(endpoint, "__func__", endpoint)  # a bound method takes no attributes
+        endpoint = getattr(endpoint, "__wrapped__", None)
+
+
+def add_guard(endpoint: object, guard: object) -> None:
+    """Note that `guard` stands around an endpoint, at all that this one wraps too.
+
+    Raises:
+        TypeError: one of them is open.
+    """
+    for part in wrapped(endpoint):
+        mark_required(part, part)
+        before = outer_guards(part)
+        if guard not in before:  # a decorator may be applied to the same function for each request
+            setattr(part, _OUTER_GUARDS, (*before, guard))
+
+
+def mark_wrapper(wrapper: Endpoint) -> Endpoint:
+    """Mark what asks a guard by itself. `wraps` has copied outer guards, which do not stand around this."""
+    setattr(wrapper, _OUTER_GUARDS, ())
+    return mark_required(wrapper, wrapper)
+
+
+# -- reading them ---------------------------------------------------------------------------------
+
+
+def outer_guards(endpoint: object) -> tuple[Any, ...]:
+    """The guards around a registered function, which nobody calls, because the function is the endpoint."""
+    found: tuple[Any, ...] = getattr(endpoint, _OUTER_GUARDS, ())
+    return found
 
 
 def opened(endpoint: object) -> Opened | None:
     """The word of an endpoint that does not need a token."""
-    if isinstance(endpoint, MethodType):
-        of = endpoint.__self__ if isinstance(endpoint.__self__, type) else type(endpoint.__self__)
-        if not any(getattr(each, "__func__", each) is endpoint.__func__ for each in vars(of).values()):
-            return None  # inherited, or borrowed
     mark = _mark(endpoint)
-    if mark is None or mark.word == "require":
-        return None
-    # What functools.wraps() makes is a function. A partial or a copied instance has another's mark.
-    own = getattr(endpoint, "__func__", endpoint)
-    if not isinstance(own, FunctionType) and mark.endpoint is not own:
+    if mark is None or mark.word == "require" or not is_own(endpoint, mark.endpoint):
         return None
     return mark.word
+
+
+def required(endpoint: object) -> Policies | None:
+    """The policies of an endpoint that `require` guards; None for any other."""
+    mark = _mark(endpoint)
+    return mark.policies if mark is not None and mark.word == "require" else None
+
+
+def is_own(endpoint: object, marked: object) -> bool:
+    """Whether an opening that was set on `marked`, and is found at an endpoint, holds for that (W3)."""
+    part: Any = endpoint
+    while part is not None:
+        function = getattr(part, "__func__", part)
+        if isinstance(part, MethodType) and not _defines(part.__self__, function):
+            return False  # inherited, or borrowed
+        if function is marked:
+            return True
+        # What functools.wraps() makes is a function. A partial or a copied instance has another's mark.
+        if not isinstance(function, FunctionType):
+            return False
+        part = getattr(part, "__wrapped__", None)
+    return True
+
+
+def _defines(owner: object, function: object) -> bool:
+    """Whether an object's class, or the class that it is, has the function itself and does not inherit it."""
+    of = owner if isinstance(owner, type) else type(owner)
+    return any(getattr(each, "__func__", each) is function for each in vars(of).values())
 
 
 def _mark(endpoint: object) -> _Mark | None:

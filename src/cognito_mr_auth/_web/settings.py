@@ -25,6 +25,7 @@ __all__ = [
     "check_preflight",
     "check_realm",
     "check_timeout",
+    "refuse_options",
     "sources",
 ]
 
@@ -76,6 +77,13 @@ def check_names(adapter: str, given: Iterable[str], known: Collection[str]) -> N
             near = get_close_matches(name, known, 1)
             hint = f": did you mean {near[0]}=?" if near else ""
             raise TypeError(f"{adapter} has no option {name}={hint}")
+
+
+def refuse_options(given: Iterable[str], refused: Collection[str], why: str) -> None:
+    """Raises ConfigurationError for an option that only other adapters have; `why` says why that is."""
+    for name in given:
+        if name in refused:
+            raise ConfigurationError(f"{name}= {why}")
 
 
 def check_timeout(timeout: float) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cognito_mr_auth.principal import Principal
+
 __all__ = ["EXPIRY", "GUARD", "HIDDEN", "MISSING", "OPENED", "PRINCIPAL", "REQUIRED", "principal_in"]
 
 PRINCIPAL: Final = "cognito_mr_auth.principal"
@@ -27,13 +29,13 @@ REQUIRED: Final = object()
 """In place of a default: there must be a guard."""
 
 
-def principal_in(state: Mapping[str, Any], default: object, advice: str) -> Any:
+def principal_in(state: Mapping[str, Any], default: Any, advice: str) -> Principal | None:
     """The principal of a request, None for one without, and `default` where no guard has looked at it.
 
     Raises:
         LookupError: no guard has, and there is no default. `advice` says what to put in place.
     """
-    found = state.get(PRINCIPAL, default)
+    found: Principal | None = state.get(PRINCIPAL, default)
     if found is REQUIRED:
         raise LookupError(f"no guard has looked at this request: {advice}")
     return found

@@ -6,14 +6,15 @@
     @auth.require(policy.scopes("orders/read"))
     async def orders(request: web.Request) -> web.Response: ...
 
-Owns the middleware. `require` marks the function that it receives, and the middleware enforces the marks of
-the registered handler, so that a decorator above `@routes.get` guards the route as well. The guard decides
+Owns what users write. `require` marks the function that it receives, and the middleware enforces the marks
+of the registered handler, so that a decorator above `@routes.get` guards the route as well. The guard decides
 who passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 try:
@@ -25,10 +26,7 @@ except ImportError as error:
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
-from cognito_mr_auth._runtime.refusals import record, settle
-from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
-from cognito_mr_auth._web.bearer import HTTPRequest
-from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.life import life_of
 from cognito_mr_auth._web.marks import mark_open
 from cognito_mr_auth._web.readiness import answer
@@ -38,16 +36,13 @@ from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.verifier import Verifier
 
-from . import _handlers, _sockets
-from ._requests import PRINCIPAL, STATE, leave, principal_of, read, respond
+from ._enforcement import Enforcement, Handler
+from ._handlers import guarded
+from ._requests import PRINCIPAL, principal_of, respond
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
-
-# In a request's state: the policies that its principal has passed, and the response that is sent.
-_PASSED, _BEGUN = "passed", "begun"
 
 
 class CognitoAuth:
@@ -80,7 +75,7 @@ class CognitoAuth:
         check_flag("protect_all", protect_all)
         known = SocketOptions.__optional_keys__
         self._guard = RequestGuard.of("CognitoAuth", verifier, options, known, unbound=True)
-        self._protect_all = protect_all
+        self._enforcement = Enforcement(self._guard, protect_all=protect_all)
 
         async def ready(request: web.Request) -> web.StreamResponse:
             return respond(answer(self._guard.verifier, request.method))
@@ -107,10 +102,10 @@ class CognitoAuth:
         Raises:
             RuntimeError: it serves already, is part of another one, or knows this object.
         """
-        if app.pre_frozen or self._middleware in app.middlewares:
+        if app.pre_frozen or self._enforcement.middleware in app.middlewares:
             raise RuntimeError("call init_app once, before the application serves or is added to another")
-        app.middlewares.append(self._middleware)
-        app.on_response_prepare.append(self._preparing)
+        app.middlewares.append(self._enforcement.middleware)
+        app.on_response_prepare.append(self._enforcement.preparing)
         app.on_startup.append(self._check_start)
 
     # -- what is guarded ------------------------------------------------------------------------
@@ -125,14 +120,7 @@ class CognitoAuth:
             TypeError: for what is no policy; by the decorator, for a handler that is `public` or `optional`.
         """
         require_policy(policy)
-
-        def admit(request: web.Request) -> Awaitable[web.StreamResponse | None]:
-            return self._admit(request, policy)
-
-        def decorate(view: ViewT) -> ViewT:
-            return _handlers.guarded(view, admit)
-
-        return decorate
+        return partial(guarded, partial(self._enforcement.admit, policy=policy))
 
     def optional(self, view: ViewT) -> ViewT:
         """A decorator: guests are welcome at this handler, and have no principal; a bad token is refused.
@@ -179,90 +167,6 @@ class CognitoAuth:
     async def _check_start(self, _app: web.Application) -> None:
         self._guard.verifier  # noqa: B018 - a property that raises
 
-    # -- enforcement ----------------------------------------------------------------------------
-
     def response(self, error: AuthError) -> web.Response:
         """The response to an error, for a middleware of yours that changes only some of it."""
         return respond(self._guard.response(error))
-
-    @web.middleware
-    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        guard, asked = self._guard, read(request)
-        if (document := guard.document(asked)) is not None:
-            return respond(document)
-        found = request.setdefault(STATE, {})
-        try:
-            passed_over = await self._enter(request, asked)
-            if passed_over is not None:
-                return passed_over
-            shown = _sockets.without_token(request, asked, guard) if asked.websocket else request
-            said = await handler(shown)
-        except AuthError as error:
-            return await self._refuse(error, found.get(_BEGUN))
-        finally:
-            if asked.websocket:
-                await _sockets.end(request, guard)
-        if guard.is_preflight(asked) and isinstance(said, web.Response):
-            said.body = None  # there is no principal, and the Fetch standard reads no body
-        return said
-
-    async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
-        """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""
-        word = _handlers.word(request)
-        if word == "public":
-            leave(request, principal_of(request, None))
-        elif word == "optional":
-            await self._enforce(request, asked, None, "optional")
-        elif self._protect_all:
-            # A route of every method would answer as if somebody had asked.
-            if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
-                return web.Response(status=204)
-            if self._guard.asks_for_route:
-                asked = asked._replace(route=_handlers.segments(request))
-            await self._enforce(request, asked, None, "configured")
-        for admit in _handlers.outer_guards(request.match_info.handler):
-            if (passed_over := await admit(request)) is not None:
-                return passed_over
-        return None
-
-    async def _admit(self, request: web.Request, policy: Policy | None) -> web.StreamResponse | None:
-        """Enforce a handler's own guard. Returns the answer to a preflight, for which no handler runs."""
-        if STATE not in request:
-            raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
-        asked = read(request)
-        if self._guard.is_preflight(asked):
-            return web.Response(status=204)
-        await self._enforce(request, asked, policy, "required")
-        return None
-
-    async def _enforce(
-        self, request: web.Request, asked: HTTPRequest, policy: Policy | None, need: Need
-    ) -> None:
-        """Find the principal and ask the policy, each once for a request."""
-        found = request[STATE]
-        passed: set[object] = found.setdefault(_PASSED, set())
-        if (self, policy) in passed:
-            return
-        principal = await self._guard.averify(asked, policy, need=need, behind=found)
-        leave(request, principal, self._guard)
-        if principal is not None:
-            passed |= {(self, None), (self, policy)}
-
-    async def _refuse(self, error: AuthError, begun: web.StreamResponse | None) -> web.StreamResponse:
-        """Answer an error. An open socket is closed, and a response that has begun breaks off."""
-        if begun is None:
-            return self.response(error)
-        if not isinstance(begun, web.WebSocketResponse):
-            record(error, self._guard.outcomes)
-            raise error
-        settle(error, self._guard.outcomes)
-        await begun.close(code=POLICY_VIOLATION)
-        return begun
-
-    async def _preparing(self, request: web.Request, response: web.StreamResponse) -> None:
-        """What aiohttp calls before it sends a response."""
-        if STATE not in request:  # an answer to `Expect`, before any middleware
-            return
-        if isinstance(response, web.WebSocketResponse):
-            _sockets.opens(request, response, self._guard)
-        request[STATE][_BEGUN] = response

@@ -15,16 +15,13 @@ from typing import Any, Protocol, TypeVar, cast
 from aiohttp import web
 
 from cognito_mr_auth._web.exclusions import REST
-from cognito_mr_auth._web.marks import Opened, mark_required, opened
+from cognito_mr_auth._web.marks import Opened, add_guard, mark_required, mark_wrapper, opened
 
 from ._requests import request_in
 
-__all__ = ["Admit", "guarded", "outer_guards", "segments", "word"]
+__all__ = ["Admit", "guarded", "segments", "word"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
-
-# An attribute of a function: what is asked by the wrappers around it, without which it may be registered.
-_OUTER_GUARDS = "__cognito_mr_auth_outer_guards__"
 
 # What `{name:.*}` becomes at the end of a route's pattern: a parameter that takes the rest of the path.
 _TAKES_THE_REST = (">.*)", ">.+)")
@@ -37,7 +34,7 @@ class Admit(Protocol):
         """The answer to a preflight, for which no handler runs."""
 
 
-def guarded(view: ViewT, admit: Admit) -> ViewT:
+def guarded(admit: Admit, view: ViewT) -> ViewT:
     """The handler, which asks `admit` before it runs; a view is changed in place.
 
     Raises:
@@ -49,11 +46,7 @@ def guarded(view: ViewT, admit: Admit) -> ViewT:
     if isinstance(view, type):
         _guard_class(view, admit)
         return cast("ViewT", view)
-    part: Any = getattr(view, "__func__", view)  # a bound method takes no attributes
-    while part is not None:
-        mark_required(part, part)
-        setattr(part, _OUTER_GUARDS, (*outer_guards(part), admit))
-        part = getattr(part, "__wrapped__", None)
+    add_guard(view, admit)
 
     @wraps(view)
     async def asking(*args: Any, **kwargs: Any) -> Any:
@@ -63,8 +56,7 @@ def guarded(view: ViewT, admit: Admit) -> ViewT:
         said = view(*args, **kwargs)
         return await said if isawaitable(said) else said
 
-    setattr(asking, _OUTER_GUARDS, ())  # copied from the view; what guards that is not around this wrapper
-    return cast("ViewT", mark_required(asking, asking))
+    return cast("ViewT", mark_wrapper(asking))
 
 
 def _guard_class(view: type[web.View], admit: Admit) -> None:
@@ -76,12 +68,6 @@ def _guard_class(view: type[web.View], admit: Admit) -> None:
 
     mark_required(view, view)
     setattr(view, "__await__", asking)  # noqa: B010 - subclasses inherit it
-
-
-def outer_guards(handler: object) -> Sequence[Admit]:
-    """The guards around a registered function, which nobody calls, because the function is the handler."""
-    found: tuple[Admit, ...] = getattr(handler, _OUTER_GUARDS, ())
-    return found
 
 
 def word(request: web.Request) -> Opened | None:

@@ -35,8 +35,7 @@ def principal_of(request: web.Request, default: Any = state.REQUIRED) -> Princip
         LookupError: no guard has looked at it, and there is no `default`.
     """
     advice = "put @auth.require() or @auth.optional on its handler, or protect_all=True on its application"
-    found: Principal | None = state.principal_in(request.get(STATE) or {}, default, advice)
-    return found
+    return state.principal_in(request.get(STATE) or {}, default, advice)
 
 
 def leave(request: web.Request, principal: Principal | None, guard: RequestGuard | None = None) -> None:

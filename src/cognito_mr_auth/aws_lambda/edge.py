@@ -23,7 +23,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from ._authorizer.context import principal_id
-from ._proxy.function_guard import Form, HandlerGuard
+from ._proxy.handler_guard import Form, HandlerGuard
 from ._raw_event import mapping
 
 __all__ = ["CognitoAuth"]

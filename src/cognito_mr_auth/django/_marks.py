@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from inspect import unwrap
 from typing import Any, Final, Literal, NamedTuple
 
+from cognito_mr_auth._web.marks import is_own
 from cognito_mr_auth.policy import Policy
 
-__all__ = ["MARK", "UNMARKED", "Mark", "mark_of"]
+__all__ = ["MARK", "UNMARKED", "Mark", "mark_of", "set_mark"]
 
 MARK: Final = "_cognito_mr_auth_mark"
 """The attribute of a view that holds its Mark; `functools.wraps` copies it."""
+_MARKED: Final = "_cognito_mr_auth_marked"  # that of the view which it was set on
 
 # Only these are known to do nothing before they call the method of a request. A decorator around them is none
 # of the application's code paths.
@@ -40,6 +42,12 @@ class Mark(NamedTuple):
 UNMARKED: Final = Mark()
 
 
+def set_mark(made: Any, view: object, mark: Mark) -> None:
+    """Mark a view that was made of another one, whose marks it keeps."""
+    setattr(made, MARK, getattr(view, MARK, UNMARKED).joined(mark))
+    setattr(made, _MARKED, made)
+
+
 def mark_of(view: Callable[..., Any], method: str) -> Mark:
     """What is said of the view that Django has chosen for a request of this method."""
     found = UNMARKED
@@ -53,13 +61,14 @@ def mark_of(view: Callable[..., Any], method: str) -> Mark:
 def _marks(view: Any, method: str) -> Iterator[tuple[Mark | None, bool]]:
     """Each mark, and whether it was set on this very view, rather than on one that it was made of."""
     mine: Mark | None = getattr(view, MARK, None)
+    own = mine is not None and is_own(view, getattr(view, _MARKED, None))
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)  # REST framework's ViewSets
     if cls is None:
-        yield mine, True
+        yield mine, own
         return
     # `as_view` copies the attributes of `dispatch`, which may be inherited.
     inherited = getattr(cls.dispatch, MARK, None)
-    yield mine, mine is not inherited or _is_own(cls, "dispatch", mine)
+    yield mine, own and (mine is not inherited or _is_own(cls, "dispatch", mine))
     name = _handler(view, cls, method)
     mark: Mark | None = getattr(getattr(cls, name, None), MARK, None)
     yield mark, _is_own(cls, name, mark) and unwrap(cls.dispatch).__module__ in _DISPATCHERS

@@ -55,8 +55,7 @@ def principal_of(request: HttpRequest, default: Any = REQUIRED) -> Principal | N
     Raises:
         LookupError: no guard has looked at it, and there is no `default`.
     """
-    found: Principal | None = principal_in(state(request), default, _ADVICE)
-    return found
+    return principal_in(state(request), default, _ADVICE)
 
 
 def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:

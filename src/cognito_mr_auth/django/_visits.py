@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.preflight import ANSWER, without_length
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
@@ -108,7 +109,7 @@ class Visit:
         guests = guests and not mark.policies
         if self._preflight:
             self._publish(request)
-            return None if guests else HttpResponse(status=204)  # no view runs for it
+            return None if guests else respond(ANSWER)  # no view runs for it
         if self._error is not None:
             self._publish(request)
             if guests and isinstance(self._error, CredentialsMissing):
@@ -145,9 +146,8 @@ class Visit:
         refusal = yield from self.decide(request, UNMARKED)
         if refusal is None or not self._preflight:
             return response if refusal is None else refusal
-        # Of middleware that answers preflights; it has no body (Fetch, 4.8).
-        kept = {name: value for name, value in response.items() if name.lower() != "content-length"}
-        return HttpResponse(status=response.status_code, headers=kept)
+        # Of middleware that answers preflights.
+        return HttpResponse(status=response.status_code, headers=without_length(response.items()))
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response as it goes out."""

@@ -21,7 +21,7 @@ from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.policy import Policy
 
-from ._marks import MARK, UNMARKED, Mark
+from ._marks import Mark, set_mark
 from ._requests import respond, state
 from ._steps import Call, Steps, run_async, run_sync
 from ._visits import VISIT, vary
@@ -43,10 +43,6 @@ def require(policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
     Raises:
         TypeError: for what is no policy, such as the view of a decorator that was not called.
     """
-    if callable(policy):
-        raise TypeError(
-            "require() takes a policy: call it, as in @require(); policy.check() makes one of a function"
-        )
     require_policy(policy)
     return lambda view: _marked(view, Mark((policy,)))
 
@@ -74,7 +70,7 @@ def _marked(view: ViewT, mark: Mark) -> ViewT:
         raise TypeError(f"a {type(view).__name__} is no view")
     made = _async_view(view, mark) if iscoroutinefunction(view) else _sync_view(view, mark)
     # Django calls `method_decorator`'s decorators at every request, so nothing here may raise or be kept.
-    setattr(made, MARK, getattr(view, MARK, UNMARKED).joined(mark))
+    set_mark(made, view, mark)
     if mark.policies:
         # LoginRequiredMiddleware would send a request with a token to the login page.
         made.login_required = False

@@ -13,12 +13,10 @@ postponed here, because FastAPI looks their names up in `__globals__`, which an 
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Security
-    from fastapi.encoders import ENCODERS_BY_TYPE
-    from fastapi.openapi import models
     from fastapi.requests import HTTPConnection
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
@@ -30,21 +28,23 @@ from cognito_mr_auth import policy as policies
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._starlette import marks
-from cognito_mr_auth._starlette.life import Endpoint as Probe
-from cognito_mr_auth._starlette.life import probe
+from cognito_mr_auth._starlette.endpoints import Endpoint as Probe
+from cognito_mr_auth._starlette.endpoints import document_route, probe
 from cognito_mr_auth._web import openapi
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.life import life_of
 from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import SocketOptions
-from cognito_mr_auth._web.state import REQUIRED, principal_in
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._application import Installation, document_route, install
+from ._application import Installation, install
+from ._guests import NO_SCOPES, Guests
+from ._openapi import describe
+from ._principal import principal_of
 from ._refusals import AuthHTTPException
 from ._verification import NamedScope, Verification, dependency
 
@@ -55,42 +55,6 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _KNOWN = {*SocketOptions.__optional_keys__, "app", "protect_all"}
 _KNOWN |= {"login_domain", "swagger_client_id", "scheme_name"}
-_NO_SCOPES: Final = SecurityScopes()
-
-# What a route returns without saying its type goes through here; with one, through Principal's own schema.
-ENCODERS_BY_TYPE.setdefault(Principal, Principal.to_dict)
-
-
-def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
-    """The principal of this request or WebSocket; None if it was let through without a token.
-
-    Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
-    """
-    advice = "name the dependency at the route, or give principal_of() a default"
-    found: Principal | None = principal_in(connection.scope, default, advice)
-    return found
-
-
-class _Guests(SecurityBase):
-    """`CognitoAuth.optional`, which OpenAPI shows under the same scheme."""
-
-    def __init__(self, verification: Verification) -> None:
-        self._verification = verification
-
-    @dependency
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes = _NO_SCOPES
-    ) -> Principal | None:
-        """The principal, which has all scopes that `Security` names; None without a token."""
-        given = await self._verification.overriding(connection)
-        if given is None or isinstance(given, Principal):
-            return given
-        principal = await self._verification.find(connection, "optional")
-        if principal is None or not security_scopes.scopes:
-            return principal
-        require = policies.scopes(*map(str.__str__, security_scopes.scopes))
-        return await self._verification.permit(connection, principal, require)
 
 
 class CognitoAuth(SecurityBase):
@@ -135,10 +99,12 @@ class CognitoAuth(SecurityBase):
         self._guard = RequestGuard.of("CognitoAuth", verifier, options, _KNOWN, unbound=True)
         if options.get("close_at_expiry") and not protect_all:
             raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
-        self._protect_all = protect_all
         self._scheme = openapi.SecurityScheme(scheme_name, login_domain, swagger_client_id)
         self._verification = Verification(self._guard, self)
-        self._guests = _Guests(self._verification)
+        self._installation = Installation(
+            self._guard, self._scheme, self._verification, protect_all, self._describe
+        )
+        self._guests = Guests(self._verification)
         self._ready = probe(lambda method: answer(self._guard.verifier, method))
         self._describe(self._guard.scope_names)
         if app is not None:
@@ -167,10 +133,7 @@ class CognitoAuth(SecurityBase):
             ConfigurationError: another object protects it, or has another scheme of the same name.
             TypeError: for what is no FastAPI.
         """
-        install(
-            app,
-            Installation(self._guard, self._scheme, self._verification, self._protect_all, self._describe),
-        )
+        install(app, self._installation)
 
     def __repr__(self) -> str:
         return f"CognitoAuth{repr(self._guard).removeprefix('Guard')}"
@@ -179,7 +142,7 @@ class CognitoAuth(SecurityBase):
 
     @dependency
     async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes = _NO_SCOPES
+        self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
     ) -> Principal | None:
         """The principal of this request or WebSocket."""
         # An exact str of each: an enumeration's members are welcome.
@@ -270,13 +233,7 @@ class CognitoAuth(SecurityBase):
 
     def _describe(self, scopes: Iterable[str] = ()) -> None:
         """Bring what FastAPI reads for its document up to date."""
-        if self._guard.bound and self._guard.verifier._takes_id_tokens:
-            self._scheme.send_id_tokens()
-        self._scheme.add(scopes)
-        document = self._scheme.document
-        kind = models.OAuth2 if "flows" in document else models.HTTPBearer
-        for each in (self, self._guests):
-            each.scheme_name, each.model = self._scheme.name, kind.model_validate(document)
+        describe(self._scheme, self._guard, scopes, (self, self._guests))
 
     @property
     def swagger_ui_init_oauth(self) -> dict[str, Any] | None:
@@ -299,6 +256,4 @@ class CognitoAuth(SecurityBase):
         """
         if self._guard.metadata is None:
             raise ConfigurationError("auth.router serves the document of resource=, which was not given")
-        router = APIRouter()
-        router.routes.append(document_route(self._guard.metadata))
-        return router
+        return APIRouter(routes=[document_route(self._guard.metadata)])

@@ -1,95 +1,32 @@
 """What a FastAPI application gets from `init_app`: a start-up check, documentation, and the closed door.
 
-Owns the middleware of `protect_all` and the functions that wrap the application's own. The guard decides who
-passes, and `_starlette.look_ahead` which endpoint a request will reach.
+Owns what an application knows of each CognitoAuth, and the order in which it gets the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fastapi import FastAPI, Request, WebSocket, routing
-from fastapi.requests import HTTPConnection
+from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
-from cognito_mr_auth._starlette.marks import opened
-from cognito_mr_auth._web import asgi_scope as asgi
-from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
-from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._starlette.endpoints import document_route
 from cognito_mr_auth._web.guard import RequestGuard
-from cognito_mr_auth._web.metadata import ResourceMetadata
-from cognito_mr_auth._web.openapi import SecurityScheme, complete
+from cognito_mr_auth._web.openapi import SecurityScheme
 from cognito_mr_auth.errors import AuthError, ConfigurationError
-from cognito_mr_auth.principal import Principal
 
-from ._refusals import answer, response
+from ._openapi import complete_document
+from ._protect_all import ProtectAll
+from ._refusals import answer
 from ._verification import Verification
 
-__all__ = ["Installation", "ProtectAll", "document_route", "install"]
+__all__ = ["Installation", "install"]
 
 # In the application's state: the `Installation` of each CognitoAuth.
 _INSTALLED: Final = "cognito_mr_auth"
-
-# What a router says of a URL, and not of a request: nothing there, another method, a slash too many.
-_OF_THE_URL = frozenset({307, 308, 404, 405})
-
-
-class ProtectAll:
-    """Lets requests and sockets through to the router that carry a token, and those to public routes.
-
-    The innermost middleware: what the others have made of a request is judged, and they may answer
-    preflights and add headers to refusals. `overriding` gives a principal that a test has set.
-    """
-
-    def __init__(
-        self,
-        app: App,
-        guard: RequestGuard,
-        overriding: Callable[[HTTPConnection], Awaitable[object]],
-    ) -> None:
-        self._app = app
-        self._guard = guard
-        self._overriding = overriding
-        self._look_ahead = partial(look_ahead, router_behind(app))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "lifespan":
-            principal = await self._overriding(HTTPConnection(scope))
-            if isinstance(principal, Principal):
-                scope.update(asgi.scope_values(self._guard, principal))
-            if scope.get("method") == "OPTIONS" and self._guard.is_preflight(asgi.read_request(scope)):
-                send = _alike(send)
-        await asgi.serve(
-            self._app, self._guard, scope, receive, send, look_ahead=self._look_ahead, refuse=self._refuse
-        )
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:
-        kind = WebSocket if scope["type"] == "websocket" else Request
-        connection: HTTPConnection = kind(scope, receive, send)
-        answered = await answer(self._guard, connection, error)
-        if answered is not None:
-            await answered(scope, receive, send)
-
-
-def _alike(send: Send) -> Send:
-    """Answer a preflight that no application has answered with 204, whatever there is at its URL."""
-
-    async def send_alike(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] in _OF_THE_URL:
-            message = {**message, "status": 204, "headers": []}
-        await send(message)
-
-    return send_alike
-
-
-# -- what the application has itself --------------------------------------------------------------
 
 
 class Installation(NamedTuple):
@@ -120,7 +57,7 @@ def install(app: FastAPI, new: Installation) -> None:
         overriding = new.verification.overriding
         app.user_middleware.append(Middleware(ProtectAll, guard=new.guard, overriding=overriding))
     _check_at_start(app, new)
-    _describe(app, new)
+    complete_document(app, new.guard, new.scheme, new.describe, closed=new.protect_all)
 
 
 def _check(app: FastAPI, new: Installation) -> None:
@@ -150,37 +87,3 @@ def _check_at_start(app: FastAPI, new: Installation) -> None:
             yield state
 
     app.router.lifespan_context = checked
-
-
-def _describe(app: FastAPI, new: Installation) -> None:
-    undescribed = app.openapi
-
-    def described() -> dict[str, Any]:
-        new.describe()
-        document = undescribed()
-        complete(document, new.scheme, partial(_is_open, app, new.guard) if new.protect_all else None)
-        return document
-
-    setattr(app, "openapi", described)  # noqa: B010 - FastAPI's way to extend the document
-
-
-def document_route(metadata: ResourceMetadata) -> BaseRoute:
-    """The route of the RFC 9728 document. Starlette's own kind inherits no dependency of the application."""
-
-    async def document(request: Request) -> Response:
-        return response(request, metadata.answers[request.method])
-
-    return Route(metadata.path, document, methods=list(metadata.answers), include_in_schema=False)
-
-
-def _is_open(app: FastAPI, guard: RequestGuard, path: str, method: str) -> bool:
-    """Whether an operation of the OpenAPI document needs no token where the application is closed."""
-    if guard.excludes(HTTPRequest(method.upper(), path, "", lambda _name: ())):
-        return True
-    contexts: Any = getattr(routing, "iter_route_contexts", iter)  # of FastAPI 0.137.2
-    endpoints = (
-        route.endpoint
-        for route in contexts(app.routes)
-        if getattr(route, "path_format", None) == path and method.upper() in (route.methods or ())
-    )
-    return any(opened(endpoint) == "public" for endpoint in endpoints)

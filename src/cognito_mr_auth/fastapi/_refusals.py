@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketState
 
 from cognito_mr_auth._runtime.hooks import is_async
 from cognito_mr_auth._runtime.refusals import settle
+from cognito_mr_auth._starlette.endpoints import respond
 from cognito_mr_auth._web.asgi_scope import can_deny
 from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
@@ -25,7 +26,7 @@ from cognito_mr_auth._web.host_errors import as_host_error
 from cognito_mr_auth._web.state import GUARD
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["AuthHTTPException", "answer", "refused", "response"]
+__all__ = ["AuthHTTPException", "answer", "refused"]
 
 # Headers that the response sets itself.
 _OF_THE_BODY = frozenset({"content-type", "content-length"})
@@ -41,12 +42,6 @@ class AuthHTTPException(HTTPException):
 
     error: AuthError
     response: HTTPResponse
-
-
-def response(connection: HTTPConnection, made: HTTPResponse) -> Response:
-    """The guard's answer as FastAPI sends it."""
-    body = b"" if connection.scope.get("method") == "HEAD" else made.body  # RFC 9110 9.3.2
-    return Response(body, made.status, dict(made.headers))
 
 
 def refused(connection: HTTPConnection, guard: RequestGuard, error: AuthError) -> Exception:
@@ -82,7 +77,7 @@ async def answer(guard: RequestGuard, connection: HTTPConnection, error: Excepti
         done = handler(*given) if is_async(handler) else run_in_threadpool(handler, *given)
         return cast("Response | None", await done)
     if isinstance(raised, AuthHTTPException):
-        return response(connection, raised.response)
+        return respond(connection, raised.response)
     await cast("WebSocket", socket).close(POLICY_VIOLATION)
     return None
 

@@ -14,20 +14,21 @@ as well. The guard decides who passes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from types import MethodType
 from typing import Any, TypeVar, Unpack, cast
 
 try:
     from flask import Blueprint, Flask, Response, current_app, request
-    from flask.views import View
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
     ) from error
 
 from cognito_mr_auth._base.checks import check_flag
+from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
@@ -39,7 +40,7 @@ from cognito_mr_auth.verifier import Verifier
 
 from ._errors import flask_response, translate_errors
 from ._principal import current_principal, principal_of
-from ._views import ViewGuard, check_policy, guards_of_view, mark_open, mark_view, mark_wrapper, segments
+from ._views import guarded, guards_of_view, mark_view, required, segments
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
@@ -86,6 +87,11 @@ class CognitoAuth:
         self._guard = self._guard_for(verifier)
         self._has_guard = isinstance(verifier, Guard)
         self._protect_all = protect_all
+
+        def ready() -> Response:
+            return flask_response(answer(self._guard_here().verifier, request.method))
+
+        self._ready = mark_view("public", ready)
         if app is not None:
             self.init_app(app)
 
@@ -134,21 +140,8 @@ class CognitoAuth:
         Raises:
             TypeError: for what is no policy; by the decorator, for a view that is `public` or `optional`.
         """
-        check_policy(policy)
-        view_guard = ViewGuard(partial(self._enforce, need="required"), policy)
-
-        def decorate(view: ViewT) -> ViewT:
-            mark_view(view_guard, view)
-            if isinstance(view, type):
-                if not issubclass(view, View):
-                    raise TypeError("require() guards functions and subclasses of flask.views.View")
-                view.decorators = [*view.decorators, decorate]
-                return cast("ViewT", view)
-            guarded = self._guarded(view, policy, "required")
-            mark_wrapper(view_guard, guarded, view)
-            return guarded
-
-        return decorate
+        require_sync(policy)
+        return partial(required, self._enforce, policy)
 
     def optional(self, view: ViewT) -> ViewT:
         """A decorator: guests are welcome at this view, and have no principal; a bad token is refused.
@@ -160,8 +153,8 @@ class CognitoAuth:
             TypeError: for a view that requires something or is `public`.
         """
         if not isinstance(view, MethodType):  # a mark would count for all instances
-            mark_open("optional", view)
-        return view if isinstance(view, type) else self._guarded(view, None, "optional")
+            mark_view("optional", view)
+        return view if isinstance(view, type) else guarded(partial(self._enforce, None, "optional"), view)
 
     def public(self, view: ViewT) -> ViewT:
         """A decorator: the view is open in what is protected as a whole, and no token is looked at.
@@ -171,8 +164,7 @@ class CognitoAuth:
         Raises:
             TypeError: for a view that requires something or is `optional`.
         """
-        mark_open("public", view)
-        return view
+        return mark_view("public", view)
 
     def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
         """Guard all views of a blueprint, and of those nested in it, except `public` and `optional` ones.
@@ -180,7 +172,7 @@ class CognitoAuth:
         Raises:
             TypeError: for a `require` that is no policy.
         """
-        check_policy(require)
+        require_sync(require)
 
         def guard_blueprint() -> Response | None:
             _, need = guards_of_view()
@@ -196,18 +188,14 @@ class CognitoAuth:
         """The response to an error, for error handlers that change only some of it."""
         return flask_response(self._guard_here().response(error))
 
-    def ready(self) -> Response:
+    @property
+    def ready(self) -> Callable[[], Response]:
         """A view for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
         `app.add_url_rule("/ready", view_func=auth.ready)`: open to everybody there, under `protect_all` too.
         It says what `Verifier.ready()` says.
-
-        Raises:
-            ConfigurationError: there is no verifier yet.
         """
-        return flask_response(answer(self._guard_here().verifier, request.method))
-
-    mark_open("public", ready)
+        return self._ready
 
     def _before_request(self) -> Response | None:
         document = self._guard_here().document(read_request(request.environ))
@@ -215,22 +203,13 @@ class CognitoAuth:
             response = flask_response(document)
             setattr(response, _HAS_CORS_HEADERS, True)
             return response
-        view_guards, need = guards_of_view()
-        answers = [check(policy) for check, policy in view_guards]
+        guards, need = guards_of_view()
+        answers = [ask() for ask in guards]
         if need == "optional" or (need == "configured" and self._protect_all):
             answers = [self._enforce(None, need)]
         elif need is None:
             request.environ.setdefault(PRINCIPAL, None)
         return next((answer for answer in answers if answer is not None), None)
-
-    def _guarded(self, view: ViewT, policy: Policy | None, need: Need) -> ViewT:
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            if (answer := self._enforce(policy, need)) is not None:
-                return answer
-            return current_app.ensure_sync(view)(*args, **kwargs)
-
-        return cast("ViewT", guarded)
 
     def _enforce(self, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
@@ -240,7 +219,7 @@ class CognitoAuth:
             return None
         asked = read_request(environ)
         if guard.is_preflight(asked):
-            return Response(status=204)  # the same for every URL, known or not
+            return flask_response(ANSWER)  # the same for every URL, known or not
         if need == "configured":  # the only one that `exclude` counts for
             asked = asked._replace(route=segments(request.url_rule))
         principal = guard.verify(asked, policy, need=need, behind=environ)

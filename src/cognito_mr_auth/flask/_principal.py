@@ -28,8 +28,7 @@ def principal_of(asked: Request | None = None, default: Any = REQUIRED) -> Princ
     """
     if asked is None and not has_request_context():
         raise RuntimeError("the principal is known only while a request is served")
-    found: Principal | None = principal_in((request if asked is None else asked).environ, default, _ADVICE)
-    return found
+    return principal_in((request if asked is None else asked).environ, default, _ADVICE)
 
 
 class _CurrentPrincipal(LocalProxy[Principal | None]):

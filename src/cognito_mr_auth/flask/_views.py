@@ -1,122 +1,112 @@
 """The marks on Flask's views: their guards, which views are open, and the segments of their routes.
 
-Owns where marks are set and how those of the registered view are found, so that a decorator above
-`@app.get`, which never sees the route, guards it as well. A guard is inherited and seen through wrappers; an
-opening holds for the view that is called, and for no other.
+Owns how those of the registered view are found, so that a decorator above `@app.get`, which never sees the
+route, guards it as well. A guard is inherited and seen through wrappers; an opening holds for the view that
+is called, and for no other. `_web.marks` sets marks, and says what has a copy of one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from types import FunctionType, MethodType
-from typing import Any, Literal, NamedTuple
+from functools import partial, wraps
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from flask import Response, current_app, request
-from flask.views import MethodView
+from flask.views import MethodView, View
 from werkzeug.routing import Rule
 
-from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.exclusions import REST
 from cognito_mr_auth._web.guard import Need
+from cognito_mr_auth._web.marks import Opened, add_guard, mark_open, mark_wrapper, opened, outer_guards
 from cognito_mr_auth.policy import Policy
 
-__all__ = [
-    "ViewGuard",
-    "check_policy",
-    "guards_of_view",
-    "mark_open",
-    "mark_view",
-    "mark_wrapper",
-    "segments",
-]
+__all__ = ["Enforce", "guarded", "guards_of_view", "mark_view", "required", "segments"]
 
-# Attributes of a view: the guards that our wrapper enforces when it is called, the guards of wrappers around
-# it, and the mark of an open view.
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# Attributes of a view: the guards that our wrapper enforces when it is called; that `as_view` had made it
+# before it was marked.
 _OWN_GUARDS = "_cognito_mr_auth_own_guards"
-_OUTER_GUARDS = "_cognito_mr_auth_outer_guards"
-_OPENED = "_cognito_mr_auth_opened"
+_OF_CLASS = "_cognito_mr_auth_marked_view_of_class"
 
 # As werkzeug.routing reads them: <converter(arguments):name>. What stands in for them is in no excluded path.
 _PARAMETER = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
 _ONE, _MANY = "<", ">"
 
 
-class ViewGuard(NamedTuple):
-    """One requirement on a view: the function that checks it, and its policy, if any."""
+class Enforce(Protocol):
+    """Lets the request pass or, by an AuthError, does not."""
 
-    check: Callable[[Policy | None], Response | None]
+    def __call__(self, policy: Policy | None, need: Need) -> Response | None:
+        """The answer to a preflight, for which no view runs."""
+
+
+class _ViewGuard(NamedTuple):
+    """One requirement on a view: what enforces it, and its policy, if any."""
+
+    enforce: Enforce
     policy: Policy | None
 
-
-class _Opened(NamedTuple):
-    """What opens a view, on what it was written, and the class, if that was made by `as_view`."""
-
-    word: Literal["public", "optional"]
-    view: object
-    view_class: type | None
-
-
-def check_policy(policy: Policy | None) -> None:
-    """Raises TypeError for what is no policy, such as the view of an uncalled decorator."""
-    if callable(policy):
-        raise TypeError(
-            "require() takes a policy: call it, as in @auth.require(); policy.check() makes one of a function"
-        )
-    require_sync(policy)
+    def ask(self) -> Response | None:
+        return self.enforce(self.policy, "required")
 
 
 # -- setting marks --------------------------------------------------------------------------------
 
 
-def mark_view(view_guard: ViewGuard, view: object) -> None:
-    """Mark a view, and all that it wraps, because any of them may be the registered one."""
-    while view is not None:
-        target = getattr(view, "__func__", view)  # a bound method takes no attributes
-        if _OPENED in vars(target):
-            raise TypeError(f"a view cannot be both {vars(target)[_OPENED].word} and required")
-        before: tuple[ViewGuard, ...] = getattr(target, _OUTER_GUARDS, ())
-        if view_guard not in before:  # Flask-RESTful's `method_decorators` are applied for each request
-            setattr(target, _OUTER_GUARDS, (*before, view_guard))
-        view = getattr(view, "__wrapped__", None)
+def required(enforce: Enforce, policy: Policy | None, view: ViewT) -> ViewT:
+    """The view behind a guard; a class is changed in place.
+
+    Raises:
+        TypeError: for what is no view, or is open.
+    """
+    guard = _ViewGuard(enforce, policy)
+    add_guard(view, guard)
+    if isinstance(view, type):
+        if not issubclass(view, View):
+            raise TypeError("require() guards functions and subclasses of flask.views.View")
+        view.decorators = [*view.decorators, partial(required, enforce, policy)]
+        return cast("ViewT", view)
+    made = guarded(guard.ask, view)
+    setattr(made, _OWN_GUARDS, (*getattr(view, _OWN_GUARDS, ()), guard))
+    return mark_wrapper(made)
 
 
-def mark_wrapper(view_guard: ViewGuard, wrapper: object, view: object) -> None:
-    """Mark our own wrapper. `wraps` copied the view's marks, and what guards that from outside is not its."""
-    setattr(wrapper, _OWN_GUARDS, (*getattr(view, _OWN_GUARDS, ()), view_guard))
-    setattr(wrapper, _OUTER_GUARDS, ())
+def guarded(ask: Callable[[], Response | None], view: ViewT) -> ViewT:
+    """The view, which runs only where `ask` has no answer of its own."""
+
+    @wraps(view)
+    def asking(*args: Any, **kwargs: Any) -> Any:
+        answer = ask()
+        return current_app.ensure_sync(view)(*args, **kwargs) if answer is None else answer
+
+    return cast("ViewT", asking)
 
 
-def mark_open(word: Literal["public", "optional"], view: object) -> None:
+def mark_view(word: Opened, view: ViewT) -> ViewT:
     """Mark a view as open. Raises TypeError for what is no view, or says otherwise already."""
-    if not callable(view) or isinstance(view, MethodType):
-        raise TypeError(f"{word} marks functions and View classes, and takes nothing else")
-    if getattr(view, _OWN_GUARDS, ()) or getattr(view, _OUTER_GUARDS, ()):
-        raise TypeError(f"a view cannot be both {word} and required")
-    before: _Opened | None = getattr(view, "__dict__", {}).get(_OPENED)
-    if before is not None and before.word != word:
-        raise TypeError(f"a view cannot be both {before.word} and {word}")
-    setattr(view, _OPENED, _Opened(word, view, getattr(view, "view_class", None)))
+    mark_open(word, view, each_method=True)
+    if hasattr(view, "view_class"):
+        setattr(view, _OF_CLASS, True)
+    return view
 
 
 # -- finding them ---------------------------------------------------------------------------------
 
 
-def guards_of_view() -> tuple[list[ViewGuard], Need | None]:
+def guards_of_view() -> tuple[list[Callable[[], Response | None]], Need | None]:
     """The guards of the view that this request goes to, and the view's own word: None for a public one."""
     parts = list(_parts())
-    view_guards = [
-        view_guard
-        for part, _ in parts
-        for name in (_OWN_GUARDS, _OUTER_GUARDS)
-        for view_guard in getattr(part, name, ())
+    guards = [
+        each.ask for part, _ in parts for each in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
     ]
-    words = {mark.word for part, own in parts if own and (mark := _opening(part)) is not None}
-    if view_guards:
-        return view_guards, "required"
+    words = {_opened(part) for part, own in parts if own}
+    if guards:
+        return guards, "required"
     if "optional" in words:
         return [], "optional"
-    return [], None if words else "configured"
+    return [], None if "public" in words else "configured"
 
 
 def _parts() -> Iterator[tuple[Any, bool]]:
@@ -139,16 +129,12 @@ def _parts() -> Iterator[tuple[Any, bool]]:
             yield getattr(cls, method, None), method in vars(cls)
 
 
-def _opening(part: Any) -> _Opened | None:
-    """What opens this very part. A class's attribute does not count for its subclasses."""
-    mark: _Opened | None = getattr(part, "__dict__", {}).get(_OPENED)
-    # What functools.wraps() makes is a function. A partial or a copied instance has another's mark.
-    if mark is None or (not isinstance(part, (FunctionType, MethodType)) and mark.view is not part):
-        return None
+def _opened(part: Any) -> Opened | None:
+    """The word of this very part. A class's attribute does not count for its subclasses."""
     cls = getattr(part, "view_class", None)
     # Written in a class's `decorators`, which subclasses inherit: as_view names the class only afterwards.
-    inherited = cls is not None and mark.view_class is None and "decorators" not in vars(cls)
-    return None if inherited else mark
+    inherited = cls is not None and not hasattr(part, _OF_CLASS) and "decorators" not in vars(cls)
+    return None if inherited else opened(part)
 
 
 def segments(rule: Rule | None) -> Sequence[str | None]:

@@ -22,14 +22,14 @@ except ImportError as error:
 
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.readiness import Readiness
-from cognito_mr_auth._web.settings import SocketOptions
-from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth._web.settings import SocketOptions, refuse_options
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.verifier import Verifier
 
-from ._behaviors import Admission, aguarded, guarded
+from ._admission import Admission
+from ._behaviors import aguarded, guarded
 from ._call import principal_of
 from ._marks import optional, public, require
 from ._methods import Methods
@@ -76,9 +76,7 @@ class _Interceptor:
         **options: Unpack[_Options],
     ) -> None:
         name = type(self).__name__
-        for option in options:
-            if option in _REFUSED:
-                raise ConfigurationError(f"{option}= means nothing to gRPC, so {name} does not have it")
+        refuse_options(options, _REFUSED, f"means nothing to gRPC, so {name} does not have it")
         self._guard = RequestGuard.of(name, verifier, options, _Options.__optional_keys__)
         self._methods = Methods({} if methods is None else methods)
 

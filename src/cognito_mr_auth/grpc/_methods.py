@@ -15,10 +15,9 @@ from cognito_mr_auth import policy
 from cognito_mr_auth._runtime.hooks import require_policy, require_sync
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.marks import Policies, opened, required
 from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
-
-from ._marks import mark_of
 
 __all__ = ["Demand", "Methods"]
 
@@ -27,7 +26,7 @@ class Demand(NamedTuple):
     """A method's own policies, and whether it needs a token; no `need` where no token is looked at."""
 
     need: Need | None
-    policies: tuple[Policy | None, ...] = ()
+    policies: Policies = ()
 
     @property
     def policy(self) -> Policy | None:
@@ -72,18 +71,17 @@ class Methods:
         """What a call of the behaviour must show; `behavior` is None where the server has no such method."""
         if behavior is None:
             return Demand("configured")
-        mark, name = mark_of(behavior), self._name_of(request.path)
+        own, word, name = required(behavior), opened(behavior), self._name_of(request.path)
         listed = (self._policies.get(name),)
-        if mark is not None and mark.word == "required":
-            return Demand("required", (*listed, *mark.policies))
+        if own is not None:
+            return Demand("required", (*listed, *own))
         if name == request.path:
             return Demand("required", listed)
-        if mark is not None:
-            return Demand(None) if mark.word == "public" else Demand("optional", listed)
+        if word is not None:
+            return Demand(None) if word == "public" else Demand("optional", listed)
         if not name and self._policies and not guard.excludes(request):
-            return Demand(
-                "required", (_NOBODY,)
-            )  # a slip in a name must not leave its method without a policy
+            # A slip in a name must not leave its method without a policy.
+            return Demand("required", (_NOBODY,))
         return Demand("configured" if name in ("", _REST) else "required", listed)
 
     def _name_of(self, method: str) -> str:

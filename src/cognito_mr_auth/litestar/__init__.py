@@ -20,7 +20,6 @@ from typing import Any, Self, TypeVar, Unpack
 try:
     from litestar import Request
     from litestar.config.app import AppConfig
-    from litestar.connection import ASGIConnection
     from litestar.exceptions import MethodNotAllowedException
     from litestar.handlers import ASGIRouteHandler, BaseRouteHandler
     from litestar.plugins import InitPlugin, ReceiveRoutePlugin
@@ -33,13 +32,12 @@ except ImportError as error:
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web import asgi_scope as asgi
-from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
+from cognito_mr_auth._web.asgi_types import Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest
-from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.life import life_of
 from cognito_mr_auth._web.readiness import answer as readiness
 from cognito_mr_auth._web.settings import SocketOptions
-from cognito_mr_auth._web.state import EXPIRY, REQUIRED, principal_in
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -47,34 +45,12 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from . import _errors, _handlers
+from ._enforcement import Enforcement, principal_of
 from ._openapi import describe, described
 
 __all__ = ["CognitoAuth", "principal_of"]
 
 HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
-
-# In a connection's scope: that the plugin is installed.
-_INSTALLED = "cognito_mr_auth.litestar"
-
-
-def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
-    """The principal of this request or WebSocket; None if it was let through without a token.
-
-    Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
-    """
-    advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
-    found: Principal | None = principal_in(connection.scope, default, advice)
-    return found
-
-
-def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """What a connection's scope holds once the guard has looked at it."""
-    return asgi.scope_values(guard, principal) | {"user": principal, "auth": principal}
-
-
-def _nothing(_guard: RequestGuard, _principal: Principal | None) -> dict[str, Any]:
-    return {}
 
 
 class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
@@ -107,6 +83,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         known = SocketOptions.__optional_keys__
         self._guard = RequestGuard.of("CognitoAuth", verifier, options, known, unbound=True)
         self._protect_all = protect_all
+        self._enforcement = Enforcement(self._guard, protect_all=protect_all)
 
     def bind(self, verifier: Verifier) -> None:
         """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
@@ -126,7 +103,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """What Litestar calls for an application with this plugin. Without a verifier it does not start."""
         config: Any = app_config
-        config.middleware.insert(0, self._middleware)
+        config.middleware.insert(0, self._enforcement.middleware)
         config.after_exception.append(_errors.note)
         config.exception_handlers = {
             AuthError: partial(_errors.answer, self._guard),
@@ -172,7 +149,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
             TypeError: for what is no policy.
         """
         require_policy(policy)
-        return _handlers.Requirement(self._enforce, policy)
+        return _handlers.Requirement(self._enforcement.enforce, policy)
 
     def optional(self, handler: HandlerT) -> HandlerT:
         """A decorator above `@get` and the like: guests are welcome there, and a bad token is refused.
@@ -201,7 +178,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         Raises:
             AuthError: it may not pass.
         """
-        return await self._enforce(request.scope, None)  # type: ignore[arg-type]
+        return await self._enforcement.enforce(request.scope, None)  # type: ignore[arg-type]
 
     # -- the application's life -----------------------------------------------------------------
 
@@ -225,58 +202,3 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
             await asgi.deny(scope, receive, send, readiness(self._guard.verifier, scope.get("method", "")))
 
         return self.public(ASGIRouteHandler(path, copy_scope=True)(ready))
-
-    # -- enforcement ----------------------------------------------------------------------------
-
-    def _middleware(self, app: App) -> App:
-        open_to_errors = _errors.through(app)
-
-        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[_INSTALLED] = True
-            looked = self._protect_all or _handlers.word_of(scope["route_handler"]) is not None
-            await asgi.serve(
-                open_to_errors,
-                self._guard,
-                scope,
-                receive,
-                send,
-                look_ahead=self._look_ahead,
-                values=_scope_values if looked else _nothing,
-                refuse=self._refuse,
-            )
-
-        return guarded
-
-    def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
-        word = _handlers.word_of(scope["route_handler"])
-        if word == "optional":
-            return request, "optional"
-        if word == "public" or not self._protect_all:
-            return request, None
-        path, route = _handlers.path_of(scope), _handlers.segments(scope)
-        return request._replace(path=path, route=route), "configured"
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:
-        if scope["type"] != "websocket":
-            raise error.with_traceback(None)  # to the application's exception handlers
-        await asgi.deny(scope, receive, send, self._guard.response(error))
-
-    async def _enforce(self, scope: Scope, policy: Policy | None) -> Principal:
-        """The principal of a connection whose handler names its guard.
-
-        Raises:
-            AuthError: it may not pass.
-            PreflightError: it is a preflight that passes.
-            RuntimeError: the application does not have the plugin.
-        """
-        if _INSTALLED not in scope:
-            raise RuntimeError("this application does not know CognitoAuth: plugins=[auth]")
-        request = asgi.read_request(scope)
-        if self._guard.is_preflight(request):
-            raise _errors.PreflightError
-        found = await self._guard.averify(request, policy, need="required", behind=scope)
-        principal = self._guard.require(found, None)
-        scope.update(_scope_values(self._guard, principal))
-        if EXPIRY in scope:
-            scope[EXPIRY](self._guard.verifier._seconds_left(principal))
-        return principal

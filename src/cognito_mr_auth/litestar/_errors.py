@@ -18,6 +18,7 @@ from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.host_errors import as_host_error
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth.errors import AuthError
 
 __all__ = ["PreflightError", "answer", "answer_preflight", "hiding", "note", "through"]
@@ -39,9 +40,9 @@ def respond(request: Request[Any, Any, Any], said: HTTPResponse) -> Response[byt
     return Response(body, status_code=said.status, headers=dict(said.headers))
 
 
-def answer_preflight(_request: Request[Any, Any, Any], _error: Exception) -> Response[None]:
+def answer_preflight(request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
     """The answer to a preflight that passes: Litestar's exception handler for it."""
-    return Response(None, status_code=204)
+    return respond(request, ANSWER)
 
 
 def answer(guard: RequestGuard, request: Request[Any, Any, Any], error: AuthError) -> Response[Any]:

@@ -33,13 +33,14 @@ from django.views.decorators.debug import sensitive_variables
 
 from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.guard import Need, RequestGuard
-from cognito_mr_auth._web.settings import Options
+from cognito_mr_auth._web.preflight import ANSWER
+from cognito_mr_auth._web.settings import Options, refuse_options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import respond, state
 from cognito_mr_auth.django._settings import guard as guard_of_settings
 from cognito_mr_auth.django._steps import leave_frames_out
-from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
@@ -99,8 +100,9 @@ class CognitoAuth(HttpAuthBase):
     def __init__(self, verifier: Verifier | Guard | None = None, **options: Unpack[Options]) -> None:
         super().__init__()
         self.is_async = True  # an async operation awaits what it gets; a plain one is called outside of loops
-        if "optional" in options:
-            raise ConfigurationError("optional=: say auth.optional where guests are welcome")
+        refuse_options(
+            options, ["optional"], "is no setting here: say auth.optional where guests are welcome"
+        )
         self._own = None
         if verifier is not None or options:
             self._own = RequestGuard.of("CognitoAuth", verifier, options, ignored=("optional",))
@@ -202,7 +204,7 @@ class CognitoAuth(HttpAuthBase):
             return api.create_response(request, {"detail": exc.message}, status=exc.status_code)
         missing = place[_NOBODY]
         if missing is None:
-            return HttpResponse(status=204)  # the operation is not run: it would run for anybody
+            return respond(ANSWER)
         return self._answer(request, missing)
 
     def _guard_now(self) -> RequestGuard:

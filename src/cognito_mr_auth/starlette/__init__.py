@@ -10,26 +10,14 @@ the answers to others.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 try:
-    from starlette.authentication import (
-        AuthCredentials,
-        AuthenticationBackend,
-        AuthenticationError,
-        BaseUser,
-        UnauthenticatedUser,
-    )
-    from starlette.middleware import Middleware
-    from starlette.middleware.authentication import AuthenticationMiddleware
-    from starlette.requests import HTTPConnection, Request
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
+    from ._backend import CognitoAuthBackend, CognitoAuthenticationError
 except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
-from cognito_mr_auth._runtime.refusals import record
-from cognito_mr_auth._starlette.life import Endpoint, probe
+from cognito_mr_auth._starlette.endpoints import Endpoint, probe
 from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
@@ -37,16 +25,13 @@ from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.life import Lifespan, life_of
 from cognito_mr_auth._web.readiness import IGNORED, Readiness
-from cognito_mr_auth._web.settings import Options, SocketOptions
-from cognito_mr_auth._web.state import MISSING
-from cognito_mr_auth._web.user import PrincipalUser
-from cognito_mr_auth.errors import AuthError, ConfigurationError, CredentialsMissing
+from cognito_mr_auth._web.settings import SocketOptions
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.pool import UserPool
-from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._routes import principal_of, require, response
+from ._routes import principal_of, require
+from ._users import CognitoUser, scope_values
 
 __all__ = [
     "CognitoAuthBackend",
@@ -60,25 +45,6 @@ __all__ = [
     "ready",
     "require",
 ]
-
-
-class CognitoUser(PrincipalUser, BaseUser):
-    """`request.user` of a request with a token. `principal` is everything that the token says.
-
-    `identity` is provider (a pool's ID) and subject, `display_name` the username or a machine's subject.
-    """
-
-
-def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """What a connection's scope holds once the guard has looked at it."""
-    found = asgi.scope_values(guard, principal)
-    if principal is None:
-        return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
-    scopes = ["authenticated", *sorted(principal.scopes)]
-    return found | {"auth": AuthCredentials(scopes), "user": CognitoUser(principal)}
-
-
-# -- the middleware -------------------------------------------------------------------------------
 
 
 class CognitoAuthMiddleware:
@@ -113,7 +79,7 @@ class CognitoAuthMiddleware:
             receive,
             send,
             look_ahead=self._look_ahead,
-            values=_scope_values,
+            values=scope_values,
         )
 
 
@@ -142,108 +108,3 @@ def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool 
         ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
     """
     return probe(Readiness(verifier, providers, details=details).answer)
-
-
-# -- the backend ----------------------------------------------------------------------------------
-
-
-class CognitoAuthenticationError(AuthenticationError):
-    """A request that may not pass. `error` is the reason, and safe to show, like `str()` of this."""
-
-    def __init__(self, error: AuthError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-# A missing token is always tolerated there, and sockets need the middleware.
-_OF_A_BACKEND = Options.__optional_keys__ - {"optional"}
-
-
-class CognitoAuthBackend(AuthenticationBackend):
-    """For Starlette's own AuthenticationMiddleware, with which routes are open unless `require` closes them.
-
-        app = Starlette(routes=routes, middleware=[CognitoAuthBackend(verifier).middleware])
-
-    Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
-            Not `optional`: a missing token is always tolerated here. Not `subprotocol` and `close_at_expiry`
-            either, which need CognitoAuthMiddleware.
-
-    Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
-    """
-
-    def __init__(self, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
-        for name in ("optional", "subprotocol", "close_at_expiry"):
-            if name in options:
-                raise ConfigurationError(f"{name}= is for CognitoAuthMiddleware, not for CognitoAuthBackend")
-        self._guard = RequestGuard.of("CognitoAuthBackend", verifier, options, _OF_A_BACKEND)
-
-    @property
-    def middleware(self) -> Middleware:
-        """Starlette's middleware with this backend, which gives the guard's answers.
-
-        Also to an AuthError that the application raises, and to WebSockets. Starlette's own does neither, and
-        needs `on_error=backend.on_error`, or an outage is 400.
-        """
-        return Middleware(_BackendMiddleware, backend=self)
-
-    @property
-    def routes(self) -> list[Route]:
-        """What to add to the application's routes: the RFC 9728 document, where `resource=` is given."""
-        metadata = self._guard.metadata
-        if metadata is None:
-            return []
-
-        def document(request: Request) -> Response:
-            said = metadata.answers[request.method]
-            return response(said._replace(body=b"") if request.method == "HEAD" else said)
-
-        return [Route(metadata.path, document, methods=list(metadata.answers))]
-
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        """Credentials and user; None for a request without a token.
-
-        Raises:
-            CognitoAuthenticationError: it has a token and may not pass.
-        """
-        http_request = asgi.read_request(conn.scope)
-        principal = None
-        if self._guard.document(http_request) is None:
-            try:
-                principal = await self._guard.averify(http_request)
-            except CredentialsMissing as error:
-                conn.scope[MISSING] = error.with_traceback(None)
-            except AuthError as error:
-                # Starlette's own middleware makes an answer without the guard.
-                record(error, self._guard.outcomes)
-                raise CognitoAuthenticationError(error.with_traceback(None)) from None
-        values = _scope_values(self._guard, principal)
-        conn.scope.update(values)
-        return None if principal is None else (values["auth"], values["user"])
-
-    def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:  # noqa: ARG002 - Starlette's
-        """The guard's answer; for another backend's error, Starlette's own."""
-        if isinstance(exc, CognitoAuthenticationError):
-            return response(self._guard.response(exc.error))
-        return PlainTextResponse(str(exc), status_code=400)
-
-
-class _BackendMiddleware(AuthenticationMiddleware):
-    """Starlette's, in front of which an AuthError is answered, wherever it was raised."""
-
-    def __init__(self, app: App, backend: CognitoAuthBackend) -> None:
-        super().__init__(app, backend, on_error=self._refuse)
-        self._backend = backend
-        self._guard = backend._guard  # noqa: SLF001 - the backend's own middleware
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        serve = asgi.start if scope["type"] == "lifespan" else asgi.answer
-        await serve(super().__call__, self._guard, scope, receive, send)
-
-    def _refuse(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:
-        if isinstance(exc, CognitoAuthenticationError):
-            raise exc.error from None
-        return self._backend.on_error(conn, exc)

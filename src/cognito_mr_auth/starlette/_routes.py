@@ -11,22 +11,23 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket, WebSocketState
 
 from cognito_mr_auth._runtime.hooks import is_async, require_policy
+from cognito_mr_auth._starlette.endpoints import respond
 from cognito_mr_auth._starlette.marks import mark_required
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, principal_in
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["principal_of", "require", "response"]
+__all__ = ["principal_of", "require"]
 
 
 def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
@@ -36,13 +37,7 @@ def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Princip
         LookupError: no guard has seen the connection, and there is no `default`.
     """
     advice = "mount CognitoAuthMiddleware or CognitoAuthBackend"
-    found: Principal | None = principal_in(connection.scope, default, advice)
-    return found
-
-
-def response(answer: HTTPResponse) -> Response:
-    """The guard's answer as Starlette sends it."""
-    return Response(answer.body, answer.status, dict(answer.headers))
+    return principal_in(connection.scope, default, advice)
 
 
 def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -55,8 +50,6 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
     Raises:
         TypeError: on something other than a policy or an endpoint, and on one that is `public` or `optional`.
     """
-    if callable(policy) and not isinstance(policy, Policy):
-        raise TypeError("require takes a policy: call it: @require(), or @require(policy.check(...))")
     require_policy(policy)
 
     def decorate(endpoint: Any) -> Callable[..., Any]:
@@ -68,7 +61,7 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             connection = _connection(args, kwargs)
             if _is_preflight(connection):
-                return Response(status_code=204)  # the endpoint would run for anybody
+                return respond(connection, ANSWER)
             refused = await _refused(connection, policy)
             if refused is None and is_coroutine:
                 return await endpoint(*args, **kwargs)
@@ -76,7 +69,7 @@ def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Call
                 return await run_in_threadpool(endpoint, *args, **kwargs)
             if isinstance(connection, WebSocket):
                 return await _refuse_websocket(connection, refused)
-            return response(refused)
+            return respond(connection, refused)
 
         return mark_required(guarded, endpoint)
 

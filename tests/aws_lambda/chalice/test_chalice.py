@@ -118,6 +118,24 @@ def test_a_requirement_is_seen_through_wrappers() -> None:
     assert ask(app, "/b")[0] == 401
 
 
+@pytest.mark.parametrize("word", ["public", "optional"])
+def test_a_copy_has_no_opening(word: str) -> None:
+    """W3: a partial of an open view, with all its attributes, is another view; at each request anew."""
+    app = application()
+    auth = CognitoAuth(VERIFIER, app=app, protect_all=True)
+
+    def view(_page: int = 1) -> str:
+        return subject(app)
+
+    opened = getattr(auth, word)(view)
+    copied = functools.update_wrapper(functools.partial(opened, 2), opened)
+    for path, each in {"/open": opened, "/copied": copied, "/wrapped": logged(copied)}.items():
+        app.route(path, name=path)(each)
+    for _ in range(2):
+        assert ask(app, "/open")[0] == 200
+        assert ask(app, "/copied")[0] == ask(app, "/wrapped")[0] == 401
+
+
 def test_several_requirements_hold_together_and_close_what_is_open() -> None:
     """A view that says `public` and `require` is closed."""
     app = application()

@@ -1,6 +1,6 @@
 """A guard on plain handlers: functions that serve an API's requests themselves.
 
-Owns its settings alone. `_proxy.function_guard` has the decorators, `_proxy.events` reads the event and
+Owns its settings alone. `_proxy.handler_guard` has the decorators, `_proxy.events` reads the event and
 writes the answer, and the guard decides who passes.
 """
 
@@ -15,7 +15,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from .events import Call, marked, read, respond, without_body
-from .function_guard import Form, HandlerGuard
+from .handler_guard import Form, HandlerGuard
 
 __all__ = ["CognitoAuth"]
 

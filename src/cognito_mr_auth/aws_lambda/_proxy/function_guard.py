@@ -1,35 +1,51 @@
 """What the guards of Lambda functions share: they block, and keep to the time that an invocation has left.
 
-Owns the life of such a guard, and the decorators of plain handlers. `FunctionGuard` is for frameworks that
-have routes of their own; `HandlerGuard` for handlers, whatever the form of their events. The guard of `_web`
-decides who passes.
+Owns the life of such a guard, and the order in which a request is judged. The guard of `_web` decides who
+passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial, reduce, wraps
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial, reduce
 from operator import and_
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cognito_mr_auth._base.checks import check_flag
-from cognito_mr_auth._runtime.hooks import is_async, require_sync
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
 from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
-from cognito_mr_auth.aws_lambda._lifecycle import on_ping, on_restore, wait_limit, warm_up
-from cognito_mr_auth.aws_lambda._raw_event import is_ping
-from cognito_mr_auth.errors import AuthError, ConfigurationError, TokenExpired
+from cognito_mr_auth.aws_lambda._lifecycle import on_restore, wait_limit, warm_up
+from cognito_mr_auth.errors import TokenExpired
 from cognito_mr_auth.policy import Policy
-from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-__all__ = ["Form", "FunctionGuard", "Handler", "HandlerGuard"]
+__all__ = ["JUDGE", "Demand", "FunctionGuard", "Verdict"]
 
-Handler = Callable[[Any, Any], Any]
+JUDGE: Final = "cognito_mr_auth.judge"
+"""In a request's state: the guard that has judged it."""
 
-_CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
+
+class Demand(NamedTuple):
+    """What a route or handler wants of a request: no `need` where no token is looked at.
+
+    `policies` hold together; None stands for any valid token. `guarded`: it names its guard itself, so no
+    preflight runs it.
+    """
+
+    need: Need | None
+    policies: Sequence[Policy | None] = ()
+    guarded: bool = False
+
+
+class Verdict(NamedTuple):
+    """An answer in a handler's place, if any; else what the request's state holds while the handler runs."""
+
+    answer: HTTPResponse | None
+    is_preflight: bool = False
+    found: Mapping[str, Any] = {}
 
 
 class FunctionGuard:
@@ -71,27 +87,26 @@ class FunctionGuard:
         if self._guard.bound:
             warm_up(self._guard.verifier)
 
-    def _principal(
-        self,
-        event: object,
-        request: HTTPRequest,
-        policies: Iterable[Policy | None],
-        need: Need,
-        context: object,
-    ) -> Principal | None:
-        """The principal of an event's request, found in the time that the invocation has left.
-
-        `policies` are the route's, which hold together; None stands for any valid token.
+    def _judge(self, event: object, request: HTTPRequest, demand: Demand, context: object) -> Verdict:
+        """What becomes of an event's request, in the time that the invocation has left.
 
         Raises:
             AuthError: it may not pass.
             ConfigurationError: there is no verifier yet.
         """
-        named = [each for each in policies if each is not None]
+        guard, need = self._guard, demand.need
+        document = guard.document(request)
+        if document is not None or need is None:
+            return Verdict(document)
+        preflight = guard.is_preflight(request)
+        if preflight and demand.guarded:
+            return Verdict(ANSWER, preflight)
+        named = [each for each in demand.policies if each is not None]
         policy = reduce(and_, named) if named else None
-        wait = partial(wait_limit, context, self._guard.timeout)
+        wait = partial(wait_limit, context, guard.timeout)
         behind = self._handed_on(event) if self._behind_authorizer else {}
-        return self._guard.verify(request, policy, need=need, behind=behind, timeout=wait)
+        principal = guard.verify(request, policy, need=need, behind=behind, timeout=wait)
+        return Verdict(None, preflight, {PRINCIPAL: principal, JUDGE: self})
 
     def _handed_on(self, event: object) -> Mapping[str, Any]:
         """The principal of an authorizer in front, as a guard in front leaves its own; or nothing."""
@@ -106,95 +121,3 @@ class FunctionGuard:
             raise TokenExpired
         self._guard.check_adopted(principal, None)
         return {GUARD: self._guard, PRINCIPAL: principal}
-
-
-class Form(NamedTuple):
-    """One form of events: how a request is read, and how an answer is written.
-
-    `read` gives a call, which has the `http_request`; `without_body` cuts a handler's answer to a preflight.
-    """
-
-    read: Callable[[object], Any]
-    respond: Callable[[HTTPResponse, Any], dict[str, Any]]
-    without_body: Callable[[object, Any], object]
-
-
-class HandlerGuard(FunctionGuard):
-    """Guards handlers `(event, context, principal)` of events of one form."""
-
-    def __init__(self, form: Form, given: object, options: Mapping[str, Any], known: Collection[str]) -> None:
-        super().__init__(given, options, known)
-        self._form = form
-
-    def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
-        """A decorator: the handler runs for the requests that this guard admits.
-
-        With a policy it runs only for a token that meets it: `exclude` does not open it, and a CORS preflight
-        that passes gets 204. Without one, an excluded path, a request without a token under `optional=True`
-        and a preflight that passes reach it with `principal=None`.
-
-        Raises:
-            ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
-            TypeError: for what is no policy; by the decorator, for a handler that is a coroutine function
-                or does not take the principal. The decorated handler raises ConfigurationError for an
-                event of any other kind, and does not run.
-        """
-        require_sync(policy)
-        if policy is not None and self._guard.optional:
-            raise ConfigurationError("optional=True admits requests without a token, and no policy can")
-        return partial(self._guarded, policy=policy, need="configured" if policy is None else "required")
-
-    def optional(self, handler: Callable[..., Any]) -> Handler:
-        """A decorator, used without a call: guests are welcome, and the principal is then None.
-
-        A bad token is refused all the same, on excluded paths too. A token must meet the guard's own policy.
-
-        Raises:
-            TypeError: as the decorator of `require` does.
-        """
-        return self._guarded(handler, policy=None, need="optional")
-
-    def _guarded(self, handler: Any, *, policy: Policy | None, need: Need) -> Handler:
-        _check_handler(handler)
-
-        @wraps(handler)
-        def guarded(event: Any, context: Any) -> Any:
-            return self._serve(handler, policy, need, event, context)
-
-        return guarded
-
-    def _serve(
-        self, handler: Callable[..., Any], policy: Policy | None, need: Need, event: Any, context: Any
-    ) -> Any:
-        guard, form = self._guard, self._form
-        if is_ping(event):
-            return on_ping(guard.verifier, context)
-        call = form.read(event)
-        answer = guard.document(call.http_request)
-        if answer is None:
-            try:
-                preflight = guard.is_preflight(call.http_request)
-                if preflight and need == "required":
-                    return form.respond(HTTPResponse(204, (), b""), call)
-                principal = self._principal(event, call.http_request, [policy], need, context)
-                response = self._run(partial(handler, event, context, principal=principal), call, principal)
-            except AuthError as error:
-                answer = guard.response(error)
-            else:
-                return form.without_body(response, call) if preflight else response
-        return form.respond(answer, call)
-
-    def _run(self, handler: Callable[[], Any], call: Any, principal: Principal | None) -> Any:  # noqa: ARG002
-        """The handler's answer. A subclass may add to the request before it, or to the answer."""
-        return handler()
-
-
-def _check_handler(handler: Any) -> None:
-    """Raises TypeError if the guard could not call it; only a plain function's parameters are checked."""
-    if not callable(handler) or is_async(handler):
-        raise TypeError("CognitoAuth guards functions that are no coroutine functions: Lambda awaits none")
-    code = getattr(handler, "__code__", None)
-    if code is None or code.co_flags & _CO_VARKEYWORDS:
-        return
-    if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")

@@ -28,11 +28,11 @@ except ImportError as error:
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
-from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.marks import wrapped
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.aws_lambda._proxy.events import read
-from cognito_mr_auth.aws_lambda._proxy.function_guard import FunctionGuard
+from cognito_mr_auth.aws_lambda._proxy.function_guard import JUDGE, Demand, FunctionGuard, Verdict
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -40,7 +40,7 @@ from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from ._authorizer import authorizer
-from ._views import Mark, answer_errors, as_response, mark_view, wanted, without_body, wrapped
+from ._views import Mark, answer_errors, as_response, mark_view, wanted, without_body
 
 __all__ = ["CognitoAuth", "authorizer", "principal_of"]
 
@@ -50,7 +50,6 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 # leaves out what begins with "_".
 _INSTALLED = "_cognito_mr_auth"
 _STATE = "_cognito_mr_auth_state"
-_JUDGE = "judge"
 _ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=True on its application"
 
 
@@ -60,8 +59,7 @@ def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
     Raises:
         LookupError: no guard has looked at it, and there is no `default`.
     """
-    found: Principal | None = principal_in(getattr(request, _STATE, {}), default, _ADVICE)
-    return found
+    return principal_in(getattr(request, _STATE, {}), default, _ADVICE)
 
 
 class CognitoAuth(FunctionGuard):
@@ -154,7 +152,7 @@ class CognitoAuth(FunctionGuard):
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             request = getattr(self._app, "current_request", None)
-            if getattr(request, _STATE, {}).get(_JUDGE) is not self:
+            if getattr(request, _STATE, {}).get(JUDGE) is not self:
                 raise RuntimeError(
                     "this CognitoAuth does not know the running application: call init_app(app)"
                 )
@@ -169,7 +167,7 @@ class CognitoAuth(FunctionGuard):
             return get_response(request)
         entry = self._app.routes.get(request.path, {}).get(request.method)
         try:
-            answer, preflight = self._judge(request, entry)
+            answer, preflight, _ = self._judge_view(request, entry)
             if answer is None:
                 answer_errors(entry, self._error_response)
                 response = get_response(request)
@@ -178,27 +176,17 @@ class CognitoAuth(FunctionGuard):
             answer = self._guard.response(error)
         return as_response(request, answer, entry)
 
-    def _judge(self, request: Any, entry: Any) -> tuple[HTTPResponse | None, bool]:
-        """The answer to a request for which the view does not run, if any, and whether it is a preflight."""
+    def _judge_view(self, request: Any, entry: Any) -> Verdict:
         event = request.to_original_event()
         # Chalice's local mode leaves these out.
         named = {"httpMethod": request.method, "path": request.context.get("path"), "resource": request.path}
         asked = read({**named, **event}).http_request
-        document = self._guard.document(asked)
-        if document is not None:
-            return document, False
         word, policies = wanted(entry, self)
         need = word or ("configured" if self._protect_all else None)
-        state: dict[str, Any] = {PRINCIPAL: None} if need == "public" else {}
-        setattr(request, _STATE, state)
-        if need is None or need == "public":
-            return None, False
-        preflight = self._guard.is_preflight(asked)
-        if preflight and need == "required":
-            return HTTPResponse(204, (), b""), False
-        principal = self._principal(event, asked, policies, need, request.lambda_context)
-        state.update({PRINCIPAL: principal, _JUDGE: self})
-        return None, preflight
+        demand = Demand(None if need == "public" else need, policies, guarded=need == "required")
+        verdict = self._judge(event, asked, demand, request.lambda_context)
+        setattr(request, _STATE, {PRINCIPAL: None} if need == "public" else verdict.found)
+        return verdict
 
     def _error_response(self, error: AuthError) -> Response:
         return as_response(self._app.current_request, self._guard.response(error), None)

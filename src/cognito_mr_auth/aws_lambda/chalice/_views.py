@@ -1,23 +1,25 @@
 """The marks on Chalice's views, and answers as its responses.
 
-Owns how marks are set and found. A requirement holds for the view that it was written on and for all that
-this one wraps, because any of them may be the registered one; an opening holds for that function alone.
+Owns which marks a view has; `_web.marks` says which view an opening holds for. A requirement holds for the
+view that it was written on and for all that this one wraps, because any of them may be the registered one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, Literal, NamedTuple
 
 from chalice.app import Response
 
 from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.marks import is_own
+from cognito_mr_auth._web.preflight import without_length
 from cognito_mr_auth.aws_lambda._proxy.events import content
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 
-__all__ = ["Mark", "answer_errors", "as_response", "mark_view", "wanted", "without_body", "wrapped"]
+__all__ = ["Mark", "answer_errors", "as_response", "mark_view", "wanted", "without_body"]
 
 Word = Literal["required", "optional", "public"]
 
@@ -35,13 +37,14 @@ class Mark(NamedTuple):
     word: Word
     auth: Any
     policy: Policy | None = None
+    view: object = None
 
 
 def mark_view(view: Any, mark: Mark) -> None:
     """Add a mark. Raises TypeError for what is no view function."""
     if not callable(view) or isinstance(view, type):
         raise TypeError(f"{mark.word}: this marks view functions, and takes nothing else")
-    setattr(view, _MARKS, (*_marks_of(view), mark))
+    setattr(view, _MARKS, (*_marks_of(view), mark._replace(view=view)))
 
 
 def wanted(entry: Any, auth: object) -> tuple[Word | None, list[Policy | None]]:
@@ -50,23 +53,17 @@ def wanted(entry: Any, auth: object) -> tuple[Word | None, list[Policy | None]]:
     Raises:
         RuntimeError: a mark is of another CognitoAuth, which nothing would enforce.
     """
-    marks = _marks_of(getattr(entry, "view_function", None))
+    view = getattr(entry, "view_function", None)
+    marks = _marks_of(view)
     if any(mark.auth is not auth for mark in marks):
         raise RuntimeError("a view has a mark of another CognitoAuth than its application's")
-    words = {mark.word for mark in marks}
+    words = {mark.word for mark in marks if mark.word == "required" or is_own(view, mark.view)}
     return next((word for word in _WORDS if word in words), None), [mark.policy for mark in marks]
 
 
 def _marks_of(view: object) -> tuple[Mark, ...]:
     found: tuple[Mark, ...] = getattr(view, _MARKS, ())
     return found
-
-
-def wrapped(view: Any) -> Iterator[Any]:
-    """A view and all that it wraps."""
-    while view is not None:
-        yield view
-        view = getattr(view, "__wrapped__", None)
 
 
 def answer_errors(entry: Any, answer: Callable[[AuthError], Response]) -> None:
@@ -98,5 +95,4 @@ def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
 
 def without_body(said: Any) -> Response:
     """An answer to a preflight without its body, because a preflight has no principal."""
-    headers = {name: value for name, value in said.headers.items() if name.lower() != "content-length"}
-    return Response("", headers=headers, status_code=said.status_code)
+    return Response("", headers=without_length(said.headers.items()), status_code=said.status_code)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack
 
 try:
-    from aws_lambda_powertools.event_handler import ApiGatewayResolver, BedrockAgentResolver, Response
+    from aws_lambda_powertools.event_handler import ApiGatewayResolver, BedrockAgentResolver
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.aws_lambda.powertools needs Powertools: pip install "cognito-mr-auth[powertools]"',
@@ -25,25 +25,23 @@ except ImportError as error:
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
-from cognito_mr_auth._web.guard import Need
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
 from cognito_mr_auth.aws_lambda._proxy.events import read
-from cognito_mr_auth.aws_lambda._proxy.function_guard import FunctionGuard
+from cognito_mr_auth.aws_lambda._proxy.function_guard import JUDGE, Demand, FunctionGuard
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from ._routes import GuardedRoute, Verdict, as_response, segments
+from ._routes import GuardedRoute, RouteVerdict, as_response, segments
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
 
 Middleware = Callable[[Any, Callable[..., Any]], Any]
 
-# In a resolver's context: the CognitoAuth that has judged the request. Of a resolver: the one that judges.
-_JUDGE = "cognito_mr_auth.judge"
+# Of a resolver: its CognitoAuth.
 _INSTALLED = "_cognito_mr_auth"
 # An attribute of the middlewares that `require` makes.
 _REQUIREMENT = "_cognito_mr_auth_requirement"
@@ -61,8 +59,7 @@ def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
     Raises:
         LookupError: no guard has looked at the request, and there is no `default`.
     """
-    found: Principal | None = principal_in(app.context, default, _ADVICE)
-    return found
+    return principal_in(app.context, default, _ADVICE)
 
 
 class CognitoAuth(FunctionGuard):
@@ -125,13 +122,13 @@ class CognitoAuth(FunctionGuard):
 
         def call_route(route: Any, route_arguments: dict[str, str]) -> Any:
             try:
-                return call(GuardedRoute(self._judge, route), route_arguments)
+                return call(GuardedRoute(self._judge_route, route), route_arguments)
             finally:  # not every version clears the context where a route raises
                 _forget(app)
 
         async def call_route_async(route: Any, route_arguments: dict[str, str]) -> Any:
             try:
-                return await call_async(GuardedRoute(self._judge, route), route_arguments)
+                return await call_async(GuardedRoute(self._judge_route, route), route_arguments)
             finally:
                 _forget(app)
 
@@ -164,41 +161,34 @@ class CognitoAuth(FunctionGuard):
         return next_middleware(app)
 
     def _judged(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
-        if app.context.get(_JUDGE) is not self:
+        if app.context.get(JUDGE) is not self:
             raise RuntimeError("this CognitoAuth does not know the running resolver: call init_app(app)")
         return next_middleware(app)
 
     # -- a request --------------------------------------------------------------------------------
 
-    def _judge(self, app: Any, route: Any, everywhere: list[Any]) -> Verdict:
+    def _judge_route(self, app: Any, route: Any, everywhere: list[Any]) -> RouteVerdict:
         event, path = app.current_event.raw_event, app.context.get("_path", "")
-        request = read(event).http_request._replace(path=path, raw_path=path)
-        document = self._guard.document(request)
-        if document is not None:
-            return as_response(app, document), False
-        need, policies = self._need(route.middlewares, everywhere)
-        if need is None:
-            app.context.update({PRINCIPAL: None} if self.public in route.middlewares else {})
-            return None, False
-        preflight = self._guard.is_preflight(request)
-        if preflight and any(hasattr(each, _REQUIREMENT) for each in route.middlewares):
-            return Response(204, body=""), False
-        request = request._replace(route=segments(route.path, path))
-        principal = self._principal(event, request, policies, need, app.lambda_context)
-        app.context.update({PRINCIPAL: principal, _JUDGE: self})
-        return None, preflight
+        asked = read(event).http_request._replace(path=path, raw_path=path, route=segments(route.path, path))
+        if self.public in route.middlewares:
+            app.context[PRINCIPAL] = None
+        demand = self._demand(route.middlewares, everywhere)
+        verdict = self._judge(event, asked, demand, app.lambda_context)
+        app.context.update(verdict.found)
+        answer = None if verdict.answer is None else as_response(app, verdict.answer)
+        return answer, verdict.is_preflight
 
-    def _need(self, own: list[Any], everywhere: list[Any]) -> tuple[Need | None, list[Policy | None]]:
-        """What a route wants, None for no guard at all, and the policies of its requirements."""
+    def _demand(self, own: list[Any], everywhere: list[Any]) -> Demand:
+        """What a route wants; of middlewares for every route too, a preflight may come to its CORS answer."""
         found = [getattr(each, _REQUIREMENT, None) for each in (*everywhere, *own)]
-        required = [each for each in found if each is not None and each.auth is self]
+        required = [each.policy for each in found if each is not None and each.auth is self]
         if required:
-            return "required", [each.policy for each in required]
+            return Demand("required", required, guarded=any(hasattr(each, _REQUIREMENT) for each in own))
         if self.optional in (*everywhere, *own):
-            return "optional", []
-        return ("configured" if self._protect_all and self.public not in own else None), []
+            return Demand("optional")
+        return Demand("configured" if self._protect_all and self.public not in own else None)
 
 
 def _forget(app: Any) -> None:
-    for name in (PRINCIPAL, _JUDGE):
+    for name in (PRINCIPAL, JUDGE):
         app.context.pop(name, None)

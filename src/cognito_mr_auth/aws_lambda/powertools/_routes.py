@@ -12,12 +12,13 @@ from aws_lambda_powertools.event_handler import DependencyResolutionError, Respo
 
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.exclusions import REST
+from cognito_mr_auth._web.preflight import without_length
 from cognito_mr_auth.aws_lambda._proxy.events import content
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["GuardedRoute", "Verdict", "as_response", "segments"]
+__all__ = ["GuardedRoute", "RouteVerdict", "as_response", "segments"]
 
-Verdict = tuple[Response[Any] | None, bool]
+RouteVerdict = tuple[Response[Any] | None, bool]
 """The answer to a request for which the route does not run, if any; and whether it is a preflight."""
 
 # Routes that end so take the rest of a path as one parameter.
@@ -27,7 +28,7 @@ _CATCH_ALL = frozenset({".+", ".*", "(.+)", "(.*)"})
 class GuardedRoute:
     """A route behind `judge`, which raises AuthError; what else Powertools asks of it is the route's own."""
 
-    def __init__(self, judge: Callable[[Any, Any, list[Any]], Verdict], route: Any) -> None:
+    def __init__(self, judge: Callable[[Any, Any, list[Any]], RouteVerdict], route: Any) -> None:
         self._ask, self._route = judge, route
 
     def __getattr__(self, name: str) -> Any:
@@ -87,7 +88,7 @@ def _without_body(said: Any) -> Response[Any]:
     """An answer to a preflight without its body, because a preflight has no principal."""
     if not isinstance(said, Response):
         return Response(200, body="")
-    headers = {name: value for name, value in said.headers.items() if name.lower() != "content-length"}
+    headers = without_length(said.headers.items())
     return Response(said.status_code, body="", headers=headers, cookies=said.cookies)
 
 

@@ -1,0 +1,121 @@
+"""What becomes of a request: the guards of its handler, in order, and the answers in place of a handler's.
+
+Owns when the guard is asked, and what has begun by the time of an error. The guard decides who passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from cognito_mr_auth._runtime.refusals import record, settle
+from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.marks import outer_guards
+from cognito_mr_auth._web.preflight import ANSWER
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.policy import Policy
+
+from . import _handlers, _sockets
+from ._requests import STATE, leave, principal_of, read, respond
+
+__all__ = ["Enforcement", "Handler"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# In a request's state: the policies that its principal has passed, and the response that is sent.
+_PASSED, _BEGUN = "passed", "begun"
+
+
+class Enforcement:
+    """What the applications of one CognitoAuth have: its middleware, and what handlers ask by themselves."""
+
+    def __init__(self, guard: RequestGuard, *, protect_all: bool) -> None:
+        self._guard = guard
+        self._protect_all = protect_all
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Serve one request."""
+        guard, asked = self._guard, read(request)
+        if (document := guard.document(asked)) is not None:
+            return respond(document)
+        found = request.setdefault(STATE, {})
+        try:
+            passed_over = await self._enter(request, asked)
+            if passed_over is not None:
+                return passed_over
+            shown = _sockets.without_token(request, asked, guard) if asked.websocket else request
+            said = await handler(shown)
+        except AuthError as error:
+            return await self._refuse(error, found.get(_BEGUN))
+        finally:
+            if asked.websocket:
+                await _sockets.end(request, guard)
+        if guard.is_preflight(asked) and isinstance(said, web.Response):
+            said.body = None  # there is no principal, and the Fetch standard reads no body
+        return said
+
+    async def preparing(self, request: web.Request, response: web.StreamResponse) -> None:
+        """What aiohttp calls before it sends a response."""
+        if STATE not in request:  # an answer to `Expect`, before any middleware
+            return
+        if isinstance(response, web.WebSocketResponse):
+            _sockets.opens(request, response, self._guard)
+        request[STATE][_BEGUN] = response
+
+    async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
+        """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""
+        word = _handlers.word(request)
+        if word == "public":
+            leave(request, principal_of(request, None))
+        elif word == "optional":
+            await self._enforce(request, asked, None, "optional")
+        elif self._protect_all:
+            # A route of every method would answer as if somebody had asked.
+            if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
+                return respond(ANSWER)
+            if self._guard.asks_for_route:
+                asked = asked._replace(route=_handlers.segments(request))
+            await self._enforce(request, asked, None, "configured")
+        for admit in outer_guards(request.match_info.handler):
+            passed_over: web.StreamResponse | None = await admit(request)
+            if passed_over is not None:
+                return passed_over
+        return None
+
+    async def admit(self, request: web.Request, policy: Policy | None) -> web.StreamResponse | None:
+        """Enforce a handler's own guard. Returns the answer to a preflight, for which no handler runs."""
+        if STATE not in request:
+            raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
+        asked = read(request)
+        if self._guard.is_preflight(asked):
+            return respond(ANSWER)
+        await self._enforce(request, asked, policy, "required")
+        return None
+
+    async def _enforce(
+        self, request: web.Request, asked: HTTPRequest, policy: Policy | None, need: Need
+    ) -> None:
+        """Find the principal and ask the policy, each once for a request."""
+        found = request[STATE]
+        passed: set[object] = found.setdefault(_PASSED, set())
+        if (self, policy) in passed:
+            return
+        principal = await self._guard.averify(asked, policy, need=need, behind=found)
+        leave(request, principal, self._guard)
+        if principal is not None:
+            passed |= {(self, None), (self, policy)}
+
+    async def _refuse(self, error: AuthError, begun: web.StreamResponse | None) -> web.StreamResponse:
+        """Answer an error. An open socket is closed, and a response that has begun breaks off."""
+        if begun is None:
+            return respond(self._guard.response(error))
+        if not isinstance(begun, web.WebSocketResponse):
+            record(error, self._guard.outcomes)
+            raise error
+        settle(error, self._guard.outcomes)
+        await begun.close(code=POLICY_VIOLATION)
+        return begun

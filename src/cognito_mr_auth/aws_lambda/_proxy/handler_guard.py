@@ -1,0 +1,117 @@
+"""A guard on plain handlers of Lambda functions, whatever the form of their events.
+
+Owns the decorators, and when a handler runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial, wraps
+from typing import Any, NamedTuple
+
+from cognito_mr_auth._runtime.hooks import is_async, require_sync
+from cognito_mr_auth._web.bearer import HTTPResponse
+from cognito_mr_auth._web.guard import Need
+from cognito_mr_auth._web.state import PRINCIPAL
+from cognito_mr_auth.aws_lambda._lifecycle import on_ping
+from cognito_mr_auth.aws_lambda._raw_event import is_ping
+from cognito_mr_auth.errors import AuthError, ConfigurationError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+
+from .function_guard import Demand, FunctionGuard
+
+__all__ = ["Form", "Handler", "HandlerGuard"]
+
+Handler = Callable[[Any, Any], Any]
+
+_CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
+
+
+class Form(NamedTuple):
+    """One form of events: how a request is read, and how an answer is written.
+
+    `read` gives a call, which has the `http_request`; `without_body` cuts a handler's answer to a preflight.
+    """
+
+    read: Callable[[object], Any]
+    respond: Callable[[HTTPResponse, Any], dict[str, Any]]
+    without_body: Callable[[object, Any], object]
+
+
+class HandlerGuard(FunctionGuard):
+    """Guards handlers `(event, context, principal)` of events of one form."""
+
+    def __init__(self, form: Form, given: object, options: Mapping[str, Any], known: Collection[str]) -> None:
+        super().__init__(given, options, known)
+        self._form = form
+
+    def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
+        """A decorator: the handler runs for the requests that this guard admits.
+
+        With a policy it runs only for a token that meets it: `exclude` does not open it, and a CORS preflight
+        that passes gets 204. Without one, an excluded path, a request without a token under `optional=True`
+        and a preflight that passes reach it with `principal=None`.
+
+        Raises:
+            ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
+            TypeError: for what is no policy; by the decorator, for a handler that is a coroutine function
+                or does not take the principal. The decorated handler raises ConfigurationError for an
+                event of any other kind, and does not run.
+        """
+        require_sync(policy)
+        if policy is not None and self._guard.optional:
+            raise ConfigurationError("optional=True admits requests without a token, and no policy can")
+        return partial(self._guarded, policy=policy, need="configured" if policy is None else "required")
+
+    def optional(self, handler: Callable[..., Any]) -> Handler:
+        """A decorator, used without a call: guests are welcome, and the principal is then None.
+
+        A bad token is refused all the same, on excluded paths too. A token must meet the guard's own policy.
+
+        Raises:
+            TypeError: as the decorator of `require` does.
+        """
+        return self._guarded(handler, policy=None, need="optional")
+
+    def _guarded(self, handler: Any, *, policy: Policy | None, need: Need) -> Handler:
+        _check_handler(handler)
+
+        @wraps(handler)
+        def guarded(event: Any, context: Any) -> Any:
+            return self._serve(handler, policy, need, event, context)
+
+        return guarded
+
+    def _serve(
+        self, handler: Callable[..., Any], policy: Policy | None, need: Need, event: Any, context: Any
+    ) -> Any:
+        guard, form = self._guard, self._form
+        if is_ping(event):
+            return on_ping(guard.verifier, context)
+        call = form.read(event)
+        try:
+            demand = Demand(need, [policy], guarded=need == "required")
+            answer, preflight, found = self._judge(event, call.http_request, demand, context)
+            if answer is None:
+                principal = found[PRINCIPAL]
+                response = self._run(partial(handler, event, context, principal=principal), call, principal)
+                return form.without_body(response, call) if preflight else response
+        except AuthError as error:
+            answer = guard.response(error)
+        return form.respond(answer, call)
+
+    def _run(self, handler: Callable[[], Any], call: Any, principal: Principal | None) -> Any:  # noqa: ARG002
+        """The handler's answer. A subclass may add to the request before it, or to the answer."""
+        return handler()
+
+
+def _check_handler(handler: Any) -> None:
+    """Raises TypeError if the guard could not call it; only a plain function's parameters are checked."""
+    if not callable(handler) or is_async(handler):
+        raise TypeError("CognitoAuth guards functions that are no coroutine functions: Lambda awaits none")
+    code = getattr(handler, "__code__", None)
+    if code is None or code.co_flags & _CO_VARKEYWORDS:
+        return
+    if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")

@@ -1,0 +1,107 @@
+"""What becomes of a connection: the middleware around its handler, and what a handler's own guards ask.
+
+Owns when the guard is asked, and what a scope then holds. The guard decides who passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+
+from cognito_mr_auth._web import asgi_scope as asgi
+from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.state import EXPIRY, REQUIRED, principal_in
+from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.policy import Policy
+from cognito_mr_auth.principal import Principal
+
+from . import _errors, _handlers
+
+__all__ = ["Enforcement", "principal_of"]
+
+# In a connection's scope: that the plugin is installed.
+_INSTALLED = "cognito_mr_auth.litestar"
+
+
+def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
+    """The principal of this request or WebSocket; None if it was let through without a token.
+
+    Raises:
+        LookupError: no guard has looked at it, and there is no `default`.
+    """
+    advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
+    return principal_in(connection.scope, default, advice)
+
+
+def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
+    """What a connection's scope holds once the guard has looked at it."""
+    return asgi.scope_values(guard, principal) | {"user": principal, "auth": principal}
+
+
+def _nothing(_guard: RequestGuard, _principal: Principal | None) -> dict[str, Any]:
+    return {}
+
+
+class Enforcement:
+    """What the connections of one CognitoAuth's applications go through."""
+
+    def __init__(self, guard: RequestGuard, *, protect_all: bool) -> None:
+        self._guard = guard
+        self._protect_all = protect_all
+
+    def middleware(self, app: App) -> App:
+        """The middleware around one route handler."""
+        open_to_errors = _errors.through(app)
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[_INSTALLED] = True
+            looked = self._protect_all or _handlers.word_of(scope["route_handler"]) is not None
+            await asgi.serve(
+                open_to_errors,
+                self._guard,
+                scope,
+                receive,
+                send,
+                look_ahead=self._look_ahead,
+                values=scope_values if looked else _nothing,
+                refuse=self._refuse,
+            )
+
+        return guarded
+
+    def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
+        word = _handlers.word_of(scope["route_handler"])
+        if word == "optional":
+            return request, "optional"
+        if word == "public" or not self._protect_all:
+            return request, None
+        path, route = _handlers.path_of(scope), _handlers.segments(scope)
+        return request._replace(path=path, route=route), "configured"
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:
+        if scope["type"] != "websocket":
+            raise error.with_traceback(None)  # to the application's exception handlers
+        await asgi.deny(scope, receive, send, self._guard.response(error))
+
+    async def enforce(self, scope: Scope, policy: Policy | None) -> Principal:
+        """The principal of a connection whose handler names its guard.
+
+        Raises:
+            AuthError: it may not pass.
+            PreflightError: it is a preflight that passes.
+            RuntimeError: the application does not have the plugin.
+        """
+        if _INSTALLED not in scope:
+            raise RuntimeError("this application does not know CognitoAuth: plugins=[auth]")
+        request = asgi.read_request(scope)
+        if self._guard.is_preflight(request):
+            raise _errors.PreflightError
+        found = await self._guard.averify(request, policy, need="required", behind=scope)
+        principal = self._guard.require(found, None)
+        scope.update(scope_values(self._guard, principal))
+        if EXPIRY in scope:
+            scope[EXPIRY](self._guard.verifier._seconds_left(principal))
+        return principal
