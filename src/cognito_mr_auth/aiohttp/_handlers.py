@@ -70,16 +70,27 @@ def guarded(view: ViewT, admit: Admit) -> ViewT:
 def _guard_class(view: type[web.View], admit: Admit) -> None:
     unguarded = view.__await__
 
+    # Asks for all guarded classes, because a view with two of them as its bases inherits this from the first.
     def asking(this: web.View) -> Generator[Any, None, web.StreamResponse]:
-        passed_over = yield from admit(this.request).__await__()
-        return (yield from unguarded(this)) if passed_over is None else passed_over
+        for each in outer_guards(type(this)):
+            passed_over = yield from each(this.request).__await__()
+            if passed_over is not None:
+                return passed_over
+        return (yield from unguarded(this))
 
     mark_required(view, view)
+    setattr(view, _OUTER_GUARDS, (*vars(view).get(_OUTER_GUARDS, ()), admit))
     setattr(view, "__await__", asking)  # noqa: B010 - subclasses inherit it
 
 
 def outer_guards(handler: object) -> Sequence[Admit]:
-    """The guards around a registered function, which nobody calls, because the function is the handler."""
+    """The guards that the handler itself may never ask.
+
+    Those around a registered function, which nobody calls, because the function is the handler; those of a
+    view and of its bases, because a subclass may have an `__await__` of its own.
+    """
+    if isinstance(handler, type):
+        return [admit for each in handler.__mro__ for admit in vars(each).get(_OUTER_GUARDS, ())]
     found: tuple[Admit, ...] = getattr(handler, _OUTER_GUARDS, ())
     return found
 
@@ -89,9 +100,15 @@ def word(request: web.Request) -> Opened | None:
     handler: Any = request.match_info.handler  # the middleware's argument may be a partial
     found = opened(handler)
     # What dispatches in its own way may never come to the method. What a view inherits is not its own.
-    if found is None and getattr(handler, "__await__", None) is web.View.__await__:
+    if found is None and _dispatches_as_usual(handler):
         found = opened(vars(handler).get(request.method.lower()))
     return found
+
+
+def _dispatches_as_usual(handler: Any) -> bool:
+    return all(
+        getattr(handler, name, None) is getattr(web.View, name, None) for name in ("__await__", "_iter")
+    )
 
 
 def segments(request: web.Request) -> Sequence[str | None]:
