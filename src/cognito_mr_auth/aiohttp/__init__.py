@@ -39,7 +39,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.verifier import Verifier
 
 from . import _handlers, _sockets
-from ._requests import PRINCIPAL, STATE, leave, principal_of, read, respond
+from ._requests import PRINCIPAL, STATE, leave, principal_of, read, respond, without_body
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
 
@@ -202,9 +202,7 @@ class CognitoAuth:
         finally:
             if asked.websocket:
                 await _sockets.end(request, guard)
-        if guard.is_preflight(asked) and isinstance(said, web.Response):
-            said.body = None  # there is no principal, and the Fetch standard reads no body
-        return said
+        return without_body(said) if guard.is_preflight(asked) else said
 
     async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
         """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""
