@@ -53,7 +53,7 @@ __all__ = ["CognitoAuth", "principal_of"]
 
 HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
 
-# In a connection's scope: that the plugin is installed.
+# In a connection's scope: the plugin that has seen it last.
 _INSTALLED = "cognito_mr_auth.litestar"
 
 
@@ -136,7 +136,9 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         config.type_encoders = {Principal: Principal.to_dict, **(config.type_encoders or {})}
         config.on_startup.append(self._check_start)
         if self._protect_all:
-            config.before_send.append(_errors.hiding(self._guard))
+            config.before_send.append(
+                _errors.hiding(self._guard, lambda scope: scope.get(_INSTALLED) is self)
+            )
         if self._guard.metadata is not None:
             config.route_handlers.append(self._document(self._guard.metadata.path))
         if config.openapi_config is not None:
@@ -144,7 +146,12 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """What Litestar calls for each route: its operations say what they need."""
+        """What Litestar calls for each route: its operations say what they need.
+
+        Raises:
+            ConfigurationError: a route would give the principal of one caller to others.
+        """
+        _handlers.refuse_cached(route, CognitoAuth.principal)
         if isinstance(route, HTTPRoute):
             asked = HTTPRequest("GET", route.path_format, "", lambda _name: ())
             excluded = self._protect_all and self._guard.excludes(asked)
@@ -232,7 +239,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         open_to_errors = _errors.through(app)
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[_INSTALLED] = True
+            scope[_INSTALLED] = self
             looked = self._protect_all or _handlers.word_of(scope["route_handler"]) is not None
             await asgi.serve(
                 open_to_errors,
