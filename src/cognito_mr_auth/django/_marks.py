@@ -60,6 +60,9 @@ def _marks(view: Any, method: str) -> Iterator[tuple[Mark | None, bool]]:
     # `as_view` copies the attributes of `dispatch`, which may be inherited.
     inherited = getattr(cls.dispatch, MARK, None)
     yield mine, mine is not inherited or "dispatch" in vars(cls)
+    # A class with two of these as its bases has the first one's `dispatch`, and may have one of its own.
+    for each in cls.__mro__:
+        yield getattr(vars(each).get("dispatch"), MARK, None), False
     name = _handler(view, cls, method)
     handler = getattr(cls, name, None)
     yield getattr(handler, MARK, None), name in vars(cls) and unwrap(cls.dispatch).__module__ in _DISPATCHERS

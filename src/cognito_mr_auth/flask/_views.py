@@ -108,8 +108,9 @@ def guards_of_view() -> tuple[list[ViewGuard], Need | None]:
     view_guards = [
         view_guard
         for part, _ in parts
+        for each in _with_bases(part)
         for name in (_OWN_GUARDS, _OUTER_GUARDS)
-        for view_guard in getattr(part, name, ())
+        for view_guard in getattr(each, name, ())
     ]
     words = {mark.word for part, own in parts if own and (mark := _opening(part)) is not None}
     if view_guards:
@@ -117,6 +118,11 @@ def guards_of_view() -> tuple[list[ViewGuard], Need | None]:
     if "optional" in words:
         return [], "optional"
     return [], None if words else "configured"
+
+
+def _with_bases(part: Any) -> tuple[Any, ...]:
+    """A part; of a class its bases too, because of two that are guarded it has the first one's attributes."""
+    return part.__mro__ if isinstance(part, type) else (part,)
 
 
 def _parts() -> Iterator[tuple[Any, bool]]:
