@@ -343,7 +343,7 @@ def test_an_exclusion_opens_no_mount(verifier: Verifier, *, raw: bool) -> None:
     """The router shows it what follows its own path, which may look like an excluded one."""
     from support.drivers.client import http_scope
 
-    auth = CognitoAuth(verifier, protect_all=True, exclude=["/health", "/health/*", "/mount/*"])
+    auth = CognitoAuth(verifier, protect_all=True, exclude=["/health", "/health/", "/health/*", "/mount/*"])
 
     @asgi("/mount", is_mount=True, copy_scope=True)
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
