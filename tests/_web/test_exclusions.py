@@ -81,6 +81,25 @@ def test_what_was_sent_counts_too(raw: str, matches: bool) -> None:
     assert Exclusions(["/static/*"]).match("/static/x", raw) is matches
 
 
+@pytest.mark.parametrize(
+    ("path", "raw", "matches"),
+    [
+        ("/health", "/%68ealth", False),
+        ("/health", "/api/%68ealth", False),
+        ("/health", "/%61pi/health", True),  # the root is the server's to read
+        ("/health/", "/healt%68/", False),
+        ("/static/x", "/%73tatic/x", False),
+        ("/static/static/x", "/%73tatic/static/x", False),
+        ("/static/caf\xe9 x", "/static/caf%C3%A9%20x", True),
+        ("/static/js/y", "/static/j%73/y", True),  # as the shorter entry says
+        ("/health", "/moved", True),  # replaced by a middleware in front
+    ],
+)
+def test_an_entry_is_spelled_out(path: str, raw: str, *, matches: bool) -> None:
+    """To a router that decodes nothing an encoded name is another one; below an entry it does not matter."""
+    assert Exclusions(["/health", "/health/", "/static/*", "/static/js/*"]).match(path, raw) is matches
+
+
 ROUTES: list[tuple[str, list[str | None], bool]] = [
     # excluded, the segments of the route that /static/js/x leads to, whether it is open
     ("/static/*", ["static", REST], True),

@@ -232,17 +232,22 @@ def test_a_preflight_reaches_a_route_of_its_method_alone(verifier: Verifier, app
         async def options(self) -> web.Response:
             return web.Response(headers={"X-Answered": "view"})
 
+    async def file(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(__file__, headers={"X-Answered": "reached"})
+
     ask = application(
         auth,
         web.options("/own", handler()),
+        web.options("/file", file),
         web.options("/guarded", auth.require()(handler())),
         web.options("/unbound", handler()),
         web.route("*", "/all", handler()),
         web.view("/view", View),
         web.get("/get", handler()),
     )
-    own = ask("/own", method="OPTIONS", headers=PREFLIGHT)
-    assert (own.status, own.headers["x-answered"], own.body) == (200, "reached", b"")
+    for path in ("/own", "/file"):
+        own = ask(path, method="OPTIONS", headers=PREFLIGHT)
+        assert (own.status, own.headers["x-answered"], own.body) == (200, "reached", b"")
     for path in ("/guarded", "/all", "/view", "/get", "/nowhere"):
         reply = ask(path, method="OPTIONS", headers=PREFLIGHT)
         assert (reply.status, reply.body, "x-answered" in reply.headers) == (204, b"", False), path

@@ -158,6 +158,10 @@ GUARDED: dict[str, Callable[[Any], Any]] = {
     "a subclass with a method of its own": lambda require: [
         web.view("/x", type("Child", (require(new_view()),), {"get": _get()}))
     ],
+    "a subclass that dispatches by itself": lambda require: [
+        web.view("/x", type("Child", (require(new_view()),), {"__await__": _dispatch}))
+    ],
+    "a second base": lambda require: [web.view("/x", type("Child", (new_view(), require(new_view())), {}))],
     "a method of a view": lambda require: [web.view("/x", new_view(get=require(_get())))],
     "an inherited method of a view": lambda require: [web.view("/x", child(new_view(get=require(_get()))))],
 }
@@ -177,15 +181,22 @@ def test_a_guard_holds_wherever_it_stands(
 
 
 def test_several_guards_hold_together(verifier: Verifier, application: Any) -> None:
-    """On a view and its method, and one around the other."""
+    """On a view and its method, on two bases of a view, and one around the other."""
     auth = CognitoAuth(verifier)
     admin, read = auth.require(policy.groups("admin")), auth.require(READ)
+    bases: Any = type("Child", (admin(new_view()), read(new_view())), {})
+
+    async def calls(request: web.Request) -> Any:
+        return await bases(request)
+
     ask = application(
         auth,
         web.get("/function", admin(read(plain()))),
         web.view("/view", admin(new_view(get=read(_get())))),
+        web.view("/bases", bases),
+        web.get("/called", calls),
     )
-    for path in ("/function", "/view"):
+    for path in ("/function", "/view", "/bases", "/called"):
         assert ask(path, token=SCOPED).status == 403
         assert ask(path, token={"groups": ["admin"]}).status == 403
         assert ask(path, token=SCOPED | {"groups": ["admin"]}).status == 200
@@ -233,6 +244,10 @@ SHAPES: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "inherited method": (lambda mark: web.view("/x", child(new_view(get=mark(_get())))), False),
     "method of a view that dispatches by itself": (
         lambda mark: web.view("/x", new_view(get=mark(_get()), __await__=_dispatch)),
+        False,
+    ),
+    "method of a view that chooses its methods by itself": (
+        lambda mark: web.view("/x", new_view(get=mark(_get()), _iter=Shown.get)),
         False,
     ),
     "bound method": (

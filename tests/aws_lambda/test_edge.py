@@ -61,7 +61,7 @@ def test_a_request_that_passes_goes_on_as_it_came() -> None:
     assert json.dumps(event) == before
 
 
-@pytest.mark.parametrize("spelling", ["X-Identity", "x-identity", "X_Identity", "X-IDENTITY"])
+@pytest.mark.parametrize("spelling", ["X-Identity", "x-identity", "X_Identity", "X.Identity", "X-IDENTITY"])
 @pytest.mark.parametrize(
     ("options", "headers", "method", "told"),
     [
@@ -79,6 +79,7 @@ def test_only_we_say_who_asks(
     said = ask(auth, *headers, (spelling, "admin"), (spelling, "root"), method=method)
     assert said["uri"] == "/orders"
     assert sent_on(said, "X-Identity") == ([f"{POOL.user_pool_id}|{SUBJECT}"] if told else [])
+    assert not {"admin", "root"} & {each["value"] for sent in said["headers"].values() for each in sent}
     if told:
         assert said["headers"]["x-identity"][0]["key"] == "X-Identity"
 

@@ -177,6 +177,18 @@ ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
     ),
     "a policy of a class": (GUARDED.as_view(), "GET", (A,), None),
     "a policy that is inherited": (made(GUARDED).as_view(), "GET", (A,), None),
+    "policies of two bases": (
+        type("Both", (GUARDED, require(B)(made())), {}).as_view(),
+        "GET",
+        (A, B),
+        None,
+    ),
+    "a policy of a class below a dispatch of its subclass": (
+        made(GUARDED, dispatch=custom).as_view(),
+        "GET",
+        (A,),
+        None,
+    ),
     "a policy of a class and one of its view": (require(B)(GUARDED.as_view()), "GET", (A, B), None),
     "a policy of a class, whose view is public": (public(GUARDED.as_view()), "GET", (A,), "public"),
     "a policy of a method that is inherited": (

@@ -358,6 +358,13 @@ def _view(auth: CognitoAuth, kind: str) -> type[View]:
     class Twice(Decorated):
         pass
 
+    @auth.require(WRITE)
+    class Written(Plain):
+        pass
+
+    class OfTwo(Decorated, Written):
+        pass
+
     class Inherits(Decorated):
         decorators = []  # noqa: RUF012 - the parent's are gone, its mark is not
 
@@ -365,7 +372,7 @@ def _view(auth: CognitoAuth, kind: str) -> type[View]:
     class Public(Plain):
         pass
 
-    kinds = (Plain, Listed, OnDispatch, Cached, Decorated, Twice, Inherits, Public)
+    kinds = (Plain, Listed, OnDispatch, Cached, Decorated, Twice, OfTwo, Inherits, Public)
     return {each.__name__: each for each in kinds}[kind]
 
 
@@ -376,6 +383,7 @@ CLASSES: dict[str, tuple[list[int], list[int]]] = {
     "Cached": (READERS, READERS),
     "Decorated": (READERS, READERS),
     "Twice": (BOTH, BOTH),
+    "OfTwo": (BOTH, BOTH),
     "Inherits": (READERS, READERS),
     "Public": (OPEN, OPEN),
 }
@@ -386,7 +394,7 @@ CLASSES: dict[str, tuple[list[int], list[int]]] = {
 def test_view_classes_are_guarded(
     pool: FakeUserPool, verifier: Verifier, kind: str, protect_all: bool
 ) -> None:
-    """By `decorators`, by a decorator on the class or on dispatch_request."""
+    """By `decorators`, by a decorator on the class, on two of its bases, or on dispatch_request."""
     app, auth = Flask(__name__), CognitoAuth(verifier, protect_all=protect_all)
     auth.init_app(app)
     app.add_url_rule("/x", view_func=_view(auth, kind).as_view("x"))

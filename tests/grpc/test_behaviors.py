@@ -6,6 +6,7 @@ Servers and channels are in tests/e2e/test_grpc.py.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import inspect
 import threading
@@ -16,7 +17,7 @@ import grpc
 import pytest
 from support.drivers._grpc import AioContext, Context, Details, acall, call
 
-from cognito_mr_auth import Verifier, errors, policy
+from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth.grpc import (
     AioCognitoAuthInterceptor,
     CognitoAuthInterceptor,
@@ -123,6 +124,40 @@ def test_every_kind_knows_its_principal(verifier: Verifier, pool: FakeUserPool, 
     context, said = ask(verifier, details, handler_for(kind, getattr(servicer, kind)), given)
     assert (context.code, said) == (grpc.StatusCode.OK, expected)
     assert principal_of(default="nobody") == "nobody"
+
+
+@ways
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_outlives_its_call_is_nobodys(
+    verifier: Verifier, pool: FakeUserPool, way: str, *, streams: bool
+) -> None:
+    """A task that the first call starts may work for all later ones, in a copy of the first one's context."""
+    kept: list[contextvars.Context] = []
+
+    def keep(principal_asked: Principal | None) -> str:
+        kept.append(contextvars.copy_context())
+        assert kept[-1].run(principal_of) is principal_asked
+        return "kept"
+
+    def one(request: Any, context: Any) -> str:
+        return keep(principal_of())
+
+    def many(request: Any, context: Any) -> Iterator[str]:
+        yield keep(principal_of())
+
+    async def aone(request: Any, context: Any) -> str:
+        return keep(principal_of())
+
+    async def amany(request: Any, context: Any) -> AsyncIterator[str]:
+        yield keep(principal_of())
+
+    ask, _ = WAYS[way]
+    behavior: Any = ((one, many), (aone, amany))[way == "grpc.aio.server"][streams]
+    handler = handler_for("unary_stream" if streams else "unary_unary", behavior)
+    assert ask(verifier, bearing(pool.access_token()), handler)[1] == ["kept"]
+    with pytest.raises(LookupError, match="no guard has looked at this call"):
+        kept[0].run(principal_of)
+    assert kept[0].run(principal_of, None, "nobody") == "nobody"
 
 
 @ways

@@ -18,6 +18,7 @@ from support.drivers.client import CONNECT, Reached, serve, websocket_scope
 from support.records import refusals
 
 from cognito_mr_auth import Principal, Verifier, errors, policy
+from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.litestar import CognitoAuth, principal_of
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
@@ -146,6 +147,24 @@ def test_an_answer_that_no_handler_gave_is_hidden(verifier: Verifier, client: An
     assert (ask("/nowhere", method="HEAD").status, ask("/nowhere", method="HEAD").body) == (401, b"")
     assert ask("/nowhere", token="nonsense").status == 401
     assert ask("/nowhere", token="good").body == ask("/pages/x").body == b"secret"
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_closed_application_may_be_mounted_in_an_open_one(
+    verifier: Verifier, client: Any, *, copied: bool
+) -> None:
+    """Its unknown URLs are closed too, whatever has led to it; those of one in a public mount are not."""
+
+    def mounted(path: str, inner: Any) -> Any:
+        return asgi(path, is_mount=True, copy_scope=copied)(inner)
+
+    auth = CognitoAuth(verifier, protect_all=True)
+    ask = client(Litestar([mounted("/closed", application(auth, handler("/x")))], logging_config=None))
+    for path, status in (("/closed/x", 200), ("/closed/nowhere", 404)):
+        assert (ask(path).status, ask(path, token="good").status) == (401, status)
+    inner = Litestar([], logging_config=None)
+    ask = client(application(CognitoAuth(verifier, protect_all=True), auth.public(mounted("/open", inner))))
+    assert ask("/open/nowhere").status == 404
 
 
 def test_cors_stands_in_front(verifier: Verifier, client: Any) -> None:
@@ -324,7 +343,7 @@ def test_an_exclusion_opens_no_mount(verifier: Verifier, *, raw: bool) -> None:
     """The router shows it what follows its own path, which may look like an excluded one."""
     from support.drivers.client import http_scope
 
-    auth = CognitoAuth(verifier, protect_all=True, exclude=["/health", "/health/*", "/mount/*"])
+    auth = CognitoAuth(verifier, protect_all=True, exclude=["/health", "/health/", "/health/*", "/mount/*"])
 
     @asgi("/mount", is_mount=True, copy_scope=True)
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
@@ -335,6 +354,20 @@ def test_an_exclusion_opens_no_mount(verifier: Verifier, *, raw: bool) -> None:
         if not raw:
             del scope["raw_path"]
         assert serve(application(auth, mounted), scope)[0]["status"] == 401
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [{"path": "/static/api/private", "root_path": "/api"}, {"path": "/private", "raw_path": b"/static/x"}],
+    ids=["the root behind the path's begin", "a path of a middleware"],
+)
+def test_the_path_judged_is_the_path_routed(verifier: Verifier, differs: dict[str, Any]) -> None:
+    """Litestar takes its root away wherever the path holds it; what came as another path opens nothing."""
+    from support.drivers.client import http_scope
+
+    auth = CognitoAuth(verifier, protect_all=True, exclude=["/static/*"])
+    scope = http_scope(Ask(path=differs["path"])) | differs
+    assert serve(application(auth, handler("/{rest:path}")), scope)[0]["status"] == 401
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/health", 200), ("/api//health", 401), ("/api/x", 401)])
@@ -473,6 +506,20 @@ def test_a_socket_ends_with_its_token(pool: FakeUserPool) -> None:
 
 
 # --- Who asks
+
+
+@pytest.mark.parametrize("layer", ["handler", "application"])
+def test_a_principal_is_not_kept_for_the_next_caller(verifier: Verifier, layer: str) -> None:
+    """Litestar's `use_cache` keeps what a dependency gives for as long as the application lives."""
+    auth = CognitoAuth(verifier)
+    kept = {"principal": Provide(auth.principal, use_cache=True)}
+
+    @get("/x", dependencies=kept if layer == "handler" else {})
+    async def shown(principal: NamedDependency[Principal]) -> str:
+        return principal.subject
+
+    with pytest.raises(ConfigurationError, match="first caller"):
+        application(auth, shown, dependencies=kept if layer == "application" else {})
 
 
 def test_who_asks(verifier: Verifier, client: Any) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from typing import Final
+from urllib.parse import unquote
 
 from cognito_mr_auth.errors import ConfigurationError
 
@@ -59,11 +60,12 @@ class Exclusions:
         that a parameter takes, `REST` for a parameter that takes all that follows. `"/static/*"` does not
         open `/{tenant}/invoices` to a tenant named "static".
         """
-        if path not in self._whole:
-            leading = [each for each in self._leading if path.startswith(each)]
-            if not leading or (route and not any(_names(route, each) for each in leading)):
-                return False
-        return unambiguous(path, raw_path)
+        entries = [path] if path in self._whole else self._leading_to(path, route)
+        return unambiguous(path, raw_path) and any(_is_spelled(each, path, raw_path) for each in entries)
+
+    def _leading_to(self, path: str, route: Sequence[str | None]) -> list[str]:
+        leading = [each for each in self._leading if path.startswith(each)]
+        return [each for each in leading if _names(route, each)] if route else leading
 
 
 def _names(route: Sequence[str | None], leading: str) -> bool:
@@ -76,6 +78,18 @@ def _names(route: Sequence[str | None], leading: str) -> bool:
         if own != part:
             return False
     return True
+
+
+def _is_spelled(entry: str, path: str, raw_path: str) -> bool:
+    """Whether the entry's own segments were sent as they stand there, and not percent-encoded.
+
+    A router that decodes nothing, such as Sanic's, takes "/%68ealth" for a parameter. What stands before them
+    is the application's root. Segments of another meaning are a path that a middleware has replaced.
+    """
+    own = entry.removesuffix("/").split("/")[1:]
+    sent = raw_path.partition("?")[0].split("/")
+    sent = sent[len(sent) - path.count("/") :][: len(own)]
+    return sent == own or [unquote(each) for each in sent] != own
 
 
 def unambiguous(path: str, raw_path: str) -> bool:

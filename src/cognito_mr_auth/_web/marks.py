@@ -116,7 +116,14 @@ def mark_wrapper(wrapper: Endpoint) -> Endpoint:
 
 
 def outer_guards(endpoint: object) -> tuple[Any, ...]:
-    """The guards around a registered function, which nobody calls, because the function is the endpoint."""
+    """The guards that an endpoint itself may never ask.
+
+    Those around a registered function, which nobody calls, because the function is the endpoint; those of a
+    class and of all its bases, because of two that are guarded it has the first one's attributes.
+    """
+    if isinstance(endpoint, type):
+        bases = [vars(each).get(_OUTER_GUARDS, ()) for each in endpoint.__mro__]
+        return tuple(dict.fromkeys(guard for guards in bases for guard in guards))
     found: tuple[Any, ...] = getattr(endpoint, _OUTER_GUARDS, ())
     return found
 

@@ -19,7 +19,7 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 
 from . import _handlers, _sockets
-from ._requests import STATE, leave, principal_of, read, respond
+from ._requests import STATE, leave, principal_of, read, respond, without_body
 
 __all__ = ["Enforcement", "Handler"]
 
@@ -54,9 +54,7 @@ class Enforcement:
         finally:
             if asked.websocket:
                 await _sockets.end(request, guard)
-        if guard.is_preflight(asked) and isinstance(said, web.Response):
-            said.body = None  # there is no principal, and the Fetch standard reads no body
-        return said
+        return without_body(said) if guard.is_preflight(asked) else said
 
     async def preparing(self, request: web.Request, response: web.StreamResponse) -> None:
         """What aiohttp calls before it sends a response."""

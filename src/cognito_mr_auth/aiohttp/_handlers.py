@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 from aiohttp import web
 
 from cognito_mr_auth._web.exclusions import REST
-from cognito_mr_auth._web.marks import Opened, add_guard, mark_required, mark_wrapper, opened
+from cognito_mr_auth._web.marks import Opened, add_guard, mark_wrapper, opened, outer_guards
 
 from ._requests import request_in
 
@@ -62,11 +62,15 @@ def guarded(admit: Admit, view: ViewT) -> ViewT:
 def _guard_class(view: type[web.View], admit: Admit) -> None:
     unguarded = view.__await__
 
+    # Asks for all guarded classes, because a view with two of them as its bases inherits this from the first.
     def asking(this: web.View) -> Generator[Any, None, web.StreamResponse]:
-        passed_over = yield from admit(this.request).__await__()
-        return (yield from unguarded(this)) if passed_over is None else passed_over
+        for each in outer_guards(type(this)):
+            passed_over: web.StreamResponse | None = yield from each(this.request).__await__()
+            if passed_over is not None:
+                return passed_over
+        return (yield from unguarded(this))
 
-    mark_required(view, view)
+    add_guard(view, admit)
     setattr(view, "__await__", asking)  # noqa: B010 - subclasses inherit it
 
 
@@ -75,9 +79,15 @@ def word(request: web.Request) -> Opened | None:
     handler: Any = request.match_info.handler  # the middleware's argument may be a partial
     found = opened(handler)
     # What dispatches in its own way may never come to the method. What a view inherits is not its own.
-    if found is None and getattr(handler, "__await__", None) is web.View.__await__:
+    if found is None and _dispatches_as_usual(handler):
         found = opened(vars(handler).get(request.method.lower()))
     return found
+
+
+def _dispatches_as_usual(handler: Any) -> bool:
+    return all(
+        getattr(handler, name, None) is getattr(web.View, name, None) for name in ("__await__", "_iter")
+    )
 
 
 def segments(request: web.Request) -> Sequence[str | None]:

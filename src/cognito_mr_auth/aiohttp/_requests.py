@@ -16,7 +16,17 @@ from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse, http_request
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["OFFERED", "PRINCIPAL", "STATE", "leave", "principal_of", "read", "request_in", "respond"]
+__all__ = [
+    "OFFERED",
+    "PRINCIPAL",
+    "STATE",
+    "leave",
+    "principal_of",
+    "read",
+    "request_in",
+    "respond",
+    "without_body",
+]
 
 _key: Callable[[str], Any] = getattr(web, "RequestKey", str)  # typed keys are of aiohttp 3.14
 
@@ -60,6 +70,18 @@ def read(request: web.Request) -> HTTPRequest:
 def respond(said: HTTPResponse) -> web.Response:
     """The guard's answer."""
     return web.Response(status=said.status, headers=said.headers, body=said.body)
+
+
+def without_body(said: web.StreamResponse) -> web.StreamResponse:
+    """An answer to a preflight without its body: there is no principal, and the Fetch standard reads none.
+
+    What a handler has streamed by itself is sent already.
+    """
+    if isinstance(said, web.FileResponse):
+        return web.Response(status=said.status, headers=said.headers)
+    if isinstance(said, web.Response):
+        said.body = None
+    return said
 
 
 def request_in(given: Iterable[Any]) -> web.Request:

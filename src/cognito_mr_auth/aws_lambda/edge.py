@@ -159,7 +159,7 @@ class CognitoAuth(HandlerGuard):
         if self._identity_header is not None:
             headers = call.request.setdefault("headers", {})
             name = _plain_name(self._identity_header)
-            # Servers behind CGI's and WSGI's names read X_Name and X-Name as one.
+            # Servers behind CGI's and WSGI's names read X_Name and X-Name as one, and some X.Name too.
             for sent in [each for each in headers if _plain_name(each) == name]:
                 del headers[sent]
             if principal is not None:
@@ -169,7 +169,7 @@ class CognitoAuth(HandlerGuard):
 
 
 def _plain_name(name: str) -> str:
-    return name.lower().replace("_", "-")
+    return re.sub(r"[^a-z0-9]", "-", name.lower())
 
 
 def _fits_a_header(subject: str) -> bool:

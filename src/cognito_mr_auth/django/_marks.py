@@ -69,6 +69,9 @@ def _marks(view: Any, method: str) -> Iterator[tuple[Mark | None, bool]]:
     # `as_view` copies the attributes of `dispatch`, which may be inherited.
     inherited = getattr(cls.dispatch, MARK, None)
     yield mine, own and (mine is not inherited or _is_own(cls, "dispatch", mine))
+    # A class with two of these as its bases has the first one's `dispatch`, and may have one of its own.
+    for each in cls.__mro__:
+        yield getattr(vars(each).get("dispatch"), MARK, None), False
     name = _handler(view, cls, method)
     mark: Mark | None = getattr(getattr(cls, name, None), MARK, None)
     yield mark, _is_own(cls, name, mark) and unwrap(cls.dispatch).__module__ in _DISPATCHERS

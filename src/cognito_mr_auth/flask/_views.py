@@ -99,7 +99,10 @@ def guards_of_view() -> tuple[list[Callable[[], Response | None]], Need | None]:
     """The guards of the view that this request goes to, and the view's own word: None for a public one."""
     parts = list(_parts())
     guards = [
-        each.ask for part, _ in parts for each in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
+        guard.ask
+        for part, _ in parts
+        for each in _with_bases(part)
+        for guard in (*getattr(each, _OWN_GUARDS, ()), *outer_guards(each))
     ]
     words = {_opened(part) for part, own in parts if own}
     if guards:
@@ -107,6 +110,11 @@ def guards_of_view() -> tuple[list[Callable[[], Response | None]], Need | None]:
     if "optional" in words:
         return [], "optional"
     return [], None if "public" in words else "configured"
+
+
+def _with_bases(part: Any) -> tuple[Any, ...]:
+    """A part; of a class its bases too, because of two that are guarded it has the first one's attributes."""
+    return part.__mro__ if isinstance(part, type) else (part,)
 
 
 def _parts() -> Iterator[tuple[Any, bool]]:

@@ -74,7 +74,7 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
     def one(request: Any, context: Any, *callback: Any) -> Any:
         try:
             call = enter(context)
-            with call:
+            with call.lasting(), call:
                 return behavior(call.received(request), context, *callback)
         except AuthError as error:
             refused = error
@@ -102,15 +102,16 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
 
 def _responses(call: Call, behavior: Behavior, request: Any) -> Iterator[Any]:
     """What the behaviour answers. Between two responses the thread is nobody's."""
-    with call:
-        responses = iter(behavior(call.received(request), call.context))
-    while True:
+    with call.lasting():
         with call:
-            response = next(responses, _END)
-        if response is _END:
-            return
-        call.check_time()
-        yield response
+            responses = iter(behavior(call.received(request), call.context))
+        while True:
+            with call:
+                response = next(responses, _END)
+            if response is _END:
+                return
+            call.check_time()
+            yield response
 
 
 # -- in a task ------------------------------------------------------------------------------------
@@ -126,7 +127,8 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
         try:
             call = await admission.aenter(behavior, context)
             CURRENT.set(call)
-            return await call.within(behavior(request, context))
+            with call.lasting():
+                return await call.within(behavior(request, context))
         except AuthError as error:
             refused = error
         return await context.abort(*refusal(admission.guard, refused))  # raises
@@ -135,10 +137,11 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
         try:
             call = await admission.aenter(behavior, context)
             CURRENT.set(call)
-            async with aclosing(behavior(request, context)) as responses:
-                while (response := await call.within(anext(responses, _END))) is not _END:
-                    call.check_time()  # a generator that never waits is never interrupted
-                    yield response
+            with call.lasting():
+                async with aclosing(behavior(request, context)) as responses:
+                    while (response := await call.within(anext(responses, _END))) is not _END:
+                        call.check_time()  # a generator that never waits is never interrupted
+                        yield response
         except AuthError as error:
             refused = error
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from json import loads
 from typing import Any, NamedTuple, TypeVar
@@ -72,13 +73,13 @@ def refusal(guard: RequestGuard, error: AuthError) -> Refusal:
 
 
 class Call:
-    """A call that was let in. Entered, it is the one of which `principal_of()` speaks.
+    """A call that was let in. Entered, it is the one of which `principal_of()` speaks, until its end.
 
     `passed`: the policies that were asked when it was let in. `timed`: no message of it passes after its
     token's expiry.
     """
 
-    __slots__ = ("_before", "_guard", "_passed", "_timed", "context", "principal")
+    __slots__ = ("_before", "_guard", "_passed", "_timed", "context", "over", "principal")
 
     _before: Token[Call]
 
@@ -93,6 +94,8 @@ class Call:
     ) -> None:
         self.context = context
         self.principal = principal
+        # A task that a handler starts may outlive its call, and then work for others.
+        self.over = False
         self._guard = guard
         self._passed = passed
         self._timed = timed and principal is not None
@@ -102,6 +105,14 @@ class Call:
 
     def __exit__(self, *_raised: object) -> None:
         CURRENT.reset(self._before)
+
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """From the end of the block on it is nobody's call, wherever a copy of its context lives on."""
+        try:
+            yield
+        finally:
+            self.over = True
 
     def given(self, context: object) -> Call:
         """This call, with the context that its handler gets."""
@@ -168,10 +179,15 @@ def current() -> Call:
     Raises:
         LookupError: no interceptor of ours has let it in.
     """
-    call = CURRENT.get(None)
+    call = _running()
     if call is None:
         raise LookupError(f"no guard has looked at this call: {_ADVICE}")
     return call
+
+
+def _running() -> Call | None:
+    call = CURRENT.get(None)
+    return None if call is None or call.over else call
 
 
 def principal_of(context: object = None, default: Any = REQUIRED) -> Principal | None:
@@ -184,7 +200,7 @@ def principal_of(context: object = None, default: Any = REQUIRED) -> Principal |
     Raises:
         LookupError: no guard has looked at it, or `context` is another call's, and there is no `default`.
     """
-    call = CURRENT.get(None)
+    call = _running()
     if call is not None and (context is None or context is call.context):
         return call.principal
     if default is REQUIRED:

@@ -113,7 +113,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         config.type_encoders = {Principal: Principal.to_dict, **(config.type_encoders or {})}
         config.on_startup.append(self._check_start)
         if self._protect_all:
-            config.before_send.append(_errors.hiding(self._guard))
+            config.before_send.append(_errors.hiding(self._guard, self._enforcement.saw_last))
         if self._guard.metadata is not None:
             config.route_handlers.append(self._document(self._guard.metadata.path))
         if config.openapi_config is not None:
@@ -121,7 +121,12 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """What Litestar calls for each route: its operations say what they need."""
+        """What Litestar calls for each route: its operations say what they need.
+
+        Raises:
+            ConfigurationError: a route would give the principal of one caller to others.
+        """
+        _handlers.refuse_cached(route, CognitoAuth.principal)
         if isinstance(route, HTTPRoute):
             asked = HTTPRequest("GET", route.path_format, "", lambda _name: ())
             excluded = self._protect_all and self._guard.excludes(asked)

@@ -22,7 +22,7 @@ from . import _errors, _handlers
 
 __all__ = ["Enforcement", "principal_of"]
 
-# In a connection's scope: that the plugin is installed.
+# In a connection's scope: the Enforcement that has seen it last.
 _INSTALLED = "cognito_mr_auth.litestar"
 
 
@@ -57,7 +57,7 @@ class Enforcement:
         open_to_errors = _errors.through(app)
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[_INSTALLED] = True
+            scope[_INSTALLED] = self
             looked = self._protect_all or _handlers.word_of(scope["route_handler"]) is not None
             await asgi.serve(
                 open_to_errors,
@@ -71,6 +71,10 @@ class Enforcement:
             )
 
         return guarded
+
+    def saw_last(self, scope: Scope) -> bool:
+        """Whether no other application's plugin, mounted behind this one, has seen the connection since."""
+        return scope.get(_INSTALLED) is self
 
     def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
         word = _handlers.word_of(scope["route_handler"])

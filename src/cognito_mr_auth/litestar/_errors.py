@@ -90,14 +90,17 @@ def through(app: App) -> App:
     return hidden_nothing
 
 
-def hiding(guard: RequestGuard) -> Callable[[Message, Scope], Awaitable[None]]:
+def hiding(
+    guard: RequestGuard, has_seen: Callable[[Scope], bool]
+) -> Callable[[Message, Scope], Awaitable[None]]:
     """Litestar's hook before a message is sent: for a closed application, whose unknown URLs are closed too.
 
-    It replaces the answer to a request that no handler has taken, if its client may not see that.
+    It replaces the answer to a request that no handler has taken, if its client may not see that. `has_seen`:
+    whether the middleware of this application has.
     """
 
     async def hide(message: Message, scope: Scope) -> None:
-        if message["type"] == "http.response.start" and "route_handler" not in scope:
+        if message["type"] == "http.response.start" and not (has_seen(scope) or _is_taken(scope)):
             request = asgi.read_request(scope)
             if _is_answered_by_cors(request, scope["litestar_app"]):
                 return
@@ -115,6 +118,12 @@ def hiding(guard: RequestGuard) -> Callable[[Message, Scope], Awaitable[None]]:
             message.update(body=body, more_body=False)
 
     return hide
+
+
+def _is_taken(scope: Scope) -> bool:
+    """Whether a handler of this application has taken the request, and not the mount that led to it."""
+    handler = scope.get("route_handler")
+    return handler is not None and handler.ownership_layers[0] is scope["litestar_app"]
 
 
 def _is_answered_by_cors(request: HTTPRequest, app: Litestar) -> bool:

@@ -14,14 +14,17 @@ from urllib.parse import unquote
 from litestar import Controller
 from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler, BaseRouteHandler
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.utils import normalize_path
 from litestar.utils.sync import AsyncCallable
 
 from cognito_mr_auth._web.asgi_scope import route_path
 from cognito_mr_auth._web.asgi_types import Scope
 from cognito_mr_auth._web.exclusions import REST
+from cognito_mr_auth.errors import ConfigurationError
 from cognito_mr_auth.policy import Policy
 
-__all__ = ["Requirement", "Word", "mark", "path_of", "requirements", "segments", "word_of"]
+__all__ = ["Requirement", "Word", "mark", "path_of", "refuse_cached", "requirements", "segments", "word_of"]
 
 Word = Literal["public", "optional"]
 HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
@@ -95,6 +98,18 @@ def requirements(guards: Iterable[object]) -> list[Requirement]:
     return [each for each in guards if isinstance(each, Requirement)]
 
 
+def refuse_cached(route: BaseRoute, method: Callable[..., object]) -> None:
+    """Raises ConfigurationError if Litestar would keep what this method provides for all later requests."""
+    of_route: Any = route  # routes of other kinds than HTTP have one handler
+    handlers = of_route.route_handlers if isinstance(route, HTTPRoute) else [of_route.route_handler]
+    for handler in handlers:
+        for name, provide in handler.resolve_dependencies().items():
+            if provide.use_cache and getattr(provide.dependency, "__func__", None) is method:
+                raise ConfigurationError(
+                    f"Provide(use_cache=True) of {name!r} gives everybody the principal of the first caller"
+                )
+
+
 # -- where a request leads ------------------------------------------------------------------------
 
 
@@ -102,12 +117,17 @@ def path_of(scope: Scope) -> str:
     """The decoded path below the application's root as it was sent, which Litestar's router has replaced.
 
     Where the server does not say it, the router's; and none for a mount, to which the router shows the rest.
+    None either where the router has read another path: it takes a root away wherever the path holds it, and a
+    middleware in front may have given it a path of its own.
     """
+    is_mount, routed = _is_mount(scope["route_handler"]), scope["path"]
     raw: bytes | None = scope.get("raw_path")
-    if raw:
-        path = unquote(raw.partition(b"?")[0].decode("latin-1"))
-        return route_path(path, scope.get("root_path") or "")
-    return "" if _is_mount(scope["route_handler"]) else scope["path"]
+    if not raw:
+        return "" if is_mount else routed
+    path = route_path(unquote(raw.partition(b"?")[0].decode("latin-1")), scope.get("root_path") or "")
+    sent = normalize_path(path)
+    same = sent.endswith(routed.rstrip("/")) if is_mount else sent == routed
+    return path if same else ""
 
 
 def segments(scope: Scope) -> Sequence[str | None]:

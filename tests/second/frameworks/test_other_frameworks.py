@@ -81,6 +81,7 @@ class Row(NamedTuple):
 ROWS = {
     "excluded": Row("/health", None, 200, {"status": "ok"}),
     "excluded, in another spelling": Row("//health", None, 401, "credentials_missing", MISSING),
+    "excluded, with a letter encoded": Row("/%68ealth", None, 401, "credentials_missing", MISSING),
     "excluded, by way of dots": Row("/x/..%2fhealth", None, 401, "credentials_missing", MISSING),
     "no token": Row("/me", None, 401, "credentials_missing", MISSING),
     "good": Row("/me", "good", 200, {"subject": "alice"}),
