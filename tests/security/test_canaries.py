@@ -106,11 +106,16 @@ def shown_by_event(event: events.Event) -> Iterator[str]:
     yield from walk(event, {})
 
 
+DJANGOS = ("django.request", "request")
+
+
 def logged(record: logging.LogRecord) -> Iterator[str]:
     """Everything that a log record shows to any handler."""
     yield record.getMessage()
     yield logging.Formatter().format(record)
-    yield from walk(vars(record), {})
+    # Django gives its own records of a refusal the request, as it does those of every status above 400.
+    shown = {name: each for name, each in vars(record).items() if (record.name, name) != DJANGOS}
+    yield from walk(shown, {})
     assert "\n" not in record.getMessage()
     assert "\x1b" not in record.getMessage()
 
