@@ -12,12 +12,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from starlette.routing import BaseRoute
 
-__all__ = ["Opened", "mark_required", "opened", "optional", "public"]
+__all__ = ["Opened", "mark_required", "opened", "optional", "public", "times_marked"]
 
 Opened = Literal["public", "optional"]
 """The word of an endpoint that does not need a token."""
 
 _MARK = "__cognito_mr_auth_mark__"
+_times = 0
 
 
 class _Mark(NamedTuple):
@@ -79,6 +80,11 @@ def opened(endpoint: object) -> Opened | None:
     return mark.word
 
 
+def times_marked() -> int:
+    """How often anything was marked as open in this process: at zero, nothing is open."""
+    return _times
+
+
 def _mark(endpoint: object) -> _Mark | None:
     # Not getattr: a class inherits attributes, and the subclass of a public one must stay closed.
     mark: _Mark | None = getattr(endpoint, "__dict__", {}).get(_MARK)
@@ -95,5 +101,7 @@ def _marked(word: Opened, endpoint: Endpoint) -> Endpoint:
         raise TypeError(f"an endpoint cannot have both @require and @{word}")
     if opened(endpoint) not in (None, word):
         raise TypeError("an endpoint cannot be both public and optional")
+    global _times  # noqa: PLW0603 - marks are of the process, as the functions that have them
+    _times += 1
     setattr(endpoint, _MARK, _Mark(word, endpoint))
     return endpoint

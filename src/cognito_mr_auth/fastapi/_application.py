@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
+from cognito_mr_auth._starlette.look_ahead import LookAhead, router_behind
 from cognito_mr_auth._starlette.marks import opened
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
@@ -56,7 +56,7 @@ class ProtectAll:
         self._app = app
         self._guard = guard
         self._overriding = overriding
-        self._look_ahead = partial(look_ahead, router_behind(app))
+        self._look_ahead = LookAhead(router_behind(app), guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -9,7 +9,6 @@ the answers to others.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Unpack
 
 try:
@@ -30,7 +29,7 @@ except ImportError as missing:
 
 from cognito_mr_auth._runtime.refusals import record
 from cognito_mr_auth._starlette.life import Endpoint, Lifespan, life_of, probe
-from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
+from cognito_mr_auth._starlette.look_ahead import LookAhead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
@@ -86,9 +85,11 @@ def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str,
     """What a connection's scope holds once the guard has looked at it."""
     found = asgi.scope_values(guard, principal)
     if principal is None:
-        return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
-    scopes = ["authenticated", *sorted(principal.scopes)]
-    return found | {"auth": AuthCredentials(scopes), "user": CognitoUser(principal)}
+        found.update(auth=AuthCredentials(), user=UnauthenticatedUser())
+    else:
+        scopes = ["authenticated", *sorted(principal.scopes)]
+        found.update(auth=AuthCredentials(scopes), user=CognitoUser(principal))
+    return found
 
 
 # -- the middleware -------------------------------------------------------------------------------
@@ -112,10 +113,10 @@ class CognitoAuthMiddleware:
 
     def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
         self.app = app
-        self._look_ahead = partial(look_ahead, router_behind(app))
         self._guard = RequestGuard.of(
             "CognitoAuthMiddleware", verifier, options, SocketOptions.__optional_keys__
         )
+        self._look_ahead = LookAhead(router_behind(app), self._guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
