@@ -19,7 +19,7 @@ from types import MethodType
 from typing import Any, TypeVar, Unpack, cast
 
 try:
-    from flask import Blueprint, Flask, Response, current_app, request
+    from flask import Blueprint, Flask, Response
     from flask.views import View
 except ImportError as error:
     raise ImportError(
@@ -39,7 +39,16 @@ from cognito_mr_auth.verifier import Verifier
 
 from ._errors import flask_response, translate_errors
 from ._principal import current_principal, principal_of
-from ._views import ViewGuard, check_policy, guards_of_view, mark_open, mark_view, mark_wrapper, segments
+from ._views import (
+    ViewGuard,
+    check_policy,
+    guards_of_view,
+    here,
+    mark_open,
+    mark_view,
+    mark_wrapper,
+    segments,
+)
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
@@ -183,7 +192,7 @@ class CognitoAuth:
         check_policy(require)
 
         def guard_blueprint() -> Response | None:
-            _, need = guards_of_view()
+            _, need = guards_of_view(*here())
             if need is None:
                 return None
             return self._enforce(require, "optional" if need == "optional" else "required")
@@ -194,7 +203,7 @@ class CognitoAuth:
 
     def response(self, error: AuthError) -> Response:
         """The response to an error, for error handlers that change only some of it."""
-        return flask_response(self._guard_here().response(error))
+        return flask_response(self._guard_of(here()[0]).response(error))
 
     def ready(self) -> Response:
         """A view for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
@@ -205,22 +214,24 @@ class CognitoAuth:
         Raises:
             ConfigurationError: there is no verifier yet.
         """
-        return flask_response(answer(self._guard_here().verifier, request.method))
+        app, current = here()
+        return flask_response(answer(self._guard_of(app).verifier, current.method))
 
     mark_open("public", ready)
 
     def _before_request(self) -> Response | None:
-        document = self._guard_here().document(read_request(request.environ))
+        app, current = here()
+        document = self._guard_of(app).document(read_request(current.environ))
         if document is not None:
             response = flask_response(document)
             setattr(response, _HAS_CORS_HEADERS, True)
             return response
-        view_guards, need = guards_of_view()
+        view_guards, need = guards_of_view(app, current)
         answers = [check(policy) for check, policy in view_guards]
         if need == "optional" or (need == "configured" and self._protect_all):
             answers = [self._enforce(None, need)]
         elif need is None:
-            request.environ.setdefault(PRINCIPAL, None)
+            current.environ.setdefault(PRINCIPAL, None)
         return next((answer for answer in answers if answer is not None), None)
 
     def _guarded(self, view: ViewT, policy: Policy | None, need: Need) -> ViewT:
@@ -228,29 +239,30 @@ class CognitoAuth:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if (answer := self._enforce(policy, need)) is not None:
                 return answer
-            return current_app.ensure_sync(view)(*args, **kwargs)
+            return here()[0].ensure_sync(view)(*args, **kwargs)
 
         return cast("ViewT", guarded)
 
     def _enforce(self, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
-        guard, environ = self._guard_here(), request.environ
-        passed: set[Policy | None] = getattr(request, _PASSED, set())
+        app, current = here()
+        guard, environ = self._guard_of(app), current.environ
+        passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:
             return None
         asked = read_request(environ)
         if guard.is_preflight(asked):
             return Response(status=204)  # the same for every URL, known or not
         if need == "configured":  # the only one that `exclude` counts for
-            asked = asked._replace(route=segments(request.url_rule))
+            asked = asked._replace(route=segments(current.url_rule))
         principal = guard.verify(asked, policy, need=need, behind=environ)
         environ.update({PRINCIPAL: principal, GUARD: guard})
         if principal is not None:
-            setattr(request, _PASSED, {*passed, None, policy})
+            setattr(current, _PASSED, {*passed, None, policy})
         return None
 
-    def _guard_here(self) -> RequestGuard:
-        auth, guard = current_app.extensions.get(_EXTENSION, (None, None))
+    def _guard_of(self, app: Flask) -> RequestGuard:
+        auth, guard = app.extensions.get(_EXTENSION, (None, None))
         if auth is not self or guard is None:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
         return cast("RequestGuard", guard)
