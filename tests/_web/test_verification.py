@@ -11,7 +11,9 @@ import pytest
 from cognito_mr_auth import Principal, Verifier, errors, policy
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.state import PRINCIPAL
 from cognito_mr_auth._web.verification import done, known, sole_header
+from cognito_mr_auth.asgi import CognitoAuthMiddleware
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -60,10 +62,9 @@ def test_one_form_is_known(form: tuple[str, ...], short: bool, pool: FakeUserPoo
     """Of every other form it says nothing, whatever the long way will say."""
     verifier, token = pool.offline_verifier(), pool.access_token()
     principal = verifier.verify(token)
-    asked = request_of(*(each.replace("{}", token) for each in form))
+    values = [each.replace("{}", token).encode() for each in form]
     for ask in (verifier.verify, verifier.averify):
-        assert known(verifier, asked, "authorization", ask) is (principal if short else None)
-    assert known(verifier, asked, None, verifier.verify) is None
+        assert known(verifier, ask, values) is (principal if short else None)
 
 
 def both(guard: RequestGuard, asked: HTTPRequest, **options: Any) -> Any:
@@ -144,3 +145,59 @@ def test_who_awaits_gets_what_was_found_at_once(pool: FakeUserPool) -> None:
     principal = pool.offline_verifier().verify(pool.access_token())
     assert asyncio.run(done(principal)) is principal  # type: ignore[arg-type]
     assert asyncio.run(done(None)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "alone"),
+    [
+        ({}, b"authorization"),
+        ({"header": "X-Token"}, b"x-token"),
+        ({"optional": True, "preflight": "pass", "subprotocol": None}, b"authorization"),
+        ({"scheme": None}, None),
+        ({"require": NEEDS_A}, None),
+        ({"exclude": ["/health"]}, None),
+        ({"resource": "https://api.example.com"}, None),
+        ({"subprotocol": "bearer"}, None),
+        ({"cookie": "at", "allowed_origins": ["https://a.example"]}, None),
+    ],
+    ids=str,
+)
+def test_a_header_decides_alone_where_nothing_else_may(
+    settings: Any, alone: bytes | None, pool: FakeUserPool
+) -> None:
+    """Not where a path is open, where the document is served, or where a policy is asked."""
+    assert RequestGuard(pool.offline_verifier(), **settings).wire_header == alone
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "seen"),
+    [
+        ({}, "/orders", "somebody"),
+        ({"exclude": ["/orders"]}, "/orders", "nobody"),
+        ({"exclude": ["/health"]}, "/orders", "somebody"),
+        ({"resource": "https://api.example.com"}, "/.well-known/oauth-protected-resource", None),
+        ({"resource": "https://api.example.com"}, "/orders", "somebody"),
+        ({"require": NEEDS_A}, "/orders", None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_a_known_token_changes_nothing_that_an_application_sees(
+    settings: Any, path: str, seen: str | None, method: str, pool: FakeUserPool
+) -> None:
+    """Behind the ASGI middleware, on its own, and behind one that opens no path and so has found somebody."""
+    verifier, reached = pool.offline_verifier(), []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        reached.append("nobody" if scope[PRINCIPAL] is None else "somebody")
+
+    async def nothing(*_: Any) -> Any:
+        return {}
+
+    headers = [(b"authorization", b"Bearer " + pool.access_token().encode())]
+    single = CognitoAuthMiddleware(app, verifier, **settings)
+    for guarded in (single, CognitoAuthMiddleware(single, verifier)):
+        for _ in range(2):
+            scope = {"type": "http", "method": method, "path": path, "headers": headers}
+            asyncio.run(guarded(scope, nothing, nothing))
+    assert reached == ([] if seen is None else [seen, seen, "somebody", "somebody"])

@@ -27,14 +27,13 @@ class Recalling:
         """The answer to a token that was verified before."""
         raise NotImplementedError
 
-    def _recall(self, text: str) -> Principal | None:
+    def _recall(self, octets: bytes) -> Principal | None:
         """The principal of a token that was verified before; that counts as one more verification.
 
-        None says nothing of the text: `verify` says what it is, and counts it. So it does for a token that
-        hooks are asked about, and for one that has expired.
+        None says nothing of the octets: `verify` says what they are, and counts it. So it does for a token
+        that hooks are asked about, and for one that has expired.
         """
-        cache = self._token_cache
-        if not self._unhooked or (cached := cache.find(cache.digest(text))) is None:
+        if not self._unhooked or (cached := self._token_cache.recall(octets)) is None:
             return None
         try:
             done = self._hit(cached, self._clock(), None)

@@ -110,10 +110,13 @@ class RequestGuard:
         self.asks_for_route = bool(self._exclusions)
         """Whether it matters which route a request leads to."""
         self.sources = sources(cookie, allowed_origins, subprotocol, header=header, scheme=scheme)
-        self._sole_header = sole_header(self.sources)
+        self._sole_header = None if require is not None else sole_header(self.sources)
         self._realm = realm
         self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
         self._metadata_url = metadata_url(self.metadata, resource_metadata)
+        alone = self._sole_header is not None and self.metadata is None and not self.asks_for_route
+        self.wire_header = str(self._sole_header).encode() if alone else None
+        """The header that alone decides on an HTTP request if its token is known, whatever its path."""
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
@@ -291,9 +294,10 @@ class RequestGuard:
     def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
         """The principal of a token that the verifier knows, where nothing else decides; None says nothing."""
         excluded = need == "configured" and self.asks_for_route and self.excludes(request)
-        if excluded or self._require is not None:
+        if excluded or self._sole_header is None:
             return None
-        return known(self.verifier, request, self._sole_header, ask)
+        values = request.header(self._sole_header)
+        return known(self.verifier, ask, [each.encode("utf-8", "surrogatepass") for each in values])
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):

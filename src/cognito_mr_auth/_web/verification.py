@@ -6,13 +6,13 @@ does around the look-up counts more than the look-up.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from cognito_mr_auth.errors import CredentialsMissing
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from .bearer import HTTPRequest, Sources
+from .bearer import Sources
 
 __all__ = ["aidentified", "done", "identified", "known", "sole_header"]
 
@@ -25,19 +25,17 @@ def sole_header(sources: Sources) -> str | None:
     return None if elsewhere or sources.scheme is None else sources.header
 
 
-def known(
-    verifier: Verifier, request: HTTPRequest, header: str | None, ask: Callable[..., object]
-) -> Principal | None:
-    """The principal of a token in its `sole_header` that was verified before, at half the cost of asking.
+def known(verifier: Verifier, ask: Callable[..., object], values: Sequence[bytes]) -> Principal | None:
+    """The principal of a token that was verified before, in `values` of its `sole_header`.
 
-    None says nothing: then the guard has to go the long way, which would have led to the same. Its other
-    checks are about what such a request is not: one with this header is no preflight, and what was verified
-    is made of a token's letters. `ask` is what the guard would call; a subclass's own or a test's has to be.
+    None says nothing: then the guard has to go the long way, which would have led to the same at twice the
+    cost. Its other checks are about what such a request is not: one with this header is no preflight, and
+    what was verified is made of a token's letters. `ask` is what the guard would call; a subclass's own or a
+    test's has to be.
     """
-    if header is None or getattr(ask, "__func__", None) not in _OWN:
+    if len(values) != 1 or not values[0].startswith(b"Bearer "):  # all but a few have this form
         return None
-    values = request.header(header)
-    if len(values) != 1 or not values[0].startswith("Bearer "):  # all but a few have this form
+    if getattr(ask, "__func__", None) not in _OWN:
         return None
     return verifier._recall(values[0][7:])  # noqa: SLF001 - a method for adapters
 

@@ -67,7 +67,14 @@ class ProtectAll:
             if scope.get("method") == "OPTIONS" and self._guard.is_preflight(asgi.read_request(scope)):
                 send = _alike(send)
         await asgi.serve(
-            self._app, self._guard, scope, receive, send, look_ahead=self._look_ahead, refuse=self._refuse
+            self._app,
+            self._guard,
+            scope,
+            receive,
+            send,
+            look_ahead=self._look_ahead,
+            alike=self._look_ahead.all_closed,
+            refuse=self._refuse,
         )
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:

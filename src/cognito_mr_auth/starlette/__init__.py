@@ -127,6 +127,7 @@ class CognitoAuthMiddleware:
             receive,
             send,
             look_ahead=self._look_ahead,
+            alike=self._look_ahead.all_closed,
             values=_scope_values,
         )
 
