@@ -28,6 +28,7 @@ from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, plain, require_policy, require_sync
 from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally
+from ._runtime.recall import Recalling
 from ._runtime.refusals import located, record, recorded
 from ._runtime.run import run_async, run_sync
 from ._runtime.timeouts import Remaining, checked_timeout
@@ -48,12 +49,11 @@ __all__ = ["Verifier"]
 Steps = Generator[Any, Any, Principal]
 """Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
 _Done = Principal | Steps
-
 _CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod, Tally]
 """A verified token: principal, the key that verified it, whose that is, its times (C2), where it counts."""
 
 
-class Verifier(Closing, Counting):
+class Verifier(Closing, Counting, Recalling):
     """Verifies tokens of one or more user pools, whichever of their issuers signed them.
 
     Args:
@@ -222,11 +222,8 @@ class Verifier(Closing, Counting):
         cached = self._token_cache.find(digest)
         origin = None
         try:
-            if cached is not None:
-                principal, key, key_set, span, tally = cached
-                if key_set.key_now(key.kid, now) is key:
-                    check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
-                    return self._finish(principal, now, require, tally)
+            if cached is not None and (done := self._hit(cached, now, require)) is not None:
+                return done
             jws = parse(token, self._header_cache, self._form)
             entry = entry_of(self._entries, jws.payload)
             origin = entry.origin
@@ -237,6 +234,14 @@ class Verifier(Closing, Counting):
         except AuthError as error:
             located(error, origin or (cached and cached[4].origin))
             raise
+
+    def _hit(self, cached: _CachedToken, now: Instant, require: Policy | None) -> _Done | None:
+        """The answer to a token that was verified before; None if its key is no longer the one."""
+        principal, key, key_set, span, tally = cached
+        if key_set.key_now(key.kid, now) is key:
+            check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
+            return self._finish(principal, now, require, tally)
+        return None
 
     def _waiting(
         self, jws: CompactJWS, entry: IssuerEntry, digest: bytes | None, require: Policy | None, wait: Timeout

@@ -104,7 +104,7 @@ class CognitoAuthMiddleware:
             principal = guard.verify(request, behind=environ)
         except AuthError as error:
             return respond(guard.response(error), environ, start_response)
-        environ |= {PRINCIPAL: principal, GUARD: guard}
+        environ[PRINCIPAL], environ[GUARD] = principal, guard
         app = partial(without_body, self._app) if guard.is_preflight(request) else self._app
         return answering(app, guard, environ, start_response)
 

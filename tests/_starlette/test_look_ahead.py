@@ -789,3 +789,52 @@ def test_a_mounted_fastapi_is_seen_through(verifier: Verifier) -> None:
     rooted.root_path = "/x"
     for app, opened in ((inner(), True), (rooted, False)):
         assert (Client(guarded(verifier, Mount("/api", app))).get("/api/health").status_code == 200) is opened
+
+
+# --- Where nothing is open, nobody looks
+
+
+def test_what_is_opened_late_is_open(pool: FakeUserPool) -> None:
+    """A mark and a route that come after the first request count from then on, and end with the route."""
+    verifier = pool.offline_verifier()
+
+    async def late(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("open")
+
+    async def later(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("open")
+
+    app = guarded(verifier, Route("/late", late))
+
+    def status(path: str) -> int:
+        return ask_http(app, Ask(path=path), lambda: False).status
+
+    assert status("/late") == 401
+    public(late)
+    assert (status("/late"), status("/later")) == (200, 401)
+    app.routes.append(Route("/later", public(later)))
+    assert (status("/late"), status("/later")) == (200, 200)
+    app.routes[0] = Route("/late", secret)
+    assert (status("/late"), status("/later")) == (401, 200)
+    del app.routes[1]
+    assert (status("/late"), status("/later")) == (401, 401)
+
+
+def test_routes_are_matched_once_where_nothing_is_open(pool: FakeUserPool) -> None:
+    """To match a request with its route costs what all else of the guard does."""
+    verifier = pool.offline_verifier()
+    token = pool.access_token()
+    times = 0
+
+    class Counted(Route):
+        def matches(self, scope: Any) -> Any:
+            nonlocal times
+            times += 1
+            return super().matches(scope)
+
+    for endpoint, expected in ((secret, 1), (feed, 2)):
+        app, times = guarded(verifier, Counted("/x", endpoint)), 0
+        assert (
+            ask_http(app, Ask(path="/x", headers=tuple(bearer(token).items())), lambda: False).status == 200
+        )
+        assert times == expected

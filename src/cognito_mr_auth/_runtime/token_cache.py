@@ -58,6 +58,10 @@ class TokenCache(Generic[Entry]):
         found: Entry = kept[0]
         return found
 
+    def recall(self, octets: bytes) -> Entry | None:
+        """The entry of a token as it was sent: what was verified is ASCII, so its octets are its letters."""
+        return self.find(sha256(octets)) if MIN_CACHED_CHARS < len(octets) <= self._longest else None
+
     def keep(self, digest: bytes, entry: Entry) -> None:
         """Keep the entry of a token that was verified."""
         with self._lock:

@@ -20,13 +20,14 @@ from cognito_mr_auth._web.asgi_scope import read_request
 from cognito_mr_auth._web.asgi_types import Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.exclusions import REST, unambiguous
-from cognito_mr_auth._web.guard import Need
+from cognito_mr_auth._web.guard import Need, RequestGuard
+from cognito_mr_auth._web.marks import times_opened
 from cognito_mr_auth._web.state import OPENED, PRINCIPAL
 from cognito_mr_auth.errors import CredentialsMissing
 
 from .marks import Opened, opened
 
-__all__ = ["look_ahead", "matched_route", "router_behind"]
+__all__ = ["LookAhead", "matched_route", "router_behind"]
 
 Segments = tuple[str | None, ...]
 
@@ -90,14 +91,41 @@ class _Door:
         await self.router(scope, receive, send)
 
 
-def look_ahead(router: Router | None, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
-    """The request with the segments of its route, and what the route needs; None for a public one."""
-    segments, word = _look(router, scope, request)
-    request = HTTPRequest(*request[:-1], segments)  # a third of the time of _replace()
-    scope[OPENED] = scope.get(OPENED) or word  # a guard in front may have let it in for a mark
-    if word is None:
-        return request, "configured"
-    return request, None if word == "public" else "optional"
+class LookAhead:
+    """Looks ahead for the requests of one guard, except where nothing would come of it.
+
+    To match a request with the routes costs as much as all else that the guard does. So it is not done where
+    no endpoint is open and no exclusion has the request's path.
+    """
+
+    def __init__(self, router: Router | None, guard: RequestGuard) -> None:
+        self._router = router
+        self._guard = guard
+        # Whether no endpoint was open, at that count of marks, behind these routes.
+        self._closed, self._times = False, -1
+        self._routes: list[BaseRoute] = []
+
+    def __call__(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
+        """The request with the segments of its route, and what the route needs; None for a public one."""
+        word: Opened | None = None
+        if not self.all_closed(scope) or (self._guard.asks_for_route and self._guard.excludes(request)):
+            segments, word = _look(self._router, scope, request)
+            request = HTTPRequest(*request[:-1], segments)  # a third of the time of _replace()
+        scope[OPENED] = scope.get(OPENED) or word  # a guard in front may have let it in for a mark
+        if word is None:
+            return request, "configured"
+        return request, None if word == "public" else "optional"
+
+    def all_closed(self, _scope: Scope) -> bool:
+        """Whether no endpoint behind the router is open. A route or a mark that is new is seen."""
+        if self._router is None:
+            return True
+        routes, times = self._router.routes, times_opened()
+        if times != self._times or routes != self._routes:
+            plain = [each for each in routes if isinstance(each, (Route, WebSocketRoute))]
+            none_open = len(plain) == len(routes) and not any(opened(each.endpoint) for each in plain)
+            self._closed, self._times, self._routes = times == 0 or none_open, times, [*routes]
+        return self._closed
 
 
 def _look(router: Router | None, scope: Scope, request: HTTPRequest) -> tuple[Segments, Opened | None]:
@@ -108,7 +136,9 @@ def _look(router: Router | None, scope: Scope, request: HTTPRequest) -> tuple[Se
         _, endpoint, segments = _find(router.routes, {**scope})
     except Exception:  # noqa: BLE001 - a convertor may raise anything; the router will, after the guard
         return _ANYWHERE, None
-    word = opened(endpoint) if unambiguous(request.path, request.raw_path) else None
+    word = opened(endpoint)  # before the path's own look, since it is None for most
+    if word is not None and not unambiguous(request.path, request.raw_path):
+        word = None
     return segments or _ANYWHERE, word
 
 

@@ -19,6 +19,7 @@ from .asgi_types import POLICY_VIOLATION, App, Message, Receive, Scope, Send
 from .bearer import HTTPRequest, HTTPResponse
 from .guard import Need, RequestGuard
 from .state import GUARD, HIDDEN, PRINCIPAL
+from .verification import known
 
 __all__ = [
     "answer",
@@ -106,42 +107,58 @@ async def serve(
     send: Send,
     *,
     look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]] = _no_route,
+    alike: Callable[[Scope], bool] | None = None,
     values: Callable[[RequestGuard, Principal | None], dict[str, Any]] = scope_values,
     refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None = None,
 ) -> None:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `look_ahead` gives the request with its route and the route's own word, None for a public one. `values` is
-    what the scope then holds: this very scope, so that a middleware in front sees the route that was matched.
-    `refuse` answers in place of the guard, for a host that lets its users shape the answer.
+    `look_ahead` gives the request with its route and the route's own word, None for a public one; `alike`
+    says that this route, or any, has none, so that nobody has to look. `values` is what the scope then holds:
+    this very scope, so that a middleware in front sees the route that was matched. `refuse` answers in place
+    of the guard, for a host that lets its users shape the answer.
     An AuthError that the application raises is answered as the guard's own.
     """
     if scope["type"] == "lifespan":
         await start(app, guard, scope, receive, send)
         return
-    request = read_request(scope)
-    document = guard.document(request)
-    if document is not None:
-        await respond(scope, send, document)
-        return
-    request, need = look_ahead(scope, request)
-    principal = None
-    if need is not None:
-        try:
-            principal = await guard.averify(request, need=need, behind=scope)
-        except AuthError as error:
-            if refuse is None:
-                await deny(scope, receive, send, guard.response(error))
-            else:
-                await refuse(scope, receive, send, error)
+    no_words = look_ahead is _no_route if alike is None else alike(scope)
+    request, principal = None, _known(guard, scope) if no_words else None
+    if principal is None:
+        request = read_request(scope)
+        document = guard.document(request)
+        if document is not None:
+            await respond(scope, send, document)
             return
+        request, need = look_ahead(scope, request)
+        if need is not None:
+            try:
+                principal = await guard.averify(request, need=need, behind=scope)
+            except AuthError as error:
+                if refuse is None:
+                    await deny(scope, receive, send, guard.response(error))
+                else:
+                    await refuse(scope, receive, send, error)
+                return
     scope.update(values(guard, principal))
-    if request.websocket:
+    if request is not None and request.websocket:
         await _answer_socket(partial(open_socket, app, guard, principal), guard, scope, receive, send)
         return
-    if guard.is_preflight(request):
+    if request is not None and guard.is_preflight(request):
         receive, send = empty(receive), without_body(send)
     await _answer_http(app, guard, scope, receive, send)
+
+
+def _known(guard: RequestGuard, scope: Scope) -> Principal | None:
+    """The principal of an HTTP request whose token is known: half of the time goes into an HTTPRequest.
+
+    None says nothing, as of a request that a guard in front has seen. A preflight has no such header.
+    """
+    name = guard.wire_header
+    if name is None or scope["type"] != "http" or GUARD in scope:
+        return None
+    verifier = guard.verifier
+    return known(verifier, verifier.averify, [value for key, value in scope["headers"] if key == name])
 
 
 async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ verifier. Sync and async share all of it. Adapters pass in what they received an
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, Literal, Self
 
@@ -44,6 +44,7 @@ from .settings import (
     sources,
 )
 from .state import GUARD, PRINCIPAL
+from .verification import aidentified, done, identified, known, sole_header
 
 __all__ = ["Need", "RequestGuard"]
 
@@ -106,10 +107,16 @@ class RequestGuard:
         self._require = require
         self.timeout = timeout
         self._exclusions = Exclusions(exclude)
+        self.asks_for_route = bool(self._exclusions)
+        """Whether it matters which route a request leads to."""
         self.sources = sources(cookie, allowed_origins, subprotocol, header=header, scheme=scheme)
+        self._sole_header = None if require is not None else sole_header(self.sources)
         self._realm = realm
         self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
         self._metadata_url = metadata_url(self.metadata, resource_metadata)
+        alone = self._sole_header is not None and self.metadata is None and not self.asks_for_route
+        self.wire_header = str(self._sole_header).encode() if alone else None
+        """The header that alone decides on an HTTP request if its token is known, whatever its path."""
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
@@ -252,12 +259,14 @@ class RequestGuard:
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
             return found if policy is None else verifier.require(found, policy)
+        if require is None and (found := self._known(request, need, verifier.verify)) is not None:
+            return found
         token = self._token(request, need)
         if token is None:
             return None
         if timeout is not None:
-            return _identified(verifier._verify_within(token, self._both(require), timeout))
-        return _identified(verifier.verify(token, require=self._both(require), timeout=self.timeout))
+            return identified(verifier._verify_within(token, self._both(require), timeout))
+        return identified(verifier.verify(token, require=self._both(require), timeout=self.timeout))
 
     def averify(
         self,
@@ -275,17 +284,27 @@ class RequestGuard:
         verifier = self.verifier
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
-            return _done(found) if policy is None else verifier.arequire(found, policy)
+            return done(found) if policy is None else verifier.arequire(found, policy)
+        if require is None and (found := self._known(request, need, verifier.averify)) is not None:
+            return done(found)
         token = self._token(request, need)
         if token is None:
-            return _done(None)
+            return done(None)
         seconds = self.timeout if timeout is None else timeout
-        return _aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
+        return aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
+
+    def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
+        """The principal of a token that the verifier knows, where nothing else decides; None says nothing."""
+        excluded = need == "configured" and self.asks_for_route and self.excludes(request)
+        if excluded or self._sole_header is None:
+            return None
+        values = request.header(self._sole_header)
+        return known(self.verifier, ask, [each.encode("utf-8", "surrogatepass") for each in values])
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
             return None
-        if need == "configured" and self._exclusions and self.excludes(request):
+        if need == "configured" and self.asks_for_route and self.excludes(request):
             return None
         try:
             return bearer.find_token(request, self.sources)
@@ -298,11 +317,6 @@ class RequestGuard:
     def scope_names(self) -> tuple[str, ...]:
         """The scopes that its own policy names, for documentation."""
         return () if self._require is None else self._require.scope_names
-
-    @property
-    def asks_for_route(self) -> bool:
-        """Whether it matters which route a request leads to."""
-        return bool(self._exclusions)
 
     def excludes(self, request: HTTPRequest) -> bool:
         """Whether the request's path needs no token."""
@@ -352,13 +366,13 @@ class RequestGuard:
             AuthError: the policy refuses it.
         """
         require_policy(require)
-        found = _identified(principal)
+        found = identified(principal)
         return found if require is None else self.verifier.require(found, require)
 
     async def arequire(self, principal: object, require: Policy | None) -> Principal:
         """Like `require`, for asyncio."""
         require_policy(require)
-        found = _identified(principal)
+        found = identified(principal)
         return found if require is None else await self.verifier.arequire(found, require)
 
     def check_adopted(self, principal: Principal, before: Principal | None) -> None:
@@ -381,18 +395,3 @@ class RequestGuard:
         settle(error, self.outcomes)
         error.with_traceback(None)  # its frames hold the token, and error reporters show frames
         return bearer.response_to(error, realm=self._realm, resource_metadata=self._metadata_url)
-
-
-def _identified(principal: object) -> Principal:
-    """The principal. What stands in its place, such as a framework's marker, identifies nobody."""
-    if not isinstance(principal, Principal):
-        raise CredentialsMissing
-    return principal
-
-
-async def _aidentified(verification: Awaitable[object]) -> Principal:
-    return _identified(await verification)
-
-
-async def _done(principal: Principal | None) -> Principal | None:
-    return principal

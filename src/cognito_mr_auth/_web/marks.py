@@ -25,6 +25,7 @@ __all__ = [
     "opened",
     "outer_guards",
     "required",
+    "times_opened",
     "wrapped",
 ]
 
@@ -36,6 +37,7 @@ Policies = tuple[Policy | None, ...]
 # Attributes of an endpoint: its mark, and the guards of wrappers around it, which may not be registered.
 _MARK = "__cognito_mr_auth_mark__"
 _OUTER_GUARDS = "__cognito_mr_auth_outer_guards__"
+_times_opened = 0
 
 
 class _Mark(NamedTuple):
@@ -69,6 +71,8 @@ def mark_open(word: Opened, endpoint: Endpoint, *, each_method: bool = False) ->
         raise TypeError(f"an endpoint cannot have both @require and @{word}")
     if opened(endpoint) not in (None, word):
         raise TypeError("an endpoint cannot be both public and optional")
+    global _times_opened  # noqa: PLW0603 - marks are of the process, as the functions that have them
+    _times_opened += 1
     setattr(endpoint, _MARK, _Mark(word, endpoint))
     return endpoint
 
@@ -134,6 +138,11 @@ def opened(endpoint: object) -> Opened | None:
     if mark is None or mark.word == "require" or not is_own(endpoint, mark.endpoint):
         return None
     return mark.word
+
+
+def times_opened() -> int:
+    """How often anything was marked as open in this process: at zero, nothing is open."""
+    return _times_opened
 
 
 def required(endpoint: object) -> Policies | None:

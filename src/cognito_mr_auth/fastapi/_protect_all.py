@@ -7,12 +7,11 @@ reach.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from fastapi import Request, WebSocket
 from fastapi.requests import HTTPConnection
 
-from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
+from cognito_mr_auth._starlette.look_ahead import LookAhead, router_behind
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Message, Receive, Scope, Send
 from cognito_mr_auth._web.guard import RequestGuard
@@ -43,7 +42,7 @@ class ProtectAll:
         self._app = app
         self._guard = guard
         self._overriding = overriding
-        self._look_ahead = partial(look_ahead, router_behind(app))
+        self._look_ahead = LookAhead(router_behind(app), guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -54,7 +53,14 @@ class ProtectAll:
             if scope.get("method") == "OPTIONS" and self._guard.is_preflight(asgi.read_request(scope)):
                 send = _alike(send)
         await asgi.serve(
-            self._app, self._guard, scope, receive, send, look_ahead=self._look_ahead, refuse=self._refuse
+            self._app,
+            self._guard,
+            scope,
+            receive,
+            send,
+            look_ahead=self._look_ahead,
+            alike=self._look_ahead.all_closed,
+            refuse=self._refuse,
         )
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AuthError) -> None:

@@ -13,6 +13,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from fastapi import HTTPException, WebSocket
 from fastapi.requests import HTTPConnection
+from fastapi.security.base import SecurityBase
 from pydantic import TypeAdapter, ValidationError
 
 from cognito_mr_auth._starlette.look_ahead import matched_route
@@ -125,7 +126,8 @@ class Verification:
         request = asgi.read_request(scope)
         if request.websocket and guard.close_at_expiry and EXPIRY not in scope:
             raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
-        self._hide_token(connection)
+        if request.websocket:
+            self._hide_token(connection)
         if guard.is_preflight(request):
             # CORSMiddleware has not answered it, and the route would run without a principal.
             raise HTTPException(204)
@@ -148,6 +150,10 @@ class Verification:
             setattr(connection, "send", asgi.marked(connection.send, marker))  # noqa: B010
 
 
+# What nearly every argument is. `isroutine` asks five questions of the others.
+_OURS = (SecurityBase, HTTPConnection)
+
+
 def dependency(call: Callable[P, T]) -> Callable[P, T]:
     """Refuse at once what uses a dependency as a decorator, whose coroutine nobody would await.
 
@@ -159,7 +165,7 @@ def dependency(call: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(call)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        if any(isroutine(each) or isinstance(each, type) for each in args):
+        if any(not isinstance(each, _OURS) and (isroutine(each) or isinstance(each, type)) for each in args):
             raise TypeError("a dependency is no decorator: say Depends(auth) or Depends(auth.require(...))")
         return call(*args, **kwargs)
 

@@ -19,7 +19,7 @@ from types import MethodType
 from typing import Any, TypeVar, Unpack, cast
 
 try:
-    from flask import Blueprint, Flask, Response, current_app, request
+    from flask import Blueprint, Flask, Response
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
@@ -40,7 +40,7 @@ from cognito_mr_auth.verifier import Verifier
 
 from ._errors import flask_response, translate_errors
 from ._principal import current_principal, principal_of
-from ._views import guarded, guards_of_view, mark_view, required, segments
+from ._views import guarded, guards_of_view, here, mark_view, required, segments
 
 __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
@@ -89,7 +89,8 @@ class CognitoAuth:
         self._protect_all = protect_all
 
         def ready() -> Response:
-            return flask_response(answer(self._guard_here().verifier, request.method))
+            app, current = here()
+            return flask_response(answer(self._guard_of(app).verifier, current.method))
 
         self._ready = mark_view("public", ready)
         if app is not None:
@@ -175,7 +176,7 @@ class CognitoAuth:
         require_sync(require)
 
         def guard_blueprint() -> Response | None:
-            _, need = guards_of_view()
+            _, need = guards_of_view(*here())
             if need is None:
                 return None
             return self._enforce(require, "optional" if need == "optional" else "required")
@@ -186,7 +187,7 @@ class CognitoAuth:
 
     def response(self, error: AuthError) -> Response:
         """The response to an error, for error handlers that change only some of it."""
-        return flask_response(self._guard_here().response(error))
+        return flask_response(self._guard_of(here()[0]).response(error))
 
     @property
     def ready(self) -> Callable[[], Response]:
@@ -198,38 +199,40 @@ class CognitoAuth:
         return self._ready
 
     def _before_request(self) -> Response | None:
-        document = self._guard_here().document(read_request(request.environ))
+        app, current = here()
+        document = self._guard_of(app).document(read_request(current.environ))
         if document is not None:
             response = flask_response(document)
             setattr(response, _HAS_CORS_HEADERS, True)
             return response
-        guards, need = guards_of_view()
+        guards, need = guards_of_view(app, current)
         answers = [ask() for ask in guards]
         if need == "optional" or (need == "configured" and self._protect_all):
             answers = [self._enforce(None, need)]
         elif need is None:
-            request.environ.setdefault(PRINCIPAL, None)
+            current.environ.setdefault(PRINCIPAL, None)
         return next((answer for answer in answers if answer is not None), None)
 
     def _enforce(self, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
-        guard, environ = self._guard_here(), request.environ
-        passed: set[Policy | None] = getattr(request, _PASSED, set())
+        app, current = here()
+        guard, environ = self._guard_of(app), current.environ
+        passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:
             return None
         asked = read_request(environ)
         if guard.is_preflight(asked):
             return flask_response(ANSWER)  # the same for every URL, known or not
         if need == "configured":  # the only one that `exclude` counts for
-            asked = asked._replace(route=segments(request.url_rule))
+            asked = asked._replace(route=segments(current.url_rule))
         principal = guard.verify(asked, policy, need=need, behind=environ)
         environ.update({PRINCIPAL: principal, GUARD: guard})
         if principal is not None:
-            setattr(request, _PASSED, {*passed, None, policy})
+            setattr(current, _PASSED, {*passed, None, policy})
         return None
 
-    def _guard_here(self) -> RequestGuard:
-        auth, guard = current_app.extensions.get(_EXTENSION, (None, None))
+    def _guard_of(self, app: Flask) -> RequestGuard:
+        auth, guard = app.extensions.get(_EXTENSION, (None, None))
         if auth is not self or guard is None:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
         return cast("RequestGuard", guard)

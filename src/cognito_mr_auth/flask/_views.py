@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from flask import Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
 from flask.views import MethodView, View
 from werkzeug.routing import Rule
 
@@ -21,7 +21,7 @@ from cognito_mr_auth._web.guard import Need
 from cognito_mr_auth._web.marks import Opened, add_guard, mark_open, mark_wrapper, opened, outer_guards
 from cognito_mr_auth.policy import Policy
 
-__all__ = ["Enforce", "guarded", "guards_of_view", "mark_view", "required", "segments"]
+__all__ = ["Enforce", "guarded", "guards_of_view", "here", "mark_view", "required", "segments"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
@@ -79,7 +79,7 @@ def guarded(ask: Callable[[], Response | None], view: ViewT) -> ViewT:
     @wraps(view)
     def asking(*args: Any, **kwargs: Any) -> Any:
         answer = ask()
-        return current_app.ensure_sync(view)(*args, **kwargs) if answer is None else answer
+        return here()[0].ensure_sync(view)(*args, **kwargs) if answer is None else answer
 
     return cast("ViewT", asking)
 
@@ -95,18 +95,24 @@ def mark_view(word: Opened, view: ViewT) -> ViewT:
 # -- finding them ---------------------------------------------------------------------------------
 
 
-def guards_of_view() -> tuple[list[Callable[[], Response | None]], Need | None]:
+def here() -> tuple[Flask, Request]:
+    """The running application and its request, not their proxies: a question to one costs a microsecond."""
+    app, current = cast("Any", current_app), cast("Any", request)
+    return app._get_current_object(), current._get_current_object()  # noqa: SLF001 - documented by Flask
+
+
+def guards_of_view(app: Flask, current: Request) -> tuple[list[Callable[[], Response | None]], Need | None]:
     """The guards of the view that this request goes to, and the view's own word: None for a public one."""
-    parts = list(_parts())
+    parts = list(_parts(app, current))
     guards = [
         guard.ask
         for part, _ in parts
         for each in _with_bases(part)
         for guard in (*getattr(each, _OWN_GUARDS, ()), *outer_guards(each))
     ]
-    words = {_opened(part) for part, own in parts if own}
     if guards:
         return guards, "required"
+    words = {_opened(part) for part, own in parts if own}
     if "optional" in words:
         return [], "optional"
     return [], None if "public" in words else "configured"
@@ -117,18 +123,18 @@ def _with_bases(part: Any) -> tuple[Any, ...]:
     return part.__mro__ if isinstance(part, type) else (part,)
 
 
-def _parts() -> Iterator[tuple[Any, bool]]:
+def _parts(app: Flask, current: Request) -> Iterator[tuple[Any, bool]]:
     """The registered view; of a class-based one the class and the method too.
 
     With each, whether it is the view's own, and not inherited.
     """
-    if request.endpoint is None:  # nothing matches, or a redirect
+    if current.endpoint is None:  # nothing matches, or a redirect
         return
-    view = current_app.view_functions[request.endpoint]
+    view = app.view_functions[current.endpoint]
     yield view, True
     if hasattr(view, "view_class"):
         cls = view.view_class
-        method = request.method.lower()
+        method = current.method.lower()
         if method == "head" and not hasattr(cls, method):
             method = "get"
         yield cls, True

@@ -66,6 +66,7 @@ class Enforcement:
                 receive,
                 send,
                 look_ahead=self._look_ahead,
+                alike=self._has_no_word,
                 values=scope_values if looked else _nothing,
                 refuse=self._refuse,
             )
@@ -75,6 +76,9 @@ class Enforcement:
     def saw_last(self, scope: Scope) -> bool:
         """Whether no other application's plugin, mounted behind this one, has seen the connection since."""
         return scope.get(_INSTALLED) is self
+
+    def _has_no_word(self, scope: Scope) -> bool:
+        return self._protect_all and _handlers.word_of(scope["route_handler"]) is None
 
     def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
         word = _handlers.word_of(scope["route_handler"])

@@ -9,7 +9,6 @@ the answers to others.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Unpack
 
 try:
@@ -18,7 +17,7 @@ except ImportError as missing:
     raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
 
 from cognito_mr_auth._starlette.endpoints import Endpoint, probe
-from cognito_mr_auth._starlette.look_ahead import look_ahead, router_behind
+from cognito_mr_auth._starlette.look_ahead import LookAhead, router_behind
 from cognito_mr_auth._starlette.marks import optional, public
 from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
@@ -65,10 +64,10 @@ class CognitoAuthMiddleware:
 
     def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
         self.app = app
-        self._look_ahead = partial(look_ahead, router_behind(app))
         self._guard = RequestGuard.of(
             "CognitoAuthMiddleware", verifier, options, SocketOptions.__optional_keys__
         )
+        self._look_ahead = LookAhead(router_behind(app), self._guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -79,6 +78,7 @@ class CognitoAuthMiddleware:
             receive,
             send,
             look_ahead=self._look_ahead,
+            alike=self._look_ahead.all_closed,
             values=scope_values,
         )
 

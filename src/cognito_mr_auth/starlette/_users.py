@@ -28,6 +28,8 @@ def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, 
     """What a connection's scope holds once the guard has looked at it."""
     found = asgi.scope_values(guard, principal)
     if principal is None:
-        return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
-    scopes = ["authenticated", *sorted(principal.scopes)]
-    return found | {"auth": AuthCredentials(scopes), "user": CognitoUser(principal)}
+        found.update(auth=AuthCredentials(), user=UnauthenticatedUser())
+    else:
+        scopes = ["authenticated", *sorted(principal.scopes)]
+        found.update(auth=AuthCredentials(scopes), user=CognitoUser(principal))
+    return found
