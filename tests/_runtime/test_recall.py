@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import Verifier
+from cognito_mr_auth._runtime.recall import Recalling
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 
@@ -76,3 +77,9 @@ def test_its_key_must_still_be_the_one(pool: FakeUserPool) -> None:
     cache.keep(digest, before)
     assert verifier._recall(token.encode()) is None
     assert verifier.verify(token) == principal
+
+
+def test_whoever_recalls_says_what_a_hit_is_worth() -> None:
+    """There is no answer by default."""
+    with pytest.raises(NotImplementedError):
+        Recalling()._hit((), (0.0, 0.0), None)
