@@ -225,7 +225,10 @@ def _copy(function: Any) -> Any:
 
 
 def test_a_preflight_reaches_a_route_of_its_method_alone(verifier: Verifier, application: Any) -> None:
-    """Of a closed application; a body is left out, and what is guarded by name does not run."""
+    """Of a closed application; a body is left out, and what is guarded by name does not run.
+
+    What a handler sends by itself is its own.
+    """
     auth = CognitoAuth(verifier, protect_all=True, preflight="pass")
 
     class View(web.View):
@@ -235,17 +238,23 @@ def test_a_preflight_reaches_a_route_of_its_method_alone(verifier: Verifier, app
     async def file(request: web.Request) -> web.FileResponse:
         return web.FileResponse(__file__, headers={"X-Answered": "reached"})
 
+    async def streamed(request: web.Request) -> web.StreamResponse:
+        said = web.StreamResponse(headers={"X-Answered": "reached", "Content-Length": "0"})
+        await said.prepare(request)
+        return said
+
     ask = application(
         auth,
         web.options("/own", handler()),
         web.options("/file", file),
+        web.options("/streamed", streamed),
         web.options("/guarded", auth.require()(handler())),
         web.options("/unbound", handler()),
         web.route("*", "/all", handler()),
         web.view("/view", View),
         web.get("/get", handler()),
     )
-    for path in ("/own", "/file"):
+    for path in ("/own", "/file", "/streamed"):
         own = ask(path, method="OPTIONS", headers=PREFLIGHT)
         assert (own.status, own.headers["x-answered"], own.body) == (200, "reached", b"")
     for path in ("/guarded", "/all", "/view", "/get", "/nowhere"):
@@ -260,8 +269,15 @@ def test_a_preflight_to_a_guard_above_its_route(verifier: Verifier, application:
     auth = CognitoAuth(verifier, preflight="pass")
     routes = web.RouteTableDef()
     auth.require()(routes.options("/x")(handler()))
-    reply = application(auth, *routes)("/x", method="OPTIONS", headers=PREFLIGHT)
-    assert (reply.status, "x-answered" in reply.headers) == (204, False)
+    view: Any = auth.require()(type("View", (web.View,), {"options": handler()}))
+
+    async def calls(request: web.Request) -> Any:
+        return await view(request)
+
+    ask = application(auth, *routes, web.options("/called", calls))
+    for path in ("/x", "/called"):
+        reply = ask(path, method="OPTIONS", headers=PREFLIGHT)
+        assert (reply.status, "x-answered" in reply.headers) == (204, False), path
 
 
 # --- Errors
