@@ -73,7 +73,8 @@ def http_request(
     method: str, path: str, raw_path: str, header: Callable[[str], Sequence[str]]
 ) -> HTTPRequest:
     """A request whose handshake, if it is one, stands in its headers alone (RFC 6455 4.1)."""
-    if not any(value.strip().lower() == "websocket" for value in header("upgrade")):
+    upgrade = header("upgrade")  # most have none
+    if not upgrade or not any(value.strip().lower() == "websocket" for value in upgrade):
         return HTTPRequest(method, path, raw_path, header)
     # In one line or in several.
     offered = [part.strip(" \t") for line in header("sec-websocket-protocol") for part in line.split(",")]

@@ -61,6 +61,8 @@ class Exclusions:
         open `/{tenant}/invoices` to a tenant named "static".
         """
         entries = [path] if path in self._whole else self._leading_to(path, route)
+        if not entries:  # as for most requests
+            return False
         return unambiguous(path, raw_path) and any(_is_spelled(each, path, raw_path) for each in entries)
 
     def _leading_to(self, path: str, route: Sequence[str | None]) -> list[str]:

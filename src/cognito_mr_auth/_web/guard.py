@@ -44,7 +44,7 @@ from .settings import (
     sources,
 )
 from .state import GUARD, PRINCIPAL
-from .verification import aidentified, done, identified, known, sole_header
+from .verification import aidentified, done, identified, is_own, known, sole_header
 
 __all__ = ["Need", "RequestGuard"]
 
@@ -292,6 +292,13 @@ class RequestGuard:
             return done(None)
         seconds = self.timeout if timeout is None else timeout
         return aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
+
+    def recall(self, request: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
+        """What `verify` and `averify` would give to a known token, where it is needed. None says nothing."""
+        verifier = self.verifier
+        if GUARD in behind or not is_own(verifier.averify):
+            return None
+        return self._known(request, "required", verifier.verify)
 
     def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
         """The principal of a token that the verifier knows, where nothing else decides; None says nothing."""

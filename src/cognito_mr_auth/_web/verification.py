@@ -14,7 +14,7 @@ from cognito_mr_auth.verifier import Verifier
 
 from .bearer import Sources
 
-__all__ = ["aidentified", "done", "identified", "known", "sole_header"]
+__all__ = ["aidentified", "done", "identified", "is_own", "known", "sole_header"]
 
 _OWN = (Verifier.verify, Verifier.averify)
 
@@ -35,9 +35,14 @@ def known(verifier: Verifier, ask: Callable[..., object], values: Sequence[bytes
     """
     if len(values) != 1 or not values[0].startswith(b"Bearer "):  # all but a few have this form
         return None
-    if getattr(ask, "__func__", None) not in _OWN:
+    if not is_own(ask):
         return None
     return verifier._recall(values[0][7:])  # noqa: SLF001 - a method for adapters
+
+
+def is_own(ask: Callable[..., object]) -> bool:
+    """Whether this method is a Verifier's, and not a subclass's or a test's."""
+    return getattr(ask, "__func__", None) in _OWN
 
 
 def identified(principal: object) -> Principal:

@@ -39,10 +39,10 @@ class Enforcement:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serve one request."""
+        found = request.setdefault(STATE, {})
         guard, asked = self._guard, read(request)
         if (document := guard.document(asked)) is not None:
             return respond(document)
-        found = request.setdefault(STATE, {})
         try:
             passed_over = await self._enter(request, asked)
             if passed_over is not None:

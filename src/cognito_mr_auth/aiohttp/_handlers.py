@@ -79,12 +79,12 @@ def word(request: web.Request) -> Opened | None:
     handler: Any = request.match_info.handler  # the middleware's argument may be a partial
     found = opened(handler)
     # What dispatches in its own way may never come to the method. What a view inherits is not its own.
-    if found is None and _dispatches_as_usual(handler):
+    if found is None and isinstance(handler, type) and _dispatches_as_usual(handler):
         found = opened(vars(handler).get(request.method.lower()))
     return found
 
 
-def _dispatches_as_usual(handler: Any) -> bool:
+def _dispatches_as_usual(handler: type) -> bool:
     return all(
         getattr(handler, name, None) is getattr(web.View, name, None) for name in ("__await__", "_iter")
     )

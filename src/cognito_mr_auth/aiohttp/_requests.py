@@ -50,9 +50,10 @@ def principal_of(request: web.Request, default: Any = state.REQUIRED) -> Princip
 
 def leave(request: web.Request, principal: Principal | None, guard: RequestGuard | None = None) -> None:
     """Leave a principal where handlers look for it, and its guard, if one has looked."""
-    request[STATE][state.PRINCIPAL] = request[PRINCIPAL] = principal
+    found = request[STATE]
+    found[state.PRINCIPAL] = request[PRINCIPAL] = principal
     if guard is not None:
-        request[STATE][state.GUARD] = guard
+        found[state.GUARD] = guard
 
 
 def read(request: web.Request) -> HTTPRequest:

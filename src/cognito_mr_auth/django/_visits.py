@@ -66,12 +66,15 @@ class Visit:
         self._seen = True
         if self._preflight:
             return
-        options = {"need": "required", "behind": state(request)}
-        try:
-            self._principal = yield Call(self.configured.guard, "verify", (self._asked,), options)
-        except AuthError as error:
-            self._error = error.with_traceback(None)  # its frames hold the token
-            return
+        guard, behind = self.configured.guard, state(request)
+        self._principal = guard.recall(self._asked, behind)
+        if self._principal is None:
+            options = {"need": "required", "behind": behind}
+            try:
+                self._principal = yield Call(guard, "verify", (self._asked,), options)
+            except AuthError as error:
+                self._error = error.with_traceback(None)  # its frames hold the token
+                return
         self._publish(request)
         if self._is_no_forgery():  # Django's own check runs before any view, and would refuse it
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - as REST framework and the test client do
@@ -133,8 +136,8 @@ class Visit:
     def enter(self, request: HttpRequest, view: Any) -> Steps[HttpResponse | None]:
         """The same at the door of a view, for which the principal gets its user."""
         refusal = yield from self.decide(request, mark_of(view, request.method))
-        source = None if finds_users(view) else self.configured.user
-        if refusal is None and source is not None and self._principal is not None:
+        source = self.configured.user
+        if refusal is None and source is not None and self._principal is not None and not finds_users(view):
             try:
                 yield Call(source, "give", (request, self._principal))
             except AuthError as error:

@@ -19,7 +19,7 @@ from types import MethodType
 from typing import Any, TypeVar, Unpack, cast
 
 try:
-    from flask import Blueprint, Flask, Response
+    from flask import Blueprint, Flask, Request, Response
 except ImportError as error:
     raise ImportError(
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
@@ -155,7 +155,11 @@ class CognitoAuth:
         """
         if not isinstance(view, MethodType):  # a mark would count for all instances
             mark_view("optional", view)
-        return view if isinstance(view, type) else guarded(partial(self._enforce, None, "optional"), view)
+        return (
+            view
+            if isinstance(view, type)
+            else guarded(partial(self._enforce, policy=None, need="optional"), view)
+        )
 
     def public(self, view: ViewT) -> ViewT:
         """A decorator: the view is open in what is protected as a whole, and no token is looked at.
@@ -176,10 +180,11 @@ class CognitoAuth:
         require_sync(require)
 
         def guard_blueprint() -> Response | None:
-            _, need = guards_of_view(*here())
+            app, current = here()
+            _, need = guards_of_view(app, current)
             if need is None:
                 return None
-            return self._enforce(require, "optional" if need == "optional" else "required")
+            return self._enforce(app, current, require, "optional" if need == "optional" else "required")
 
         blueprint.before_request(guard_blueprint)
 
@@ -206,16 +211,15 @@ class CognitoAuth:
             setattr(response, _HAS_CORS_HEADERS, True)
             return response
         guards, need = guards_of_view(app, current)
-        answers = [ask() for ask in guards]
+        answers = [ask(app, current) for ask in guards]
         if need == "optional" or (need == "configured" and self._protect_all):
-            answers = [self._enforce(None, need)]
+            answers = [self._enforce(app, current, None, need)]
         elif need is None:
             current.environ.setdefault(PRINCIPAL, None)
         return next((answer for answer in answers if answer is not None), None)
 
-    def _enforce(self, policy: Policy | None, need: Need) -> Response | None:
+    def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
-        app, current = here()
         guard, environ = self._guard_of(app), current.environ
         passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:

@@ -35,10 +35,14 @@ _PARAMETER = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_
 _ONE, _MANY = "<", ">"
 
 
+Ask = Callable[[Flask, Request], Response | None]
+"""Asks of a request what a view requires; the answer to a preflight, for which no view runs."""
+
+
 class Enforce(Protocol):
     """Lets the request pass or, by an AuthError, does not."""
 
-    def __call__(self, policy: Policy | None, need: Need) -> Response | None:
+    def __call__(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """The answer to a preflight, for which no view runs."""
 
 
@@ -48,8 +52,8 @@ class _ViewGuard(NamedTuple):
     enforce: Enforce
     policy: Policy | None
 
-    def ask(self) -> Response | None:
-        return self.enforce(self.policy, "required")
+    def ask(self, app: Flask, current: Request) -> Response | None:
+        return self.enforce(app, current, self.policy, "required")
 
 
 # -- setting marks --------------------------------------------------------------------------------
@@ -73,13 +77,14 @@ def required(enforce: Enforce, policy: Policy | None, view: ViewT) -> ViewT:
     return mark_wrapper(made)
 
 
-def guarded(ask: Callable[[], Response | None], view: ViewT) -> ViewT:
+def guarded(ask: Ask, view: ViewT) -> ViewT:
     """The view, which runs only where `ask` has no answer of its own."""
 
     @wraps(view)
     def asking(*args: Any, **kwargs: Any) -> Any:
-        answer = ask()
-        return here()[0].ensure_sync(view)(*args, **kwargs) if answer is None else answer
+        app, current = here()
+        answer = ask(app, current)
+        return app.ensure_sync(view)(*args, **kwargs) if answer is None else answer
 
     return cast("ViewT", asking)
 
@@ -101,7 +106,7 @@ def here() -> tuple[Flask, Request]:
     return app._get_current_object(), current._get_current_object()  # noqa: SLF001 - documented by Flask
 
 
-def guards_of_view(app: Flask, current: Request) -> tuple[list[Callable[[], Response | None]], Need | None]:
+def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None]:
     """The guards of the view that this request goes to, and the view's own word: None for a public one."""
     parts = list(_parts(app, current))
     guards = [
