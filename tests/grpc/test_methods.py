@@ -10,7 +10,7 @@ import pytest
 from cognito_mr_auth import Verifier, errors, policy
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.grpc import optional, public, require
-from cognito_mr_auth.grpc._call import read_request
+from cognito_mr_auth.grpc._metadata import read_request
 from cognito_mr_auth.grpc._methods import Methods
 
 READ, WRITE, ADMIN, OWN = (policy.scopes(f"orders/{each}") for each in ("read", "write", "admin", "own"))

@@ -33,6 +33,7 @@ from . import bearer
 from .bearer import HTTPRequest, HTTPResponse
 from .exclusions import Exclusions
 from .metadata import metadata_of, metadata_url
+from .preflight import NEVER_SENT
 from .settings import (
     DEFAULT_REALM,
     Options,
@@ -47,13 +48,6 @@ from .state import GUARD, PRINCIPAL
 from .verification import aidentified, done, identified, is_own, known, sole_header
 
 __all__ = ["Need", "RequestGuard"]
-
-# What a browser's preflight never has (Fetch, 4.8): a credential, a body, another method than its own, an
-# upgrade. A framework or a middleware behind the guard might act on any of them.
-_NEVER_IN_A_PREFLIGHT = (
-    *("authorization", "cookie", "content-type", "transfer-encoding", "upgrade"),
-    *("x-http-method-override", "x-http-method", "x-method-override"),
-)
 
 # Whether a route needs a token: as the guard's `exclude` and `optional` say, always, or only if one was sent.
 Need = Literal["configured", "required", "optional"]
@@ -337,7 +331,7 @@ class RequestGuard:
             and not request.websocket
             and bool(request.header("origin"))
             and bool(request.header("access-control-request-method"))
-            and not any(map(request.header, (*_NEVER_IN_A_PREFLIGHT, self.sources.header)))
+            and not any(map(request.header, (*NEVER_SENT, self.sources.header)))
             and all(length == "0" for length in request.header("content-length"))
         )
 

@@ -1,4 +1,4 @@
-"""What a CORS preflight that passes hears: nothing of what stands at its URL, because it has no principal.
+"""What a CORS preflight never has, and what one that passes hears: nothing of what stands at its URL.
 
 Owns the answer in a handler's place, and what a handler's own answer loses with its body. The Fetch standard
 reads status and headers alone (4.8). `guard` says what a preflight is.
@@ -11,12 +11,21 @@ from typing import Final, TypeVar
 
 from .bearer import HTTPResponse
 
-__all__ = ["ANSWER", "without_length"]
+__all__ = ["ANSWER", "NEVER_SENT", "without_length"]
 
 T = TypeVar("T")
 
 ANSWER: Final = HTTPResponse(204, (), b"")
 """For a handler that names its guard, and is not run for it: it would run for anybody."""
+
+NEVER_SENT: Final = (
+    *("authorization", "cookie", "content-type", "transfer-encoding", "upgrade"),
+    *("x-http-method-override", "x-http-method", "x-method-override"),
+)
+"""Headers of no browser's preflight (Fetch, 4.8): a credential, a body, another method, an upgrade.
+
+A framework or a middleware behind the guard might act on any of them.
+"""
 
 
 def without_length(headers: Iterable[tuple[str, T]]) -> dict[str, T]:

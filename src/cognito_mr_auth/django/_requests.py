@@ -10,6 +10,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from cognito_mr_auth._web.asgi_scope import read_request as read_scope
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
@@ -17,7 +18,7 @@ from cognito_mr_auth._web.state import REQUIRED, principal_in
 from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["principal_of", "read", "respond", "state"]
+__all__ = ["principal_of", "read", "respond", "state", "vary"]
 
 _ADVICE = "list cognito_mr_auth.django.CognitoAuthMiddleware in MIDDLEWARE"
 
@@ -69,3 +70,15 @@ def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:
     if answer.status == 503:
         response._has_been_logged = True  # noqa: SLF001 - django.utils.log.log_response reads it
     return response
+
+
+def vary(response: HttpResponse, names: str) -> None:
+    """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1).
+
+    `names` are the request's headers that may hold a token.
+    """
+    present = response.headers.get("Vary")
+    if present is None:
+        response.headers["Vary"] = names
+    elif present != names:
+        patch_vary_headers(response, names.split(", "))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.preflight import ANSWER, without_length
@@ -19,13 +18,13 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
 
 from ._marks import UNMARKED, Mark, mark_of
-from ._requests import read, respond, state
+from ._requests import read, respond, state, vary
 from ._routes import segments
 from ._settings import Configured
 from ._steps import Call, Steps
 from ._users import finds_users
 
-__all__ = ["VISIT", "Visit", "vary"]
+__all__ = ["VISIT", "Visit"]
 
 VISIT: Final = "_cognito_mr_auth_visit"
 """The attribute of a request that holds its Visit."""
@@ -155,14 +154,5 @@ class Visit:
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response as it goes out."""
         if not self._open:
-            vary(response, self.configured)
+            vary(response, self.configured.vary_on)
         return response
-
-
-def vary(response: HttpResponse, configured: Configured) -> None:
-    """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1)."""
-    present = response.headers.get("Vary")
-    if present is None:
-        response.headers["Vary"] = configured.vary_on
-    elif present != configured.vary_on:
-        patch_vary_headers(response, configured.vary_on.split(", "))

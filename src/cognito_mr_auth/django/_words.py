@@ -22,9 +22,9 @@ from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.policy import Policy
 
 from ._marks import Mark, set_mark
-from ._requests import respond, state
+from ._requests import respond, state, vary
 from ._steps import Call, Steps, run_async, run_sync
-from ._visits import VISIT, vary
+from ._visits import VISIT
 
 __all__ = ["optional", "public", "require"]
 
@@ -146,5 +146,5 @@ def _varied(request: HttpRequest, mark: Mark, response: Any) -> Any:
     """The response for a cache that stands between this view and the middleware, such as `cache_page`."""
     visit = getattr(request, VISIT, None)
     if mark.word != "public" and visit is not None and isinstance(response, HttpResponseBase):
-        vary(response, visit.configured)
+        vary(response, visit.configured.vary_on)
     return response

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import MethodType
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack
 
 try:
     from flask import Blueprint, Flask, Request, Response
@@ -38,7 +38,8 @@ from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.verifier import Verifier
 
-from ._errors import flask_response, translate_errors
+from ._errors import flask_response, translate_errors, with_its_cors_headers
+from ._installed import guard_of, install
 from ._principal import current_principal, principal_of
 from ._views import guarded, guards_of_view, here, mark_view, required, segments
 
@@ -46,12 +47,9 @@ __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# In app.extensions, and in the request object. Not in flask.g: that is an application context's, and
-# requests made inside one `with app.app_context():` share it.
-_EXTENSION = "cognito_mr_auth"
+# In the request object. Not in flask.g: that is an application context's, and requests made inside one
+# `with app.app_context():` share it.
 _PASSED = "_cognito_mr_auth_passed_policies"
-# An attribute by which Flask-CORS knows a response that has its headers already.
-_HAS_CORS_HEADERS = "_FLASK_CORS_EVALUATED"
 
 
 class CognitoAuth:
@@ -90,7 +88,7 @@ class CognitoAuth:
 
         def ready() -> Response:
             app, current = here()
-            return flask_response(answer(self._guard_of(app).verifier, current.method))
+            return flask_response(answer(guard_of(app, self).verifier, current.method))
 
         self._ready = mark_view("public", ready)
         if app is not None:
@@ -121,14 +119,11 @@ class CognitoAuth:
             ConfigurationError: a verifier, where the constructor was given a Guard.
             RuntimeError: the application has a CognitoAuth already.
         """
-        if _EXTENSION in app.extensions:
-            raise RuntimeError("this application has a CognitoAuth already: call init_app once")
         if verifier is not None and self._has_guard:
             raise ConfigurationError("CognitoAuth was given a Guard, whose verifier counts: call bind()")
         guard = self._guard if verifier is None else self._guard_for(verifier)
-        app.before_request(self._before_request)
+        install(app, self, guard, self._before_request)
         translate_errors(app, guard.response)
-        app.extensions[_EXTENSION] = (self, guard)
 
     # -- what is guarded ------------------------------------------------------------------------
 
@@ -192,7 +187,7 @@ class CognitoAuth:
 
     def response(self, error: AuthError) -> Response:
         """The response to an error, for error handlers that change only some of it."""
-        return flask_response(self._guard_of(here()[0]).response(error))
+        return flask_response(guard_of(here()[0], self).response(error))
 
     @property
     def ready(self) -> Callable[[], Response]:
@@ -205,11 +200,10 @@ class CognitoAuth:
 
     def _before_request(self) -> Response | None:
         app, current = here()
-        document = self._guard_of(app).document(read_request(current.environ))
+        guard = guard_of(app, self)
+        document = None if guard.metadata is None else guard.document(read_request(current.environ))
         if document is not None:
-            response = flask_response(document)
-            setattr(response, _HAS_CORS_HEADERS, True)
-            return response
+            return with_its_cors_headers(document)
         guards, need = guards_of_view(app, current)
         answers = [ask(app, current) for ask in guards]
         if need == "optional" or (need == "configured" and self._protect_all):
@@ -220,7 +214,7 @@ class CognitoAuth:
 
     def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
-        guard, environ = self._guard_of(app), current.environ
+        guard, environ = guard_of(app, self), current.environ
         passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:
             return None
@@ -234,9 +228,3 @@ class CognitoAuth:
         if principal is not None:
             setattr(current, _PASSED, {*passed, None, policy})
         return None
-
-    def _guard_of(self, app: Flask) -> RequestGuard:
-        auth, guard = app.extensions.get(_EXTENSION, (None, None))
-        if auth is not self or guard is None:
-            raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
-        return cast("RequestGuard", guard)

@@ -18,7 +18,10 @@ from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.host_errors import as_host_error
 from cognito_mr_auth.errors import AuthError
 
-__all__ = ["flask_response", "translate_errors"]
+__all__ = ["flask_response", "translate_errors", "with_its_cors_headers"]
+
+# An attribute by which Flask-CORS knows a response that has its headers already.
+_HAS_CORS_HEADERS = "_FLASK_CORS_EVALUATED"
 
 Answer = Callable[[AuthError], HTTPResponse]
 
@@ -26,6 +29,13 @@ Answer = Callable[[AuthError], HTTPResponse]
 def flask_response(answer: HTTPResponse) -> Response:
     """The answer as Flask's response."""
     return Response(answer.body, answer.status, list(answer.headers))
+
+
+def with_its_cors_headers(answer: HTTPResponse) -> Response:
+    """The same of an answer that has CORS headers, to which no extension adds others."""
+    response = flask_response(answer)
+    setattr(response, _HAS_CORS_HEADERS, True)
+    return response
 
 
 def translate_errors(app: Flask, answer: Answer) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from flask import Flask, Request, Response, current_app, request
@@ -79,12 +80,15 @@ def required(enforce: Enforce, policy: Policy | None, view: ViewT) -> ViewT:
 
 def guarded(ask: Ask, view: ViewT) -> ViewT:
     """The view, which runs only where `ask` has no answer of its own."""
+    is_async = iscoroutinefunction(view)  # asked once: `ensure_sync` asks for each request
 
     @wraps(view)
     def asking(*args: Any, **kwargs: Any) -> Any:
         app, current = here()
         answer = ask(app, current)
-        return app.ensure_sync(view)(*args, **kwargs) if answer is None else answer
+        if answer is not None:
+            return answer
+        return (app.ensure_sync(view) if is_async else view)(*args, **kwargs)
 
     return cast("ViewT", asking)
 

@@ -14,7 +14,8 @@ from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.principal import Principal
 
-from ._call import Call, read_request
+from ._call import Call
+from ._metadata import read_request
 from ._methods import Demand, Methods
 
 __all__ = ["SHARE_FOR_KEYS", "Admission"]

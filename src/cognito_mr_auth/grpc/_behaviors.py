@@ -16,8 +16,9 @@ from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.errors import AuthError
 
 from ._admission import Admission
-from ._call import CURRENT, Call, refusal
+from ._call import CURRENT, Call
 from ._handlers import Behavior, anot_found, behavior_of, like, not_found, reading_nothing
+from ._metadata import refusal
 
 __all__ = ["aguarded", "guarded"]
 

@@ -1,75 +1,31 @@
-"""One call as the guard and its handler know it: what it asks with, who asks, and how it is refused.
+"""One call as its handler knows it: who asks, until when, and what of it passes.
 
-Owns the way from a call's metadata to the guard's request, from an AuthError to a status with its trailing
-metadata, and where the principal stands while a handler runs. Decides nothing.
+Owns where the principal stands while a handler runs, and the call's end. Decides nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from json import loads
-from typing import Any, NamedTuple, TypeVar
-
-from grpc import StatusCode
+from typing import Any, TypeVar
 
 from cognito_mr_auth._runtime.refusals import located
-from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.state import REQUIRED
-from cognito_mr_auth.errors import AuthError, TokenExpired
+from cognito_mr_auth.errors import TokenExpired
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["CURRENT", "Call", "Refusal", "current", "principal_of", "read_request", "refusal"]
+__all__ = ["CURRENT", "Call", "current", "principal_of"]
 
 T = TypeVar("T")
-
-# Everything else is the token's fault, or the credential's: a malformed one has no status of its own here.
-_CODES = {403: StatusCode.PERMISSION_DENIED, 503: StatusCode.UNAVAILABLE}
-
-# Names of trailing metadata. The first two are ours and HTTP's; clients with a retry policy obey the third.
-REASON, CHALLENGE, PUSHBACK = "auth-reason", "www-authenticate", "grpc-retry-pushback-ms"
 
 _ADVICE = (
     "give the server interceptors=[CognitoAuthInterceptor(verifier)], and ask in the handler: on its own "
     "thread or task, with its own context"
 )
-
-
-def read_request(method: str, metadata: Sequence[tuple[str, str | bytes]] | None) -> HTTPRequest:
-    """The call as the guard reads requests: a POST of its method's name, whose headers are its metadata.
-
-    The name is never decoded, as gRPC compares it with the names of its methods as it was sent.
-    """
-    pairs = metadata or ()
-
-    def header(name: str) -> Sequence[str]:
-        return [value for key, value in pairs if key == name and isinstance(value, str)]
-
-    return HTTPRequest("POST", method, method, header)
-
-
-class Refusal(NamedTuple):
-    """What `context.abort` takes."""
-
-    code: StatusCode
-    details: str
-    trailing_metadata: tuple[tuple[str, str], ...]
-
-
-def refusal(guard: RequestGuard, error: AuthError) -> Refusal:
-    """The guard's answer in the words of gRPC."""
-    answer = guard.response(error)
-    said = loads(answer.body)
-    metadata = [(REASON, said["reason"])]
-    if (challenge := answer.header("www-authenticate")) is not None:
-        metadata.append((CHALLENGE, challenge))
-    if (seconds := answer.header("retry-after")) is not None:
-        metadata.append((PUSHBACK, f"{seconds}000"))
-    return Refusal(_CODES.get(answer.status, StatusCode.UNAUTHENTICATED), said["detail"], tuple(metadata))
 
 
 class Call:
