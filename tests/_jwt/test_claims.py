@@ -214,6 +214,7 @@ def test_who_and_what_are_required_strings(use: str, name: str, value: object) -
         pytest.param(claims(token_use="any"), ANY, "token_use", id="use-any"),
         pytest.param(claims(token_use="Access"), ACCESS, "token_use", id="use-in-capitals"),
         pytest.param(claims("id"), ACCESS, "token_use", id="id-for-access"),
+        pytest.param(claims(jti=[CANARY]), ACCESS, "jti", id="odd-jti"),
         pytest.param(claims(), ID, "token_use", id="access-for-id"),
         pytest.param(claims(client_id=CANARY), ACCESS, "client_id", id="client"),
         pytest.param(claims(client_id=CLIENT.upper()), ACCESS, "client_id", id="client-in-capitals"),

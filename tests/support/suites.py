@@ -19,10 +19,19 @@ OF_THE_WHOLE = frozenset({
     "aws_lambda/test_powertools.py", "aws_lambda/test_runtime.py", "test_extras.py",
     "testing/test_pytest_plugin.py",
 })  # fmt: skip
-# Servers, browsers, emulators, AWS's runtime, second frameworks and benchmarks, which `make test-all` runs
-# once, on the oldest Python.
+# Servers, browsers, emulators, AWS's runtime, second frameworks, benchmarks, every fault at every moment, and
+# whether the gates bite: `make test-all` runs them once, on the oldest Python.
 ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real", "second", "sdks"})
-ONCE_FILES = frozenset({"aws_lambda/test_runtime.py"})
+ONCE_FILES = frozenset({
+    "aws_lambda/test_policy_cache.py", "aws_lambda/test_runtime.py", "faults/test_matrix.py",
+    "project/test_gates.py",
+})  # fmt: skip
+# Beside the modules' own: what shows each object, and the plugin that pytest loads.
+MEASURED_FILES = frozenset({
+    "security/test_canaries.py", "security/test_canaries_inside.py", "security/test_canaries_keys.py",
+    "security/test_secret_query.py",
+    "testing/test_pytest_plugin.py",
+})  # fmt: skip
 # What needs packages that the main environment cannot have (scripts/test_all.py).
 ELSEWHERE = frozenset({"sdks/test_fastmcp.py"})
 
@@ -42,7 +51,7 @@ def _unit(place: PurePath) -> bool:
 
 
 def _measured(place: PurePath) -> bool:
-    return _unit(place) or place.parts[0] == "security" or place.as_posix() == "testing/test_pytest_plugin.py"
+    return _unit(place) or place.as_posix() in MEASURED_FILES
 
 
 SUITES: dict[str, Callable[[PurePath], bool]] = {
