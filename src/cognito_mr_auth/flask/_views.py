@@ -116,8 +116,7 @@ def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None
     guards = [
         guard.ask
         for part, _ in parts
-        for each in _with_bases(part)
-        for guard in (*getattr(each, _OWN_GUARDS, ()), *outer_guards(each))
+        for guard in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
     ]
     if guards:
         return guards, "required"
@@ -125,11 +124,6 @@ def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None
     if "optional" in words:
         return [], "optional"
     return [], None if "public" in words else "configured"
-
-
-def _with_bases(part: Any) -> tuple[Any, ...]:
-    """A part; of a class its bases too, because of two that are guarded it has the first one's attributes."""
-    return part.__mro__ if isinstance(part, type) else (part,)
 
 
 def _parts(app: Flask, current: Request) -> Iterator[tuple[Any, bool]]:
