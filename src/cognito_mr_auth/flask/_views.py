@@ -114,9 +114,7 @@ def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None
     """The guards of the view that this request goes to, and the view's own word: None for a public one."""
     parts = list(_parts(app, current))
     guards = [
-        guard.ask
-        for part, _ in parts
-        for guard in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
+        guard.ask for part, _ in parts for guard in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
     ]
     if guards:
         return guards, "required"
