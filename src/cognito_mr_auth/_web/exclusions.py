@@ -73,9 +73,8 @@ class Exclusions:
 def _names(route: Sequence[str | None], leading: str) -> bool:
     """Whether the route itself names the segments of `leading`, or ends with a parameter for any path."""
     for index, (own, part) in enumerate(zip_longest(route, leading.strip("/").split("/"))):
-        if part is None or (
-            own == REST and index == len(route) - 1
-        ):  # before others, it takes a tenant's name
+        # A parameter for any path that others follow takes a name of one of its parts, such as a tenant's.
+        if part is None or (own == REST and index == len(route) - 1):
             return True
         if own != part:
             return False
