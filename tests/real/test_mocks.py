@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -35,7 +35,7 @@ from cognito_mr_auth._remote.clocks import monotonic
 from cognito_mr_auth._remote.fetch import JWKSFetcher
 from cognito_mr_auth.aws_lambda import still_valid
 from cognito_mr_auth.errors import KeysUnavailable, TokenExpired
-from cognito_mr_auth.testing import FakeUserPool
+from cognito_mr_auth.testing import FakeEndpoint, FakeUserPool
 
 LATE = 2.0
 """Seconds by which every caller has heard: the default of `timeout=`."""
@@ -66,6 +66,23 @@ WAYS: dict[str, Callable[[Verifier, str], Principal]] = {
 }
 
 
+@contextmanager
+def answers_once_asked(silent: FakeEndpoint, *slow: FakeEndpoint) -> Iterator[None]:
+    """Let the slow ones answer when the silent one has been asked, however long the machine stops between."""
+
+    def answer() -> None:
+        silent.asked()
+        for endpoint in slow:
+            endpoint.heal()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 @pytest.mark.parametrize("moment", MOMENTS, ids=["past", "future"])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("freeze", FREEZES)
@@ -75,8 +92,10 @@ def test_a_fetch_in_frozen_time(freeze: str, way: str, moment: str) -> None:
     with FREEZES[freeze](moment):
         fake = FakeUserPool()
         with fake.serve() as endpoints, fake.verifier() as verifier:
-            endpoints.updated.fail("hang")  # the one that is asked first
-            principal = WAYS[way](verifier, fake.access_token())
+            endpoints.fail("slow")
+            endpoints.updated.fail("hang")
+            with answers_once_asked(endpoints.updated, endpoints.original, endpoints.replica):
+                principal = WAYS[way](verifier, fake.access_token())
             frozen = time.time()
             assert endpoints.updated.requests
             assert verifier.health()["healthy"]
@@ -168,7 +187,7 @@ LOADED_IN_A_FREEZE = """
 from freezegun import freeze_time
 
 with freeze_time("2040-01-15 12:00:00"):
-    from cognito_mr_auth.testing import FakeUserPool
+    from cognito_mr_auth.testing import FakeEndpoint, FakeUserPool
 
     fake = FakeUserPool(tls=True)
     with fake.serve() as endpoints, fake.verifier() as verifier:
