@@ -5,13 +5,15 @@
 
 Measures the modules of benchmarks/suite/apps/frameworks whose framework is installed in this environment, all
 or those that are named, one after the other: two servers side by side, driven by wrk in turn, for short
-rounds that go forth and back. One token throughout, as of a user who keeps asking. Before that, ours must let
-a good token in and refuse a forged one, and the constant must let both in; both give the same answer.
+rounds that go forth and back. Both are started several times, because where a process lies in memory makes
+it some hundredths faster or slower for as long as it runs. One token throughout, as of a user who keeps
+asking. Before that, ours must let a good token in and refuse a forged one, and the constant must let both in;
+both give the same answer.
 
 Prints, for each, the medians and the median of the rounds' ratios. `processor_ratio` is the same for the
 processor time that a request takes of the server's processes, which other programs on the machine disturb
 less; the limit is on requests per second. A framework below it is measured again, twice at most. Exit status
-1 when one stays below it. Ends by itself, after half a minute for each framework.
+1 when one stays below it. Ends by itself, after a minute for each framework.
 """
 
 from __future__ import annotations
@@ -109,15 +111,16 @@ def started(module: Any) -> Iterator[tuple[dict[str, Server], str]]:
         yield servers, good
 
 
-def measured(module: Any, rounds: int, seconds: int) -> Rounds:
-    """Drive both in turn."""
+def measured(module: Any, starts: int, rounds: int, seconds: int) -> Rounds:
+    """Drive both in turn, after each of these starts."""
     found = Rounds([], [])
-    with started(module) as (servers, token):
-        for server in servers.values():
-            drive(server, token, 1)  # warms it up
-        for turn in range(rounds):
-            for variant in list(ANSWERS) if turn % 2 else reversed(ANSWERS):
-                getattr(found, variant).append(driven(servers[variant], token, seconds))
+    for _ in range(starts):
+        with started(module) as (servers, token):
+            for server in servers.values():
+                drive(server, token, 1)  # warms it up
+            for turn in range(rounds):
+                for variant in list(ANSWERS) if turn % 2 else reversed(ANSWERS):
+                    getattr(found, variant).append(driven(servers[variant], token, seconds))
     return found
 
 
@@ -146,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4, help="after each start")
     parser.add_argument("--seconds", type=int, default=1, help="of each round")
     parser.add_argument("--limit", type=float, default=0.93)
     options = parser.parse_args(arguments)
@@ -157,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left = list(present(options.names or names()))
     for _ in range(ATTEMPTS):
         for module in list(left):
-            found = measured(module, options.rounds, options.seconds)
+            found = measured(module, options.starts, options.rounds, options.seconds)
             print(row(module, found, options.limit), flush=True)
             if found.ratio() >= options.limit:
                 left.remove(module)

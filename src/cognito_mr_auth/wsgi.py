@@ -18,7 +18,7 @@ from ._web.guard import RequestGuard
 from ._web.readiness import Readiness
 from ._web.settings import Options
 from ._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
-from ._web.wsgi_environ import answering, read_request, respond, without_body
+from ._web.wsgi_environ import answering, known, read_request, respond, without_body
 from .errors import AuthError
 from .guard import Guard
 from .policy import Policy
@@ -96,7 +96,12 @@ class CognitoAuthMiddleware:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        guard, request = self._guard, read_request(environ)
+        guard = self._guard
+        principal = known(guard, environ)
+        if principal is not None:
+            environ[PRINCIPAL], environ[GUARD] = principal, guard
+            return answering(self._app, guard, environ, start_response)
+        request = read_request(environ)
         document = guard.document(request)
         if document is not None:
             return respond(document, environ, start_response)

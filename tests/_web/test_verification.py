@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from cognito_mr_auth import Principal, Verifier, errors, policy
+from cognito_mr_auth import Principal, Verifier, errors, policy, wsgi
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.state import PRINCIPAL
 from cognito_mr_auth._web.verification import done, known, sole_header
 from cognito_mr_auth.asgi import CognitoAuthMiddleware
+from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
 
 
@@ -150,9 +152,9 @@ def test_who_awaits_gets_what_was_found_at_once(pool: FakeUserPool) -> None:
 @pytest.mark.parametrize(
     ("settings", "alone"),
     [
-        ({}, b"authorization"),
-        ({"header": "X-Token"}, b"x-token"),
-        ({"optional": True, "preflight": "pass", "subprotocol": None}, b"authorization"),
+        ({}, "authorization"),
+        ({"header": "X-Token"}, "x-token"),
+        ({"optional": True, "preflight": "pass", "subprotocol": None}, "authorization"),
         ({"scheme": None}, None),
         ({"require": NEEDS_A}, None),
         ({"exclude": ["/health"]}, None),
@@ -163,10 +165,65 @@ def test_who_awaits_gets_what_was_found_at_once(pool: FakeUserPool) -> None:
     ids=str,
 )
 def test_a_header_decides_alone_where_nothing_else_may(
-    settings: Any, alone: bytes | None, pool: FakeUserPool
+    settings: Any, alone: str | None, pool: FakeUserPool
 ) -> None:
     """Not where a path is open, where the document is served, or where a policy is asked."""
-    assert RequestGuard(pool.offline_verifier(), **settings).wire_header == alone
+    assert RequestGuard(pool.offline_verifier(), **settings).deciding_header == alone
+
+
+def over_asgi(verifier: Verifier, settings: Any, method: str, path: str, token: str) -> list[str]:
+    """What an application behind one ASGI middleware, then behind two, sees at two requests each."""
+    reached: list[str] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        reached.append(seen_as(scope[PRINCIPAL]))
+
+    async def nothing(*_: Any) -> Any:
+        return {}
+
+    headers = [(b"authorization", b"Bearer " + token.encode())]
+    single = CognitoAuthMiddleware(app, verifier, **settings)
+    for guarded in (single, CognitoAuthMiddleware(single, verifier)):
+        for _ in range(2):
+            scope = {"type": "http", "method": method, "path": path, "headers": headers}
+            asyncio.run(guarded(scope, nothing, nothing))
+    return reached
+
+
+def over_wsgi(verifier: Verifier, settings: Any, method: str, path: str, token: str) -> list[str]:
+    """The same of WSGI."""
+    reached: list[str] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        reached.append(seen_as(environ[PRINCIPAL]))
+        start_response("200 OK", [])
+        return []
+
+    single = wsgi.CognitoAuthMiddleware(app, verifier, **settings)
+    for guarded in (single, wsgi.CognitoAuthMiddleware(single, verifier)):
+        for _ in range(2):
+            environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_AUTHORIZATION": f"Bearer {token}"}
+            list(guarded(environ, lambda *_: None))
+    return reached
+
+
+def over_guard(verifier: Verifier, settings: Any, method: str, path: str, token: str) -> list[str]:
+    """The same of a Guard that is asked by hand; nobody stands in front of one, so each asks for itself."""
+    guard, bare = Guard(verifier, **settings), Guard(verifier)
+    request: Any = {"method": method, "path": path, "headers": [("AUTHORIZATION", f"Bearer {token}")]}
+    if guard.document(method=method, path=path) is not None:
+        return []
+    reached: list[str] = []
+    for asked in (guard, bare):
+        for ask in (lambda: asked.verify(**request), lambda: asyncio.run(asked.averify(**request))):  # noqa: B023
+            with suppress(errors.PolicyDenied):
+                reached.append(seen_as(ask()))
+    return reached if len(reached) > 2 else []
+
+
+def seen_as(principal: object) -> str:
+    """How the rows name it."""
+    return "nobody" if principal is None else "somebody"
 
 
 @pytest.mark.parametrize(
@@ -182,22 +239,12 @@ def test_a_header_decides_alone_where_nothing_else_may(
     ids=str,
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.parametrize("serve", [over_asgi, over_wsgi, over_guard])
 def test_a_known_token_changes_nothing_that_an_application_sees(
-    settings: Any, path: str, seen: str | None, method: str, pool: FakeUserPool
+    serve: Any, settings: Any, path: str, seen: str | None, method: str, pool: FakeUserPool
 ) -> None:
-    """Behind the ASGI middleware, on its own, and behind one that opens no path and so has found somebody."""
-    verifier, reached = pool.offline_verifier(), []
-
-    async def app(scope: Any, _receive: Any, _send: Any) -> None:
-        reached.append("nobody" if scope[PRINCIPAL] is None else "somebody")
-
-    async def nothing(*_: Any) -> Any:
-        return {}
-
-    headers = [(b"authorization", b"Bearer " + pool.access_token().encode())]
-    single = CognitoAuthMiddleware(app, verifier, **settings)
-    for guarded in (single, CognitoAuthMiddleware(single, verifier)):
-        for _ in range(2):
-            scope = {"type": "http", "method": method, "path": path, "headers": headers}
-            asyncio.run(guarded(scope, nothing, nothing))
-    assert reached == ([] if seen is None else [seen, seen, "somebody", "somebody"])
+    """Behind a middleware, on its own, and behind one that opens no path and so has found somebody."""
+    verifier, token = pool.offline_verifier(), pool.access_token()
+    assert serve(verifier, settings, method, path, token) == (
+        [] if seen is None else [seen, seen, "somebody", "somebody"]
+    )

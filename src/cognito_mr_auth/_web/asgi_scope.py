@@ -19,7 +19,6 @@ from .asgi_types import POLICY_VIOLATION, App, Message, Receive, Scope, Send
 from .bearer import HTTPRequest, HTTPResponse
 from .guard import Need, RequestGuard
 from .state import GUARD, HIDDEN, PRINCIPAL
-from .verification import known
 
 __all__ = [
     "answer",
@@ -150,15 +149,12 @@ async def serve(
 
 
 def _known(guard: RequestGuard, scope: Scope) -> Principal | None:
-    """The principal of an HTTP request whose token is known: half of the time goes into an HTTPRequest.
-
-    None says nothing, as of a request that a guard in front has seen. A preflight has no such header.
-    """
-    name = guard.wire_header
-    if name is None or scope["type"] != "http" or GUARD in scope:
+    """The principal of an HTTP request whose token is known; None says nothing."""
+    header = guard.deciding_header
+    if header is None or scope["type"] != "http":
         return None
-    verifier = guard.verifier
-    return known(verifier, verifier.averify, [value for key, value in scope["headers"] if key == name])
+    name = header.encode()
+    return guard.known("averify", [value for key, value in scope["headers"] if key == name], scope)
 
 
 async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ verifier. Sync and async share all of it. Adapters pass in what they received an
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, Self
 
@@ -109,7 +109,7 @@ class RequestGuard:
         self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
         self._metadata_url = metadata_url(self.metadata, resource_metadata)
         alone = self._sole_header is not None and self.metadata is None and not self.asks_for_route
-        self.wire_header = str(self._sole_header).encode() if alone else None
+        self.deciding_header = self._sole_header if alone else None
         """The header that alone decides on an HTTP request if its token is known, whatever its path."""
         self._load_client = load_client
         self._blocks = False
@@ -196,11 +196,9 @@ class RequestGuard:
         return f"Guard({self._verifier!r})"
 
     def _load_http_client(self) -> None:
-        """Load what a first fetch needs while the application starts, so that no request waits for it.
-
-        Not in AWS Lambda: an init that finds its keys in a file never fetches. What fails here fails again at
-        the first request, which reports it as an outage.
-        """
+        """Load what a first fetch needs while the application starts, so that no request waits for it."""
+        # An init in AWS Lambda that finds its keys in a file never fetches. What fails here fails again at
+        # the first request, which reports it as an outage.
         if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
             # AttributeError: a test's double may be a subclass whose constructor does not call ours.
             with suppress(ImportError, OSError, AttributeError):
@@ -271,10 +269,8 @@ class RequestGuard:
         behind: Mapping[str, Any] = _NOTHING,
         timeout: float | None = None,
     ) -> Awaitable[Principal | None]:
-        """Like `verify`, for asyncio. A plain function, because that saves one coroutine on every request.
-
-        Raises AuthError for a request without a usable credential, before anything is awaited.
-        """
+        """Like `verify`, for asyncio. Without a usable credential it raises before anything is awaited."""
+        # A plain function, because that saves one coroutine on every request.
         verifier = self.verifier
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
@@ -293,6 +289,13 @@ class RequestGuard:
         if GUARD in behind or not is_own(verifier.averify):
             return None
         return self._known(request, "required", verifier.verify)
+
+    def known(
+        self, method: Literal["verify", "averify"], values: Sequence[bytes], behind: Mapping[str, Any]
+    ) -> Principal | None:
+        """What that method gives for these values of `deciding_header`, if their token is known."""
+        verifier = self.verifier  # no HTTPRequest is needed, which costs as much again
+        return None if GUARD in behind else known(verifier, getattr(verifier, method), values)
 
     def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
         """The principal of a token that the verifier knows, where nothing else decides; None says nothing."""
@@ -377,10 +380,8 @@ class RequestGuard:
         return found if require is None else await self.verifier.arequire(found, require)
 
     def check_adopted(self, principal: Principal, before: Principal | None) -> None:
-        """Raises AuthError for a principal that this guard would not have found on a connection.
-
-        `before` is the one that it has found, which may get a newer token and no other owner.
-        """
+        """Raises AuthError for a principal that this guard would not have found on a connection."""
+        # `before` is the one that it has found, which may get a newer token and no other owner.
         if principal.issuer.url not in self.verifier.issuers:
             raise IssuerUnknown
         owner = (principal.provider, principal.subject)

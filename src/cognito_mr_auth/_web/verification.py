@@ -33,11 +33,12 @@ def known(verifier: Verifier, ask: Callable[..., object], values: Sequence[bytes
     what was verified is made of a token's letters. `ask` is what the guard would call; a subclass's own or a
     test's has to be.
     """
-    if len(values) != 1 or not values[0].startswith(b"Bearer "):  # all but a few have this form
+    if len(values) != 1:
         return None
-    if not is_own(ask):
+    value = values[0]
+    if value[:7] != b"Bearer " or getattr(ask, "__func__", None) not in _OWN:  # all but a few have this form
         return None
-    return verifier._recall(values[0][7:])  # noqa: SLF001 - a method for adapters
+    return verifier._recall(value[7:])  # noqa: SLF001 - a method for adapters
 
 
 def is_own(ask: Callable[..., object]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_mr_auth._runtime.refusals import record
 from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.principal import Principal
 
 from .bearer import HTTPRequest, HTTPResponse
 from .guard import RequestGuard
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _UNPREFIXED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 
-__all__ = ["answering", "read_request", "respond", "without_body"]
+__all__ = ["answering", "known", "read_request", "respond", "without_body"]
 
 
 def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
@@ -35,6 +36,13 @@ def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
     # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     return HTTPRequest(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
+
+
+def known(guard: RequestGuard, environ: Mapping[str, Any]) -> Principal | None:
+    """The principal of a request whose token is known; None says nothing."""
+    header = guard.deciding_header
+    sent = None if header is None else environ.get("HTTP_" + header.upper().replace("-", "_"))
+    return None if sent is None else guard.known("verify", [sent.encode("utf-8", "surrogatepass")], environ)
 
 
 def respond(

@@ -6,6 +6,7 @@ Owns when the guard is asked, and what has begun by the time of an error. The gu
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -40,6 +41,11 @@ class Enforcement:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serve one request."""
         found = request.setdefault(STATE, {})
+        if self._enter_known(request, found):
+            try:
+                return await handler(request)
+            except AuthError as error:
+                return await self._refuse(error, found.get(_BEGUN))
         guard, asked = self._guard, read(request)
         if (document := guard.document(asked)) is not None:
             return respond(document)
@@ -63,6 +69,22 @@ class Enforcement:
         if isinstance(response, web.WebSocketResponse):
             _sockets.opens(request, response, self._guard)
         request[STATE][_BEGUN] = response
+
+    def _enter_known(self, request: web.Request, found: dict[Any, Any]) -> bool:
+        """Whether the token of an HTTP request is known, where nothing else decides; then it has passed."""
+        header = self._guard.deciding_header
+        if header is None or not self._protect_all or "Upgrade" in request.headers:
+            return False
+        handler = request.match_info.handler
+        if _handlers.word(request) is not None or outer_guards(handler):
+            return False
+        values = [value.encode("utf-8", "surrogatepass") for value in request.headers.getall(header, ())]
+        principal = self._guard.known("averify", values, found)
+        if principal is None:
+            return False
+        leave(request, principal, self._guard)
+        found[_PASSED] = {(self, None)}
+        return True
 
     async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
         """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""

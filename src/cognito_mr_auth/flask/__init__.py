@@ -32,7 +32,7 @@ from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.readiness import answer
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
-from cognito_mr_auth._web.wsgi_environ import read_request
+from cognito_mr_auth._web.wsgi_environ import known, read_request
 from cognito_mr_auth.errors import AuthError, ConfigurationError
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.policy import Policy
@@ -218,12 +218,14 @@ class CognitoAuth:
         passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:
             return None
-        asked = read_request(environ)
-        if guard.is_preflight(asked):
-            return flask_response(ANSWER)  # the same for every URL, known or not
-        if need == "configured":  # the only one that `exclude` counts for
-            asked = asked._replace(route=segments(current.url_rule))
-        principal = guard.verify(asked, policy, need=need, behind=environ)
+        principal = known(guard, environ) if policy is None else None
+        if principal is None:
+            asked = read_request(environ)
+            if guard.is_preflight(asked):
+                return flask_response(ANSWER)  # the same for every URL, known or not
+            if need == "configured":  # the only one that `exclude` counts for
+                asked = asked._replace(route=segments(current.url_rule))
+            principal = guard.verify(asked, policy, need=need, behind=environ)
         environ.update({PRINCIPAL: principal, GUARD: guard})
         if principal is not None:
             setattr(current, _PASSED, {*passed, None, policy})
