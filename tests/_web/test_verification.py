@@ -248,3 +248,19 @@ def test_a_known_token_changes_nothing_that_an_application_sees(
     assert serve(verifier, settings, method, path, token) == (
         [] if seen is None else [seen, seen, "somebody", "somebody"]
     )
+
+
+def test_guards_that_share_a_verifier_count_once(pool: FakeUserPool) -> None:
+    """The one behind takes what the one in front has found, over ASGI and WSGI."""
+    for serve in (over_asgi, over_wsgi):
+        verifier, token = pool.offline_verifier(), pool.access_token()
+        serve(verifier, {}, "GET", "/orders", token)  # two requests to one guard, two to two guards
+        assert sum(verifier.counts().values()) == 4
+
+
+def test_a_guard_reads_one_header(pool: FakeUserPool) -> None:
+    """A known token elsewhere lets nobody in."""
+    verifier, token = pool.offline_verifier(), pool.access_token()
+    verifier.verify(token)
+    with pytest.raises(errors.CredentialsMissing):
+        Guard(verifier).verify(method="GET", path="/", headers=[("X-Token", f"Bearer {token}")])
