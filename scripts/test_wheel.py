@@ -14,12 +14,15 @@ from pathlib import Path
 from test_all import OF_EVERY_PYTHON, VENVS, Environment, prepare, run_tests, table
 
 
+def of_this_python() -> Environment:
+    """The environment: the one that `make test-all` makes for another Python, under a name of its own."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Environment(f"wheel-{minor}", sys.executable, "dev.txt", "[cli,testing]", options=OF_EVERY_PYTHON)
+
+
 def main(wheel: str) -> int:
     """Make the environment and run the tests; the exit status."""
-    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-    environment = Environment(
-        f"wheel-{minor}", sys.executable, "dev.txt", "[cli,testing]", options=OF_EVERY_PYTHON
-    )
+    environment = of_this_python()
     VENVS.mkdir(exist_ok=True)
     prepare(environment, Path(wheel).resolve(strict=True))
     outcome = run_tests(environment)

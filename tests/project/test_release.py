@@ -1,4 +1,4 @@
-"""scripts/release.py: the Pythons of the classifiers, and what keeps a tree from being released."""
+"""scripts/release.py and test_wheel.py: which Pythons test a wheel, and what keeps it from being released."""
 
 from __future__ import annotations
 
@@ -102,3 +102,33 @@ def test_another_command_is_refused(tree: Path) -> None:
         done = release(tree, *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert "usage:" in done.stderr
+
+
+OTHER = "3.12" if sys.version_info[:2] != (3, 12) else "3.13"
+SAME = f"""
+import dataclasses, test_all, test_wheel
+[other] = [each for each in test_all.plan({{"PATH": "."}}, strict=False)[0] if each.name == "{OTHER}"]
+ours = test_wheel.of_this_python()
+print(dataclasses.replace(other, name="", python="") == dataclasses.replace(ours, name="", python=""))
+"""
+
+
+def test_a_wheel_is_tested_as_on_any_other_python(tmp_path: Path) -> None:
+    """With the pins, the extras and the tests that `make test-all` has for another Python."""
+    (tmp_path / f"python{OTHER}").write_text(f"#!/bin/sh\necho {OTHER}\n")
+    (tmp_path / f"python{OTHER}").chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", SAME], cwd=tmp_path, env={"PYTHONPATH": str(PROJECT / "scripts")},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("wheels", [[], ["absent.whl"], ["a.whl", "b.whl"]], ids=["none", "absent", "two"])
+def test_there_is_one_wheel_to_test(wheels: list[str], tmp_path: Path) -> None:
+    """A pattern that fits none or two must not pass as a tested wheel."""
+    done = subprocess.run(
+        [sys.executable, PROJECT / "scripts" / "test_wheel.py", *wheels],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
