@@ -9,7 +9,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo fast test test-all test-lowest fuzz soak netns mutants lint format lock clean
-.PHONY: bench bench-smoke bench-install fleet
+.PHONY: bench bench-smoke bench-install fleet api-check dist docs
 
 # The suite keeps one processor half idle: much of it waits. Two processes take two thirds of the time.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
@@ -32,6 +32,7 @@ test: lint ## Run all checks: lint, types, import rules, tests, 100 % branch cov
 
 test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core alone, and fuzz, soak and netns briefly
 	$(RUN) pytest --suite=once $(SIDE_BY_SIDE)
+	$(VENV)/bin/python scripts/api_check.py
 	$(VENV)/bin/python scripts/test_all.py
 	$(VENV)/bin/python scripts/run_fuzz.py 30
 	$(RUN) soak 60
@@ -53,15 +54,28 @@ netns: $(VENV)/dev.stamp ## Meet real network faults in network namespaces; need
 mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md, and demand that a test sees it (MUTANTS=name or rule)
 	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
 
-lint: $(VENV)/dev.stamp ## Run ruff, mypy and import-linter
+lint: $(VENV)/dev.stamp ## Run ruff, mypy, import-linter and zizmor
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/zizmor --offline --quiet --persona=pedantic .
 
 format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
+
+docs: $(VENV)/dev.stamp ## Test the pages: their code, links and figures, and what an index shows
+	$(RUN) pytest --quiet $(SIDE_BY_SIDE) --ignore=tests/project/test_gates.py tests/project
+
+api-check: $(VENV)/dev.stamp ## Compare the public API with the last release's (STABILITY.md)
+	$(VENV)/bin/python scripts/api_check.py
+
+# The wheel is built from the sdist, so both hold all that a build needs.
+dist: $(VENV)/dev.stamp ## Build sdist and wheel into dist/, and check what an index shows of them
+	rm -rf dist
+	$(RUN) build --no-isolation --outdir dist .
+	$(RUN) twine check --strict dist/*
 
 # The benchmarks' peers have their own environment, made with BENCH_PYTHON; another BENCH_PYTHON makes it anew.
 BENCH_PYTHON ?= $(PYTHON)

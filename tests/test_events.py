@@ -6,6 +6,8 @@ import copy
 import inspect
 import json
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,13 @@ def test_the_index_is_complete() -> None:
     public = {name for name in defined if not name.startswith("_")} - {"Any"}
     assert sorted(public) == events.__all__
     assert {kind.__name__ for kind in KINDS} | {"Event"} == public
+
+
+def test_every_event_has_a_row_for_users() -> None:
+    """The table of docs/configuration.md names each, and no other one."""
+    page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text("utf-8")
+    [table] = re.findall(r"^\| event \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == [kind.__name__ for kind in KINDS]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

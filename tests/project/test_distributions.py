@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.needs("hatchling")
+pytestmark = pytest.mark.needs("hatch_fancy_pypi_readme", "hatchling")
 
 PROJECT = Path(__file__).resolve().parents[2]
 SRC = PROJECT / "src"
@@ -89,6 +89,7 @@ def test_the_sdist_is_what_builds_and_explains_it(sdist: Path) -> None:
         "PKG-INFO",
         "README.md",
         "SECURITY.md",
+        "STABILITY.md",
         "docs",
         "pyproject.toml",
         "src",
@@ -146,9 +147,79 @@ def test_the_metadata_is_right(wheel: Path) -> None:
     assert (said["Requires-Python"], said["Summary"]) == (">=3.11", METADATA["description"])
     assert (said["License-Expression"], said.get_all("License-File")) == ("Apache-2.0", ["LICENSE"])
     assert said["Description-Content-Type"] == "text/markdown"
-    assert str(said.get_payload()).strip() == (PROJECT / "README.md").read_text("utf-8").strip()
     assert read(wheel, f"{NAME}.dist-info/licenses/LICENSE") == (PROJECT / "LICENSE").read_bytes()
     assert "Root-Is-Purelib: true" in read(wheel, f"{NAME}.dist-info/WHEEL").decode()
+
+
+# --- What an index shows
+
+URLS = METADATA["urls"]
+BLOB = f"{URLS['Source']}/blob/v{METADATA['version']}/"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def test_the_urls_have_the_labels_that_an_index_knows(wheel: Path) -> None:
+    """Each gets its icon there; all lead to one project."""
+    said = dict(each.split(", ", 1) for each in _said(wheel).get_all("Project-URL") or ())
+    assert said == URLS
+    assert list(said) == ["Homepage", "Documentation", "Source", "Changelog", "Issues"]
+    assert all(url == said["Source"] or url.startswith(f"{said['Source']}/") for url in said.values())
+
+
+@pytest.mark.needs("trove_classifiers")
+def test_the_classifiers_exist(wheel: Path) -> None:
+    """An index refuses one that it does not know; PEP 639 has no place for a licence's."""
+    from trove_classifiers import classifiers, deprecated_classifiers
+
+    said = _said(wheel).get_all("Classifier") or []
+    assert said == METADATA["classifiers"] == sorted(said, key=lambda each: each.replace(".", "~"))
+    assert set(said) <= classifiers - deprecated_classifiers.keys()
+    assert [each for each in said if each.startswith("License ::")] == []
+
+
+def test_the_index_page_is_the_readme(wheel: Path) -> None:
+    """The same text, but for links into the tree, which become links to the files of this version."""
+    shown = str(_said(wheel).get_payload())
+    assert shown.replace(BLOB, "").strip() == (PROJECT / "README.md").read_text("utf-8").strip()
+
+
+def test_no_link_of_the_index_page_is_dead(wheel: Path) -> None:
+    """Each is absolute or stays on the page, and a link into the tree names a file that is there."""
+    links = LINK.findall(str(_said(wheel).get_payload()))
+    assert [each for each in links if not each.startswith(("https://", "#"))] == []
+    files = [each.removeprefix(BLOB).partition("#")[0] for each in links if each.startswith(BLOB)]
+    assert len(files) > 10
+    assert [each for each in files if not (PROJECT / each).exists()] == []
+
+
+@pytest.mark.needs("twine")
+def test_twine_finds_nothing(tmp_path: Path) -> None:
+    """The metadata of both are valid, and the description can be rendered; a warning counts."""
+    built = [build(kind, PROJECT, tmp_path) for kind in ("sdist", "wheel")]
+    done = _twine(*built)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASSED") == 2
+
+
+@pytest.mark.needs("twine")
+def test_twine_bites(wheel: Path, tmp_path: Path) -> None:
+    """A description without its type is a warning, and fails."""
+    spoiled = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as before, zipfile.ZipFile(spoiled, "w") as after:
+        for name in before.namelist():
+            after.writestr(
+                name, before.read(name).replace(b"Content-Type: text/markdown", b"Content-Type: text/x-rst")
+            )
+    assert _twine(spoiled).returncode == 1
+
+
+def _twine(*paths: Path) -> subprocess.CompletedProcess[str]:
+    """As `make dist` runs it."""
+    command = [sys.executable, "-m", "twine", "check", "--strict", *paths]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+# --- What it needs
 
 
 def _promised() -> Iterator[tuple[str, str]]:
