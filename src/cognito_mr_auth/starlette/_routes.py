@@ -22,7 +22,7 @@ from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.preflight import ANSWER
-from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, principal_in
+from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, Default, principal_in
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
@@ -30,7 +30,7 @@ from cognito_mr_auth.principal import Principal
 __all__ = ["principal_of", "require"]
 
 
-def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
+def principal_of(connection: HTTPConnection, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:
