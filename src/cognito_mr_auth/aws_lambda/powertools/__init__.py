@@ -102,14 +102,15 @@ class CognitoAuth(FunctionGuard):
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Any) -> None:
+    def init_app(self, app: ApiGatewayResolver) -> None:
         """Guard a resolver, before it serves.
 
         Raises:
             RuntimeError: it has a CognitoAuth already.
             TypeError: for what is no resolver of HTTP requests.
         """
-        if not isinstance(app, ApiGatewayResolver) or isinstance(app, BedrockAgentResolver):
+        given: object = app  # callers without a type checker give anything
+        if not isinstance(given, ApiGatewayResolver) or isinstance(given, BedrockAgentResolver):
             raise TypeError("CognitoAuth guards resolvers of HTTP requests, such as APIGatewayHttpResolver")
         if hasattr(app, _INSTALLED):
             raise RuntimeError("this resolver has a CognitoAuth already: call init_app once")
