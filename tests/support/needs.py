@@ -157,6 +157,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sdks/test_fastmcp.py": ("fastmcp",),
     "project/test_operations_page.py": ("cfnlint", "yaml"),
     "project/test_gates.py": ("coverage", "importlinter", "mypy", "ruff"),
+    "project/test_types.py": ("mypy", "pyright", "rest_framework", "chalice"),
+    "project/uses": (
+        *("aiohttp", "aws_lambda_powertools", "chalice", "django", "fastapi", "flask", "grpc", "litestar"),
+        *("mcp", "ninja", "pydantic", "rest_framework", "starlette"),
+    ),
     "oracle/judges.py": ("joserfc", "jwt"),
     "oracle/test_accepted.py": ("joserfc", "jwt"),
     "oracle/test_vectors_judged.py": ("joserfc", "jwt"),
