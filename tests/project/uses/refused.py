@@ -60,6 +60,8 @@ Verifier([pool])  # arg-type reportArgumentType
 Verifier(pool, token_use="Access")  # arg-type reportArgumentType
 Verifier(pool, leway=5)  # call-arg reportCallIssue
 Verifier(pool, revoked=lambda principal: principal.subject)  # arg-type,return-value reportArgumentType
+policy.check(lambda principal: principal.subject)  # arg-type,return-value reportArgumentType
+policy.max_age("300")  # arg-type reportArgumentType
 Verifier.from_env(token_use="both")  # arg-type reportArgumentType
 Guard(verifier, preflight="allow")  # arg-type reportArgumentType
 Guard(verifier, exlude=["/ready"])  # call-arg reportCallIssue
