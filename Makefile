@@ -8,7 +8,7 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo fast test test-all test-lowest fuzz soak netns mutants lint format lock clean
+.PHONY: help demo fast test test-all test-lowest fuzz soak netns mutants lint types format lock clean
 .PHONY: bench bench-smoke bench-install fleet api-check dist docs
 
 # The suite keeps one processor half idle: much of it waits. Two processes take two thirds of the time.
@@ -54,12 +54,16 @@ netns: $(VENV)/dev.stamp ## Meet real network faults in network namespaces; need
 mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md, and demand that a test sees it (MUTANTS=name or rule)
 	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
 
-lint: $(VENV)/dev.stamp ## Run ruff, mypy, import-linter and zizmor
+lint: $(VENV)/dev.stamp ## Run ruff, mypy, pyright, import-linter and zizmor
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/zizmor --offline --quiet --persona=pedantic .
+	$(VENV)/bin/python scripts/check_types.py
+
+types: $(VENV)/dev.stamp ## Ask mypy and pyright what users of the types see: no hole, no wrong use taken
+	$(VENV)/bin/python scripts/check_types.py
 
 format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
 	$(RUN) ruff check --fix
@@ -126,6 +130,7 @@ $(VENV)/demo.stamp: pyproject.toml requirements/demo.txt | $(VENV)/bin/python
 	$(PIP) install --no-index --no-build-isolation --editable '.[cli,pyjwt,testing]'
 	touch $@
 
-$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
+$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt requirements/types.txt
 	$(PIP) install --no-compile --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --no-compile --require-hashes --requirement requirements/types.txt
 	touch $@

@@ -8,7 +8,7 @@ Owns the middleware, what routes call behind it, and the endpoints for nginx's `
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ._web import asgi_scope as asgi
 from ._web.asgi_types import App, Receive, Scope, Send
@@ -17,7 +17,7 @@ from ._web.bearer import HTTPResponse
 from ._web.guard import RequestGuard
 from ._web.readiness import Readiness
 from ._web.settings import Options, SocketOptions
-from ._web.state import EXPIRY, GUARD, PRINCIPAL, REQUIRED, principal_in
+from ._web.state import EXPIRY, GUARD, PRINCIPAL, REQUIRED, Default, principal_in
 from .errors import AuthError
 from .guard import Guard
 from .policy import Policy
@@ -39,7 +39,7 @@ __all__ = [
 _ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
-def principal_of(scope: Scope, default: Any = REQUIRED) -> Principal | None:
+def principal_of(scope: Scope, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from ._aws import boto
 from ._aws.model import Trouble
@@ -17,6 +17,9 @@ from ._aws.reading import Reader
 from ._aws.side_by_side import Deadline, side_by_side
 from .errors import ConfigurationError
 from .pool import ANY_CLIENT, UserPool
+
+if TYPE_CHECKING:
+    from ._issuers.options import AllPoolOptions
 
 __all__ = ["DiscoveryError", "user_pool"]
 
@@ -35,14 +38,14 @@ class DiscoveryError(Exception):
 
     def __init__(self, message: str, reasons: Mapping[str, str], permissions: frozenset[str]) -> None:
         super().__init__(message)
-        self.reasons = dict(reasons)
-        self.permissions = permissions
+        self.reasons: dict[str, str] = dict(reasons)
+        self.permissions: frozenset[str] = permissions
 
     def __reduce__(self) -> tuple[type[DiscoveryError], tuple[object, ...]]:
         return type(self), (self.args[0], self.reasons, self.permissions)
 
 
-def user_pool(user_pool_id: str, *, session: Any = None, **options: Any) -> UserPool:
+def user_pool(user_pool_id: str, *, session: Any = None, **options: Unpack[AllPoolOptions]) -> UserPool:
     """A UserPool whose replica Regions and app clients are those that AWS names.
 
     The primary and the Regions of `replica_regions`, if you give them, are asked side by side, so that this
@@ -66,10 +69,11 @@ def user_pool(user_pool_id: str, *, session: Any = None, **options: Any) -> User
     # The ID and the Regions that cannot be right fail before AWS is asked.
     regions = options.get("replica_regions", ())
     probe = UserPool(user_pool_id, client_ids=ANY_CLIENT, replica_regions=regions)
-    if not {"replica_regions", "client_ids"} <= options.keys():
+    given: Mapping[str, Any] = options
+    if not {"replica_regions", "client_ids"} <= given.keys():
         reader = _reader(probe, boto.load_session() if session is None else session)
-        options = _discovered(reader, probe, options)
-    return UserPool(user_pool_id, **options)
+        given = _discovered(reader, probe, given)
+    return UserPool(user_pool_id, **given)
 
 
 def _reader(pool: UserPool, session: Any) -> Reader:

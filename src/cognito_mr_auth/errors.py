@@ -75,8 +75,8 @@ class AuthError(Exception):
     _recorded: bool = False
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
-        self.message = message or self._default
-        self.hint = hint
+        self.message: str = message or self._default
+        self.hint: str | None = hint
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -100,7 +100,7 @@ class RequestMalformed(AuthError):
     """The credential was sent in a form that RFC 6750 section 2 does not know."""
 
     reason = "request_malformed"
-    oauth_error = "invalid_request"
+    oauth_error: ClassVar[str | None] = "invalid_request"
     status = 400
     _default = "the request's credential is malformed"
 
@@ -109,7 +109,7 @@ class TokenRejected(AuthError):
     """The token itself is at fault (RFC 6750 3.1 `invalid_token`)."""
 
     reason = "token_rejected"
-    oauth_error = "invalid_token"
+    oauth_error: ClassVar[str | None] = "invalid_token"
     _default = "the token was rejected"
 
 
@@ -177,7 +177,7 @@ class ClaimRejected(TokenRejected):
         self, message: str | None = None, *, claim: str | None = None, hint: str | None = None
     ) -> None:
         super().__init__(message, hint=hint)
-        self.claim = claim
+        self.claim: str | None = claim
 
 
 class TokenRevoked(TokenRejected):
@@ -191,12 +191,12 @@ class AuthenticationTooOld(AuthError):
     """The user signed in too long ago for this resource (RFC 9470). `max_age` is in seconds."""
 
     reason = "authentication_too_old"
-    oauth_error = "insufficient_user_authentication"
+    oauth_error: ClassVar[str | None] = "insufficient_user_authentication"
     _default = "a more recent sign-in is required"
 
     def __init__(self, message: str | None = None, *, max_age: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.max_age = max_age
+        self.max_age: int = max_age
 
 
 class PolicyDenied(AuthError):
@@ -215,7 +215,7 @@ class PolicyDenied(AuthError):
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
-        self.scopes = scopes
+        self.scopes: tuple[str, ...] = scopes
 
 
 class OriginDenied(PolicyDenied):
@@ -225,7 +225,7 @@ class OriginDenied(PolicyDenied):
     """
 
     reason = "origin_denied"
-    oauth_error = None
+    oauth_error: ClassVar[str | None] = None
     _default = "the token's cookie is not taken from this origin"
 
 
@@ -242,7 +242,7 @@ class Unavailable(AuthError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 1, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.retry_after = retry_after
+        self.retry_after: int = retry_after
 
 
 class KeysUnavailable(Unavailable):
@@ -252,7 +252,7 @@ class KeysUnavailable(Unavailable):
     list the token's own is out of reach: a forged token gets that too. `str()` says why.
     """
 
-    reason = "keys_unavailable"
+    reason: str = "keys_unavailable"
     _default = "the issuer's signing keys are unavailable"
 
     def __init__(

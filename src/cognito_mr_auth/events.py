@@ -7,7 +7,9 @@ whoever is on call has events of its own: an endpoint went down or came back, an
 
 from __future__ import annotations
 
-from typing import Any, dataclass_transform
+from typing import Any, Literal, dataclass_transform
+
+from .principal import IssuerKind
 
 __all__ = [
     "EndpointDisabled",
@@ -29,6 +31,9 @@ __all__ = [
     "RateLimitReached",
     "StateChanged",
 ]
+
+State = Literal["empty", "fresh", "aged", "stale", "expired"]
+"""The state of a pool's keys by their age; "empty" before the first ones."""
 
 
 class _Slotted(type):
@@ -119,7 +124,7 @@ class EndpointDisabled(Event):
     provider: str
     url: str
     status: int
-    kind: str
+    kind: IssuerKind
 
 
 class EndpointDown(Event):
@@ -214,8 +219,8 @@ class StateChanged(Event):
     """The age of the pool's key set crossed a limit: empty, fresh, aged, stale, expired."""
 
     provider: str
-    before: str
-    after: str
+    before: State
+    after: State
 
 
 class RateLimitReached(Event):

@@ -3,7 +3,10 @@
 Owns the shapes alone. Members are added by later versions and never taken away.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from .events import State
+from .principal import IssuerKind
 
 if TYPE_CHECKING:
     from typing import TypedDict
@@ -14,9 +17,6 @@ else:
         from typing import TypedDict
 
 __all__ = ["EndpointHealth", "Health", "ProviderHealth", "State"]
-
-State = Literal["empty", "fresh", "aged", "stale", "expired"]
-"""The state of a pool's keys by their age; "empty" before the first ones."""
 
 
 class EndpointHealth(TypedDict):
@@ -29,7 +29,7 @@ class EndpointHealth(TypedDict):
     """
 
     url: str
-    kind: str
+    kind: IssuerKind
     region: str | None
     age: float | None
     failures: int

@@ -20,16 +20,16 @@ try:
     from mcp.server.auth.provider import AccessToken
     from mcp.server.lowlevel import server as _lowlevel
     from starlette.authentication import AuthCredentials, UnauthenticatedUser
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.mcp needs the MCP SDK: pip install "cognito-mr-auth[mcp]"', name="mcp"
-    ) from missing
+    ) from _missing
 
 from ._web import asgi_scope as asgi
 from ._web.asgi_types import App, Receive, Scope, Send
 from ._web.guard import RequestGuard
 from ._web.settings import Options
-from ._web.state import PRINCIPAL, REQUIRED, principal_in
+from ._web.state import PRINCIPAL, REQUIRED, Default, principal_in
 from ._web.tool_calls import ToolPolicies
 from .errors import ConfigurationError
 from .guard import Guard
@@ -49,7 +49,7 @@ _called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or Context
 )
 
 
-def principal_of(context: Any = None, default: Any = REQUIRED) -> Principal | None:
+def principal_of(context: Any = None, default: Default = REQUIRED) -> Principal | Default | None:
     """Who calls this tool, resource or prompt; None if the request was let through without a token.
 
     Args:

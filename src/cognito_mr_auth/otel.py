@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 try:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
-except ImportError as missing:
-    raise ImportError('this exporter needs OpenTelemetry: pip install "cognito-mr-auth[otel]"') from missing
+except ImportError as _missing:
+    raise ImportError('this exporter needs OpenTelemetry: pip install "cognito-mr-auth[otel]"') from _missing
 
 from ._exporters.metrics import COUNTERS, GAUGES
 from ._exporters.readings import Readings

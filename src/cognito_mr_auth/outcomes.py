@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .principal import IssuerKind
+
 __all__ = ["Outcome"]
 
 
@@ -19,5 +21,5 @@ class Outcome(NamedTuple):
     """
 
     provider: str | None
-    issuer_kind: str | None
+    issuer_kind: IssuerKind | None
     result: str

@@ -11,15 +11,18 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ._base.checks import HOST_NAME, check_flag, check_token_use, is_client_id, is_pool_id
 from ._base.partitions import REGION, dns_suffix, partition
 from ._jwks.model import Endpoint, KeySetConfig
 from .errors import ConfigurationError
-from .principal import Issuer
+from .principal import Issuer, IssuerKind
 
-__all__ = ["ANY_CLIENT", "UserPool"]
+__all__ = ["ANY_CLIENT", "TokenUse", "UserPool"]
+
+TokenUse = Literal["access", "id", "any"]
+"""The kinds of token that are accepted: one of Cognito's two, or both."""
 
 _KINDS: Final = ("updated", "original", "replica")
 """The kinds of issuer, in the order in which their endpoints are preferred (R2)."""
@@ -97,7 +100,7 @@ class UserPool:
     issuers: Mapping[str, Issuer]
     audience: frozenset[str] | None
     unbound_machines: bool
-    token_use: str | None
+    token_use: TokenUse | None
     key_file: str | None
     baked_key_file: str | None
     offline: bool
@@ -110,7 +113,7 @@ class UserPool:
         *,
         client_ids: Collection[str] | _AnyClient,
         replica_regions: Collection[str] = (),
-        issuer_kinds: Collection[str] | None = None,
+        issuer_kinds: Collection[IssuerKind] | None = None,
         audience: str | Collection[str] | None = None,
         unbound_machines: bool = False,
         jwks_urls: str | Mapping[str, str] | None = None,
@@ -118,7 +121,7 @@ class UserPool:
         key_file: str | os.PathLike[str] | None = None,
         baked_key_file: str | os.PathLike[str] | None = None,
         offline: bool = False,
-        token_use: str | None = None,
+        token_use: TokenUse | None = None,
         dns_suffix: str | None = None,
         insecure_emulator: bool = False,
     ) -> None:

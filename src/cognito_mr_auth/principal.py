@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["Issuer", "Principal"]
+__all__ = ["Issuer", "IssuerKind", "Principal"]
+
+IssuerKind = Literal["original", "replica", "updated"]
+"""Which of a pool's issuers it is."""
 
 
 _new = object.__new__
@@ -27,10 +30,10 @@ class Issuer:
     __slots__ = ("kind", "region", "url")
 
     url: str
-    kind: str
+    kind: IssuerKind
     region: str | None
 
-    def __init__(self, url: str, kind: str, region: str | None) -> None:
+    def __init__(self, url: str, kind: IssuerKind, region: str | None) -> None:
         _put(self, "url", url)
         _put(self, "kind", kind)
         _put(self, "region", region)
@@ -157,9 +160,9 @@ class Principal:
         return found if found.__class__ is str else None
 
     @property
-    def token_use(self) -> str:
+    def token_use(self) -> Literal["access", "id"]:
         """Either "access" or "id"."""
-        found: str = self._claims["token_use"]
+        found: Literal["access", "id"] = self._claims["token_use"]
         return found
 
     @property

@@ -19,10 +19,10 @@ try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, values
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         'this exporter needs prometheus_client: pip install "cognito-mr-auth[prometheus]"'
-    ) from missing
+    ) from _missing
 
 from ._exporters.metrics import COUNTERS, GAUGES, CounterMetric, GaugeMetric
 from ._exporters.readings import Readings

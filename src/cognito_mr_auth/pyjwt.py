@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 try:
     import jwt
     from jwt.algorithms import RSAAlgorithm
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.pyjwt needs PyJWT: pip install "cognito-mr-auth[pyjwt]"', name="jwt"
-    ) from error
+    ) from _missing
 
 from ._base.checks import check_flag
 from ._issuers.entry import entry_of
@@ -165,7 +165,9 @@ class JWKClient:
         """The same as a JWKS document, after a refresh. Raises what `get_signing_keys` does."""
         return {"keys": [_members(key) for key in self._list(refresh=True)]}
 
-    match_kid = staticmethod(jwt.PyJWKClient.match_kid)
+    match_kid: staticmethod[[list[jwt.PyJWK], str], jwt.PyJWK | None] = staticmethod(
+        jwt.PyJWKClient.match_kid
+    )
 
     def _list(self, refresh: bool) -> tuple[Key, ...]:
         listing: Generator[Any, None, tuple[Key, ...]] = self._only_key_set().listing(

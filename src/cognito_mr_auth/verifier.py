@@ -35,7 +35,7 @@ from ._runtime.timeouts import Remaining, checked_timeout
 from ._runtime.token_cache import TokenCache
 from .errors import AuthenticationTooOld, AuthError, PolicyDenied
 from .policy import Policy
-from .pool import UserPool
+from .pool import TokenUse, UserPool
 from .principal import Principal, _principal_from_payload
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Verifier(Closing, Counting, Recalling):
     def __init__(
         self,
         *pools: UserPool,
-        token_use: str = "access",
+        token_use: TokenUse = "access",
         leeway: float = 5.0,
         cache_size: int = 1024,
         refresh_after: float = 900.0,

@@ -17,7 +17,7 @@ from ._web.bearer import HTTPResponse
 from ._web.guard import RequestGuard
 from ._web.readiness import Readiness
 from ._web.settings import Options
-from ._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
+from ._web.state import GUARD, PRINCIPAL, REQUIRED, Default, principal_in
 from ._web.wsgi_environ import answering, known, read_request, respond, without_body
 from .errors import AuthError
 from .guard import Guard
@@ -42,7 +42,7 @@ __all__ = [
 _ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
-def principal_of(environ: Mapping[str, Any], default: Any = REQUIRED) -> Principal | None:
+def principal_of(environ: Mapping[str, Any], default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:

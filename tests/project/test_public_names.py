@@ -71,8 +71,8 @@ MODULES: dict[str, set[str]] = {
         *("Policy", "any_group", "any_scope", "check", "claim", "claim_contains", "client", "groups"),
         *("has_claim", "issued_within", "lifetime", "machine", "max_age", "scopes"),
     },
-    "pool": {"ANY_CLIENT", "UserPool"},
-    "principal": {"Issuer", "Principal"},
+    "pool": {"ANY_CLIENT", "TokenUse", "UserPool"},
+    "principal": {"Issuer", "IssuerKind", "Principal"},
     "prometheus": {"CognitoCollector", "export"},
     "pyjwt": {"JWKClient"},
     "starlette": {

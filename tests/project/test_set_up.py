@@ -166,8 +166,13 @@ def test_the_report_is_pytests(
 # --- What it pins
 
 
-LISTS = ["requirements/lock", "requirements/dev", "requirements/demo", "requirements/core-test"]
-LISTS += ["requirements/lowest", "benchmarks/peers/requirements", "fuzz/requirements"]
+LISTS = ["requirements/lock", "requirements/dev", "requirements/types", "requirements/demo"]
+LISTS += [
+    "requirements/core-test",
+    "requirements/lowest",
+    "benchmarks/peers/requirements",
+    "fuzz/requirements",
+]
 SECOND = sorted(path.stem for path in (PROJECT / "requirements" / "second").glob("*.toml"))
 ALL_LISTS = [*LISTS, *(f"requirements/second/{name}" for name in SECOND)]
 
@@ -207,6 +212,14 @@ def test_the_demo_runs_what_the_tests_run() -> None:
     """What `make demo` installs are the versions and files that `make test` tests."""
     demo, dev = _pins("requirements/demo"), _pins("requirements/dev")
     assert demo.items() <= dev.items()
+
+
+def test_the_checkers_read_what_the_tests_run() -> None:
+    """What pyright and its stubs bring along has the version that the tests run with."""
+    types, dev = _installed("requirements/types"), _installed("requirements/dev")
+    both = types.keys() & dev.keys()
+    assert "django" in both
+    assert {name: types[name] for name in both} == {name: dev[name] for name in both}
 
 
 @pytest.mark.parametrize("name", ALL_LISTS)

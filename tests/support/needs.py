@@ -160,6 +160,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "project/test_api_check.py": ("griffe",),
     "project/test_contributing.py": ("ruff",),
     "project/test_workflows.py": ("yaml",),
+    "project/test_types.py": ("mypy", "pyright", "rest_framework", "chalice"),
+    "project/uses": (
+        *("aiohttp", "aws_lambda_powertools", "chalice", "django", "fastapi", "flask", "grpc", "litestar"),
+        *("mcp", "ninja", "pydantic", "rest_framework", "starlette"),
+    ),
     "oracle/judges.py": ("joserfc", "jwt"),
     "oracle/test_accepted.py": ("joserfc", "jwt"),
     "oracle/test_vectors_judged.py": ("joserfc", "jwt"),

@@ -24,7 +24,7 @@ OF_THE_WHOLE = frozenset({
 ONCE = frozenset({"benchmarks", "e2e", "examples", "programs", "real", "second", "sdks"})
 ONCE_FILES = frozenset({
     "aws_lambda/test_policy_cache.py", "aws_lambda/test_runtime.py", "faults/test_matrix.py",
-    "project/test_gates.py",
+    "project/test_gates.py", "project/test_types.py",
 })  # fmt: skip
 # Beside the modules' own: what shows each object, and the plugin that pytest loads.
 MEASURED_FILES = frozenset({

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any, get_args
 
-from cognito_mr_auth import Verifier
+from cognito_mr_auth import UserPool, Verifier
+from cognito_mr_auth._issuers.options import AllPoolOptions
+from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth.testing import FAULTS, MALFORMED, FakeUserPool, FaultMode, MalformedName
 from cognito_mr_auth.testing._endpoints.faults import FaultName, FaultOptions
-from cognito_mr_auth.testing._options import VerifierOptions
+from cognito_mr_auth.testing._options import DjangoKeys, PoolOptions, VerifierOptions
 from cognito_mr_auth.testing._tokens.mint import AccessTokenOptions, TokenOptions, UserOptions
 
 
@@ -29,6 +31,10 @@ def test_the_names_are_those_of_the_tables() -> None:
 def test_the_options_are_those_of_the_functions() -> None:
     """What is passed on is listed as the function that takes it lists it."""
     assert VerifierOptions.__optional_keys__ == keywords(Verifier) - {"token_use"}
+    assert AllPoolOptions.__optional_keys__ == keywords(UserPool)
+    assert PoolOptions.__optional_keys__ == keywords(UserPool) - {"offline"}
+    of_guards = {name.upper() for name in Options.__optional_keys__}
+    assert DjangoKeys.__optional_keys__ == of_guards | {"CSRF_EXEMPT", "PROTECT_ALL", "USER"}
     assert FaultOptions.__optional_keys__ == {
         name for row in FAULTS.values() for name in keywords(row.prepare)
     }

@@ -115,7 +115,9 @@ def gauges(verifier: Verifier) -> Gauges:
         for each in health["endpoints"]:
             if not each["disabled"]:
                 _merge(up, {(provider, _host(each["url"])): int(not each["down"])}, min)
-    newest = {each: iat for each, iat in verifier.newest_iat().items() if iat is not None}
+    newest: dict[tuple[str, str], float] = {
+        each: iat for each, iat in verifier.newest_iat().items() if iat is not None
+    }
     return Gauges(ages, usable, up, newest)
 
 

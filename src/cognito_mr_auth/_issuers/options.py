@@ -1,22 +1,48 @@
-"""The settings of a verifier as types, for what passes them on: `from_env` and the fake pool.
+"""The settings of a pool and of a verifier as types, for what passes them on, such as `from_env`.
 
-Owns the list; a test holds it equal to the constructor's.
+Owns the lists; a test holds them equal to those of the constructors.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
+    import os
     import ssl
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from cognito_mr_auth._base.clock import Clock
     from cognito_mr_auth._runtime.dispatch import OnEvent
     from cognito_mr_auth._runtime.hooks import Hook
     from cognito_mr_auth._runtime.outcomes import OnOutcome
+    from cognito_mr_auth.pool import TokenUse, _AnyClient
+    from cognito_mr_auth.principal import IssuerKind
 
-__all__ = ["AllVerifierOptions", "VerifierOptions"]
+__all__ = ["AllPoolOptions", "AllVerifierOptions", "PoolOptions", "VerifierOptions"]
+
+
+class PoolOptions(TypedDict, total=False):
+    """What `UserPool` takes beside its ID and `offline`."""
+
+    client_ids: Collection[str] | _AnyClient
+    replica_regions: Collection[str]
+    issuer_kinds: Collection[IssuerKind] | None
+    audience: str | Collection[str] | None
+    unbound_machines: bool
+    jwks_urls: str | Mapping[str, str] | None
+    jwks: Mapping[str, Any] | str | bytes | None
+    key_file: str | os.PathLike[str] | None
+    baked_key_file: str | os.PathLike[str] | None
+    token_use: TokenUse | None
+    dns_suffix: str | None
+    insecure_emulator: bool
+
+
+class AllPoolOptions(PoolOptions, total=False):
+    """What `UserPool` takes beside its ID."""
+
+    offline: bool
 
 
 class VerifierOptions(TypedDict, total=False):
@@ -39,4 +65,4 @@ class VerifierOptions(TypedDict, total=False):
 class AllVerifierOptions(VerifierOptions, total=False):
     """What `Verifier` takes beside its pools."""
 
-    token_use: str
+    token_use: TokenUse

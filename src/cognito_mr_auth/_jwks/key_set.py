@@ -20,6 +20,7 @@ from cognito_mr_auth.events import (
     KeyQuarantined,
     KeysChanged,
     KeysSkipped,
+    State,
     StateChanged,
 )
 
@@ -162,7 +163,7 @@ class KeySet:
         if self.exposed.note(url, moduli):
             events.append(KeyExposed(self.config.provider, url, len(moduli)))
 
-    def state_of(self, now: Instant) -> str:
+    def state_of(self, now: Instant) -> State:
         """The state of the set by its age: empty, fresh, aged, stale or expired."""
         return rules.state_of(self.snapshot, now, self.lifetimes, had_keys=self._had_keys)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cognito_mr_auth._base.clock import Instant
 from cognito_mr_auth._base.named_tuple import NamedTuple
+from cognito_mr_auth.principal import IssuerKind
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -49,7 +50,7 @@ class Endpoint(NamedTuple):
     """
 
     url: str
-    kind: str
+    kind: IssuerKind
     region: str | None
     loopback: bool
     optional: bool = False

@@ -5,7 +5,7 @@ Owns what is shown of a key set. Pure; reads single values, which may be of two 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 
@@ -15,7 +15,7 @@ from .model import Endpoint
 from .reasons import remarks_of
 
 if TYPE_CHECKING:
-    from cognito_mr_auth.health import EndpointHealth, ProviderHealth, State
+    from cognito_mr_auth.health import EndpointHealth, ProviderHealth
 
 __all__ = ["provider_health"]
 
@@ -28,7 +28,7 @@ def provider_health(key_set: KeySet, now: Instant) -> ProviderHealth:
     if ready and age is not None:
         usable_for = None if snapshot.never_expires else max(0.0, key_set.lifetimes.max_stale - age)
     return {
-        "state": cast("State", state),
+        "state": state,
         "ready": ready,
         "healthy": ready and state in rules.HEALTHY,
         "age": age,

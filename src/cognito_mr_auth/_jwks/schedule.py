@@ -7,9 +7,11 @@ lock, starts nothing, and knows no URL but those in its arguments.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._base.named_tuple import NamedTuple
+from cognito_mr_auth.events import State
 
 from .model import CacheLifetimes, Endpoint, Snapshot
 
@@ -76,7 +78,11 @@ JITTER = 0.1
 # A fleet whose outage ended for all at once has asked all at once, and must be spread further (`make fleet`).
 JITTER_AFTER_OUTAGE = 0.5
 
-EMPTY, FRESH, AGED, STALE, EXPIRED = "empty", "fresh", "aged", "stale", "expired"
+EMPTY: Final = "empty"
+FRESH: Final = "fresh"
+AGED: Final = "aged"
+STALE: Final = "stale"
+EXPIRED: Final = "expired"
 STALE_IF_ERROR = "stale-if-error"  # stale, and every refresh since `refresh_after` has failed
 
 SERVE, SERVE_AND_REFRESH, REVALIDATE, FETCH_UNKNOWN, FETCH = (
@@ -119,7 +125,7 @@ def jittered(lifetimes: CacheLifetimes, rng: float, *, after_outage: bool) -> fl
     return low + (high - low) * rng
 
 
-def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had_keys: bool) -> str:
+def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had_keys: bool) -> State:
     """The state of the set by its age (K2); `had_keys` says whether the pool has had a key at all."""
     if snapshot.begun is None:
         return EXPIRED if had_keys else EMPTY

@@ -7,7 +7,7 @@ asyncio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from .refusals import located
 
 __all__ = ["Hook", "Report", "authorize", "is_async", "plain", "require_policy", "require_sync"]
 
-Hook = Callable[[Principal], Any]
+Hook = Callable[[Principal], bool | Awaitable[bool]]
 
 HOOK_FAILED = object()
 """Stands for the answer of a hook that raised."""
@@ -78,7 +78,7 @@ HookCall = Generator[Any, Any, object]
 def call_hook(kind: str, hook: Hook, principal: Principal, report: Report) -> HookCall:
     """The hook's answer, or HOOK_FAILED; what is no answer is reported."""
     try:
-        answer = hook(principal)
+        answer: Any = hook(principal)
     except Exception as error:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
         answer = Raised.of(error)
     if hasattr(type(answer), "__await__"):  # of the type, because an attribute of the answer may raise

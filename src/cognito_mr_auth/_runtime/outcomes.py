@@ -15,6 +15,7 @@ from cognito_mr_auth.errors import AuthError
 
 if TYPE_CHECKING:
     from cognito_mr_auth.outcomes import Outcome
+    from cognito_mr_auth.principal import IssuerKind
 
 __all__ = ["ACCEPTED", "REASONS", "Counting", "OnOutcome", "Outcomes", "Tally", "reason_of"]
 
@@ -38,13 +39,13 @@ class Tally:
 
     __slots__ = ("accepted", "issuer_kind", "newest_iat", "provider", "refused")
 
-    def __init__(self, provider: str | None, issuer_kind: str | None) -> None:
+    def __init__(self, provider: str | None, issuer_kind: IssuerKind | None) -> None:
         self.provider = provider
         self.issuer_kind = issuer_kind
         self.reset()
 
     @property
-    def origin(self) -> tuple[str | None, str | None]:
+    def origin(self) -> tuple[str | None, IssuerKind | None]:
         """As an error has it."""
         return self.provider, self.issuer_kind
 
@@ -79,7 +80,7 @@ class Outcomes:
         self._unknown = Tally(None, None)
         self._tallies: dict[tuple[str | None, str | None], Tally] = {(None, None): self._unknown}
 
-    def tally(self, provider: str, issuer_kind: str) -> Tally:
+    def tally(self, provider: str, issuer_kind: IssuerKind) -> Tally:
         """The one tally of a pool's kind of issuer, which several Regions may share."""
         return self._tallies.setdefault((provider, issuer_kind), Tally(provider, issuer_kind))
 
@@ -106,17 +107,21 @@ class Outcomes:
         from cognito_mr_auth.outcomes import Outcome
 
         found: dict[Outcome, int] = {}
-        for (provider, kind), tally in list(self._tallies.items()):
+        for tally in list(self._tallies.values()):
+            provider, kind = tally.origin
             if provider is not None:
                 found[Outcome(provider, kind, ACCEPTED)] = tally.accepted
             refused = tally.refused.items()
             found.update({Outcome(provider, kind, reason): count for reason, count in refused if count})
         return found
 
-    def newest_iat(self) -> dict[tuple[str, str], float | None]:
+    def newest_iat(self) -> dict[tuple[str, IssuerKind], float | None]:
         """The newest `iat` of accepted tokens, by provider and kind of issuer."""
-        known = [each for each in list(self._tallies.values()) if each is not self._unknown]
-        return {(str(each.provider), str(each.issuer_kind)): each.newest_iat for each in known}
+        return {
+            (each.provider, each.issuer_kind): each.newest_iat
+            for each in list(self._tallies.values())
+            if each.provider is not None and each.issuer_kind is not None
+        }
 
     def reset_after_fork(self) -> None:
         """A child counts what it does itself."""
@@ -139,7 +144,7 @@ class Counting:
         """
         return self._outcomes.counts()
 
-    def newest_iat(self) -> dict[tuple[str, str], float | None]:
+    def newest_iat(self) -> dict[tuple[str, IssuerKind], float | None]:
         """The newest `iat` of a valid token, by provider and kind of issuer; None before the first.
 
         Seconds since the epoch. It shows which issuers still mint tokens, whatever `revoked` and policies say

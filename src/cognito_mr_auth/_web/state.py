@@ -6,11 +6,24 @@ Owns the two names and how they are read. No client can write there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Never, TypeVar, cast
 
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["EXPIRY", "GUARD", "HIDDEN", "MISSING", "OPENED", "PRINCIPAL", "REQUIRED", "principal_in"]
+__all__ = [
+    "EXPIRY",
+    "GUARD",
+    "HIDDEN",
+    "MISSING",
+    "OPENED",
+    "PRINCIPAL",
+    "REQUIRED",
+    "Default",
+    "principal_in",
+]
+
+Default = TypeVar("Default")
+"""The type of a default that `principal_of` is given."""
 
 PRINCIPAL: Final = "cognito_mr_auth.principal"
 """The principal; None for a request that was let through without one."""
@@ -25,17 +38,17 @@ MISSING: Final = "cognito_mr_auth.missing"
 OPENED: Final = "cognito_mr_auth.opened"
 """The mark of the endpoint for which a request was let in without a token: "public", "optional" or None."""
 
-REQUIRED: Final = object()
+REQUIRED: Final[Never] = cast("Never", object())
 """In place of a default: there must be a guard."""
 
 
-def principal_in(state: Mapping[str, Any], default: Any, advice: str) -> Principal | None:
+def principal_in(state: Mapping[str, Any], default: Default, advice: str) -> Principal | Default | None:
     """The principal of a request, None for one without, and `default` where no guard has looked at it.
 
     Raises:
         LookupError: no guard has, and there is no default. `advice` says what to put in place.
     """
-    found: Principal | None = state.get(PRINCIPAL, default)
+    found: Principal | Default | None = state.get(PRINCIPAL, default)
     if found is REQUIRED:
         raise LookupError(f"no guard has looked at this request: {advice}")
     return found

@@ -19,10 +19,10 @@ from typing import Any, TypeVar, Unpack
 
 try:
     from aiohttp import web
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.aiohttp needs aiohttp: pip install "cognito-mr-auth[aiohttp]"', name="aiohttp"
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ._proxy.cognito_auth import CognitoAuth
     from ._proxy.upstream import principal_from_authorizer, still_valid
 
+    handler: Authorizer
+
 __all__ = [
     "Authorizer",
     "CognitoAuth",

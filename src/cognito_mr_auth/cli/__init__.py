@@ -8,8 +8,10 @@ from __future__ import annotations
 try:
     import click  # noqa: F401 - asked for here, where its absence can be explained
     import rich  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ImportError(f'the command line needs {error.name}: pip install "cognito-mr-auth[cli]"') from error
+except ModuleNotFoundError as _missing:
+    raise ImportError(
+        f'the command line needs {_missing.name}: pip install "cognito-mr-auth[cli]"'
+    ) from _missing
 
 from ._app import main
 

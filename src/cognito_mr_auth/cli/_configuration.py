@@ -16,7 +16,8 @@ from cognito_mr_auth import ANY_CLIENT, UserPool
 from cognito_mr_auth._config import environment
 from cognito_mr_auth._config.options import check_options, token_form
 from cognito_mr_auth._jwt.compact import MAX_TOKEN_CHARS, TOKEN_TYPES, TokenForm
-from cognito_mr_auth.pool import _rebuild
+from cognito_mr_auth.pool import TokenUse, _rebuild
+from cognito_mr_auth.principal import IssuerKind
 
 __all__ = ["Configuration", "any_given", "configuration", "from_variables", "pool_of", "read_only"]
 
@@ -28,14 +29,14 @@ class Configuration(NamedTuple):
     """What a verifier of these settings would hold a token against."""
 
     pools: tuple[UserPool, ...]
-    token_use: str
+    token_use: TokenUse
     leeway: float
     form: TokenForm
 
 
 def configuration(
     *pools: UserPool,
-    token_use: str = "access",
+    token_use: TokenUse = "access",
     leeway: float = 5.0,
     cache_size: int = 1024,
     token_types: Collection[str] = TOKEN_TYPES,
@@ -76,7 +77,7 @@ def pool_of(
     user_pool_id: str | None,
     client_ids: Sequence[str],
     any_client: bool,
-    issuer_kinds: Sequence[str],
+    issuer_kinds: Sequence[IssuerKind],
     audiences: Sequence[str],
     jwks_url: str | None = None,
     **settings: Any,

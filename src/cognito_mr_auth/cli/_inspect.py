@@ -16,6 +16,7 @@ from cognito_mr_auth._base.encoding import Malformed, b64url_decode, json_object
 from cognito_mr_auth._config import environment
 from cognito_mr_auth._config.options import MAX_TOKEN_LENGTH
 from cognito_mr_auth._jwt import compact
+from cognito_mr_auth.pool import TokenUse
 
 from ._configuration import Configuration, any_given, configuration, from_variables, pool_of
 from ._input import read_token, token_argument
@@ -99,7 +100,7 @@ def _configured(
             return None, f"the COGNITO_ variables cannot be used: {error}"
     if not any_given(settings):
         return None, "give them with --user-pool-id or --from-env"
-    use = settings.pop("token_use") or "access"
+    use: TokenUse = settings.pop("token_use") or "access"
     return configuration(pool_of(**settings), token_use=use), ""
 
 

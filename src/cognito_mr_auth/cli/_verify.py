@@ -12,6 +12,7 @@ import click
 from cognito_mr_auth import Principal, UserPool, Verifier, errors, events
 from cognito_mr_auth._config import environment
 from cognito_mr_auth._jwks.schedule import WARM_SECONDS
+from cognito_mr_auth.pool import TokenUse
 
 from ._configuration import configuration, from_variables, pool_of, read_only
 from ._input import read_token, token_argument
@@ -83,7 +84,7 @@ def _note(event: events.Event) -> None:
         click.echo(f"note: key file: {safe(event.reason)}", err=True)
 
 
-def _from_options(*, token_use: str | None, **settings: Any) -> Verifier:
+def _from_options(*, token_use: TokenUse | None, **settings: Any) -> Verifier:
     pool = pool_of(**settings)
     if not settings["client_ids"] and not settings["any_client"]:
         raise click.UsageError("name the app clients with --client-id, or say --any-client")

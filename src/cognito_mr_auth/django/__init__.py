@@ -13,10 +13,10 @@ from __future__ import annotations
 
 try:
     import django  # noqa: F401 - the extra
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.django needs Django: pip install "cognito-mr-auth[django]"', name="django"
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._web.user import CognitoUser
 

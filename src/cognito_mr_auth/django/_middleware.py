@@ -46,7 +46,7 @@ class CognitoAuthMiddleware:
         else:
             guard.refuse_async_hooks()
         # Django runs a plain `process_view` on a thread under ASGI, and a coroutine on a new loop under WSGI.
-        self.process_view = self._aview if self._is_async else self._view
+        self.process_view: Callable[..., Any] = self._aview if self._is_async else self._view
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve one request; under ASGI, a coroutine that does."""

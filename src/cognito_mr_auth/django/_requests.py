@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 from cognito_mr_auth._web.asgi_scope import read_request as read_scope
 from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
-from cognito_mr_auth._web.state import REQUIRED, principal_in
+from cognito_mr_auth._web.state import REQUIRED, Default, principal_in
 from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.principal import Principal
 
@@ -50,7 +50,7 @@ def state(request: HttpRequest) -> MutableMapping[str, Any]:
     return found
 
 
-def principal_of(request: HttpRequest, default: Any = REQUIRED) -> Principal | None:
+def principal_of(request: HttpRequest, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of a request; None if it was let through without a token.
 
     Raises:

@@ -20,7 +20,7 @@ class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
 
     name = "cognito_mr_auth.django"
     label = "cognito_mr_auth"
-    verbose_name = "Cognito authentication"
+    verbose_name: str = "Cognito authentication"
 
     def ready(self) -> None:
         """Register what `manage.py check`, `runserver`, `migrate` and `test` run."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 try:
     import rest_framework  # noqa: F401 - the extra
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.drf needs Django REST framework: pip install "cognito-mr-auth[drf]"',
         name="rest_framework",
-    ) from error
+    ) from _missing
 
 from ._answers import exception_handler, openapi_responses
 from ._authentication import CognitoAuthentication, principal_of

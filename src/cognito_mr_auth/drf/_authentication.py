@@ -14,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.settings import Options
-from cognito_mr_auth._web.state import GUARD, MISSING, PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth._web.state import GUARD, MISSING, PRINCIPAL, REQUIRED, Default, principal_in
 from cognito_mr_auth._web.user import CognitoUser
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import read, state
@@ -112,7 +112,7 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
 setattr(CognitoAuthentication, FINDS_USERS, True)
 
 
-def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
+def principal_of(request: Any, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of a request; None for one without a token.
 
     `request.auth` is the same, unless another authentication class has put something of its own there.

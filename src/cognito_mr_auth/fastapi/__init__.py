@@ -21,8 +21,8 @@ try:
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
     from pydantic import TypeAdapter
-except ImportError as error:
-    raise ImportError('FastAPI is missing: pip install "cognito-mr-auth[fastapi]"') from error
+except ImportError as _missing:
+    raise ImportError('FastAPI is missing: pip install "cognito-mr-auth[fastapi]"') from _missing
 
 from cognito_mr_auth import policy as policies
 from cognito_mr_auth._base.checks import check_flag

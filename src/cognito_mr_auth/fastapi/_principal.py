@@ -5,12 +5,10 @@ Owns these two alone.
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi.encoders import ENCODERS_BY_TYPE
 from fastapi.requests import HTTPConnection
 
-from cognito_mr_auth._web.state import REQUIRED, principal_in
+from cognito_mr_auth._web.state import REQUIRED, Default, principal_in
 from cognito_mr_auth.principal import Principal
 
 __all__ = ["principal_of"]
@@ -19,7 +17,7 @@ __all__ = ["principal_of"]
 ENCODERS_BY_TYPE.setdefault(Principal, Principal.to_dict)
 
 
-def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
+def principal_of(connection: HTTPConnection, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request or WebSocket; None if it was let through without a token.
 
     Raises:

@@ -20,10 +20,10 @@ from typing import Any, TypeVar, Unpack
 
 try:
     from flask import Blueprint, Flask, Request, Response
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.flask needs Flask: pip install "cognito-mr-auth[flask]"', name="flask"
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync

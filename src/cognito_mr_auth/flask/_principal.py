@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Request, has_request_context, request
 from werkzeug.local import LocalProxy
 
-from cognito_mr_auth._web.state import REQUIRED, principal_in
+from cognito_mr_auth._web.state import REQUIRED, Default, principal_in
 from cognito_mr_auth.principal import Principal
 
 __all__ = ["current_principal", "principal_of"]
@@ -19,7 +19,7 @@ _ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=Tru
 _NOBODY = "this request has no principal: put @auth.require() on its view, or ask principal_of() for guests"
 
 
-def principal_of(asked: Request | None = None, default: Any = REQUIRED) -> Principal | None:
+def principal_of(asked: Request | None = None, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request, or of the one that is given; None if it was let through without a token.
 
     Raises:
@@ -43,7 +43,7 @@ class _CurrentPrincipal(LocalProxy[Principal | None]):
         return getattr(found, name)
 
 
-current_principal = cast("Principal", _CurrentPrincipal(lambda: principal_of(default=None)))
+current_principal: Principal = cast("Principal", _CurrentPrincipal(lambda: principal_of(default=None)))
 """The principal of this request, for views that need one.
 
 It is false if the request was let through without a token; `is None` is never true of a proxy, so views for

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 try:
     import grpc
     from grpc.aio import ServerInterceptor as AioServerInterceptor
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.grpc needs grpcio: pip install "cognito-mr-auth[grpc]"', name="grpc"
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.readiness import Readiness

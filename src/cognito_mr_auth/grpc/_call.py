@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from cognito_mr_auth._runtime.refusals import located
 from cognito_mr_auth._web.guard import RequestGuard
-from cognito_mr_auth._web.state import REQUIRED
+from cognito_mr_auth._web.state import REQUIRED, Default
 from cognito_mr_auth.errors import TokenExpired
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
@@ -146,7 +146,7 @@ def _running() -> Call | None:
     return None if call is None or call.over else call
 
 
-def principal_of(context: object = None, default: Any = REQUIRED) -> Principal | None:
+def principal_of(context: object = None, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of the call whose handler runs here; None if it was let through without a token.
 
     Args:
@@ -161,4 +161,4 @@ def principal_of(context: object = None, default: Any = REQUIRED) -> Principal |
         return call.principal
     if default is REQUIRED:
         raise LookupError(f"no guard has looked at this call: {_ADVICE}")
-    return default  # type: ignore[no-any-return]
+    return default

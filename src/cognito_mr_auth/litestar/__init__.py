@@ -24,10 +24,10 @@ try:
     from litestar.handlers import ASGIRouteHandler, BaseRouteHandler
     from litestar.plugins import InitPlugin, ReceiveRoutePlugin
     from litestar.routes import BaseRoute, HTTPRoute
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.litestar needs Litestar: pip install "cognito-mr-auth[litestar]"', name="litestar"
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_policy

@@ -13,7 +13,7 @@ from cognito_mr_auth._web import asgi_scope as asgi
 from cognito_mr_auth._web.asgi_types import App, Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import Need, RequestGuard
-from cognito_mr_auth._web.state import EXPIRY, REQUIRED, principal_in
+from cognito_mr_auth._web.state import EXPIRY, REQUIRED, Default, principal_in
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
@@ -26,7 +26,9 @@ __all__ = ["Enforcement", "principal_of"]
 _INSTALLED = "cognito_mr_auth.litestar"
 
 
-def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
+def principal_of(
+    connection: ASGIConnection[Any, Any, Any, Any], default: Default = REQUIRED
+) -> Principal | Default | None:
     """The principal of this request or WebSocket; None if it was let through without a token.
 
     Raises:

@@ -22,10 +22,10 @@ try:
     from ninja import NinjaAPI
     from ninja.errors import AuthenticationError
     from ninja.security.http import HttpAuthBase
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.ninja needs django-ninja: pip install "cognito-mr-auth[ninja]"', name="ninja"
-    ) from error
+    ) from _missing
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -35,7 +35,7 @@ from cognito_mr_auth._runtime.hooks import require_policy
 from cognito_mr_auth._web.guard import Need, RequestGuard
 from cognito_mr_auth._web.preflight import ANSWER
 from cognito_mr_auth._web.settings import Options, refuse_options
-from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth._web.state import GUARD, PRINCIPAL, REQUIRED, Default, principal_in
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import respond, state
 from cognito_mr_auth.django._settings import guard as guard_of_settings
@@ -66,7 +66,7 @@ class _Guest:
 _GUEST: Final = _Guest()
 
 
-def principal_of(request: HttpRequest, default: Any = REQUIRED) -> Principal | None:
+def principal_of(request: HttpRequest, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of a request, which is `request.auth` as well; None for a guest's.
 
     Raises:

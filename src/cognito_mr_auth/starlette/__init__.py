@@ -13,8 +13,8 @@ from typing import Unpack
 
 try:
     from ._backend import CognitoAuthBackend, CognitoAuthenticationError
-except ImportError as missing:
-    raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from missing
+except ImportError as _missing:
+    raise ImportError('this adapter needs Starlette: pip install "cognito-mr-auth[starlette]"') from _missing
 
 from cognito_mr_auth._starlette.endpoints import Endpoint, probe
 from cognito_mr_auth._starlette.look_ahead import LookAhead, router_behind

@@ -5,12 +5,13 @@ Owns the decorator `require`, which answers where it refuses, and what it shares
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket, WebSocketState
 
@@ -22,15 +23,18 @@ from cognito_mr_auth._web.asgi_types import POLICY_VIOLATION
 from cognito_mr_auth._web.bearer import HTTPResponse
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.preflight import ANSWER
-from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, principal_in
+from cognito_mr_auth._web.state import GUARD, MISSING, REQUIRED, Default, principal_in
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 
 __all__ = ["principal_of", "require"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Principal | None:
+
+def principal_of(connection: HTTPConnection, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of this request; None if it was let through without a token.
 
     Raises:
@@ -40,7 +44,19 @@ def principal_of(connection: HTTPConnection, default: Any = REQUIRED) -> Princip
     return principal_in(connection.scope, default, advice)
 
 
-def require(policy: Policy | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+class _Decorator(Protocol):
+    """Keeps an endpoint's parameters. What comes back is a coroutine function, which may refuse by itself."""
+
+    @overload
+    def __call__(
+        self, endpoint: Callable[P, Awaitable[T]], /
+    ) -> Callable[P, Coroutine[Any, Any, T | Response]]: ...
+
+    @overload
+    def __call__(self, endpoint: Callable[P, T], /) -> Callable[P, Coroutine[Any, Any, T | Response]]: ...
+
+
+def require(policy: Policy | None = None) -> _Decorator:
     """Let only principals reach an endpoint, and only those that the policy lets pass.
 
     For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others get

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol, cast
 
+from cognito_mr_auth.principal import IssuerKind
+
 from ._endpoints.endpoint import FakeEndpoint
 from ._endpoints.endpoints import FakeEndpoints
 from ._endpoints.faults import FAULTS, FaultName
 from ._tokens.keys import SigningKey
-from ._tokens.mint import IssuerKind
 
 __all__ = ["Answer", "Control"]
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 from cognito_mr_auth._base.partitions import dns_suffix as suffix_of
 from cognito_mr_auth._remote.clocks import monotonic, wall_clock
+from cognito_mr_auth.pool import TokenUse
+from cognito_mr_auth.principal import IssuerKind
 
 from ._endpoints.endpoints import FakeEndpoints
 from ._regions import default_replicas
@@ -22,7 +24,6 @@ from ._tokens.mint import (
     AccessTokenOptions,
     ClaimOptions,
     Draft,
-    IssuerKind,
     Part,
     Signer,
     TokenOptions,
@@ -34,13 +35,12 @@ from ._tokens.mint import (
 if TYPE_CHECKING:
     from cognito_mr_auth import Principal, UserPool, Verifier
 
-    from ._options import VerifierOptions
+    from ._options import PoolOptions, VerifierOptions
 
 # Cognito's default for access and ID tokens; they may live 5 minutes to 24 hours.
 DEFAULT_LIFETIME_S = 3600
 
 Clock = Callable[[], float | tuple[float, float]]
-TokenUse = Literal["access", "id", "any"]
 
 
 class _KeyPair(NamedTuple):
@@ -75,15 +75,15 @@ class FakeUserPool:
     ) -> None:
         if isinstance(replica_regions, str):
             raise TypeError(f"replica_regions= takes a list: [{replica_regions!r}]")
-        self.user_pool_id = user_pool_id
+        self.user_pool_id: str = user_pool_id
         regions = default_replicas(user_pool_id) if replica_regions is None else replica_regions
-        self.replica_regions = tuple(regions)
-        self.client_id = client_id
+        self.replica_regions: tuple[str, ...] = tuple(regions)
+        self.client_id: str = client_id
         # `time.time` as it is now would not follow a test that freezes time later.
         self.clock: Clock = wall_clock if clock in (None, time.time) else clock
-        self.tls = tls
-        self.updated_enabled = updated_enabled
-        self.dns_suffix = dns_suffix
+        self.tls: bool = tls
+        self.updated_enabled: bool = updated_enabled
+        self.dns_suffix: str | None = dns_suffix
         self._current = _KeyPair(SigningKey(), SigningKey())
         self._listed: tuple[SigningKey, ...] = self._current
         # Kept for life, withdrawn ones too, because a key without an owner comes back under another kid.
@@ -308,7 +308,7 @@ class FakeUserPool:
 
     # ---- the real classes, configured for this fake
 
-    def user_pool(self, *, offline: bool | None = None, **overrides: Any) -> UserPool:
+    def user_pool(self, *, offline: bool | None = None, **overrides: Unpack[PoolOptions]) -> UserPool:
         """A UserPool for this fake: with its endpoints while serving, else offline with its keys.
 
         `overrides` are UserPool's own arguments (``audience=``, ``issuer_kinds=``, ``key_file=`` ...).
@@ -325,7 +325,7 @@ class FakeUserPool:
             settings |= {"jwks": self.jwks(), "offline": offline is not False}
         else:
             settings["jwks_urls"] = endpoints.jwks_urls
-        return UserPool(self.user_pool_id, **(settings | overrides))
+        return UserPool(self.user_pool_id, **{**settings, **overrides})
 
     def verifier(
         self,

@@ -21,11 +21,12 @@ from typing import Any, Self
 
 from cognito_mr_auth._config.environment import PREFIX
 from cognito_mr_auth.errors import ConfigurationError
+from cognito_mr_auth.principal import IssuerKind
 
 from ._endpoints.endpoints import FakeEndpoints
 from ._environment import variables_of
 from ._pool import FakeUserPool
-from ._tokens.mint import REMOVE, IssuerKind, TokenOptions
+from ._tokens.mint import REMOVE, TokenOptions
 
 __all__ = ["main"]
 

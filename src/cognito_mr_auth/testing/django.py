@@ -11,7 +11,7 @@ Owns what only Django's tests need. With pytest, the fixture `cognito_django_cli
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from django.http import HttpRequest
 from django.test import override_settings
@@ -20,14 +20,18 @@ from cognito_mr_auth._web.state import GUARD, PRINCIPAL
 from cognito_mr_auth.django._requests import state
 from cognito_mr_auth.django._settings import NAME, OF_THE_VERIFIER, guard, loaded, read_settings
 from cognito_mr_auth.guard import Guard
+from cognito_mr_auth.pool import TokenUse
 from cognito_mr_auth.principal import Principal
 
-from ._pool import FakeUserPool, TokenUse
+from ._options import DjangoKeys
+from ._pool import FakeUserPool
 
 __all__ = ["act_as", "offline"]
 
 
-def offline(pool: FakeUserPool, token_use: TokenUse = "access", **keys: Any) -> Any:
+def offline(
+    pool: FakeUserPool, token_use: TokenUse = "access", **keys: Unpack[DjangoKeys]
+) -> override_settings:
     """Django's `override_settings`, with the pool's keys in the place of the project's verifier.
 
     For a `with` block, a function or a TestCase. The other keys of COGNITO_AUTH stay, and `keys` change them.

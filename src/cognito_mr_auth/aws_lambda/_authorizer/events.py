@@ -6,7 +6,7 @@ Owns the shapes. What a client chose (headers, cookies, query, token) never deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
@@ -14,9 +14,12 @@ from cognito_mr_auth.errors import ConfigurationError, RequestMalformed
 
 from .arn import NOWHERE, MethodArn
 
-__all__ = ["HTTP", "KINDS", "REST", "Request", "TokenLocation", "detect", "read", "unwrap"]
+__all__ = ["HTTP", "KINDS", "REST", "Kind", "Request", "TokenLocation", "detect", "read", "unwrap"]
 
-KINDS: Final = ("rest-token", "rest-request", "http-1.0", "http-2.0", "websocket", "appsync", "iot")
+Kind = Literal["rest-token", "rest-request", "http-1.0", "http-2.0", "websocket", "appsync", "iot"]
+"""The kinds of events."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """The kinds of authorizer events, as `kind=` names them."""
 REST: Final = frozenset({"rest-token", "rest-request"})
 HTTP: Final = frozenset({"http-1.0", "http-2.0"})

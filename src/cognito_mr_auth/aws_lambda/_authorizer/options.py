@@ -19,14 +19,14 @@ from cognito_mr_auth.principal import Principal
 
 from .callbacks import require_callable
 from .context import DEFAULT, Context, ContextSource
-from .events import HTTP, KINDS, REST, TokenLocation
+from .events import HTTP, KINDS, REST, Kind, TokenLocation
 from .iot import IotPolicy, IotPolicySource
 from .responses import Settings
 
 if TYPE_CHECKING:
     from .routes import RouteTable
 
-__all__ = ["AuthorizerOptions", "Options", "authorizer_options"]
+__all__ = ["AuthorizerOptions", "Options", "RestTokenOptions", "authorizer_options"]
 
 # The API Gateway cache's default, and the least that a Cognito access token can live.
 DEFAULT_TTL_S = 300
@@ -54,30 +54,35 @@ _ONLY_FOR: Mapping[str, frozenset[str]] = {
 }
 
 
-class Options(TypedDict, total=False):
-    """The keyword options of an Authorizer, which describes them."""
+class RestTokenOptions(TypedDict, total=False):
+    """The options that mean something to a TOKEN authorizer of a REST API."""
 
-    kind: str | None
     require: Policy | None
     routes: Mapping[str, Policy | None] | None
     escaped_paths: Collection[str]
     resources: Literal["stage", "exact"]
+    bare_token: bool
+    context: ContextSource
+    usage_identifier_key: Callable[[Principal], str | None] | None
+    warm: bool
+    timeout: float
+
+
+class Options(RestTokenOptions, total=False):
+    """The keyword options of an Authorizer, which describes them."""
+
+    kind: Kind | None
     response: Literal["iam", "simple"]
     iot_policy: IotPolicySource | None
     fields: Mapping[str, Policy] | None
     header: str
-    bare_token: bool
     cookie: str | None
     allowed_origins: Collection[str]
     query: str | None
     subprotocol: str | None
     strip_prefix: str
     strip_suffix: str
-    context: ContextSource
-    usage_identifier_key: Callable[[Principal], str | None] | None
     ttl: int
-    warm: bool
-    timeout: float
 
 
 class AuthorizerOptions(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from cognito_mr_auth._runtime.hooks import is_async, require_sync
 from cognito_mr_auth._web.bearer import HTTPResponse
@@ -23,7 +23,38 @@ from .function_guard import Demand, FunctionGuard
 
 __all__ = ["Form", "Handler", "HandlerGuard"]
 
-Handler = Callable[[Any, Any], Any]
+Event_contra = TypeVar("Event_contra", contravariant=True)
+Context_contra = TypeVar("Context_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Handler(Protocol[Event_contra, Context_contra, Result_co]):
+    """A handler behind the guard, which takes no principal. The guard may answer in its place."""
+
+    def __call__(self, event: Event_contra, context: Context_contra, /) -> Result_co | dict[str, Any]: ...
+
+
+class PrincipalHandler(Protocol[Event_contra, Context_contra, Result_co]):
+    """A handler that the guard hands the principal to, by its name."""
+
+    def __call__(
+        self, event: Event_contra, context: Context_contra, /, *, principal: Principal
+    ) -> Result_co: ...
+
+
+class GuestHandler(Protocol[Event_contra, Context_contra, Result_co]):
+    """The same for a handler that also serves guests, whose principal is None."""
+
+    def __call__(
+        self, event: Event_contra, context: Context_contra, /, *, principal: Principal | None
+    ) -> Result_co: ...
+
+
+class _Decorator(Protocol):
+    def __call__(
+        self, handler: PrincipalHandler[Event_contra, Context_contra, Result_co], /
+    ) -> Handler[Event_contra, Context_contra, Result_co]: ...
+
 
 _CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
 
@@ -46,7 +77,7 @@ class HandlerGuard(FunctionGuard):
         super().__init__(given, options, known)
         self._form = form
 
-    def require(self, policy: Policy | None = None) -> Callable[[Callable[..., Any]], Handler]:
+    def require(self, policy: Policy | None = None) -> _Decorator:
         """A decorator: the handler runs for the requests that this guard admits.
 
         With a policy it runs only for a token that meets it: `exclude` does not open it, and a CORS preflight
@@ -64,7 +95,9 @@ class HandlerGuard(FunctionGuard):
             raise ConfigurationError("optional=True admits requests without a token, and no policy can")
         return partial(self._guarded, policy=policy, need="configured" if policy is None else "required")
 
-    def optional(self, handler: Callable[..., Any]) -> Handler:
+    def optional(
+        self, handler: GuestHandler[Event_contra, Context_contra, Result_co]
+    ) -> Handler[Event_contra, Context_contra, Result_co]:
         """A decorator, used without a call: guests are welcome, and the principal is then None.
 
         A bad token is refused all the same, on excluded paths too. A token must meet the guard's own policy.
@@ -74,7 +107,7 @@ class HandlerGuard(FunctionGuard):
         """
         return self._guarded(handler, policy=None, need="optional")
 
-    def _guarded(self, handler: Any, *, policy: Policy | None, need: Need) -> Handler:
+    def _guarded(self, handler: Any, *, policy: Policy | None, need: Need) -> Handler[Any, Any, Any]:
         _check_handler(handler)
 
         @wraps(handler)

@@ -19,7 +19,7 @@ from cognito_mr_auth._remote.clocks import wall_clock
 from cognito_mr_auth.aws_lambda._authorizer.context import DEFAULT, RESERVED
 from cognito_mr_auth.aws_lambda._raw_event import mapping, raw_event
 from cognito_mr_auth.errors import ClaimRejected, ConfigurationError
-from cognito_mr_auth.principal import Issuer, Principal, _as_partial
+from cognito_mr_auth.principal import Issuer, IssuerKind, Principal, _as_partial
 
 __all__ = ["principal_from_authorizer", "still_valid"]
 
@@ -237,7 +237,7 @@ def _issuer(url: str) -> tuple[Issuer, str]:
     if parts is None:
         _refuse("iss", "the handed-on iss is no issuer of a Cognito user pool")
     region, primary = parts["region"], parts["pool"].partition("_")[0]
-    kind = "updated" if parts["updated"] else "original" if region == primary else "replica"
+    kind: IssuerKind = "updated" if parts["updated"] else "original" if region == primary else "replica"
     if (kind == "updated" and region != primary) or partition(region) != partition(primary):
         _refuse("iss", "the handed-on iss is of a Region that its user pool cannot have")
     return Issuer(url, kind, region), parts["pool"]

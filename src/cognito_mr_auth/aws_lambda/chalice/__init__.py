@@ -20,17 +20,17 @@ from typing import Any, TypeVar, Unpack, cast
 
 try:
     from chalice.app import Chalice, Response
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.aws_lambda.chalice needs Chalice: pip install "cognito-mr-auth[chalice]"',
         name="chalice",
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.marks import wrapped
 from cognito_mr_auth._web.settings import Options
-from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, Default, principal_in
 from cognito_mr_auth.aws_lambda._proxy.events import read
 from cognito_mr_auth.aws_lambda._proxy.function_guard import JUDGE, Demand, FunctionGuard, Verdict
 from cognito_mr_auth.errors import AuthError
@@ -53,7 +53,7 @@ _STATE = "_cognito_mr_auth_state"
 _ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=True on its application"
 
 
-def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
+def principal_of(request: Any, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of `app.current_request`; None if it was let through without a token.
 
     Raises:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from cognito_mr_auth.aws_lambda._authorizer.authorizer import Authorizer, Unauthorized
+from cognito_mr_auth.aws_lambda._authorizer.options import RestTokenOptions
 from cognito_mr_auth.errors import Unavailable
 from cognito_mr_auth.verifier import Verifier
 
 __all__ = ["authorizer"]
 
 
-def authorizer(verifier: Verifier, **options: Any) -> Callable[[Any], dict[str, Any]]:
+def authorizer(verifier: Verifier, **options: Unpack[RestTokenOptions]) -> Callable[[Any], dict[str, Any]]:
     """What an `@app.authorizer()` function returns for its AuthRequest.
 
         authorize = authorizer(verifier, routes={"GET /orders": policy.scopes("orders/read")})

@@ -17,16 +17,16 @@ from typing import Any, NamedTuple, Unpack
 
 try:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver, BedrockAgentResolver
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         'cognito_mr_auth.aws_lambda.powertools needs Powertools: pip install "cognito-mr-auth[powertools]"',
         name="aws_lambda_powertools",
-    ) from error
+    ) from _missing
 
 from cognito_mr_auth._base.checks import check_flag
 from cognito_mr_auth._runtime.hooks import require_sync
 from cognito_mr_auth._web.settings import Options
-from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, principal_in
+from cognito_mr_auth._web.state import PRINCIPAL, REQUIRED, Default, principal_in
 from cognito_mr_auth.aws_lambda._proxy.events import read
 from cognito_mr_auth.aws_lambda._proxy.function_guard import JUDGE, Demand, FunctionGuard
 from cognito_mr_auth.errors import AuthError
@@ -53,7 +53,7 @@ class _Requirement(NamedTuple):
     policy: Policy | None
 
 
-def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
+def principal_of(app: Any, default: Default = REQUIRED) -> Principal | Default | None:
     """The principal of the request that a resolver (or a `Router`, a `Request`) serves; None for a guest.
 
     Raises:
@@ -102,14 +102,15 @@ class CognitoAuth(FunctionGuard):
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Any) -> None:
+    def init_app(self, app: ApiGatewayResolver) -> None:
         """Guard a resolver, before it serves.
 
         Raises:
             RuntimeError: it has a CognitoAuth already.
             TypeError: for what is no resolver of HTTP requests.
         """
-        if not isinstance(app, ApiGatewayResolver) or isinstance(app, BedrockAgentResolver):
+        given: object = app  # callers without a type checker give anything
+        if not isinstance(given, ApiGatewayResolver) or isinstance(given, BedrockAgentResolver):
             raise TypeError("CognitoAuth guards resolvers of HTTP requests, such as APIGatewayHttpResolver")
         if hasattr(app, _INSTALLED):
             raise RuntimeError("this resolver has a CognitoAuth already: call init_app once")

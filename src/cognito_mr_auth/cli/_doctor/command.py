@@ -15,6 +15,7 @@ from cognito_mr_auth import ANY_CLIENT, UserPool
 from cognito_mr_auth._config import environment
 from cognito_mr_auth.cli._options import Exit, json_option, usage_errors
 from cognito_mr_auth.pool import _KINDS
+from cognito_mr_auth.principal import IssuerKind
 
 from .verdicts import Check, Configured, unknown
 
@@ -136,7 +137,7 @@ def _from_options(
     user_pool_id: str | None,
     client_ids: Sequence[str],
     any_client: bool,
-    issuer_kinds: Sequence[str],
+    issuer_kinds: Sequence[IssuerKind],
     jwks_url: str | None,
     replica_regions: Sequence[str],
 ) -> Configured:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Protocol, Unpack
 from urllib.parse import urlsplit
 
-from cognito_mr_auth.testing._tokens.mint import IssuerKind
+from cognito_mr_auth.principal import IssuerKind
 
 from .exchange import Exchange
 from .faults import Fault, FaultMode, FaultName, FaultOptions, KeySource, jwks_body, new_fault
@@ -46,10 +46,10 @@ class FakeEndpoint:
         issuer: str,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self.kind = kind
-        self.region = region
-        self.issuer = issuer
-        self.port = 0
+        self.kind: IssuerKind = kind
+        self.region: str = region
+        self.issuer: str = issuer
+        self.port: int = 0
         self._source = source
         self._tls = tls
         self._path = urlsplit(issuer).path + "/.well-known/jwks.json"

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Protocol, Self, Unpack
 
-from cognito_mr_auth.testing._tokens.mint import IssuerKind
+from cognito_mr_auth.principal import IssuerKind
 
 from .certificates import client_context, server_context
 from .endpoint import EndpointSource, FakeEndpoint
@@ -42,10 +42,12 @@ class FakeEndpoints:
             issuer = pool.issuer(kind, region)
             return FakeEndpoint(pool, kind=kind, region=region, issuer=issuer, tls=context)
 
-        self.original = endpoint("original", primary)
-        self.replicas = {region: endpoint("replica", region) for region in pool.replica_regions}
-        self.updated = endpoint("updated", primary)
-        self.running = False
+        self.original: FakeEndpoint = endpoint("original", primary)
+        self.replicas: dict[str, FakeEndpoint] = {
+            region: endpoint("replica", region) for region in pool.replica_regions
+        }
+        self.updated: FakeEndpoint = endpoint("updated", primary)
+        self.running: bool = False
         self.ssl_context: ssl.SSLContext | None = client_context() if pool.tls else None
         """For clients: trusts the throw-away authority alone. None without TLS."""
 

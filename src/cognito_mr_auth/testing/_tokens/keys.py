@@ -87,7 +87,7 @@ class SigningKey:
     __slots__ = ("_lease", "kid")
 
     def __init__(self, kid: str | None = None) -> None:
-        self.kid = new_kid() if kid is None else kid
+        self.kid: str = new_kid() if kid is None else kid
         self._lease = _Lease()
 
     def under(self, kid: str) -> SigningKey:

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypedDict
 
+from cognito_mr_auth.principal import IssuerKind
+
 from .keys import SigningKey
 from .malformed_names import MalformedName
 
-IssuerKind = Literal["original", "replica", "updated"]
 Signer = Literal["pool", "foreign", "unknown"]
 Part = Mapping[str, object] | bytes
 
