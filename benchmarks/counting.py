@@ -18,7 +18,10 @@ from compare import measure
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 # What a verification adds, and where.
-COUNTING = ("            tally.accepted += 1\n", '        entry.tally.saw(payload["iat"])\n')
+COUNTING = (
+    "            tally.shares[this_thread()].accepted += 1\n",
+    '        entry.tally.saw(payload["iat"])\n',
+)
 
 
 def without_counts(folder: Path) -> Path:

@@ -9,7 +9,7 @@ main environment's Python; --lowest: only where dependencies are at their lowest
 Each environment lies in .venvs/, is kept between runs, and gets the wheel that users get, not the
 source tree. Ends with a table of what was tested and what was not found. Exit status 1 if any test
 failed, if an environment could not be made, or if COGNITO_MR_AUTH_REQUIRE=all and Python 3.12 or
-3.13 is missing.
+3.13 is missing. A later Python goes without what has no wheel for it; the table names that.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -32,7 +34,12 @@ VENVS = PROJECT / ".venvs"
 
 # Minor versions to look for beside the main one. A later one is tested where it is found.
 REQUIRED = ("3.12", "3.13")
-WELCOME = ("3.14",)
+WELCOME = ("3.14", "3.15")
+# What scripts/bring-python has brought lies here, below the user's home.
+BROUGHT = Path(".cache", "cognito-mr-auth", "pythons")
+
+# Has a wheel for no Python; every Python builds it, because it has no code in C.
+SOURCE_ALONE = "forbiddenfruit"
 
 # What must not be importable where the core is tested alone.
 BEYOND_THE_CORE: tuple[str, ...] = (
@@ -59,9 +66,10 @@ BEYOND_THE_CORE: tuple[str, ...] = (
 )
 BEYOND_THE_CORE += ("rest_framework", "rich", "selenium", "starlette", "uvicorn", "websockets")
 
-# What another Python may change: the modules, one by one, and what all adapters promise. The rest is about
-# networks, servers and this project, which `make test` and `make test-all` have run on the oldest Python.
+# What another Python may change: the modules, one by one, what all adapters promise, threads and TLS. The rest
+# is about networks, servers and this project; `make test` and `make test-all` have run it on the oldest Python.
 OF_EVERY_PYTHON = ("--suite=unit",)
+_OF_EVERY_PYTHON = "each module, what all adapters promise, threads and TLS"
 # What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
 # alone: some of them have no wheels for later ones.
 OF_THE_EXTRAS = (
@@ -135,6 +143,7 @@ class Environment:
     core_only: bool = False
     lowest: bool = False
     second: bool = False
+    wheels_alone: bool = False
     options: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -163,7 +172,7 @@ class Outcome:
 
 
 def find(minor: str, environ: Mapping[str, str]) -> str | None:
-    """The first Python `3.x` that really runs: on the path, then among pyenv's versions.
+    """The first Python `3.x` that really runs: on the path, among pyenv's, then what was brought.
 
     A name on the path may be a shim with nothing behind it, so each candidate is run; a later
     directory of the path may hold a working one.
@@ -178,6 +187,8 @@ def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[str]:
     pyenv = environ.get("PYENV_ROOT") or os.path.join(environ.get("HOME", ""), ".pyenv")
     pattern = os.path.join(glob.escape(pyenv), "versions", f"{minor}.*", "bin", f"python{minor}")
     yield from sorted(glob.glob(pattern), reverse=True)
+    brought = environ.get("COGNITO_MR_AUTH_PYTHONS") or os.path.join(environ.get("HOME", ""), BROUGHT)
+    yield os.path.join(brought, "sid", "usr", "bin", f"python{minor}")
 
 
 def _runs(path: str, minor: str) -> bool:
@@ -200,8 +211,11 @@ def build_wheel() -> Path:
     return wheel
 
 
-def prepare(environment: Environment, wheel: Path) -> None:
-    """Makes the environment, or brings it up to date where its Python or its pins have changed."""
+def prepare(environment: Environment, wheel: Path) -> list[str]:
+    """Makes the environment, or brings it up to date where its Python or its pins have changed.
+
+    Gives the names of what it goes without.
+    """
     pins = PROJECT / "requirements" / environment.requirements
     want = hashlib.sha256(environment.python.encode() + pins.read_bytes()).hexdigest()
     stamp = VENVS / environment.name / "pins.stamp"
@@ -212,11 +226,15 @@ def prepare(environment: Environment, wheel: Path) -> None:
         "--disable-pip-version-check",
         "--quiet",
     ]
-    if not stamp.is_file() or stamp.read_text("utf-8") != want:
+    before, *without = stamp.read_text("utf-8").split() if stamp.is_file() else ("",)
+    if before != want:
         _call([environment.python, "-m", "venv", "--clear", VENVS / environment.name])
-        # Byte code is made of what the tests import; making it of all takes a third of the time.
-        _call([*pip, "install", "--no-compile", "--require-hashes", "--requirement", pins])
-        stamp.write_text(want, "utf-8")
+        if environment.wheels_alone:
+            without = install_wheels(pip, pins.read_text("utf-8"), VENVS / f"{environment.name}.txt")
+        else:
+            # Byte code is made of what the tests import; making it of all takes a third of the time.
+            _call([*pip, "install", "--no-compile", "--require-hashes", "--requirement", pins])
+        stamp.write_text(" ".join([want, *without]), "utf-8")
     # The pins hold all that the wheel needs with its extras; without an index pip says so if they do not.
     _call([*pip, "install", "--no-index", "--no-deps", "--force-reinstall", wheel])
     _call([*pip, "install", "--no-index", f"{wheel}{environment.extras}"])
@@ -225,10 +243,52 @@ def prepare(environment: Environment, wheel: Path) -> None:
         found := _output([environment.executable, "-c", _ABSENT, *BEYOND_THE_CORE])
     ):
         raise RuntimeError(f"not the core alone, found: {found}")
+    return without
 
 
-def run_tests(environment: Environment) -> Outcome:
-    """Runs pytest in the environment; what came out."""
+def install_wheels(pip: Sequence[str | Path], pins: str, chosen: Path) -> list[str]:
+    """Installs the pins that have a wheel for this Python, without those that need another one; their names.
+
+    `chosen` is where their list is written.
+    """
+    rows = re.findall(r"^(?:[^#\s].*\\\n)(?:\s.*\n)+", pins, re.MULTILINE)
+    by_name = {row.partition("==")[0]: row for row in rows}
+    without: list[str] = []
+    wheels = ["--only-binary=:all:", f"--no-binary={SOURCE_ALONE}"]
+    install = [
+        *pip,
+        "install",
+        "--require-hashes",
+        "--no-compile",
+        "--no-deps",
+        *wheels,
+        "--requirement",
+        chosen,
+    ]
+    while True:
+        chosen.write_text("".join(by_name.values()), "utf-8")
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        found = re.search(r"No matching distribution found for ([\w.-]+)==", done.stderr)
+        if found is None:
+            raise RuntimeError(done.stderr[-1000:])
+        without.append(found[1])
+        del by_name[found[1]]
+    while broken := _that_need_more(pip):
+        _call([*pip, "uninstall", "--yes", *broken])
+        without += broken
+    return without
+
+
+def _that_need_more(pip: Sequence[str | Path]) -> list[str]:
+    """The packages that need one which is not installed."""
+    said = subprocess.run([*pip, "check"], capture_output=True, text=True, check=False).stdout
+    return sorted(set(re.findall(r"^(\S+) \S+ requires \S+, which is not installed", said, re.MULTILINE)))
+
+
+def run_tests(environment: Environment, without: Collection[str] = ()) -> Outcome:
+    """Runs pytest in the environment, which goes without these packages; what came out."""
     report = VENVS / f"{environment.name}.xml"
     report.unlink(missing_ok=True)
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE", "PYTHON"))}
@@ -236,6 +296,7 @@ def run_tests(environment: Environment) -> Outcome:
         environ["COGNITO_MR_AUTH_CORE_ONLY"] = "1"
     if environment.second:
         environ["COGNITO_MR_AUTH_SECOND"] = environment.name
+    environ["COGNITO_MR_AUTH_WITHOUT"] = ",".join(imports_of(without))
     command: list[str | Path] = [
         environment.executable,
         "-m",
@@ -253,10 +314,25 @@ def run_tests(environment: Environment) -> Outcome:
     left_out = [each.removeprefix("tests/") for each in environment.left_out if "::" not in each]
     left_out += ["controls"] if CONTROLS[0] in environment.left_out else []
     notes = [f"without {', '.join(left_out)}"] if left_out else []
-    notes += ["each module, and what all adapters promise"] if environment.options == OF_EVERY_PYTHON else []
+    notes += (
+        ["each module, what all adapters promise, threads and TLS"]
+        if environment.options == OF_EVERY_PYTHON
+        else []
+    )
+    notes += [f"no wheel, or without what has none: {' '.join(without)}"] if without else []
     if environment.only:
         notes.insert(0, ", ".join(each.removeprefix("tests/") for each in environment.only))
     return replace(outcome, note=outcome.note or ", ".join(notes))
+
+
+def imports_of(distributions: Collection[str]) -> list[str]:
+    """The names by which their modules are imported, as the main environment has them."""
+    wanted = {re.sub(r"[-_.]+", "-", each).lower() for each in distributions}
+    return sorted(
+        name
+        for name, owners in packages_distributions().items()
+        if wanted & {re.sub(r"[-_.]+", "-", each).lower() for each in owners}
+    )
 
 
 def read_report(name: str, version: str, report: Path, status: int) -> Outcome:
@@ -315,10 +391,12 @@ def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment]
         if minor == current:
             continue  # `make test` has tested it
         if python := find(minor, environ):
-            environments.append(Environment(minor, python, "dev.txt", everything, options=OF_EVERY_PYTHON))
+            made = Environment(minor, python, "dev.txt", everything, options=OF_EVERY_PYTHON)
+            environments.append(replace(made, wheels_alone=minor in WELCOME))
         else:
             needed = strict and minor in REQUIRED
             note = "not found, but required" if needed else "not found"
+            note += f"; sh scripts/bring-python {minor} brings it" if minor in WELCOME else ""
             missing.append(Outcome(minor, note=note, ok=not needed))
     return environments, missing
 
@@ -348,8 +426,7 @@ def main(*arguments: str) -> int:
     for environment, prepared in ready:
         print(f"\n=== {environment.name}: {environment.python}", flush=True)
         try:
-            prepared.result()
-            outcomes.append(run_tests(environment))
+            outcomes.append(run_tests(environment, prepared.result()))
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             outcomes.append(Outcome(environment.name, note=str(error), ok=False))
     outcomes.sort(key=lambda outcome: outcome.name)

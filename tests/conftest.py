@@ -4,6 +4,7 @@
 COGNITO_MR_AUTH_REQUIRE=all turns every skip, whatever made it, into a failure; CI runs so.
 COGNITO_MR_AUTH_CORE_ONLY=1 leaves out the tests that declare a need (support/needs.py).
 COGNITO_MR_AUTH_SECOND=NAME runs the tests of one second environment alone (support/needs.py).
+COGNITO_MR_AUTH_WITHOUT=NAME,... leaves out what needs a package without a wheel here (support/needs.py).
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         if not chosen(collection_path.relative_to(needs.TESTS)):
             return True
     needed = needs.needed_by(collection_path)
-    if needed and (needs.core_only() or needs.of_another_environment(needed)):
+    if needed and (needs.core_only() or needs.of_another_environment(needed) or needed & needs.without()):
         return True
     return None
 
@@ -143,8 +144,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in outside]
     for item in list(items):
         packages = [name for mark in item.iter_markers("needs") for name in mark.args]
-        elsewhere = needs.of_another_environment({*packages, *needs.needed_by(item.path)})
-        if elsewhere or (packages and needs.core_only()):
+        needed = {*packages, *needs.needed_by(item.path)}
+        if (
+            needs.of_another_environment(needed)
+            or needed & needs.without()
+            or (packages and needs.core_only())
+        ):
             items.remove(item)
             config.hook.pytest_deselected(items=[item])
         elif missing := ", ".join(needs.absent(packages)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -278,3 +279,19 @@ def test_a_fork_that_waited_long_enough() -> None:
     http_client._in_child()  # which has a lock of its own
     old.release()
     assert http_client._one_step is not old
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2),
+        (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2),
+        (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3),
+    ],
+    ids=["unset", "1.2", "1.3"],
+)
+def test_no_old_version_is_spoken(before: ssl.TLSVersion, after: ssl.TLSVersion) -> None:
+    """Some Pythons set no lowest version of TLS; a higher one than ours stays."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = before
+    assert http_client.without_old_versions(context).minimum_version == after

@@ -13,7 +13,7 @@ import pytest
 from support.forks import in_child
 
 from cognito_mr_auth import UserPool, Verifier, errors, policy
-from cognito_mr_auth._runtime.outcomes import REASONS, Tally, reason_of
+from cognito_mr_auth._runtime.outcomes import REASONS, Tally, reason_of, this_thread
 from cognito_mr_auth._runtime.refusals import located, settle
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.outcomes import Outcome
@@ -355,9 +355,32 @@ def test_a_child_counts_what_it_does_itself(pool: FakeUserPool) -> None:
 def test_a_tally_begins_anew() -> None:
     """All of it."""
     tally = Tally("a-pool", "original")
-    tally.accepted, tally.newest_iat, tally.refused["token_expired"] = 5, 7.0, 3
+    tally.saw(7.0)
+    share = tally.shares[this_thread()]
+    share.accepted, share.refused["token_expired"] = 5, 3
+    assert (tally.accepted, tally.newest_iat, tally.refused) == (5, 7.0, {"token_expired": 3})
     tally.reset()
-    assert (tally.accepted, tally.newest_iat, sum(tally.refused.values())) == (0, None, 0)
+    assert (tally.accepted, tally.newest_iat, tally.refused) == (0, None, {})
+
+
+def test_a_tally_adds_its_threads_up() -> None:
+    """What each thread has seen counts, also after its end; of the newest `iat` the newest."""
+    tally = Tally("a-pool", "original")
+
+    def work(iat: float) -> None:
+        share = tally.shares[this_thread()]
+        share.accepted += 2
+        share.refused["token_expired"] += 1
+        share.refused["origin_denied"] += 1
+        tally.saw(iat)
+
+    work(7.0)
+    for iat in (9.0, 8.0):
+        thread = threading.Thread(target=work, args=(iat,))
+        thread.start()
+        thread.join()
+    assert (tally.accepted, tally.newest_iat) == (6, 9.0)
+    assert list(tally.refused.items()) == [("origin_denied", 3), ("token_expired", 3)]
 
 
 @pytest.mark.outside

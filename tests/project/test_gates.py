@@ -642,6 +642,25 @@ def test_a_declared_need_is_kept(inner: pytest.Pytester, monkeypatch: pytest.Mon
     assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 1, "deselected": 1}
 
 
+def test_what_a_python_cannot_have_is_left_out(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under REQUIRE=all a package without a wheel leaves its tests out; another that is missing fails."""
+    table = inner.path / "support" / "needs.py"
+    table.write_text(table.read_text().replace('"cli": (', '"cli": ("no_wheel", '))
+    inner.mkdir("cli").joinpath("test_cli.py").write_text("import no_wheel\ndef test_it(): pass")
+    inner.makepyfile(
+        test_core="import pytest\ndef test_it(): pass\n"
+        "@pytest.mark.needs('no_wheel')\ndef test_more(): 1 / 0\n"
+        "@pytest.mark.needs('no_such_module')\ndef test_missing(): pass"
+    )
+    monkeypatch.setenv("COGNITO_MR_AUTH_WITHOUT", "another,no_wheel")
+    assert inner.runpytest_subprocess().parseoutcomes() == {"passed": 1, "deselected": 1, "skipped": 1}
+    monkeypatch.setenv("COGNITO_MR_AUTH_REQUIRE", "all")
+    required = inner.runpytest_subprocess("-k", "test_it or test_missing").parseoutcomes()
+    assert required == {"passed": 1, "deselected": 1, "errors": 1}
+
+
 def test_a_second_environment_has_tests_of_its_own(
     inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,11 @@ OTHERS = [
         f"pyenv/versions/{THIS}.1/bin/python{THIS}",
         id="pyenv",
     ),
+    pytest.param(
+        {f"a/python{THIS}": SHIM, f"brought/sid/usr/bin/python{THIS}": REAL},
+        f"brought/sid/usr/bin/python{THIS}",
+        id="brought",
+    ),
     pytest.param({f"a/python{THIS}": "echo 3.99"}, None, id="says-another-version"),
     pytest.param({f"a/python{THIS}": SHIM}, None, id="shim-alone"),
     pytest.param({}, None, id="none"),
@@ -97,6 +102,7 @@ def test_test_all_finds_pythons_that_run(
     for name, text in programs.items():
         _program(tmp_path / name, text)
     environ = {"PATH": f"{tmp_path}/a:{tmp_path}/b", "PYENV_ROOT": f"{tmp_path}/pyenv"}
+    environ["COGNITO_MR_AUTH_PYTHONS"] = f"{tmp_path}/brought"
     assert test_all.find(THIS, environ) == (str(tmp_path / found) if found else None)
 
 
@@ -108,8 +114,12 @@ def test_a_missing_python_is_reported(strict: bool, test_all: ModuleType) -> Non
     assert lowest == {f"{THIS}-core-only": True, f"{THIS}-lowest": False, "mcp-1": False}
     assert [each.name for each in environments if each.second] == SECOND
     assert {row.name: row.ok for row in missing} == {
-        name: not strict or name == "3.14" for name in ("3.12", "3.13", "3.14") if name != THIS
+        name: not strict or name in ("3.14", "3.15")
+        for name in ("3.12", "3.13", "3.14", "3.15")
+        if name != THIS
     }
+    notes = {row.name: row.note for row in missing}
+    assert notes["3.15"] == "not found; sh scripts/bring-python 3.15 brings it"
 
 
 def test_what_is_left_out_exists(test_all: ModuleType) -> None:
@@ -133,6 +143,75 @@ def test_a_second_environment_is_needed(test_all: ModuleType) -> None:
         assert second.runs - {each for row in wanted for each in row} == set(), name
         assert {each.replace("_", "-") for each in second.own} & mains == set(), name
         assert {each.replace("_", "-") for each in second.again} - mains == set(), name
+
+
+PINS = """# A comment.
+first==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:ab
+second==2.0 \\
+    --hash=sha256:bb
+third==3.0 \\
+    --hash=sha256:cc
+"""
+# A pip that has no wheel of `second`, and of which `third` needs it.
+PIP = """
+echo "$@" >> "$0.log"
+case "$1" in
+  check) test -e "$0.gone" || echo "third 3.0 requires second, which is not installed." ;;
+  uninstall) touch "$0.gone" ;;
+  install)
+    for list in "$@"; do :; done
+    cat "$list" >> "$0.log"
+    ! grep second== "$list" || { echo "No matching distribution found for second==2.0" >&2; exit 1; } ;;
+esac
+"""
+
+
+def test_what_has_no_wheel_is_named(tmp_path: Path, test_all: ModuleType) -> None:
+    """It is left out with all that needs it; the others are installed, each by its hashes."""
+    pip = _program(tmp_path / "pip", PIP)
+    without = test_all.install_wheels([pip], PINS, tmp_path / "list.txt")
+    assert without == ["second", "third"]
+    calls = (tmp_path / "pip.log").read_text()
+    assert "--require-hashes" in calls
+    assert "uninstall --yes third" in calls
+    assert PINS.partition("\n")[2].replace(PINS[PINS.index("second") : PINS.index("third")], "") in calls
+
+
+def test_another_failure_of_pip_is_a_failure(tmp_path: Path, test_all: ModuleType) -> None:
+    """A hash that does not fit is no missing wheel."""
+    pip = _program(tmp_path / "pip", "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES' >&2; exit 1")
+    with pytest.raises(RuntimeError, match="DO NOT MATCH"):
+        test_all.install_wheels([pip], PINS, tmp_path / "list.txt")
+
+
+def test_a_package_has_names_to_import(test_all: ModuleType) -> None:
+    """Tests that need a package which is not there are found by what they import."""
+    assert test_all.imports_of(["PyJWT", "django-ninja"]) == ["jwt", "ninja"]
+
+
+@pytest.mark.parametrize("asked", ["", "3.14; true", "2.7", "python3.14", "3.14 ../x"])
+def test_no_other_text_is_a_python(asked: str, tmp_path: Path) -> None:
+    """What is no version is refused before anything is looked for."""
+    done = subprocess.run(
+        ["/bin/sh", PROJECT / "scripts" / "bring-python", *filter(None, [asked])],
+        env={"PATH": os.environ["PATH"], "COGNITO_MR_AUTH_PYTHONS": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_python_that_was_brought_is_named(tmp_path: Path) -> None:
+    """A second call brings nothing, and says where it is."""
+    there = _program(tmp_path / "sid" / "usr" / "bin" / "python3.14", 'test "$1" = -I && echo "$0"')
+    done = subprocess.run(
+        ["/bin/sh", PROJECT / "scripts" / "bring-python", "3.14"],
+        env={"PATH": "/nowhere", "COGNITO_MR_AUTH_PYTHONS": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, str(there))
 
 
 # --- What it reports
@@ -284,7 +363,7 @@ def test_the_changelog_knows_the_version() -> None:
 
 # --- How it is run
 
-SCRIPTS = [".ci/run", "scripts/find-python", "scripts/lock"]
+SCRIPTS = [".ci/run", "scripts/bring-python", "scripts/find-python", "scripts/lock"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

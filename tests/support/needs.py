@@ -8,6 +8,9 @@ on both: the core-only environment leaves such tests out; elsewhere a missing pa
 A second environment is for packages that the main one cannot have, or has in another version (`packages` and
 `again` in requirements/second/NAME.toml). What needs one of them runs there, by `make test-all`; what the
 main environment cannot run is left out everywhere else.
+
+A later Python may have no wheel of a package (COGNITO_MR_AUTH_WITHOUT). What needs one of these is left out
+there; the table at the end of `make test-all` names them.
 """
 
 from __future__ import annotations
@@ -241,6 +244,11 @@ def of_another_environment(packages: Iterable[str]) -> bool:
     if here and not needed & SECOND[here].runs:
         return True
     return any(needed & second.own for name, second in SECOND.items() if name != here)
+
+
+def without() -> frozenset[str]:
+    """The import names that this environment cannot have, because they have no wheel for its Python."""
+    return frozenset(os.environ.get("COGNITO_MR_AUTH_WITHOUT", "").split(",")) - {""}
 
 
 def absent(packages: Iterable[str]) -> Iterator[str]:

@@ -32,6 +32,8 @@ MEASURED_FILES = frozenset({
     "security/test_secret_query.py",
     "testing/test_pytest_plugin.py",
 })  # fmt: skip
+# Beside the modules' own: what another Python's threads and TLS may change.
+PYTHONS_FILES = frozenset({"faults/test_free_threads.py", "faults/test_tls.py"})
 # What needs packages that the main environment cannot have (scripts/test_all.py).
 ELSEWHERE = frozenset({"sdks/test_fastmcp.py"})
 
@@ -64,8 +66,8 @@ SUITES: dict[str, Callable[[PurePath], bool]] = {
     ),
     # `make test-all`, in the main environment.
     "once": _once,
-    # Other Pythons: the tests of single modules, and what all adapters promise.
-    "unit": _unit,
+    # Other Pythons: the tests of single modules, what all adapters promise, and threads and TLS.
+    "unit": lambda place: _unit(place) or place.as_posix() in PYTHONS_FILES,
     # `make fast`: the same without the tests that are marked `outside`.
     "fast": _unit,
 }

@@ -75,7 +75,7 @@ def read_account(
         source,
         piece("clients", "list_user_pool_clients"),
         piece("dynamic", "list_user_pool_clients"),
-        found.get("described", {}),
+        found.get("described", {}).copy(),  # a job that was cut off may still add to it
         {
             name.partition(" ")[2]: _no_answer(each, READS["kms", "describe_key"])
             if each is None or isinstance(each, Exception)

@@ -47,8 +47,15 @@ class Readings:
         # Reentrant, because a hook of the application may read what it is told of.
         self._lock = threading.RLock()
         self._total = Counted(Counter(), 0)
-        for verifier in list(self._told):
+        for verifier in self._living():
             self._told[verifier] = Counted(Counter(), 0)
+
+    def _living(self) -> list[Verifier]:
+        """Those that are still used.
+
+        Its keys are copied in one step: other threads add a verifier meanwhile, or drop the last use of one.
+        """
+        return [verifier for each in self._told.keyrefs() if (verifier := each()) is not None]
 
     def add(self, verifier: Verifier) -> None:
         """Read this one, too; once, however often it is added.
@@ -76,7 +83,8 @@ class Readings:
 
     def _new(self) -> Counted:
         outcomes, failures = Counter[Outcome](), 0
-        for verifier, told in list(self._told.items()):
+        for verifier in self._living():
+            told = self._told[verifier]
             now = Counted(Counter(verifier.counts()), verifier._dispatch.failures)
             self._told[verifier] = now
             outcomes.update({each: count - told.outcomes[each] for each, count in now.outcomes.items()})
@@ -86,7 +94,7 @@ class Readings:
     def gauges(self) -> Gauges:
         """How things stand with all of them: the worst where two have the same labels."""
         found = Gauges({}, {}, {}, {})
-        for verifier in list(self._told):
+        for verifier in self._living():
             ages, usable, up, newest = gauges(verifier)
             for into, more, choose in (
                 (found.ages, ages, max),

@@ -78,8 +78,8 @@ class ExposedKeys:
 
     @property
     def thumbprints(self) -> Collection[str]:
-        """Those that are kept as they are."""
-        return tuple(self._thumbprints)
+        """Those that are kept as they are. Needs no lock: a copy is made in one step."""
+        return tuple(self._thumbprints.copy())
 
 
 def _fold(found: str) -> int:

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["FIRST", "LAST", "OPTIONAL", "default_ssl_context", "load", "load_certificates"]
+__all__ = [
+    "FIRST",
+    "LAST",
+    "OPTIONAL",
+    "default_ssl_context",
+    "load",
+    "load_certificates",
+    "without_old_versions",
+]
 
 # In this order each brings a part of what the later ones need, so that none takes long.
 FIRST = (
@@ -89,11 +97,22 @@ def load_certificates() -> Iterator[None]:
 
 
 def default_ssl_context() -> ssl.SSLContext:
-    """A context that trusts what httpx trusts, SSL_CERT_FILE and SSL_CERT_DIR included.
+    """A context that trusts what httpx trusts, SSL_CERT_FILE and SSL_CERT_DIR included, from TLS 1.2 on.
 
     Raises:
         ImportError, OSError: the certificates cannot be loaded.
     """
     import httpx
 
-    return httpx.create_ssl_context()
+    return without_old_versions(httpx.create_ssl_context())
+
+
+def without_old_versions(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The context, which now speaks TLS 1.2 at least (RFC 9325 3.1.1).
+
+    Python says so itself unless it is built, as Debian's is, to leave that to OpenSSL's configuration.
+    """
+    import ssl
+
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context

@@ -74,9 +74,10 @@ class EventLog:
     def _is_news(self, event: EndpointDisabled) -> bool:
         """Whether a replica is not enabled, for the first time: somebody has named it (K5)."""
         where = (event.provider, event.url)
-        if event.kind == "updated" or where in self._warned:
-            return False
-        self._warned.add(where)
+        with self._lock:  # two threads may hear of one replica
+            if event.kind == "updated" or where in self._warned:
+                return False
+            self._warned.add(where)
         return True
 
     def _log(self, event: Event, record: Record) -> None:

@@ -1,13 +1,15 @@
 """Counts of outcomes: plain integers for each pool, kind of issuer and result (B2).
 
-Owns the integers and the hook `on_outcome`. A hit adds one to an attribute, without a lock and a call. That
-is exact where CPython has its lock, since no other thread runs between the read and the write; a build that
-has none loses some. Each verification and each refusal of a guard comes here once.
+Owns the integers and the hook `on_outcome`. Each thread adds to integers of its own, without a lock, and a
+reading adds up those of all threads. So no addition is lost, with a GIL or without. Each verification and
+each refusal of a guard comes here once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable
+from threading import get_ident as this_thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cognito_mr_auth import errors
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from cognito_mr_auth.outcomes import Outcome
     from cognito_mr_auth.principal import IssuerKind
 
-__all__ = ["ACCEPTED", "REASONS", "Counting", "OnOutcome", "Outcomes", "Tally", "reason_of"]
+__all__ = ["ACCEPTED", "REASONS", "Counting", "OnOutcome", "Outcomes", "Tally", "reason_of", "this_thread"]
 
 ACCEPTED = "accepted"
 # The only results beside it: counts have few rows, whatever errors an application raises.
@@ -25,7 +27,7 @@ REASONS = ("key_unconfirmed", *sorted(
     {each.reason for each in vars(errors).values() if isinstance(each, type) and issubclass(each, AuthError)}
 ))  # fmt: skip
 
-_NONE_YET = dict.fromkeys(REASONS, 0)
+_KNOWN = frozenset(REASONS)
 
 T = TypeVar("T")
 
@@ -34,10 +36,34 @@ OnOutcome = Callable[["Outcome"], object]
 """A user's hook: called with one outcome at a time, on the thread that verifies."""
 
 
-class Tally:
-    """The outcomes of one kind of issuer of one pool; of None and None: before the issuer was known."""
+class _Share:
+    """What one thread has added. No other thread writes here."""
 
-    __slots__ = ("accepted", "issuer_kind", "newest_iat", "provider", "refused")
+    __slots__ = ("accepted", "newest_iat", "refused")
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.newest_iat: float | None = None
+        # To add to a missing entry is no call of Python code, so no signal's handler comes between.
+        self.refused: defaultdict[str, int] = defaultdict(int)
+
+
+class _Shares(dict[int, _Share]):
+    """The shares by their threads' numbers. A later thread goes on with the share of one that has ended."""
+
+    __slots__ = ()
+
+    def __missing__(self, thread: int) -> _Share:
+        return self.setdefault(thread, _Share())  # a signal's handler may have made it meanwhile
+
+
+class Tally:
+    """The outcomes of one kind of issuer of one pool; of None and None: before the issuer was known.
+
+    `shares[this_thread()]` is where the running thread adds.
+    """
+
+    __slots__ = ("issuer_kind", "provider", "shares")
 
     def __init__(self, provider: str | None, issuer_kind: IssuerKind | None) -> None:
         self.provider = provider
@@ -50,16 +76,36 @@ class Tally:
         return self.provider, self.issuer_kind
 
     def reset(self) -> None:
-        """Begin at zero."""
-        self.accepted = 0
-        self.newest_iat: float | None = None
-        # Every reason is there from the beginning: to add to an entry is no call, so no thread comes between.
-        self.refused = _NONE_YET.copy()
+        """Begin at zero: in the constructor, and in a forked child, which has one thread."""
+        self.shares = _Shares()
 
     def saw(self, iat: float) -> None:
         """A token was issued then, and its signature and claims were accepted."""
-        if self.newest_iat is None or iat > self.newest_iat:
-            self.newest_iat = iat
+        share = self.shares[this_thread()]
+        if share.newest_iat is None or iat > share.newest_iat:
+            share.newest_iat = iat
+
+    def _all(self) -> Iterable[_Share]:
+        """The shares of all threads, of which new ones may come meanwhile."""
+        return self.shares.copy().values()
+
+    @property
+    def accepted(self) -> int:
+        """How many were accepted."""
+        return sum(each.accepted for each in self._all())
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many were refused, by the reason, for each reason that came; in the order of REASONS."""
+        total: Counter[str] = Counter()
+        for each in self._all():
+            total.update(each.refused.copy())
+        return {reason: total[reason] for reason in REASONS if reason in total}
+
+    @property
+    def newest_iat(self) -> float | None:
+        """The newest `iat` that any thread saw."""
+        return max((iat for each in self._all() if (iat := each.newest_iat) is not None), default=None)
 
 
 class Outcomes:
@@ -87,7 +133,7 @@ class Outcomes:
     def accepting(self, tally: Tally, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         """These steps; their end is an acceptance."""
         done = yield from steps
-        tally.accepted += 1
+        tally.shares[this_thread()].accepted += 1
         self._report(tally, ACCEPTED)
         return done
 
@@ -95,7 +141,7 @@ class Outcomes:
         """A request was refused. An error that came from elsewhere may name a pool that is not ours."""
         tally = self._tallies.get(error._origin, self._unknown)
         result = reason_of(error)
-        tally.refused[result] += 1
+        tally.shares[this_thread()].refused[result] += 1
         self._report(tally, result)
 
     def _report(self, tally: Tally, result: str) -> None:
@@ -111,8 +157,7 @@ class Outcomes:
             provider, kind = tally.origin
             if provider is not None:
                 found[Outcome(provider, kind, ACCEPTED)] = tally.accepted
-            refused = tally.refused.items()
-            found.update({Outcome(provider, kind, reason): count for reason, count in refused if count})
+            found |= {Outcome(provider, kind, reason): count for reason, count in tally.refused.items()}
         return found
 
     def newest_iat(self) -> dict[tuple[str, IssuerKind], float | None]:
@@ -140,7 +185,7 @@ class Counting:
         A fresh dict, whose keys equal plain tuples: `counts()["us-west-2_EXAMPLE", "original", "accepted"]`.
         Each kind of issuer of each pool has a row "accepted", also at zero; a refusal has one once it came.
         What came before its issuer was known stands under None and None. Counts never fall; a forked child's
-        begin at zero. In a free-threaded build of Python they are approximate.
+        begin at zero.
         """
         return self._outcomes.counts()
 
@@ -156,7 +201,7 @@ class Counting:
 def reason_of(error: AuthError) -> str:
     """The error's reason; for a class of the application's own, that of ours which it is derived from."""
     reason = error.reason
-    if reason.__class__ is str and reason in _NONE_YET:
+    if reason.__class__ is str and reason in _KNOWN:
         return reason
     inherited = (vars(each).get("reason") for each in type(error).__mro__)
-    return next(each for each in inherited if each.__class__ is str and each in _NONE_YET)
+    return next(each for each in inherited if each.__class__ is str and each in _KNOWN)

@@ -21,7 +21,7 @@ from cognito_mr_auth._web.asgi_types import Receive, Scope, Send
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.exclusions import REST, unambiguous
 from cognito_mr_auth._web.guard import Need, RequestGuard
-from cognito_mr_auth._web.marks import times_opened
+from cognito_mr_auth._web.marks import last_opening
 from cognito_mr_auth._web.state import OPENED, PRINCIPAL
 from cognito_mr_auth.errors import CredentialsMissing
 
@@ -101,9 +101,9 @@ class LookAhead:
     def __init__(self, router: Router | None, guard: RequestGuard) -> None:
         self._router = router
         self._guard = guard
-        # Whether no endpoint was open, at that count of marks, behind these routes.
-        self._closed, self._times = False, -1
-        self._routes: list[BaseRoute] = []
+        # At that last opening and behind these routes: whether no endpoint was open. One value, because
+        # several threads may look at once.
+        self._seen: tuple[object, list[BaseRoute], bool] = (_UNKNOWN, [], False)
 
     def __call__(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
         """The request with the segments of its route, and what the route needs; None for a public one."""
@@ -120,12 +120,13 @@ class LookAhead:
         """Whether no endpoint behind the router is open. A route or a mark that is new is seen."""
         if self._router is None:
             return True
-        routes, times = self._router.routes, times_opened()
-        if times != self._times or routes != self._routes:
+        routes, opening, seen = self._router.routes, last_opening(), self._seen
+        if opening is not seen[0] or routes != seen[1]:
+            routes = [*routes]
             plain = [each for each in routes if isinstance(each, (Route, WebSocketRoute))]
             none_open = len(plain) == len(routes) and not any(opened(each.endpoint) for each in plain)
-            self._closed, self._times, self._routes = times == 0 or none_open, times, [*routes]
-        return self._closed
+            self._seen = seen = (opening, routes, opening is None or none_open)
+        return seen[2]
 
 
 def _look(router: Router | None, scope: Scope, request: HTTPRequest) -> tuple[Segments, Opened | None]:

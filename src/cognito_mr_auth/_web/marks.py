@@ -19,13 +19,13 @@ __all__ = [
     "Policies",
     "add_guard",
     "is_own",
+    "last_opening",
     "mark_open",
     "mark_required",
     "mark_wrapper",
     "opened",
     "outer_guards",
     "required",
-    "times_opened",
     "wrapped",
 ]
 
@@ -37,7 +37,8 @@ Policies = tuple[Policy | None, ...]
 # Attributes of an endpoint: its mark, and the guards of wrappers around it, which may not be registered.
 _MARK = "__cognito_mr_auth_mark__"
 _OUTER_GUARDS = "__cognito_mr_auth_outer_guards__"
-_times_opened = 0
+# Another object after each opening. A count would lose one of two threads' additions.
+_last_opening: object | None = None
 
 
 class _Mark(NamedTuple):
@@ -71,9 +72,9 @@ def mark_open(word: Opened, endpoint: Endpoint, *, each_method: bool = False) ->
         raise TypeError(f"an endpoint cannot have both @require and @{word}")
     if opened(endpoint) not in (None, word):
         raise TypeError("an endpoint cannot be both public and optional")
-    global _times_opened  # noqa: PLW0603 - marks are of the process, as the functions that have them
-    _times_opened += 1
     setattr(endpoint, _MARK, _Mark(word, endpoint))
+    global _last_opening  # noqa: PLW0603 - marks are of the process, as the functions that have them
+    _last_opening = object()  # after the mark, or who looks in between would not look again
     return endpoint
 
 
@@ -140,9 +141,9 @@ def opened(endpoint: object) -> Opened | None:
     return mark.word
 
 
-def times_opened() -> int:
-    """How often anything was marked as open in this process: at zero, nothing is open."""
-    return _times_opened
+def last_opening() -> object | None:
+    """Stands for all that was marked as open in this process: another object after each; None before any."""
+    return _last_opening
 
 
 def required(endpoint: object) -> Policies | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
+from threading import Lock
 from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ Word = Literal["public", "optional"]
 HandlerT = TypeVar("HandlerT", bound=BaseRouteHandler)
 
 _MARK: Final = "cognito_mr_auth.mark"
-_serials = count()
+_serials, _lock = count(), Lock()
 
 
 class Requirement:
@@ -73,7 +74,8 @@ def mark(word: Word, handler: HandlerT) -> HandlerT:
     before = handler.opt.get(_MARK)
     if before is not None and before.word != word:
         raise TypeError("a route handler cannot be both public and optional")
-    handler.opt[_MARK] = _Mark(word, next(_serials))
+    with _lock:
+        handler.opt[_MARK] = _Mark(word, next(_serials))
     return handler
 
 

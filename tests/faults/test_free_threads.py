@@ -1,0 +1,217 @@
+"""What Python's GIL used to keep together holds when threads switch between any two bytecodes.
+
+Each test runs the same code on several threads (support/interleaving.py). The section "Without a GIL" of
+docs/architecture.md lists the places.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.interleaving import interleave
+
+from cognito_mr_auth import errors, events, verifier
+from cognito_mr_auth._exporters import readings
+from cognito_mr_auth._jwks import attempts, refresh
+from cognito_mr_auth._jwks.key_set import KeySet
+from cognito_mr_auth._jwks.model import CacheLifetimes
+from cognito_mr_auth._jwks.rate_limit import RateLimit
+from cognito_mr_auth._jwt import compact
+from cognito_mr_auth._runtime import event_log, outcomes, token_cache
+from cognito_mr_auth._runtime.token_cache import TokenCache
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
+
+THREADS = 4
+
+
+# --- The bed
+
+
+def test_the_bed_shows_a_lost_addition() -> None:
+    """Plain additions to one attribute are lost here; so a test that loses none says something."""
+    counter = SimpleNamespace(value=0)
+
+    def work() -> None:
+        for _ in range(200):
+            counter.value += 1
+
+    interleave([work] * THREADS, [__file__])
+    assert counter.value < 200 * THREADS
+
+
+def test_the_bed_hears_what_a_thread_raises() -> None:
+    """An exception in a thread fails its test."""
+    with pytest.raises(ZeroDivisionError):
+        interleave([lambda: 1 // 0, lambda: None], [__file__])
+
+
+# --- Counts
+
+
+def test_no_outcome_is_lost(pool: FakeUserPool) -> None:
+    """Acceptances, refusals and the newest iat, while another thread reads them; counts never fall."""
+    judged = pool.offline_verifier()
+    good, bad = pool.access_token(), pool.access_token(expires_in=-60)
+    seen: list[int] = []
+
+    def work() -> None:
+        for _ in range(40):
+            judged.verify(good)
+            with pytest.raises(errors.TokenExpired):
+                judged.verify(bad)
+
+    def read() -> None:
+        seen.extend(sum(judged.counts().values()) for _ in range(40))
+
+    interleave([*[work] * THREADS, read], [outcomes, verifier])
+    rows = {each: count for each, count in judged.counts().items() if count}
+    pool_id = pool.user_pool_id
+    assert rows == {
+        (pool_id, "original", "accepted"): 40 * THREADS,
+        (pool_id, "original", "token_expired"): 40 * THREADS,
+    }
+    assert seen == sorted(seen)
+
+
+def test_no_newest_iat_is_lost() -> None:
+    """The newest of all threads' tokens stays the newest."""
+
+    def work(first: int) -> None:
+        for iat in range(first, 200, THREADS):
+            tally.saw(iat)
+            assert (tally.newest_iat or 0) >= iat
+
+    for seed in range(5):
+        tally = outcomes.Tally("a-pool", "original")
+        interleave([partial(work, each) for each in range(THREADS)], [outcomes], seed=seed)
+        assert tally.newest_iat == 199
+
+
+# --- Caches
+
+
+def test_the_token_cache_keeps_its_size_and_its_entries() -> None:
+    """Under floods of entries none is another token's, and there are never more than its size."""
+    cache: TokenCache[int] = TokenCache(16)
+    sizes: list[int] = []
+
+    def work(first: int) -> None:
+        for number in range(first, first + 60):
+            digest = number.to_bytes(32, "big")
+            cache.keep(digest, number)
+            for each in range(number - 20, number + 1):
+                assert cache.find(each.to_bytes(32, "big", signed=True)) in (None, each)
+            sizes.append(len(cache))
+
+    interleave([partial(work, each * 30) for each in range(THREADS)], [token_cache])
+    assert max(sizes) <= 16
+    assert len(list(cache)) == len(cache) >= 14
+
+
+def test_the_header_cache_mixes_nothing() -> None:
+    """A reader finds the kid of its own header, or none, and the cache stays bounded."""
+    cache = compact.HeaderCache()
+
+    def work(first: int) -> None:
+        for number in range(first, first + 80):
+            header = b"%d" % number
+            cache.keep(compact.CompactJWS(str(number), {}, b"", b"", header))
+            assert cache.kids.get(header) in (None, str(number))
+
+    interleave([partial(work, each * 40) for each in range(THREADS)], [compact])
+    assert len(cache.kids) <= compact.MAX_HEADERS
+
+
+# --- Waiters
+
+
+def test_waiters_come_and_leave_while_the_machine_looks(pool: FakeUserPool, clock: FakeClock) -> None:
+    """Callers join and leave without the lock; none is lost, and no look fails."""
+    config = pool.user_pool()._key_set_config
+    now = clock()
+    key_set = KeySet(
+        config, CacheLifetimes(900.0, 3600.0, 86400.0), lambda: 0.5, region=None, entries=(), now=now
+    )
+    connection = SimpleNamespace(phase="dns", proxy=None, first_byte=None, last_byte=None)
+    machine = refresh.RefreshMachine(key_set, RateLimit(now), lambda: connection)
+    moment = attempts.Moment(now, 1.0)
+    stays = machine.join("k", "wait", 9.0)
+
+    def come_and_go() -> None:
+        for _ in range(40):
+            waiter = machine.join("k", "wait", 9.0)
+            assert waiter in machine.waiters
+            machine.leave(waiter)
+
+    def look() -> None:
+        for _ in range(40):
+            machine.poll(moment, [])
+
+    interleave([come_and_go, come_and_go, look], [refresh])
+    assert list(machine.waiters) == [stays]
+
+
+# --- Said once, seen by all
+
+
+def test_a_replica_that_is_not_enabled_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Of the same news on several threads one is a WARNING."""
+    caplog.set_level(logging.DEBUG, "cognito_mr_auth")
+    for number in range(20):
+        log = event_log.EventLog({}, sys.modules)
+        event = events.EndpointDisabled("a-pool", f"https://{number}.example/", 403, "replica")
+        interleave(
+            [partial(log.write, event, (0.0, 0.0))] * THREADS, [event_log], seed=number, bytecodes=(1,)
+        )
+    told = [each.levelname for each in caplog.records]
+    assert (told.count("WARNING"), told.count("DEBUG")) == (20, 20 * (THREADS - 1))
+
+
+@pytest.mark.needs("starlette")
+def test_an_endpoint_that_is_opened_late_is_seen() -> None:
+    """Whoever looks while it is marked looks again afterwards."""
+    from starlette.routing import Route, Router
+
+    from cognito_mr_auth._starlette import look_ahead
+    from cognito_mr_auth._web import marks
+
+    for seed in range(20):
+
+        def endpoint(_request: object) -> None: ...
+
+        looks = look_ahead.LookAhead(Router([Route("/x", endpoint)]), Any)
+
+        def look(looks: look_ahead.LookAhead = looks) -> None:
+            for _ in range(8):
+                looks.all_closed({})
+
+        interleave([partial(marks.mark_open, "public", endpoint), look, look], [marks, look_ahead], seed=seed)
+        assert not looks.all_closed({})
+
+
+def test_verifiers_come_and_go_while_they_are_read(pool: FakeUserPool) -> None:
+    """A scrape meets a verifier that is added, and one whose last use ends."""
+    for seed in range(5):
+        read = readings.Readings()
+        kept, brief = ([pool.offline_verifier() for _ in range(5)] for _ in range(2))
+
+        def add(read: readings.Readings = read, kept: list[Any] = kept, brief: list[Any] = brief) -> None:
+            for each in kept:
+                read.add(each)
+                read.add(brief[-1])
+                brief.pop()
+
+        def scrape(of: Callable[[], Any]) -> None:
+            for _ in range(5):
+                of()
+
+        interleave([add, partial(scrape, read.gauges), partial(scrape, read.total)], [readings], seed=seed)
+        gc.collect()
+        assert {id(each) for each in read._living()} == {id(each) for each in kept}
