@@ -26,6 +26,11 @@ REWRITTEN = [
     ),
 ]
 
+# Pages whose sentences are short, too; the list may grow.
+SHORT = sorted(
+    {*REWRITTEN} - {"CHANGELOG.md", "docs/architecture.md", "docs/glossary.md", "docs/performance.md"},
+)
+
 # Pages for people who change the library: they explain the rules' letters.
 CONTRIBUTORS = {"CONTRIBUTING.md", "docs/architecture.md"}
 
@@ -68,6 +73,12 @@ def test_the_prose_keeps_the_rules() -> None:
     assert [str(finding) for finding in found if not is_allowed(finding)] == []
 
 
+@pytest.mark.parametrize("name", SHORT)
+def test_sentences_are_short(name: str) -> None:
+    """No sentence of the page has more than 25 words."""
+    assert [str(each) for each in plain_english.long_sentences(PROJECT / name, PROJECT)] == []
+
+
 @pytest.mark.parametrize(("name", "part"), sorted(ALLOWED))
 def test_what_is_allowed_is_still_there(name: str, part: str) -> None:
     """A row of `ALLOWED` without a finding goes."""
@@ -98,7 +109,14 @@ KEPT = [
     "A duration in words: the password and the keyword.",
     "The spelling of a header; a subdoor; a `word` and a `door`.",
 ]
-LETTERS = ["Bounded (S2).", "T1 holds.", "See K3, R7 and D5.", "swallowed (H3, B1)", "the rules K and R", "(E)"]
+LETTERS = [
+    "Bounded (S2).",
+    "T1 holds.",
+    "See K3, R7 and D5.",
+    "swallowed (H3, B1)",
+    "the rules K and R",
+    "(E)",
+]
 NO_LETTERS = ["ATK-01 and AJV-C1", "RS256", "`K3`", "p1: a property", "a CIDR"]
 
 
@@ -136,6 +154,17 @@ def test_every_letter_of_the_architecture_page_is_known() -> None:
     letters = re.findall(r"^\| ([A-Z][0-9]?) \| ", page, re.MULTILINE)
     assert letters
     assert [each for each in letters if not plain_english.LETTERS.search(f"({each})")] == []
+
+
+def test_a_long_sentence_is_found(tmp_path: Path) -> None:
+    """Of 26 words, not of 25; tables, headings and code do not count, and a code is one word."""
+    page = tmp_path / "page.md"
+    long = " ".join(["word"] * 26)
+    short = long[5:]
+    page.write_text(
+        f"{long}.\n{short}.\n`{long}` {short[5:]}.\n{short}. A. B.\n| {long} |\n# {long}\n```\n{long}\n```\n"
+    )
+    assert [each.line for each in plain_english.long_sentences(page, tmp_path)] == [1]
 
 
 MODULE = '''

@@ -1,7 +1,7 @@
-"""The mechanical part of the rules for prose: conjunctions, metaphors, rule letters.
+"""The mechanical part of the rules for prose: conjunctions, metaphors, rule letters, long sentences.
 
-It reads the prose of Markdown pages, and the docstrings and comments of modules. It judges no style: that a
-sentence holds one fact, and names its subject first, is for a reader.
+It reads the prose of Markdown pages, and the docstrings and comments of modules. It cannot see whether a
+sentence holds one fact and names its subject first.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ RULES: Mapping[str, re.Pattern[str]] = {
     ),
     "'but for': use 'except'": re.compile(r"\bbut for\b", re.IGNORECASE),
     "a metaphor as a term": re.compile(
-        r"(?<![\w-])(?:dear|told|(?<!in )(?<!in plain )words?|spells?|houses?|doors?|sisters?|hunger\w*|hungry"
-        r"|nobody's)(?![\w-])",
+        r"(?<![\w-])(?:dear|told|(?<!in )(?<!in plain )words?|spells?|houses?|doors?|sisters?|hunger\w*"
+        r"|hungry|nobody's)(?![\w-])",
         re.IGNORECASE,
     ),
 }
@@ -67,35 +67,33 @@ def prose(markdown: str) -> Iterator[tuple[int, str]]:
             yield number, _HIDDEN.sub("`", line)
 
 
+_Named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _text(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Each line of a string that stands as a statement."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            for number, line in enumerate(text.splitlines(), node.lineno):
+                yield number, _HIDDEN.sub("`", line)
+
+
 def comments(source: str) -> Iterator[tuple[int, str]]:
     """Each line of a module's docstrings and comments, without inline code."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            text = node.value.value
-            if isinstance(text, str):
-                for number, line in enumerate(text.splitlines(), node.lineno):
-                    yield number, _HIDDEN.sub("`", line)
+        yield from _text(node)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], _HIDDEN.sub("`", token.string)
 
 
-def public_docstrings(source: str) -> Iterator[tuple[int, str]]:
+def public_docstrings(node: ast.Module | _Named) -> Iterator[tuple[int, str]]:
     """Each line of the docstrings that users read: of a module, and of its public classes and functions."""
-
-    def walk(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.Expr]:
-        if node.body and isinstance(first := node.body[0], ast.Expr):
-            yield first
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for each in node.body:
-                if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                    if not each.name.startswith("_"):
-                        yield from walk(each)
-
-    for found in walk(ast.parse(source)):
-        if isinstance(found.value, ast.Constant) and isinstance(found.value.value, str):
-            for number, line in enumerate(found.value.value.splitlines(), found.lineno):
-                yield number, line
+    yield from _text(node.body[0]) if node.body else ()
+    if isinstance(node, ast.Module | ast.ClassDef):
+        for each in node.body:
+            if isinstance(each, _Named) and not each.name.startswith("_"):
+                yield from public_docstrings(each)
 
 
 def findings(
@@ -110,6 +108,23 @@ def findings(
                     yield Finding(path, number, rule, line.strip()[:160])
 
 
+# A sentence ends at its point, and a part of it before a capital or a code at another mark. A code is a word.
+_END = re.compile(r"(?<=[.;!?:])\s+(?=[A-Z`\[*])")
+MOST_WORDS = 25
+
+
+def long_sentences(path: Path, root: Path) -> list[Finding]:
+    """The sentences of a page with more than `MOST_WORDS`, outside tables and headings."""
+    found = []
+    for number, line in prose(path.read_text("utf-8")):
+        for sentence in [] if line.startswith(("|", "#")) else _END.split(line):
+            words = [word for word in sentence.split() if re.search(r"[\w`]", word)]
+            if len(words) > MOST_WORDS:
+                rule = f"{len(words)} words in a sentence"
+                found.append(Finding(path.relative_to(root).as_posix(), number, rule, sentence[:160]))
+    return found
+
+
 def in_page(path: Path, root: Path, *, letters: bool) -> list[Finding]:
     """What breaks the rules in a page; `letters` allows the rules' letters."""
     rules = RULES if letters else {**RULES, LETTER: LETTERS}
@@ -121,5 +136,5 @@ def in_module(path: Path, root: Path) -> list[Finding]:
     source, name = path.read_text("utf-8"), path.relative_to(root).as_posix()
     found = list(findings(name, list(comments(source)), RULES))
     if not any(part.startswith("_") and part != "__init__.py" for part in path.relative_to(root).parts):
-        found += findings(name, list(public_docstrings(source)), {LETTER: LETTERS})
+        found += findings(name, list(public_docstrings(ast.parse(source))), {LETTER: LETTERS})
     return found
