@@ -134,9 +134,7 @@ def _refusals(scenario: Scenario, record: Record) -> list[Row]:
     return [
         waiting,
         _count(scenario, "valid tokens of a known key refused", known),
-        _within(
-            scenario, "last refusal after the rotation", after, most, "the next payment, and an answer"
-        ),
+        _within(scenario, "last refusal after the rotation", after, most, "the next payment, and an answer"),
     ]
 
 
