@@ -110,7 +110,7 @@ def _refusals(scenario: Scenario, record: Record) -> list[Row]:
     """No valid token is refused beyond what the rules say."""
     refused = [each for each in record.waited if each.status != 200]
     longest = max((each.waited for each in record.waited), default=0.0)
-    waiting = _within(scenario, "longest wait", longest, CALLER_WAIT_SECONDS, "a caller's time (R1)")
+    waiting = _within(scenario, "longest wait", longest, CALLER_WAIT_SECONDS, "a caller's time")
     event, ended = scenario.event_at, max((each.begun + each.waited for each in refused), default=-math.inf)
     if event is None or not (scenario.every_endpoint_dies or record.forged):
         return [waiting, _count(scenario, "valid tokens refused", len(refused))]
@@ -126,7 +126,7 @@ def _refusals(scenario: Scenario, record: Record) -> list[Row]:
                 "last refusal after the cure",
                 after,
                 most,
-                "back-off without keys (R6), and an answer",
+                "back-off without keys, and an answer",
             ),
         ]
     known = sum(each.begun < event for each in refused)
@@ -134,9 +134,7 @@ def _refusals(scenario: Scenario, record: Record) -> list[Row]:
     return [
         waiting,
         _count(scenario, "valid tokens of a known key refused", known),
-        _within(
-            scenario, "last refusal after the rotation", after, most, "the next payment (R4), and an answer"
-        ),
+        _within(scenario, "last refusal after the rotation", after, most, "the next payment, and an answer"),
     ]
 
 
