@@ -1,6 +1,6 @@
-"""The settings of a verifier as types, for what passes them on: `from_env` and the fake pool.
+"""The settings of a verifier as types, for the functions that pass them on: `from_env` and the fake pool.
 
-Owns the list; a test holds it equal to the constructor's.
+A test holds this list equal to the constructor's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["AllVerifierOptions", "VerifierOptions"]
 
 
 class VerifierOptions(TypedDict, total=False):
-    """What `Verifier` takes beside its pools and `token_use`."""
+    """The options of `Verifier`, except its pools and `token_use`."""
 
     leeway: float
     cache_size: int
@@ -37,6 +37,6 @@ class VerifierOptions(TypedDict, total=False):
 
 
 class AllVerifierOptions(VerifierOptions, total=False):
-    """What `Verifier` takes beside its pools."""
+    """The options of `Verifier`, except its pools."""
 
     token_use: str
