@@ -210,7 +210,7 @@ class Verifier(Closing, Counting, Recalling):
     def _refuse_async_hooks(self, require: Policy | None) -> None:
         """Raises TypeError for a hook or a check that only `averify` can call (H2)."""
         if self._revoked_is_async:
-            raise TypeError("revoked= is a coroutine function: call averify()")
+            raise TypeError("revoked= is a coroutine function; call averify()")
         require_sync(require)
 
     def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> _Done:

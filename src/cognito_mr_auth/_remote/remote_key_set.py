@@ -216,7 +216,7 @@ class RemoteKeySet:
         """Refuse, without a payment, a kid with two keys and a token that could not pass anyway (K3, R5)."""
         if kid in snapshot.quarantined:
             self._recheck_quarantine(now)
-            raise KeysUnavailable(hint="two endpoints contradict each other on this key")
+            raise KeysUnavailable(hint="two endpoints give different keys for this kid")
         if not plausible():
             raise KeyUnknown
 

@@ -60,7 +60,7 @@ class ToolPolicies:
             AuthError: a policy refuses the principal.
         """
         if scope["type"] != "http":
-            raise RequestMalformed("tools are called over HTTP here")
+            raise RequestMalformed("tools can only be called over HTTP here")
         if scope["method"] in _WITHOUT_A_BODY:
             return receive
         body = await read_body(receive)

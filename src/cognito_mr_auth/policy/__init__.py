@@ -87,7 +87,7 @@ class Policy:
 
     def __bool__(self) -> bool:
         # `require=a and b` would silently drop `a`; the operators are `&` and `|`.
-        raise TypeError("a policy has no truth value: combine policies with & and |")
+        raise TypeError("a policy has no truth value; combine policies with & and |")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a policy is immutable")
