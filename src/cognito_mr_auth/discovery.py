@@ -1,8 +1,9 @@
-"""A UserPool made of what AWS's own API says, for programs that want that at their start (extra `[aws]`).
+"""Makes a UserPool from what AWS's own API says, when a program starts (extra `[aws]`).
 
-Owns which answers become which options. A verifier needs no AWS permission; a program that discovers needs
-two (cognito-idp:ListUserPoolReplicas, cognito-idp:ListUserPoolClients) and AWS at its start, so most are
-better served by fixed options, which `cognito-mr-auth doctor` compares with the pool.
+This module decides which answers become which options. A verifier needs no AWS permission. A program that
+discovers needs two: cognito-idp:ListUserPoolReplicas and cognito-idp:ListUserPoolClients. It also needs AWS's
+API at its start. So most programs do better with fixed options, which `cognito-mr-auth doctor` compares with
+the pool.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ __all__ = ["DiscoveryError", "user_pool"]
 
 T = TypeVar("T")
 
-# Two calls one after the other; each is two attempts of 2 s to connect, or of 5 s to read.
+# Two calls follow each other. Each makes two attempts of 2 s to connect, or of 5 s to read.
 TIMEOUT_SECONDS: Final = 30.0
 
 
 class DiscoveryError(Exception):
-    """AWS could not be asked. `reasons` says why, by Region.
+    """AWS could not be asked. `reasons` has one reason for each Region.
 
     A reason is "unreachable", "late", "no-credentials", "not-permitted", "not-there", "not-enabled",
-    "throttled", "clock" or "failed"; `permissions` are the IAM actions that are missing.
+    "throttled", "clock" or "failed". `permissions` are the missing IAM actions.
     """
 
     def __init__(self, message: str, reasons: Mapping[str, str], permissions: frozenset[str]) -> None:
@@ -46,27 +47,27 @@ class DiscoveryError(Exception):
 
 
 def user_pool(user_pool_id: str, *, session: Any = None, **options: Unpack[AllPoolOptions]) -> UserPool:
-    """A UserPool whose replica Regions and app clients are those that AWS names.
+    """Returns a UserPool with the replica Regions and app clients that AWS names.
 
-    The primary and the Regions of `replica_regions`, if you give them, are asked side by side, so that this
-    works while one of them is away; give them where it must work while the primary is away. It waits for
-    30 s at most and blocks the caller's thread.
+    The primary and the Regions of `replica_regions` are asked side by side, so one of them may be away. Give
+    `replica_regions` if discovery must work while the primary is away. The call blocks the caller's thread
+    for 30 s at most.
 
-    Every kind of issuer that the pool can have is accepted, as by default, whatever IssuerConfiguration says:
-    it may change while the process runs, and tokens that were issued before go on.
+    Every kind of issuer that the pool can have is accepted, whatever IssuerConfiguration says, because it may
+    change while the process runs. Tokens that were issued before the change stay valid.
 
     Args:
         user_pool_id: such as "us-west-2_EXAMPLE".
         session: a `boto3.Session`; by default one with AWS's default profile and credentials.
-        options: those of UserPool, each of which wins over what AWS says. Without `client_ids`, every app
-            client of the pool is accepted but those that applications registered themselves.
+        options: options of UserPool. Each one wins over what AWS says. Without `client_ids`, every app client
+            of the pool is accepted, except those that applications registered themselves.
 
     Raises:
-        ImportError: boto3 is missing, or too old to be believed; it says what to install.
-        DiscoveryError: no Region could be asked, with the reason of each.
+        ImportError: boto3 is missing or too old. The message says what to install.
+        DiscoveryError: no Region could be asked. It has the reason of each.
         ConfigurationError: there is no such pool, it has no app client, or an option cannot be right.
     """
-    # The ID and the Regions that cannot be right fail before AWS is asked.
+    # A wrong ID or a wrong Region fails before AWS is asked.
     regions = options.get("replica_regions", ())
     probe = UserPool(user_pool_id, client_ids=ANY_CLIENT, replica_regions=regions)
     given: Mapping[str, Any] = options
@@ -85,7 +86,7 @@ def _reader(pool: UserPool, session: Any) -> Reader:
 
 
 def _discovered(reader: Reader, pool: UserPool, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with what AWS says where they say nothing."""
+    """The given options, and AWS's answers for those that are missing."""
     found = dict(options)
     deadline = Deadline(TIMEOUT_SECONDS)
     regions = (pool.region, *pool.replica_regions)
@@ -107,7 +108,7 @@ def _discovered(reader: Reader, pool: UserPool, options: Mapping[str, Any]) -> d
 
 
 def _first(ask: Callable[[str], T | Trouble], regions: Collection[str], deadline: Deadline) -> T:
-    """The answer of the first Region, in this order, that gives one; the primary's is never older."""
+    """The answer of the first Region that gives one, in this order. The primary's answer is never older."""
     jobs: dict[str, Callable[[], T | Trouble]] = {region: partial(ask, region) for region in regions}
     troubles: dict[str, Trouble] = {}
     for region, answer in side_by_side(jobs, deadline).items():

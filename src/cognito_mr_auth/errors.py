@@ -1,4 +1,4 @@
-"""The errors of a verification: whose fault it is, and which HTTP status says so (E).
+"""The errors of a verification. Each says whose fault it is, and which HTTP status the answer has.
 
     AuthError                     reason, status, retryable, hint, oauth_error
     ├─ CredentialsMissing    401  no credential at all
@@ -12,8 +12,8 @@
     └─ Unavailable           503  KeysUnavailable  RevocationUnavailable  CheckUnavailable
     ConfigurationError            a ValueError, only from constructors and Lambda's set-up
 
-Owns the types alone. A message never holds a token, a claim's value or a signature; an error about a
-token is raised with no cause and no context, since a decoder's exception would carry the payload.
+This module holds the types alone. A message never holds a token, a claim's value or a signature. An error
+about a token has no cause and no context, because a decoder's exception would carry the payload.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ __all__ = [
 
 
 class ConfigurationError(ValueError):
-    """A setting that cannot be right; the message names it.
+    """A setting that cannot be right. The message names the setting.
 
-    Raised by constructors. By a Lambda authorizer also for an event that shows what no constructor can
-    see: that the API in front of it is set up wrongly.
+    Constructors raise it. A Lambda authorizer also raises it if an event shows that the API in front of it is
+    set up wrongly. No constructor can see that.
     """
 
 
 class AuthError(Exception):
-    """Why a request may not pass.
+    """The reason why a request may not pass.
 
     Attributes:
         reason: a stable snake_case name of the class, for programs and metrics.
         oauth_error: the RFC 6750 (or RFC 9470) `error` value, or None where the challenge has none.
         status: the HTTP status of the answer.
         retryable: whether the same token may be accepted later.
-        hint: advice for a person, or None. Safe to show, like `str()` of the error.
+        hint: advice for a person, or None. It is safe to show, like `str()` of the error.
     """
 
     reason: str = "auth_error"
@@ -69,8 +69,8 @@ class AuthError(Exception):
     status: ClassVar[int] = 401
     retryable: bool = False
     _default: ClassVar[str] = "the request was not authenticated"
-    # Whose token it was, as far as that is known: the provider and the issuer's kind; and whether the refusal
-    # was recorded (see `_runtime.refusals`).
+    # The pool and the issuer's kind of the token, as far as they are known; and whether the refusal was
+    # recorded (see `_runtime.refusals`).
     _origin: tuple[str | None, str | None] = (None, None)
     _recorded: bool = False
 
@@ -90,14 +90,14 @@ def _rebuild(kind: type[AuthError], attributes: dict[str, object]) -> AuthError:
 
 
 class CredentialsMissing(AuthError):
-    """No credential came with the request: a challenge without an error code (RFC 6750 3.1)."""
+    """The request has no credential. The challenge has no error code (RFC 6750 section 3.1)."""
 
     reason = "credentials_missing"
     _default = "no access token was sent"
 
 
 class RequestMalformed(AuthError):
-    """The credential was sent in a form that RFC 6750 section 2 does not know."""
+    """RFC 6750 section 2 does not allow the form in which the credential was sent."""
 
     reason = "request_malformed"
     oauth_error: ClassVar[str | None] = "invalid_request"
@@ -106,7 +106,7 @@ class RequestMalformed(AuthError):
 
 
 class TokenRejected(AuthError):
-    """The token itself is at fault (RFC 6750 3.1 `invalid_token`)."""
+    """The token itself is at fault (RFC 6750 section 3.1, `invalid_token`)."""
 
     reason = "token_rejected"
     oauth_error: ClassVar[str | None] = "invalid_token"
@@ -114,28 +114,28 @@ class TokenRejected(AuthError):
 
 
 class TokenMalformed(TokenRejected):
-    """Not a compact JWS of strict JSON objects (RFC 7515 3.1, RFC 7519 7.2)."""
+    """The token is no compact JWS of strict JSON objects (RFC 7515 section 3.1, RFC 7519 section 7.2)."""
 
     reason = "token_malformed"
     _default = "the token is malformed"
 
 
 class AlgorithmNotAllowed(TokenRejected):
-    """The header's `alg` is not RS256, the only one that Cognito signs with (RFC 8725 3.1)."""
+    """The header's `alg` is not RS256, the only algorithm that Cognito signs with (RFC 8725 section 3.1)."""
 
     reason = "algorithm_not_allowed"
     _default = "the token's signature algorithm is not RS256"
 
 
 class IssuerUnknown(TokenRejected):
-    """`iss` is none of the configured issuers, compared exactly (RFC 7519 4.1.1)."""
+    """`iss` equals none of the configured issuers (exact comparison, RFC 7519 section 4.1.1)."""
 
     reason = "issuer_unknown"
     _default = "the token's issuer is not one of the configured issuers"
 
 
 class KeyUnknown(TokenRejected):
-    """No endpoint of the issuer lists the token's `kid`. May pass later, right after a rotation."""
+    """No endpoint of the issuer lists the token's `kid`. The token may pass later, after a rotation."""
 
     reason = "key_unknown"
     retryable = True
@@ -143,21 +143,21 @@ class KeyUnknown(TokenRejected):
 
 
 class SignatureInvalid(TokenRejected):
-    """The signature does not fit the key that `kid` names."""
+    """The signature does not match the key that `kid` names."""
 
     reason = "signature_invalid"
     _default = "the token's signature is invalid"
 
 
 class TokenExpired(TokenRejected):
-    """`exp` has passed by more than the leeway (RFC 7519 4.1.4)."""
+    """`exp` has passed by more than the leeway (RFC 7519 section 4.1.4)."""
 
     reason = "token_expired"
     _default = "the token has expired"
 
 
 class TokenNotYetValid(TokenRejected):
-    """`nbf` or `iat` lies in the future by more than the leeway (RFC 7519 4.1.5, 4.1.6)."""
+    """`nbf` or `iat` lies in the future by more than the leeway (RFC 7519 sections 4.1.5 and 4.1.6)."""
 
     reason = "token_not_yet_valid"
     retryable = True
@@ -165,9 +165,9 @@ class TokenNotYetValid(TokenRejected):
 
 
 class ClaimRejected(TokenRejected):
-    """A claim is absent, of the wrong type, or not what this verifier was configured for.
+    """A claim is absent, has the wrong type, or has a value that this verifier does not accept.
 
-    `claim` is the name of the claim (never its value).
+    `claim` is the name of the claim, never its value.
     """
 
     reason = "claim_rejected"
@@ -181,7 +181,7 @@ class ClaimRejected(TokenRejected):
 
 
 class TokenRevoked(TokenRejected):
-    """The `revoked` hook answered True."""
+    """The `revoked` hook returned True."""
 
     reason = "token_revoked"
     _default = "the token was revoked"
@@ -200,7 +200,7 @@ class AuthenticationTooOld(AuthError):
 
 
 class PolicyDenied(AuthError):
-    """A good token that may not do this. `scopes` is filled only where scopes were what failed."""
+    """The token is valid and does not permit this request. `scopes` is set only where scopes were missing."""
 
     reason = "policy_denied"
     oauth_error: ClassVar[str | None] = "insufficient_scope"
@@ -219,20 +219,20 @@ class PolicyDenied(AuthError):
 
 
 class OriginDenied(PolicyDenied):
-    """A cookie came with a request that another site may have caused (RFC 6750 5.3, CSRF).
+    """A cookie came with a request that another site may have caused (CSRF, RFC 6750 section 5.3).
 
-    No `oauth_error`, because a token with more scopes would not help.
+    It has no `oauth_error`, because a token with more scopes would not help.
     """
 
     reason = "origin_denied"
     oauth_error: ClassVar[str | None] = None
-    _default = "the token's cookie is not taken from this origin"
+    _default = "the token's cookie is not accepted from this origin"
 
 
 class Unavailable(AuthError):
-    """Something that the decision needs is out of reach: 503, never the caller's fault.
+    """Something that the decision needs cannot be reached. It is never the caller's fault, hence 503.
 
-    `retry_after` is a whole number of seconds, for the Retry-After header (RFC 9110 10.2.3).
+    `retry_after` is a whole number of seconds for the Retry-After header (RFC 9110 section 10.2.3).
     """
 
     reason = "unavailable"
@@ -246,10 +246,11 @@ class Unavailable(AuthError):
 
 
 class KeysUnavailable(Unavailable):
-    """The issuer's signing keys cannot be fetched, or two endpoints contradict each other on one.
+    """The issuer's signing keys cannot be fetched, or two endpoints give different keys for one `kid`.
 
-    `reason` is "keys_unavailable"; or "key_unconfirmed", where the pool has keys, and an endpoint that may
-    list the token's own is out of reach: a forged token gets that too. `str()` says why.
+    `reason` is "keys_unavailable" or "key_unconfirmed". The latter means that the pool has keys, but that an
+    endpoint which may list the token's key cannot be reached. A forged token may get that answer too.
+    `str()` says why.
     """
 
     reason: str = "keys_unavailable"
@@ -267,19 +268,19 @@ class KeysUnavailable(Unavailable):
         self.reason = reason
 
     def __str__(self) -> str:
-        # What a log shows of it; a response shows `message` alone, since why is the operator's.
+        # Logs show this text. A response shows `message` alone, because the cause concerns the operator.
         return self.message if self.hint is None else f"{self.message}: {self.hint}"
 
 
 class RevocationUnavailable(Unavailable):
-    """The `revoked` hook failed or gave neither True nor False."""
+    """The `revoked` hook failed, or returned neither True nor False."""
 
     reason = "revocation_unavailable"
     _default = "the token's revocation cannot be checked at the moment"
 
 
 class CheckUnavailable(Unavailable):
-    """A `policy.check` callable failed or gave neither True nor False, and it would have decided."""
+    """A `policy.check` callable that would have decided failed, or returned neither True nor False."""
 
     reason = "check_unavailable"
     _default = "the request's permission cannot be checked at the moment"

@@ -1,8 +1,8 @@
-"""The events that a verifier's `on_event` hook receives: frozen values, one type for each (H3).
+"""The events that a verifier's `on_event` hook receives. Each type is a frozen value.
 
-Owns the shapes alone. No event holds a token, a claim or a signature; a `kid` appears only after an
-endpoint of the provider has listed it, and times are in seconds. `provider` is a pool's ID. What changed for
-whoever is on call has events of its own: an endpoint went down or came back, and the keys that are left (B1).
+This module holds the shapes alone. No event holds a token, a claim or a signature. A `kid` appears only
+after an endpoint of the pool has listed it. All times are in seconds. `provider` is a pool's ID.
+Some events are made for whoever is on call: an endpoint is down or up, keys are stale, missing or good again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ State = Literal["empty", "fresh", "aged", "stale", "expired"]
 
 
 class _Slotted(type):
-    """Gives a class one slot for each field that its body declares."""
+    """A metaclass that gives a class one slot for each field that its body declares."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> Any:
         body["__slots__"] = tuple(body.get("__annotations__", ()))
@@ -46,9 +46,9 @@ class _Slotted(type):
 
 @dataclass_transform(frozen_default=True)
 class Event(metaclass=_Slotted):
-    """What all events have: they are frozen, compare by value, and show their fields.
+    """The base of all events. Events are frozen, compare by value, and show their fields.
 
-    Written by hand, because a dozen NamedTuples or dataclasses would take a twelfth of our import time.
+    It is written by hand, because a dozen NamedTuples or dataclasses would take a twelfth of our import time.
     """
 
     def __init__(self, *values: object, **named: object) -> None:
@@ -66,7 +66,7 @@ class Event(metaclass=_Slotted):
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The event's name and fields, for a structured log."""
+        """Returns the event's name and fields, for a structured log."""
         values = {name: getattr(self, name) for name in self.fields()}
         return {"event": type(self).__name__, **values}
 
@@ -91,7 +91,7 @@ class Event(metaclass=_Slotted):
 
 
 class FetchSucceeded(Event):
-    """An endpoint served a usable key set: how long it took and how many keys it held."""
+    """An endpoint served a usable key set of `keys` keys after `seconds`. `skipped` members were left out."""
 
     provider: str
     url: str
@@ -101,9 +101,9 @@ class FetchSucceeded(Event):
 
 
 class FetchFailed(Event):
-    """An endpoint did not serve a usable key set; it is left alone for `retry_in` seconds.
+    """An endpoint did not serve a usable key set. It is not asked again for `retry_in` seconds.
 
-    `reason` is one of a fixed set of strings, `status` the HTTP status where there was one.
+    `reason` is one of a fixed set of strings. `status` is the HTTP status, or None without a response.
     """
 
     provider: str
@@ -115,10 +115,10 @@ class FetchFailed(Event):
 
 
 class EndpointDisabled(Event):
-    """An updated issuer or a replica answered 403 or 404: not enabled for this pool, asked again in an hour.
+    """An updated issuer or a replica answered 403 or 404, so the pool does not have it.
 
-    `kind` is "updated" or "replica". The former is the normal state of most pools, the latter a mistake in
-    `replica_regions`, or a replica that is not there yet.
+    It is asked again after an hour. `kind` is "updated" or "replica". "updated" is the normal state of most
+    pools. "replica" is a mistake in `replica_regions`, or a replica that does not exist yet.
     """
 
     provider: str
@@ -128,11 +128,11 @@ class EndpointDisabled(Event):
 
 
 class EndpointDown(Event):
-    """An endpoint does not answer: after its second failure in a row, or at once.
+    """An endpoint does not answer. The event comes after the second failure in a row.
 
-    At once if it has not answered since the process began, or if no other one of the pool is left.
-    `reason` is its last failure as `health()` shows it ("connect", "status 503"), `since` the wall time of
-    the first one.
+    It comes after the first failure if the endpoint has not answered since the process began. It also does if
+    no other endpoint of the pool is left. `reason` is the last failure as `health()` shows it ("connect",
+    "status 503"). `since` is the wall time of the first failure.
     """
 
     provider: str
@@ -142,9 +142,9 @@ class EndpointDown(Event):
 
 
 class EndpointUp(Event):
-    """An endpoint that was down answers again, after so many `seconds`.
+    """An endpoint that was down for `seconds` answers again.
 
-    One that says instead that its issuer is not enabled is an `EndpointDisabled`, and down no longer.
+    If it answers that its issuer is not enabled, an `EndpointDisabled` comes in place of this event.
     """
 
     provider: str
@@ -153,9 +153,9 @@ class EndpointUp(Event):
 
 
 class KeysStale(Event):
-    """The pool serves keys older than `revalidate_after`, because nothing renews them.
+    """The pool serves keys that are older than `revalidate_after`, because no endpoint renews them.
 
-    `age` is theirs, and `usable_for` are the seconds until they may verify nothing any more.
+    `age` is the age of the keys. After `usable_for` seconds they may verify nothing any more.
     """
 
     provider: str
@@ -164,9 +164,9 @@ class KeysStale(Event):
 
 
 class KeysUnusable(Event):
-    """The pool has no usable key, and nothing gives it one: its tokens are answered with 503.
+    """The pool has no usable key, and no endpoint gives it one. Its tokens are answered with 503.
 
-    `reason` is what the hint of that answer says: each endpoint's last failure, and what it means.
+    `reason` is the hint of that answer: each endpoint's last failure, and what it means.
     """
 
     provider: str
@@ -174,14 +174,14 @@ class KeysUnusable(Event):
 
 
 class KeysUsable(Event):
-    """The keys are as they should be again, `seconds` after the last `KeysStale` or `KeysUnusable`."""
+    """The keys are good again, `seconds` after the last `KeysStale` or `KeysUnusable`."""
 
     provider: str
     seconds: float
 
 
 class KeysChanged(Event):
-    """The pool's usable keys changed: the `kid`s that came and went, sorted."""
+    """The pool's usable keys changed. `added` and `removed` are sorted `kid`s."""
 
     provider: str
     added: tuple[str, ...]
@@ -189,7 +189,7 @@ class KeysChanged(Event):
 
 
 class KeysSkipped(Event):
-    """Members of one answer were left out: pairs of a reason and how many, sorted."""
+    """Members of one response were left out. `reasons` are sorted pairs of a reason and a count."""
 
     provider: str
     url: str
@@ -197,7 +197,7 @@ class KeysSkipped(Event):
 
 
 class KeyQuarantined(Event):
-    """Two recent answers give one `kid` different keys: neither is used (503 for that kid)."""
+    """Two recent responses give different keys for one `kid`. Neither key is used; the answer is 503."""
 
     provider: str
     kid: str
@@ -205,9 +205,10 @@ class KeyQuarantined(Event):
 
 
 class KeyExposed(Event):
-    """An endpoint served private members of keys: their public halves are unusable (`moduli` counts them).
+    """An endpoint served private members of keys, so their public halves verify nothing any more.
 
-    They stay so for the life of the process. `url` is empty where a key file's record or `jwks=` says so.
+    `moduli` counts these keys. They stay unusable for the life of the process. `url` is empty where a key
+    file's record or `jwks=` has named the keys.
     """
 
     provider: str
@@ -216,7 +217,7 @@ class KeyExposed(Event):
 
 
 class StateChanged(Event):
-    """The age of the pool's key set crossed a limit: empty, fresh, aged, stale, expired."""
+    """The age of the pool's key set passed a limit. States: empty, fresh, aged, stale, expired."""
 
     provider: str
     before: State
@@ -224,30 +225,31 @@ class StateChanged(Event):
 
 
 class RateLimitReached(Event):
-    """Unknown `kid`s came faster than they may cause fetches; further ones are answered at once."""
+    """Tokens with unknown `kid`s came faster than they may cause fetches. More are refused at once."""
 
     provider: str
 
 
 class KeyFileProblem(Event):
-    """The key file could not be read, was refused, or could not be written (`reason` says which)."""
+    """The key file could not be read, was refused, or could not be written. `reason` says which."""
 
     provider: str
     reason: str
 
 
 class InsecureEmulator(Event):
-    """`insecure_emulator=True` is on: plain http and emulators' public keys are trusted."""
+    """`insecure_emulator=True` is set, so plain http and emulators' public keys are trusted."""
 
     provider: str
 
 
 class HookFailed(Event):
-    """A function of yours raised, or gave an answer that is none; at most once a minute for each.
+    """A function of yours raised, or returned something that is no valid answer.
 
-    `hook` is what it was given as ("revoked", "policy.check", "on_event", "on_outcome", and in AWS Lambda
-    "context", "usage_identifier_key" and "iot_policy"), or "logging" for a handler of the standard logger.
-    `name` is its module and name, `error` the exception's class, `failures` how often it has failed so far.
+    The event comes at most once a minute for each function. `hook` is the setting that the function was given
+    as: "revoked", "policy.check", "on_event" or "on_outcome", and in AWS Lambda "context",
+    "usage_identifier_key" or "iot_policy". It is "logging" for a handler of the standard logger.
+    `name` is the function's module and name, `error` the exception's class, `failures` the count so far.
     The exception's message is left out, because it could hold a claim.
     """
 

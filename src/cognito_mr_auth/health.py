@@ -1,6 +1,6 @@
-"""What `Verifier.health()` gives, as types for annotations: plain dicts at run time, which JSON takes.
+"""The types of what `Verifier.health()` returns. At run time these are plain dicts that JSON takes.
 
-Owns the shapes alone. Members are added by later versions and never taken away.
+This module holds the shapes alone. Later versions may add members, and take none away.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from .principal import IssuerKind
 if TYPE_CHECKING:
     from typing import TypedDict
 else:
-    try:  # before Python 3.12 pydantic, and so a FastAPI route that returns a report, takes no other
+    try:  # before Python 3.12, pydantic (and so FastAPI's response models) accepts no other TypedDict
         from typing_extensions import TypedDict
     except ImportError:
         from typing import TypedDict
@@ -22,10 +22,11 @@ __all__ = ["EndpointHealth", "Health", "ProviderHealth", "State"]
 class EndpointHealth(TypedDict):
     """One endpoint of a pool. Times are in seconds.
 
-    `kind` is that of its issuer: "original", "replica" or "updated". `age` is how long ago the request for
-    its stored answer began; None while it has none. `failures` counts those since its last answer.
-    `last_error` is the reason of the last one, and `hint` what that means. `down`: the log says so of it.
-    `disabled`: it says that the pool does not have it. `retry_in`: for so long it is left alone.
+    `kind` is the kind of its issuer: "original", "replica" or "updated". `age` is the time since the request
+    for its stored response began, or None without one. `failures` counts the failures since its last answer.
+    `last_error` is the reason of the last failure, and `hint` says what that means. `down` says whether the
+    log calls it down. `disabled` says whether it has answered that the pool does not have it. It is not asked
+    again for `retry_in` seconds.
     """
 
     url: str
@@ -43,9 +44,9 @@ class EndpointHealth(TypedDict):
 class ProviderHealth(TypedDict):
     """One pool. Times are in seconds.
 
-    `ready`: it has a usable key, which may be a stale one. `healthy`: it is ready, and its keys are fresh or
-    aged. `age` is that of the newest answer. `usable_for` is how long its keys still serve if no endpoint
-    answers any more; None for keys without age, 0 where there are none.
+    `ready` means that it has a usable key, which may be stale. `healthy` means that it is ready and its keys
+    are fresh or aged. `age` is the age of the newest response. `usable_for` is how long its keys still serve
+    if no endpoint answers any more. It is None for keys that never expire, and 0 without a usable key.
     """
 
     state: State
@@ -59,9 +60,10 @@ class ProviderHealth(TypedDict):
 
 
 class Health(TypedDict):
-    """A verifier: `ready` and `healthy` while all of its pools are; the pools by their IDs.
+    """The verifier as a whole. `ready` and `healthy` are true while they are true of every pool.
 
-    `hook_failures` counts what functions of yours have raised, and answers of theirs that are none.
+    `providers` has the pools by ID. `hook_failures` counts the exceptions and the invalid answers of your
+    functions.
     """
 
     ready: bool

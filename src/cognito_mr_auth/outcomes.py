@@ -1,7 +1,7 @@
-"""What became of one verification, as `Verifier.counts()` and the hook `on_outcome` say it.
+"""What became of one verification, as `Verifier.counts()` and the hook `on_outcome` report it.
 
-Owns the shape alone. It holds no token and no claim's value, and takes few values: the configured providers,
-three kinds of issuer, and the reasons of `errors`.
+This module holds the shape alone. It holds no token and no claim's value. Few values are possible: the
+configured pools, three kinds of issuer, and the reasons of `errors`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __all__ = ["Outcome"]
 
 
 class Outcome(NamedTuple):
-    """How a verification ended, and for whose token. It equals the plain tuple of its fields.
+    """How a verification ended, and for which pool. It equals the plain tuple of its fields.
 
-    `provider` and `issuer_kind` are None for what was refused before its issuer was known: no credential, a
-    malformed one, an issuer that is not configured. `result` is "accepted", or the `reason` of the error.
+    `provider` and `issuer_kind` are None where the refusal came before the issuer was known: no credential, a
+    malformed one, or an issuer that is not configured. `result` is "accepted", or the error's `reason`.
     """
 
     provider: str | None

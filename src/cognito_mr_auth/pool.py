@@ -1,7 +1,7 @@
 """One Cognito user pool as its users configure it: ID, app clients, issuers, key endpoints.
 
-Owns the derivation of issuers and JWKS URLs, and refuses nonsense with a ConfigurationError that names
-the value (S7). Does no I/O; a token never forms a URL (T1).
+This module derives issuers and JWKS URLs. It refuses a wrong setting with a ConfigurationError that names
+the value. It does no I/O, and a token never becomes part of a URL.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ JWKS_PATH: Final = "/.well-known/jwks.json"
 
 
 class _AnyClient:
-    """The type of ANY_CLIENT: an opt-out that must be spelled out, which an empty value never means."""
+    """The type of ANY_CLIENT. Users must write this opt-out; an empty value never means it."""
 
     __slots__ = ()
 
@@ -43,38 +43,38 @@ class _AnyClient:
 
 
 ANY_CLIENT: Final = _AnyClient()
-"""Accept tokens of every app client of the pool. Passed alone, as `client_ids=ANY_CLIENT`."""
+"""Accepts tokens of every app client of the pool. Pass it alone, as `client_ids=ANY_CLIENT`."""
 
 
 class UserPool:
-    """A user pool and its replicas: which tokens are its own, and where its keys are served.
+    """A user pool and its replicas: which tokens belong to it, and which endpoints serve its keys.
 
     Args:
-        user_pool_id: such as "us-west-2_EXAMPLE"; it begins with the primary Region.
-        client_ids: app client IDs whose tokens are accepted, or ANY_CLIENT.
+        user_pool_id: such as "us-west-2_EXAMPLE". It begins with the primary Region.
+        client_ids: IDs of the app clients whose tokens are accepted, or ANY_CLIENT.
         replica_regions: Regions that the pool is replicated to.
-        issuer_kinds: the kinds of `iss` accepted, of "original", "replica" and "updated"; all that the
-            pool can have by default. Its endpoints are asked for keys either way (R2).
-        audience: the resource identifier that access tokens must be bound to (RFC 8707), or several of
-            which it must be one.
-        unbound_machines: beside `audience`, also accept tokens of app clients on their own that have no
-            `aud`, because Cognito binds no token of the client-credentials grant.
-        jwks_urls: one URL, or {issuer URL: JWKS URL}: the only endpoints asked; `iss` stays as is.
-            https, or http to loopback. A query is sent, and shown nowhere.
-        jwks: a seed, the JWKS document as a mapping, str or bytes.
-        key_file: path of the persisted key set.
-        baked_key_file: path of a key set that is shipped with the code: read, never written.
-        offline: no network, ever; needs `jwks`, `key_file` or `baked_key_file`.
+        issuer_kinds: the kinds of `iss` that are accepted, of "original", "replica" and "updated". The
+            default is every kind that the pool can have. It does not change which endpoints are asked.
+        audience: the resource identifier that access tokens must be bound to (RFC 8707), or several, of
+            which a token needs one.
+        unbound_machines: with `audience`, also accept tokens of machines that have no `aud`. Cognito
+            binds no token of the client-credentials grant.
+        jwks_urls: one URL, or {issuer URL: JWKS URL}. Only these endpoints are asked; the accepted `iss`
+            stay the same. https, or http to loopback. A query is sent, and shown nowhere.
+        jwks: a seed, which is the JWKS document as a mapping, str or bytes.
+        key_file: path of the file that keeps the key set across restarts.
+        baked_key_file: path of a key file that is shipped with the code. It is read and never written.
+        offline: never use the network. It needs `jwks`, `key_file` or `baked_key_file`.
         token_use: "access", "id" or "any", in place of the verifier's.
-        dns_suffix: the DNS suffix of the AWS partition where it is not to be derived.
+        dns_suffix: the DNS suffix of the AWS partition, if it must not be derived from the Region.
         insecure_emulator: allow plain http beyond loopback, and emulators' public keys.
 
-    Immutable; equal to a pool of the same settings. `copy` and `pickle` work.
+    A pool is immutable, and equal to a pool of the same settings. `copy` and `pickle` work.
 
     Raises:
-        ConfigurationError: for anything that cannot be right, naming the value.
+        ConfigurationError: a setting cannot be right. The message names the value.
 
-    Issuers and JWKS URLs: Cognito Developer Guide, "User pool OIDC issuer", `IssuerConfiguration`.
+    Source of issuers and JWKS URLs: Cognito Developer Guide, "User pool OIDC issuer", `IssuerConfiguration`.
     """
 
     __slots__ = (
@@ -160,7 +160,7 @@ class UserPool:
 
     @property
     def _settings(self) -> dict[str, object]:
-        """Every setting by its name, the mapping of issuers as a dict, because no mappingproxy is pickled."""
+        """Every setting by its name. The issuers are a dict, because a mappingproxy cannot be pickled."""
         return {name: getattr(self, name) for name in UserPool.__slots__} | {"issuers": dict(self.issuers)}
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -192,7 +192,7 @@ class UserPool:
 
 
 def _rebuild(kind: type[UserPool], settings: dict[str, Any]) -> UserPool:
-    """The pool that was pickled. Its settings were checked when it was made."""
+    """The pool that was pickled. The constructor checked its settings before."""
     if settings.keys() != set(UserPool.__slots__):
         raise ValueError("this UserPool was pickled by another version of cognito_mr_auth")
     made = kind.__new__(kind)
@@ -202,7 +202,7 @@ def _rebuild(kind: type[UserPool], settings: dict[str, Any]) -> UserPool:
 
 
 def _strings(name: str, values: object) -> tuple[str, ...]:
-    """The members of a collection of distinct strings; a bare str is a frequent slip (S7)."""
+    """The members of a collection of distinct strings. A bare str is a frequent mistake (S7)."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise ConfigurationError(f"{name}={values!r}: give a list, such as {name}=[...]")
     found = tuple(values)
@@ -215,7 +215,7 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
 
 
 def _region_of(user_pool_id: object) -> str:
-    # No subclass, because an f-string shows a member of a str Enum as "Pools.MAIN".
+    # A subclass of str is refused, because an f-string shows a member of a str Enum as "Pools.MAIN".
     if type(user_pool_id) is not str or not is_pool_id(user_pool_id):
         raise ConfigurationError(f"user_pool_id={user_pool_id!r}: a pool ID looks like 'us-west-2_EXAMPLE'")
     return user_pool_id.partition("_")[0]
@@ -255,7 +255,7 @@ def _accepted(possible: tuple[Issuer, ...], kinds: object) -> dict[str, Issuer]:
         return {issuer.url: issuer for issuer in possible}
     wanted = _strings("issuer_kinds", kinds)
     if not wanted:
-        raise ConfigurationError("issuer_kinds is empty: no token could be accepted")
+        raise ConfigurationError("issuer_kinds is empty, so no token could be accepted")
     available = {issuer.kind for issuer in possible}
     for kind in wanted:
         if kind not in _KINDS:
@@ -271,7 +271,7 @@ def _client_ids(given: object) -> frozenset[str] | None:
     if not isinstance(given, (str, bytes)) and isinstance(given, Iterable):
         given = tuple(given)
         if ANY_CLIENT in given:
-            raise ConfigurationError("ANY_CLIENT stands alone: client_ids=ANY_CLIENT")
+            raise ConfigurationError("ANY_CLIENT must be the only value, as in client_ids=ANY_CLIENT")
     found = _strings("client_ids", given)
     if not found:
         raise ConfigurationError("client_ids is empty: name app clients, or give ANY_CLIENT")
@@ -308,7 +308,7 @@ def _path(name: str, given: object) -> str | None:
     path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigurationError(f"{name}={given!r}: give the path of a file")
-    # Absolute and normal, so that two spellings of one path are seen to be the same (P).
+    # Absolute and normalised, so that the check above recognises two forms of one path (P).
     return os.path.abspath(path)
 
 
@@ -328,7 +328,7 @@ def _seed(jwks: object) -> bytes | None:
     if jwks is None or isinstance(jwks, bytes):
         return jwks
     if isinstance(jwks, str):
-        return jwks.encode("utf-8", "surrogatepass")  # a lone surrogate is refused when parsed
+        return jwks.encode("utf-8", "surrogatepass")  # the parser refuses a lone surrogate later
     if isinstance(jwks, Mapping):
         try:
             return json.dumps(dict(jwks), allow_nan=False).encode("ascii")
@@ -349,7 +349,7 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
             )
             for issuer in possible
         )
-    from ._base.urls import shown  # derived endpoints, which most pools have, do not need it
+    from ._base.urls import shown  # imported here, because most pools have derived endpoints only
 
     if isinstance(jwks_urls, str):
         return (_endpoint(jwks_urls, possible[1], insecure=insecure),)
@@ -372,7 +372,7 @@ def _endpoints(possible: tuple[Issuer, ...], jwks_urls: object, *, insecure: boo
 
 
 def _named(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
-    """The endpoints, each with a name of its own also where two differ by their query alone."""
+    """The endpoints, with names that differ even where two URLs differ by their query alone."""
     urls = [each.url for each in endpoints]
     return tuple(
         each if urls.count(each.url) == 1 else each._replace(url=f"{each.url}#{each.kind}-{each.region}")

@@ -1,7 +1,7 @@
-"""Who a verified token stands for: an immutable value, shared by all cache hits of the token.
+"""Who a verified token stands for: an immutable value, which all cache hits of the token share.
 
-Owns the shape and its copies. Never checks anything: a Principal is only made from claims that the
-verifier has accepted. Its repr shows provider, issuer kind and token use, and no claim's value.
+This module holds the shape and its copies, and checks nothing. A Principal is only made from claims that
+the verifier has accepted. Its repr shows provider, issuer kind and token use, and no claim's value.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ IssuerKind = Literal["original", "replica", "updated"]
 
 
 _new = object.__new__
-_put = object.__setattr__  # the values' own one refuses
+_put = object.__setattr__  # because `__setattr__` of these classes refuses
 
 
 class Issuer:
-    """One accepted `iss`: its URL, its kind (original, replica, updated) and the host's Region.
+    """One accepted `iss`: its URL, its kind (original, replica, updated) and the Region of its host.
 
-    A frozen value and no tuple, so that a later field breaks no user. `region` is None for an issuer
+    It is a frozen value and no tuple, so that a later field breaks no user. `region` is None for an issuer
     without one.
     """
 
@@ -39,7 +39,7 @@ class Issuer:
         _put(self, "region", region)
 
     def to_dict(self) -> dict[str, str | None]:
-        """A fresh dict of its fields."""
+        """Returns a new dict of the fields."""
         return {"url": self.url, "kind": self.kind, "region": self.region}
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -80,25 +80,25 @@ def _thaw(value: Any) -> Any:
 class Principal:
     """The user or machine that a verified token stands for.
 
-    Deeply immutable: arrays are tuples, objects read-only mappings. `copy` and `pickle` work.
+    It is deeply immutable: arrays are tuples, objects are read-only mappings. `copy` and `pickle` work.
 
     Attributes:
-        subject: `sub`. Unique within a pool; for a machine it equals `client_id`.
+        subject: `sub`. It is unique within a pool. A machine's equals its `client_id`.
         client_id: the app client: `client_id` of an access token, `aud` of an ID token; None without one.
         username: `username` or `cognito:username`; None for a machine.
         token_use: "access" or "id".
-        scopes: the members of `scope` (RFC 6749 3.3); empty for ID tokens.
-        groups: `cognito:groups` in the token's order; empty where absent.
+        scopes: the members of `scope` (RFC 6749 section 3.3); empty for ID tokens.
+        groups: `cognito:groups` in the token's order; empty where the claim is absent.
         issuer: the `Issuer` whose URL is the token's `iss`.
-        provider: whose token it is: the pool's ID, the same for every issuer of a replicated pool.
+        provider: the pool's ID, the same for every issuer of a replicated pool.
         user_pool_id: such as "us-west-2_EXAMPLE"; None for a provider that is no user pool.
         issued_at: `iat`, seconds since the epoch.
         expires_at: `exp`, seconds since the epoch.
-        claims: every claim of the payload, as signed; for JSON, take `to_dict()["claims"]`.
+        claims: every claim of the payload, as signed. For JSON, use `to_dict()["claims"]`.
     """
 
-    # Other attributes are read from the claims on access, because most requests use few of them. A dict
-    # is a payload as it was parsed; the first access to `claims` freezes it.
+    # Most requests read few attributes, so these are read from the claims on access. While `_claims` is a
+    # dict, it is the payload as it was parsed; the first access to `claims` freezes it.
     __slots__ = ("_claims", "_groups", "_partial", "_scopes", "issuer", "provider", "user_pool_id")
 
     issuer: Issuer
@@ -117,12 +117,12 @@ class Principal:
         user_pool_id: str | None,
         provider: str | None = None,
     ) -> None:
-        """Take claims that were accepted (adapters and copies call this; users get principals).
+        """Makes a principal of accepted claims. Adapters and copies call it; users get principals.
 
-        `provider` is the pool's ID unless it is given.
+        `provider` is the pool's ID by default.
 
         Raises:
-            TypeError: for neither a pool nor a provider.
+            TypeError: neither a pool nor a provider is given.
         """
         provider = user_pool_id if provider is None else provider
         if provider is None:
@@ -134,7 +134,7 @@ class Principal:
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """Every claim of the payload, as signed, read-only. For JSON: `to_dict()["claims"]`."""
+        """Every claim of the payload, as signed, read-only. For JSON, use `to_dict()["claims"]`."""
         held = self._claims
         if held.__class__ is dict:
             held = _freeze(held)
@@ -149,7 +149,7 @@ class Principal:
 
     @property
     def client_id(self) -> str | None:
-        """`client_id` of an access token, `aud` of an ID token; None where no app client is named."""
+        """`client_id` of an access token, `aud` of an ID token; None if the token names no app client."""
         found = self._claims.get("client_id" if self._claims["token_use"] == "access" else "aud")
         return found if found.__class__ is str else None
 
@@ -172,14 +172,14 @@ class Principal:
             return self._scopes
         except AttributeError:
             scope = self._claims.get("scope") if self._claims["token_use"] == "access" else None
-            # RFC 6749 3.3: single spaces between scopes; empty pieces are no scope.
+            # RFC 6749 3.3 separates scopes by single spaces, so an empty piece is no scope.
             found = frozenset(scope.split(" ")) - {""} if scope.__class__ is str else frozenset()
             _put(self, "_scopes", found)
             return found
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """`cognito:groups` in the token's order; empty where absent."""
+        """`cognito:groups` in the token's order; empty where the claim is absent."""
         try:
             return self._groups
         except AttributeError:
@@ -203,12 +203,12 @@ class Principal:
 
     @property
     def is_machine(self) -> bool:
-        """Whether this is an app client on its own (client credentials, RFC 6749 4.4)."""
+        """Whether this is an app client on its own (client credentials, RFC 6749 section 4.4)."""
         is_access = self.token_use == "access"
         return is_access and self.subject == self.client_id and "username" not in self._claims
 
     def to_dict(self) -> dict[str, Any]:
-        """A fresh, JSON-able copy of everything: lists and dicts, scopes sorted."""
+        """Returns a new copy of everything that JSON takes: lists and dicts, with the scopes sorted."""
         return {
             "subject": self.subject,
             "client_id": self.client_id,
@@ -227,7 +227,7 @@ class Principal:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
-        """For pydantic: a Principal is valid, shown as `to_dict()`; nothing else makes one, a dict least."""
+        """For pydantic: only a Principal is valid, never a dict. It is serialised by `to_dict()`."""
         from pydantic_core import core_schema  # only pydantic calls this
 
         shown = core_schema.plain_serializer_function_ser_schema(cls.to_dict)
@@ -297,14 +297,14 @@ def _principal_from_payload(
 
 
 def _as_partial(principal: Principal) -> Principal:
-    """The principal, marked: it was made of some claims of a token, and nobody knows which are missing."""
+    """Marks a principal that was made of some claims of a token, where nobody knows which are missing."""
     _put(principal, "_partial", True)
     return principal
 
 
 def _is_partial(principal: Principal) -> bool:
-    """Whether its token may hold claims that are absent here: then an absence says nothing (H1)."""
-    return getattr(principal, "_partial", False)  # set where it is true alone: every token would pay for it
+    """Whether its token may hold claims that are absent here, so that an absence proves nothing (H1)."""
+    return getattr(principal, "_partial", False)  # no default is stored, because every token would pay for it
 
 
 def _rebuild(

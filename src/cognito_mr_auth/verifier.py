@@ -1,7 +1,7 @@
-"""The verifier: what users call, and the one place where all parts are composed.
+"""The verifier: the class that users call. It composes all other parts.
 
-Owns the order of a verification (O) and the verified-token cache (C). Sync and asyncio callers
-share every line but the ones that wait.
+This module has the order of a verification, and the cache of verified tokens. Sync and async callers share
+every line but the ones that wait.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ if TYPE_CHECKING:
 __all__ = ["Verifier"]
 
 Steps = Generator[Any, Any, Principal]
-"""Yields what to wait for: (future, seconds) for keys, a user's awaitable, or None (see `_runtime.run`)."""
+"""Yields what it waits for: (future, seconds), a user's awaitable, or None (see `_runtime.run`)."""
 _Done = Principal | Steps
 _CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod, Tally]
-"""A verified token: principal, the key that verified it, whose that is, its times (C2), where it counts."""
+"""A verified token: principal, verifying key, that key's key set, the token's times (C2), where it counts."""
 
 
 class Verifier(Closing, Counting, Recalling):
     """Verifies tokens of one or more user pools, whichever of their issuers signed them.
 
     Args:
-        pools: the user pools; tokens are dispatched by exact `iss`.
-        token_use: "access", "id", or "any" for both. A pool's own `token_use` counts before it.
+        pools: the user pools. The exact `iss` decides which pool a token is checked against.
+        token_use: "access", "id", or "any" for both. A pool's own `token_use` takes precedence.
         leeway: seconds by which clocks may differ, 0 to 300.
-        cache_size: verified tokens kept at most; 0 for none.
+        cache_size: number of verified tokens that are kept at most; 0 for none.
         refresh_after: age in seconds at which keys are renewed in the background.
-        revalidate_after: age at which a caller waits once for the renewal.
-        max_stale: age at which keys are no longer used; at most 7 days.
-        token_types: what a token's `typ` may be, in any case, with or without "application/" before it. A
-            token may have none.
-        max_token_length: characters that a token has at most, 1,024 to 65,536.
-        on_event: called with each event (see `events`), on any thread; must not block.
-        on_outcome: called with each `outcomes.Outcome`, on the thread that verifies; must not block.
-        revoked: called with each verified principal; True refuses it. A coroutine function works
-            with `averify` alone. Any other runs on the caller's thread, which under `averify` is the
-            event loop's, so it may read memory only.
+        revalidate_after: age in seconds at which a caller waits once for the renewal.
+        max_stale: age in seconds at which keys are no longer used; at most 7 days.
+        token_types: accepted values of the header's `typ`, in any case, with or without "application/".
+            A token may have none.
+        max_token_length: number of characters that a token has at most, 1,024 to 65,536.
+        on_event: called with each event (see `events`), on any thread. It must not block.
+        on_outcome: called with each `outcomes.Outcome`, on the thread that verifies. It must not block.
+        revoked: called with each verified principal; True refuses it. A coroutine function works with
+            `averify` alone. Any other function runs on the caller's thread, which is the event loop's
+            under `averify`. So it may read memory only.
         ssl_context: TLS settings in place of the HTTP client's defaults.
-        clock: gives (wall, monotonic) seconds.
+        clock: returns (wall, monotonic) seconds.
 
     Raises:
-        ConfigurationError: for anything that cannot be right.
+        ConfigurationError: a setting cannot be right.
     """
 
     def __init__(
@@ -141,15 +141,15 @@ class Verifier(Closing, Counting, Recalling):
         prefix: str = "COGNITO_",
         **options: Unpack[AllVerifierOptions],
     ) -> Self:
-        """A verifier from environment variables (see `docs/configuration.md`).
+        """Makes a verifier from environment variables (see `docs/configuration.md`).
 
         Args:
             environ: the variables, in place of the process's own.
-            prefix: what their names begin with.
-            options: settings that no variable says, such as `revoked=`.
+            prefix: the beginning of their names.
+            options: settings that have no variable, such as `revoked=`.
 
         Raises:
-            ConfigurationError: naming the variable that is missing or wrong, or is an option here too.
+            ConfigurationError: a variable is missing, wrong, or given as an option too. It is named.
         """
         from ._config import environment  # only a call pays for this import
 
@@ -161,20 +161,20 @@ class Verifier(Closing, Counting, Recalling):
     def verify(
         self, token: str, *, require: Policy | None = None, timeout: float = CALLER_WAIT_SECONDS
     ) -> Principal:
-        """The principal of a valid token.
+        """Returns the principal of a valid token.
 
         Args:
             token: a compact JWS.
             require: what the principal must have (see `policy`).
-            timeout: seconds to wait for keys at most, where they must be fetched. Loading the HTTP
-                client for a process's first request is not counted (R1).
+            timeout: seconds to wait for keys at most, if they must be fetched. Loading the HTTP client for
+                a process's first request is not counted.
 
         Raises:
-            AuthError: by subclass and `status`, whose fault it is. Nothing else is raised for a bad
-                token or an outage.
-            TypeError: for a hook or check that is a coroutine function (use `averify`), a `require` that is
-                no policy, or a `timeout` that is no number.
-            ValueError: for a `timeout` that is negative or NaN.
+            AuthError: a bad token or an outage, and nothing else is raised for these. The subclass and
+                `status` say whose fault it is.
+            TypeError: a hook or check is a coroutine function (use `averify`), `require` is no policy, or
+                `timeout` is no number.
+            ValueError: `timeout` is negative or NaN.
         """
         if require is not None or self._revoked_is_async:
             self._refuse_async_hooks(require)
@@ -199,10 +199,10 @@ class Verifier(Closing, Counting, Recalling):
             raise
 
     def _verify_within(self, token: str, require: Policy | None, timeout: Timeout) -> Principal:
-        """Like `verify`, also with a function that gives the seconds when the waiting begins.
+        """Like `verify`, and `timeout` may be a function. It returns the seconds when the wait begins.
 
-        For a host with a deadline of its own, because loading the HTTP client takes some of the time.
-        It calls `verify`, so that a subclass's own is called for every adapter.
+        A host with a deadline needs that, because loading the HTTP client takes some of the time.
+        It calls `verify`, so that every adapter calls a subclass's own `verify`.
         """
         limit = Remaining(timeout) if callable(timeout) else timeout
         return self.verify(token, require=require, timeout=cast("float", limit))
@@ -210,11 +210,11 @@ class Verifier(Closing, Counting, Recalling):
     def _refuse_async_hooks(self, require: Policy | None) -> None:
         """Raises TypeError for a hook or a check that only `averify` can call (H2)."""
         if self._revoked_is_async:
-            raise TypeError("revoked= is a coroutine function: call averify()")
+            raise TypeError("revoked= is a coroutine function; call averify()")
         require_sync(require)
 
     def _verification(self, token: object, require: Policy | None, timeout: Timeout) -> _Done:
-        """The principal at once, or the steps that lead to it."""
+        """Returns the principal at once, or the steps that lead to it."""
         if timeout is not CALLER_WAIT_SECONDS:
             timeout = checked_timeout(timeout)
         now = self._clock()
@@ -236,10 +236,10 @@ class Verifier(Closing, Counting, Recalling):
             raise
 
     def _hit(self, cached: _CachedToken, now: Instant, require: Policy | None) -> _Done | None:
-        """The answer to a token that was verified before; None if its key is no longer the one."""
+        """Answers for a token that was verified before; None if the key set has another key by now."""
         principal, key, key_set, span, tally = cached
         if key_set.key_now(key.kid, now) is key:
-            check_span(span, now[0])  # C2: a hit skips parsing and RSA, nothing else
+            check_span(span, now[0])  # C2: a hit skips parsing and RSA, but never the times
             return self._finish(principal, now, require, tally)
         return None
 
@@ -281,12 +281,12 @@ class Verifier(Closing, Counting, Recalling):
     # -- for adapters ---------------------------------------------------------------------------
 
     def require(self, principal: Principal, require: Policy) -> Principal:
-        """The principal, if the policy lets it pass: for a route's policy after `verify`.
+        """Returns the principal if the policy lets it pass. It is for a route's policy after `verify`.
 
         Raises:
             PolicyDenied, AuthenticationTooOld, CheckUnavailable: as `verify` does.
-            TypeError: for a check that is a coroutine function, a `require` that is no policy, or a
-                `principal` that is no Principal.
+            TypeError: a check is a coroutine function, `require` is no policy, or `principal` is no
+                Principal.
         """
         return run_sync(recorded(self._permission(principal, require), self._outcomes))
 
@@ -295,7 +295,7 @@ class Verifier(Closing, Counting, Recalling):
         return await run_async(recorded(self._permission(principal, require), self._outcomes))
 
     def _permits(self, principal: Principal, require: Policy) -> bool:
-        """Whether a policy lets the principal pass, for who only asks: no refusal. Raises Unavailable."""
+        """Whether a policy lets the principal pass. A no is counted as no refusal. Raises Unavailable."""
         try:
             return run_sync(self._permission(principal, require)) is principal
         except (PolicyDenied, AuthenticationTooOld):
@@ -303,18 +303,18 @@ class Verifier(Closing, Counting, Recalling):
 
     def _permission(self, principal: Principal, require: Policy) -> Steps:
         require_policy(require)
-        if not isinstance(principal, Principal):  # a check() that ignores its argument would admit anything
+        if not isinstance(principal, Principal):  # a check() that ignores its argument would pass anything
             raise TypeError(f"give the Principal that verify() returned, not {type(principal).__name__}")
         return authorize(principal, self._clock()[0], None, require, self._leeway, self._hook_failed)
 
     def _load_http_client(self) -> None:
-        """Load what a first fetch needs, unless none may come; raises ImportError or OSError."""
+        """Load what a first fetch needs, unless no pool fetches. Raises ImportError or OSError."""
         if urls := fetched_urls(self._entries.values()):
             self._fetcher.prepare(urls)
 
     @property
     def _takes_id_tokens(self) -> bool:
-        """Whether no pool accepts an access token: Swagger UI must know which one to send."""
+        """Whether no pool accepts an access token. Swagger UI needs it to know which token to send."""
         return all(entry.expected.token_use == "id" for entry in self._entries.values())
 
     @property
@@ -324,7 +324,7 @@ class Verifier(Closing, Counting, Recalling):
 
     @property
     def _authorization_servers(self) -> list[str]:
-        """The same in the order in which clients should try them (RFC 9728 2)."""
+        """The issuers in the order in which clients should try them (RFC 9728 section 2)."""
         return authorization_servers(self._entries.values())
 
     def _seconds_left(self, principal: Principal) -> float:
@@ -336,12 +336,12 @@ class Verifier(Closing, Counting, Recalling):
     def warm(self, *, timeout: float = WARM_SECONDS) -> None:
         """Ask every endpoint for keys and wait for the answers, at most `timeout` seconds for all pools.
 
-        Done when each endpoint has answered or failed, or when every pool has keys and the rest has been
-        silent for 1 s.
+        It ends when each endpoint has answered or failed, or when every pool has keys and the other
+        endpoints have been silent for 1 s.
 
         Raises:
-            KeysUnavailable: when a pool is left without any usable key.
-            TypeError, ValueError: as `verify` does, for a `timeout` that is none.
+            KeysUnavailable: a pool has no usable key at the end.
+            TypeError, ValueError: as `verify` does, for a wrong `timeout`.
         """
         run_sync(warming(self._key_sets, checked_timeout(timeout)))
 
@@ -350,34 +350,34 @@ class Verifier(Closing, Counting, Recalling):
         await run_async(warming(self._key_sets, checked_timeout(timeout)))
 
     def ready(self, *providers: UserPool | str) -> bool:
-        """Whether every pool, or each of those named, has a usable key; stale ones count.
+        """Whether every pool, or each of those given, has a usable key. Stale keys count.
 
-        For a readiness probe (`docs/operations.md`). Starts a refresh in the background where one is due, and
-        never waits for it; an outage is no error.
+        It is for a readiness probe (`docs/operations.md`). It starts a refresh in the background where one is
+        due, and never waits for it. An outage is no error.
 
         Raises:
-            ConfigurationError: for a pool that this verifier does not have.
-            TypeError: for what is neither a pool nor its ID.
+            ConfigurationError: this verifier does not have the pool.
+            TypeError: an argument is neither a pool nor its ID.
         """
         return are_ready(chosen(self._key_sets, providers), self._clock())
 
     def health(self) -> Health:
-        """How each pool's keys and endpoints are doing, as dicts that JSON takes (see `health`).
+        """Returns the state of each pool's keys and endpoints, as dicts that JSON takes (see `health`).
 
-        Stale is never healthy. Starts refreshes as `ready` does, which the report does not wait for.
+        Stale keys are never healthy. It starts refreshes as `ready` does, and does not wait for them.
         """
         report = self._health()
         self.ready()
         return report
 
     def _health(self) -> Health:
-        """The same, for a caller that wants nothing asked."""
+        """Like `health`, and asks no endpoint."""
         return health_of(self._key_sets, self._clock(), self._dispatch.failures)
 
     def close(self) -> None:
-        """Start no more fetches and cancel the running ones. Stored keys go on verifying.
+        """Start no more fetches and cancel the running ones. Stored keys continue to verify tokens.
 
-        Waits for nobody, so it may be called on an event loop.
+        It waits for no thread, so it may be called on an event loop.
         """
         for key_set in self._key_sets.values():
             key_set.close()
@@ -390,7 +390,7 @@ class Verifier(Closing, Counting, Recalling):
         raise TypeError("a Verifier holds locks and keys; build one in each process")
 
     def _reset_after_fork(self) -> None:
-        """In a forked child: drop what only the parent may use (F)."""
+        """Drop, in a forked child, what only the parent may use (F)."""
         self._outcomes.reset_after_fork()
         self._threads.reset_after_fork()
         self._dispatch.reset_after_fork()

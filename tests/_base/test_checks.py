@@ -106,5 +106,5 @@ def test_a_flag_is_true_or_false(value: object) -> None:
     """Nothing that only looks like a flag is taken for one, and the message names the setting."""
     checks.check_flag("offline", True)
     checks.check_flag("offline", False)
-    with pytest.raises(ConfigurationError, match=r"^offline=.*: say True or False$"):
+    with pytest.raises(ConfigurationError, match=r"^offline=.*: give True or False$"):
         checks.check_flag("offline", value)

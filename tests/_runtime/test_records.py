@@ -42,25 +42,25 @@ HEAD = "endpoint down: the original issuer in us-west-2, pool us-west-2_A, has n
     [
         pytest.param(
             outlook(OTHER, age=60.0, usable_for=86340.0),
-            "Nothing needs doing: tokens of every issuer are verified with the keys of the replica issuer in "
-            "us-east-1.",
+            "Nothing needs doing, because tokens of every issuer are verified with the keys of the replica "
+            "issuer in us-east-1.",
             id="one-is-left",
         ),
         pytest.param(
             outlook(OTHER, THIRD, age=60.0, usable_for=86340.0),
-            "Nothing needs doing: tokens of every issuer are verified with the keys of the replica issuer in "
-            "us-east-1 and the updated issuer in us-west-2.",
+            "Nothing needs doing, because tokens of every issuer are verified with the keys of the replica "
+            "issuer in us-east-1 and the updated issuer in us-west-2.",
             id="two-are-left",
         ),
         pytest.param(
             outlook(URL, age=720.0, usable_for=85680.0),
-            "No endpoint of the pool is left: tokens are verified with keys that are 12 min old, for 23 h "
+            "No endpoint of the pool is left. Tokens are verified with keys that are 12 min old, for 23 h "
             "48 min more.",
             id="none-is-left",
         ),
         pytest.param(
             outlook(),
-            "The pool has no usable key: its tokens are answered with 503 until an endpoint answers.",
+            "The pool has no usable key, so its tokens are answered with 503 until an endpoint answers.",
             id="no-keys",
         ),
     ],
@@ -73,7 +73,7 @@ def test_a_region_that_is_down(left: Outlook, says: str) -> None:
 def test_a_reason_has_its_meaning() -> None:
     """In the words of `health()` and its hint."""
     event = events.EndpointDown(POOL, URL, "proxy 407 through HTTPS_PROXY", SINCE)
-    assert "(proxy 407 through HTTPS_PROXY: the proxy wants a login: HTTPS_PROXY=" in message(
+    assert "(proxy 407 through HTTPS_PROXY: the proxy wants a login; set HTTPS_PROXY=" in message(
         event, outlook()
     )
 
@@ -106,20 +106,20 @@ def test_a_reason_has_its_meaning() -> None:
         pytest.param(
             events.KeyQuarantined(POOL, "k\n%s", (URL, OTHER)),
             "quarantined key: pool us-west-2_A has two keys with the kid 'k\\n%s', of the original issuer in "
-            "us-west-2 and the replica issuer in us-east-1. Tokens that name it are answered with 503: find "
+            "us-west-2 and the replica issuer in us-east-1. Tokens that name it are answered with 503. Find "
             "out which of them is wrong.",
             id="quarantined",
         ),
         pytest.param(
             events.KeyExposed(POOL, OTHER, 2),
-            "exposed keys: pool us-west-2_A, the replica issuer in us-east-1 has shown the private half of "
-            "2. Their tokens verify no more: rotate the pool's keys.",
+            "exposed keys: pool us-west-2_A, the replica issuer in us-east-1 has served the private half of "
+            "2. Their tokens are refused. Rotate the pool's keys.",
             id="exposed",
         ),
         pytest.param(
             events.KeyExposed(POOL, "", 1),
-            "exposed keys: pool us-west-2_A, a key file's record or jwks= has shown the private half of 1. "
-            "Their tokens verify no more: rotate the pool's keys.",
+            "exposed keys: pool us-west-2_A, a key file's record or jwks= has served the private half of 1. "
+            "Their tokens are refused. Rotate the pool's keys.",
             id="exposed-in-a-file",
         ),
         pytest.param(

@@ -853,7 +853,9 @@ def test_a_cookie_is_taken_where_it_was_chosen(world: World, driver: str, row: s
         return
     assert (reply.status, reply.reached) == (status, status == 200)
     if status == 403:
-        check(reply, Outcome(403, 'Bearer realm="api"', "the token's cookie is not taken from this origin"))
+        check(
+            reply, Outcome(403, 'Bearer realm="api"', "the token's cookie is not accepted from this origin")
+        )
 
 
 @drivers()

@@ -331,7 +331,7 @@ OPS = policy.groups("ops")
 NOBODY = policy.groups("nobody")
 FRESH = policy.max_age(9)
 NEW = policy.issued_within(9)
-TOO_OLD = "the token is too old for this: get a new one with the refresh token"
+TOO_OLD = "the token is too old for this; get a new one with the refresh token"
 CHECK, CHECK2 = policy.check(yes), policy.check(yes)
 
 

@@ -1,5 +1,5 @@
-"""What AWS's own API says of a user pool: read by `discovery` and by `cognito-mr-auth doctor`.
+"""What AWS's own API says about a user pool. `discovery` and `cognito-mr-auth doctor` use it.
 
-Needs boto3 (extra `[aws]`), which is loaded when somebody asks and never before. Reads alone: a call that
-is not in `reading.READS` cannot be made.
+It needs boto3 (extra `[aws]`), which is loaded only when somebody asks AWS. It only reads, because a call
+that is not in `reading.READS` cannot be made.
 """

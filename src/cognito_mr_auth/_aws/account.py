@@ -1,7 +1,7 @@
-"""A user pool read in all of its Regions at once.
+"""Reads a user pool in all of its Regions at once.
 
-Owns which Region is asked for what, and that a dead one holds up no other. The primary and the configured
-replica Regions are asked side by side; what concerns the pool as a whole is asked of the first that answered.
+This module decides which Region is asked for what. A dead Region delays no other. The primary and the
+configured replica Regions are asked side by side. The first that answered is asked about the pool as a whole.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ __all__ = ["ASK_SECONDS", "read_account", "read_regions", "source_of"]
 
 Done = Callable[[str], object]
 
-# Three rounds against a dead Region and a slow one: two attempts of 2 s to connect, or of 5 s to read.
+# Three rounds against a dead Region and a slow one. A call has two attempts of 2 s to connect or 5 s to read.
 ASK_SECONDS: Final = 30.0
-# AWS allows 15 such calls a second; a pool of a thousand app clients must not take minutes.
+# AWS allows 15 such calls a second, and a pool of a thousand app clients must not take minutes.
 MAX_DESCRIBED: Final = 20
 
 
 def read_regions(
     reader: Reader, regions: Sequence[str], deadline: Deadline, done: Done = lambda _: None
 ) -> dict[str, RegionAnswer]:
-    """What each Region says of the pool, and each further Region that they name as a replica."""
+    """What each Region says about the pool. Replica Regions that the answers name are asked too."""
     found = _ask_regions(reader, regions, deadline, done)
     more = dict.fromkeys(
         replica.region
@@ -54,7 +54,7 @@ def read_account(
     scopes: bool = False,
     done: Done = lambda _: None,
 ) -> Account:
-    """All that AWS says of the pool; `wanted` are app clients to look at, None for those that there are."""
+    """All that AWS says about the pool. `wanted` are the app clients to describe; None means all."""
     answers = read_regions(reader, regions, deadline, done)
     source = source_of(answers)
     settings = known(answers[source].pool) if source is not None else None
@@ -64,7 +64,7 @@ def read_account(
         whole = _Whole(reader, source, regions[0], found)
         jobs[f"the pool in {source}"] = partial(whole.read, settings, wanted, scopes=scopes)
     results = side_by_side(jobs, deadline, done)
-    # A job that was cut off has left what it had by then.
+    # At the deadline, an unfinished job leaves the pieces that it has read so far.
     failure = next((each for name, each in results.items() if name.startswith("the pool")), None)
 
     def piece(name: str, method: str) -> Any:
@@ -110,7 +110,7 @@ def _ask_regions(
 def _ask(reader: Reader, region: str) -> RegionAnswer:
     pool: PoolSettings | Trouble = reader.pool(region)
     if isinstance(pool, Trouble) and pool.kind in ("unreachable", "no-credentials", "clock"):
-        # The next call would wait as long, and say the same.
+        # The next call would wait as long, and fail in the same way.
         return RegionAnswer(pool, pool._replace(permission=READS["cognito-idp", "list_user_pool_replicas"]))
     replicas: tuple[Replica, ...] | Trouble = reader.replicas(region)
     return RegionAnswer(pool, replicas)
@@ -127,9 +127,10 @@ def _key_jobs(
 
 
 class _Whole:
-    """What concerns the pool as a whole, read of one Region, one call after the other.
+    """Reads what concerns the pool as a whole from one Region, one call after the other.
 
-    So that the calls do not exhaust their rate, which is the account's own. Each piece goes into `found`.
+    The calls follow each other, so that they do not exhaust their rate, which the account shares. Each piece
+    goes into `found`.
     """
 
     def __init__(self, reader: Reader, source: str, primary: str, found: dict[str, Any]) -> None:
@@ -145,7 +146,7 @@ class _Whole:
         if scopes:
             self._found["scopes"] = reader.scopes(source)
         for name in settings.domains if settings else ():
-            # A secondary knows nothing of a prefix domain, so the primary alone is asked.
+            # A secondary does not know a prefix domain, so the primary alone is asked.
             self._found[f"domain {name}"] = reader.domain(self._primary, name)
         self._describe(known(clients), wanted)
 
@@ -157,7 +158,7 @@ class _Whole:
 
     def _describe(self, listed: Mapping[str, str] | None, wanted: Collection[str] | None) -> None:
         asked = sorted(listed or () if wanted is None else wanted)
-        # Where the list is known, what it lacks need not be asked for; where it is not, this is the only way.
+        # If the list is known, clients that it lacks are not asked for. If not, asking is the only way.
         asked = [each for each in asked if listed is None or each in listed][:MAX_DESCRIBED]
         described: dict[str, AppClient | Trouble] = {}
         self._found["described"] = described

@@ -1,6 +1,6 @@
-"""boto3: whether it is there and new enough, and clients that do not wait for a dead Region for minutes.
+"""boto3: whether it is installed and new enough, and clients that give up on a dead Region within seconds.
 
-Owns the only import of boto3 and botocore.
+This module has the only import of boto3 and botocore.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ __all__ = [
 ]
 
 Clients = Callable[[str, str], Any]
-"""(service, Region) -> its client of boto3."""
+"""(service, Region) -> boto3's client for it."""
 
-# The first that knows replicas and issuers; an older one leaves them out of answers without a word.
+# The first version that knows replicas and issuers. An older one leaves them out of answers silently.
 MINIMUM: Final = "1.43.19"
-# botocore's own 60 s each would make a dead Region cost minutes. A live one answers in 0.1 to 0.5 s.
+# botocore's own 60 s each would let a dead Region cost minutes. A live one answers in 0.1 to 0.5 s.
 CONNECT_SECONDS: Final = 2
 READ_SECONDS: Final = 5
-# One repetition is enough for a lost packet and a throttled request; a person waits.
+# One repetition covers a lost packet or a throttled request. There are no more, because a person waits.
 ATTEMPTS: Final = 2
 
 
 class MissingBotoError(ImportError):
-    """There is no boto3."""
+    """boto3 is not installed."""
 
 
 class OldBotoError(ImportError):
@@ -41,11 +41,11 @@ class OldBotoError(ImportError):
 
 
 def load_session(profile: str | None = None) -> Any:
-    """A session of boto3, for a profile of AWS's configuration files or for the default one.
+    """A session of boto3, for a profile of AWS's configuration files or for the default profile.
 
     Raises:
-        MissingBotoError: naming what to install.
-        ConfigurationError: there is no such profile.
+        MissingBotoError: boto3 is not installed. The message says what to install.
+        ConfigurationError: AWS's configuration has no such profile.
     """
     try:
         import boto3
@@ -63,7 +63,7 @@ def load_session(profile: str | None = None) -> Any:
 
 
 def clients_of(session: Any) -> Clients:
-    """The clients that a session of boto3 makes, with short timeouts."""
+    """A function that makes clients of a session of boto3, with short timeouts."""
     from botocore.config import Config
 
     config = Config(
@@ -79,7 +79,7 @@ def check_model(client: Any) -> None:
     """Refuse a client of `cognito-idp` whose service model is older than replicas and issuers.
 
     Raises:
-        OldBotoError: naming the version that is needed.
+        OldBotoError: the model is older. The message names the version that is needed.
     """
     members = client.meta.service_model.shape_for("UserPoolType").members
     if "IssuerConfiguration" not in members or not hasattr(client, "list_user_pool_replicas"):
@@ -90,6 +90,6 @@ def check_model(client: Any) -> None:
 
 
 def knows_client_types(client: Any) -> bool:
-    """Whether this boto3 can tell app clients that applications registered themselves from the others."""
+    """Whether this boto3 can distinguish app clients that applications registered themselves."""
     operation = client.meta.service_model.operation_model("ListUserPoolClients")
     return "ClientType" in operation.input_shape.members

@@ -1,7 +1,7 @@
-"""What AWS said of a user pool, as values; and why it said nothing.
+"""AWS's answers about a user pool as values, and the reasons for a missing answer.
 
-Owns the shapes. Pure. What AWS's answers hold beyond these shapes (an app client's secret, above all) is
-dropped by `reading` before anything keeps it.
+This module has the shapes, and is pure. `reading` drops what AWS's answers hold beyond these shapes (above
+all an app client's secret) before anything keeps it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ UPDATED: Final = "UPDATED"
 
 Kind = Literal[
     "unreachable",  # nothing answered
-    "late",  # no answer before the deadline of the whole
-    "no-credentials",  # none, expired ones, or who gives them is away
+    "late",  # no answer before the deadline of the whole reading
+    "no-credentials",  # none, expired ones, or their source cannot be reached
     "not-permitted",
     "not-there",  # no such pool, key or domain
     "not-enabled",  # the operation is not available here, or for this pool
@@ -44,7 +44,7 @@ Kind = Literal[
 
 
 class Trouble(NamedTuple):
-    """Why a call brought nothing: `permission` is its IAM action, `detail` a code or class of errors."""
+    """Why a call gave nothing. `permission` is its IAM action, `detail` an error code or an error class."""
 
     kind: Kind
     permission: str = ""
@@ -64,9 +64,9 @@ class Replica(NamedTuple):
 
 
 class PoolSettings(NamedTuple):
-    """DescribeUserPool in one Region: what concerns a verifier.
+    """What concerns a verifier of DescribeUserPool's answer in one Region.
 
-    `triggers` are the names of Lambda triggers, with the version of the event where there is one.
+    `triggers` are the names of Lambda triggers, with the version of the event if there is one.
     """
 
     issuer_type: str
@@ -78,14 +78,14 @@ class PoolSettings(NamedTuple):
 
 
 class RegionAnswer(NamedTuple):
-    """What one Region said of the pool."""
+    """One Region's answers about the pool."""
 
     pool: PoolSettings | Trouble
     replicas: tuple[Replica, ...] | Trouble
 
     @property
     def answered(self) -> bool:
-        """Whether the Region's API has answered at all, if only with a refusal."""
+        """Whether the Region's API has answered at all. A refusal counts."""
         silent = ("unreachable", "late", "no-credentials")
         return not isinstance(self.pool, Trouble) or self.pool.kind not in silent
 
@@ -96,7 +96,7 @@ class RegionAnswer(NamedTuple):
 
 
 class AppClient(NamedTuple):
-    """DescribeUserPoolClient without its secret: lifetimes in seconds, and the scopes that it may ask for."""
+    """DescribeUserPoolClient's answer without the secret. Lifetimes are in seconds."""
 
     client_id: str
     access_seconds: int
@@ -106,23 +106,23 @@ class AppClient(NamedTuple):
 
 
 class EncryptionKey(NamedTuple):
-    """The pool's own KMS key in one Region; `principals` are those of Allow statements of its policy."""
+    """The pool's own KMS key in one Region. `principals` are those of the Allow statements of its policy."""
 
     state: str
     regions: frozenset[str] | None
-    """Where the key is, for a multi-Region key; else None."""
+    """The Regions of a multi-Region key; None for another key."""
     principals: frozenset[str] | Trouble
 
 
 class Domain(NamedTuple):
-    """The domain of sign-in, and the Region that it fails over to."""
+    """A domain of the sign-in pages, and the Region that it fails over to."""
 
     name: str
     failover_region: str | None
 
 
 class DateSample(NamedTuple):
-    """A `date` header, and when its request began and its answer came, in wall seconds of this machine."""
+    """A `date` header, with the wall times of this machine at which its request began and its answer came."""
 
     source: str
     date: float
@@ -131,14 +131,14 @@ class DateSample(NamedTuple):
 
 
 class Account(NamedTuple):
-    """All that AWS said. `source` is the Region whose answers on the pool as a whole are used, if any."""
+    """All that AWS said. The answers about the pool as a whole come from the Region `source`, if any."""
 
     regions: Mapping[str, RegionAnswer]
     source: str | None
     clients: Mapping[str, str] | Trouble
     """The name of each app client, by its ID."""
     dynamic: int | Trouble | None
-    """How many of them applications registered themselves; None where this boto3 cannot ask."""
+    """How many of them applications registered themselves; None if this boto3 cannot ask."""
     described: Mapping[str, AppClient | Trouble]
     keys: Mapping[str, EncryptionKey | Trouble]
     scopes: frozenset[str] | Trouble

@@ -1,7 +1,7 @@
 """The calls of AWS's API, each from its answer to a value.
 
-Owns the list of calls and their permissions, and what is kept of an answer. Never keeps an app client's
-secret. Never writes: a call that is not in `READS` is a KeyError.
+This module has the list of calls and their permissions, and keeps parts of the answers. It never keeps an app
+client's secret. It never writes, because a call that is not in `READS` is a KeyError.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ READS: Final[Mapping[tuple[str, str], str]] = {
     ("kms", "describe_key"): "kms:DescribeKey",
     ("kms", "get_key_policy"): "kms:GetKeyPolicy",
 }
-"""Every call that can be made (service and method of the client), and the IAM action that allows it."""
+"""Every call that can be made (service and method of the client), with the IAM action that allows it."""
 
-# A pool has one primary and one secondary; app clients are 1,000 by AWS's quota, 60 to a page.
+# A pool has one primary and one secondary. AWS's quota is 1,000 app clients, and a page holds 60.
 MAX_PAGES: Final = 20
 PAGE_OF_CLIENTS: Final = 60
 PAGE_OF_SERVERS: Final = 50
 
 _UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 _HOUR: Final = 3600
-# Members of LambdaConfig that are no triggers.
+# A member of LambdaConfig that is no trigger.
 _NO_TRIGGERS: Final = {"KMSKeyID"}
 
 
@@ -50,16 +50,16 @@ class Reader:
         self._factory = clients
         self._pool_id = user_pool_id
         self._wall = wall
-        # boto3's sessions must not make two clients at once.
+        # A session of boto3 must not make two clients at once.
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self.dates: list[DateSample] = []
 
     def prepare(self, region: str) -> Trouble | None:
-        """Make the Region's client, before any call; the trouble where that fails.
+        """Make the Region's client before any call. Returns the trouble if that fails.
 
         Raises:
-            OldBotoError: this boto3 is too old to be believed: it would answer wrongly and not fail.
+            OldBotoError: this boto3 is too old. It would give incomplete answers and not fail.
         """
         try:
             client = self._client("cognito-idp", region)
@@ -69,18 +69,18 @@ class Reader:
         return None
 
     def knows_client_types(self, region: str) -> bool:
-        """Whether this boto3 tells app clients that applications registered themselves from the others."""
+        """Whether this boto3 can distinguish app clients that applications registered themselves."""
         return boto.knows_client_types(self._client("cognito-idp", region))
 
     # -- the pool -------------------------------------------------------------------------------
 
     def pool(self, region: str) -> PoolSettings | Trouble:
-        """Its settings, as that Region knows them."""
+        """The pool's settings, as that Region knows them."""
         answer = self._call("cognito-idp", region, "describe_user_pool", UserPoolId=self._pool_id)
         return answer if isinstance(answer, Trouble) else _pool_settings(answer.get("UserPool", {}))
 
     def replicas(self, region: str) -> tuple[Replica, ...] | Trouble:
-        """Its secondaries."""
+        """The pool's secondaries."""
         found: list[Replica] = []
         primary = self._pool_id.partition("_")[0]
         for page in self._pages("list_user_pool_replicas", region):
@@ -93,7 +93,7 @@ class Reader:
         return tuple(found)
 
     def clients(self, region: str, **only: str) -> dict[str, str] | Trouble:
-        """The names of its app clients, by their IDs; `only` may be a ClientType."""
+        """The names of the pool's app clients, by their IDs. `only` may have a ClientType."""
         found: dict[str, str] = {}
         for page in self._pages("list_user_pool_clients", region, MaxResults=PAGE_OF_CLIENTS, **only):
             if isinstance(page, Trouble):
@@ -111,11 +111,11 @@ class Reader:
             UserPoolId=self._pool_id,
             ClientId=client_id,
         )
-        # The answer holds the client's secret, and ends here.
+        # The answer holds the client's secret, so it is dropped here.
         return answer if isinstance(answer, Trouble) else _app_client(client_id, answer["UserPoolClient"])
 
     def scopes(self, region: str) -> frozenset[str] | Trouble:
-        """The scopes that its resource servers define."""
+        """The scopes that the pool's resource servers define."""
         found: set[str] = set()
         for page in self._pages("list_resource_servers", region, MaxResults=PAGE_OF_SERVERS):
             if isinstance(page, Trouble):
@@ -125,7 +125,7 @@ class Reader:
         return frozenset(found)
 
     def domain(self, region: str, name: str) -> Domain | Trouble:
-        """A domain of its sign-in pages."""
+        """A domain of the pool's sign-in pages."""
         answer = self._call("cognito-idp", region, "describe_user_pool_domain", Domain=name)
         if isinstance(answer, Trouble):
             return answer
@@ -136,7 +136,7 @@ class Reader:
 
     def key(self, region: str, arn: str) -> EncryptionKey | Trouble:
         """The pool's KMS key, as that Region knows it."""
-        # The same key ID in every Region (`mrk-`), so the ARNs differ in the Region alone.
+        # A multi-Region key (`mrk-`) has one ID, so only the Region differs between the ARNs.
         parts = arn.split(":")
         here = ":".join([*parts[:3], region, *parts[4:]])
         answer = self._call("kms", region, "describe_key", KeyId=here)
@@ -167,15 +167,15 @@ class Reader:
         sent = self._wall()
         try:
             answer: dict[str, Any] = getattr(self._client(service, region), method)(**arguments)
-        except Exception as error:  # noqa: BLE001 - credentials' providers and proxies raise what they like
-            # A refusal is dated too, and a clock that is far off is refused.
+        except Exception as error:  # noqa: BLE001 - credential providers and proxies may raise anything
+            # A refusal has a date too, and AWS refuses a machine whose clock is far off.
             self._note_date(getattr(error, "response", None), region, sent)
             return trouble_of(error, permission, permission.partition(":")[2])
         self._note_date(answer, region, sent)
         return answer
 
     def _note_date(self, answer: object, region: str, sent: float) -> None:
-        if not isinstance(answer, Mapping):  # some exceptions of a time-out have a `response` that is None
+        if not isinstance(answer, Mapping):  # some time-out exceptions have a `response` of None
             return
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         try:
@@ -195,7 +195,7 @@ def _pool_settings(found: Mapping[str, Any]) -> PoolSettings:
     key = found.get("KeyConfiguration", {})
     domains = (found.get("Domain"), found.get("CustomDomain"))
     return PoolSettings(
-        # Both defaults are AWS's own, for pools that never set them.
+        # Both are AWS's defaults, for pools that never set them.
         issuer_type=found.get("IssuerConfiguration", {}).get("Type", ORIGINAL),
         key_type=key.get("KeyType", "AWS_OWNED_KEY"),
         key_arn=key.get("KmsKeyArn"),
@@ -217,7 +217,7 @@ def _app_client(client_id: str, found: Mapping[str, Any]) -> AppClient:
     units = found.get("TokenValidityUnits", {})
 
     def seconds(token: str) -> int:
-        # Absent or 0 is AWS's default, an hour; a unit that is absent means hours.
+        # If absent or 0, AWS's default of an hour holds. An absent unit means hours.
         number = found.get(f"{token}Validity") or 0
         return number * _UNITS.get(units.get(token, "hours"), _HOUR) or _HOUR
 
@@ -239,7 +239,7 @@ def _key_regions(metadata: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _principals(policy: str) -> frozenset[str]:
-    """The service principals of a key policy's Allow statements; none for what is no policy."""
+    """The service principals of a key policy's Allow statements; empty for a text that is no policy."""
     try:
         statements = json.loads(policy)["Statement"]
     except (ValueError, KeyError, TypeError):

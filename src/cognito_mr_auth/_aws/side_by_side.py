@@ -1,7 +1,7 @@
-"""Jobs side by side, each on a daemon thread, with one deadline for all.
+"""Runs jobs side by side, each on a daemon thread, with one deadline for all.
 
-Owns the waiting. A job that hangs holds up nobody beyond the deadline, and not the process's end, because
-name look-ups cannot be interrupted. Knows nothing of AWS.
+This module has the waiting. A job that hangs delays nobody beyond the deadline, and does not delay the
+process's end. The threads are daemons because a name look-up cannot be interrupted. It knows nothing of AWS.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds that are left, 0 at least."""
+        """The seconds that are left, at least 0."""
         return max(0.0, self._end - self._monotonic())
 
 
@@ -36,9 +36,9 @@ def side_by_side(
     deadline: Deadline,
     done: Callable[[K], object] = lambda _: None,
 ) -> dict[K, V | Exception | None]:
-    """What each job gave or raised; None for one that had not ended at the deadline.
+    """What each job returned or raised; None for a job that had not ended at the deadline.
 
-    `done` hears of each that has ended, on the caller's thread.
+    `done` is called on the caller's thread for each job that has ended.
     """
     ended: queue.SimpleQueue[tuple[K, V | Exception]] = queue.SimpleQueue()
 
@@ -46,7 +46,7 @@ def side_by_side(
         result: V | Exception
         try:
             result = job()
-        except Exception as error:  # noqa: BLE001 - the caller judges it; here it would end in a thread
+        except Exception as error:  # noqa: BLE001 - the caller judges it; raised, it would end in a thread
             result = error
         ended.put((name, result))
 

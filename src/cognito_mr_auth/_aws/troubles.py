@@ -1,7 +1,7 @@
-"""Which trouble an exception of boto3 is.
+"""Translates an exception of boto3 into a `Trouble`.
 
-Owns the tables. Pure: it knows boto3's exceptions by the names of their classes, because those differ from
-version to version. It keeps an error's code, and never its message, which names accounts and roles.
+This module has the tables, and is pure. It knows boto3's exceptions by the names of their classes, because
+versions differ in them. It keeps an error's code and never its message, which names accounts and roles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .model import Kind, Trouble
 
 __all__ = ["trouble_of"]
 
-# Codes of AWS's answers. AccessDeniedException stands in no service model.
+# The codes of AWS's answers. No service model lists AccessDeniedException.
 _CODES: Final[Mapping[str, Kind]] = {
     "AccessDenied": "not-permitted",
     "AccessDeniedException": "not-permitted",
@@ -41,7 +41,7 @@ _CODES: Final[Mapping[str, Kind]] = {
     "ThrottlingException": "throttled",
     "TooManyRequestsException": "throttled",
 }
-# Classes of botocore.exceptions; the first that an exception is decides.
+# Classes of botocore.exceptions. The first class in an exception's MRO that is listed decides.
 _CLASSES: Final[Mapping[str, Kind]] = {
     "NoCredentialsError": "no-credentials",
     "PartialCredentialsError": "no-credentials",
@@ -55,12 +55,13 @@ _CLASSES: Final[Mapping[str, Kind]] = {
     "HTTPClientError": "unreachable",
     "ConnectionError": "unreachable",
 }
-# The first labels of hosts that give credentials: a dead Region's STS says nothing of the pool's Region.
+# The first labels of hosts that give credentials. If STS cannot be reached, that proves nothing of the pool's
+# Region.
 _GIVERS_OF_CREDENTIALS: Final = ("sts", "sts-fips", "oidc", "portal", "signin")
 
 
 def trouble_of(error: Exception, permission: str, operation: str) -> Trouble:
-    """The trouble that an exception of a call of that operation means."""
+    """The trouble that an exception means. `operation` is the call that raised it."""
     answer = getattr(error, "response", None)
     if isinstance(answer, Mapping):
         return _refusal(error, answer, permission, operation)
@@ -73,7 +74,7 @@ def trouble_of(error: Exception, permission: str, operation: str) -> Trouble:
 
 def _refusal(error: Exception, answer: Mapping[str, Any], permission: str, operation: str) -> Trouble:
     code = str(answer.get("Error", {}).get("Code", ""))
-    if getattr(error, "operation_name", operation) != operation:  # AssumeRole and its kin, on the way
+    if getattr(error, "operation_name", operation) != operation:  # a call for credentials, such as AssumeRole
         return Trouble("no-credentials", permission, code)
     return Trouble(_CODES.get(code, "failed"), permission, code)
 

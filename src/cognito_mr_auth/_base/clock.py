@@ -1,6 +1,6 @@
 """Moments on two clocks, and the interval between two moments (R7).
 
-Owns the one rule for an interval. Never reads a clock itself.
+This module has the only rule for an interval. It never reads a clock itself.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable
 __all__ = ["CLOCK_SKEW", "MAX_TIME", "Clock", "Instant", "elapsed"]
 
 Instant = tuple[float, float]
-"""(wall, monotonic): seconds since the epoch, and seconds of a clock that is never set."""
+"""(wall, monotonic): seconds since the epoch, and seconds of a clock that nobody sets."""
 
-# 9999-12-31T23:59:59Z, the last second that datetime knows. A time in milliseconds lies beyond it, and a
+# 9999-12-31T23:59:59Z, the last second that datetime can hold. A time in milliseconds exceeds it, and a
 # larger int might not fit a float (S4).
 MAX_TIME = 253402300799
 
@@ -21,14 +21,14 @@ CLOCK_SKEW = 60.0
 
 
 Clock = Callable[[], Instant]
-"""The one source of time: a callable that gives both readings at once."""
+"""The source of time: a callable that returns both readings at once."""
 
 
 def elapsed(now: Instant, then: Instant) -> float:
-    """Seconds from `then` to `now`, the larger of both clocks' readings (R7).
+    """Seconds from `then` to `now`: the larger of the two clocks' intervals (R7).
 
-    A wall clock may be set back, and a monotonic clock stands still in a frozen sandbox. The larger
-    interval counts, so that neither makes a key look younger than it is.
+    A wall clock may be set back, and a monotonic clock stands still in a frozen sandbox. Because the larger
+    interval counts, neither makes a key look younger than it is.
     """
     wall = now[0] - then[0]
     monotonic = now[1] - then[1]
@@ -36,4 +36,4 @@ def elapsed(now: Instant, then: Instant) -> float:
         return wall
     if monotonic >= wall:
         return monotonic
-    return float("inf")  # a broken clock's NaN: nothing is young, so nothing is trusted
+    return float("inf")  # a broken clock's NaN: with an infinite age, nothing counts as young

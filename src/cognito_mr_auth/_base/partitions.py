@@ -1,7 +1,7 @@
-"""AWS partitions: which DNS suffix a Region's hosts have. A data table, checked against botocore's.
+"""AWS partitions: the DNS suffix of a Region's hosts. A test compares the table with botocore's.
 
-Owns the table and the form of a Region's name. A Region that AWS has not announced yet gets the
-partition that its prefix names, so that a new Region needs no release of ours.
+This module holds the table and the form of a Region's name. A Region that AWS has not announced yet gets the
+partition that its prefix names, so a new Region needs no release of ours.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["REGION", "dns_suffix", "partition"]
 # us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1: at most two words between the ends.
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,5})?-[a-z]{4,10}-[0-9]{1,2}", re.ASCII)
 
-# botocore data/partitions.json, `regionRegex` and `outputs.dnsSuffix`; `aws` is what remains.
+# botocore's data/partitions.json, `regionRegex` and `outputs.dnsSuffix`. Any other prefix is of `aws`.
 _SUFFIX_BY_PREFIX = (
     ("cn-", "amazonaws.com.cn"),
     ("eusc-", "amazonaws.eu"),
@@ -35,7 +35,7 @@ def dns_suffix(region: str) -> str:
 
 
 def partition(region: str) -> str:
-    """The prefix that sets a Region's partition apart, empty for the commercial one."""
+    """The prefix that identifies a Region's partition. It is empty for the commercial partition."""
     for prefix, _ in _SUFFIX_BY_PREFIX:
         if region.startswith(prefix):
             return prefix

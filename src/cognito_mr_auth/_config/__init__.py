@@ -1,4 +1,4 @@
 """A verifier's settings: checked options, and environment variables.
 
-Pure. May import `_jwks`, `_jwt` and `_base`, and the modules at the root below `verifier`.
+Pure. It may import `_jwks`, `_jwt` and `_base`, and the modules at the root below `verifier`.
 """

@@ -1,18 +1,18 @@
 """A verifier from environment variables, for Lambda functions and containers.
 
-Owns the variables' names and forms. Reads a mapping that it is given; an empty variable is an error
-and never ANY_CLIENT, and no variable alone sends key requests anywhere but to loopback.
+This module has the variables' names and forms. It reads a mapping that it is given. An empty variable is an
+error and never ANY_CLIENT. No variable alone sends key requests to another host than loopback.
 
     COGNITO_USER_POOL_ID     required, such as us-west-2_EXAMPLE
     COGNITO_CLIENT_IDS       required, separated by commas; or ANY_CLIENT
     COGNITO_REPLICA_REGIONS  separated by commas
     COGNITO_ISSUER_KINDS     of original, replica, updated, separated by commas
     COGNITO_AUDIENCE         resource identifiers of access tokens (RFC 8707), separated by commas
-    COGNITO_UNBOUND_MACHINES true accepts machines' tokens without an audience, beside COGNITO_AUDIENCE
-    COGNITO_KEY_FILE         path of the persisted key set
+    COGNITO_UNBOUND_MACHINES with COGNITO_AUDIENCE, true also accepts machines' tokens without an audience
+    COGNITO_KEY_FILE         path of the file that keeps the key set across restarts
     COGNITO_BAKED_KEY_FILE   path of a key set that is shipped with the code
     COGNITO_JWKS_URLS        for tests: a URL on loopback, or an emulator's; or a JSON object of issuers' URLs
-    COGNITO_INSECURE_EMULATOR  true lets that URL name an emulator beyond loopback
+    COGNITO_INSECURE_EMULATOR  true allows that URL to name an emulator beyond loopback
 
     COGNITO_USER_POOLS       several pools, in place of all above: a JSON array of objects
 
@@ -85,27 +85,27 @@ _VERIFIER = {
     "TOKEN_TYPES": "token_types",
     "MAX_TOKEN_LENGTH": "max_token_length",
 }
-# They are checked together, so a message about one may be due to another.
+# The constructor checks these together, so a message about one may be due to another.
 _LIFETIMES = ("refresh_after", "revalidate_after", "max_stale")
 _NUMBERS = frozenset({"leeway", "cache_size", *_LIFETIMES, "max_token_length"})
 _POOLS = "USER_POOLS"
-# COGNITO_JWKS_URL is what many an application calls its own setting, and without ours no check is left out.
+# Many applications have a COGNITO_JWKS_URL of their own, and leaving ours out weakens no check.
 _OTHERS_TOO = frozenset({"JWKS_URLS"})
 
 FLAGS: Mapping[str, bool] = {"true": True, "false": False}
-"""How a variable says yes and no."""
+"""The values of a variable that is a flag."""
 
 VARIABLES = frozenset(PREFIX + name for name in (*_POOL, _POOLS, *_VERIFIER))
 """Every variable that is read here."""
 
-# A variable's former name: an error, since ignored it would let every kind of issuer in.
+# A variable's former name is an error, because ignoring it would accept every kind of issuer.
 _FORMER = {"ISSUERS": "ISSUER_KINDS"}
 FORMER = {PREFIX + former: PREFIX + name for former, name in _FORMER.items()}
-"""A variable's former name, and the name that took its place."""
+"""A variable's former name, and the name that replaced it."""
 
-# The one way to say ANY_CLIENT here: spelled out, and alone.
+# The only value that means ANY_CLIENT here. It must be the whole value.
 _ANY_CLIENT = "ANY_CLIENT"
-# How many characters of a value a message shows: enough for a slip, too few for a secret.
+# How many characters of a value a message shows: enough to see a mistake, too few for a secret.
 _SHOWN_CHARS = 20
 _OPTION = re.compile(r"[a-z_]+")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -122,12 +122,12 @@ def verifier_from(
     """The verifier that the variables describe; `options` are settings from code.
 
     Raises:
-        ConfigurationError: naming the variable that is missing or wrong.
+        ConfigurationError: a variable is missing or wrong. The message names it.
     """
     if not isinstance(environment, Mapping):
         raise ConfigurationError(f"environ is a {type(environment).__name__}; give a mapping of variables")
     if prefix.__class__ is not str or not _A_PREFIX.fullmatch(prefix):
-        raise ConfigurationError(f"prefix={prefix!r}: give what the names begin with, such as {PREFIX!r}")
+        raise ConfigurationError(f"prefix={prefix!r}: give the beginning of the names, such as {PREFIX!r}")
     for former, name in _FORMER.items():
         if prefix + former in environment:
             raise ConfigurationError(f"{prefix}{former} is not read any more; the variable is {prefix}{name}")
@@ -138,7 +138,7 @@ def verifier_from(
     given = dict(options or {})
     for variable, option in named.items():
         if option in given:
-            raise ConfigurationError(f"{variable}: {option}= is given in code too; say it in one place")
+            raise ConfigurationError(f"{variable}: {option}= is given in code too; set it in one place")
         given[option] = _form(option)(environment, variable)
     problem = ""
     try:
@@ -149,12 +149,12 @@ def verifier_from(
 
 
 def _blamed(problem: str, named: Mapping[str, str], otherwise: str) -> str:
-    """A message of the constructor, after the variable that it is about."""
+    """A message of the constructor, with the variable that it concerns in front."""
     option = option_of(problem)
     about = _LIFETIMES if option in _LIFETIMES else (option,)
     found = [variable for variable, each in named.items() if each in about]
     if not found and option in (*_VERIFIER.values(), "on_event", "revoked", "clock"):
-        return problem  # of a setting from code
+        return problem  # it concerns a setting from code
     return f"{', '.join(found) or otherwise}: {problem}"
 
 
@@ -172,28 +172,28 @@ def _one(environment: Mapping[str, str], prefix: str) -> UserPool:
     return _pool(options, lambda option: variables.get(option, f"{prefix}* variables"))
 
 
-# -- slips in a name -------------------------------------------------------------------------------
+# -- mistakes in a name ----------------------------------------------------------------------------
 
 
 def _near_miss(environment: Mapping[str, str], prefix: str, name: str) -> str:
-    """What to add to the message about a required variable that is missing: the one that is nearly it."""
+    """An addition to the message that a required variable is missing: a variable that has nearly its name."""
     known = {prefix + each for each in (*_POOL, _POOLS, *_VERIFIER)}
     for each in environment:
         if each not in known and nearest_name(each, [prefix + name]) is not None:
-            return f" ({each} is: see its name)"
+            return f" ({each} is set; check its name)"
     return ""
 
 
 def unset(environment: Mapping[str, str], prefix: str = PREFIX) -> list[str]:
-    """The variables that could be set beside those that are: a near name may mean one of them."""
+    """The variables that are not set and could be. A name that is near to one may mean it."""
     names = _VERIFIER if prefix + _POOLS in environment else [*_POOL, *_VERIFIER]
     return [prefix + name for name in names if prefix + name not in environment and name not in _OTHERS_TOO]
 
 
 def _refuse_slips(environment: Mapping[str, str], prefix: str) -> None:
-    """Refuse a variable that is nearly one of ours, which is not set: ignored, it would leave a setting out.
+    """Refuse a variable whose name is nearly that of one of ours which is not set.
 
-    Other names are none of our business, because the application may have some.
+    Ignoring it would leave out a setting. Other names are ignored, because the application may have some.
     """
     known = {prefix + name for name in (*_POOL, _POOLS, *_VERIFIER)}
     meanings = unset(environment, prefix)
@@ -208,7 +208,7 @@ def _refuse_slips(environment: Mapping[str, str], prefix: str) -> None:
 
 
 def _form(option: str) -> Callable[[Mapping[str, str], str], Any]:
-    """How a variable's value is read, for the option that it sets."""
+    """The function that reads a variable's value, for the option that it sets."""
     if option in _FLAGS:
         return flag
     if option in _LISTS or option == "token_types":
@@ -219,7 +219,7 @@ def _form(option: str) -> Callable[[Mapping[str, str], str], Any]:
 
 
 def _several(environment: Mapping[str, str], prefix: str) -> list[UserPool]:
-    """The pools of COGNITO_USER_POOLS."""
+    """The pools that COGNITO_USER_POOLS lists."""
     variable = prefix + _POOLS
     for name in _POOL:
         if prefix + name in environment:
@@ -256,7 +256,7 @@ def _value(where: str, option: str, value: object) -> Any:
 
 
 def _pool(options: Mapping[str, Any], variable: Callable[[str], str]) -> UserPool:
-    """The pool of these options; `variable` gives the variable that a message names for an option."""
+    """The pool of these options. `variable` returns the variable that a message names for an option."""
     problem = ""
     try:
         return _checked(options)
@@ -267,14 +267,14 @@ def _pool(options: Mapping[str, Any], variable: Callable[[str], str]) -> UserPoo
 
 def _checked(options: Mapping[str, Any]) -> UserPool:
     if options["client_ids"] is not ANY_CLIENT and _ANY_CLIENT in options["client_ids"]:
-        raise ConfigurationError("client_ids: ANY_CLIENT stands alone")
+        raise ConfigurationError("client_ids: ANY_CLIENT must be the only value")
     pool = UserPool(**options)
-    # Who can set this one variable must not choose whose keys are trusted. An emulator needs two, and is told
-    # of with every start.
+    # Whoever can set this one variable must not choose whose keys are trusted. An emulator needs two, and
+    # each start reports it.
     elsewhere = "jwks_urls" in options and not all(each.loopback for each in pool._key_set_config.endpoints)
     if elsewhere and not pool.insecure_emulator:
         raise ConfigurationError(
-            "jwks_urls may only point to loopback from a variable; insecure_emulator lets it name an emulator"
+            "jwks_urls may only point to loopback from a variable; insecure_emulator allows an emulator too"
         )
     return pool
 
@@ -291,7 +291,7 @@ def text(environment: Mapping[str, str], variable: str) -> str:
     value = environment.get(variable)
     if value is None:
         raise ConfigurationError(f"{variable} is not set")
-    if not isinstance(value, str):  # a mapping of the user's own may hold anything
+    if not isinstance(value, str):  # a user's own mapping may hold anything
         raise ConfigurationError(f"{variable} is no string")
     if not value.strip():
         raise ConfigurationError(f"{variable} is empty")
@@ -299,25 +299,25 @@ def text(environment: Mapping[str, str], variable: str) -> str:
 
 
 def _urls(environment: Mapping[str, str], variable: str) -> Any:
-    """One URL, or the object of a JSON text; UserPool checks what it holds."""
+    """One URL, or the object of a JSON text. UserPool checks the content."""
     value = text(environment, variable)
     return json_value(variable, value) if value.startswith("{") else value
 
 
 def flag(environment: Mapping[str, str], variable: str) -> bool:
-    """Whether a variable says true.
+    """Whether a variable is "true".
 
     Raises:
-        ConfigurationError: it says anything but true and false, or is not set.
+        ConfigurationError: it is neither "true" nor "false", or is not set.
     """
     value = text(environment, variable)
     if value not in FLAGS:
-        raise ConfigurationError(f"{variable}={excerpt(value)}: say true or false")
+        raise ConfigurationError(f"{variable}={excerpt(value)}: give true or false")
     return FLAGS[value]
 
 
 def number(environment: Mapping[str, str], variable: str) -> int | float:
-    """A variable's number, which is an int where it is whole.
+    """A variable's number. It is an int if the number is whole.
 
     Raises:
         ConfigurationError: it is no such number, or is not set.
@@ -330,7 +330,7 @@ def number(environment: Mapping[str, str], variable: str) -> int | float:
 
 
 def items(environment: Mapping[str, str], variable: str) -> list[str]:
-    """The members of a variable's value, which commas separate.
+    """The members of a variable's value, separated by commas.
 
     Raises:
         ConfigurationError: it is not set or empty, or a member is empty.
@@ -342,10 +342,10 @@ def items(environment: Mapping[str, str], variable: str) -> list[str]:
 
 
 def json_value(where: str, value: str) -> Any:
-    """The value of a JSON text, read as strictly as a token (S2).
+    """The value of a JSON text, which is read as strictly as a token (S2).
 
     Raises:
-        ConfigurationError: naming `where` and the fault, and nothing of the text.
+        ConfigurationError: the text is not such JSON. The message has `where` and the fault, not the text.
     """
     try:
         return encoding.json_value(value.encode("utf-8", "surrogatepass"))
@@ -358,7 +358,7 @@ def string_list(where: str, value: object) -> list[str]:
     """A JSON array of strings.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: the value is something else.
     """
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return value
@@ -366,10 +366,10 @@ def string_list(where: str, value: object) -> list[str]:
 
 
 def refuse_unknown(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:
-    """Refuse an unknown name, because a slip in it must not leave a requirement out.
+    """Refuse an unknown name, because a mistake in a name must not leave out a requirement.
 
     Raises:
-        ConfigurationError: naming the first member that is none of the known ones.
+        ConfigurationError: a member is unknown. The message names the first one.
     """
     for name in given:
         if name not in known:

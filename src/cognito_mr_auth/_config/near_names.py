@@ -1,7 +1,7 @@
-"""Whether a name is a slip of one that is known: a letter wrong, a plural, a word cut short (pure).
+"""Whether a name is probably a mistake for a known one: a wrong letter, a plural, a shortened part (pure).
 
-Owns what "near" means. It is for names of environment variables, words that "_" separates. A name that is not
-near is somebody else's: COGNITO_DOMAIN, COGNITO_IDENTITY_POOL_ID.
+This module defines "near". It is for names of environment variables, whose parts "_" separates. A name that
+is not near belongs to something else, such as COGNITO_DOMAIN or COGNITO_IDENTITY_POOL_ID.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 __all__ = ["nearest_name"]
 
-# A word of so many letters may have one slip: a letter wrong, added, left out, or swapped with its neighbour.
-# One of twice as many may have two.
+# A part of this many letters may have one mistake: a letter wrong, added, left out, or swapped with the next.
+# A part of twice as many letters may have two.
 LETTERS_FOR_ONE_SLIP = 4
-# Fewer letters are the beginning of too many words. Two words that share so many are one in another form:
-# AUTHORIZER, AUTHORISATION.
+# Fewer letters begin too many words. Two parts that share the second number of letters are forms of one word,
+# such as AUTHORIZER and AUTHORISATION.
 LEAST_BEGINNING = 3
 LEAST_IN_COMMON = 6
 
@@ -23,7 +23,7 @@ _SEPARATORS = re.compile(r"[^A-Z0-9]+")
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name of which `name` is a slip, if there is one; also another case or another separator."""
+    """The known name that `name` is near to, or None. Case and separators may differ too."""
     words = _words(name)
     rows = sorted(
         (distance, each) for each in known if (distance := _distance(words, _words(each))) is not None
@@ -36,20 +36,20 @@ def _words(name: str) -> list[str]:
 
 
 def _distance(given: list[str], known: list[str]) -> int | None:
-    """How far a name is from a known one; None if it is another name."""
+    """The distance of a name from a known one; None if it is another name."""
     if len(given) == len(known):
         distances = [_word_distance(one, other) for one, other in zip(given, known, strict=True)]
         near = [each for each in distances if each is not None]
         if len(near) == len(distances) and sum(near) <= 2:
             return sum(near)
-    if 2 < len(given) < len(known) and given == known[: len(given)]:  # the beginning of one
+    if 2 < len(given) < len(known) and given == known[: len(given)]:  # the known name begins with it
         return 2
     whole, other = "".join(given), "".join(known)
     return 1 if whole == other else _slips(whole, other, 1)
 
 
 def _word_distance(one: str, other: str) -> int | None:
-    """0 for the same word, 1 for its plural or its beginning, else its slips; None for another word."""
+    """0 for equal parts, 1 for a plural or a beginning, else the number of mistakes; None if not near."""
     if one == other:
         return 0
     shorter, longer = sorted((one, other), key=len)
@@ -61,7 +61,7 @@ def _word_distance(one: str, other: str) -> int | None:
 
 
 def _slips(one: str, other: str, most: int) -> int | None:
-    """How many letters are wrong, added, left out or swapped; None for more than two, or than `most`."""
+    """The number of letters wrong, added, left out or swapped; None for more than two or more than `most`."""
     most = min(most, 2)
     if abs(len(one) - len(other)) > most:
         return None

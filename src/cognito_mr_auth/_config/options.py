@@ -1,6 +1,6 @@
-"""A verifier's settings, checked: nonsense fails in the constructor and names the value (S7).
+"""Checks of a verifier's settings. A wrong setting fails in the constructor, which names the value (S7).
 
-Owns these checks and their limits. Does no I/O.
+This module has these checks and their limits. It does no I/O.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from cognito_mr_auth.pool import UserPool
 
 __all__ = ["check_callables", "check_options", "lifetimes", "token_form"]
 
-# S4: Cognito's shortest token life is 5 min, so more leeway would double it.
+# S4: Cognito's shortest token life is 5 min, and more leeway would more than double it.
 MAX_LEEWAY = 300.0
-# S7: where no endpoint has answered for a week, that is no outage any more.
+# S7: if no endpoint has answered for a week, it is no outage any more.
 MAX_STALE_LIMIT = 7 * 86400.0
-# Thirty million years: beyond it, an int might not fit a float.
+# Thirty million years. A larger int might not fit a float.
 MAX_SECONDS = 1e15
-# O: a token of 2,048-bit RSA and a few claims takes 800 characters; no server passes a header of 64 KiB.
+# O: a token with 2,048-bit RSA and a few claims takes 800 characters. No server passes a header of 64 KiB.
 MIN_TOKEN_LENGTH, MAX_TOKEN_LENGTH = 1024, 64 * 1024
 
-# RFC 6838 4.2: a subtype, with or without its type before it. Most verifiers keep the default, so the import
-# does not pay for compiling it.
+# RFC 6838 4.2: a subtype, with or without its type in front. It is compiled at use, because most verifiers
+# keep the default and the import should not pay for it.
 _MEDIA_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _TOKEN_TYPE = rf"(?:{_MEDIA_NAME}/)?{_MEDIA_NAME}"
 
@@ -51,27 +51,27 @@ def lifetimes(refresh_after: object, revalidate_after: object, max_stale: object
 
 
 def _seconds(name: str, value: object) -> float:
-    # bool is an int to Python; infinity and NaN fail the comparison.
+    # In Python a bool is an int. Infinity and NaN fail the comparison.
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_SECONDS:
         return float(value)
     raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more")
 
 
 def token_form(token_types: object, max_token_length: object) -> TokenForm:
-    """What a token's `typ` may be, and its length (S3, O).
+    """The accepted values of a token's `typ`, and its length (S3, O).
 
     Raises:
-        ConfigurationError: naming the setting and its value.
+        ConfigurationError: a setting is wrong. The message names the setting and its value.
     """
     if isinstance(token_types, (str, bytes, Mapping)) or not isinstance(token_types, Iterable):
         raise ConfigurationError(f'token_types={token_types!r}: give a list, such as token_types=["JWT"]')
     given = tuple(token_types)
     if not given:
-        raise ConfigurationError("token_types is empty: no token with a typ could be accepted")
+        raise ConfigurationError("token_types is empty, so no token with a typ could be accepted")
     for each in given:
         if each not in TOKEN_TYPES and not (type(each) is str and re.fullmatch(_TOKEN_TYPE, each)):
             raise ConfigurationError(f"token_types holds {each!r}; a type looks like 'JWT' or 'at+jwt'")
-    # RFC 7515 4.1.9: "application/" may be left out before a subtype, and before nothing else.
+    # RFC 7515 4.1.9: "application/" may be left out only if no other "/" follows.
     short = {each.lower().removeprefix("application/") for each in given}
     types = short | {f"application/{each}" for each in short if "/" not in each}
     if isinstance(max_token_length, bool) or not isinstance(max_token_length, int):
@@ -84,17 +84,17 @@ def token_form(token_types: object, max_token_length: object) -> TokenForm:
 
 
 def check_callables(**hooks: object) -> None:
-    """Refuse a hook that is given and cannot be called."""
+    """Refuse a hook that was given and is not callable."""
     for name, hook in hooks.items():
         if hook is not None and not callable(hook):
             raise ConfigurationError(f"{name}={hook!r} is not callable")
 
 
 def check_options(pools: tuple[object, ...], token_use: object, leeway: object, cache_size: object) -> None:
-    """The other settings of a Verifier.
+    """Check the other settings of a Verifier.
 
     Raises:
-        ConfigurationError: naming the setting and its value.
+        ConfigurationError: a setting is wrong. The message names the setting and its value.
     """
     _check_pools(pools)
     check_token_use(token_use)
@@ -117,7 +117,7 @@ def _check_pools(pools: tuple[object, ...]) -> None:
         if not isinstance(pool, UserPool):
             raise ConfigurationError(f"Verifier({pool!r}): give UserPool objects")
         if pool.user_pool_id in ids:
-            raise ConfigurationError(f"{pool.user_pool_id!r} is given twice: one issuer, one pool")
+            raise ConfigurationError(f"{pool.user_pool_id!r} is given twice; give each pool once")
         ids.add(pool.user_pool_id)
         if pool.key_file in paths:
             raise ConfigurationError(f"two pools share key_file={pool.key_file!r}")

@@ -1,7 +1,7 @@
-"""The metrics as a table: their names, units, labels, and where a reading holds them.
+"""The metrics as a table: their names, units and labels, and their place in a reading.
 
-Owns the words, so that every exporter says the same. Labels take few values: a configured pool, a kind of
-issuer, an outcome, an endpoint's host. A label that is None is one that does not apply.
+This module has the texts, so that every exporter uses the same. Labels have few values: a configured pool, a
+kind of issuer, an outcome, an endpoint's host. A label that is None does not apply.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _by_labels(values: Mapping[Any, V]) -> dict[Labels, V]:
 
 
 class CounterMetric(NamedTuple):
-    """What only rises. `unit` is a UCUM annotation."""
+    """A count that never falls. `unit` is a UCUM annotation."""
 
     name: str
     unit: str
@@ -33,7 +33,7 @@ class CounterMetric(NamedTuple):
 
 
 class GaugeMetric(NamedTuple):
-    """What rises and falls. `across`: which of several processes' values counts, of living ones or of all."""
+    """A value that rises and falls. `across` says which of several processes' values counts."""
 
     name: str
     unit: str

@@ -1,7 +1,8 @@
-"""Readings of verifiers: what has been counted, and how their keys and endpoints are doing.
+"""Readings of verifiers: their counts, and the state of their keys and endpoints.
 
-Owns how several verifiers become one reading: counts of equal labels are added up, of ages the worst counts.
-Totals never fall, also when a verifier goes. In a forked child they begin at zero, as the verifier's do.
+This module merges several verifiers into one reading. Counts with equal labels are added. Of ages the worst
+one counts. Totals never fall, even if a verifier goes. In a forked child they begin at zero, like a
+verifier's counts.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ __all__ = ["Counted", "Gauges", "Readings", "gauges"]
 
 
 class Counted(NamedTuple):
-    """What was counted, up to now or since the last reading."""
+    """The counts, up to now or since the last reading."""
 
     outcomes: Counter[Outcome]
     hook_failures: int
 
 
 class Gauges(NamedTuple):
-    """How things stand. An endpoint is (pool, host and port); a disabled one is left out."""
+    """The present state. An endpoint is (pool, host and port); a disabled one is left out."""
 
     ages: dict[str, float]
     usable: dict[str, int]
@@ -36,7 +37,7 @@ class Gauges(NamedTuple):
 
 
 class Readings:
-    """The verifiers that are read together. One that is used nowhere else is forgotten."""
+    """The verifiers that are read together. They are held weakly, so one that nothing else uses goes."""
 
     def __init__(self) -> None:
         self._told: WeakKeyDictionary[Verifier, Counted] = WeakKeyDictionary()
@@ -44,7 +45,7 @@ class Readings:
         track(self)
 
     def _reset_after_fork(self) -> None:
-        # Reentrant, because a hook of the application may read what it is told of.
+        # Reentrant, because a hook of the application may take a reading when it is called.
         self._lock = threading.RLock()
         self._total = Counted(Counter(), 0)
         for verifier in self._living():
@@ -58,7 +59,7 @@ class Readings:
         return [verifier for each in self._told.keyrefs() if (verifier := each()) is not None]
 
     def add(self, verifier: Verifier) -> None:
-        """Read this one, too; once, however often it is added.
+        """Read this verifier too. Adding it again changes nothing.
 
         Raises:
             TypeError: it is no Verifier.
@@ -69,12 +70,12 @@ class Readings:
             self._told.setdefault(verifier, Counted(Counter(), 0))
 
     def new(self) -> Counted:
-        """What was counted since the last call of this or `total`; what may be counted is there, at zero."""
+        """The counts since the last call of this method or of `total`. Rows at zero are included."""
         with self._lock:
             return self._new()
 
     def total(self) -> Counted:
-        """What was counted in this process."""
+        """The counts of this process."""
         with self._lock:
             outcomes, failures = self._new()
             self._total.outcomes.update(outcomes)
@@ -92,7 +93,7 @@ class Readings:
         return Counted(outcomes, failures)
 
     def gauges(self) -> Gauges:
-        """How things stand with all of them: the worst where two have the same labels."""
+        """The state of all verifiers. Where two have the same labels, the worse value counts."""
         found = Gauges({}, {}, {}, {})
         for verifier in self._living():
             ages, usable, up, newest = gauges(verifier)
@@ -112,7 +113,7 @@ def _merge(into: dict[Any, Any], more: dict[Any, Any], choose: Any) -> None:
 
 
 def gauges(verifier: Verifier) -> Gauges:
-    """How things stand with one verifier's keys and endpoints."""
+    """The state of one verifier's keys and endpoints."""
     ages: dict[str, float] = {}
     usable: dict[str, int] = {}
     up: dict[tuple[str, str], int] = {}
@@ -130,5 +131,5 @@ def gauges(verifier: Verifier) -> Gauges:
 
 
 def _host(url: str) -> str:
-    """The host, and the port where the URL names one."""
+    """The host, with the port if the URL has one."""
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,4 +1,5 @@
-"""The issuers of a verifier: which keys and requirements an `iss` leads to.
+"""The issuers of a verifier: the keys and the requirements that belong to an `iss`.
 
-Composes a pool's key set with what its tokens must say. Below `verifier` alone; may import every lower layer.
+It combines a pool's key set with the requirements on its tokens. Only `verifier` and higher layers may import
+it; it may import every lower layer.
 """

@@ -1,6 +1,6 @@
-"""What an accepted `iss` leads to: its key set, what its tokens must say, and the pool of its principals.
+"""What belongs to an accepted `iss`: its key set, the requirements on its tokens, and its pool.
 
-Owns the composition of these for one pool, and the look-up of an `iss`, which never forms a URL (T1).
+This module combines these for one pool, and looks up an `iss`. An `iss` never becomes a URL (T1).
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class IssuerEntry:
     def plausible(
         self, payload: dict[str, Any], clock: Clock, *, times_alone: bool = False
     ) -> Callable[[], bool]:
-        """Whether a token could pass if its key were known (R5), asked when that matters.
+        """A function that says whether a token could pass if its key were known (R5).
 
-        `times_alone` is for a caller that checks no other claim.
+        It is called only when that matters. With `times_alone` it checks no claim but the times, because the
+        caller checks none.
         """
 
         def could_pass() -> bool:
@@ -68,14 +69,14 @@ class IssuerEntry:
 def compose(
     pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float, outcomes: Outcomes
 ) -> tuple[RemoteKeySet, dict[str, IssuerEntry], list[Event]]:
-    """A pool's key set, the entry of each `iss` that it accepts, and what there is to report of its start.
+    """A pool's key set, the entry of each `iss` that it accepts, and the events to report at the start.
 
-    The pool's own `token_use` counts before the verifier's.
+    The pool's own `token_use` takes precedence over the verifier's.
     """
     config = pool._key_set_config
     stored, events = KeyFileContents([], {}), list[Event]()
     if config.key_file is not None or config.baked_key_file is not None:
-        from cognito_mr_auth._remote import persistence  # most pools have no key file
+        from cognito_mr_auth._remote import persistence  # imported here, because most pools have no key file
 
         stored, events = persistence.load(config)
     if pool.insecure_emulator:
@@ -91,26 +92,26 @@ def compose(
 
 def save_keys(config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
     """Write the key file of a pool that has one."""
-    from cognito_mr_auth._remote import persistence  # loaded by `compose`
+    from cognito_mr_auth._remote import persistence  # `compose` has loaded it
 
     return persistence.save(config, contents)
 
 
 def requirements_of(pool: UserPool, token_use: str, leeway: float) -> ClaimRequirements:
-    """What a verifier asks of a pool's tokens. The pool's own `token_use` counts before the verifier's."""
+    """What a verifier requires of a pool's tokens. The pool's `token_use` precedes the verifier's."""
     return ClaimRequirements(
         pool.token_use or token_use, pool.client_ids, pool.audience, leeway, pool.unbound_machines
     )
 
 
 def entry_of(entries: Mapping[object, IssuerEntry], payload: Mapping[str, Any]) -> IssuerEntry:
-    """The entry of a payload's `iss`: an exact look-up (T1).
+    """The entry of a payload's `iss`, found by exact comparison (T1).
 
     Raises:
-        IssuerUnknown: there is none.
+        IssuerUnknown: no entry has this `iss`.
     """
     issuer = payload.get("iss")
-    # A list or a number is no issuer, and is never hashed.
+    # A list or a number is no issuer, and a list cannot be hashed.
     entry = entries.get(issuer) if issuer.__class__ is str else None
     if entry is None:
         raise IssuerUnknown(
@@ -120,15 +121,16 @@ def entry_of(entries: Mapping[object, IssuerEntry], payload: Mapping[str, Any]) 
 
 
 def fetched_urls(entries: Iterable[IssuerEntry]) -> list[str]:
-    """Every URL that may be asked for keys; none of a pool that is offline."""
+    """Every URL that may be asked for keys. A pool that is offline has none."""
     configs = [each.pool._key_set_config for each in entries]
     return [endpoint.url for each in configs if not each.offline for endpoint in each.endpoints]
 
 
 def authorization_servers(entries: Iterable[IssuerEntry]) -> list[str]:
-    """The issuers with the original ones first, because clients begin with the first (RFC 9728 2).
+    """The issuers, the original ones first, because clients begin with the first (RFC 9728 section 2).
 
-    An updated issuer answers nobody before the pool has switched to it, nor a replica before it exists.
+    An updated issuer answers nobody before the pool has switched to it, and neither does a replica before it
+    exists.
     """
     found = sorted(entries, key=lambda entry: entry.issuer.kind != "original")
     return [entry.issuer.url for entry in found]

@@ -1,6 +1,6 @@
-"""The settings of a pool and of a verifier as types, for what passes them on, such as `from_env`.
+"""The settings of a pool and of a verifier as types, for the functions that pass them on, such as `from_env`.
 
-Owns the lists; a test holds them equal to those of the constructors.
+A test holds these lists equal to those of the constructors.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AllPoolOptions(PoolOptions, total=False):
 
 
 class VerifierOptions(TypedDict, total=False):
-    """What `Verifier` takes beside its pools and `token_use`."""
+    """The options of `Verifier`, except its pools and `token_use`."""
 
     leeway: float
     cache_size: int
@@ -63,6 +63,6 @@ class VerifierOptions(TypedDict, total=False):
 
 
 class AllVerifierOptions(VerifierOptions, total=False):
-    """What `Verifier` takes beside its pools."""
+    """The options of `Verifier`, except its pools."""
 
     token_use: TokenUse

@@ -1,6 +1,6 @@
-"""What a verifier does with the keys of all its pools at once: warm them, say whether they are ready, report.
+"""What a verifier does with the keys of all its pools at once: warm them, and report on them.
 
-Owns which pools are meant, and how one verdict is made of several. A pool's own is its key set's.
+This module chooses the pools, and makes one verdict of several. The verdict on one pool is its key set's.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ KeySets = Mapping[str, RemoteKeySet]
 
 
 def chosen(key_sets: KeySets, providers: Collection[UserPool | str]) -> Collection[RemoteKeySet]:
-    """The key sets of these pools, each given as such or by its ID; of all, if none is given.
+    """The key sets of these pools, which are given as pools or IDs; all key sets, if none is given.
 
     Raises:
-        ConfigurationError: for one that the verifier does not have.
-        TypeError: for what is neither.
+        ConfigurationError: the verifier does not have one of them.
+        TypeError: an argument is neither a pool nor an ID.
     """
     if not providers:
         return key_sets.values()
@@ -44,11 +44,11 @@ def chosen(key_sets: KeySets, providers: Collection[UserPool | str]) -> Collecti
 
 def are_ready(key_sets: Collection[RemoteKeySet], now: Instant) -> bool:
     """Whether each has a usable key. All are asked, so that the refresh of each begins (B3)."""
-    return all([each.ready(now) for each in key_sets])  # noqa: C419 - a generator would end with the first
+    return all([each.ready(now) for each in key_sets])  # noqa: C419 - a generator would stop at the first no
 
 
 def health_of(key_sets: KeySets, now: Instant, hook_failures: int) -> Health:
-    """The report of all."""
+    """The report on all pools."""
     providers = {name: key_set.health(now) for name, key_set in key_sets.items()}
     return {
         "ready": all(each["ready"] for each in providers.values()),
@@ -62,7 +62,7 @@ def warming(key_sets: KeySets, timeout: Any) -> Generator[Any, Any, None]:
     """Ask every endpoint of every pool.
 
     Raises:
-        KeysUnavailable: a pool is left without a usable key.
+        KeysUnavailable: a pool has no usable key at the end.
     """
     failure = yield from gather([each.warming(timeout) for each in key_sets.values()])
     if failure is not None:

@@ -1,7 +1,7 @@
 """The values of the refresh machine: an attempt, the attempts at one endpoint, one step (R1).
 
-Owns what is remembered of them, and decides nothing. Pure: every moment comes in as an argument; what a
-connection has received is read from its `Connection`.
+This module remembers them, and decides nothing. Pure: moments are arguments. What a connection has received
+is read from its `Connection`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = [
     "Waiter",
 ]
 
-# The verifier's clock went on by so much more than real time: the process was frozen, or the clock was set.
+# If the verifier's clock advanced by this much more than real time, the process was frozen or the clock set.
 THAW_SECONDS = 5.0
-# A thread ends its attempt in time, so one that is twice as old was frozen, also where real time went on.
+# A thread ends its attempt in time. So an attempt of twice that age was frozen, even if real time went on.
 THAW_ATTEMPTS = 2
 
 
 class Moment:
-    """Now: on the verifier's clock, and a reading of the real monotonic clock, in seconds."""
+    """The present moment on the verifier's clock, and a reading of the real monotonic clock, in seconds."""
 
     __slots__ = ("monotonic", "now")
 
@@ -40,10 +40,10 @@ class Moment:
 
 
 class Connection(Protocol):
-    """What is to be seen of an attempt's connection; times are of the real monotonic clock.
+    """The visible state of an attempt's connection. Times are of the real monotonic clock.
 
     `phase` is what it is doing: "dns", "connect", "tls" or "answer". `proxy` is the name of the variable that
-    holds the URL of the proxy it goes through; None without one.
+    holds the URL of its proxy; None without one.
     """
 
     phase: str
@@ -56,8 +56,8 @@ class Attempt:
     """One request to one endpoint.
 
     `number` counts the pool's attempts, so it shows whether this one began after a caller came (R3).
-    `given_up`: only an answer of it counts any more. `counted`: its silence has been counted as a failure
-    (R1). `settled`: its payment waits for it no longer.
+    `given_up` means that only an answer of it still counts. `counted` means that its silence was counted as a
+    failure (R1). `settled` means that its payment no longer waits for it.
     """
 
     __slots__ = (
@@ -93,11 +93,11 @@ class Attempt:
         self.settled = payment is None
 
     def silent_for(self, monotonic: float) -> float:
-        """Seconds since a byte came, or since it began."""
+        """Seconds since the last byte came, or since the attempt began."""
         return monotonic - max(self.monotonic, self.connection.last_byte or 0.0)
 
     def thawed(self, moment: Moment) -> bool:
-        """Whether the process was frozen since it began, so its connection is worth nothing (R6, R7)."""
+        """Whether the process was frozen since it began, so that its connection is useless (R6, R7)."""
         real = moment.monotonic - self.monotonic
         return (
             elapsed(moment.now, self.begun) - real >= THAW_SECONDS
@@ -105,7 +105,7 @@ class Attempt:
         )
 
     def settle(self, *, heard: bool = False) -> None:
-        """Tell its payment that it has ended or counts as failed; `heard`: with an HTTP answer (R4)."""
+        """Note in its payment that it has ended or failed. `heard` means that an HTTP answer came (R4)."""
         if self.payment is not None:
             self.payment.heard |= heard
             self.payment.pending -= not self.settled
@@ -113,11 +113,11 @@ class Attempt:
 
 
 class EndpointAttempts:
-    """The attempts at one endpoint; `first` and `second` are pending.
+    """The attempts at one endpoint. `first` and `second` are pending.
 
-    `asked` is the number of the attempt begun last, `asked_at` when that was; `answered` the attempt whose
-    answer is the newest. `silent_since` is when the first attempt after the last answer began; None after an
-    answer. `full_until`: no thread could be had (F). Times are of the real monotonic clock.
+    `asked` is the number of the attempt that began last, and `asked_at` when it began. `answered` is the
+    attempt with the newest answer. `silent_since` is when the first attempt after the last answer began; None
+    after an answer. Until `full_until` no thread can be had (F). Times are of the real monotonic clock.
     """
 
     __slots__ = (
@@ -156,11 +156,11 @@ class EndpointAttempts:
         return self.answered is not None and self.answered.number > number
 
     def recent(self, monotonic: float) -> bool:
-        """Whether what is known of it says how it is now."""
+        """Whether what is known of it shows its present state."""
         return self.first is not None or monotonic - self.asked_at <= schedule.RECENT_SECONDS
 
     def remove(self, attempt: Attempt) -> None:
-        """The attempt is no longer pending; a second connection takes the place of the first."""
+        """The attempt is no longer pending. A second connection takes the place of the first."""
         if attempt is self.first:
             self.first, self.second = self.second, None
         elif attempt is self.second:
@@ -170,7 +170,7 @@ class EndpointAttempts:
 class Waiter:
     """One caller: what it needs, and the number of the last attempt that had begun when it came (R3).
 
-    `need` is what the table of R says: FETCH, REVALIDATE or FETCH_UNKNOWN; or WARM. `deadline` is a reading
+    `need` is a step of the table of R (FETCH, REVALIDATE or FETCH_UNKNOWN), or WARM. `deadline` is a reading
     of the real monotonic clock.
     """
 
@@ -184,11 +184,11 @@ class Waiter:
 
 
 class Step:
-    """What follows from one look: attempts to begin, connections to hang up, and the caller's verdict.
+    """The result of one look: attempts to begin, connections to hang up, and the caller's verdict.
 
-    `look_at` is when to look again at the latest, `next_start` when an attempt for the caller may begin (on
-    the real monotonic clock). `retry_in` is the seconds after which a refused caller may be paid for.
-    `changed`: other waiters must judge again.
+    `look_at` is the latest time for the next look. `next_start` is when an attempt for the caller may begin.
+    Both are of the real monotonic clock. After `retry_in` seconds a refused caller may be paid for.
+    `changed` means that other waiters must judge again.
     """
 
     __slots__ = ("changed", "hang_ups", "look_at", "next_start", "retry_in", "starts", "verdict")

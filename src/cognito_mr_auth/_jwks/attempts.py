@@ -1,7 +1,7 @@
 """The attempts at one pool's endpoints: begun, silent, given up, answered (R1, R6, W7).
 
-Owns what a result and the passing of time do to an attempt, and which endpoint counts as silent. Which
-endpoint is asked, and for whom, is `refresh`'s. Pure: moments and results come in as arguments.
+This module decides what a result and the passing of time do to an attempt, and which endpoint counts as
+silent. `refresh` decides which endpoint is asked, and for whom. Pure: moments and results are arguments.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Attempts:
         self._key_set = key_set
         self._new_connection = new_connection
         self._by_url = {each.url: EndpointAttempts(each) for each in key_set.endpoints}
-        self.begun = 0  # so far
+        self.begun = 0  # the number of attempts so far
         self._last_start = 0.0
         self._result_arrived = True  # since the last start
-        self._silent_attempt: Attempt | None = None  # the first after the last answer of any endpoint
+        self._silent_attempt: Attempt | None = None  # the first one after the last answer of any endpoint
 
     def __iter__(self) -> Iterator[EndpointAttempts]:
         return iter(self._by_url.values())
@@ -53,11 +53,11 @@ class Attempts:
     # -- endpoints ------------------------------------------------------------------------------
 
     def may_ask(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> bool:
-        """Whether it does not rest; `urgent`: the pool has no usable key, or no other endpoint is left."""
+        """Whether it does not rest. `urgent`: the pool has no usable key, or no other endpoint is left."""
         return not self.rest_left(each, moment, urgent=urgent)
 
     def rest_left(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> float:
-        """Seconds for which it is still left alone (R6, K5)."""
+        """Seconds until it may be asked (R6, K5)."""
         return schedule.cooldown_left(self._key_set.states[each.endpoint.url], moment.now, urgent=urgent)
 
     def disabled(self, each: EndpointAttempts, moment: Moment) -> bool:
@@ -66,13 +66,13 @@ class Attempts:
         return state.disabled and not self.may_ask(each, moment, urgent=False)
 
     def askable(self, each: EndpointAttempts, moment: Moment, *, urgent: bool) -> bool:
-        """Whether an attempt may begin; a disabled one is left alone for 2 s, and asked after all others."""
+        """Whether an attempt may begin. A disabled endpoint rests for 2 s, and is asked after all others."""
         return each.idle(moment.monotonic) and self.may_ask(
             each, moment, urgent=urgent or self._key_set.states[each.endpoint.url].disabled
         )
 
     def counts(self, each: EndpointAttempts, moment: Moment) -> bool:
-        """Whether an unknown kid is refused only after its answer: it is neither disabled nor gone (R3)."""
+        """Whether refusing an unknown kid needs its answer: it is neither disabled nor gone (R3)."""
         state = self._key_set.states[each.endpoint.url]
         return not self.disabled(each, moment) and not schedule.gone(
             each.endpoint, state, moment.now, self._key_set.lifetimes
@@ -125,10 +125,10 @@ class Attempts:
         return attempt
 
     def second_connection(self, each: EndpointAttempts, moment: Moment, step: Step) -> None:
-        """Beside an attempt without a byte: a second one, hung up and begun anew every 1.5 s (R1).
+        """Beside an attempt without a byte, keep a second connection, begun anew every 1.5 s (R1).
 
-        One that got a byte before the first takes its place. Where the first once got bytes, its silence is
-        as long as that which counts as a failure.
+        If it gets a byte before the first, it takes the first one's place. If the first once got bytes, the
+        second begins only after the silence that counts as a failure.
         """
         first, second, again = each.first, each.second, schedule.SECOND_CONNECTION_SECONDS
         if first is None:
@@ -138,7 +138,7 @@ class Attempts:
         begin += schedule.SILENT_ATTEMPT_SECONDS if heard else again
         if second is not None:
             if _heard_first(second, first):
-                second.settled, first.settled = first.settled, True  # the payment waits for it instead (R4)
+                second.settled, first.settled = first.settled, True  # the payment waits for this one (R4)
                 self.drop(first, step)
                 self.second_connection(each, moment, step)
                 return
@@ -155,10 +155,10 @@ class Attempts:
         step.wake(moment.monotonic + again)
 
     def refused(self, attempt: Attempt, moment: Moment) -> None:
-        """No thread could be had for it (F): the next one is asked at once, and this one counts as silent."""
+        """No thread could be had (F). The next endpoint is asked at once, and this one counts as silent."""
         each = self[attempt.endpoint.url]
         if attempt is each.first:
-            each.asked = 0  # not asked after all
+            each.asked = 0  # because it was not asked
             self._result_arrived = True
             if attempt.payment is not None:
                 attempt.payment.undo(attempt.endpoint.url)
@@ -183,7 +183,7 @@ class Attempts:
         step.hang_ups.append(attempt)
 
     def note_time(self, each: EndpointAttempts, moment: Moment, step: Step, events: list[Event]) -> None:
-        """Drop what a thaw has made worthless; count what is silent or has had its time (R1, R6)."""
+        """Drop what a thaw has made useless; count what is silent, or has used up its time (R1, R6)."""
         if each.first is None:
             return
         for attempt in (each.second, each.first):
@@ -197,7 +197,7 @@ class Attempts:
         late = age >= schedule.ATTEMPT_SECONDS
         if not first.counted and (late or silent_for >= schedule.SILENT_ATTEMPT_SECONDS):
             self._count_failure(first, FetchError(f"{first.connection.phase}-timeout"), age, moment, events)
-        if late:  # with its second connection, or the endpoint would be asked for ever on one payment (R4)
+        if late:  # both, because the second would go on asking the endpoint on one payment (R4)
             for attempt in (each.second, first):
                 if attempt is not None:
                     self.drop(attempt, step)
@@ -215,7 +215,7 @@ class Attempts:
     ) -> tuple[bool, list[Attempt]]:
         """Store an answer, or count a failure: (whether it was stored, connections to hang up).
 
-        An answer counts, however late and with the age of its request, also after its attempt was given up
+        An answer counts however late it comes, with the age of its request, even if its attempt was given up
         (R1, R7). A failure of an attempt that was given up says nothing new.
         """
         step = Step()
@@ -226,7 +226,7 @@ class Attempts:
         if stored:
             self._on_answer(attempt, moment, step)
         else:
-            if failure is not None and failure.compromised:  # T5: also in a document that is not used
+            if failure is not None and failure.compromised:  # T5: this holds for an unused document too
                 self._key_set.note_exposed(attempt.endpoint.url, failure.compromised, events)
                 self._key_set.rebuild(moment.now, events)
             failure = failure or FetchError("document-no-usable-key", status=200)
@@ -239,14 +239,14 @@ class Attempts:
         each = self[attempt.endpoint.url]
         attempt.settle(heard=True)
         for other in (each.second, each.first):
-            # Callers who came since may need the one that began after this was given up (R3).
+            # Callers who came since may need the attempt that began after this one was given up (R3).
             late = attempt.given_up and other is not None and other.number > attempt.number
             if other is not None and other is not attempt and not late:
                 self.drop(other, step)
         if not each.answered_since(attempt.number):
             each.answered = attempt
         self._forget_silence(each)
-        if each.first is not None and each.first is not attempt:  # begun later, and silent from now on
+        if each.first is not None and each.first is not attempt:  # it began later, and is silent from now on
             each.silent_since = moment.monotonic
 
     def _on_failure(
@@ -261,7 +261,7 @@ class Attempts:
         each, thawed = self[attempt.endpoint.url], attempt.thawed(moment)
         attempt.settle(heard=failure.answered)
         if attempt is each.second and each.first is not None and _heard_first(attempt, each.first):
-            self.drop(each.first, step)  # its 503 or 403 is the endpoint's word
+            self.drop(each.first, step)  # the second one's 503 or 403 is the endpoint's answer
         if attempt.given_up:
             return
         if thawed:
@@ -270,10 +270,10 @@ class Attempts:
             if not attempt.counted:
                 self._count_failure(attempt, failure, seconds, moment, events)
             if each.second is not None and each.second.connection.first_byte is None:
-                self.drop(each.second, step)  # or an endpoint that fails slowly would never rest (R6)
+                self.drop(each.second, step)  # otherwise an endpoint that fails slowly would never rest (R6)
 
     def _forget_silence(self, each: EndpointAttempts) -> None:
-        """After an answer, or a thaw, before which nobody knows what was silence."""
+        """End the silence, after an answer or a thaw. Before a thaw, nobody knows what was silence."""
         self._result_arrived, self._silent_attempt, each.silent_since = True, None, None
 
     def _count_failure(
@@ -287,7 +287,7 @@ class Attempts:
     # -- silence (W7) ---------------------------------------------------------------------------
 
     def silence_begins(self, missing: Collection[EndpointAttempts], moment: Moment) -> float:
-        """When none of these, or no endpoint at all, will have answered for 1 s; failing is silence too."""
+        """When none of these, or no endpoint at all, will have answered for 1 s. A failure is no answer."""
         each_begins = [
             each.silent_since if each.silent_since is not None and self._silent_now(each, moment) else _NEVER
             for each in missing
@@ -296,7 +296,7 @@ class Attempts:
         return max(silence, *(self._grace_ends(each, moment) for each in missing))
 
     def _grace_ends(self, each: EndpointAttempts, moment: Moment) -> float:
-        """Until when nobody is turned away because the endpoint answered last time: it may do so again."""
+        """Until when no caller is refused, because the endpoint answered last time and may do so again."""
         if each.answered is None or self._key_set.states[each.endpoint.url].failures:
             return 0.0
         if each.silent_since is None and self.may_ask(each, moment, urgent=False):
@@ -306,7 +306,7 @@ class Attempts:
     def all_silent_since(self, moment: Moment) -> float:
         """When the first attempt after the last answer of any endpoint began.
 
-        Its first byte counts as its beginning: a handshake over an ocean is not silence.
+        If a byte has come, the time of its first byte counts, because a slow handshake is no silence.
         """
         first = self._silent_attempt
         if first is None or not any(each.recent(moment.monotonic) for each in self):
@@ -319,10 +319,10 @@ class Attempts:
         return self._silent_attempt is not None
 
     def _silent_now(self, each: EndpointAttempts, moment: Moment) -> bool:
-        """Whether its silence is still one of now: it was asked lately, or it rests."""
+        """Whether its silence is a present one: it was asked lately, or it rests."""
         return each.recent(moment.monotonic) or not self.may_ask(each, moment, urgent=False)
 
 
 def _heard_first(second: Attempt, first: Attempt) -> bool:
-    """Whether a second connection got a byte before the first, and takes its place."""
+    """Whether a second connection got a byte before the first, so that it takes the first one's place."""
     return second.connection.first_byte is not None and first.connection.first_byte is None

@@ -1,7 +1,7 @@
-"""A JWKS document, from bytes to usable keys (K3, K4, S1, T4, T5).
+"""Reads a JWKS document, from bytes to usable keys (K3, K4, S1, T4, T5).
 
-Owns which members of a document are usable public keys, and which are public at all. Pure: no clock, lock or
-I/O. A document is data from the network: nothing in it is trusted to have a type.
+This module decides which members of a document are usable public keys, and which are public at all. Pure: no
+clock, lock or I/O. A document is data from the network, so nothing in it is trusted to have a type.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .model import MAX_DOCUMENT_BYTES, NO_KEYS, FetchError, Key
 
 __all__ = ["MAX_KEYS", "Document", "public_document", "read_document"]
 
-# Cognito serves two, three or four in a rotation.
+# Cognito serves two keys, and three or four in a rotation.
 MAX_KEYS = 32
 
-# RFC 7518 3.3 requires 2048 bits; above 8192 a verification costs so much that it helps an attacker.
+# RFC 7518 3.3 requires 2048 bits. Above 8192 a verification costs so much that it helps an attacker.
 MIN_BITS, MAX_BITS = 2048, 8192
-# FIPS 186-5 5.1 bounds e from below by 2^16; a large e makes verification slow (1.8 ms at 2048 bit).
+# FIPS 186-5 5.1 requires e above 2^16. A large e makes verification slow (1.8 ms at 2048 bits).
 MIN_EXPONENT, MAX_EXPONENT = 1 << 16, 1 << 32
 
 # Members that must not be public (RFC 7518 6.3.2 for RSA, 6.4.1 for symmetric keys).
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
-# What a key file keeps of a member, by its type: names that are public by RFC 7517 4, RFC 7518 6, RFC 8037 2.
+# The names that a key file keeps, by the type of key. They are public by RFC 7517 4, RFC 7518 6, RFC 8037 2.
 _COMMON = ("kty", "kid", "alg", "use", "key_ops")
 _PUBLIC: Mapping[object, tuple[str, ...]] = {
     "RSA": (*_COMMON, "n", "e"),
@@ -43,7 +43,7 @@ _PUBLIC: Mapping[object, tuple[str, ...]] = {
     "OKP": (*_COMMON, "crv", "x"),
 }
 
-# Public halves whose private halves anyone can download: SHA-256 of the modulus (T4).
+# SHA-256 of the moduli of public keys whose private keys anyone can download (T4).
 _EMULATOR_KEYS = frozenset(
     {
         "60ececf17e149ab77be01dedd94c3fb8a0c33c70d4a78b1c3807b097c7c506be",  # moto
@@ -53,9 +53,9 @@ _EMULATOR_KEYS = frozenset(
 
 
 class Document(NamedTuple):
-    """What a JWKS document holds: usable keys by kid, and what was skipped and why.
+    """The content of a JWKS document: usable keys by kid, and what was skipped and why.
 
-    `conflicts` are kids with two usable keys; `compromised` moduli whose private members are in it.
+    `conflicts` are kids with two usable keys. `compromised` are moduli whose private members are in it.
     """
 
     keys: Mapping[str, Key]
@@ -65,7 +65,7 @@ class Document(NamedTuple):
 
 
 class _Skip(Exception):  # noqa: N818 - a signal inside this module
-    """This member is no usable key; the reason is a fixed string."""
+    """This member is no usable key. The reason is a fixed string."""
 
 
 def read_document(
@@ -74,12 +74,12 @@ def read_document(
     allow_emulators: bool = False,
     known: Callable[[str], Key | None] = NO_KEYS.get,
 ) -> Document:
-    """The keys of a JWKS document (RFC 7517 section 5): members we do not understand are skipped.
+    """Read the keys of a JWKS document (RFC 7517 section 5). Members that are not understood are skipped.
 
-    `known` gives the key held under a kid, whose object is kept when the material is the same.
+    `known` returns the key that is held under a kid. If the material is the same, its object is kept.
 
     Raises:
-        FetchError: when the whole document is unusable (`reason` is "document-...").
+        FetchError: the whole document is unusable (`reason` is "document-...").
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise FetchError("document-too-large")
@@ -102,7 +102,7 @@ def read_document(
             skipped[reason] = skipped.get(reason, 0) + 1
     keys: dict[str, Key] = {}
     conflicts: set[str] = set()
-    for key in found:  # a compromised one contradicts no other, as among the endpoints
+    for key in found:  # as among the endpoints, a compromised key contradicts no other
         if key.material[0] not in compromised and keys.setdefault(key.kid, key).material != key.material:
             conflicts.add(key.kid)
     return Document(
@@ -123,7 +123,7 @@ def _read_member(
     if not isinstance(member, dict):
         raise _Skip("not-rsa")
     leaks = not _PRIVATE.isdisjoint(member)
-    # Every reader of this document can sign, so the public half is compromised (T5).
+    # Every reader of this document can sign with the key, so its public half is compromised (T5).
     found = _lenient_number(member.get("n")) if leaks else ()
     compromised.update(found)
     if member.get("kty") != "RSA":
@@ -144,21 +144,21 @@ def _read_member(
         return held  # the same object, so that cached tokens survive a refresh (C2)
     try:
         return Key(kid, material, RSAPublicNumbers(exponent, modulus).public_key())
-    except ValueError:  # cryptography refuses some numbers too, such as an even exponent
+    except ValueError:  # cryptography refuses more numbers, such as an even exponent
         raise _Skip("exponent") from None
 
 
 def _leaks(members: list[Any]) -> frozenset[int]:
-    """The moduli of these members whose private members are in them."""
+    """The moduli of the members that hold private members."""
     leaking = [each for each in members if isinstance(each, dict) and not _PRIVATE.isdisjoint(each)]
     return frozenset(number for each in leaking for number in _lenient_number(each.get("n")))
 
 
 def public_document(raw: bytes) -> tuple[bytes, frozenset[int]]:
-    """The document with the public members of its public keys alone, and the moduli that it exposes (T5).
+    """A copy of the document with public members alone, and the moduli that the document exposes (T5).
 
-    Each member is made anew of names that are known to be public. One that holds a private member, is of
-    another type, or has a value that is no text, is left out: a reader takes no key from the copy that it
+    Each member is made anew from names that are known to be public. A member that holds a private one, has
+    another type, or has a value that is no text is left out. So a reader takes no key from the copy that it
     would not take from the document.
     """
     members: object = None
@@ -205,14 +205,14 @@ def _check_metadata(member: dict[str, Any]) -> str:
         operations = member["key_ops"]
         if not isinstance(operations, list) or "verify" not in operations:
             raise _Skip("key_ops")
-        # Strings, each once (RFC 7517 4.3). Counting them one by one took a second for 48 KB.
+        # The operations are strings, each once (RFC 7517 4.3). Counting one by one took a second for 48 KB.
         if any(name.__class__ is not str for name in operations) or len(set(operations)) < len(operations):
             raise _Skip("key_ops")
     return kid
 
 
 def _number(text: object) -> int:
-    """A Base64urlUInt: minimal octets, no leading zero (RFC 7518 section 2)."""
+    """A Base64urlUInt: the fewest octets, so no leading zero (RFC 7518 section 2)."""
     octets = _octets(text)
     if octets[0] == 0:
         raise _Skip("number")
@@ -232,13 +232,13 @@ def _octets(text: object) -> bytes:
 
 
 def _lenient_number(text: object) -> tuple[int, ...]:
-    """The number of a text to the most lenient reader: either alphabet, padded or not; else nothing.
+    """The number that the most lenient reader finds in a text: either alphabet, padded or not; else empty.
 
-    A leaked modulus counts in any spelling (Java's BigInteger puts a zero octet before it).
+    A leaked modulus counts in any form (Java's BigInteger puts a zero octet in front of it).
     """
     if not isinstance(text, str) or len(text) > 2 * MAX_BITS // 8 or not text.isascii():
         return ()
-    try:  # this decoder skips characters outside its alphabet
+    try:  # this decoder ignores characters outside its alphabet
         octets = a2b_base64(text.rstrip("= \r\n").replace("-", "+").replace("_", "/") + "==")
     except Error:
         return ()

@@ -1,7 +1,7 @@
 """The state of one pool's key set: stored responses, their snapshot, the state of each endpoint (K).
 
-Pure: every moment and random number comes in as an argument, and events are appended to a list. The
-caller holds the lock wherever something changes.
+Pure: each moment and each random number is an argument, and events are appended to a list. The caller holds
+the lock wherever something changes.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class KeySet:
         self.lifetimes = lifetimes
         self.endpoints = () if config.offline else rules.order(config.endpoints, region)
         self.states = {each.url: rules.EndpointState() for each in self.endpoints}
-        self.connections: dict[str, Proxied] = {}  # the latest to each endpoint that was asked
+        self.connections: dict[str, Proxied] = {}  # the latest one to each endpoint that was asked
         self.not_loaded = False  # no fetch can begin, because the HTTP client cannot be loaded
         self.reachability = Reachability(config.provider, 2 * lifetimes.revalidate_after)
         self.stale_if_error = False  # every refresh since `refresh_after` has failed (R)
@@ -95,8 +95,8 @@ class KeySet:
         self._responses: dict[str, StoredResponse] = {}
         self._seed: StoredResponse | None = None
         self.exposed = ExposedKeys()
-        self.noticed: list[Event] = []  # what files and the seed have exposed (T5)
-        self._had_keys = False  # whether the pool has had a key at all
+        self.noticed: list[Event] = []  # for what files and the seed have exposed (T5)
+        self._had_keys = False  # whether the pool has ever had a key
         self.snapshot: Snapshot = assemble((), now, lifetimes, 0.0)
         self._load_exposed(entries, exposed, now)
         self._load(entries, now)
@@ -106,9 +106,9 @@ class KeySet:
     def _load_exposed(
         self, entries: Collection[KeyFileEntry], exposed: Mapping[str, float], now: Instant
     ) -> None:
-        """Record what key files know of exposed keys, and what the documents in them expose (T5).
+        """Record the exposed keys that key files list, and those that documents in them expose (T5).
 
-        Also those of endpoints that the pool no longer has. A time in the future counts as now.
+        Endpoints that the pool no longer has count too. A time in the future counts as now.
         """
         for found, seen in exposed.items():
             if now[0] - seen < self.lifetimes.max_stale:
@@ -125,7 +125,7 @@ class KeySet:
         config, lifetimes = self.config, self.lifetimes
         if not entries and config.seed is None:
             return
-        from .loading import load_entries, load_seed  # most pools begin with nothing
+        from .loading import load_entries, load_seed  # imported here, because most pools need neither
 
         self._responses, states = load_entries(
             entries, config.endpoints, lifetimes, now, lambda raw, local: self.read(raw, local=local)
@@ -139,7 +139,7 @@ class KeySet:
         self._had_keys = bool(self._responses) or self._seed is not None
 
     def read(self, raw: bytes, *, local: bool) -> Document:
-        """The keys of a document from an endpoint, which is `local` on loopback (T4)."""
+        """Read the keys of a document from an endpoint. `local` says that it is on loopback (T4)."""
         return read_document(
             raw,
             allow_emulators=local or self.config.insecure_emulator,
@@ -158,7 +158,7 @@ class KeySet:
     def note_exposed(self, url: str, moduli: frozenset[int], events: list[Event]) -> None:
         """Record that this endpoint has served the private members of these keys (T5).
 
-        The event comes when what the endpoint exposes has changed: a private key may be served for days.
+        An event comes only if what the endpoint exposes has changed, because it may serve a key for days.
         """
         if self.exposed.note(url, moduli):
             events.append(KeyExposed(self.config.provider, url, len(moduli)))
@@ -168,15 +168,15 @@ class KeySet:
         return rules.state_of(self.snapshot, now, self.lifetimes, had_keys=self._had_keys)
 
     def usable(self, now: Instant) -> bool:
-        """Whether any key may be served at all."""
+        """Whether the age of the set allows any key to be served."""
         return self.state_of(now) not in (rules.EMPTY, rules.EXPIRED)
 
     def ready(self, now: Instant) -> bool:
-        """Whether some token can be verified now: a stale key counts, one in quarantine does not (B3)."""
+        """Whether some token can be verified now. A stale key counts, a quarantined one does not (B3)."""
         return bool(self.snapshot.keys) and self.usable(now)
 
     def response_age(self, url: str, now: Instant) -> float | None:
-        """The age of an endpoint's stored response; None where there is none."""
+        """The age of an endpoint's stored response; None without one."""
         response = self._responses.get(url)
         return None if response is None else max(0.0, elapsed(now, response.begun))
 
@@ -203,7 +203,7 @@ class KeySet:
         self.reachability.keys_are(state, now, events)
 
     def note_trouble(self, now: Instant, events: list[Event]) -> None:
-        """What was asked for keys has failed, or a caller was refused for want of them: add an event (B1)."""
+        """A fetch has failed, or a caller was refused because of missing keys. Add an event (B1)."""
         outlook = self.outlook(now)
         age, left = outlook.age or 0.0, outlook.usable_for or 0.0
         self.reachability.keys_in_trouble(self.state_of(now), age, left, self._hint(), now, events)
@@ -211,7 +211,7 @@ class KeySet:
     def needs_rebuild(self, now: Instant) -> bool:
         """Whether the snapshot must be rebuilt because time passed or the wall clock was set back (R7).
 
-        Without the latter, responses that a clock's jump ahead had made too old would not count again.
+        A clock that jumped ahead may have made responses too old. After it is set back, they count again.
         """
         made = self.snapshot.made
         return now[0] < made[0] or elapsed(now, made) >= self.snapshot.rebuild_in
@@ -232,7 +232,7 @@ class KeySet:
         now: Instant,
         events: list[Event],
     ) -> bool:
-        """Store an endpoint's document; False when it holds no usable key (K4, T5)."""
+        """Store an endpoint's document. Returns False if it holds no usable key (K4, T5)."""
         url, provider = endpoint.url, self.config.provider
         held = self._responses.get(url)
         if document.skipped:
@@ -244,8 +244,8 @@ class KeySet:
             events.append(FetchSucceeded(provider, url, seconds, len(document.keys), skipped))
             self._note_answer(url, begun, now)
             self.reachability.answered(url, now, events)
-            # K4: It replaces the stored one if its request began later, on the monotonic clock or by
-            # `elapsed`, because the monotonic clock of a restored sandbox may have gone back (R7).
+            # K4: it replaces the stored one if its request began later. One of two comparisons suffices,
+            # because the monotonic clock of a restored sandbox may have gone back (R7).
             if held is None or held.begun[1] <= begun[1] or elapsed(now, begun) <= elapsed(now, held.begun):
                 self._responses[url] = StoredResponse(url, begun, document.keys, raw, document.conflicts)
             self._seed = None  # the first response of an endpoint ends the seed (P)
@@ -253,14 +253,14 @@ class KeySet:
         return usable
 
     def _note_answer(self, url: str, begun: Instant, now: Instant) -> None:
-        """An endpoint has answered: it no longer rests, and an outage is over."""
+        """An endpoint has answered. It no longer rests, and an outage is over."""
         failing = all_fail(self.states.values())
-        if self.state_of(now) != rules.FRESH:  # else it is one more answer of the same refresh
+        if self.state_of(now) != rules.FRESH:  # if fresh, it is one more answer of the same refresh
             self._after_outage = self.stale_if_error or (failing and bool(self.states))
         before = self.states[url]
         answered = begun
         if before.answered is not None and elapsed(now, before.answered) < elapsed(now, begun):
-            answered = before.answered  # a late answer to an older request
+            answered = before.answered  # this is a late answer to an older request
         self.states[url] = rules.EndpointState(answered=answered)
         self.stale_if_error, self._had_keys = False, True
 
@@ -291,7 +291,7 @@ class KeySet:
             return False
         failures = before.failures + 1
         rest, rest_without_keys = rules.back_off(failures, self._rng(), failure.retry_after)
-        # After a long time without a request nobody knows whether it failed meanwhile.
+        # After a long time without a request, the endpoint may have been up in between.
         unbroken = elapsed(now, before.since) < 2 * self.lifetimes.revalidate_after
         reason = shown(failure.reason, status, self._proxy(url))
         self.states[url] = before._replace(
@@ -318,7 +318,7 @@ class KeySet:
         return response is not None and elapsed(now, response.begun) < self.lifetimes.max_stale
 
     def entries(self) -> list[KeyFileEntry]:
-        """The stored responses as entries of the key file; the seed is none of them."""
+        """The stored responses as entries of the key file, without the seed."""
         return [self._entry(each) for each in list(self._responses.values())]
 
     def _entry(self, response: StoredResponse) -> KeyFileEntry:
@@ -327,9 +327,9 @@ class KeySet:
         return KeyFileEntry(response.url, begun, response.raw, None if answered == begun else answered)
 
     def contents(self, now: Instant) -> KeyFileContents:
-        """What the key file is to hold (P).
+        """The content to write to the key file (P).
 
-        The record of exposed keys is as of now: a restart keeps them unusable for `max_stale` from here (T5).
+        Exposed keys have the present time, so a restart keeps them unusable for `max_stale` from now (T5).
         """
         return KeyFileContents(self.entries(), dict.fromkeys(self.exposed.thumbprints, now[0]))
 
@@ -338,9 +338,9 @@ class KeySet:
         return KeysUnavailable(hint=self._hint(), retry_after=rules.retry_after(self.states.values(), now))
 
     def unconfirmed(self, now: Instant, retry_in: float | None) -> KeysUnavailable:
-        """The error for a kid that an endpoint may list which does not answer (R3).
+        """The error for an unknown kid while an endpoint that may list it does not answer (R3).
 
-        `retry_in` is the seconds until it may be asked for, where that is known.
+        `retry_in` is the seconds until that endpoint may be asked, if they are known.
         """
         soonest = rules.retry_after(self.states.values(), now)
         return KeysUnavailable(
@@ -368,7 +368,7 @@ class KeySet:
         )
 
     def outlook(self, now: Instant) -> Outlook:
-        """What the pool still has while an endpoint is away. Needs no lock."""
+        """What the pool still has while an endpoint does not answer. Takes no lock."""
         endpoints = {
             each.url: EndpointOutlook(each.kind, each.region, self._is_up(each.url, now))
             for each in self.endpoints

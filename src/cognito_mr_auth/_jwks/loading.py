@@ -1,6 +1,6 @@
-"""What a key set begins with: the entries of key files, or the seed (P).
+"""The first content of a key set: the entries of key files, or the seed (P).
 
-Owns which of them are used, and with what age. Pure; that a file may be read at all was checked before.
+This module decides which of them are used, and with what age. Pure. The safety of a file was checked before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .schedule import EndpointState
 __all__ = ["load_entries", "load_seed", "response_of"]
 
 Read = Callable[[bytes, bool], Document]
-"""Reads a document, which comes from loopback or not (T4)."""
+"""Reads a document. The flag says whether it comes from loopback (T4)."""
 
 
 def load_entries(
@@ -31,19 +31,19 @@ def load_entries(
     by_url = {each.url: each for each in endpoints}
     responses: dict[str, StoredResponse] = {}
     states: dict[str, EndpointState] = {}
-    # Where another endpoint has answered so long after it, it failed meanwhile.
+    # An endpoint failed meanwhile if another one's answer is newer than its own by `max_stale`.
     ours = [each.begun for each in entries if each.url in by_url]
     newest = max((begun for begun in ours if begun <= now[0] + CLOCK_SKEW), default=0.0)
     for entry in entries:
         endpoint = by_url.get(entry.url)
-        if endpoint is None:  # another pool's or an older configuration's endpoint
+        if endpoint is None:  # an endpoint of another pool or of an older configuration
             continue
         age = now[0] - entry.begun
         if age < -CLOCK_SKEW:
             continue  # too far in the future
-        # A time slightly in the future becomes now, or no response could replace it until then (K4).
+        # A time slightly in the future becomes now. Otherwise no response could replace it until then (K4).
         begun = (now[0] - age, now[1] - max(0.0, age))
-        # How long it has not answered outlives a restart (R3).
+        # The time since its last answer must survive a restart (R3).
         last = entry.answered or entry.begun
         silent = now[0] - last if entry.begun < last <= now[0] else age
         answered = (now[0] - silent, now[1] - max(0.0, silent))
@@ -68,7 +68,7 @@ def load_seed(
     """The seed as a response that is due for renewal, and its document.
 
     Raises:
-        ConfigurationError: it is no JWKS document, or holds no usable key.
+        ConfigurationError: the seed is no JWKS document, or holds no usable key.
     """
     try:
         document = document_of(raw)
@@ -82,5 +82,5 @@ def load_seed(
 
 
 def response_of(url: str, begun: Instant, document: Document, raw: bytes) -> StoredResponse:
-    """An endpoint's document as a stored response; `begun` is when the request for it began."""
+    """An endpoint's document as a stored response. `begun` is when the request for it began."""
     return StoredResponse(url, begun, document.keys, raw, document.conflicts)

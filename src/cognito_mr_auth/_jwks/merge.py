@@ -1,6 +1,6 @@
-"""Stored responses of several endpoints, merged to one snapshot (K1 to K3).
+"""Merges the stored responses of several endpoints into one snapshot (K1 to K3).
 
-Owns which key a `kid` means. Pure: no clock, lock or I/O.
+This module decides which key a `kid` means. Pure: no clock, lock or I/O.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def assemble(
 ) -> Snapshot:
     """The pool's keys at this moment: the union of the standing responses (K1), conflicts resolved (K3).
 
-    `fresh_for` is the refresh interval of this snapshot (`refresh_after` +-10 %), in seconds; the keys in
+    `fresh_for` is the refresh interval of this snapshot (`refresh_after` +-10 %), in seconds. The keys in
     `exposed` are not used, whoever lists them (T5). A response without another key gives the set no age.
     """
     standing = _standing(responses, now, lifetimes)
@@ -69,7 +69,7 @@ def assemble(
 def _standing(
     responses: Collection[StoredResponse], now: Instant, lifetimes: CacheLifetimes
 ) -> list[StoredResponse]:
-    """Those that are young enough (K1), the newest first."""
+    """The responses that are young enough (K1), the newest first."""
     return sorted(
         (
             response
@@ -83,7 +83,7 @@ def _standing(
 def _safe_for(
     begun: Instant | None, now: Instant, fresh_for: float, rebuild_in: float, *, never_expires: bool
 ) -> float:
-    """Seconds from now in which a known kid needs no decision; negative when it needs one now."""
+    """Seconds from now in which a known kid needs no decision. Negative if it needs one now."""
     if never_expires:
         return rebuild_in
     if begun is None:

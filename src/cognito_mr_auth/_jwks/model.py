@@ -1,7 +1,7 @@
-"""The values that a key set is made of: endpoints, keys, stored responses, snapshots (K).
+"""The values that make up a key set: endpoints, keys, stored responses, snapshots (K).
 
-Owns the shapes, and the limit of a document's size. Nothing here changes after it was made, so a reader
-needs no lock (R8).
+This module has the shapes, and the limit of a document's size. Nothing here changes after it was made, so a
+reader needs no lock (R8).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cognito_mr_auth.principal import IssuerKind
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 else:
-    # Annotations here are evaluated when the module loads, and nothing else in it needs cryptography.
+    # Annotations here are evaluated when the module loads, and nothing else here needs cryptography.
     RSAPublicKey = Any
 
 __all__ = [
@@ -36,17 +36,17 @@ __all__ = [
 ]
 
 
-# Of one JWKS document, on the wire and in memory. Cognito serves two keys in about 0.9 KB, three or four in
-# rotation; Nimbus stops at 50 KiB.
+# The limit of one JWKS document, on the wire and in memory. Cognito serves two keys in about 0.9 KB, and
+# three or four in a rotation. Nimbus stops at 50 KiB.
 MAX_DOCUMENT_BYTES = 64 * 1024
 
 
 class Endpoint(NamedTuple):
     """One URL that serves the pool's JWKS, for the issuer of that kind and Region.
 
-    `url` names it in events, health and key files, and has no query, which may hold a secret. `query` goes
-    out with the request and nowhere else. `optional`: the URL is one of ours, of an issuer that the pool may
-    not have; 403 or 404 says so (K5).
+    `url` names it in events, health and key files. It has no query, because a query may hold a secret.
+    `query` is sent with the request and used nowhere else. `optional` means that the URL is derived and that
+    the pool may not have its issuer. Then 403 or 404 says that it does not (K5).
     """
 
     url: str
@@ -59,7 +59,7 @@ class Endpoint(NamedTuple):
     @property
     def target(self) -> str:
         """The URL to fetch, with its query."""
-        url = self.url.partition("#")[0]  # what sets two endpoints apart that differ by their query alone
+        url = self.url.partition("#")[0]  # the rest distinguishes endpoints that differ by their query alone
         return f"{url}?{self.query}" if self.query else url
 
     def __repr__(self) -> str:
@@ -71,8 +71,8 @@ class KeySetConfig(NamedTuple):
     """How the keys of one provider are fetched: its endpoints, seed and key files.
 
     `provider` is its name in events and health. `seed` is a JWKS document to begin with. `key_file` is the
-    path of the persisted key set, `baked_key_file` of one that is read and never written. With `offline` no
-    endpoint is ever asked. `insecure_emulator` lets emulators' public keys in (T4).
+    path of a file that keeps the key set, `baked_key_file` of one that is read and never written. With
+    `offline` no endpoint is ever asked. `insecure_emulator` accepts emulators' public keys (T4).
     """
 
     provider: str
@@ -89,7 +89,7 @@ class KeySetConfig(NamedTuple):
 
 
 class Key(NamedTuple):
-    """An RSA public key under its `kid`; `material` is (n, e), by which keys are compared."""
+    """An RSA public key under its `kid`. `material` is (n, e); two keys are the same if it is equal."""
 
     kid: str
     material: tuple[int, int]
@@ -100,10 +100,10 @@ NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 
 
 class StoredResponse(NamedTuple):
-    """What one endpoint last answered (K1): `begun` is when its request began.
+    """What one endpoint last answered (K1). `begun` is when its request began.
 
     `conflicts` are kids for which the document itself has two keys. `never_expires` marks the seed of an
-    offline pool. `raw` is the document as it came, for the key file.
+    offline pool. `raw` is the document as it was received, for the key file.
     """
 
     url: str
@@ -119,9 +119,9 @@ class StoredResponse(NamedTuple):
 
 
 class KeyFileEntry(NamedTuple):
-    """A stored response as a key file keeps it: URL, wall time at which its request began, the body.
+    """A stored response as a key file keeps it: the URL, the wall time when its request began, the body.
 
-    `answered` is when the request of the endpoint's last answer began, where that is another time.
+    `answered` is when the request of the endpoint's last answer began, if that is another time.
     """
 
     url: str
@@ -135,9 +135,9 @@ class KeyFileEntry(NamedTuple):
 
 
 class KeyFileContents(NamedTuple):
-    """What a key file holds: entries, and the thumbprints of exposed keys with the time they were seen (T5).
+    """The content of a key file: entries, and thumbprints of exposed keys, each with a time (T5).
 
-    That time is the last one at which a process knew of the exposure, in seconds of the wall clock.
+    The time is the last one at which a process knew of the exposure, in seconds of the wall clock.
     """
 
     entries: Collection[KeyFileEntry] = ()
@@ -145,11 +145,11 @@ class KeyFileContents(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The union of the standing responses at one moment (K1 to K3), and how long it holds.
+    """The union of the standing responses at one moment (K1 to K3), and how long it is valid.
 
     Within `safe_for` seconds of `made`, on both clocks, every known kid may be served without a decision.
-    After `rebuild_in` seconds time has changed it. `begun` is when the request of the newest response with
-    keys began; None without one.
+    After `rebuild_in` seconds the passing of time has changed it. `begun` is when the request of the newest
+    response with keys began; None without one.
     """
 
     made: Instant
@@ -163,7 +163,7 @@ class Snapshot(NamedTuple):
 
 
 class CacheLifetimes(NamedTuple):
-    """Ages of a key set, in seconds, at which the table of R changes its row (see `schedule.TABLE`)."""
+    """The ages of a key set, in seconds, at which another row of R's table applies (see `schedule.TABLE`)."""
 
     refresh_after: float
     revalidate_after: float
@@ -171,15 +171,15 @@ class CacheLifetimes(NamedTuple):
 
 
 class Proxied(Protocol):
-    """What is shown of a connection (`attempt.Connection`): the variable that names its proxy."""
+    """The part of a connection that is shown (`attempt.Connection`): the variable that names its proxy."""
 
     proxy: str | None
 
 
 class FetchError(Exception):
-    """An endpoint gave no key set. `reason` is a fixed string; `retry_after` is in seconds.
+    """An endpoint gave no key set. `reason` is a fixed string, `retry_after` is in seconds.
 
-    `compromised` are moduli whose private members it served in a document that is not used (T5).
+    `compromised` are moduli whose private members the endpoint served in a document that is not used (T5).
     """
 
     def __init__(
@@ -204,5 +204,5 @@ class FetchError(Exception):
     @property
     def answered(self) -> bool:
         """Whether the endpoint itself, and no proxy, has sent an HTTP answer (R4)."""
-        # What reads a document knows no status.
+        # A failure of reading a document has no status.
         return self.reason.startswith("document-") or (self.status is not None and self.reason != "proxy")

@@ -1,6 +1,6 @@
-"""How often unknown kids may have the endpoints asked: at most 2 + T/5 refreshes in any T seconds (R4).
+"""How often unknown kids may cause refreshes: at most 2 + T/5 in any T seconds (R4).
 
-Owns what is paid, what a payment covers, and what is given back. Pure: every moment comes in as an argument.
+This module decides what is paid, what a payment covers, and what is given back. Pure: moments are arguments.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from cognito_mr_auth._base.clock import Instant, elapsed
 
 __all__ = ["Payment", "RateLimit"]
 
-# Two at once (a rotation right after a forged kid, as Nimbus allows), then one in 5 s.
+# Two at once (a rotation may follow a forged kid; Nimbus allows it too), then one in 5 s.
 BURST = 2.0
 SECONDS_FOR_ONE = 5.0
-# A refresh that no endpoint answered is given back, and the next begins so long after it at the earliest: an
-# endpoint that refuses connections is then asked once a second, which costs it a packet.
+# A refresh that no endpoint answered is given back, and the next one may begin after this time. So an
+# endpoint that refuses connections is asked once a second, which costs it a packet.
 UNANSWERED_SECONDS = 1.0
-# What a payment has not been used for is forfeited after so long: it was for callers who have gone.
+# The unused part of a payment expires after this time, because the callers that it was for have gone.
 PAYMENT_SECONDS = 15.0
 
 
 class Payment:
-    """One refresh: each endpoint may be asked once, by however many connections.
+    """One refresh, in which each endpoint may be asked once, by any number of connections.
 
-    `pending` counts its attempts without a result, `heard` says whether one brought an HTTP answer.
+    `pending` counts its attempts without a result. `heard` says whether one brought an HTTP answer.
     """
 
     __slots__ = ("at", "cost", "heard", "pending", "urls")
@@ -41,13 +41,13 @@ class Payment:
         return self
 
     def undo(self, url: str) -> None:
-        """The attempt could not begin: the endpoint may still be asked."""
+        """Take back an attempt that could not begin. Its endpoint may still be asked."""
         self.urls.discard(url)
         self.pending -= 1
 
 
 class RateLimit:
-    """A bucket of payments, and the payment that is being used."""
+    """A bucket of payments, and the payment that is in use."""
 
     __slots__ = ("_at", "_level", "_not_before", "current")
 
@@ -58,7 +58,7 @@ class RateLimit:
         self.current: Payment | None = None
 
     def free(self, url: str, now: Instant) -> Payment:
-        """A payment that costs nothing, for a pool without a usable key; it covers this endpoint."""
+        """A payment that costs nothing, for a pool without a usable key. It covers this endpoint."""
         return self.cover(url, now) or self._begin(now, 0.0).use(url)
 
     def cover(self, url: str, now: Instant) -> Payment | None:
@@ -67,13 +67,13 @@ class RateLimit:
         return None if payment is None else payment.use(url)
 
     def pay(self, url: str, now: Instant) -> Payment | None:
-        """The payment that covers this endpoint, the current or a new one; None when that is too many."""
+        """The payment that covers this endpoint, either the current or a new one; None beyond the limit."""
         if self.wait(url, now):
             return None
         return self.cover(url, now) or self._begin(now, 1.0).use(url)
 
     def wait(self, url: str, now: Instant) -> float:
-        """Seconds until this endpoint can be paid for; 0 when it can be now."""
+        """Seconds until a payment for this endpoint can be had; 0 if it can be had now."""
         if self._covering(url, now) is not None:
             return 0.0
         self._give_back()
@@ -83,7 +83,7 @@ class RateLimit:
         return max(held_back, self.empty_for(now))
 
     def empty_for(self, now: Instant) -> float:
-        """Seconds until the bucket holds a payment; 0 when it does."""
+        """Seconds until the bucket holds a payment; 0 if it holds one."""
         return max(0.0, (1.0 - self._filled(now)) * SECONDS_FOR_ONE)
 
     def _filled(self, now: Instant) -> float:
@@ -103,7 +103,7 @@ class RateLimit:
         return self.current
 
     def _give_back(self) -> None:
-        """End a payment of which nothing is pending and that no endpoint answered; put its cost back."""
+        """End a payment without a pending attempt and without an answer, and put its cost back."""
         current = self.current
         if current is None or not current.urls or current.pending or current.heard:
             return

@@ -1,8 +1,8 @@
 """What the reasons of failed fetches mean to a person on call.
 
-Owns the remarks, the hint of an outage, and the text in which both show a failure: "proxy 407 through
-HTTPS_PROXY". A proxy is named by its variable, never by its URL, which may hold a password.
-`_remote.transport` and `_remote.fetch` choose the reasons.
+This module has the remarks, the hint of an outage, and the text in which both show a failure, such as "proxy
+407 through HTTPS_PROXY". A proxy is named by its variable, never by its URL, because a URL may hold a
+password. `_remote.transport` and `_remote.fetch` choose the reasons.
 """
 
 from __future__ import annotations
@@ -17,54 +17,54 @@ _NO_ANSWER = "no answer"
 _REMARKS = MappingProxyType(
     {
         _NO_ANSWER: f"nothing has answered yet; {_NO_ROUTE}",
-        "dns": "the name server does not know the host, or cannot say",
+        "dns": "the name server does not know the host, or cannot resolve it",
         "dns-timeout": f"the name server does not answer; {_NO_ROUTE}",
-        "connect": "the connection is refused: by a firewall, for want of a route, or the Region is down",
+        "connect": "the connection is refused because of a firewall, a missing route or a Region outage",
         "connect-timeout": f"a firewall drops packets, or the Region is down; {_NO_ROUTE}",
         "tls": (
-            "what answers speaks no proper TLS: is a proxy or firewall in between? Where it wants other "
+            "the peer speaks no proper TLS; is a proxy or firewall in between? If it needs other "
             "certificates or TLS settings, set SSL_CERT_FILE or pass ssl_context="
         ),
-        "tls-timeout": "connected, but TLS stalls: a firewall, too large packets, or the Region is down",
+        "tls-timeout": "connected, but TLS stalls because of a firewall, large packets or a Region outage",
         "tls-certificate": (
-            "the certificate is not trusted; where a proxy of your company opens TLS, "
+            "the certificate is not trusted; if a proxy of your company intercepts TLS, "
             "set SSL_CERT_FILE to the certificates of its authority, or pass ssl_context="
         ),
-        "answer": "the connection broke, or what answers speaks no HTTP: is a proxy or firewall in between?",
-        "answer-timeout": "connected, but the answer is late: the link is slow, or the Region is down",
+        "answer": "the connection broke, or the peer speaks no HTTP; is a proxy or firewall in between?",
+        "answer-timeout": "connected, but the answer is late because the link is slow or the Region is down",
         "proxy": "{proxy} holds no http or https URL",
-        "proxy 407": "the proxy wants a login: {proxy}=http://user:password@host:port",
+        "proxy 407": "the proxy wants a login; set {proxy}=http://user:password@host:port",
         "setup": (
-            "the HTTP client or its certificates cannot be loaded: do SSL_CERT_FILE and SSL_CERT_DIR, where "
-            "they are set, name files that can be read, and may the process open another one? Or pass "
-            "ssl_context="
+            "the HTTP client or its certificates cannot be loaded; check that SSL_CERT_FILE and SSL_CERT_DIR "
+            "name readable files, if they are set, and that the process may open another file; or "
+            "pass ssl_context="
         ),
-        "redirect": "something else than Cognito answers: does this network want a login?",
+        "redirect": "something other than Cognito answers; does this network want a login?",
     }
 )
-# The same where a proxy stands in between, whose name and address it is that are looked for.
+# The same reasons where a proxy is in between. Then it is the proxy's name and address that are looked up.
 _WITH_PROXY = MappingProxyType(
     {
-        _NO_ANSWER: "nothing has answered yet, and the proxy that {proxy} names may be why",
-        "dns": "the name server does not know the proxy that {proxy} names, or cannot say",
-        "dns-timeout": "the name server, asked for the proxy that {proxy} names, does not answer",
+        _NO_ANSWER: "nothing has answered yet; the proxy that {proxy} names may be why",
+        "dns": "the name server does not know the proxy that {proxy} names, or cannot resolve it",
+        "dns-timeout": "the name server does not answer when asked for the proxy that {proxy} names",
         "connect": "the proxy that {proxy} names refuses the connection, or there is no route to it",
         "connect-timeout": (
-            "the proxy that {proxy} names does not answer: it is down, or a firewall drops packets"
+            "the proxy that {proxy} names does not answer because it is down or a firewall drops packets"
         ),
     }
 )
-_PROXY_REFUSES = "the proxy that {proxy} names does not connect to the host: does it allow that?"
+_PROXY_REFUSES = "the proxy that {proxy} names does not connect to the host; does it allow that?"
 _SOME_PROXY = "the proxy variable, such as HTTPS_PROXY,"
 _THROUGH = " through "
-# Phases of a connection that a proxy may have spoilt; after them the endpoint itself has spoken.
+# The phases that a proxy may break. In later phases the endpoint itself has answered.
 _PHASES = frozenset({"dns", "connect", "tls", "answer", "proxy"})
 
 
 def shown(reason: str | None, status: int | None = None, proxy: str | None = None) -> str:
-    """A failure as health and hints show it; `proxy` is the name of the variable that holds the proxy's URL.
+    """A failure as health and hints show it. `proxy` is the name of the variable that holds the proxy's URL.
 
-    Without a reason, what is pending and has not answered.
+    Without a reason, it is the text for a request that has no answer yet.
     """
     if reason is None:
         return _NO_ANSWER if proxy is None else f"{_NO_ANSWER}{_THROUGH}{proxy}"
@@ -75,7 +75,7 @@ def shown(reason: str | None, status: int | None = None, proxy: str | None = Non
 
 
 def remark(reason: str, status: int | None, proxy: str | None = None) -> str | None:
-    """What a reason of `events.FetchFailed` means, in plain words; None where there is nothing to say."""
+    """What a reason of `events.FetchFailed` means, in plain words; None if there is no remark."""
     if reason == "proxy" and status is not None:
         said = _REMARKS["proxy 407"] if status == 407 else _PROXY_REFUSES
         return said.format(proxy=proxy or ("HTTPS_PROXY" if status == 407 else "the proxy variable"))
@@ -90,7 +90,7 @@ def remark(reason: str, status: int | None, proxy: str | None = None) -> str | N
 
 
 def remarks_of(text: str) -> str | None:
-    """What a failure means that `shown` gave."""
+    """What a failure means, from the text that `shown` returned."""
     failure, _, proxy = text.partition(_THROUGH)
     if failure == _NO_ANSWER:
         return remark(failure, None, proxy or None)
@@ -101,10 +101,10 @@ def remarks_of(text: str) -> str | None:
 def outage_hint(
     failures: Sequence[tuple[str, str]], *, loaded: bool, all_disabled: bool, exposed: bool
 ) -> str:
-    """Why a pool has no usable key: `failures` are its endpoints' names, each with what `shown` gave.
+    """Why a pool has no usable key. `failures` has each endpoint's name and the text that `shown` returned.
 
-    `loaded`: the HTTP client could be loaded. `exposed`: a key was left out because its private members
-    were served (T5).
+    `loaded` says whether the HTTP client could be loaded. `exposed` says whether a key was left out because
+    its private members were served (T5).
     """
     if not failures:
         hint = "the pool is offline and holds no usable key"
@@ -112,19 +112,19 @@ def outage_hint(
         hint = f"setup: {_REMARKS['setup']}"
     elif all_disabled:
         hint = (
-            "every endpoint answers 403 or 404: is IssuerConfiguration.Type UPDATED for this user pool, "
+            "every endpoint answers 403 or 404; is IssuerConfiguration.Type UPDATED for this user pool, "
             "and does it have the replicas that replica_regions names?"
         )
     else:
         listed = ", ".join(f"{name}: {text}" for name, text in failures)
         hint = "; ".join((listed, *remarks(text for _, text in failures)))
     if exposed:
-        hint += "; keys whose private members were served are not used: rotate the pool's keys"
+        hint += "; keys whose private members were served are not used, so rotate the pool's keys"
     return hint
 
 
 def remarks(failures: Iterable[str]) -> list[str]:
-    """What the endpoints' failures mean, each once; what is pending only where nothing has failed."""
+    """What the endpoints' failures mean, each once. Pending requests count only if nothing has failed."""
     found = dict.fromkeys(failures)
     failed = [each for each in found if not each.startswith(_NO_ANSWER)]
     said = {each: remarks_of(each) for each in failed or found}

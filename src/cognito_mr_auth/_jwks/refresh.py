@@ -1,8 +1,8 @@
-"""What to ask now, and what a waiting caller hears: one pool's refreshes as a pure machine (R2 to R4, W7).
+"""One pool's refreshes as a pure machine: what to ask now, and the verdict for a caller (R2 to R4, W7).
 
-Owns every decision between a caller that must wait and its answer. Holds no lock, thread, clock or future:
-moments and results come in; attempts to begin, connections to hang up and verdicts go out. The caller holds
-the lock: `_remote.coordinator` drives it.
+This module has every decision between a caller that must wait and its answer. It has no lock, thread, clock
+or future. Its inputs are moments and results. Its outputs are attempts to begin, connections to hang up, and
+verdicts. Its caller, `_remote.coordinator`, holds the lock.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .schedule import FETCH_UNKNOWN, REVALIDATE
 
 __all__ = ["SERVE_STALE", "UNAVAILABLE", "UNCONFIRMED", "UNKNOWN", "WARM", "RefreshMachine"]
 
-# What a caller hears; None is to wait. That its key can be served it sees itself, before it asks.
+# The verdicts for a caller; None means to wait. The caller checks first whether its key can be served.
 UNKNOWN = "unknown"  # every endpoint that counts has answered without the kid (R3)
 UNCONFIRMED = "unconfirmed"  # one that may list the kid has not answered
 UNAVAILABLE = "unavailable"  # no usable key, and no endpoint answers
 SERVE_STALE = "serve-stale"  # the refresh of a stale set has failed
 
-WARM = "warm"  # what a caller of `warm` needs, beside the words of the table of R
+WARM = "warm"  # the need of a caller of `warm`, beside the needs in the table of R
 
 
 class RefreshMachine:
@@ -41,24 +41,24 @@ class RefreshMachine:
     ) -> None:
         self._key_set = key_set
         self._rate_limit = rate_limit
-        self._rate_limited = False  # reported since the last payment
-        self._wanted: set[str] = set()  # what `warm` still wants asked
-        self._last_waiter: Waiter | None = None  # goes on waiting in silence (W7)
+        self._rate_limited = False  # whether that was reported since the last payment
+        self._wanted: set[str] = set()  # the endpoints that `warm` still wants to ask
+        self._last_waiter: Waiter | None = None  # the one that waits on in silence (W7)
         self.attempts = Attempts(key_set, new_connection)
         self.waiters: dict[Waiter, None] = {}  # in the order in which they came
 
     # -- callers --------------------------------------------------------------------------------
 
     def join(self, kid: str, need: str, deadline: float) -> Waiter:
-        """A caller begins to wait; `deadline` is a reading of the real monotonic clock. Needs no lock."""
+        """Begin a caller's wait. `deadline` is a reading of the real monotonic clock. Needs no lock."""
         waiter = Waiter(self.attempts.begun, kid, need, deadline)
         self.waiters[waiter] = None
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """A caller waits no longer.
+        """End a caller's wait.
 
-        Needs no lock, because the garbage collector may end a caller on a thread that holds it.
+        It takes no lock, because the garbage collector may end a caller on a thread that holds the lock.
         """
         self.waiters.pop(waiter, None)
         if self._last_waiter is waiter:
@@ -67,13 +67,13 @@ class RefreshMachine:
     def warm(self, moment: Moment) -> None:
         """Ask every endpoint at once, whatever its back-off; disabled ones if all are disabled (R2, K5).
 
-        Those whose attempts are pending too, because the next look may drop them (R6).
+        Endpoints with a pending attempt are included, because the next look may drop it (R6).
         """
         awake = [each for each in self.attempts if not self.attempts.disabled(each, moment)]
         self._wanted = {each.endpoint.url for each in awake or self.attempts}
 
     def warmed(self, moment: Moment) -> bool:
-        """Whether all have answered or failed, or the pool has keys and the rest has been silent for 1 s."""
+        """Whether all have answered or failed, or the pool has keys and the others were silent for 1 s."""
         pending = [each for each in self.attempts if each.first or each.endpoint.url in self._wanted]
         begun = [each.first.monotonic if each.first else each.silent_since for each in pending]
         quiet = all(
@@ -86,7 +86,7 @@ class RefreshMachine:
     def poll(
         self, moment: Moment, events: list[Event], waiter: Waiter | None = None, *, background: bool = False
     ) -> Step:
-        """What to do now, for this caller or the one that came first; `background`: for a due refresh."""
+        """What to do now, for this caller or the one that came first. `background` asks for a due refresh."""
         step, attempts = Step(), self.attempts
         for each in attempts:
             attempts.note_time(each, moment, step, events)
@@ -104,7 +104,7 @@ class RefreshMachine:
         return step
 
     def refused(self, attempt: Attempt, moment: Moment) -> None:
-        """No thread could be had for an attempt (F); `warm` goes on wanting it."""
+        """No thread could be had for an attempt (F). `warm` still wants it."""
         if any(waiter.need == WARM for waiter in list(self.waiters)):
             self._wanted.add(attempt.endpoint.url)
         self.attempts.refused(attempt, moment)
@@ -117,8 +117,8 @@ class RefreshMachine:
                 self._wanted.discard(each.endpoint.url)
 
     def _first_waiter(self, moment: Moment) -> Waiter | None:
-        """The caller that came first and has time left; one whose loop has stopped never leaves by itself."""
-        with suppress(RuntimeError):  # one has just left; the others look for themselves
+        """The caller that came first and has time left. One whose loop has stopped is removed here."""
+        with suppress(RuntimeError):  # a caller has just left; the others look for themselves
             while (first := next(iter(self.waiters), None)) is not None:
                 if first.deadline > moment.monotonic:
                     return first
@@ -126,7 +126,7 @@ class RefreshMachine:
         return None
 
     def _satisfied(self, waiter: Waiter, moment: Moment) -> bool:
-        """Whether it has what it needs, or needs something else by now, which it says itself."""
+        """Whether it has what it needs, or needs something else by now, as its own look will find."""
         if waiter.need == FETCH_UNKNOWN:
             snapshot = self._key_set.snapshot
             known = waiter.kid in snapshot.keys or waiter.kid in snapshot.quarantined
@@ -136,7 +136,7 @@ class RefreshMachine:
         return waiter.need == WARM or self._key_set.usable(moment.now)
 
     def _due(self, moment: Moment) -> list[EndpointAttempts]:
-        """What a background refresh asks: all that may be asked, disabled ones if no other may (R2, K5)."""
+        """What a background refresh asks: all that may be asked; disabled ones if no other may (R2, K5)."""
         attempts = self.attempts
         urgent = not self._key_set.usable(moment.now)  # R6: a set without a usable key shortens the back-off
         found = [each for each in attempts if attempts.askable(each, moment, urgent=urgent)]
@@ -144,7 +144,7 @@ class RefreshMachine:
         return awake if awake or any(each.busy(moment.monotonic) for each in attempts) else found
 
     def _note_failed_refresh(self, moment: Moment, step: Step) -> None:
-        """Stale-if-error begins when a due refresh has failed, also before the set is stale (R)."""
+        """Begin stale-if-error when a due refresh has failed, even before the set is stale (R)."""
         if self._key_set.stale_if_error or not self.attempts.unanswered:
             return
         if self._key_set.state_of(moment.now) not in (schedule.AGED, schedule.STALE):
@@ -161,7 +161,7 @@ class RefreshMachine:
     # -- one caller -----------------------------------------------------------------------------
 
     def _judge(self, waiter: Waiter, moment: Moment, step: Step, events: list[Event]) -> str | None:
-        """Ask what is to be asked for this caller, and say what it hears."""
+        """Begin what is due for this caller, and return its verdict."""
         if waiter.need == FETCH_UNKNOWN:
             refusal = UNCONFIRMED
             verdict, missing = self._for_kid(waiter, moment, step, events)
@@ -181,11 +181,11 @@ class RefreshMachine:
         else:
             step.wake(silence_begins)
         pending = any(each.busy(moment.monotonic) for each in missing)
-        # A caller for whom nothing can happen in time does not wait in vain.
+        # If nothing can happen before its deadline, the caller does not wait.
         return None if pending or step.next_start < waiter.deadline else refusal
 
     def _for_answer(self, waiter: Waiter, moment: Moment, step: Step) -> str | None:
-        """Ask for a caller without a usable set, or with a stale one: any answer will do."""
+        """Ask for a caller without a usable set, or with a stale one. Any answer satisfies it."""
         attempts, urgent = self.attempts, not self._key_set.usable(moment.now)
         ready = self._in_order(
             [each for each in attempts if attempts.askable(each, moment, urgent=urgent)], moment
@@ -210,7 +210,7 @@ class RefreshMachine:
         ready = self._in_order(self._askable(waiter, others, missing or others, moment), moment)
         if not missing and len(others) < len(self._key_set.endpoints):
             if ready and (payment := self._rate_limit.cover(ready[0].endpoint.url, moment.now)):
-                attempts.start(ready[0], moment, step, payment)  # K5: disabled, and no other has satisfied
+                attempts.start(ready[0], moment, step, payment)  # K5: it is disabled; no other had the kid
             return UNKNOWN, missing
         missing = missing or others
         if not ready:
@@ -226,7 +226,7 @@ class RefreshMachine:
         missing: list[EndpointAttempts],
         moment: Moment,
     ) -> list[EndpointAttempts]:
-        """Those that do not rest, and the one of the missing whose rest ends first (R6, K5)."""
+        """The endpoints that do not rest, and the missing one whose rest ends first (R6, K5)."""
         counting = [each.endpoint for each in missing if each.asked <= waiter.came]
         resort = schedule.last_resort(counting, self._key_set.states, moment.now)
         return [
@@ -244,10 +244,10 @@ class RefreshMachine:
         step: Step,
         events: list[Event],
     ) -> tuple[str | None, list[EndpointAttempts]]:
-        """Begin an attempt for an unknown kid, or see what is left without a payment (R4).
+        """Begin an attempt for an unknown kid, or find out what is left without a payment (R4).
 
-        Where a new payment cannot be had, at one that the current payment covers: or callers who leave early,
-        and have one endpoint asked each, would all have the first asked.
+        Without a new payment, an endpoint that the current payment covers is asked. Otherwise, if callers
+        leave early and have one endpoint asked each, all would have the first one asked.
         """
         limit = self._rate_limit
         for each in ready:
@@ -260,8 +260,8 @@ class RefreshMachine:
         step.retry_in = limit.wait(ready[0].endpoint.url, moment.now)
         step.may_start(moment.monotonic + step.retry_in)
         if pending := [each for each in missing if each.first]:
-            return None, pending  # the others are not asked for this caller
-        if not limit.empty_for(moment.now):  # but a pause, because the last refresh was not answered
+            return None, pending  # nothing else is asked for this caller
+        if not limit.empty_for(moment.now):  # there is only a pause, because the last refresh had no answer
             return None, missing
         if not self._rate_limited:
             self._rate_limited = True
@@ -270,18 +270,18 @@ class RefreshMachine:
         return UNKNOWN if known else UNCONFIRMED, missing
 
     def _just_answered(self, each: EndpointAttempts, moment: Moment) -> bool:
-        """Whether its last attempt was answered, and began within 10 s (R3): then it is not gone."""
+        """Whether its last attempt was answered and began within 10 s (R3), so that it is not gone."""
         return (
             each.silent_since is None
             and each.answered is not None
             and elapsed(moment.now, each.answered.begun) <= schedule.RECENT_SECONDS
-            and not self._key_set.states[each.endpoint.url].failures  # a thaw ends a silence, no failure
+            and not self._key_set.states[each.endpoint.url].failures  # a thaw ends a silence, but no failure
         )
 
     def _wake_after_rest(
         self, some: Iterable[EndpointAttempts], moment: Moment, step: Step, *, urgent: bool, paid: bool
     ) -> None:
-        """Look again when one of these rests no longer, and can be paid for where that must be `paid`."""
+        """Look again when one of these may be asked. With `paid`, it must also be possible to pay for it."""
         for each in some:
             rest = self.attempts.rest_left(each, moment, urgent=urgent)
             if each.first is None and max(rest, each.full_until - moment.monotonic) > 0.0:
@@ -289,7 +289,7 @@ class RefreshMachine:
                 step.may_start(max(moment.monotonic + max(rest, unpaid), each.full_until))
 
     def _in_order(self, ready: list[EndpointAttempts], moment: Moment) -> list[EndpointAttempts]:
-        """By preference (R2), those that answer first (W7); disabled ones if nothing else is left (K5)."""
+        """By preference (R2), and those that answer first (W7); disabled ones if no others are left (K5)."""
         awake = [each for each in ready if not self.attempts.disabled(each, moment)]
         if not awake and any(each.first for each in self.attempts):
             return []

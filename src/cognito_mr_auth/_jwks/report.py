@@ -1,6 +1,6 @@
-"""How one pool's keys and endpoints are doing, for `Verifier.health()`.
+"""The state of one pool's keys and endpoints, for `Verifier.health()`.
 
-Owns what is shown of a key set. Pure; reads single values, which may be of two moments.
+This module decides what is shown of a key set. Pure. It reads single values, which may be of two moments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["provider_health"]
 
 
 def provider_health(key_set: KeySet, now: Instant) -> ProviderHealth:
-    """The age of the set and the state of each endpoint. Stale is ready, and not healthy (B3)."""
+    """The age of the set and the state of each endpoint. A stale set is ready, and not healthy (B3)."""
     snapshot, state, ready = key_set.snapshot, key_set.state_of(now), key_set.ready(now)
     age = None if snapshot.begun is None else max(0.0, elapsed(now, snapshot.begun))
     usable_for: float | None = 0.0

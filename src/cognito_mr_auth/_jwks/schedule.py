@@ -1,7 +1,7 @@
 """When to ask the endpoints, and which of them: the table of R as data, and its numbers.
 
-Owns every decision about asking. Pure: moments, states and random numbers come in as arguments. Holds no
-lock, starts nothing, and knows no URL but those in its arguments.
+This module has the rules about asking. Pure: moments, states and random numbers are arguments. It holds no
+lock, starts nothing, and knows no URL except those in its arguments.
 """
 
 from __future__ import annotations
@@ -40,42 +40,42 @@ __all__ = [
     "whole_seconds",
 ]
 
-# One attempt at one endpoint. A name server that is dead costs glibc 5 s before it asks the next, and a link
-# of 1 KB/s needs 6 to 10 s for TLS and a document; what comes later than 15 s has been lost on the way.
+# One attempt at one endpoint. A dead name server costs glibc 5 s before it asks the next one. A link of
+# 1 KB/s needs 6 to 10 s for TLS and a document. A packet that takes longer than 15 s is lost.
 ATTEMPT_SECONDS = 15.0
-# An attempt without a byte for so long counts as a failure while it goes on. Powertools gives a fetch 3 s
-# in all, jose and aws-jwt-verify 3 to 5 s.
+# After this time without a byte an attempt counts as a failure, while it goes on. Powertools gives a fetch
+# 3 s in all, jose and aws-jwt-verify 3 to 5 s.
 SILENT_ATTEMPT_SECONDS = 5.0
-# Beside an attempt without a byte a second connection is begun anew so often. The kernel repeats a lost SYN
-# after 1, 3 and 7 s only, and a connection that an outage killed stays dead after it.
+# Beside an attempt without a byte, a second connection begins anew this often. The kernel repeats a lost SYN
+# only after 1, 3 and 7 s, and a connection that an outage killed stays dead after the outage.
 SECOND_CONNECTION_SECONDS = 1.5
-# Below API Gateway's 29 s and most clients' 10 s by far; a caller that waits longer is lost anyway.
+# Far below API Gateway's 29 s and most clients' 10 s. A caller that waits longer has lost its client.
 CALLER_WAIT_SECONDS = 2.0
-# After so long without an answer one caller alone goes on waiting (W7). A cold TLS connection across an
-# ocean takes about 1 s; a server with 8 threads that all wait longer looks dead to its load balancer.
+# After this time without an answer only one caller waits on (W7). A cold TLS connection across an ocean takes
+# about 1 s. A server whose 8 threads all wait longer looks dead to its load balancer.
 SILENCE_SECONDS = 1.0
-# An endpoint that answered last time and has just been asked has so long to answer again, whatever the
-# others do: the silence less two hedges, so that a total outage is not noticed later because of it.
+# An endpoint that answered last time and has just been asked gets this time, whatever the others do. It is
+# the silence less two hedges, so that it does not delay the notice of a total outage.
 GRACE_SECONDS = 0.6
-# An answer or an attempt of the last 10 s still says how an endpoint is: two units of the rate limit, and
-# less than a load balancer takes to notice anything (three checks in 15 to 30 s).
+# An answer or an attempt of this age still says how an endpoint is. It is two units of the rate limit. A
+# load balancer takes longer to notice a failure (three checks in 15 to 30 s).
 RECENT_SECONDS = 10.0
-# `warm` asks every endpoint of every pool; 5 s is what start-up probes grant (Kubernetes: 10 s).
+# `warm` asks every endpoint of every pool. Start-up probes allow 5 s (Kubernetes: 10 s).
 WARM_SECONDS = 5.0
-# A pool that has keys waits no longer for endpoints that have been silent for so long.
+# A pool that has keys stops waiting for endpoints that have been silent for this long.
 WARM_QUIET_SECONDS = 1.0
-# Between the median of a healthy fetch (30 to 100 ms) and what a person notices.
+# It lies between the median of a healthy fetch (30 to 100 ms) and what a person notices.
 HEDGE_SECONDS = 0.2
-# Doubling from 2 s; 60 s as Powertools and Nimbus' rate limit. While there is no key to serve: from 1/2 s, so
-# that one failed connection is tried again within a caller's time, to 2 s. A Retry-After header (RFC 9110
-# 10.2.3) is honoured up to the same bounds.
+# Back-off doubles from 2 s up to 60 s, as in Powertools and in Nimbus' rate limit. Without a usable key it
+# goes from 1/2 s, so that one failed connection is tried again within a caller's time, up to 2 s. A
+# Retry-After header (RFC 9110 10.2.3) is honoured up to the same bounds.
 MAX_BACK_OFF = 60.0
 MAX_BACK_OFF_WITHOUT_KEYS = 2.0
-# 403 or 404 of an issuer that is not enabled lasts until the pool's configuration is changed.
+# An issuer that is not enabled answers 403 or 404 until the pool's configuration is changed.
 DISABLED_SECONDS = 3600.0
-# A fleet that started together must not refresh together.
+# Processes that started together must not refresh together.
 JITTER = 0.1
-# A fleet whose outage ended for all at once has asked all at once, and must be spread further (`make fleet`).
+# After an outage, all processes have asked at the same time, so they must be spread further (`make fleet`).
 JITTER_AFTER_OUTAGE = 0.5
 
 EMPTY: Final = "empty"
@@ -93,10 +93,10 @@ SERVE, SERVE_AND_REFRESH, REVALIDATE, FETCH_UNKNOWN, FETCH = (
     "fetch",
 )
 SERVED = frozenset({SERVE, SERVE_AND_REFRESH})
-# Ages of a set that an operator need not act on.
+# The states in which an operator need not act.
 HEALTHY = frozenset({FRESH, AGED})
 
-# The table of R, row by row: (age of the set, whether the kid is known) -> what to do.
+# The table of R: (state of the set, whether the kid is known) -> what to do.
 TABLE: Mapping[tuple[str, bool], str] = {
     (FRESH, True): SERVE,
     (FRESH, False): FETCH_UNKNOWN,
@@ -116,8 +116,8 @@ TABLE: Mapping[tuple[str, bool], str] = {
 def jittered(lifetimes: CacheLifetimes, rng: float, *, after_outage: bool) -> float:
     """`refresh_after` +-10 %, or +-50 % after an outage, by a random number in [0, 1).
 
-    Never beyond `revalidate_after`, because a fresh set is served without a look at its age. The draw is
-    even up to there, so that a fleet is spread all the same.
+    It never exceeds `revalidate_after`, because a fresh set is served without a look at its age. The draw is
+    even up to that bound, so that the processes are spread in that case too.
     """
     jitter = JITTER_AFTER_OUTAGE if after_outage else JITTER
     low = lifetimes.refresh_after * (1.0 - jitter)
@@ -126,10 +126,10 @@ def jittered(lifetimes: CacheLifetimes, rng: float, *, after_outage: bool) -> fl
 
 
 def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had_keys: bool) -> State:
-    """The state of the set by its age (K2); `had_keys` says whether the pool has had a key at all."""
+    """The state of the set by its age (K2). `had_keys` says whether the pool has ever had a key."""
     if snapshot.begun is None:
         return EXPIRED if had_keys else EMPTY
-    if snapshot.never_expires:  # the seed of an offline pool never ages (P)
+    if snapshot.never_expires:  # the seed of an offline pool has no age (P)
         return FRESH
     age = elapsed(now, snapshot.begun)
     if age >= lifetimes.max_stale:
@@ -140,16 +140,16 @@ def state_of(snapshot: Snapshot, now: Instant, lifetimes: CacheLifetimes, *, had
 
 
 def decide(age: str, *, known: bool, stale_if_error: bool) -> str:
-    """The table's cell. `stale_if_error`: every refresh since `refresh_after` has failed."""
+    """The cell of the table. `stale_if_error` says that every refresh since `refresh_after` has failed."""
     return TABLE[STALE_IF_ERROR if stale_if_error and age == STALE else age, known]
 
 
 class EndpointState(NamedTuple):
-    """How an endpoint is: it is left alone for `cooldown` seconds from `since` on (R6, K5).
+    """The state of an endpoint. It is not asked for `cooldown` seconds from `since` on (R6, K5).
 
-    `cooldown_without_keys` holds instead while the pool has no usable key. `answered` is when the request of
-    its last answer began; None if it never answered. `failing_since` is when the first of its failures came
-    that neither an answer nor a long time without a request has interrupted (R3).
+    `cooldown_without_keys` applies instead while the pool has no usable key. `answered` is when the request
+    of its last answer began; None if it never answered. `failing_since` is when its present row of failures
+    began; an answer, or a long time without a request, ends a row (R3).
     """
 
     failures: int = 0
@@ -163,7 +163,7 @@ class EndpointState(NamedTuple):
 
 
 def back_off(failures: int, rng: float, asked_for: float | None) -> tuple[float, float]:
-    """Seconds to leave an endpoint alone after its n-th failure in a row: with and without keys (R6).
+    """Seconds in which an endpoint is not asked after its n-th failure in a row: with and without keys (R6).
 
     `rng` is a random number in [0, 1), `asked_for` the seconds of a Retry-After header.
     """
@@ -175,19 +175,20 @@ def back_off(failures: int, rng: float, asked_for: float | None) -> tuple[float,
 
 
 def cooldown_left(state: EndpointState, now: Instant, *, urgent: bool) -> float:
-    """Seconds for which the endpoint is still left alone, 0 when it may be asked.
+    """Seconds until the endpoint may be asked; 0 if it may be asked now.
 
-    `urgent` (the pool has no usable key) shortens a back-off, and lets a disabled endpoint be asked.
+    `urgent` (the pool has no usable key) shortens a back-off, and allows a request to a disabled endpoint.
     """
     cooldown = state.cooldown_without_keys if urgent else state.cooldown
     return max(0.0, cooldown - elapsed(now, state.since)) if cooldown else 0.0
 
 
 def gone(endpoint: Endpoint, state: EndpointState, now: Instant, lifetimes: CacheLifetimes) -> bool:
-    """Whether nobody waits for this endpoint's word on an unknown kid any more (R3).
+    """Whether a verdict on an unknown kid no longer needs this endpoint's answer (R3).
 
-    It has failed for `revalidate_after` at least, and not answered for `max_stale`; or, as a replica or
-    updated issuer that may not exist, never. That nobody has asked it is no reason.
+    It has failed for at least `revalidate_after`, and has not answered for `max_stale`. A replica or updated
+    issuer may not exist, so one that never answered is gone after `revalidate_after`. An endpoint that nobody
+    has asked is not gone.
     """
     if state.failing_since is None:
         return False
@@ -206,15 +207,16 @@ def retry_after(states: Iterable[EndpointState], now: Instant) -> int:
 
 
 def whole_seconds(seconds: float) -> int:
-    """A Retry-After of at least so many seconds, 1 to 60."""
+    """A Retry-After of at least this many seconds, 1 to 60."""
     return int(min(max(1.0, seconds + 0.999), MAX_BACK_OFF))
 
 
 def order(endpoints: Collection[Endpoint], region: str | None) -> tuple[Endpoint, ...]:
     """The order of preference (R2): this process's Region, then one of each other Region, then the rest.
 
-    Within that updated, original, replica; but in this process's Region the original comes before the
-    updated issuer, which not every pool has. The updated issuer counts as one of the primary's Region.
+    Within these groups the order is updated, original, replica. In this process's Region the original comes
+    before the updated issuer, which not every pool has. The updated issuer counts as one of the primary's
+    Region.
     """
     ranks = {"updated": 1, "original": 2, "replica": 3}
     preferred = sorted(
@@ -236,9 +238,9 @@ def order(endpoints: Collection[Endpoint], region: str | None) -> tuple[Endpoint
 def last_resort(
     endpoints: Iterable[Endpoint], states: Mapping[str, EndpointState], now: Instant
 ) -> Endpoint | None:
-    """The resting endpoint whose back-off ends first, which an unknown kid may have asked all the same (R6).
+    """The resting endpoint whose back-off ends first. An unknown kid may have it asked during its rest (R6).
 
-    A back-off of up to a minute may outlast its cause. A disabled endpoint is no substitute: it has no keys.
+    A back-off of up to a minute may outlast its cause. A disabled endpoint has no keys, so it does not count.
     """
     rest = {
         each: left

@@ -1,7 +1,7 @@
-"""What a token's claims must say: times, use, client, audience (O, S4 to S6).
+"""The checks of a token's claims: times, use, client, audience (O, S4 to S6).
 
-Owns these checks and their order. Pure: the moment comes in as an argument. Used on verified claims,
-and by R5 on unverified ones, where a refusal only saves a fetch.
+This module has these checks and their order. Pure: the moment is an argument. The verifier checks verified
+claims with it. R5 checks unverified claims with it, where a refusal only saves a fetch.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 _NO_TEXT = "is required and must be a non-empty string"
-_CLOCKS = "the token is from the future: compare this machine's clock with the issuer's"
+_CLOCKS = "the token's times lie in the future; compare this machine's clock with the issuer's"
 
 
 class ClaimRequirements(NamedTuple):
-    """What one pool of one verifier accepts. `client_ids` is None for ANY_CLIENT.
+    """What one verifier requires of one pool's tokens. `client_ids` is None for ANY_CLIENT.
 
-    An access token's `aud` must hold one of `audience`; with `unbound_machines`, a machine's may have none.
+    An access token's `aud` must hold one of `audience`. With `unbound_machines`, a machine's may be absent.
     """
 
     token_use: str
@@ -41,14 +41,14 @@ class ClaimRequirements(NamedTuple):
 
 
 ValidityPeriod = tuple[float, float]
-"""The moments between which a token is valid, leeway included: from the first, before the second."""
+"""The period in which a token is valid, leeway included: from the first moment until before the second."""
 
 
 def time_span(claims: Mapping[str, Any], leeway: float) -> ValidityPeriod:
-    """The period that `exp`, `iat` and `nbf` leave (RFC 7519 4.1.4 to 4.1.6, S4).
+    """The period that `exp`, `iat` and `nbf` allow (RFC 7519 4.1.4 to 4.1.6, S4).
 
     Raises:
-        ClaimRejected: one of them is absent or no NumericDate; `nbf` may be absent.
+        ClaimRejected: one of them is no NumericDate, or is absent. Only `nbf` may be absent.
     """
     issued: Any = claims.get("iat")
     expires: Any = claims.get("exp")
@@ -63,7 +63,7 @@ def time_span(claims: Mapping[str, Any], leeway: float) -> ValidityPeriod:
 
 
 def _check_moment(name: str, value: Any) -> None:
-    # bool is an int to Python, and a comparison with NaN would be False for "expired?".
+    # In Python a bool is an int, and a comparison with NaN would never say "expired".
     if value.__class__ is not int and value.__class__ is not float:
         _refuse(name, "is required and must be a number")
     if not 0 <= value <= MAX_TIME:
@@ -71,20 +71,20 @@ def _check_moment(name: str, value: Any) -> None:
 
 
 def check_span(span: ValidityPeriod, now: float) -> None:
-    """RFC 7519 4.1.4: on or after `exp` a token must not be accepted; before `nbf` neither.
+    """Check a period (RFC 7519 4.1.4): a token is not accepted on or after `exp`, nor before `nbf`.
 
     Raises:
         TokenExpired, TokenNotYetValid: as the names say.
     """
     start, end = span
-    if not now < end:  # in this form, a broken clock's NaN refuses every token
+    if not now < end:  # this form refuses every token if a broken clock gives NaN
         raise TokenExpired(hint="get a new one with the refresh token")
     if now < start:
         raise TokenNotYetValid(hint=_CLOCKS)
 
 
 def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> bool:
-    """Whether the claims' times, of the right form, allow the token now."""
+    """Whether the claims' times have the right form and allow the token now."""
     try:
         check_span(time_span(claims, leeway), now)
     except AuthError:
@@ -96,8 +96,8 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
     """Check all that needs no signature, in the order of O; return the validity period.
 
     Raises:
-        TokenExpired, TokenNotYetValid: by the clock `now`, in seconds since the epoch.
-        ClaimRejected: naming the claim.
+        TokenExpired, TokenNotYetValid: the clock `now`, in seconds since the epoch, is outside the period.
+        ClaimRejected: a claim is wrong. The error names it.
     """
     span = time_span(claims, expected.leeway)
     check_span(span, now)
@@ -106,10 +106,10 @@ def check_claims(claims: Mapping[str, Any], expected: ClaimRequirements, now: fl
 
 
 def check_bearer(claims: Mapping[str, Any], expected: ClaimRequirements) -> None:
-    """Check whose token it is and for whom: all of `check_claims` but the times.
+    """Check who the token belongs to and for whom it is: all of `check_claims` except the times.
 
     Raises:
-        ClaimRejected: naming the claim.
+        ClaimRejected: a claim is wrong. The error names it.
     """
     subject, use = claims.get("sub"), claims.get("token_use")
     if subject.__class__ is not str or not subject:
@@ -133,7 +133,7 @@ def check_bearer(claims: Mapping[str, Any], expected: ClaimRequirements) -> None
 
 
 def _check_use(use: object, expected: str) -> None:
-    """Refuse a `token_use` that does not fit; called where it is not the expected one, or either will do."""
+    """Refuse a wrong `token_use`. It is called if `use` is not the expected one, or if both are accepted."""
     if use.__class__ is not str or not use:
         _refuse("token_use", _NO_TEXT)
     if use not in ("access", "id"):
@@ -149,7 +149,7 @@ def _check_use(use: object, expected: str) -> None:
 
 
 def _check_audience(claims: Mapping[str, Any], expected: ClaimRequirements, client: str) -> None:
-    """S6: `aud` holds a configured audience; where none is configured, it is the token's own client.
+    """S6: `aud` holds a configured audience. Where none is configured, `aud` is the token's own client.
 
     Cognito binds no token of the client-credentials grant. Such a token has no user, and `sub` is its client.
     """

@@ -1,8 +1,8 @@
-"""A compact JWS, from text to parts, and its RS256 signature (RFC 7515; O, S, T3).
+"""A compact JWS: splitting it into its parts, and its RS256 signature (RFC 7515; O, S, T3).
 
-Owns the form of a token and its header, and the check of its signature. Pure; cheap checks come before
-expensive ones, and nothing here reads a claim. Each error is built without the decoder's exception,
-which holds the payload.
+This module checks the form of a token and its header, and its signature. Pure. Cheap checks come before
+expensive ones, and nothing here reads a claim. Errors are raised without the decoder's exception, because it
+holds the payload.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ __all__ = [
     "verify_signature",
 ]
 
-# Cognito's tokens are 1 to 4 KB; claims and scopes added in one sign-in end at 5,000 characters.
-# API Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB. A verifier may have another limit.
+# Cognito's tokens have 1 to 4 KB. Claims and scopes added in one sign-in have 5,000 characters at most. API
+# Gateway passes 10,240 bytes of headers, most servers 8 or 16 KiB. A verifier may set another limit.
 MAX_TOKEN_CHARS = 16 * 1024
-# The longest kid, alg and typ take 450 characters; Cognito's take 110. Garbage of 16 KiB ends here.
+# The longest kid, alg and typ take 450 characters; Cognito's take 110. A longer header is not decoded.
 MAX_HEADER_CHARS = 2048
 
-# Members that would change what is verified or with which key. None is ever read (T3): RFC 7515
-# 4.1.2 to 4.1.6 (keys), 4.1.11 (crit), RFC 7797 (b64), RFC 7516 4.1 (zip, enc), RFC 7518 4.8.1
-# (p2c), RFC 7519 5.2 (cty: a nested token).
+# Members that would change what is verified, or with which key. None is ever read (T3). Sources: RFC 7515
+# 4.1.2 to 4.1.6 (keys) and 4.1.11 (crit), RFC 7797 (b64), RFC 7516 4.1 (zip, enc), RFC 7518 4.8.1 (p2c),
+# RFC 7519 5.2 (cty, for a nested token).
 _FORBIDDEN = frozenset({"jku", "x5u", "x5c", "jwk", "crit", "b64", "zip", "enc", "p2c", "cty"})
 
 # RFC 8725 3.11, RFC 9068 2.1.
@@ -50,13 +50,13 @@ TOKEN_TYPES = ("JWT", "at+jwt")
 _PADDING = PKCS1v15()
 _HASHED = Prehashed(SHA256())
 _DOT, _SPACE = b". "
-_tuple = tuple.__new__  # a NamedTuple made by its own constructor takes twice as long
+_tuple = tuple.__new__  # the constructor of a NamedTuple takes twice as long
 
 
 class TokenForm(NamedTuple):
-    """What a token's form may be: the values of `typ` that are let in, in lower case, and its length.
+    """The allowed form of a token: the accepted values of `typ`, in lower case, and the longest length.
 
-    A value without "/" has "application/" before it (RFC 7515 4.1.9), so both spellings stand there.
+    A `typ` without "/" means the same with "application/" in front (RFC 7515 4.1.9), so both forms are here.
     """
 
     types: frozenset[str] = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
@@ -67,7 +67,7 @@ _USUAL = TokenForm()
 
 
 class CompactJWS(NamedTuple):
-    """The parts of a token, none of them verified yet; `header` is the segment as it came."""
+    """The parts of a token, none of them verified yet. `header` is the segment as it was received."""
 
     kid: str
     payload: dict[str, Any]
@@ -80,7 +80,7 @@ class CompactJWS(NamedTuple):
         return "CompactJWS()"
 
 
-# One pool's tokens have two headers, four in mid-rotation.
+# The tokens of one pool have two different headers, and four during a rotation.
 MAX_HEADERS = 64
 
 
@@ -88,8 +88,8 @@ class HeaderCache:
     """The kid of each header that was read before, by the header's segment (RFC 7515 4.1).
 
     Equal octets mean the same to one verifier, so they are not parsed again. Only headers of tokens with a
-    valid signature are kept, so forged tokens cannot fill it. It is emptied when full. `kids` is replaced,
-    never changed, so a reader needs no lock.
+    valid signature are kept, so forged tokens cannot fill it. It is emptied when it is full. `kids` is
+    replaced and never changed, so a reader needs no lock.
     """
 
     __slots__ = ("kids",)
@@ -110,7 +110,7 @@ def parse(token: object, known: HeaderCache | None = None, form: TokenForm = _US
 
     Raises:
         TokenMalformed: it is no compact JWS of two JSON objects and a signature.
-        AlgorithmNotAllowed: its `alg` is not "RS256".
+        AlgorithmNotAllowed: `alg` is not "RS256".
     """
     header, payload, signed, signature = split(token, form.max_chars)
     kid = None if known is None else known.kids.get(header)
@@ -122,7 +122,7 @@ def parse(token: object, known: HeaderCache | None = None, form: TokenForm = _US
 
 
 def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
-    """The JWS layer alone: kid, payload octets (any content), signing input, signature octets.
+    """Read the JWS layer alone: kid, payload octets (any content), signing input, signature octets.
 
     Raises:
         TokenMalformed, AlgorithmNotAllowed: as `parse` does.
@@ -133,7 +133,7 @@ def open_jws(token: object) -> tuple[str, bytes, bytes, bytes]:
 
 
 def split(token: object, max_chars: int = MAX_TOKEN_CHARS) -> tuple[bytes, bytes, bytes, bytes]:
-    """Header, payload, signing input, signature, as they came, of a str of allowed length with two dots."""
+    """Header, payload, signing input and signature, undecoded. The length and the dots are checked."""
     if not isinstance(token, str):
         raise TokenMalformed(hint=_no_text(token))
     if len(token) > max_chars:
@@ -147,14 +147,14 @@ def split(token: object, max_chars: int = MAX_TOKEN_CHARS) -> tuple[bytes, bytes
 
 
 def _no_text(token: object) -> str:
-    """What helps a caller whose token is no str. Names its type alone, because its text may be a token."""
+    """Advice if the token is no str. It names the type alone, because the text may be a token."""
     if isinstance(token, (bytes, bytearray)):
         return "these are bytes; give a str: token.decode('ascii')"
     return f"pass the token as a str, not {'None' if token is None else type(token).__name__}"
 
 
 def _not_compact(text: bytes) -> NoReturn:
-    if text.count(b".") == 4:  # RFC 7516 3.1: five parts are a JWE
+    if text.count(b".") == 4:  # RFC 7516 3.1: a JWE has five parts
         raise TokenMalformed(hint="this is an encrypted token, perhaps a refresh token")
     if text[:7].lower() == b"bearer ":
         raise TokenMalformed(hint='pass the token without "Bearer "')
@@ -162,13 +162,13 @@ def _not_compact(text: bytes) -> NoReturn:
 
 
 def verify_signature(jws: CompactJWS, key: RSAPublicKey) -> None:
-    """RSASSA-PKCS1-v1_5 with SHA-256 over the very bytes that were received (RFC 7518 3.3).
+    """Check RSASSA-PKCS1-v1_5 with SHA-256 over exactly the received bytes (RFC 7518 3.3).
 
     Raises:
-        SignatureInvalid: the signature is not this key's.
+        SignatureInvalid: the signature does not match this key.
     """
     try:
-        # The same verdict as with SHA-256 in one call, which takes longer to look its hash up.
+        # Prehashed gives the same verdict, and saves the slower look-up of the hash in a single call.
         key.verify(jws.signature, sha256(jws.signed), _PADDING, _HASHED)
     except InvalidSignature:
         pass

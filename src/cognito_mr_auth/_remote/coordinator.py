@@ -1,7 +1,8 @@
 """Drives one pool's refresh machine: its lock, its threads, its results (R1, F).
 
-Owns the lock of a pool's key set. Never holds it over I/O, a clock, a thread's start, a callback or a waiter:
-what follows from a look is done after the release. Decides nothing (see `_jwks.refresh`).
+This module has the lock of a pool's key set. It never holds the lock over I/O, a clock, a thread's start, a
+callback or a waiter. It acts on the result of a look after the release. It decides nothing (see
+`_jwks.refresh`).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RefreshCoordinator"]
 
-# The lock is held for well under a millisecond; a longer wait means that the waiting thread holds it.
+# The lock is held for well under a millisecond. A longer wait means that the waiting thread itself holds it.
 CLOSE_SECONDS = 1.0
-# A hit of an aged set takes the lock so often at most, by the larger of the clocks (R7): in a sandbox that is
-# frozen between requests, a second of the monotonic clock lasts for hundreds of them.
+# A hit of an aged set takes the lock at most this often, by the larger of the clocks (R7). In a sandbox that
+# is frozen between requests, one second of the monotonic clock lasts for hundreds of requests.
 LOOK_SECONDS = 1.0
 
 
@@ -44,32 +45,32 @@ class RefreshCoordinator:
         self._dependencies = dependencies
         self._hosts = {each.url: each.url.split("/")[2] for each in key_set.endpoints}
         self._rate_limit = RateLimit(dependencies.clock())
-        self.loaded: bool | None = None  # None before the first try; False after one that failed
+        self.loaded: bool | None = None  # None before the first try, False after a failed one
         self.closed = False
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """In the constructor, and in a forked child, which has no lock and no attempt of its parent (F)."""
+        """Start without the parent's lock and attempts. The constructor and a forked child call it (F)."""
         self.lock = threading.Lock()
         self._rate_limit.current = None
         self.machine = RefreshMachine(self._key_set, self._rate_limit, _new_scope)
-        self.next_look = 0.0  # of a hit that finds the set aged; real monotonic clock
+        self.next_look = 0.0  # when a hit that finds the set aged may look; real monotonic clock
         self._last_look: Instant = (0.0, 0.0)
         self._progress: Future[None] | None = None
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds every stored response
         self._tellers = 0
-        self.told: Future[None] | None = None  # ends when the hooks have heard of every result
+        self.told: Future[None] | None = None  # ends when the hooks have been called for every result
 
     # -- loading --------------------------------------------------------------------------------
 
     @property
     def may_fetch(self) -> bool:
-        """Whether this pool asks endpoints at all; not when it is offline or closed."""
+        """Whether this pool asks endpoints at all. It does not if it is offline or closed."""
         return bool(self._hosts) and not self.closed
 
     def prepare(self) -> bool:
-        """Take all steps of `loading` at once, for the background."""
+        """Take all steps of `loading` at once, for a background refresh."""
         for _ in self.loading():
             pass
         return self.may_fetch and bool(self.loaded)
@@ -77,14 +78,14 @@ class RefreshCoordinator:
     def loading(self) -> Generator[None, None, bool]:
         """Import what a refresh needs and load certificates, on the caller's thread, without the lock (F).
 
-        Yields where others may run, and never once everything is loaded. False where nothing may be fetched,
-        and when loading fails, as in a process without a free descriptor: an outage, reported once until it
-        is over.
+        It yields where others may run, and never once everything is loaded. It returns False if nothing may
+        be fetched, or if loading fails, as in a process without a free descriptor. Such a failure is an
+        outage, which is reported once until it is over.
         """
         if self.loaded or not self.may_fetch:
             return self.may_fetch
         try:
-            import concurrent.futures  # noqa: F401 - what waiters wait for is one of its futures
+            import concurrent.futures  # noqa: F401 - a waiter waits for one of its futures
 
             yield from self._dependencies.fetch.prepare_steps(self._hosts)
         except (ImportError, OSError):
@@ -100,7 +101,7 @@ class RefreshCoordinator:
     # -- looks ----------------------------------------------------------------------------------
 
     def moment(self) -> Moment:
-        """Now, on both clocks."""
+        """The present moment on both clocks."""
         return Moment(self._dependencies.clock(), self._dependencies.monotonic())
 
     def warm(self, moment: Moment) -> None:
@@ -109,7 +110,7 @@ class RefreshCoordinator:
             self.machine.warm(moment)
 
     def warming(self, waiter: Waiter) -> Future[None] | None:
-        """What a caller of `warm` waits for; None when it is done."""
+        """The future that a caller of `warm` waits for; None when the work is done."""
         moment = self.moment()
         _, progress = self.look(moment, waiter)
         with self.lock:
@@ -124,9 +125,9 @@ class RefreshCoordinator:
     def look(
         self, moment: Moment, waiter: Waiter | None = None, *, background: bool = False
     ) -> tuple[Step, Future[None] | None]:
-        """Do what is due now, and say what it means for this caller (see `RefreshMachine.poll`).
+        """Do what is due now. Returns its meaning for this caller (see `RefreshMachine.poll`) and a future.
 
-        The future is for a caller that waits on: it ends with the next result.
+        A caller that waits on waits for the future, which ends with the next result.
         """
         emitted: list[Event] = []
         try:
@@ -168,7 +169,7 @@ class RefreshCoordinator:
             self._dependencies.emit(emitted)
 
     def _start(self, attempts: list[Attempt], moment: Moment) -> list[Attempt]:
-        """Start these attempts' threads; those for which there is none."""
+        """Start the threads of these attempts. Returns the attempts that got no thread."""
         waiting = list(attempts)
         refused: list[Attempt] = []
         try:
@@ -194,7 +195,7 @@ class RefreshCoordinator:
         return refused
 
     def _on_room(self) -> None:
-        """A thread can be had again: on the thread that has ended."""
+        """React to a free slot, on the thread that has ended."""
         with self.lock:
             self.machine.attempts.try_all_again()
             progress = self._take_progress()
@@ -202,21 +203,21 @@ class RefreshCoordinator:
         _wake(progress)
 
     def _take_progress(self) -> Future[None] | None:
-        """Under the lock: the future that waiters wait for, which the caller ends after the release."""
+        """Take the future that waiters wait for, under the lock. The caller ends it after the release."""
         progress, self._progress = self._progress, None
         return progress
 
     def rebuild_if_due(self, now: Instant) -> None:
-        """Rebuild the snapshot where time has changed it (K1, K3)."""
+        """Rebuild the snapshot if time has changed it (K1, K3)."""
         emitted: list[Event] = []
         with self.lock:
             self._key_set.rebuild_if_due(now, emitted)
         self._emit(emitted)
 
     def note_refusal(self, now: Instant) -> None:
-        """A caller is refused, or served stale keys, because nothing can be fetched or nothing answers (B1).
+        """Report that a caller is refused, or gets stale keys, because fetching or answers fail (B1).
 
-        One that would wait for a moment only says nothing of the endpoints.
+        A caller that could wait for only a moment proves nothing about the endpoints.
         """
         key_set = self._key_set
         if self.closed or key_set.reachability.reported(key_set.state_of(now)):
@@ -270,10 +271,10 @@ class RefreshCoordinator:
         moment = self.moment()
         with self.lock:
             if self.closed or machine is not self.machine:
-                return  # too late, or from before a fork (K4)
+                return  # it is too late, or from before a fork (K4)
             exposed = len(self._key_set.exposed)
             stored, hang_ups = machine.attempts.on_result(attempt, raw, document, failure, moment, emitted)
-            # An exposure is written at once, also of a document that holds no usable key (T5).
+            # An exposure is written at once, even if its document holds no usable key (T5).
             worth_saving = stored or len(self._key_set.exposed) > exposed
             if worth_saving and self._key_set.config.key_file is not None:
                 self._unsaved = True
@@ -303,12 +304,12 @@ class RefreshCoordinator:
             return done
 
     def _save(self, emitted: list[Event]) -> None:
-        """Write the key file: one thread at a time, again while something newer has come (P)."""
+        """Write the key file: one thread at a time, and again if something newer has come (P)."""
         while self._claim_save():
             try:
                 contents = self._key_set.contents(self._dependencies.clock())
                 emitted.extend(self._dependencies.save(self._key_set.config, contents))
-            finally:  # or an unexpected error would leave `_saving` set for ever
+            finally:  # an unexpected error must not leave `_saving` set for ever
                 _wake(self._finish_save())
 
     def _finish_save(self) -> Future[None] | None:
@@ -346,13 +347,13 @@ def _new_scope() -> CancelScope:
 
 
 def _scope(attempt: Attempt) -> CancelScope:
-    return cast("CancelScope", attempt.connection)  # made by `_new_scope`
+    return cast("CancelScope", attempt.connection)  # `_new_scope` has made it
 
 
 def _hang_up(attempts: Collection[Attempt], moment: Moment) -> None:
     for attempt in attempts:
         scope = _scope(attempt)
-        # An answer that came during a freeze is read all the same, and is as old as its request (R7).
+        # An answer that came during a freeze is still read. It is as old as its request (R7).
         (scope.hang_up if attempt.thawed(moment) else scope.cancel)()
 
 
@@ -364,7 +365,7 @@ def _wake(future: Future[None] | None) -> None:
 def _new_future() -> Future[None]:
     from concurrent.futures import Future
 
-    # Marked as running at once, so that a waiter's cancellation cannot cancel it for the others.
+    # It is marked as running at once, so that a waiter's cancellation cannot cancel it for the others.
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()
     return future

@@ -1,6 +1,6 @@
-"""What a key set depends on: settings, clocks, and the ways to threads, the network, the disk and events.
+"""What a key set depends on: settings, clocks, and access to threads, the network, the disk and events.
 
-Owns the interfaces alone; tests pass their own.
+This module has the interfaces alone. Tests pass their own.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ __all__ = ["Dependencies", "Fetch", "ThreadStarter"]
 
 
 class Fetch(Protocol):
-    """What fetches; `fetch.JWKSFetcher` is one. The caller's thread prepares; a call has its own thread."""
+    """Fetches documents, as `fetch.JWKSFetcher` does. The caller's thread prepares; a call has its own."""
 
     def prepare_steps(self, urls: Iterable[str]) -> Iterable[None]:
-        """Load whatever a fetch of these URLs needs, a part before each item."""
+        """Load what a fetch of these URLs needs, one part before each item."""
 
     def __call__(self, url: str, scope: CancelScope) -> bytes:
         """The document, or FetchError: at the scope's deadline, or soon after it is cancelled."""
 
 
 class ThreadStarter(Protocol):
-    """What starts threads; `threads.FetchThreads` is one."""
+    """Starts threads, as `threads.FetchThreads` does."""
 
     def start(
         self,
@@ -43,11 +43,11 @@ class ThreadStarter(Protocol):
         background: bool,
         on_room: Callable[[], None],
     ) -> bool:
-        """Run `work` on a thread of its own; False without room, and `on_room` is called when there is."""
+        """Run `work` on a thread of its own. False if no slot is free; `on_room` is called when one is."""
 
 
 def _uniform() -> float:
-    """A number from 0 to 1; `random`, which gives one too, would take half a millisecond of every import."""
+    """A number from 0 to 1. `random`, which has one too, would take half a millisecond of every import."""
     return int.from_bytes(os.urandom(6), "big") / (1 << 48)
 
 

@@ -1,8 +1,8 @@
-"""The only network I/O: one JWKS URL to its document, within one deadline (F).
+"""The only network I/O: it fetches the document of one JWKS URL within one deadline (F).
 
-Owns what a request and an answer may look like on the wire, and the choice of proxy. One connection
-per fetch: between two refreshes a kept-alive one would have gone stale. Never follows a redirect,
-never sends a credential, and raises `FetchError` alone, whose reason is a fixed string.
+This module decides what a request and an answer may look like on the wire, and which proxy is used. Each
+fetch has its own connection, because a kept-alive one would be dead by the next refresh. It never follows a
+redirect and never sends a credential. It raises `FetchError` alone, whose reason is a fixed string.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JWKSFetcher", "proxy_for", "proxy_variable", "retry_after"]
 
-# A read gives up to 64 KiB; a body in chunks of one octet would keep a processor busy for a second.
+# A read gives up to 64 KiB. Without this limit, a body in chunks of one octet takes a second of processor.
 MAX_PIECES = 1024
 
 _HEADERS = {
@@ -43,10 +43,10 @@ _HEADERS = {
 class JWKSFetcher:
     """Fetches JWKS documents for all pools of one verifier.
 
-    `transport` replaces the network (an `httpx.BaseTransport`, not closed by us); `ssl_context`
-    replaces the default one, which trusts the certificates that httpx trusts. `environment` holds
-    proxies by scheme, as `urllib.request.getproxies` gives them; the process's own by default.
-    `getaddrinfo` replaces `socket.getaddrinfo`.
+    `transport` replaces the network (an `httpx.BaseTransport`, which we do not close). `ssl_context` replaces
+    the default one, which trusts the certificates that httpx trusts. `environment` holds proxies by scheme,
+    as `urllib.request.getproxies` returns them; the default is the process's own. `getaddrinfo` replaces
+    `socket.getaddrinfo`.
     """
 
     def __init__(
@@ -74,29 +74,29 @@ class JWKSFetcher:
     def prepare_steps(self, urls: Iterable[str]) -> Iterator[None]:
         """Import what a fetch needs and load certificates, on the caller's thread.
 
-        Yields where others may run between two steps; several callers may take the steps by turns.
+        It yields where others may run between two steps. Several callers may take the steps in turns.
 
         Raises:
             ImportError, OSError: something cannot be loaded.
         """
         needs_context = any(url.startswith("https:") for url in urls)
         if self._imported and not (needs_context and self._ssl_context is None):
-            return  # the usual case, which costs no import
+            return  # the usual case, which pays for no import
         if not self._imported:
             yield from http_client.load()
             self._imported = True
         if needs_context and self._ssl_context is None:
             yield from http_client.load_certificates()
-            if self._ssl_context is None:  # set before the next turn of others, who would each make one
+            if self._ssl_context is None:  # set before others have their turn, so that only one is made
                 self._ssl_context = http_client.default_ssl_context()
                 yield
 
     def __call__(self, url: str, scope: CancelScope) -> bytes:
-        """The body of a 200 answer. One scope is for one call.
+        """Returns the body of a 200 answer. A scope is for one call.
 
         Raises:
-            FetchError: for anything else, at the scope's deadline at the latest. "cancelled" soon after
-                `scope.cancel()`, "closed" after `close`; else the reason names the phase that failed.
+            FetchError: anything else, at the scope's deadline at the latest. The reason is "cancelled" soon
+                after `scope.cancel()`, "closed" after `close`, and otherwise names the phase that failed.
         """
         self._scopes.add(scope)
         try:
@@ -120,12 +120,12 @@ class JWKSFetcher:
 
         own = None if self._transport else self._own_transport(url, scope)
         try:
-            # `proxy_for` and `prepare_steps` read the environment; .netrc is never read.
+            # `proxy_for` and `prepare_steps` read the environment. Nothing reads .netrc.
             client = httpx.Client(
                 transport=self._transport or own,
                 trust_env=False,
                 follow_redirects=False,
-                timeout=scope.deadline - monotonic(),  # for a transport that knows no scope
+                timeout=scope.deadline - monotonic(),  # for a transport that does not use the scope
             )
             try:
                 with client.stream("GET", url, headers=_HEADERS) as answer:
@@ -134,7 +134,7 @@ class JWKSFetcher:
                 if self._transport is None:
                     client.close()
         except NETWORK_ERRORS as error:
-            # What answers in place of the network, a transport or a test's mock, tells no phase.
+            # A transport or a test's mock in place of the network gives no phase.
             reason, status = reason_of(error, scope.phase if own is not None and own.asked else "answer")
         self._check(scope)
         raise FetchError(reason, status=status)
@@ -152,18 +152,18 @@ class JWKSFetcher:
             scope.proxy = proxy_variable(url, self._environment)
         try:
             return Transport(scope, self._ssl_context, proxy, names)
-        except ValueError:  # a proxy variable that is no http or https URL
+        except ValueError:  # the proxy variable is no http or https URL
             pass
         raise FetchError("proxy")
 
     def close(self) -> None:
-        """Shut down every connection that is still open, so that their threads end now."""
+        """Shut down every open connection, so that the fetch threads end now."""
         self._closed = True
         for scope in list(self._scopes):
             scope.cancel()
 
     def reset_after_fork(self) -> None:
-        """After a fork: the parent's connections are not ours to close, and its look-ups do not run here."""
+        """Start anew after a fork. The parent's connections stay open, and its look-ups do not run here."""
         self._scopes = set()
         self._lock = threading.Lock()
         if self._names is not None:
@@ -184,23 +184,23 @@ def _body(answer: httpx.Response, deadline: float) -> bytes:
 
 def _pieces(answer: httpx.Response, deadline: float) -> Iterator[bytes]:
     size = 0
-    # Not `iter_bytes`, which swallows empty pieces, so a replaced transport could send them without a bound.
-    # There is nothing to decode: another encoding than identity has been refused.
+    # Not `iter_bytes`: it drops empty pieces, so a replaced transport could send any number of them. Nothing
+    # needs decoding, because another encoding than identity has been refused.
     for count, piece in enumerate(cast("httpx.SyncByteStream", answer.stream)):
         size += len(piece)
         if count >= MAX_PIECES:
             raise FetchError("answer", status=200)
         if size > MAX_DOCUMENT_BYTES:
             raise FetchError("body-too-large", status=200)
-        if monotonic() > deadline:  # a replaced transport may know no deadline
+        if monotonic() > deadline:  # a replaced transport may have no deadline
             raise FetchError("answer-timeout", status=200)
         yield piece
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to 60; None where it has neither form.
+    """The seconds that a Retry-After header asks for, 0 to 60; None if it has neither form.
 
-    Both forms of RFC 9110 10.2.3: seconds, and a date, which is compared with `now` (wall seconds).
+    RFC 9110 10.2.3 has two forms: seconds, and a date. A date is compared with `now` (wall seconds).
     """
     if not value:
         return None
@@ -216,7 +216,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """The proxy that HTTPS_PROXY and similar variables name for this URL; none for loopback and NO_PROXY."""
+    """The proxy for this URL from HTTPS_PROXY and similar variables; None for loopback and NO_PROXY."""
     from urllib.parse import urlsplit
     from urllib.request import getproxies_environment
     from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]
@@ -235,9 +235,9 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> str | N
 def proxy_variable(
     url: str, environment: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
 ) -> str:
-    """The name of the variable from which `proxy_for` has the proxy of this URL, as it is spelled.
+    """The name of the variable from which `proxy_for` takes the proxy of this URL, in the user's case.
 
-    `variables` are the process's own by default. As in urllib.request, a spelling in lower case comes first.
+    `variables` are the process's own by default. As in urllib.request, a name in lower case comes first.
     """
     from urllib.parse import urlsplit
     from urllib.request import getproxies_environment

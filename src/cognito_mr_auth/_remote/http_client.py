@@ -1,9 +1,9 @@
 """Loads the HTTP client in small steps, on the thread that asks for it (F).
 
-Owns the list of the steps, and the only hook before a fork. An event loop runs others between two steps,
-because the whole takes a fifth of a second. A fork waits for the step that another thread takes, because its
-child would find that import half done, and wait for ever for its end. Loads what `import httpx` loads, and
-nothing more.
+This module has the list of the steps, and the only hook before a fork. An event loop runs other tasks between
+two steps, because all of them take a fifth of a second. A fork waits for the step of another thread, because
+its child would find that import half done and wait for its end for ever. It loads what `import httpx` loads,
+and nothing more.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ __all__ = [
     "without_old_versions",
 ]
 
-# In this order each brings a part of what the later ones need, so that none takes long.
+# The order makes each step short, because each one loads a part of what the later ones need.
 FIRST = (
     "ssl",
     "email.utils",
     "urllib.request",
-    "encodings.idna",  # getaddrinfo's, whose failed import a forked child remembers
+    "encodings.idna",  # getaddrinfo needs it, and a forked child remembers its failed import
     "h11",
 )
-# What httpcore and httpx import where it is installed; of a row, up to the first that is missing.
+# httpcore and httpx import these if they are installed. Of a row, loading stops at the first missing one.
 OPTIONAL = (
     ("h2.connection",),
     ("trio",),
@@ -44,10 +44,10 @@ OPTIONAL = (
 )
 LAST = ("httpcore", "httpx", "cognito_mr_auth._remote.transport")
 
-# A fork waits no longer: the forking thread may be inside an import that the step waits for.
+# The longest wait of a fork. The forking thread may be inside an import that the step waits for.
 FORK_SECONDS = 5.0
 
-# Reentrant, since a module that a step imports may fork. `logging` does the same for its lock.
+# Reentrant, because a module that a step imports may fork. `logging` does the same for its lock.
 _one_step = threading.RLock()
 
 
@@ -56,12 +56,12 @@ def _before_fork(seconds: float = FORK_SECONDS) -> None:
 
 
 def _in_parent() -> None:
-    with suppress(RuntimeError):  # not held by this thread: the wait took too long
+    with suppress(RuntimeError):  # this thread does not hold it, because the wait took too long
         _one_step.release()
 
 
 def _in_child() -> None:
-    global _one_step  # noqa: PLW0603 - its holder is not in this process
+    global _one_step  # noqa: PLW0603 - the thread that held it does not exist in this process
     _one_step = threading.RLock()
 
 
@@ -70,14 +70,14 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alo
 
 
 def load() -> Iterator[None]:
-    """Import everything that a fetch uses; yields after each step that took time.
+    """Import everything that a fetch uses. Yields after each step that took time.
 
     Raises:
         ImportError, OSError: something that a fetch needs cannot be loaded.
     """
     yield from _import(FIRST)
     for names in OPTIONAL:
-        # Whatever its import raises, httpcore or httpx meets it again and knows what it means.
+        # If its import raises, httpcore or httpx raises the same again and handles it.
         with suppress(Exception):
             yield from _import(names)
     yield from _import(LAST)
@@ -85,19 +85,19 @@ def load() -> Iterator[None]:
 
 def _import(names: Iterable[str]) -> Iterator[None]:
     for name in names:
-        if sys.modules.get(name) is None:  # None blocks an import, which the import itself says
+        if sys.modules.get(name) is None:  # None may also block an import; then the import raises
             with _one_step:
                 __import__(name)
             yield
 
 
 def load_certificates() -> Iterator[None]:
-    """Import what `default_ssl_context` needs beside `load`; yields alike."""
+    """Import what `default_ssl_context` needs beside `load`. Yields in the same way."""
     yield from _import(("certifi",))
 
 
 def default_ssl_context() -> ssl.SSLContext:
-    """A context that trusts what httpx trusts, SSL_CERT_FILE and SSL_CERT_DIR included, from TLS 1.2 on.
+    """A context that trusts what httpx trusts, including SSL_CERT_FILE and SSL_CERT_DIR, from TLS 1.2 on.
 
     Raises:
         ImportError, OSError: the certificates cannot be loaded.

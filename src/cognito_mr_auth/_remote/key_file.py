@@ -1,8 +1,8 @@
 """A pool's stored responses on disk, so that a process can start in the middle of an outage (P).
 
-Owns the file's format, its safety and the merge with what another process wrote. No private member of a key
-reaches a disk (T5): what is written is made anew of public members. What is read later passes the same checks
-as a fetch.
+This module has the file's format, its safety, and the merge with what another process wrote. No private
+member of a key reaches a disk (T5), because the file is written anew from public members. What is read later
+passes the same checks as a fetched document.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DEPTH = 4
 
 
 def read(path: str, user_pool_id: str) -> KeyFileContents:
-    """What a key file holds.
+    """Read a key file.
 
     Raises:
         KeyFileError: "missing", "unreadable", "not-regular", "owner", "writable", "links", "too-large",
@@ -51,7 +51,7 @@ def read(path: str, user_pool_id: str) -> KeyFileContents:
 
 def _bytes(place: Place) -> bytes:
     try:
-        # O_NONBLOCK: opening a FIFO would wait for a writer.
+        # O_NONBLOCK, because opening a FIFO would wait for a writer.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(place.name, flags, dir_fd=place.directory)
     except FileNotFoundError:
@@ -66,14 +66,14 @@ def _bytes(place: Place) -> bytes:
             raise KeyFileError("owner")
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise KeyFileError("writable")
-        # Others may give a file of ours a second name in a directory that they can write to.
+        # In a shared directory, others may give a file of ours a second name (a hard link).
         if place.shared and found.st_nlink > 1:
             raise KeyFileError("links")
         if found.st_size > MAX_FILE_BYTES:
             raise KeyFileError("too-large")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_FILE_BYTES + 1)
-    except OSError:  # EIO or ESTALE, of a network's file system
+    except OSError:  # EIO or ESTALE, from a network file system
         raise KeyFileError("unreadable") from None
     finally:
         os.close(descriptor)
@@ -110,7 +110,7 @@ def _entry(raw: Any) -> KeyFileEntry | None:
 
 
 def _exposure(raw: Any) -> tuple[str, float] | None:
-    """A thumbprint and the time at which it was seen (T5)."""
+    """A thumbprint and the time at which the exposure was last known (T5)."""
     if not isinstance(raw, dict):
         return None
     found, seen = raw.get("thumbprint"), _time(raw.get("seen"))
@@ -134,12 +134,12 @@ def write(
     urls: Collection[str],
     exposed: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
-    """Write entries and exposed keys, keeping newer ones that another process has written meanwhile.
+    """Write entries and exposed keys, and keep newer ones that another process has written meanwhile.
 
-    `urls` are the pool's endpoints: entries of other URLs in the file are not kept.
+    `urls` are the pool's endpoints. Entries of other URLs in the file are dropped.
 
-    The file appears whole or not at all: a temporary file of mode 0600, fsync, rename. A directory that is
-    missing is made, with mode 0700.
+    The file appears whole or not at all: a temporary file of mode 0600, fsync, rename. A missing directory is
+    made, with mode 0700.
 
     Raises:
         KeyFileError: "too-large" or "write"; and as `place_of` does.
@@ -155,7 +155,7 @@ def write(
             "format": _FORMAT,
             "user_pool_id": user_pool_id,
             "endpoints": [_as_json(each, records) for each in newest],
-            # After the documents, since they may hold what another version wrote without noticing.
+            # After the documents, because these may hold exposures that another version did not notice.
             "exposed": [
                 {"thumbprint": found, "seen": seen}
                 for found, seen in sorted(records.items(), key=_seen)[:MAX_EXPOSED]
@@ -174,7 +174,7 @@ def write(
 
 
 def _seen(record: tuple[str, float]) -> float:
-    """The newest first."""
+    """A sort key that puts the newest first."""
     return -record[1]
 
 
@@ -184,7 +184,7 @@ def _merged(
     urls: Collection[str],
     records: dict[str, float],
 ) -> Collection[KeyFileEntry]:
-    """The newer entry of each endpoint. Exposures of the file join `records`, with the newer time."""
+    """The newer entry of each endpoint. The file's exposures are added to `records`, with the newer time."""
     newest = {entry.url: entry for entry in entries}
     # Without this bound, an entry with a future time would replace every correct entry.
     latest = max([*(entry.begun for entry in entries), *records.values(), 0.0]) + CLOCK_SKEW
@@ -215,8 +215,8 @@ def _as_json(entry: KeyFileEntry, records: dict[str, float]) -> dict[str, object
 
 
 def _replace(place: Place, data: bytes) -> None:
-    # In the same directory, since a rename must not cross file systems. Two writers never share a name,
-    # by its random part and O_EXCL, which also refuses a link that another user has placed there.
+    # In the same directory, because a rename must not cross file systems. Two writers never share a name,
+    # because of its random part and O_EXCL. O_EXCL also refuses a link that another user has placed there.
     where = place.directory
     temporary = f"{place.name}.{os.getpid()}.{os.urandom(6).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,8 +1,8 @@
 """Name look-ups that outlive the fetch that asked, and the addresses that they found (F).
 
-Owns which look-ups run, and by host the last good addresses and the one that answered last. A look-up is
-the system's `getaddrinfo`, which nothing can interrupt: so it has a daemon thread of its own, and what it
-finds late serves the next fetch. Never opens a connection.
+This module has the running look-ups, and for each host the last good addresses and the one that answered
+last. A look-up is the system's `getaddrinfo`, which cannot be interrupted. So it has a daemon thread of its
+own, and a late result serves the next fetch. It never opens a connection.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "Names"]
 
-# A name server answers within 100 ms, from another continent too. One that is silent for longer is asked
-# again by the system only after 5 s (resolv.conf's `timeout`).
+# A name server answers within 100 ms, even from another continent. If it is silent for longer, the system
+# asks it again only after 5 s (resolv.conf's `timeout`).
 SILENCE_SECONDS = 0.25
 # Three Regions with two hosts each, a proxy, and as many again for other partitions and issuers.
 MAX_HOSTS = 64
-# For each host. Load balancers give 2 to 8; a connection tries 16 (`racing.MAX_ADDRESSES`).
+# The limit for each host. Load balancers have 2 to 8; a connection tries 16 (`racing.MAX_ADDRESSES`).
 MAX_KEPT_ADDRESSES = 64
 MAX_THREAD_NAME_CHARS = 100
 
@@ -41,12 +41,12 @@ class Address(NamedTuple):
     scope: tuple[int, ...] = ()
 
     def with_port(self, port: int) -> tuple[Any, ...]:
-        """The address as a socket of its family wants it."""
+        """The address in the form that a socket of its family takes."""
         return (self.host, port, *self.scope)
 
 
 class _Known(NamedTuple):
-    """What is kept of a host."""
+    """What is kept about a host."""
 
     addresses: tuple[Address, ...]
     answered: Address | None
@@ -58,7 +58,7 @@ class _Known(NamedTuple):
 
 
 class _LookUp:
-    """One look-up: when it began, who waits for it, and what it has found (nothing: it failed)."""
+    """One look-up: when it began, who waits for it, and what it has found (nothing if it failed)."""
 
     __slots__ = ("addresses", "began", "done", "waiters")
 
@@ -69,12 +69,12 @@ class _LookUp:
         self.waiters: set[SimpleQueue[None]] = set()
 
     def silent_in(self) -> float:
-        """Seconds until it has been silent for long."""
+        """The seconds until it counts as silent; negative after."""
         return self.began + SILENCE_SECONDS - monotonic()
 
 
 class Names:
-    """The name look-ups of one verifier: at most two run for a host, its name and that with a final dot."""
+    """The name look-ups of one verifier. At most two run for a host: its name, and that with a final dot."""
 
     def __init__(self, getaddrinfo: Callable[..., Any] = socket.getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo
@@ -83,13 +83,13 @@ class Names:
         self._known: dict[str, _Known] = {}  # the first is the one that was found longest ago
 
     def addresses(self, host: str, scope: CancelScope) -> tuple[Address, ...]:
-        """Every address of a host as the system orders them, but first the one that answered last.
+        """Every address of a host. The one that answered last comes first, then the system's order.
 
         Raises:
-            TimeoutError: when nothing is found until the scope's deadline, or the scope is cancelled.
-            OSError: when the host has no address, and never had.
+            TimeoutError: nothing is found until the scope's deadline, or the scope is cancelled.
+            OSError: the host has no address, and never had one.
         """
-        if _is_literal(host):  # for which the system asks nobody
+        if _is_literal(host):  # the system asks no name server for it
             found = self._resolve(host)
             if not found:
                 raise OSError("no such address")
@@ -104,7 +104,7 @@ class Names:
             return self._wait(host, scope, woken, look_ups)
         finally:
             scope.detach(woken)
-            with self._lock:  # or a look-up that never ends would keep all who have ever waited
+            with self._lock:  # because a look-up that never ends would otherwise keep every waiter
                 for each in look_ups:
                     each.waiters.discard(woken)
 
@@ -118,8 +118,8 @@ class Names:
                     return self._ordered(host, each.addresses)
             silent_in = plain.silent_in()
             if silent_in <= 0 and len(look_ups) == 1 and not plain.done and _may_be_dotted(host):
-                # With `ndots:5` the system asks for `host.svc.cluster.local` and others first. Only beside
-                # the plain name, because /etc/hosts knows no final dot.
+                # With `ndots:5` the system first asks for `host.svc.cluster.local` and others. The dotted
+                # name is asked only beside the plain one, because /etc/hosts does not match a final dot.
                 look_ups.append(self._join(host, f"{host}.", woken))
                 continue
             over = all(each.done for each in look_ups)
@@ -134,7 +134,7 @@ class Names:
                 woken.get(timeout=min(seconds, silent_in) if silent_in > 0 else seconds)
 
     def _join(self, host: str, name: str, woken: SimpleQueue[None]) -> _LookUp:
-        """The look-up of that name: the one that runs, or a new one."""
+        """The look-up of that name: the running one, or a new one."""
         with self._lock:
             running = self._running.get(name)
             if running is not None:
@@ -151,7 +151,7 @@ class Names:
             ).start()
         except BaseException as error:
             self._finish(host, name, look_up, ())
-            if not isinstance(error, RuntimeError):  # that is "can't start new thread"
+            if not isinstance(error, RuntimeError):  # RuntimeError is "can't start new thread"
                 raise
         return look_up
 
@@ -159,7 +159,7 @@ class Names:
         self._finish(host, name, look_up, self._resolve(name))
 
     def _resolve(self, name: str) -> tuple[Address, ...]:
-        """Every address once, in the system's order; none when the look-up fails, however it does."""
+        """Every address once, in the system's order; empty if the look-up fails in any way."""
         try:
             found = self._getaddrinfo(name, 0, type=socket.SOCK_STREAM)
             addresses = dict.fromkeys(
@@ -167,14 +167,14 @@ class Names:
                 for entry in found
                 if entry[0] in (socket.AF_INET, socket.AF_INET6)
             )
-        except BaseException:  # noqa: BLE001 - OSError, UnicodeError; whatever it is, waiters must be woken
+        except BaseException:  # noqa: BLE001 - OSError, UnicodeError or another; waiters must be woken
             return ()
         return tuple(addresses)[:MAX_KEPT_ADDRESSES]
 
     def _finish(self, host: str, name: str, look_up: _LookUp, addresses: tuple[Address, ...]) -> None:
         with self._lock:
             look_up.addresses, look_up.done = addresses, True
-            if self._running.get(name) is look_up:  # else a fork was between
+            if self._running.get(name) is look_up:  # it is not, if the process has forked meanwhile
                 del self._running[name]
             if addresses:
                 known = self._known.pop(host, None)
@@ -186,7 +186,7 @@ class Names:
             woken.put(None)
 
     def _ordered(self, host: str, addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-        """These addresses, or else the kept ones; first the one that answered last."""
+        """These addresses, or the kept ones if there are none. The one that answered last comes first."""
         with self._lock:
             known = self._known.get(host)
         if known is None:
@@ -194,10 +194,10 @@ class Names:
         return (known._replace(addresses=addresses) if addresses else known).ordered()
 
     def note(self, host: str, address: Address, *, answered: bool) -> None:
-        """A peer at this address has answered, or was silent: begin there the next time, or no more."""
+        """Note whether a peer at this address has answered. If so, the next fetch begins with it."""
         with self._lock:
             known = self._known.get(host)
-            if known is None:  # an address in place of a name
+            if known is None:  # the host is an address and no name
                 return
             if answered:
                 self._known[host] = known._replace(answered=address)
@@ -205,9 +205,9 @@ class Names:
                 self._known[host] = known._replace(answered=None)
 
     def reset_after_fork(self) -> None:
-        """After a fork: the parent's look-ups do not run here, and its lock may be held by one.
+        """Start anew after a fork. The parent's look-ups do not run here, and one may have held its lock.
 
-        The addresses that it knew stay.
+        The known addresses stay.
         """
         self._lock = threading.Lock()
         self._running = {}

@@ -1,7 +1,7 @@
-"""Key files as values: entries to begin with, and problems as events (P).
+"""Key files as values: the entries to begin with, and problems as events (P).
 
-Owns the translation between `_remote.key_file` and the verifier: no problem with a file is ever an exception
-to a caller.
+This module translates between `_remote.key_file` and the verifier. A problem with a file is never an
+exception for a caller.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cognito_mr_auth.events import Event, KeyFileProblem
 __all__ = ["load", "save"]
 
 
-# What an operator can do where others decide what stands in the file's place.
+# What an operator can do if other users decide what is in the file's place.
 _REMEDIES: Mapping[str, str] = {
     "directory-writable": "others can write to its directory; give it a sub-directory of mode 0700",
     "directory-owner": "a directory on its way is another user's; give it one of our own, mode 0700",
@@ -32,22 +32,22 @@ def _problem(provider: str, what: str, reason: str) -> KeyFileProblem:
 
 
 def load(config: KeySetConfig, system: Any = os) -> tuple[KeyFileContents, list[Event]]:
-    """What the pool's key files hold, oldest entries first, and an event for each problem with a file.
+    """The content of the pool's key files, oldest entries first, and an event for each problem with a file.
 
-    Of two entries of one URL both are returned: the newer one counts, but only `KeySet` can decide
-    whether it is usable (one from the future is not).
+    If two entries have one URL, both are returned. The newer one counts, but only `KeySet` can decide whether
+    it is usable. An entry from the future is not.
 
     Raises:
-        ConfigurationError: key files are asked for on a system that cannot tell who may write them.
+        ConfigurationError: key files are configured on a system that does not show who may write a file.
     """
     if config.key_file is None and config.baked_key_file is None:
         return KeyFileContents([], {}), []
-    from . import key_file, safe_path  # most pools have no key file
+    from . import key_file, safe_path  # imported here, because most pools have no key file
 
     if not safe_path.supported(system):
         raise ConfigurationError(
-            "key_file and baked_key_file need a system that tells who may write a file, as POSIX systems do: "
-            "leave them out, or give the keys as jwks="
+            "key_file and baked_key_file need a POSIX system, because only such a system tells who may write "
+            "a file; leave them out, or give the keys as jwks="
         )
     entries: list[KeyFileEntry] = []
     exposed: dict[str, float] = {}
@@ -59,7 +59,7 @@ def load(config: KeySetConfig, system: Any = os) -> tuple[KeyFileContents, list[
         try:
             found = key_file.read(path, config.provider)
         except key_file.KeyFileError as error:
-            # `key_file` does not exist at the first start; a missing baked file is a mistake.
+            # `key_file` does not exist at the first start. A missing baked file is a mistake.
             if path == config.baked_key_file or error.reason != "missing":
                 events.append(_problem(config.provider, what, error.reason))
         else:
@@ -76,8 +76,8 @@ def _begun(entry: KeyFileEntry) -> float:
 
 
 def save(config: KeySetConfig, contents: KeyFileContents) -> Collection[Event]:
-    """Write this to the pool's key file; a failure is one event."""
-    from . import key_file  # loaded by `load`, on another thread than that of a fetch
+    """Write the contents to the pool's key file. A failure is one event."""
+    from . import key_file  # `load` has loaded it, on another thread than that of a fetch
 
     path = config.key_file or ""
     try:

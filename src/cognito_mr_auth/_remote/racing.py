@@ -1,7 +1,7 @@
-"""One TCP connection to a host of several addresses: attempts that race (RFC 8305, F).
+"""Makes one TCP connection to a host of several addresses, by attempts that race (RFC 8305, F).
 
-Owns the order of attempts and their sockets: all of them are closed but the one that is returned. Knows
-no names, no TLS and no HTTP.
+This module has the order of attempts and their sockets. It closes all sockets except the one that it returns.
+It knows no names, no TLS and no HTTP.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Selector", "connect", "interleaved", "interrupt"]
 
-# RFC 8305 section 5 recommends it: above a TCP handshake across an ocean, below what a person notices.
+# RFC 8305 section 5 recommends it. A TCP handshake across an ocean takes less, and a person notices more.
 STAGGER_SECONDS = 0.25
 # Load balancers give 2 to 8 addresses. Each one holds a descriptor until the race is over.
 MAX_ADDRESSES = 16
 
-# Unlike epoll it needs no descriptor, unlike select it takes those above 1,023.
+# Unlike epoll it needs no descriptor, and unlike select it takes descriptors above 1,023.
 Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 _BEGUN = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EINTR})
 
 
 def interrupt(connection: socket.socket) -> Callable[[], None]:
-    """What ends every wait for that socket, from another thread.
+    """A function that ends every wait for that socket, from another thread.
 
-    Not the socket's own `shutdown`: that of an SSLSocket would end TLS while a thread reads.
+    It is not the socket's own `shutdown`, because an SSLSocket's would end TLS while a thread reads.
     """
     return partial(socket.socket.shutdown, connection, socket.SHUT_RDWR)
 
 
 def interleaved(addresses: Iterable[Address]) -> list[Address]:
-    """The addresses with their families in turn, beginning with the first one's (RFC 8305 section 4)."""
+    """The addresses with their families in turn. The first address's family begins (RFC 8305 section 4)."""
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address.family, []).append(address)
@@ -60,11 +60,11 @@ def connect(
     local_address: str | None = None,
     open_socket: Callable[[int], socket.socket] = lambda family: socket.socket(family, socket.SOCK_STREAM),
 ) -> tuple[socket.socket, Address]:
-    """The first connection that stands, and its address. Its socket is attached to the scope.
+    """The first connection that is established, and its address. Its socket is attached to the scope.
 
     Raises:
-        TimeoutError: when none stands until the scope's deadline, or the scope is cancelled.
-        OSError: of the last attempt, when all have failed.
+        TimeoutError: none is established until the scope's deadline, or the scope is cancelled.
+        OSError: all attempts have failed. It is the last one's error.
     """
     with Selector() as selector:
         race = _Race(
@@ -88,7 +88,7 @@ class _Race:
         self._open_socket = open_socket
         self._options = options
         self._running: set[socket.socket] = set()
-        self._code = errno.EADDRNOTAVAIL  # the last failure
+        self._code = errno.EADDRNOTAVAIL  # replaced by the code of the last failure
 
     def run(self, queue: deque[Address], local_address: str | None) -> tuple[socket.socket, Address]:
         next_start = 0.0
@@ -100,12 +100,13 @@ class _Race:
                     begun = self._begin(queue.popleft(), local_address)
                     next_start = now + STAGGER_SECONDS if begun else now
                     continue
-                # Never longer: not every system wakes a selector when another thread shuts its socket down.
+                # No longer wait, because some systems do not wake a selector when another thread shuts down
+                # its socket.
                 wait = min(seconds, next_start - now if queue else STAGGER_SECONDS)
                 for key, _ in self._selector.select(wait):
                     connection = cast("socket.socket", key.fileobj)
                     stands = self._stands(connection)
-                    self._scope.remaining(TimeoutError)  # for it may be `cancel` that has ended the wait
+                    self._scope.remaining(TimeoutError)  # because `cancel` may have ended the wait
                     if stands:
                         self._running.discard(connection)
                         return connection, key.data
@@ -116,7 +117,7 @@ class _Race:
                 self._drop(loser)
 
     def _begin(self, address: Address, local_address: str | None) -> bool:
-        """Begin an attempt: False when it has failed already."""
+        """Begin an attempt. Returns False if it has failed already."""
         connection: socket.socket | None = None
         try:
             connection = self._open_socket(address.family)

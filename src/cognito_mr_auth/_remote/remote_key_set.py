@@ -1,6 +1,6 @@
 """One user pool's keys in one verifier, for its callers: served at once, or after a wait (R).
 
-Owns a caller's way through the table of R: whether it is served, waits, or is refused. Sync, asyncio and trio
+This module takes a caller through the table of R: it is served, waits, or is refused. Sync, asyncio and trio
 callers run the same generators, which yield what to wait for. A known kid in a fresh set takes no lock at
 all (R8).
 """
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["RemoteKeySet", "Timeout", "Wait"]
 
 Wait = tuple["Future[None]", float] | None
-"""A future that ends when something has happened, and the seconds to wait for it at most; or None: let others
-run, then go on at once."""
+"""A future that ends when something has happened, and the seconds to wait for it at most. None means: let
+others run, then go on at once."""
 Timeout = float | Callable[[], float]
-"""Seconds that a caller waits at most, or a function that gives them when the waiting begins."""
+"""The seconds that a caller waits at most, or a function that returns them when the wait begins."""
 
-# All endpoints are asked at most this often because of a quarantined kid (K3).
+# A quarantined kid causes requests to all endpoints at most this often (K3).
 QUARANTINE_SECONDS = 60.0
-# `warm` waits so long for hooks and handlers of the logger, which should take far less.
+# `warm` waits this long for hooks and handlers of the logger, which should take far less.
 TELLING_SECONDS = 0.25
-# A wait is never shorter, or a rounding error could make a caller loop without waiting.
+# The shortest wait. With a shorter one, a rounding error could make a caller loop without waiting.
 MIN_WAIT = 0.001
 
 
 class RemoteKeySet:
-    """The keys of one pool. `contents` come from its key files, whose safety was checked."""
+    """The keys of one pool. `contents` come from its key files, whose safety was checked before."""
 
     # Every request reads these, and a thousand key sets take less memory without a dict each.
     __slots__ = ("_coordinator", "_dependencies", "_key_set", "_quarantine_rechecked")
@@ -71,12 +71,12 @@ class RemoteKeySet:
 
     @property
     def is_local(self) -> bool:
-        """Whether its keys come from an emulator, or from this machine, as in tests."""
+        """Whether its keys come from an emulator or from this machine, as in tests."""
         config = self._key_set.config
         return config.insecure_emulator or any(each.loopback for each in config.endpoints)
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
-        """The key, if it can be had without waiting (R8); None means `resolve` must decide."""
+        """The key, if it can be had without waiting (R8). None means that `resolve` must decide."""
         snapshot = self._key_set.snapshot
         made, safe_for = snapshot.made, snapshot.safe_for
         if now[0] - made[0] < safe_for and now[1] - made[1] < safe_for:
@@ -105,7 +105,7 @@ class RemoteKeySet:
         return rules.decide(key_set.state_of(now), known=known, stale_if_error=key_set.stale_if_error)
 
     def _refresh_in_background(self, now: Instant) -> None:
-        """Ask every endpoint in the background, unless that is under way or would be in vain."""
+        """Ask every endpoint in the background, unless that is under way or cannot succeed."""
         coordinator = self._coordinator
         if coordinator.look_due(now) and coordinator.prepare():  # each hit of an aged set comes here
             coordinator.look(coordinator.moment(), background=True)
@@ -113,7 +113,7 @@ class RemoteKeySet:
     def resolve(
         self, kid: str, plausible: Callable[[], bool], timeout: Timeout
     ) -> Generator[Wait, None, Key]:
-        """The key, waiting at most `timeout` for it (R1, R3 to R5).
+        """The key, after a wait of at most `timeout` (R1, R3 to R5).
 
         `plausible` says whether the token could pass if the key were known (R5). `timeout` runs from the
         first look at a refresh, because loading the HTTP client is not counted (R1).
@@ -131,7 +131,7 @@ class RemoteKeySet:
                     return key
                 snapshot = self._key_set.snapshot
                 step = self._step(known=kid in snapshot.keys, now=now)
-                if step in rules.SERVED:  # by what has happened since, or once the client is loaded
+                if step in rules.SERVED:  # because of events meanwhile, or once the client is loaded
                     yield from self._coordinator.loading()
                     continue
                 if step == rules.FETCH_UNKNOWN:
@@ -139,14 +139,14 @@ class RemoteKeySet:
                     plausible = _checked
                 if waiter is None:
                     waiter = yield from self._join_or_raise(kid, step, timeout, now)
-                if waiter is None:  # a stale set whose refresh cannot begin
+                if waiter is None:  # the refresh of a stale set cannot begin
                     continue
                 waiter.need = step
                 wait = self._wait_or_raise(waiter, snapshot, now)
                 if wait is not None:
                     yield wait
                 elif self._waited_in_vain(waiter, snapshot):
-                    return snapshot.keys[kid]  # usable all the same, and no endpoint contradicts it (R)
+                    return snapshot.keys[kid]  # it is still usable, and no endpoint contradicts it (R)
         finally:
             if waiter is not None:
                 self._coordinator.machine.leave(waiter)
@@ -159,27 +159,27 @@ class RemoteKeySet:
             self._without_fetching(step, now)
             return None
         seconds = timeout() if callable(timeout) else timeout
-        deadline = self._dependencies.monotonic() + max(0.0, seconds)  # in this order NaN counts as 0
+        deadline = self._dependencies.monotonic() + max(0.0, seconds)  # in this order, max() turns NaN into 0
         return self._coordinator.machine.join(kid, step, deadline)
 
     def _without_fetching(self, step: str, now: Instant) -> None:
-        """What a caller hears of a pool that asks no endpoint; for a stale set it is a failed refresh (R)."""
+        """Answer a caller of a pool that asks no endpoint. For a stale set that is a failed refresh (R)."""
         if step == rules.REVALIDATE:
             self._key_set.stale_if_error = True
             self._coordinator.note_refusal(now)
             return
-        # An unknown kid is refused only where the pool has no endpoints at all (E).
+        # An unknown kid is refused only if the pool has no endpoints at all (E).
         if step == rules.FETCH_UNKNOWN and not self._key_set.endpoints:
             raise KeyUnknown
         raise self._unavailable(now)
 
     def _unavailable(self, now: Instant) -> KeysUnavailable:
-        """The error of an outage, which is news the first time."""
+        """The error of an outage, which is reported the first time."""
         self._coordinator.note_refusal(now)
         return self._key_set.unavailable(now)
 
     def _wait_or_raise(self, waiter: Waiter, judged: Snapshot, now: Instant) -> Wait | None:
-        """What to wait for; None to judge again, or for a caller of a stale set whose time is over.
+        """What to wait for. None to judge again, or if the time of a caller of a stale set is over.
 
         Raises:
             KeyUnknown, KeysUnavailable: as `resolve` does.
@@ -189,7 +189,7 @@ class RemoteKeySet:
         step, progress = coordinator.look(moment, waiter)
         if key_set.snapshot is not judged:
             return None
-        if waiter.need == rules.REVALIDATE and key_set.stale_if_error:  # by this look or another caller's
+        if waiter.need == rules.REVALIDATE and key_set.stale_if_error:  # this or another caller's look set it
             return None
         if coordinator.closed:
             self._without_fetching(waiter.need, now)
@@ -213,10 +213,10 @@ class RemoteKeySet:
     def _refuse_at_once(
         self, kid: str, snapshot: Snapshot, plausible: Callable[[], bool], now: Instant
     ) -> None:
-        """Refuse a kid with two keys, and a token that could not pass anyway, without a payment (K3, R5)."""
+        """Refuse, without a payment, a kid with two keys and a token that could not pass anyway (K3, R5)."""
         if kid in snapshot.quarantined:
             self._recheck_quarantine(now)
-            raise KeysUnavailable(hint="two endpoints contradict each other on this key")
+            raise KeysUnavailable(hint="two endpoints give different keys for this kid")
         if not plausible():
             raise KeyUnknown
 
@@ -226,7 +226,7 @@ class RemoteKeySet:
             coordinator.look(coordinator.moment(), background=True)
 
     def _may_recheck_quarantine(self, now: Instant) -> bool:
-        """Whether the endpoints may be asked for a quarantined kid; true once a minute (K3)."""
+        """Whether endpoints may be asked because of a quarantined kid. True once a minute (K3)."""
         with self._coordinator.lock:
             last = self._quarantine_rechecked
             if last is not None and elapsed(now, last) < QUARANTINE_SECONDS:
@@ -235,14 +235,14 @@ class RemoteKeySet:
             return True
 
     def listing(self, timeout: Timeout, *, refresh: bool = False) -> Generator[Wait, None, tuple[Key, ...]]:
-        """Every usable key. `refresh` asks all endpoints first, as an unknown kid does: within R4's limit.
+        """Every usable key. `refresh` asks all endpoints first, within R4's limit, as an unknown kid does.
 
         Raises:
-            KeysUnavailable: there is none, and none can be had in time.
+            KeysUnavailable: there is no usable key, and none can be had in time.
         """
         key_set = self._key_set
         known = next(iter(key_set.snapshot.keys), "")  # "" is no kid (S3)
-        with suppress(KeyUnknown, KeysUnavailable):  # what is there counts
+        with suppress(KeyUnknown, KeysUnavailable):  # the present keys count
             yield from self.resolve("" if refresh else known, _checked, timeout)
         now, keys = self._dependencies.clock(), tuple(key_set.snapshot.keys.values())
         if keys and key_set.usable(now):
@@ -250,16 +250,16 @@ class RemoteKeySet:
         raise self._unavailable(now)
 
     def warming(self, timeout: float) -> Generator[Wait, None, None]:
-        """Ask every endpoint, at most `timeout` seconds: until all have answered or failed, or it has keys.
+        """Ask every endpoint, and wait at most `timeout` seconds until all have answered or failed.
 
-        It has waited long enough for the rest when that has been silent for 1 s.
+        If the pool has keys, it stops waiting when the other endpoints have been silent for 1 s.
 
         Raises:
-            KeysUnavailable: when the pool is left without a usable key.
+            KeysUnavailable: the pool has no usable key at the end.
         """
         coordinator, monotonic = self._coordinator, self._dependencies.monotonic
         can_fetch = yield from coordinator.loading()
-        # Begins after the HTTP client is loaded, as in `resolve`.
+        # The time runs from here, after the HTTP client is loaded, as in `resolve`.
         deadline = monotonic() + max(0.0, timeout)
         if can_fetch:
             waiter = coordinator.machine.join("", WARM, deadline)
@@ -273,8 +273,8 @@ class RemoteKeySet:
             left = deadline - monotonic()
             if left <= 0:
                 break
-            yield saved, min(left, rules.WARM_SECONDS)  # a user's may exceed threading.TIMEOUT_MAX
-        # Or a process that ends because of this outage would end before anybody has heard why.
+            yield saved, min(left, rules.WARM_SECONDS)  # a user's timeout may exceed threading.TIMEOUT_MAX
+        # A process may end because of this outage. It must not end before hooks and log have the reason.
         told, left = coordinator.told, deadline - monotonic()
         if told is not None and left > 0:
             yield told, min(left, TELLING_SECONDS)
@@ -283,14 +283,14 @@ class RemoteKeySet:
             raise self._unavailable(now)
 
     def outlook(self, now: Instant) -> Outlook:
-        """What the pool still has while an endpoint is away. Takes no lock, and asks nothing."""
+        """What the pool still has while an endpoint does not answer. Takes no lock, and asks nothing."""
         return self._key_set.outlook(now)
 
     def ready(self, now: Instant) -> bool:
         """Whether the pool has a usable key, stale ones included (B3). Waits for nothing.
 
-        A process that is not ready gets no callers, so this starts the refresh that one would: what a set of
-        that age needs, and where every key is in quarantine the recheck of K3.
+        A process that is not ready gets no callers, so this starts the refresh that a caller would start. If
+        every key is in quarantine, that is the recheck of K3.
         """
         self._rebuild_if_due(now)
         ready = self._key_set.ready(now)
@@ -304,7 +304,7 @@ class RemoteKeySet:
         """The age of the set and the state of each endpoint (see `Verifier.health`). Asks no endpoint."""
         from cognito_mr_auth._jwks.report import provider_health  # only a call pays for this import
 
-        self._coordinator.look(self._coordinator.moment())  # count what has been silent for too long (R1)
+        self._coordinator.look(self._coordinator.moment())  # counts attempts that are silent too long (R1)
         return provider_health(self._key_set, now)
 
     def close(self) -> None:
@@ -312,10 +312,10 @@ class RemoteKeySet:
         self._coordinator.close()
 
     def reset_after_fork(self) -> None:
-        """In a forked child: the parent's lock, refresh and waiters are not ours (F)."""
+        """In a forked child, drop the parent's lock, refresh and waiters (F)."""
         self._coordinator.reset_after_fork()
 
 
 def _checked() -> bool:
-    """Stands for a token whose plausibility has been looked at."""
+    """The plausibility of a token that was checked before."""
     return True

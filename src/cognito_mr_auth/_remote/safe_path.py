@@ -1,7 +1,8 @@
-"""The way to a key file, on which nobody else may decide what stands there (P).
+"""The path to a key file, checked so that no other user decides what is there (P).
 
-Owns the walk: each directory is opened from the one before it, and judged by its descriptor, so that what is
-judged is what is used. Links are followed one by one by the same rules. Knows nothing of what files hold.
+This module walks the path. It opens each directory from the one before it and checks its descriptor, so what
+is checked is what is used. Links are followed one by one under the same rules. It knows nothing of a file's
+content.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ __all__ = ["KeyFileError", "Place", "kind_of", "place_of", "supported"]
 MAX_LINKS = 40
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-# What Windows lacks. Without these calls nobody can tell who may write a file.
+# The calls that Windows lacks. Without them, nobody can find out who may write a file.
 _NEEDED = ("geteuid", "fstatvfs", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK")
-# O_PATH, where it exists, needs no permission to list the directory, as going through it needs none either.
+# O_PATH, where it exists, needs no permission to list the directory. Passing through it needs none either.
 _DIRECTORY = (
     getattr(os, "O_PATH", os.O_RDONLY)
     | getattr(os, "O_DIRECTORY", 0)
@@ -30,7 +31,7 @@ _DIRECTORY = (
 
 
 class KeyFileError(Exception):
-    """The file is missing, unsafe, unreadable or unwritable; `reason` is a fixed string."""
+    """The file is missing, unsafe, unreadable or unwritable. `reason` is a fixed string."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -38,14 +39,14 @@ class KeyFileError(Exception):
 
 
 def supported(system: Any = os) -> bool:
-    """Whether this system, by its module `os`, can tell who may write a file."""
+    """Whether this system, by its module `os`, can show who may write a file."""
     return all(hasattr(system, name) for name in _NEEDED) and system.open in system.supports_dir_fd
 
 
 class Place(NamedTuple):
-    """Where a file is or may be: its directory, open and judged, and its name there.
+    """The place of a file that exists or may exist: its directory, open and checked, and its name there.
 
-    `shared`: others may add files to the directory, but change none of ours (it has the sticky bit).
+    `shared` means that others may add files to the directory, but change none of ours (the sticky bit).
     """
 
     directory: int
@@ -53,13 +54,13 @@ class Place(NamedTuple):
     shared: bool
 
 
-# Who may add, replace and remove what is in a directory: we and root alone; anyone, but for what is not
-# theirs (the sticky bit); anyone.
+# Who may add, replace and remove the content of a directory. Private: only we and root. Shared: anyone,
+# except what belongs to others (the sticky bit). Loose: anyone.
 _PRIVATE, _SHARED, _LOOSE = "private", "shared", "loose"
 
 
 def kind_of(mode: int, mount_flags: int) -> str:
-    """Who may change what is in a directory of this mode, on a mount with these flags of statvfs."""
+    """Who may change the content of a directory of this mode, on a mount with these flags of statvfs."""
     if not mode & _OTHERS_WRITE or mount_flags & os.ST_RDONLY:
         return _PRIVATE
     return _SHARED if mode & stat.S_ISVTX else _LOOSE
@@ -69,17 +70,17 @@ def kind_of(mode: int, mount_flags: int) -> str:
 def place_of(
     path: str, *, create: bool = False, follow: bool = True, user: int | None = None
 ) -> Iterator[Place]:
-    """The place of this file, whose directory is closed at the end.
+    """The place of this file. Its directory is closed at the end.
 
-    Every directory on the way is ours or root's, and so is every link. From a directory that others can write
-    to, and that has no sticky bit, the way goes on only into one of ours with mode 0700. A mount that is
-    read-only is written by nobody: Kubernetes mounts a ConfigMap so, though its directory has mode 0777.
+    Every directory and every link on the path must be ours or root's. After a directory that others can write
+    to and that has no sticky bit, only a directory of ours with mode 0700 is entered. Nobody writes to a
+    read-only mount. That is how Kubernetes mounts a ConfigMap, although its directory has mode 0777.
 
     Args:
-        path: of the file; links in it are followed, but a link that is its last part only with `follow`.
-        create: make directories that are missing, with mode 0700.
-        follow: whether the file may be a link; one that will be replaced is not asked where it leads.
-        user: who asks; the process's user by default.
+        path: of the file. Links in it are followed, but a link as its last part only with `follow`.
+        create: make missing directories, with mode 0700.
+        follow: whether the file may be a link. A link that will be replaced is not followed.
+        user: the user on whose behalf the check is; the process's user by default.
 
     Raises:
         KeyFileError: "missing", "unreadable" ("write" with `create`), "not-regular", "link-owner",
@@ -93,7 +94,7 @@ def place_of(
 
 
 class _Walk:
-    """One walk; it holds the descriptor of the directory that it has come to."""
+    """One walk. It holds the descriptor of the directory that it has reached."""
 
     def __init__(self, user: int, *, create: bool, follow: bool) -> None:
         self._user = user
@@ -103,15 +104,15 @@ class _Walk:
         self._here, self._kind = -1, _PRIVATE
 
     def to(self, path: str) -> Place:
-        """Go all the way."""
+        """Walk to the end of the path."""
         try:
             return self._to(path)
-        except OSError as error:  # no permission, no directory, or a name that is too long
+        except OSError as error:  # no permission, no directory, or too long a name
             missing = isinstance(error, FileNotFoundError)
             raise KeyFileError("write" if self._create else "missing" if missing else "unreadable") from None
 
     def close(self) -> None:
-        """Give up the directory."""
+        """Close the directory."""
         if self._here >= 0:
             os.close(self._here)
             self._here = -1
@@ -133,14 +134,14 @@ class _Walk:
         raise KeyFileError("not-regular")  # the path, or a link, names a directory
 
     def _begin(self, path: str, then: list[str]) -> list[str]:
-        """The steps of a path, the next one last; an absolute one begins at the root."""
+        """The steps of a path in reverse, with the next one last. An absolute path begins at the root."""
         if path.startswith("/"):
             self._kind = _PRIVATE
             self._enter(os.open("/", _DIRECTORY))
         return [*then, *(step for step in reversed(path.split("/")) if step not in ("", "."))]
 
     def _look(self, name: str, *, last: bool) -> os.stat_result | None:
-        """What stands under this name, which is not followed; None for a file that does not exist yet."""
+        """What has this name, without following a link; None for a file that does not exist yet."""
         try:
             return os.stat(name, dir_fd=self._here, follow_symlinks=False)
         except FileNotFoundError:
@@ -162,7 +163,7 @@ class _Walk:
             raise KeyFileError("link-owner")
 
     def _enter(self, descriptor: int) -> None:
-        """Go on into this directory, if it is safe."""
+        """Enter this directory, if it is safe."""
         before = self._kind
         self.close()
         self._here = descriptor

@@ -1,8 +1,8 @@
 """The threads that fetch: how many may live for an endpoint and for a host, and their names (F).
 
-Owns the counts, threads of attempts that were given up included, and whom to tell when one ends. Knows
-nothing of keys. Foreground work never queues behind background work, which may use half of a host's slots;
-first attempts leave some to second connections.
+This module counts them, including threads of attempts that were given up, and calls waiting functions when
+one ends. It knows nothing of keys. Callers' work never queues behind background work, which may use half of a
+host's slots. First attempts leave some slots to second connections.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 __all__ = ["FetchThreads"]
 
-# All pools ask the same hosts: what hangs at one must not keep any pool from another, and 12 at once fetch
-# the keys of 24 pools from a healthy one in two rounds.
+# All pools ask the same hosts, so a host that hangs must not keep any pool from another host. 12 threads at
+# once fetch the keys of 24 pools from a healthy host in two rounds.
 MAX_PER_HOST = 16
 MAX_BACKGROUND_PER_HOST = 8
-# The rest is for second connections: first attempts that an outage had killed kept every new connection from
-# a host that was well again until their 15 s were over (24 pools: 12 s). Who is served makes room for others.
+# The rest is for second connections. Without it, first attempts that an outage had killed kept every
+# new connection from a recovered host for the rest of their 15 s (24 pools: 12 s). An answer frees slots.
 MAX_FIRST_PER_HOST = 12
 # The first attempt, and the second connection beside it.
 MAX_PER_ENDPOINT = 2
@@ -35,7 +35,7 @@ class _Slot:
 
 
 class _Host:
-    """The slots of one host, and who waits for one, each once."""
+    """The slots of one host, and the functions to call when one is free, each once."""
 
     __slots__ = ("slots", "waiting")
 
@@ -45,12 +45,12 @@ class _Host:
 
 
 class FetchThreads:
-    """Starts daemon threads, none kept when idle."""
+    """Starts daemon threads, and keeps none that is idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
-        # Of a thread that has ended its work and tells others of the room: what it shall do next.
+        # On a thread that has ended its work and calls waiting functions: what it does next.
         self._ending = threading.local()
 
     def start(
@@ -63,9 +63,9 @@ class FetchThreads:
         background: bool,
         on_room: Callable[[], None],
     ) -> bool:
-        """Run `work` on a thread of its own; False if the endpoint or its host is full, or no thread begins.
+        """Run `work` on a thread of its own. False if the endpoint or its host is full, or no thread starts.
 
-        Then `on_room` is called once, on the thread whose end makes room; what it starts, that thread runs.
+        Then `on_room` is called once, on the thread that frees a slot. Its work runs on that thread.
         """
         slot: _Slot | None = None
         try:
@@ -80,22 +80,22 @@ class FetchThreads:
                 slot = _Slot(found, endpoint)
                 found.slots.add(slot)
             if getattr(self._ending, "next", slot) is None:
-                self._ending.next = (slot, work, name)  # or two threads would live for a moment
+                self._ending.next = (slot, work, name)  # reuses this thread, so that no second one is needed
                 return True
             threading.Thread(target=self._run, args=(slot, work), name=name, daemon=True).start()
         except BaseException as error:
             if slot is not None:
                 self._release(slot, running=False)
-            if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter is going down
+            if isinstance(error, RuntimeError):  # "can't start new thread", or the interpreter shuts down
                 return False
-            raise  # raised by a signal's handler, such as a soft time limit; the process may live on
+            raise  # a signal's handler has raised it, such as a soft time limit; the process may live on
         return True
 
     def _run(self, slot: _Slot, work: Callable[[], None]) -> None:
         while True:
             with self._lock:
                 slot.running = True
-                slot.host.slots.add(slot)  # again, if the call was interrupted and released it
+                slot.host.slots.add(slot)  # again, because an interrupted `start` has released it
             try:
                 work()
             except BaseException:
@@ -109,7 +109,7 @@ class FetchThreads:
             slot, work, threading.current_thread().name = following
 
     def _told(self, host: _Host) -> tuple[_Slot, Callable[[], None], str] | None:
-        """Tell who waits, and give what one of them has started for this thread to go on with."""
+        """Call the waiting functions. Returns what one of them has started for this thread to run."""
         self._ending.next = None
         try:
             self._tell(host)
@@ -127,7 +127,7 @@ class FetchThreads:
                 slot.host.slots.discard(slot)
 
     def _tell(self, host: _Host) -> None:
-        """Tell one after the other of those that wait, each once, as long as there is room."""
+        """Call the waiting functions one by one, each once, while a slot is free."""
         with self._lock:
             turns = len(host.waiting)
         for _ in range(turns):
@@ -140,11 +140,11 @@ class FetchThreads:
 
     @property
     def live(self) -> int:
-        """How many threads live."""
+        """The number of living threads."""
         with self._lock:
             return sum(len(each.slots) for each in self._hosts.values())
 
     def reset_after_fork(self) -> None:
-        """After a fork: the parent's threads are not here, and its lock may be held by one."""
+        """Start anew after a fork. The parent's threads are not here, and one may have held its lock."""
         self._lock = threading.Lock()
         self._hosts = {}

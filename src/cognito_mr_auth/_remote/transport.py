@@ -1,8 +1,8 @@
-"""HTTP and TLS over one connection under one deadline, for httpx: a `CancelScope` per request (F).
+"""HTTP and TLS over one connection under one deadline, for httpx, with one `CancelScope` per request (F).
 
-httpx's own timeouts bound each operation, so a peer that sends a byte now and then holds a request
-for ever. Here each operation gets what is left of the whole. Owns which reason an exception of the network
-is. Loaded by a fetch only, since it imports httpx. Never decides what an answer means.
+httpx's own timeouts bound each operation, so a peer that sends a byte now and then could hold a request for
+ever. Here each operation gets the rest of the whole time. This module maps exceptions of the network to
+reasons. Only a fetch loads it, because it imports httpx. It never decides what an answer means.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NETWORK_ERRORS", "Transport", "reason_of"]
 
-# One fetch reads no more, because an endless series of interim answers would keep a processor busy until
-# the deadline. A body is known to be too large after two reads of 64 KiB; the rest is for heads.
+# One fetch reads no more, because endless interim answers would use a processor until the deadline. After two
+# reads of 64 KiB a body is known to be too large. The rest is for heads.
 MAX_OCTETS = 160 * 1024
-# The largest piece that a read gives; a TLS record has 16 KiB.
+# The largest piece that a read returns. A TLS record has 16 KiB.
 READ_OCTETS = 64 * 1024
 
 NETWORK_ERRORS = (
@@ -37,30 +37,30 @@ NETWORK_ERRORS = (
     *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
     *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
 )
-"""What a transport raises where it is the network that failed."""
+"""What a transport raises if the network has failed."""
 _CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
 def reason_of(error: BaseException, phase: str) -> tuple[str, int | None]:
-    """The reason that one of `NETWORK_ERRORS` is in this phase of a `CancelScope`; a proxy's status."""
+    """The reason for one of `NETWORK_ERRORS` in this phase of a `CancelScope`, and a proxy's status."""
     if isinstance(error, httpx.ProxyError | httpcore.ProxyError):
-        # "407 Proxy Authentication Required", to CONNECT
+        # The text is the answer to CONNECT, such as "407 Proxy Authentication Required".
         status = str(error).partition(" ")[0]
         return "proxy", int(status) if status.isdecimal() else None
     if _caused_by(error, ssl.SSLCertVerificationError):
         return "tls-certificate", None
-    if phase == "answer" and isinstance(error, _CONNECTING):  # of a transport that tells no phase
+    if phase == "answer" and isinstance(error, _CONNECTING):  # from a transport that gives no phase
         phase = "tls" if _caused_by(error, ssl.SSLError) else "connect"
     timed_out = isinstance(error, httpx.TimeoutException | httpcore.TimeoutException)
     return (f"{phase}-timeout" if timed_out else phase), None
 
 
 def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is among the causes, which may form a circle.
+    """Whether an error of this kind is among the causes. The causes may form a circle.
 
-    respx raises an error of a `side_effect` so: `raise error from error`.
+    respx makes such a circle with the error of a `side_effect`: `raise error from error`.
     """
-    seen: dict[int, BaseException] = {}  # by identity: an error may compare as it likes
+    seen: dict[int, BaseException] = {}  # by identity, because an error may define its own equality
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
         if isinstance(found, kind):
@@ -118,7 +118,7 @@ class _Stream(httpcore.NetworkStream):
             with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
                 secured = self._secured(ssl_context, server_hostname)
         except BaseException:
-            self.close()  # httpcore would not: to it, this is no connection yet
+            self.close()  # httpcore would not close it, because it sees no connection yet
             raise
         self._scope.phase = "answer"
         return secured
@@ -127,7 +127,7 @@ class _Stream(httpcore.NetworkStream):
         self._scope.remaining(TimeoutError)
         if isinstance(self._socket, ssl.SSLSocket):
             return _TLSInTLS(self, context, host)
-        # The SSLSocket takes the descriptor over, so `cancel` must know that and no longer the plain one.
+        # The SSLSocket takes over the descriptor, so `cancel` must have the SSLSocket and not the plain one.
         self._scope.detach(self._socket)
         self._socket.setblocking(False)
         secured = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
@@ -137,7 +137,7 @@ class _Stream(httpcore.NetworkStream):
         return self
 
     def _shake_hands(self, secured: ssl.SSLSocket) -> None:
-        # Not one blocking `do_handshake`, which would not show whether the peer has sent anything.
+        # One blocking `do_handshake` would not show whether the peer has sent anything.
         while True:
             try:
                 secured.do_handshake()
@@ -163,7 +163,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _TLSInTLS(httpcore.NetworkStream):
-    """TLS to an endpoint inside TLS to a proxy, which an SSLSocket cannot do. Time is the outer stream's."""
+    """TLS to an endpoint inside TLS to a proxy, which an SSLSocket cannot do. The outer one has the time."""
 
     def __init__(self, outer: _Stream, context: ssl.SSLContext, host: str | None) -> None:
         self._outer = outer
@@ -206,7 +206,7 @@ class _TLSInTLS(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Connects; knows afterwards which address of which host it has reached."""
+    """Connects, and remembers which address of which host it has reached."""
 
     def __init__(self, scope: CancelScope, names: Names) -> None:
         self._scope = scope
@@ -236,13 +236,13 @@ class _Backend(httpcore.NetworkBackend):
         return _Stream(connection, scope)
 
     def note(self, *, answered: bool) -> None:
-        """Remember whether an answer has come from the address that was reached, if one was."""
+        """Note whether an answer has come from the address that was reached, if there is one."""
         if self._reached is not None:
             self._names.note(*self._reached, answered=answered)
 
 
 class _Pool(httpcore.ConnectionPool):
-    """A pool for one request over our sockets, which notes whether an answer has come."""
+    """A pool for one request over our sockets. It notes whether an answer has come."""
 
     backend: _Backend
 
@@ -257,16 +257,16 @@ class _Pool(httpcore.ConnectionPool):
 
 
 class _ProxyPool(_Pool, httpcore.HTTPProxy):
-    """The same through a proxy."""
+    """Such a pool through a proxy."""
 
 
 class Transport(httpx.HTTPTransport):
     """An httpx transport for one request in one `CancelScope`.
 
-    It inherits `handle_request`, because pytest-httpx and vcrpy replace that of its base class, and tests
-    that use them must never reach the network. So the pool has the base class's name for it. The base class's
-    constructor, which would make a pool of its own and load certificates, is not called. `on_answer` is shown
-    each answer, its body unread.
+    It inherits `handle_request`, because pytest-httpx and vcrpy replace that method of the base class, and
+    tests that use them must never reach the network. So its pool has the name that the base class uses. The
+    base class's constructor is not called, because it would make another pool and load certificates.
+    `on_answer` is called with each answer, whose body is not read yet.
     """
 
     def __init__(
@@ -279,7 +279,7 @@ class Transport(httpx.HTTPTransport):
 
     @property
     def asked(self) -> bool:
-        """Whether it has begun to connect, and no test's mock has answered in its place."""
+        """Whether it has begun to connect. False if a test's mock has answered in its place."""
         return self._backend.asked
 
     @staticmethod
@@ -298,13 +298,13 @@ class Transport(httpx.HTTPTransport):
             f"{parts.scheme}://{host}{port}",
             proxy_auth=login,
             ssl_context=context,
-            # Otherwise httpcore would load another one, on this thread, without the user's authorities.
+            # Without it, httpcore would load another context, on this thread, without the user's authorities.
             proxy_ssl_context=context if parts.scheme == "https" else None,
             network_backend=backend,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, by the base class's method or what a test has in its place."""
+        """Send the request by the base class's method, or by its replacement in a test."""
         answer = super().handle_request(request)
         # httpx logs the URL of an answered request at INFO, and a query may hold a secret.
         request.url = request.url.copy_with(query=None)

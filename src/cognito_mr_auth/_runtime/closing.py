@@ -1,6 +1,6 @@
-"""`with` and `async with` for what has a `close` that waits for nobody.
+"""`with` and `async with` for objects whose `close` waits for nothing.
 
-Owns these four methods alone.
+This module has these four methods alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class Closing:
     """Closes itself at the end of a `with` or `async with` block."""
 
     def close(self) -> None:
-        """End it."""
+        """Close the object."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:

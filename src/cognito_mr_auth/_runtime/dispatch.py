@@ -1,7 +1,7 @@
-"""Events, handed to a user's hook and to the standard logger (H3, B1).
+"""Passes events to a user's hook and to the standard logger (H3, B1).
 
-Owns who hears of what: the hook gets every event, the loggers a record of it (see `event_log`). What a hook
-or a handler of the logger raises is counted and swallowed, and is told to the other of the two.
+The hook gets every event, the loggers get a record of it (see `event_log`). What a hook or a handler of the
+logger raises is counted and swallowed, and is reported to the other of the two.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .raised import Raised, name_of
 
 __all__ = ["EventDispatcher", "OnEvent"]
 
-# One record and one event of a hook that fails: a store that is away fails a thousand requests a second.
+# The pause between two reports on a hook that fails. If a store is down, a thousand requests a second fail.
 HOOK_SECONDS = 60.0
-# Hooks that are remembered one by one, because a program may give each of its functions a new name.
+# The number of hooks that are counted one by one. A program may give each of its functions a new name.
 MAX_HOOKS = 128
 
 
 class OnEvent(Protocol):
-    """A user's hook: called with one frozen event at a time, on any thread."""
+    """A user's hook. It is called with one frozen event at a time, on any thread."""
 
     def __call__(self, event: Event, /) -> object: ...
 
@@ -42,9 +42,9 @@ class _Failing:
 
 
 class EventDispatcher:
-    """Hands events to the hook and to the loggers; counts what hooks raise.
+    """Passes events to the hook and to the loggers, and counts what hooks raise.
 
-    `pools` are the verifier's, by the name that events give as `provider`.
+    `pools` are the verifier's pools by ID, as an event's `provider` names them.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class EventDispatcher:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """In the constructor, and in a forked child, whose parent may have held the lock (F).
+        """Start anew, in the constructor and in a forked child, whose parent may have held the lock (F).
 
-        What has failed in the parent is the parent's to tell.
+        Failures in the parent are reported by the parent.
         """
         self._hooks: dict[tuple[str, str], _Failing] = {}
         self.failures = 0
@@ -72,12 +72,12 @@ class EventDispatcher:
 
     def __call__(self, events: Collection[Event]) -> None:
         for event in events:
-            # Two deliveries, so that the hook gets its event even if a handler of the logger raises.
+            # They are two deliveries, so that the hook gets its event even if a handler of the logger raises.
             self._write(event)
             self._tell(event)
 
     def hook_failed(self, hook: str, function: object, raised: Raised) -> None:
-        """A function of the user's, which was given as `hook`, has raised or given no answer."""
+        """Note that a user's function, which was given as `hook`, raised or gave no valid answer."""
         self._failed(hook, name_of(function), raised)
 
     # -- the hook -------------------------------------------------------------------------------
@@ -87,11 +87,11 @@ class EventDispatcher:
             return
         try:
             self._on_event(event)
-        except Exception as error:  # noqa: BLE001 - H3: counted and swallowed
+        except Exception as error:  # noqa: BLE001 - H3: it is counted and swallowed
             self._failed("on_event", name_of(self._on_event), Raised.of(error))
 
     def tell_outcome(self, on_outcome: Callable[[Any], object], outcome: Any) -> None:
-        """Call that hook, which changes no outcome (H3)."""
+        """Call the hook `on_outcome`, which changes no outcome (H3)."""
         try:
             on_outcome(outcome)
         except Exception as error:  # noqa: BLE001 - H3
@@ -101,13 +101,13 @@ class EventDispatcher:
         event = self._counted(hook, name, raised)
         if event is None:
             return
-        if hook != "logging":  # what failed is not told of itself
+        if hook != "logging":  # a failed logger or hook gets no report on itself
             self._write(event, raised.frames)
         if hook != "on_event":
             self._tell(event)
 
     def _counted(self, hook: str, name: str, raised: Raised) -> HookFailed | None:
-        """The failure as an event, once a minute."""
+        """The failure as an event, at most once a minute."""
         now = self._clock()
         with self._lock:
             self.failures += 1

@@ -1,7 +1,7 @@
 """Records of events for the standard loggers `cognito_mr_auth.keys` and `.hooks` (B1).
 
-Owns which event is written, where, and at what level; `records` has the words. Imports no logging until there
-is something to say.
+This module decides which event is written, where, and at what level; `records` has the texts. It imports no
+logging until there is a record to write.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ __all__ = ["EventLog", "HasOutlook"]
 
 
 class HasOutlook(Protocol):
-    """A pool's keys, as far as a record tells of them."""
+    """A pool's keys, as far as a record describes them."""
 
     def outlook(self, now: Instant, /) -> Outlook:
-        """What the pool still has while an endpoint is away."""
+        """What the pool still has while an endpoint does not answer."""
 
 
 class EventLog:
     """The loggers of one verifier's events.
 
-    `pools` are the verifier's, by the name that events give as `provider`. `modules` are those that this
-    process has loaded.
+    `pools` are the verifier's pools by ID, as an event's `provider` names them. `modules` are the modules
+    that this process has loaded.
     """
 
     def __init__(self, pools: Mapping[str, HasOutlook], modules: Container[str]) -> None:
         self._pools = pools
         self._modules = modules
-        self._warned: set[tuple[str, str]] = set()  # disabled replicas: of the configuration, so few
+        self._warned: set[tuple[str, str]] = set()  # disabled replicas; few, because configured
         self._flapping = Flapping()
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """In the constructor, and in a forked child, whose parent may have held the lock (F)."""
+        """Make a new lock. A forked child calls it too, because its parent may have held the old one (F)."""
         # Reentrant, because a signal's handler may verify a token on the thread that holds it.
         self._lock = threading.RLock()
 
     @staticmethod
     def name_of(event: Event) -> str:
-        """The logger that is told of an event."""
+        """The logger that gets an event's record."""
         return HOOKS if isinstance(event, HookFailed) else KEYS
 
     def write(self, event: Event, now: Instant, frames: Sequence[str] = ()) -> None:
-        """The record of an event; `frames` are those of a hook that has failed."""
+        """Write the record of an event. `frames` are the frames of a hook that has failed."""
         if isinstance(event, HookFailed):
             self._log(event, record_of(event, frames=tuple(frames)))
             return
@@ -65,14 +65,14 @@ class EventLog:
             if told.event is event:
                 return
         record = record_of(event, outlook)
-        if isinstance(event, (EndpointDown, EndpointUp)):  # it flaps
+        if isinstance(event, (EndpointDown, EndpointUp)):  # the endpoint flaps
             record = record._replace(level=DEBUG)
         elif isinstance(event, EndpointDisabled) and self._is_news(event):
             record = record._replace(level=WARNING)
         self._log(event, record)
 
     def _is_news(self, event: EndpointDisabled) -> bool:
-        """Whether a replica is not enabled, for the first time: somebody has named it (K5)."""
+        """Whether this is the first time that a configured replica is not enabled (K5)."""
         where = (event.provider, event.url)
         with self._lock:  # two threads may hear of one replica
             if event.kind == "updated" or where in self._warned:
@@ -81,7 +81,7 @@ class EventLog:
         return True
 
     def _log(self, event: Event, record: Record) -> None:
-        # While nobody has imported `logging`, nobody has asked for records below WARNING.
+        # If nobody has imported `logging`, nobody has configured records below WARNING.
         if record.level < WARNING and "logging" not in self._modules:
             return
         import logging

@@ -1,7 +1,7 @@
-"""Which changes of an endpoint are written down: one pair of down and up in five minutes (B1).
+"""Which changes of an endpoint are logged: one pair of down and up in five minutes (B1).
 
-Owns the bound, and what is made up for later. An endpoint that goes down and comes back every minute would
-bury everything else; one that stays down is told all the same. The caller holds a lock.
+This module has that bound, and what is logged later. An endpoint that goes down and up every minute would
+hide everything else. One that stays down is still logged. The caller holds a lock.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from cognito_mr_auth.events import EndpointDisabled, EndpointDown, EndpointUp, E
 
 __all__ = ["Flapping", "Told"]
 
-# Load balancers and Route 53 take one to three minutes to believe either; and nobody reads more.
+# Load balancers and Route 53 take one to three minutes to act on a change, and nobody reads more records.
 PAIR_SECONDS = 300.0
 
 
 class Told(NamedTuple):
-    """A change that is to be written down, and how often it went down and came back unwritten before."""
+    """A change to log, and how often the endpoint went down and up without a record before."""
 
     event: EndpointDown | EndpointUp | EndpointDisabled
     swallowed: int
@@ -27,20 +27,20 @@ class _Endpoint:
     __slots__ = ("held", "open", "swallowed", "told_down")
 
     def __init__(self) -> None:
-        self.told_down: Instant | None = None  # when the last record of its being down was written
-        self.held: EndpointDown | None = None  # down now, and nobody was told
-        self.open = False  # its being down was written, and not its end
+        self.told_down: Instant | None = None  # when the last record that it is down was written
+        self.held: EndpointDown | None = None  # it is down now, without a record
+        self.open = False  # a record says that it is down, and none that it is up
         self.swallowed = 0
 
 
 class Flapping:
-    """The endpoints that have been down; as many as are configured."""
+    """The endpoints that have been down. There are at most as many as are configured."""
 
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str, str], _Endpoint] = {}
 
     def told(self, event: Event, now: Instant) -> Told | None:
-        """What is to be written down because of this event: itself, or a change that was held back."""
+        """The change to log because of this event: the event itself, or a change that was held back."""
         if isinstance(event, EndpointDown):
             endpoint = self._endpoints.setdefault((event.provider, event.url), _Endpoint())
             endpoint.held = event

@@ -1,13 +1,13 @@
 """What a forked child drops: its parent's locks, refreshes, threads and connections (F).
 
-Owns the one hook that resets a child. Before a fork only `_remote.http_client` has one: to wait for our
-other locks is needless, since the child gets new ones.
+This module has the only hook that resets a child. Before a fork only `_remote.http_client` has a hook. No
+wait for our other locks is needed, because the child gets new ones.
 """
 
 from __future__ import annotations
 
 import os
-from _weakrefset import WeakSet  # as `weakref` gives it, whose own import costs half a millisecond
+from _weakrefset import WeakSet  # it is `weakref.WeakSet`, but importing `weakref` costs half a millisecond
 from typing import Protocol
 
 __all__ = ["track"]
@@ -21,7 +21,7 @@ _tracked: WeakSet[_ResetsAfterFork] = WeakSet()
 
 
 def track(one: _ResetsAfterFork) -> None:
-    """Call `one._reset_after_fork()` in every child that this process forks, as long as `one` lives."""
+    """Call `one._reset_after_fork()` in every child that this process forks while `one` lives."""
     _tracked.add(one)
 
 

@@ -1,8 +1,8 @@
-"""Calls of a user's hooks: `revoked` and the functions of `policy.check` (H1, H2).
+"""Calls a user's hooks: `revoked` and the functions of `policy.check` (H1, H2).
 
-Owns what their answers mean. Anything but True or False is no answer. What they raise never reaches the
-caller, because it decides nothing and could carry a token; its class and frames are reported. Imports no
-asyncio.
+This module decides what their answers mean. Anything but True or False is no answer. Their exceptions never
+reach the caller, because they decide nothing and could carry a token. The class and the frames of an
+exception are reported. Imports no asyncio.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ __all__ = ["Hook", "Report", "authorize", "is_async", "plain", "require_policy",
 Hook = Callable[[Principal], bool | Awaitable[bool]]
 
 HOOK_FAILED = object()
-"""Stands for the answer of a hook that raised."""
+"""The answer of a hook that raised or gave no valid answer."""
 
 Report = Callable[[str, object, Raised], None]
-"""Hears of a failure: what the function was given as, the function, and what it raised."""
+"""Receives a failure: the setting that the function was given as, the function, and what it raised."""
 
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would cost half of our own import
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would take half as long as all of ours
 
 
 def is_async(function: object) -> bool:
-    """Whether calling `function` gives a coroutine (through partials and callable objects)."""
-    while isinstance(function, partial):  # not hasattr "func": a Mock has it, without end
+    """Whether calling `function` returns a coroutine. Looks through partials and callable objects."""
+    while isinstance(function, partial):  # a test for an attribute `func` would never end with a Mock
         function = function.func
     call = type(function).__call__ if callable(function) else None
     code = None
@@ -45,11 +45,11 @@ def is_async(function: object) -> bool:
 
 
 def require_policy(require: object) -> None:
-    """Refuse what is no policy: a function would be truthy and would never be called (H1)."""
+    """Refuse anything that is no policy. A function would count as true and never be called (H1)."""
     if require is not None and not isinstance(require, Policy):
         help_ = 'such as policy.scopes("orders/read")'
         if callable(require):
-            help_ = "is it a decorator, call it: @require(); a check of your own, wrap it in policy.check()"
+            help_ = "call a decorator as @require(), and wrap a check of your own in policy.check()"
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 
@@ -57,11 +57,11 @@ def require_sync(require: Policy | None) -> None:
     """Refuse a check that is a coroutine function, because it can only be awaited (H2)."""
     require_policy(require)
     if require is not None and any(is_async(each._function) for each in require._leaves("check")):
-        raise TypeError("require= holds a check that is a coroutine function: call averify()")
+        raise TypeError("require= holds a check that is a coroutine function; call averify()")
 
 
 def plain(name: str, hook: Callable[[Any], object] | None) -> Callable[[Any], object] | None:
-    """The hook, which nobody awaits.
+    """Returns the hook, which is called and never awaited.
 
     Raises:
         ConfigurationError: it is a coroutine function.
@@ -72,16 +72,16 @@ def plain(name: str, hook: Callable[[Any], object] | None) -> Callable[[Any], ob
 
 
 HookCall = Generator[Any, Any, object]
-"""Yields an awaitable where the hook gave one; gets its outcome sent back (a `Raised` if it raised)."""
+"""Yields an awaitable if the hook returned one. Its outcome is sent back (a `Raised` if it raised)."""
 
 
 def call_hook(kind: str, hook: Hook, principal: Principal, report: Report) -> HookCall:
-    """The hook's answer, or HOOK_FAILED; what is no answer is reported."""
+    """The hook's answer, or HOOK_FAILED. Anything that is no answer is reported."""
     try:
         answer: Any = hook(principal)
-    except Exception as error:  # noqa: BLE001 - a user's code may raise anything, and none of it is a yes
+    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and no exception is a yes
         answer = Raised.of(error)
-    if hasattr(type(answer), "__await__"):  # of the type, because an attribute of the answer may raise
+    if hasattr(type(answer), "__await__"):  # on the type, because an attribute of the answer may raise
         answer = yield answer
     if answer is True or answer is False:
         return answer
@@ -97,9 +97,9 @@ def authorize(
     leeway: float,
     report: Report,
 ) -> Generator[Any, Any, Principal]:
-    """Check revocation, then evaluate the policy: the end of a verification (O).
+    """Check revocation, then evaluate the policy. This ends a verification (O).
 
-    A moment up to `leeway` seconds in the future is as good as now (H1).
+    A moment up to `leeway` seconds in the future counts as now (H1).
 
     Raises:
         TokenRevoked, RevocationUnavailable, PolicyDenied, AuthenticationTooOld, CheckUnavailable.

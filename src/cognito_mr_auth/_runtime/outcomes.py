@@ -1,8 +1,8 @@
 """Counts of outcomes: plain integers for each pool, kind of issuer and result (B2).
 
-Owns the integers and the hook `on_outcome`. Each thread adds to integers of its own, without a lock, and a
-reading adds up those of all threads. So no addition is lost, with a GIL or without. Each verification and
-each refusal of a guard comes here once.
+This module has the integers and the hook `on_outcome`. Each thread adds to integers of its own, without a
+lock, and a reading adds up those of all threads. So no addition is lost, with a GIL or without. Each
+verification and each refusal of a guard is counted once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPTED", "REASONS", "Counting", "OnOutcome", "Outcomes", "Tally", "reason_of", "this_thread"]
 
 ACCEPTED = "accepted"
-# The only results beside it: counts have few rows, whatever errors an application raises.
+# The only results beside it. So counts have few rows, whatever errors an application raises.
 REASONS = ("key_unconfirmed", *sorted(
     {each.reason for each in vars(errors).values() if isinstance(each, type) and issubclass(each, AuthError)}
 ))  # fmt: skip
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 OnOutcome = Callable[["Outcome"], object]
-"""A user's hook: called with one outcome at a time, on the thread that verifies."""
+"""A user's hook. It is called with one outcome at a time, on the thread that verifies."""
 
 
 class _Share:
@@ -58,7 +58,7 @@ class _Shares(dict[int, _Share]):
 
 
 class Tally:
-    """The outcomes of one kind of issuer of one pool; of None and None: before the issuer was known.
+    """The outcomes of one kind of issuer of one pool. With None and None, the issuer was not known yet.
 
     `shares[this_thread()]` is where the running thread adds.
     """
@@ -72,15 +72,15 @@ class Tally:
 
     @property
     def origin(self) -> tuple[str | None, IssuerKind | None]:
-        """As an error has it."""
+        """The pool and the kind of issuer in the form that an error has."""
         return self.provider, self.issuer_kind
 
     def reset(self) -> None:
-        """Begin at zero: in the constructor, and in a forked child, which has one thread."""
+        """Set all counts to zero: in the constructor, and in a forked child, which has one thread."""
         self.shares = _Shares()
 
     def saw(self, iat: float) -> None:
-        """A token was issued then, and its signature and claims were accepted."""
+        """Note the `iat` of a token whose signature and claims were accepted."""
         share = self.shares[this_thread()]
         if share.newest_iat is None or iat > share.newest_iat:
             share.newest_iat = iat
@@ -96,7 +96,7 @@ class Tally:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many were refused, by the reason, for each reason that came; in the order of REASONS."""
+        """How many were refused, by the reason, for each reason that has come; in the order of REASONS."""
         total: Counter[str] = Counter()
         for each in self._all():
             total.update(each.refused.copy())
@@ -109,16 +109,16 @@ class Tally:
 
 
 class Outcomes:
-    """The tallies of one verifier, and its hook.
+    """The counts of one verifier, and its hook.
 
-    `tell` calls the hook and deals with what it raises, since that changes no outcome (H3).
+    `tell` calls the hook and handles what it raises, because an exception changes no outcome (H3).
     """
 
     def __init__(
         self, on_outcome: OnOutcome | None, tell: Callable[[Callable[[Any], object], Any], None]
     ) -> None:
         self._on_outcome = on_outcome
-        if on_outcome is not None:  # loaded here, because a token that is verified must load nothing
+        if on_outcome is not None:  # imported here, because a verification must import nothing
             from cognito_mr_auth.outcomes import Outcome
 
             self._outcome = Outcome
@@ -127,18 +127,18 @@ class Outcomes:
         self._tallies: dict[tuple[str | None, str | None], Tally] = {(None, None): self._unknown}
 
     def tally(self, provider: str, issuer_kind: IssuerKind) -> Tally:
-        """The one tally of a pool's kind of issuer, which several Regions may share."""
+        """The only tally of a pool's kind of issuer. Several Regions may share it."""
         return self._tallies.setdefault((provider, issuer_kind), Tally(provider, issuer_kind))
 
     def accepting(self, tally: Tally, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        """These steps; their end is an acceptance."""
+        """Run these steps, and count their end as an acceptance."""
         done = yield from steps
         tally.shares[this_thread()].accepted += 1
         self._report(tally, ACCEPTED)
         return done
 
     def refused(self, error: AuthError) -> None:
-        """A request was refused. An error that came from elsewhere may name a pool that is not ours."""
+        """Count a refused request. An error from elsewhere may name a pool that is not ours."""
         tally = self._tallies.get(error._origin, self._unknown)
         result = reason_of(error)
         tally.shares[this_thread()].refused[result] += 1
@@ -149,7 +149,7 @@ class Outcomes:
             self._tell(self._on_outcome, self._outcome(tally.provider, tally.issuer_kind, result))
 
     def counts(self) -> dict[Outcome, int]:
-        """What has been counted. Acceptances are there from the beginning, refusals from the first one on."""
+        """The counts. Acceptances have a row from the start, a refusal from its first occurrence on."""
         from cognito_mr_auth.outcomes import Outcome
 
         found: dict[Outcome, int] = {}
@@ -169,37 +169,37 @@ class Outcomes:
         }
 
     def reset_after_fork(self) -> None:
-        """A child counts what it does itself."""
+        """Set all counts to zero, because a child counts only its own work."""
         for tally in self._tallies.values():
             tally.reset()
 
 
 class Counting:
-    """What a verifier's users read of its outcomes."""
+    """The outcomes of a verifier, as its users read them."""
 
     _outcomes: Outcomes
 
     def counts(self) -> dict[Outcome, int]:
-        """How often each outcome came in this process, by provider, kind of issuer and result.
+        """Returns how often each outcome came in this process, by provider, kind of issuer and result.
 
-        A fresh dict, whose keys equal plain tuples: `counts()["us-west-2_EXAMPLE", "original", "accepted"]`.
-        Each kind of issuer of each pool has a row "accepted", also at zero; a refusal has one once it came.
-        What came before its issuer was known stands under None and None. Counts never fall; a forked child's
-        begin at zero.
+        It is a new dict, whose keys equal plain tuples such as
+        `("us-west-2_EXAMPLE", "original", "accepted")`. Each kind of issuer of each pool has a row
+        "accepted", which may be zero. A refusal has a row once it has come. A refusal before the issuer was
+        known has None and None. Counts never fall; those of a forked child begin at zero.
         """
         return self._outcomes.counts()
 
     def newest_iat(self) -> dict[tuple[str, IssuerKind], float | None]:
-        """The newest `iat` of a valid token, by provider and kind of issuer; None before the first.
+        """Returns the newest `iat` of a valid token, by provider and kind of issuer; None before the first.
 
-        Seconds since the epoch. It shows which issuers still mint tokens, whatever `revoked` and policies say
-        of these.
+        The times are seconds since the epoch. They show which issuers still issue tokens, whatever `revoked`
+        and policies decide about these tokens.
         """
         return self._outcomes.newest_iat()
 
 
 def reason_of(error: AuthError) -> str:
-    """The error's reason; for a class of the application's own, that of ours which it is derived from."""
+    """The error's reason. An application's own class gets the reason of our class that it derives from."""
     reason = error.reason
     if reason.__class__ is str and reason in _KNOWN:
         return reason

@@ -1,7 +1,8 @@
-"""What is remembered of a user's function that has failed: the exception's class, and where it came from.
+"""What is kept about a user's function that has failed: the exception's class, and where it was raised.
 
-Owns what may be shown of it. Never the exception's message, its arguments, or what a frame holds: user code
-raises `ValueError(token)`. Imports no traceback, whose text has lines of source as well.
+This module decides what may be shown. The exception's message and arguments and the variables of a frame are
+never shown, because user code raises `ValueError(token)`. It does not import `traceback`, whose text also has
+lines of source.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from types import TracebackType
 
 __all__ = ["Raised", "name_of"]
 
-# The innermost frames of a traceback, which say where it broke. A recursion without end has a thousand.
+# The innermost frames of a traceback show where it broke. An endless recursion has a thousand frames.
 MAX_FRAMES = 8
-# Of a name, a file or a class, which a program may make of anything.
+# The limit of a name, a file or a class, because a program may choose any text for them.
 MAX_CHARS = 200
 
 
@@ -29,14 +30,14 @@ class Raised:
 
     @classmethod
     def of(cls, error: BaseException, *, skip: int = 1) -> Raised:
-        """Of an exception that was caught; the outermost `skip` frames are ours."""
+        """From an exception that was caught. The outermost `skip` frames are ours."""
         kind = type(error)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return cls(_plain(f"{module}{kind.__qualname__}"), _frames(error.__traceback__, skip))
 
     @classmethod
     def answer(cls, answer: object) -> Raised:
-        """Of an answer that is neither True nor False."""
+        """From an answer that is neither True nor False."""
         return cls(_plain(f"answered {type(answer).__qualname__}"))
 
 
@@ -66,7 +67,7 @@ def name_of(function: object) -> str:
 def _named(function: object) -> str | None:
     try:
         module, name = function.__module__, function.__qualname__  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - an object's attributes are its own code
+    except Exception:  # noqa: BLE001 - reading an object's attributes may run any code
         return None
     if type(name) is not str:
         return None
@@ -74,6 +75,6 @@ def _named(function: object) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Cut, and on one line: whoever names a class or a file could forge a record otherwise."""
+    """The text, shortened and on one line. Otherwise the name of a class or file could forge a record."""
     cut = text[:MAX_CHARS]
     return cut if cut.isprintable() else ascii(cut)[1:-1]

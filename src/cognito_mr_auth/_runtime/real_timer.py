@@ -1,8 +1,8 @@
 """A timer of real time beside an event loop's, for tests that freeze the loop's clock.
 
-Owns the question whether a test has replaced that clock. freezegun stops `time.monotonic` and
-`time.perf_counter`, by which the loops of asyncio and trio know when a wait is over. A caller would then wait
-for an endpoint that hangs until the attempt's thread ends, and no other endpoint would be asked meanwhile.
+freezegun stops `time.monotonic` and `time.perf_counter`, by which asyncio and trio know when a wait is over.
+Without this timer, a caller would wait for a hanging endpoint until the attempt's thread ends, and no other
+endpoint would be asked meanwhile.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["real_timer"]
 def real_timer(
     seconds: float, call: Callable[[], object], *clocks: Callable[[], float]
 ) -> Iterator[Timer | None]:
-    """Within the block, call it on a thread once so many seconds have passed, where no loop's timer would.
+    """Within the block, call it on a thread after this many seconds, if no timer of the loop would.
 
-    `clocks` are what the loops read, by default those of `time`. None is replaced outside of tests: then
-    nothing is started.
+    `clocks` are the clocks that the loop reads, by default those of `time`. Outside of tests none is
+    replaced, and then nothing is started.
     """
     if all(isinstance(each, BuiltinFunctionType) for each in clocks or (time.monotonic, time.perf_counter)):
         yield None

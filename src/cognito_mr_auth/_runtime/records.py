@@ -1,8 +1,9 @@
-"""What the log says of an event: one line for whoever is on call, its level, and its facts as fields (B1).
+"""The log's records of events: one line for whoever is on call, its level, and its facts as fields (B1).
 
-Owns the words. WARNING is for what is down or stale, ERROR for tokens that are refused meanwhile and for keys
-that somebody must look after, INFO for what is over, and DEBUG for the rest, a healthy process's whole life.
-Holds no token, claim or signature, because no event does. Imports no logging.
+This module has the texts. WARNING is for what is down or stale. ERROR is for tokens that are refused
+meanwhile and for keys that a person must check. INFO is for what is over. DEBUG is for the rest, which is all
+that a healthy process writes. A record holds no token, claim or signature, because no event does. Imports no
+logging.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ __all__ = ["HOOKS", "KEYS", "PREFIX", "Record", "record_of"]
 
 KEYS = "cognito_mr_auth.keys"
 HOOKS = "cognito_mr_auth.hooks"
-# Of a field: a name of LogRecord's own would raise in the logger, and another library may have the same name.
+# The beginning of a field's name. One of LogRecord's own names would raise in the logger, and another library
+# may use the same name.
 PREFIX = "cognito_mr_auth."
 
-DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40  # logging's own
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40  # the numbers of `logging`
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Record(NamedTuple):
-    """A record of the standard logger: `template % args` is its message."""
+    """A record of the standard logger. `template % args` is its message."""
 
     level: int
     template: str
@@ -45,7 +47,7 @@ class Record(NamedTuple):
 
 
 def record_of(event: Event, outlook: Outlook | None = None, **more: Any) -> Record:
-    """The record of an event; `outlook` is what its pool still has, as far as that is known."""
+    """The record of an event. `outlook` is what its pool still has, if that is known."""
     words = _WORDS.get(type(event))
     if words is None:
         return Record(DEBUG, "%s", (event,))
@@ -94,7 +96,7 @@ def _disabled(event: events.EndpointDisabled, outlook: Outlook, *, swallowed: in
         else "the pool has not switched to it"
     )
     return Record(
-        DEBUG if swallowed is None else INFO,  # it ends what was written of its being down
+        DEBUG if swallowed is None else INFO,  # INFO if it ends a record that the endpoint is down
         "issuer not enabled: %s, pool %s, answers %d: %s",
         (_place(event.url, outlook), event.provider, event.status, advice),
     )
@@ -109,7 +111,7 @@ def _failed(event: events.FetchFailed, _outlook: Outlook) -> Record:
 
 
 def _place(url: str, outlook: Outlook) -> str:
-    """An endpoint as a person names it; a URL that is no issuer's has no Region."""
+    """An endpoint as a person names it. A URL that belongs to no issuer has no Region."""
     found = outlook.endpoints.get(url)
     if found is None or found.region is None:
         return _host(url)
@@ -124,11 +126,11 @@ def _what_is_left(url: str, outlook: Outlook) -> str:
     up = [each for each, state in outlook.endpoints.items() if state.up and each != url]
     if up:
         places = " and ".join(_place(each, outlook) for each in up)
-        return f"Nothing needs doing: tokens of every issuer are verified with the keys of {places}"
+        return f"Nothing needs doing, because tokens of every issuer are verified with the keys of {places}"
     if outlook.age is None or outlook.usable_for is None:
-        return "The pool has no usable key: its tokens are answered with 503 until an endpoint answers"
+        return "The pool has no usable key, so its tokens are answered with 503 until an endpoint answers"
     return (
-        f"No endpoint of the pool is left: tokens are verified with keys that are {_duration(outlook.age)} "
+        f"No endpoint of the pool is left. Tokens are verified with keys that are {_duration(outlook.age)} "
         f"old, for {_duration(outlook.usable_for)} more"
     )
 
@@ -168,7 +170,7 @@ def _quarantined(event: events.KeyQuarantined, outlook: Outlook) -> Record:
     return Record(
         ERROR,
         "quarantined key: pool %s has two keys with the kid %r, of %s. Tokens that name it are answered with "
-        "503: find out which of them is wrong.",
+        "503. Find out which of them is wrong.",
         (event.provider, event.kid, places),
     )
 
@@ -177,7 +179,7 @@ def _exposed(event: events.KeyExposed, outlook: Outlook) -> Record:
     place = _place(event.url, outlook) if event.url else "a key file's record or jwks="
     return Record(
         ERROR,
-        "exposed keys: pool %s, %s has shown the private half of %d. Their tokens verify no more: rotate the "
+        "exposed keys: pool %s, %s has served the private half of %d. Their tokens are refused. Rotate the "
         "pool's keys.",
         (event.provider, place, event.moduli),
     )
@@ -199,8 +201,8 @@ def _emulator(event: events.InsecureEmulator, _outlook: Outlook) -> Record:
 
 _MEANWHILE = MappingProxyType(
     {
-        "on_event": "It has not heard of what happened.",
-        "on_outcome": "It has not heard of that outcome.",
+        "on_event": "It did not get that event.",
+        "on_outcome": "It did not get that outcome.",
         "logging": "Its record is lost.",
     }
 )
@@ -238,21 +240,21 @@ _WORDS: Mapping[type[Event], Callable[..., Record]] = MappingProxyType(
         events.KeysUsable: _usable,
     }
 )
-"""What is said of these; all others are a healthy process's, and show their fields alone."""
+"""The texts of these events. All others belong to a healthy process, and show their fields alone."""
 
 
 # --- Times
 
 
 def _utc(seconds: float) -> str:
-    """A wall time; a clock of the user's may say anything."""
+    """A wall time. A user's own clock may return any number."""
     if not 0 <= seconds <= MAX_TIME:
         return f"{seconds}"
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as a person says them: the two largest units that matter."""
+    """A duration as a person says it, in the two largest units that matter."""
     if not 0 <= seconds <= MAX_TIME:
         return f"{seconds} s"
     whole = int(seconds)

@@ -1,12 +1,12 @@
 """Records of refusals and outages: one for each request that may not pass, with its reason.
 
-Owns the logger `cognito_mr_auth.refusals` and what a record holds: the reason, the HTTP status, and whose
-token it was as far as that is known. No token, no claim's value. Every verification that fails comes here
-once, whichever way it was called, and so does every other refusal that an adapter answers: here they are
-counted, too (see `_runtime.outcomes`).
+This module has the logger `cognito_mr_auth.refusals` and the content of a record. A record has the reason,
+the HTTP status, and the token's pool and issuer as far as they are known. It has no token and no claim's
+value. Every failed verification comes here once, whichever way it was called. So does every other refusal of
+an adapter. They are counted here too (see `_runtime.outcomes`).
 
 A refusal passes several places: the verifier raises it, a guard answers it, and a framework gets a copy. The
-first of them writes the record and marks the error. The one that answers takes the mark away, because an
+first of them writes the record and marks the error. The one that answers removes the mark, because an
 application may raise the same error again for another request.
 """
 
@@ -32,16 +32,16 @@ T = TypeVar("T")
 
 
 def located(error: E, origin: tuple[str | None, str | None] | None) -> E:
-    """The error, which now knows whose token it was about: the provider and the issuer's kind, if any."""
+    """The error, with the provider and the issuer's kind of the token that it is about, if known."""
     if origin is not None:
         error._origin = origin
     return error
 
 
 def record(error: AuthError, outcomes: Outcomes | None) -> None:
-    """Count the refusal and write its record, unless that was done, and mark the error.
+    """Count the refusal, write its record and mark the error, unless that was done before.
 
-    `outcomes` are the verifier's; None where there is no verifier yet.
+    `outcomes` are the verifier's; None if there is no verifier yet.
     """
     if not error._recorded:
         error._recorded = True
@@ -49,7 +49,7 @@ def record(error: AuthError, outcomes: Outcomes | None) -> None:
 
 
 def recorded(steps: Generator[Any, Any, T], outcomes: Outcomes) -> Generator[Any, Any, T]:
-    """These steps; a refusal at their end is recorded."""
+    """Run these steps, and record a refusal at their end."""
     try:
         return (yield from steps)
     except AuthError as error:
@@ -58,7 +58,7 @@ def recorded(steps: Generator[Any, Any, T], outcomes: Outcomes) -> Generator[Any
 
 
 def settle(error: AuthError, outcomes: Outcomes | None) -> None:
-    """Count a refusal that is answered now, and write its record, unless that was done."""
+    """Count a refusal that is answered now and write its record, unless that was done before."""
     if error._recorded:
         error._recorded = False
     else:
@@ -76,7 +76,7 @@ def _write(error: AuthError) -> None:
     if logger is None or not logger.isEnabledFor(10):  # logging.DEBUG
         return
     provider, kind = error._origin
-    # A field of LogRecord's own name would raise in the logger, and another library may have the same name.
+    # One of LogRecord's own names would raise in the logger, and another library may use the same name.
     fields: dict[str, Any] = {
         "cognito_mr_auth.reason": error.reason,
         "cognito_mr_auth.status": error.status,
@@ -88,7 +88,7 @@ def _write(error: AuthError) -> None:
         logger.debug(
             "refused: %s (%d), pool %s, issuer %s", error.reason, error.status, provider, kind, extra=fields
         )
-    except Exception:  # noqa: BLE001 - H3: a handler of the application may raise, and the answer stays
+    except Exception:  # noqa: BLE001 - H3: a handler of the application may raise, which changes nothing
         return
 
 
@@ -96,7 +96,7 @@ _found: list[Logger] = []
 
 
 def _logger(modules: Container[str] = sys.modules) -> Logger | None:
-    """The logger; None while nobody has imported `logging`, so that nobody can have asked for its records."""
+    """The logger. None if nobody has imported `logging`, because then nobody can have configured it."""
     if "logging" not in modules:
         return None
     if not _found:

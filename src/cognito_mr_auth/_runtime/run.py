@@ -1,7 +1,7 @@
 """Runs the steps of a verification: on a thread that blocks, or in a task that awaits.
 
-Owns who takes the steps, and nothing of what is waited for. Imports asyncio only where its loop is already
-running, and trio never.
+This module takes the steps, and knows nothing of what they wait for. It imports asyncio only where its loop
+already runs, and never imports trio.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["gather", "in_trio_task", "run_async", "run_sync"]
 T = TypeVar("T")
 
 Steps = Generator[Any, Any, T]
-"""Yields (future, seconds) to wait for, an awaitable whose outcome is to be sent back, or None where others
-may run before it goes on."""
+"""Yields (future, seconds) to wait for, an awaitable whose outcome is sent back, or None where others may run
+before it goes on."""
 
 
 def run_sync(steps: Steps[T]) -> T:
-    """Take the steps on this thread, blocking where they wait.
+    """Take the steps on this thread, and block where they wait.
 
     Raises:
-        TypeError: a hook gave an awaitable, which only `run_async` can take.
+        TypeError: a hook returned an awaitable, which only `run_async` can take.
     """
     try:
         while True:
@@ -34,7 +34,7 @@ def run_sync(steps: Steps[T]) -> T:
                 _block(*wait)
             elif wait is not None:
                 _drop(wait)
-                raise TypeError("a hook gave an awaitable: call averify()")
+                raise TypeError("a hook returned an awaitable; call averify()")
     except StopIteration as done:
         result: T = done.value
         return result
@@ -50,11 +50,11 @@ def _block(future: Any, seconds: float) -> None:
 
 def _drop(awaitable: Any) -> None:
     close: Callable[[], None] = getattr(awaitable, "close", lambda: None)
-    close()  # a coroutine that is never awaited would warn at its end
+    close()  # a coroutine that is never awaited would cause a warning when it is collected
 
 
 async def run_async(steps: Steps[T]) -> T:
-    """Take the steps in this task of asyncio or trio, awaiting where they wait."""
+    """Take the steps in this task of asyncio or trio, and await where they wait."""
     try:
         sent: object = None
         while True:
@@ -74,21 +74,21 @@ async def run_async(steps: Steps[T]) -> T:
 
 
 class _Loop(Protocol):
-    """How a task waits; the modules `run_asyncio` and `run_trio` are two."""
+    """How a task waits. The modules `run_asyncio` and `run_trio` implement it."""
 
     async def let_others_run(self) -> None:
-        """Give every other task that can run its turn."""
+        """Let every other task that can run have its turn."""
 
     async def pause(self, future: Any, seconds: float) -> None:
-        """Wait for a thread's future; a cancellation of this task leaves the future alone."""
+        """Wait for a thread's future. A cancellation of this task does not cancel the future."""
 
     async def outcome(self, awaitable: Any) -> object:
-        """What a hook's awaitable gives; a `Raised` if it raises."""
+        """The result of a hook's awaitable, or a `Raised` if it raises."""
 
 
 def _loop() -> _Loop:
-    """The ways of the task that runs now."""
-    # Not "is asyncio running?": trio may run as a guest in asyncio's loop.
+    """The kinds of wait of the task that runs now."""
+    # A test for asyncio would be wrong, because trio may run as a guest in asyncio's loop.
     if in_trio_task():
         from . import run_trio
 
@@ -100,7 +100,7 @@ def _loop() -> _Loop:
 
 def in_trio_task() -> bool:
     """Whether a task of trio runs here."""
-    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)  # absent while another thread imports trio
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)  # missing while another thread imports trio
     try:
         return lowlevel is not None and lowlevel.current_task() is not None
     except RuntimeError:
@@ -108,10 +108,10 @@ def in_trio_task() -> bool:
 
 
 def gather(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, AuthError | None]:
-    """Take all of these together, and give the last error, if any.
+    """Run all of these together, and return the last error, if any.
 
-    All take a step after each wait, which is one of theirs: so each soon sees what has happened to it, and
-    what one of them waits for costs the others none of their time.
+    After each wait, which is one of theirs, all take a step. So each soon sees what has happened to it, and
+    the wait of one does not use the time of the others.
     """
     failure: AuthError | None = None
     pending = all_steps
@@ -120,7 +120,7 @@ def gather(all_steps: list[Generator[Any, Any, None]]) -> Generator[Any, Any, Au
         still: list[Generator[Any, Any, None]] = []
         for steps in pending:
             while (wait := _step(steps)) is None:
-                yield None  # or these would begin only after those before them have ended
+                yield None  # otherwise the next ones would begin only after this one has ended
             if isinstance(wait, AuthError):
                 failure = wait
             elif wait is not _DONE:

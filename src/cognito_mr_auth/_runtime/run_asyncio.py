@@ -1,6 +1,6 @@
 """How a task of asyncio waits for what the steps of a verification yield.
 
-Owns the three ways to wait that `run.run_async` calls. Loaded where a loop of asyncio is already running.
+This module has the three kinds of wait that `run.run_async` uses. It is loaded where asyncio already runs.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ __all__ = ["let_others_run", "outcome", "pause"]
 
 
 async def let_others_run() -> None:
-    """Give every other task that can run its turn."""
+    """Let every other task that can run have its turn."""
     await asyncio.sleep(0)
 
 
 async def pause(future: Any, seconds: float) -> None:
-    """Wait for a thread's future; a cancellation of this task leaves the future alone."""
+    """Wait for a thread's future. A cancellation of this task does not cancel the future."""
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
     def wake() -> None:
-        with suppress(asyncio.InvalidStateError):  # the future and a timer have both called
+        with suppress(asyncio.InvalidStateError):  # both the future and a timer have called it
             woken.set_result(None)
 
     def call(_future: object = None) -> None:
         try:
             loop.call_soon_threadsafe(wake)
-        except RuntimeError:  # the loop has been closed meanwhile, so no task waits there
+        except RuntimeError:  # the loop was closed meanwhile, so no task waits there
             return
 
     future.add_done_callback(call)
@@ -41,10 +41,10 @@ async def pause(future: Any, seconds: float) -> None:
 
 
 async def outcome(awaitable: Any) -> object:
-    """What a hook's awaitable gives; a `Raised` if it raises."""
+    """The result of a hook's awaitable, or a `Raised` if it raises."""
     try:
         return await awaitable
-    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
+    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and no exception is a yes
         return Raised.of(error)
     except BaseException as error:
         if not _only_the_hooks(error):
@@ -53,8 +53,8 @@ async def outcome(awaitable: Any) -> object:
 
 
 def _only_the_hooks(error: BaseException) -> bool:
-    """Whether something that the hook waited for was cancelled, and not this task."""
-    if not isinstance(error, asyncio.CancelledError):  # a coroutine that is closed has no loop to ask
+    """Whether the cancellation is of something that the hook waited for, and not of this task."""
+    if not isinstance(error, asyncio.CancelledError):  # a coroutine that is being closed has no loop
         return False
     task = asyncio.current_task()
     return task is not None and not task.cancelling()

@@ -1,7 +1,7 @@
 """How a task of trio waits for what the steps of a verification yield.
 
-Owns the three ways to wait that `run.run_async` calls. Loaded where trio is already running, because it is no
-dependency of this library.
+This module has the three kinds of wait that `run.run_async` uses. It is loaded where trio already runs,
+because this library does not depend on trio.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["let_others_run", "outcome", "pause"]
 
 
 async def let_others_run() -> None:
-    """Give every other task that can run its turn."""
+    """Let every other task that can run have its turn."""
     await trio.lowlevel.checkpoint()
 
 
 async def pause(future: Any, seconds: float) -> None:
-    """Wait for a thread's future; a cancellation of this task leaves the future alone."""
+    """Wait for a thread's future. A cancellation of this task does not cancel the future."""
     token = trio.lowlevel.current_trio_token()
     woken = trio.Event()
 
     def call(_future: object = None) -> None:
         try:
             token.run_sync_soon(woken.set)
-        except trio.RunFinishedError:  # so no task waits there
+        except trio.RunFinishedError:  # no task waits there any more
             return
 
     future.add_done_callback(call)
@@ -38,14 +38,14 @@ async def pause(future: Any, seconds: float) -> None:
 
 
 async def outcome(awaitable: Any) -> object:
-    """What a hook's awaitable gives; a `Raised` if it raises.
+    """The result of a hook's awaitable, or a `Raised` if it raises.
 
-    trio.Cancelled passes, because it belongs to a scope outside of the hook.
+    trio.Cancelled passes through, because it belongs to a scope outside of the hook.
     """
     try:
         return await awaitable
-    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and none of it is a yes
+    except Exception as error:  # noqa: BLE001 - a user's hook may raise anything, and no exception is a yes
         return Raised.of(error)
-    except BaseExceptionGroup as group:  # of a nursery: the hook's own errors beside a cancellation
+    except BaseExceptionGroup as group:  # from a nursery: the hook's own errors beside a cancellation
         rest = group.split(Exception)[1] or group
-    raise rest  # outside of the block, or the hook's errors would hang on it
+    raise rest  # outside of the block, so that the hook's errors are not its context

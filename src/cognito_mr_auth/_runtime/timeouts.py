@@ -1,7 +1,7 @@
-"""How long a caller is ready to wait: `timeout=` of a verifier's methods.
+"""How long a caller may wait: `timeout=` of a verifier's methods.
 
-Owns which values are a number of seconds. A wrong one fails with the call, whether keys are due or not,
-because it would else be found in the first outage.
+This module checks that the value is a number of seconds. A wrong value fails with the call, even if no keys
+must be fetched. Otherwise it would be found only in the first outage.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 __all__ = ["MAX_WAIT_SECONDS", "Remaining", "checked_timeout"]
 
-# A lock takes no longer wait than threading.TIMEOUT_MAX, which is 49 days on some systems. No request lives
-# for a day, so that much stands for "as long as it takes" (math.inf).
+# A lock cannot wait longer than threading.TIMEOUT_MAX, which is 49 days on some systems. No request lives for
+# a day, so a day stands for "as long as it takes" (math.inf).
 MAX_WAIT_SECONDS = 86400.0
 
 
 class Remaining:
-    """A host's own deadline in place of a number: called, it gives the seconds when the waiting begins."""
+    """A host's own deadline in place of a number. A call returns the seconds when the wait begins."""
 
     __slots__ = ("_seconds",)
 
@@ -29,7 +29,7 @@ class Remaining:
 
 
 def checked_timeout(timeout: object) -> float | Remaining:
-    """The timeout; infinity and a number beyond a day become a day.
+    """Check the timeout. Infinity and a number beyond a day become a day.
 
     Raises:
         TypeError: it is no number.
@@ -39,6 +39,6 @@ def checked_timeout(timeout: object) -> float | Remaining:
         return timeout
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
         raise TypeError(f"timeout= takes a number of seconds, not {type(timeout).__name__}")
-    if not timeout >= 0:  # NaN too
+    if not timeout >= 0:  # refuses NaN too
         raise ValueError(f"timeout={timeout!r}: give a number of seconds, 0 or more")
     return min(timeout, MAX_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What Starlette's and FastAPI's adapters have in common: marks of endpoints, and the way to an endpoint.
+"""What the adapters of Starlette and FastAPI share: marks of endpoints, and finding an endpoint.
 
-Private, and the one folder besides those adapters that imports Starlette.
+It is private, and the only folder besides those adapters that imports Starlette.
 """

@@ -1,6 +1,6 @@
-"""The guard's answers as Starlette and FastAPI send them, and the endpoints that give nothing else.
+"""The guard's answers as Starlette and FastAPI send them, and the endpoints that only give such answers.
 
-Owns the translation alone; `_web` makes the answers.
+This module translates alone; `_web` makes the answers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def probe(answer: Callable[[str], HTTPResponse]) -> Endpoint:
 
 
 def document_route(metadata: ResourceMetadata) -> Route:
-    """The route of the RFC 9728 document. Starlette's own kind inherits no dependency of FastAPI's."""
+    """The route of the RFC 9728 document. A route of Starlette inherits no dependency of FastAPI."""
 
     async def document(request: Request) -> Response:
         return respond(request, metadata.answers[request.method])

@@ -1,8 +1,8 @@
 """Finds the endpoint that a request will reach, before Starlette's router does.
 
-Owns the way through routes, mounts, hosts and FastAPI's included routers. What cannot be followed beyond
-doubt is neither public nor optional. A middleware between the guard and the router may still send the request
-elsewhere, so a door before the router looks once more.
+This module follows routes, mounts, hosts and FastAPI's included routers. Where it is not certain, the
+endpoint is neither public nor optional. A middleware between the guard and the router may still send the
+request elsewhere, so a check in front of the router looks again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["LookAhead", "matched_route", "router_behind"]
 
 Segments = tuple[str | None, ...]
 
-# Layers of which an application is built even if nobody adds one. They pass a request on as it came.
+# Layers that every application has. They pass a request on as it was received.
 _OWN_LAYERS = frozenset(
     {
         "fastapi.middleware.asyncexitstack.AsyncExitStackMiddleware",
@@ -45,15 +45,15 @@ _OWN_LAYERS = frozenset(
 _PLAIN = (Route, WebSocketRoute, Mount, Host)
 _OF_FASTAPI = ("FastAPI", "APIRouter", "APIRoute", "APIWebSocketRoute")
 
-# The route of a request, where nobody knows it: a parameter might take its first segment.
+# The route of a request where it is unknown. A parameter may match its first segment.
 _ANYWHERE: Segments = (None,)
 _UNKNOWN: Final = object()
 
 
 def router_behind(app: Any) -> Router | None:
-    """The router that a chain of middleware ends in; None where the chain cannot be followed.
+    """The router at the end of a chain of middleware; None where the chain cannot be followed.
 
-    If any of it is not Starlette's or FastAPI's own, its last layer gets a door in front of the router.
+    If a layer is not Starlette's or FastAPI's own, the last layer gets a `_Door` in front of the router.
     """
     layer: Any = None
     all_own = True
@@ -70,18 +70,18 @@ def router_behind(app: Any) -> Router | None:
 
 
 class _Door:
-    """Stands before the router, for what a look ahead cannot know: where other middleware sends a request."""
+    """A check in front of the router, because a look ahead cannot know where middleware sends a request."""
 
     def __init__(self, router: Router) -> None:
         self.router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection, unless it was let in for the mark of another endpoint.
+        """Serve one connection, unless the mark of another endpoint has let it in.
 
         Raises:
-            CredentialsMissing: it was.
+            CredentialsMissing: the mark of another endpoint has let it in.
         """
-        let_in_as = scope.get(OPENED, _UNKNOWN)  # a scope made anew has lost what the guard has found
+        let_in_as = scope.get(OPENED, _UNKNOWN)  # a scope that was made anew has lost the guard's finding
         if (
             scope.get(PRINCIPAL) is None
             and let_in_as is not None
@@ -92,9 +92,9 @@ class _Door:
 
 
 class LookAhead:
-    """Looks ahead for the requests of one guard, except where nothing would come of it.
+    """Looks ahead for the requests of one guard, except where the result cannot matter.
 
-    To match a request with the routes costs as much as all else that the guard does. So it is not done where
+    Matching a request with the routes costs as much as the rest of the guard's work. So it is left out where
     no endpoint is open and no exclusion has the request's path.
     """
 
@@ -110,14 +110,14 @@ class LookAhead:
         word: Opened | None = None
         if not self.all_closed(scope) or (self._guard.asks_for_route and self._guard.excludes(request)):
             segments, word = _look(self._router, scope, request)
-            request = HTTPRequest(*request[:-1], segments)  # a third of the time of _replace()
-        scope[OPENED] = scope.get(OPENED) or word  # a guard in front may have let it in for a mark
+            request = HTTPRequest(*request[:-1], segments)  # takes a third of the time of _replace()
+        scope[OPENED] = scope.get(OPENED) or word  # an outer guard may have let it in for a mark
         if word is None:
             return request, "configured"
         return request, None if word == "public" else "optional"
 
     def all_closed(self, _scope: Scope) -> bool:
-        """Whether no endpoint behind the router is open. A route or a mark that is new is seen."""
+        """Whether no endpoint behind the router is open. It notices new routes and new marks."""
         if self._router is None:
             return True
         routes, opening, seen = self._router.routes, last_opening(), self._seen
@@ -130,27 +130,27 @@ class LookAhead:
 
 
 def _look(router: Router | None, scope: Scope, request: HTTPRequest) -> tuple[Segments, Opened | None]:
-    """The segments of the route, and the word of its endpoint. Of a route that is not known, none is open."""
+    """The route's segments and its endpoint's mark. An unknown route counts as closed."""
     if router is None or not _routes(scope.get("app"), router):
         return _ANYWHERE, None
     try:
         _, endpoint, segments = _find(router.routes, {**scope})
-    except Exception:  # noqa: BLE001 - a convertor may raise anything; the router will, after the guard
+    except Exception:  # noqa: BLE001 - a convertor may raise anything; the router raises it again later
         return _ANYWHERE, None
-    word = opened(endpoint)  # before the path's own look, since it is None for most
+    word = opened(endpoint)  # before the check of the path, because most endpoints have no mark
     if word is not None and not unambiguous(request.path, request.raw_path):
         word = None
     return segments or _ANYWHERE, word
 
 
 def matched_route(scope: Scope) -> Segments:
-    """The segments of the route that was chosen, or will be; one parameter, where nobody can tell."""
+    """The segments of the route that was chosen, or will be; `_ANYWHERE` where they are unknown."""
     endpoint: object = None
     segments: Segments = ()
-    with suppress(Exception):  # there is no router, or a convertor raises
+    with suppress(Exception):  # the scope has no router, or a convertor raises
         _, endpoint, segments = _find(scope["app"].router.routes, {**scope})
-    # Below a mounted router the application's own routes may match the path too, and the route that was
-    # chosen does not say the prefix that it was included with.
+    # Below a mounted router the application's own routes may match the path too. The chosen route does not
+    # have the prefix that it was included with.
     chosen = scope.get("endpoint", endpoint)
     return segments if chosen is endpoint and endpoint is not None and segments else _ANYWHERE
 
@@ -158,16 +158,16 @@ def matched_route(scope: Scope) -> Segments:
 def _routes(application: object, router: Router) -> bool:
     """Whether this router is the application's.
 
-    Below a Mount, scope["app"] may be the outer application, whose routes are not the ones behind the
-    middleware: a public "/health" there would open the one here.
+    Below a Mount, scope["app"] may be the outer application. Its routes are not the ones behind the
+    middleware, so a public "/health" there would open the one here.
     """
     return getattr(application, "router", None) is router and _sees_through(router)
 
 
 def _find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[Match, object, Segments]:
-    """The first full match as the router finds it: the endpoint, None where nobody knows, and its segments.
+    """The first full match as the router finds it: the endpoint, or None if it is unknown, and its segments.
 
-    Without one, the segments of the first route that matches but for its method.
+    Without a full match, the segments of the first route that matches except for its method.
     """
     partial: Segments = ()
     for route in routes:
@@ -194,30 +194,30 @@ def _find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[Match, object, Seg
 
 
 def _behind(route: BaseRoute, kind: BaseRoute, scope: Scope) -> tuple[object, Segments]:
-    """The endpoint of a route that matches, or the one to which its mounted application leads."""
+    """The endpoint of a route that matches, or the endpoint inside its mounted application."""
     if not isinstance(kind, _PLAIN) or not _is_the_frameworks(kind, "handle"):
-        return None, _segments(route)  # nobody knows what it calls
+        return None, _segments(route)  # unknown, because a foreign route may call anything
     if not isinstance(kind, (Mount, Host)):
         return getattr(route, "endpoint", None), _segments(route)
     outer = () if isinstance(kind, Host) else _segments(route)
     inner = _strip(getattr(route, "app", None))
-    if not _sees_through(inner):  # all below the mount's own segments is the application's
+    if not _sees_through(inner):  # the application decides everything below the mount's own segments
         return None, (*outer, REST) if outer else _ANYWHERE
     _, endpoint, rest = _find(inner.router.routes if isinstance(inner, Starlette) else inner.routes, scope)
     return endpoint, (*outer, *rest)
 
 
 def _included(route: BaseRoute) -> list[BaseRoute] | None:
-    """What stands for a router that FastAPI has included: its routes, each with the `original_route`.
+    """The routes of a router that FastAPI has included, each with `original_route`; None for a plain one.
 
-    Since 0.137 FastAPI keeps an included router as one route; `iter_route_contexts` is of 0.137.2.
+    Since 0.137 FastAPI keeps an included router as one route. `iter_route_contexts` exists since 0.137.2.
     """
     contexts = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
     return None if contexts is None or hasattr(route, "original_route") else list(contexts([route]))
 
 
 def _is_included_as_it_stands(route: Any) -> bool:
-    """Whether FastAPI's own routers, at each level, say what an included router matches and calls."""
+    """Whether FastAPI's own routers, at each level, decide what an included router matches and calls."""
     router = getattr(route, "original_router", None)
     if router is None:
         return True
@@ -226,7 +226,7 @@ def _is_included_as_it_stands(route: Any) -> bool:
 
 
 def _matches_in_its_own_way(included: BaseRoute) -> bool:
-    """Whether an included route's class says itself what it matches, which the contexts do not ask."""
+    """Whether an included route's class has its own matching, which the contexts do not call."""
     return isinstance(included, Route) and not _is_the_frameworks(included, "matches")
 
 
@@ -246,11 +246,11 @@ def _segments_of(path: str) -> Segments:
     return (*named, last) if last else named
 
 
-# -- what can be seen through ---------------------------------------------------------------------
+# -- what can be followed -------------------------------------------------------------------------
 
 
 def _sees_through(inner: object) -> bool:
-    """Whether an application hands a request to its routes as it came, as far as anybody can see.
+    """Whether an application passes a request to its routes unchanged, as far as can be known.
 
     A middleware of its own may rewrite the request, and FastAPI replaces the root path.
     """
@@ -270,7 +270,7 @@ def _sees_through(inner: object) -> bool:
 
 
 def _strip(layer: Any) -> Any:
-    """What the layers that every application has end in."""
+    """The application behind the layers that every application has."""
     while _is_own(layer):
         layer = layer.app
     return layer
@@ -282,7 +282,7 @@ def _is_own(layer: Any) -> bool:
 
 
 def _is_the_frameworks(thing: Any, *methods: str) -> bool:
-    """Whether Starlette or FastAPI wrote these methods, and no subclass or instance has its own."""
+    """Whether Starlette or FastAPI wrote these methods, and no subclass or instance replaces them."""
     kind: Any = type(thing)
     return all(name not in vars(thing) and _is_inherited(kind, name) for name in methods)
 

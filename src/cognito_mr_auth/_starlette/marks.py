@@ -1,6 +1,6 @@
-"""The marks on endpoints of Starlette and FastAPI: which need no token, and which welcome guests.
+"""The marks on endpoints of Starlette and FastAPI: which need no token, and which accept guests.
 
-Owns what cannot be marked there. `_web.marks` owns how a mark is set and read.
+This module refuses what cannot be marked there. `_web.marks` sets and reads marks.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def public(endpoint: Endpoint) -> Endpoint:
-    """Mark a function, or a class of endpoints, as open: the middleware reads no token there.
+    """Mark a function or a class of endpoints as public. The middleware reads no token there.
 
-    A subclass of a public class is not public, nor is a method that one inherits.
+    A subclass of a public class is not public, and neither is an inherited method.
 
     Raises:
-        TypeError: for what cannot be marked, or is marked otherwise.
+        TypeError: the endpoint cannot be marked, or has another mark.
     """
     return _marked("public", endpoint)
 
 
 def optional(endpoint: Endpoint) -> Endpoint:
-    """Mark a function, or a class of endpoints, as open to guests: no token, no principal.
+    """Mark a function or a class of endpoints as open to guests, which are requests without a token.
 
-    A token that is sent must be a good one. Behind the middleware; subclasses are as with `public`.
+    A guest has no principal. A token that is sent must be valid. It works behind the middleware. Subclasses
+    are treated as with `public`.
 
     Raises:
-        TypeError: for what cannot be marked, or is marked otherwise.
+        TypeError: the endpoint cannot be marked, or has another mark.
     """
     return _marked("optional", endpoint)
 
 
 def _marked(word: Opened, endpoint: Endpoint) -> Endpoint:
-    if isinstance(endpoint, BaseRoute):  # callable, and not what is called for a request
+    if isinstance(endpoint, BaseRoute):  # a route is callable, but a request calls its endpoint
         raise TypeError(f"{word} marks functions and classes, not {type(endpoint).__name__}")
     return mark_open(word, endpoint)

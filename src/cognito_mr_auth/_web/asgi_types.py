@@ -1,6 +1,6 @@
-"""The types of an ASGI application, and the one close code that a refusal has (ASGI 3.0, RFC 6455).
+"""The types of an ASGI application, and the only close code of a refusal (ASGI 3.0, RFC 6455).
 
-Owns these names alone.
+This module has these names alone.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping

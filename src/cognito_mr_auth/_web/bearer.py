@@ -1,8 +1,8 @@
 """Finds the token of a request, and makes the response to an AuthError (RFC 6750).
 
-Owns the way from a request's headers to a token, and from an AuthError to status, headers and body, so
-that every adapter gives the same answer. Knows no framework, reads no clock, and never repeats anything
-that the client sent.
+This module leads from a request's headers to a token, and from an AuthError to status, headers and body. So
+every adapter gives the same answer. It knows no framework, reads no clock, and never repeats anything that
+the client sent.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ __all__ = [
     "split_subprotocols",
 ]
 
-# One message for all these faults: two headers that a WSGI server has joined look like one malformed header.
+# These faults share a message, because two headers that a WSGI server has joined look like one malformed
+# header.
 _NOT_ONE = 'the %s header must be "Bearer", a space and one token, and come once'
 _NOT_ONE_BARE = 'the %s header must be one token alone, without "Bearer", and come once'
 
-# RFC 6750 2.1 (b64token). ASCII by construction, as TOKEN is; both are linear.
+# RFC 6750 2.1 (b64token). This and TOKEN match ASCII alone, and both take linear time.
 _SCHEME = re.compile(TOKEN)
 _B64TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
-# RFC 9110 11.2: what follows a comma in the parameters of one other scheme (Digest, AWS4-HMAC-SHA256).
+# RFC 9110 11.2: after a comma, the next parameter of one other scheme (Digest, AWS4-HMAC-SHA256).
 _PARAMETER = re.compile(rf"[ \t]*{TOKEN}[ \t]*=")
-# RFC 6750 3: what an error_description may not hold.
+# RFC 6750 3: the characters that an error_description must not hold.
 _UNQUOTABLE = re.compile(f"[^{TEXT}]")
 
-# RFC 9110 9.2.1. A browser sends a cookie along with any request that another site causes.
+# RFC 9110 9.2.1. For other methods, a browser sends a cookie with requests that another site causes.
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -49,9 +50,9 @@ def _nothing(_name: str) -> Sequence[str]:
 class HTTPRequest(NamedTuple):
     """The parts of a request that authentication reads.
 
-    `path` is decoded and begins at the application's root; `raw_path` is as sent, "" where the server
-    does not give it. `header` gives all values of a header by its lower-case name, in order; `query` the
-    same for a query parameter, decoded, by its exact name. `route` are the segments of the route that the
+    `path` is decoded and begins at the application's root. `raw_path` is as sent, or "" if the server does
+    not give it. `header` returns all values of a header by its lower-case name, in order. `query` returns
+    those of a query parameter, decoded, by its exact name. `route` are the segments of the route that the
     path leads to, if it is known (see `Exclusions.match`).
     """
 
@@ -72,20 +73,20 @@ class HTTPRequest(NamedTuple):
 def http_request(
     method: str, path: str, raw_path: str, header: Callable[[str], Sequence[str]]
 ) -> HTTPRequest:
-    """A request whose handshake, if it is one, stands in its headers alone (RFC 6455 4.1)."""
-    upgrade = header("upgrade")  # most have none
+    """A request whose headers alone show whether it is a handshake (RFC 6455 4.1)."""
+    upgrade = header("upgrade")  # most requests have none
     if not upgrade or not any(value.strip().lower() == "websocket" for value in upgrade):
         return HTTPRequest(method, path, raw_path, header)
-    # In one line or in several.
+    # The subprotocols may come in one line or in several.
     offered = [part.strip(" \t") for line in header("sec-websocket-protocol") for part in line.split(",")]
     return HTTPRequest(method, path, raw_path, header, True, offered)
 
 
 class Sources(NamedTuple):
-    """Where a token may stand beside the header: nowhere, unless chosen.
+    """Where a token may be beside the header. By default that is nowhere.
 
-    `header` names the header to read, in lower case. `scheme` is "Bearer", or None for a token that stands
-    there alone; `bare` also accepts one without its scheme.
+    `header` names the header to read, in lower case. `scheme` is "Bearer", or None for a token that is the
+    whole value. `bare` also accepts a token without its scheme.
     """
 
     cookie: str | None = None
@@ -98,7 +99,7 @@ class Sources(NamedTuple):
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The headers that a token may stand in, for `Vary` (RFC 9110 12.5.5)."""
+        """The headers that may hold a token, for `Vary` (RFC 9110 12.5.5)."""
         return (self.header.title(),) if self.cookie is None else (self.header.title(), "Cookie")
 
 
@@ -114,16 +115,16 @@ class HTTPResponse(NamedTuple):
         return dict(self.headers).get(name)
 
 
-# -- where the token stands ---------------------------------------------------------------------
+# -- where the token is -------------------------------------------------------------------------
 
 
 def find_token(request: HTTPRequest, sources: Sources) -> str:
-    """The one credential of a request.
+    """The only credential of a request.
 
     Raises:
         CredentialsMissing: there is none, or one of another scheme.
-        RequestMalformed: more than one, or one that RFC 6750 2.1 does not allow.
-        OriginDenied: a cookie, sent from a page that is not of an allowed origin.
+        RequestMalformed: there are several, or RFC 6750 2.1 does not allow the form.
+        OriginDenied: it is a cookie, sent from a page whose origin is not allowed.
     """
     token = _from_header(request.header(sources.header), sources)
     if sources.cookie is None and sources.subprotocol is None and sources.query is None:
@@ -144,23 +145,23 @@ def find_token(request: HTTPRequest, sources: Sources) -> str:
 
 
 def _missing(request: HTTPRequest, sources: Sources) -> CredentialsMissing:
-    """No credential; a token that lacks its scheme gets a hint, because clients often leave "Bearer" out."""
+    """No credential. A token without its scheme gets a hint, because clients often leave out "Bearer"."""
     if any(_is_b64token(value) and value.count(".") == 2 for value in request.header(sources.header)):
         return CredentialsMissing(hint='the header holds a token without "Bearer" and a space before it')
     return CredentialsMissing()
 
 
 def _changes_something(request: HTTPRequest) -> bool:
-    """Whether another site's page may cause it to some effect: by its method, or as a handshake.
+    """Whether another site's page could cause an effect with it: by its method, or by a handshake.
 
-    A handshake is a safe GET. Servers that leave it to the application show it by `Upgrade` (RFC 9110 7.8),
-    and one over HTTP/2 by the method CONNECT (RFC 8441 4).
+    A handshake is a GET, which is safe. Servers that leave it to the application show it by `Upgrade`
+    (RFC 9110 7.8). Over HTTP/2 it has the method CONNECT (RFC 8441 4).
     """
     return request.websocket or request.method not in _SAFE_METHODS or bool(request.header("upgrade"))
 
 
 def _is_b64token(text: str) -> bool:
-    """RFC 6750 2.1: one or more of the alphabet, then any number of "="."""
+    """RFC 6750 2.1: one or more characters of the alphabet, then any number of "="."""
     unpadded = text.rstrip("=")
     # One pass in C over the octets takes a third of the time of a regular expression for 1 KB.
     return unpadded != "" and not unpadded.encode("utf-8", "replace").translate(None, _B64TOKEN)
@@ -170,17 +171,17 @@ def _from_header(values: Sequence[str], sources: Sources) -> str | None:
     if not values:
         return None
     if len(values) == 1:
-        value = values[0].strip(" \t")  # RFC 9110 5.5: not part of the value; most servers strip it
+        value = values[0].strip(" \t")  # RFC 9110 5.5: it is no part of the value; most servers strip it
         if not value:
-            return None  # nothing was sent; a proxy or a client library may leave the empty header
+            return None  # nothing was sent, because a proxy or client library may leave an empty header
         if (sources.bare or sources.scheme is None) and _is_b64token(value):
             return value
         if sources.scheme is not None:
             scheme, token = value[:7], value[7:]
             if scheme == "Bearer " or scheme.lower() == "bearer ":
-                if _is_b64token(token):  # all but a few
+                if _is_b64token(token):  # nearly always
                     return token
-                token = token.lstrip(" ")  # RFC 9110 11.4: one space or more
+                token = token.lstrip(" ")  # RFC 9110 11.4 allows one space or more
                 if _is_b64token(token):
                     return token
             if _is_another_scheme(value):
@@ -209,15 +210,15 @@ def _from_cookies(values: Sequence[str], name: str | None) -> str | None:
     found = [_unquoted(value) for key, _, value in pairs if key == name]
     found = [value for value in found if value]
     if not found:
-        return None  # an empty one too: that is how a cookie is taken back
-    # Two of one name: a sibling domain may have planted one (RFC 6265 8.6).
+        return None  # an empty cookie counts as none, because emptying a cookie is how it is removed
+    # Two cookies of one name are refused, because a sibling domain may have planted one (RFC 6265 8.6).
     if len(found) > 1 or not _is_b64token(found[0]):
         raise RequestMalformed("the token's cookie is malformed, or there are several")
     return found[0]
 
 
 def _unquoted(value: str) -> str:
-    """RFC 6265 4.1.1: a cookie's value may stand in quotes, which some frameworks write."""
+    """RFC 6265 4.1.1: a cookie's value may be in quotes, and some frameworks write them."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
@@ -232,7 +233,7 @@ def split_subprotocols(request: HTTPRequest, marker: str | None) -> tuple[str | 
     """The token after the marker in Sec-WebSocket-Protocol, and the offered subprotocols without the token.
 
     Raises:
-        RequestMalformed: the marker twice, or with no token after it.
+        RequestMalformed: the marker comes twice, or no token follows it.
     """
     offered = tuple(request.subprotocols)
     if marker is None or not request.websocket or marker not in offered:
@@ -245,17 +246,17 @@ def split_subprotocols(request: HTTPRequest, marker: str | None) -> tuple[str | 
 
 
 def shown_subprotocols(request: HTTPRequest, marker: str | None) -> Sequence[str] | None:
-    """The offered subprotocols that an application may see, without a token; None if that is all of them."""
+    """The offered subprotocols that an application may see, without a token; None if there is no token."""
     try:
         token, rest = split_subprotocols(request, marker)
-    except RequestMalformed:  # where no token is looked at: what follows the marker may be one
+    except RequestMalformed:  # this is where no token is read, and what follows the marker may be one
         return request.subprotocols[: request.subprotocols.index(marker) + 1]
     return None if token is None else rest
 
 
 def _check_origin(origins: Sequence[str], allowed: frozenset[str]) -> None:
-    # RFC 6454 7.3: "null" and several origins identify no page. Browsers send Origin with every unsafe
-    # method and every WebSocket handshake, so a request without one is refused.
+    # RFC 6454 7.3: "null" or several origins identify no page. Browsers send Origin with every unsafe method
+    # and every WebSocket handshake, so a request without one is refused.
     if len(origins) != 1 or origins[0] not in allowed:
         raise OriginDenied
 
@@ -270,7 +271,7 @@ def response_to(error: AuthError, *, realm: str, resource_metadata: str | None =
     RFC 9110 10.2.3 (Retry-After).
     """
     detail = error.message
-    if error.hint and error.status < 500:  # an outage's hint is for the operator
+    if error.hint and error.status < 500:  # the hint of an outage concerns the operator
         detail = f"{detail}: {error.hint}"
     said = {"detail": detail, "reason": error.reason}
     body = dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
@@ -291,7 +292,7 @@ def _challenge(error: AuthError, realm: str, resource_metadata: str | None) -> s
     if error.oauth_error is not None:
         parameters += [("error", error.oauth_error), ("error_description", error.message)]
     scopes: tuple[str, ...] = getattr(error, "scopes", ())
-    if scopes:  # RFC 6750 3.1: "MAY include the scope attribute", and only where scopes are the matter
+    if scopes:  # RFC 6750 3.1: "MAY include the scope attribute"; only if scopes are missing
         parameters.append(("scope", " ".join(scopes)))
     max_age: int | None = getattr(error, "max_age", None)
     if max_age is not None:

@@ -1,7 +1,7 @@
-"""Matches the paths that need no token, so that no spelling of another path passes for one of them.
+"""Matches the paths that need no token. No other form of another path can match one of them.
 
-Owns the match alone. A path that a proxy, a server and a router may read in two ways is never excluded,
-because a 401 for an odd spelling of a public page is better than an open private page.
+This module has the match alone. A path that a proxy, a server and a router may read in two ways is never
+excluded. A 401 for an unusual form of a public page is better than an open private page.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ __all__ = ["REST", "Exclusions", "unambiguous"]
 REST: Final = "/"
 """In a route's segments: a parameter that takes the rest of the path. No segment holds a slash."""
 
-# In a decoded path: empty, "." and ".." segments (with ";parameters", as Java servers have them),
-# a backslash, what is still percent-encoded, a control character.
+# In a decoded path: an empty, "." or ".." segment (with ";parameters", as Java servers have them), a
+# backslash, something that is still percent-encoded, or a control character.
 _AMBIGUOUS = re.compile(r"//|\\|%|[\x00-\x1f\x7f]|(?:^|/)\.{1,2}(?:[;/]|$)")
 # In a path as sent: the same, and an encoded slash, backslash, percent sign or NUL.
 _AMBIGUOUS_RAW = re.compile(
     r"//|\\|%(?:2f|5c|25|00)|[\x00-\x20\x7f]|(?:^|/)(?:\.|%2e){1,2}(?:[;/]|$)", re.IGNORECASE
 )
-# What an entry may be: segments of RFC 3986 pchar without percent-encoding, or "*" for the rest.
+# The form of an entry: segments of RFC 3986 pchar without percent-encoding, or "*" for the rest.
 _ENTRY = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()+,;=:@]*)+(?:(?<=/)\*)?")
 
 
 class Exclusions:
-    """`"/health"` is that path alone; `"/static/*"` is every path below `/static/`.
+    """Paths without a token. `"/health"` is that path alone, `"/static/*"` is every path below `/static/`.
 
     Raises:
-        ConfigurationError: for an entry that is neither, or that would exclude everything.
+        ConfigurationError: an entry has another form, or would exclude everything.
     """
 
     __slots__ = ("_leading", "_whole")
@@ -54,14 +54,14 @@ class Exclusions:
         return bool(self._whole or self._leading)
 
     def match(self, path: str, raw_path: str, route: Sequence[str | None] = ()) -> bool:
-        """Whether the path is one of these, beyond doubt. `raw_path` may hold a query.
+        """Whether the path is certainly one of these. `raw_path` may hold a query.
 
-        `route` are the segments of the route that the path leads to, where the adapter knows it: None for one
-        that a parameter takes, `REST` for a parameter that takes all that follows. `"/static/*"` does not
-        open `/{tenant}/invoices` to a tenant named "static".
+        `route` are the segments of the route that the path leads to, if the adapter knows it. A segment that
+        a parameter takes is None. A parameter that takes all that follows is `REST`. So `"/static/*"` does
+        not open `/{tenant}/invoices` to a tenant named "static".
         """
         entries = [path] if path in self._whole else self._leading_to(path, route)
-        if not entries:  # as for most requests
+        if not entries:  # the usual case
             return False
         return unambiguous(path, raw_path) and any(_is_spelled(each, path, raw_path) for each in entries)
 
@@ -73,7 +73,7 @@ class Exclusions:
 def _names(route: Sequence[str | None], leading: str) -> bool:
     """Whether the route itself names the segments of `leading`, or ends with a parameter for any path."""
     for index, (own, part) in enumerate(zip_longest(route, leading.strip("/").split("/"))):
-        # A parameter for any path that others follow takes a name of one of its parts, such as a tenant's.
+        # If others follow a parameter for any path, it takes names such as a tenant's, and opens nothing.
         if part is None or (own == REST and index == len(route) - 1):
             return True
         if own != part:
@@ -82,10 +82,11 @@ def _names(route: Sequence[str | None], leading: str) -> bool:
 
 
 def _is_spelled(entry: str, path: str, raw_path: str) -> bool:
-    """Whether the entry's own segments were sent as they stand there, and not percent-encoded.
+    """Whether the entry's own segments were sent in plain, and not percent-encoded.
 
-    A router that decodes nothing, such as Sanic's, takes "/%68ealth" for a parameter. What stands before them
-    is the application's root. Segments of another meaning are a path that a middleware has replaced.
+    A router that decodes nothing, such as Sanic's, takes "/%68ealth" for a parameter. The application's root
+    comes before the entry's segments. Segments with another meaning belong to a path that a middleware
+    replaced.
     """
     own = entry.removesuffix("/").split("/")[1:]
     sent = raw_path.partition("?")[0].split("/")
@@ -94,5 +95,5 @@ def _is_spelled(entry: str, path: str, raw_path: str) -> bool:
 
 
 def unambiguous(path: str, raw_path: str) -> bool:
-    """Whether every proxy, server and router reads this path alike. `raw_path` may hold a query."""
+    """Whether every proxy, server and router reads this path in the same way. `raw_path` may hold a query."""
     return not _AMBIGUOUS.search(path) and not _AMBIGUOUS_RAW.search(raw_path.partition("?")[0])

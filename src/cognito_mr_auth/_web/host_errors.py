@@ -1,7 +1,7 @@
-"""Makes an AuthError that is the host's own kind of exception as well (W5).
+"""Makes an AuthError that is also the host framework's own kind of exception (W5).
 
-Owns the classes: one for each pair, made when it is needed first. A handler or an `except` for either kind
-finds the error, and an extension that knows only the host's own kind answers it rightly.
+This module has the classes. There is one for each pair, made at its first use. A handler or an `except` for
+either kind finds the error. An extension that knows only the host's own kind answers it correctly.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def as_host_error(error: AuthError, host: type[HostError], **attributes: Any) ->
     """A copy of the error that is a `host` too. `attributes` are what the host reads of its own kind.
 
     Neither constructor runs, so `attributes` must hold all that the host's own would set. `error` is the
-    original. Pickled, the copy becomes the original again. A copy is the same refusal, which was answered, so
-    it leaves no record of its own (see `_runtime.refusals`).
+    original. A pickled copy becomes the original again. A copy is the same refusal, which was answered
+    before, so it leaves no record of its own (see `_runtime.refusals`).
     """
     kind = type(error)
     if isinstance(error, host):
@@ -32,7 +32,7 @@ def as_host_error(error: AuthError, host: type[HostError], **attributes: Any) ->
     if both is None:
         members = {
             "__module__": kind.__module__,
-            "__str__": kind.__str__,  # the host's may add a status
+            "__str__": kind.__str__,  # because the host's may add a status
             "__reduce__": lambda self: self.error.__reduce__(),
         }
         both = _made[kind, host] = type(kind.__name__, (kind, host), members)

@@ -1,6 +1,6 @@
-"""The life of an application with this guard: its verifier warm at the start, closed at the end.
+"""The life of an application with this guard: its verifier is warmed at the start and closed at the end.
 
-Owns the order of these steps. Adapters give it the form of their framework's lifespan.
+This module has the order of these steps. Adapters give it the form of their framework's lifespan.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Lifespan = Callable[..., AbstractAsyncContextManager[None]]
 
 
 def life_of(guard: RequestGuard) -> Lifespan:
-    """A function of an application, which it ignores, for the lifespan of an application with this guard."""
+    """The lifespan of an application with this guard: a function of the application, which it ignores."""
 
     @asynccontextmanager
     async def lifespan(_app: Any = None) -> AsyncIterator[None]:
         with guard.verifier as verifier:
-            with suppress(KeysUnavailable):  # an outage keeps no process from starting; `ready` tells
+            with suppress(KeysUnavailable):  # an outage must not keep a process from starting
                 await verifier.awarm()
             yield
 

@@ -1,9 +1,9 @@
-"""The marks on endpoints: which need no token, which welcome guests, which more than a valid token guards.
+"""The marks on endpoints: which need no token, which accept guests, which need more than a valid token.
 
-Owns how a mark is set and read, whatever framework calls the endpoint. An opening holds for the very object
-that it was set on (W3): not for a subclass, nor for a method that a subclass inherits, nor for a
-`functools.partial`. What `functools.wraps` makes has it too. A requirement only closes, so it counts wherever
-it is found.
+This module sets and reads marks, whatever framework calls the endpoint. An opening holds only for the object
+that it was set on (W3). It does not hold for a subclass, a method that a subclass inherits, or a
+`functools.partial`. It holds for what `functools.wraps` makes. A requirement only closes, so it counts
+wherever it is found.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 Opened = Literal["public", "optional"]
-"""The word of an endpoint that does not need a token."""
+"""The mark of an endpoint that does not need a token."""
 Policies = tuple[Policy | None, ...]
-"""What an endpoint requires; None is for any principal."""
+"""What an endpoint requires. None accepts any principal."""
 
 # Attributes of an endpoint: its mark, and the guards of wrappers around it, which may not be registered.
 _MARK = "__cognito_mr_auth_mark__"
@@ -54,12 +54,12 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def mark_open(word: Opened, endpoint: Endpoint, *, each_method: bool = False) -> Endpoint:
-    """Mark a function, or a class of endpoints, as open: to all, or to guests.
+    """Mark a function, or a class of endpoints, as open to all or to guests.
 
-    `each_method`: what a method of a class requires holds for that method, and does not contradict the class.
+    With `each_method`, a requirement of a method holds for that method, and does not contradict the class.
 
     Raises:
-        TypeError: for what cannot be marked, or is marked otherwise.
+        TypeError: the endpoint cannot be marked, or has another mark.
     """
     given: object = endpoint
     if not callable(given) or isinstance(given, MethodType):
@@ -92,14 +92,14 @@ def mark_required(guarded: Endpoint, endpoint: object, policies: Policies = ()) 
 
 
 def wrapped(endpoint: Any) -> Iterator[Any]:
-    """An endpoint and all that it wraps, of which any may be the registered one."""
+    """An endpoint and all that it wraps. Any of them may be the registered one."""
     while endpoint is not None:
-        yield getattr(endpoint, "__func__", endpoint)  # a bound method takes no attributes
+        yield getattr(endpoint, "__func__", endpoint)  # because a bound method takes no attributes
         endpoint = getattr(endpoint, "__wrapped__", None)
 
 
 def add_guard(endpoint: object, guard: object) -> None:
-    """Note that `guard` stands around an endpoint, at all that this one wraps too.
+    """Note that `guard` is around an endpoint, and around all that the endpoint wraps.
 
     Raises:
         TypeError: one of them is open.
@@ -112,7 +112,7 @@ def add_guard(endpoint: object, guard: object) -> None:
 
 
 def mark_wrapper(wrapper: Endpoint) -> Endpoint:
-    """Mark what asks a guard by itself. `wraps` has copied outer guards, which do not stand around this."""
+    """Mark a wrapper that asks a guard itself. `wraps` has copied outer guards, which are not around it."""
     setattr(wrapper, _OUTER_GUARDS, ())
     return mark_required(wrapper, wrapper)
 
@@ -123,8 +123,8 @@ def mark_wrapper(wrapper: Endpoint) -> Endpoint:
 def outer_guards(endpoint: object) -> tuple[Any, ...]:
     """The guards that an endpoint itself may never ask.
 
-    Those around a registered function, which nobody calls, because the function is the endpoint; those of a
-    class and of all its bases, because of two that are guarded it has the first one's attributes.
+    A wrapper's guard is never asked if the inner function was registered, because the function is called
+    then. A class counts the guards of all its bases too, because it has the attributes of only one of them.
     """
     if isinstance(endpoint, type):
         bases = [vars(each).get(_OUTER_GUARDS, ()) for each in endpoint.__mro__]
@@ -134,7 +134,7 @@ def outer_guards(endpoint: object) -> tuple[Any, ...]:
 
 
 def opened(endpoint: object) -> Opened | None:
-    """The word of an endpoint that does not need a token."""
+    """The mark of an endpoint that does not need a token; None for another endpoint."""
     mark = _mark(endpoint)
     if mark is None or mark.word == "require" or not is_own(endpoint, mark.endpoint):
         return None
@@ -153,15 +153,15 @@ def required(endpoint: object) -> Policies | None:
 
 
 def is_own(endpoint: object, marked: object) -> bool:
-    """Whether an opening that was set on `marked`, and is found at an endpoint, holds for that (W3)."""
+    """Whether an opening that was set on `marked` holds for the endpoint where it is found (W3)."""
     part: Any = endpoint
     while part is not None:
         function = getattr(part, "__func__", part)
         if isinstance(part, MethodType) and not _defines(part.__self__, function):
-            return False  # inherited, or borrowed
+            return False  # the method is inherited, or borrowed
         if function is marked:
             return True
-        # What functools.wraps() makes is a function. A partial or a copied instance has another's mark.
+        # functools.wraps() makes functions. A partial or a copied instance has the mark of another object.
         if not isinstance(function, FunctionType):
             return False
         part = getattr(part, "__wrapped__", None)
@@ -169,12 +169,12 @@ def is_own(endpoint: object, marked: object) -> bool:
 
 
 def _defines(owner: object, function: object) -> bool:
-    """Whether an object's class, or the class that it is, has the function itself and does not inherit it."""
+    """Whether an object's class (or the object, if a class) defines the function and does not inherit it."""
     of = owner if isinstance(owner, type) else type(owner)
     return any(getattr(each, "__func__", each) is function for each in vars(of).values())
 
 
 def _mark(endpoint: object) -> _Mark | None:
-    # Not getattr: a class inherits attributes, and the subclass of a public one must stay closed.
+    # Not getattr, because a class inherits attributes, and the subclass of a public one must stay closed.
     mark: _Mark | None = getattr(endpoint, "__dict__", {}).get(_MARK)
     return mark

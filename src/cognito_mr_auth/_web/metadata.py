@@ -1,7 +1,7 @@
-"""The protected-resource metadata document (RFC 9728): which issuers' tokens an API takes.
+"""The protected-resource metadata document (RFC 9728): which issuers' tokens an API accepts.
 
-Owns the document, its path and its URL. `resource` is configuration and never formed from a Host
-header, because the client chooses that.
+This module has the document, its path and its URL. `resource` is configuration. It is never formed from a
+Host header, because the client chooses that.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ __all__ = ["METHODS", "WELL_KNOWN", "ResourceMetadata", "check_url", "metadata_o
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 METHODS = ("GET", "HEAD", "OPTIONS")
-"""The methods of its URL, for routers; `answers` lacks the first two until the issuers are known."""
+"""The methods of its URL, for routers. `answers` lacks the first two until the issuers are known."""
 
-# The document changes with a deployment; an hour is what issuers commonly say of theirs.
+# The document changes only with a deployment, and an hour is common for issuers' documents.
 MAX_AGE_SECONDS = 3600
 
-# Clients in browsers read it too, and it is public. They may send MCP's header, which asks for a preflight.
+# Clients in browsers read this public document too. They may send MCP's header, which causes a preflight.
 _FOR_BROWSERS = (
     ("access-control-allow-origin", "*"),
     ("access-control-allow-methods", ", ".join(METHODS)),
     ("access-control-allow-headers", "*"),
 )
 
-# RFC 9728 1.2: an https URL without fragment; we refuse queries, user info and percent-encoding too,
-# so that one resource has one spelling. Plain http is for tests, on loopback.
-_HERE = rf"{LOOPBACK}|\[{LOOPBACK_IPV6}\]"  # in an authority IPv6 addresses have brackets (RFC 3986 3.2.2)
+# RFC 9728 1.2: an https URL without fragment. Queries, user info and percent-encoding are refused too, so
+# that a resource has only one form. Plain http is for tests, on loopback.
+_HERE = rf"{LOOPBACK}|\[{LOOPBACK_IPV6}\]"  # an authority has IPv6 addresses in brackets (RFC 3986 3.2.2)
 _URL = re.compile(
     rf"(?P<origin>https://{HOST}(?::[0-9]+)?|http://(?:{_HERE})(?::[0-9]+)?)"
     r"(?P<path>(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*)"
@@ -44,7 +44,7 @@ def check_url(name: str, value: object) -> re.Match[str]:
     """The parts `origin` and `path` of a URL that a setting may have.
 
     Raises:
-        ConfigurationError: naming the setting and its value.
+        ConfigurationError: it is no such URL. The message names the setting and its value.
     """
     found = _URL.fullmatch(value) if type(value) is str else None
     if found is None:
@@ -53,9 +53,9 @@ def check_url(name: str, value: object) -> re.Match[str]:
 
 
 class ResourceMetadata:
-    """The document of one resource. `path` is where it is served, `url` what the challenge names.
+    """The document of one resource. `path` is where it is served, `url` is what the challenge names.
 
-    `answers` are the responses by method, for GET and HEAD once the issuers are known.
+    `answers` are the responses by method. Those to GET and HEAD exist once the issuers are known.
     """
 
     __slots__ = ("_document", "answers", "path", "url")
@@ -73,7 +73,7 @@ class ResourceMetadata:
             raise ConfigurationError(f"resource_scopes={scopes!r}: give a list of scopes")
         if name is not None and type(name) is not str:
             raise ConfigurationError(f"resource_name={name!r}: give a str")
-        # RFC 9728 3.1: between host and path, without a slash that only ends the host.
+        # RFC 9728 3.1: between host and path; a slash that only ends the host is dropped.
         tail = parts["path"] if parts["path"] != "/" else ""
         self.path = WELL_KNOWN + tail
         self.url = parts["origin"] + self.path
@@ -95,7 +95,7 @@ class ResourceMetadata:
         return bool(self._document["authorization_servers"])
 
     def name_issuers(self, issuers: Collection[str]) -> None:
-        """List these, unless `authorization_servers` says which."""
+        """List these issuers, unless `authorization_servers` has chosen others."""
         servers = self._document["authorization_servers"] or list(issuers)
         document = {**self._document, "authorization_servers": servers}
         body = dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
@@ -127,7 +127,7 @@ def metadata_of(
     """The document that these settings describe; None without a resource.
 
     Raises:
-        ConfigurationError: for one that cannot be right, or that describes no resource.
+        ConfigurationError: a setting is wrong, or there are settings but no resource.
     """
     if resource is not None:
         return ResourceMetadata(
@@ -141,10 +141,10 @@ def metadata_of(
 
 
 def metadata_url(metadata: ResourceMetadata | None, url: str | None) -> str | None:
-    """What the challenge names: the document that is served here, or one that something else serves.
+    """The URL that the challenge names: of the document that is served here, or that something else serves.
 
     Raises:
-        ConfigurationError: for both at once, or what is no URL.
+        ConfigurationError: both are given, or the URL is wrong.
     """
     if metadata is not None and url is not None:
         raise ConfigurationError("resource_metadata= is for a document that resource= does not serve")

@@ -1,7 +1,7 @@
 """Describes the guard for OpenAPI documents and Swagger UI, as plain JSON values.
 
-Owns the security scheme, the responses to requests that may not pass, and the settings that these need.
-Knows no framework.
+This module has the security scheme, the responses to requests that may not pass, and their settings. It knows
+no framework.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from cognito_mr_auth.errors import ConfigurationError
 
 __all__ = ["SecurityScheme", "complete", "responses"]
 
-# A domain may end in an internationalized label (xn--...), which HOST_NAME's top-level label cannot be. It
-# begins with a letter, so that it is no IP address.
+# A domain may end in an internationalized label (xn--...), which HOST_NAME's top-level label does not match.
+# That label begins with a letter, so the domain is no IP address.
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z)(?:{LABEL}\.)+(?=[a-z]){LABEL}")
-# OpenAPI 3.1, Components Object: what a component's name may be.
+# OpenAPI 3.1, Components Object: the form of a component's name.
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # OpenAPI 3.1, Path Item Object: its operations.
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -36,18 +36,18 @@ _RESPONSES: dict[int, tuple[str, tuple[str, str, str]]] = {
 class SecurityScheme:
     """The Security Scheme Object of one guard: a bearer token, or the authorization code grant of a domain.
 
-    Without a name of the user's, one that differs where the objects would: two guards of one document are
-    one scheme only if they are described alike. `init_oauth` is the argument of Swagger UI's function of
-    that name; None without a domain.
+    Without a name from the user, the name depends on the content. So two guards of one document share a
+    scheme only if their schemes are equal. `init_oauth` is the argument of Swagger UI's function of that
+    name; None without a domain.
 
     Raises:
-        ConfigurationError: for a domain that is no host name, a name that OpenAPI does not allow, a client
-            without a domain, or one that Cognito would not have made.
+        ConfigurationError: the domain is no host name, OpenAPI does not allow the name, there is a client
+            without a domain, or the client's ID has a wrong form.
     """
 
     def __init__(self, name: str | None, domain: str | None, client_id: str | None) -> None:
         if name is not None and (type(name) is not str or not _NAME.fullmatch(name)):
-            raise ConfigurationError(f"scheme_name={name!r}: letters, digits, '.', '-' and '_'")
+            raise ConfigurationError(f"scheme_name={name!r}: give letters, digits, '.', '-' and '_'")
         if domain is not None and (type(domain) is not str or not _DOMAIN.fullmatch(domain)):
             raise ConfigurationError(f"login_domain={domain!r}: give a host name such as 'auth.example.com'")
         self._name = name
@@ -60,18 +60,18 @@ class SecurityScheme:
         """Offer these scopes too when somebody signs in."""
         self._scopes |= dict.fromkeys(scopes, "")
         if self.init_oauth is not None:
-            # In place: the page's settings were handed out before the routes existed.
+            # Changed in place, because the page got these settings before the routes existed.
             self.init_oauth["scopes"] = " ".join(self._scopes)
 
     def send_id_tokens(self) -> None:
-        """Have Swagger UI send the ID token of the sign-in, which is its access token otherwise."""
+        """Let Swagger UI send the ID token of the sign-in. By default it sends the access token."""
         if not self._id_tokens and self._domain is not None:
             self._id_tokens = True
-            self._scopes = {"openid": "", **self._scopes}  # without it Cognito gives no ID token
+            self._scopes = {"openid": "", **self._scopes}  # without "openid" Cognito gives no ID token
             self.add(())
 
     def clashes_with(self, other: SecurityScheme) -> bool:
-        """Whether a document could hold only one of the two, because they differ and have one name."""
+        """Whether a document can hold only one of the two, because they differ and have the same name."""
         mine, others = (self._domain, self._id_tokens), (other._domain, other._id_tokens)
         return self.name == other.name and mine != others
 
@@ -91,7 +91,7 @@ class SecurityScheme:
             "tokenUrl": f"https://{self._domain}/oauth2/token",
             "scopes": {**self._scopes},
         }
-        # Swagger UI's own extension: the member of the token response that it sends.
+        # Swagger UI's own extension. It names the member of the token response that Swagger UI sends.
         token = {"x-tokenName": "id_token"} if self._id_tokens else {}
         return {"type": "oauth2", "flows": {"authorizationCode": code}, **token}
 
@@ -111,10 +111,11 @@ def _init_oauth(domain: str | None, client_id: str | None) -> dict[str, Any] | N
 def complete(
     document: dict[str, Any], scheme: SecurityScheme, is_open: Callable[[str, str], bool] | None
 ) -> None:
-    """Add to a document what its framework cannot know. Once more changes nothing.
+    """Add to a document what its framework cannot know. A second call changes nothing.
 
-    Each operation that needs the scheme gets the responses to requests that may not pass. `is_open` is for
-    an application that is protected as a whole: whether the operation of a path and a method needs no token.
+    Each operation that needs the scheme gets the responses to requests that may not pass. `is_open` is for an
+    application that is protected as a whole. It says whether the operation of a path and method needs no
+    token.
     """
     for path, item in document.get("paths", {}).items():
         for method in _METHODS & item.keys():
@@ -128,7 +129,7 @@ def complete(
                     operation.setdefault("responses", {}).setdefault(str(status), response)
     schemes = document.get("components", {}).get("securitySchemes", {})
     if "flows" in schemes.get(scheme.name, ()):
-        # Another guard that is described alike may have named other scopes.
+        # Another guard with an equal description may have added other scopes.
         code = schemes[scheme.name]["flows"]["authorizationCode"]
         code["scopes"] = scheme.document["flows"]["authorizationCode"]["scopes"] | code["scopes"]
 

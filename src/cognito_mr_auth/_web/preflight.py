@@ -1,7 +1,7 @@
-"""What a CORS preflight never has, and what one that passes hears: nothing of what stands at its URL.
+"""What a CORS preflight never has, and the answer to one that passes, which shows nothing of its URL.
 
-Owns the answer in a handler's place, and what a handler's own answer loses with its body. The Fetch standard
-reads status and headers alone (4.8). `guard` says what a preflight is.
+This module has the answer in a handler's place, and says what a handler's own answer loses with its body. The
+Fetch standard reads status and headers alone (4.8). `guard` says what a preflight is.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["ANSWER", "NEVER_SENT", "without_length"]
 T = TypeVar("T")
 
 ANSWER: Final = HTTPResponse(204, (), b"")
-"""For a handler that names its guard, and is not run for it: it would run for anybody."""
+"""The answer of a route that names its guard. Its handler is not run, because it would run for anybody."""
 
 NEVER_SENT: Final = (
     *("authorization", "cookie", "content-type", "transfer-encoding", "upgrade"),
     *("x-http-method-override", "x-http-method", "x-method-override"),
 )
-"""Headers of no browser's preflight (Fetch, 4.8): a credential, a body, another method, an upgrade.
+"""Headers that no browser's preflight has (Fetch, 4.8): a credential, a body, another method, an upgrade.
 
 A framework or a middleware behind the guard might act on any of them.
 """

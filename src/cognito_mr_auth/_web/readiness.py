@@ -1,7 +1,7 @@
 """What a readiness endpoint answers, to anybody: whether requests may be sent here.
 
-Owns the answers that every adapter's endpoint gives. Says no more than yes or no unless its owner asks for
-details, because it needs no token.
+Every adapter's endpoint gives these answers. They say only yes or no, because the endpoint needs no token.
+Details are added only if the owner asks for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .guard import RequestGuard
 
 __all__ = ["IGNORED", "Readiness", "answer"]
 
-# Settings of a shared Guard that mean nothing here.
+# Settings of a shared Guard that have no meaning here.
 IGNORED: Final = ("optional", "subprotocol", "close_at_expiry")
 
 
@@ -43,12 +43,12 @@ _NOT_ALLOWED = HTTPResponse(405, (("allow", "GET, HEAD"), ("content-length", "0"
 class Readiness:
     """The answers for one verifier, or for some of its pools.
 
-    `given` is a Verifier or a Guard; `details` adds what `Verifier.health` says. Loads the HTTP client now,
-    or the first probe would.
+    `given` is a Verifier or a Guard. `details` adds what `Verifier.health` returns. The HTTP client is loaded
+    now, because otherwise the first probe would load it.
 
     Raises:
-        ConfigurationError: for a pool that the verifier does not have.
-        TypeError: for what is no Verifier, or no pool.
+        ConfigurationError: the verifier does not have one of the pools.
+        TypeError: an argument is no Verifier, or no pool.
     """
 
     __slots__ = ("_details", "_guard", "_providers")
@@ -75,7 +75,7 @@ class Readiness:
 def answer(
     verifier: Verifier, method: str, providers: Collection[UserPool | str] = (), *, details: bool = False
 ) -> HTTPResponse:
-    """The response to a probe, 200 or 503. Of one to a HEAD, the adapter leaves out the body."""
+    """The response to a probe, 200 or 503. For HEAD, the adapter leaves out the body."""
     if method not in ("GET", "HEAD"):
         return _NOT_ALLOWED
     if details:

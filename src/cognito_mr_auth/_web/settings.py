@@ -1,6 +1,7 @@
-"""The settings of a guard: their types, and which values cannot be right.
+"""The settings of a guard: their types, and which values are wrong.
 
-Owns the checks that need no verifier. What a setting does is said where users read it: at `guard.Guard`.
+This module has the checks that need no verifier. `guard.Guard` says what each setting does, because users
+read it there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = [
     "sources",
 ]
 
-# By then, every load balancer has given up the request.
+# By then, every load balancer has given up on the request.
 _MAX_TIMEOUT_SECONDS = 60.0
 DEFAULT_REALM = "api"
 
@@ -42,7 +43,7 @@ Preflight = Literal["refuse", "pass"]
 
 
 class Options(TypedDict, total=False):
-    """The keyword options of every adapter, beside its verifier; `guard.Guard` says what each does."""
+    """The keyword options of every adapter, beside its verifier. `guard.Guard` says what each does."""
 
     require: Policy | None
     optional: bool
@@ -62,14 +63,14 @@ class Options(TypedDict, total=False):
 
 
 class SocketOptions(Options, total=False):
-    """Those of an adapter that serves WebSockets."""
+    """The options of an adapter that serves WebSockets."""
 
     subprotocol: str | None
     close_at_expiry: bool
 
 
 def check_names(adapter: str, given: Iterable[str], known: Collection[str]) -> None:
-    """Raises TypeError for an option that the adapter does not have; names the nearest that it has."""
+    """Raises TypeError for an option that the adapter does not have. The message suggests the nearest one."""
     for name in given:
         if name not in known:
             from difflib import get_close_matches  # only a mistake pays for it
@@ -80,7 +81,7 @@ def check_names(adapter: str, given: Iterable[str], known: Collection[str]) -> N
 
 
 def refuse_options(given: Iterable[str], refused: Collection[str], why: str) -> None:
-    """Raises ConfigurationError for an option that only other adapters have; `why` says why that is."""
+    """Raises ConfigurationError for an option that only other adapters have. `why` gives the reason."""
     for name in given:
         if name in refused:
             raise ConfigurationError(f"{name}= {why}")
@@ -89,19 +90,21 @@ def refuse_options(given: Iterable[str], refused: Collection[str], why: str) -> 
 def check_timeout(timeout: float) -> None:
     """Raises ConfigurationError if `timeout` is no number of seconds that a request may wait."""
     if type(timeout) not in (int, float) or not 0 < timeout <= _MAX_TIMEOUT_SECONDS:
-        raise ConfigurationError(f"timeout={timeout!r}: seconds, above 0, at most {_MAX_TIMEOUT_SECONDS:.0f}")
+        raise ConfigurationError(
+            f"timeout={timeout!r}: give seconds, above 0 and at most {_MAX_TIMEOUT_SECONDS:.0f}"
+        )
 
 
 def check_preflight(preflight: object) -> None:
-    """Raises ConfigurationError for anything but the two words."""
+    """Raises ConfigurationError for anything but "pass" and "refuse"."""
     if preflight not in ("pass", "refuse"):
-        raise ConfigurationError(f"preflight={preflight!r}: say 'pass' or 'refuse'")
+        raise ConfigurationError(f"preflight={preflight!r}: give 'pass' or 'refuse'")
 
 
 def check_realm(realm: object) -> None:
-    """Raises ConfigurationError for what cannot stand between quotes (RFC 9110 5.6.4)."""
+    """Raises ConfigurationError for a realm that cannot be a quoted string (RFC 9110 5.6.4)."""
     if type(realm) is not str or not _REALM.fullmatch(realm):
-        raise ConfigurationError(f"realm={realm!r}: printable ASCII without quotes and backslashes")
+        raise ConfigurationError(f"realm={realm!r}: give printable ASCII without quotes and backslashes")
 
 
 def check_name(name: str, value: object) -> None:
@@ -118,10 +121,10 @@ def sources(
     header: str = "Authorization",
     scheme: str | None = "Bearer",
 ) -> Sources:
-    """Where a token may stand, according to the settings.
+    """The places where a token may be, according to the settings.
 
     Raises:
-        ConfigurationError: for a name or an origin that cannot be right.
+        ConfigurationError: a name or an origin is wrong.
     """
     for name, value in (("cookie", cookie), ("subprotocol", subprotocol), ("query", query)):
         if value is not None:
@@ -130,7 +133,7 @@ def sources(
     if header.lower() in ("cookie", "sec-websocket-protocol"):
         raise ConfigurationError(f"header={header!r}: cookie= and subprotocol= read that header")
     if scheme not in ("Bearer", None):
-        raise ConfigurationError(f"scheme={scheme!r}: say 'Bearer', or None for a token without a scheme")
+        raise ConfigurationError(f"scheme={scheme!r}: give 'Bearer', or None for a token without a scheme")
     if isinstance(allowed_origins, (str, bytes)):
         raise ConfigurationError(f"allowed_origins={allowed_origins!r}: give a list of origins")
     for origin in allowed_origins:
@@ -140,6 +143,6 @@ def sources(
             )
     if (cookie is None) != (not allowed_origins):
         raise ConfigurationError(
-            "cookie= and allowed_origins= need each other: browsers send cookies unasked"
+            "cookie= and allowed_origins= need each other, because browsers send cookies unasked"
         )
     return Sources(cookie, frozenset(allowed_origins), subprotocol, query, header.lower(), scheme)

@@ -1,6 +1,7 @@
-"""What passes between a WebSocket's application and its client before and after the token's expiry.
+"""What a WebSocket's application and its client exchange before and after the token's expiry.
 
-Owns the rules, and waits for nothing: how a task does that is its loop's. Close code 1008 (RFC 6455 7.4.1).
+This module has the rules, and waits for nothing; each loop has its own wait. Close code 1008 (RFC 6455
+7.4.1).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class GoneError(OSError):
 
 
 class Ending(ABC):
-    """The client's side of a socket as the application sees it: it leaves when its token expires."""
+    """The client's side of a socket as the application sees it. It leaves when its token expires."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -31,14 +32,14 @@ class Ending(ABC):
 
     @abstractmethod
     def expire_after(self, seconds: float) -> None:
-        """Close the socket then, in place of a moment that was given before."""
+        """Close the socket after this time, which replaces an earlier one."""
 
     @abstractmethod
     async def _received(self) -> Message | None:
-        """The next message that was received before the expiry; None from then on."""
+        """The next message, if it was received before the expiry; None from then on."""
 
     def _expire(self) -> bool:
-        """Take nothing more from either side; whether the client has to be told."""
+        """Accept nothing more from either side. Returns whether a close must be sent to the client."""
         self.expired = True
         told, self._closed = self._closed, self._closed or self._accepted
         return self._accepted and not told
@@ -47,8 +48,8 @@ class Ending(ABC):
         await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": REASON})
 
     async def receive(self) -> Message:
-        """The next message, or a disconnect from the moment of expiry on."""
-        if self._connecting:  # the handshake is there at once, and frameworks expect nothing else
+        """The next message. From the expiry on, it is a disconnect."""
+        if self._connecting:  # the handshake is there at once, and frameworks expect it first
             self._connecting = False
             return await self._receive()
         message = await self._received()
@@ -76,6 +77,6 @@ class Ending(ABC):
         await self._send(message)
         if kind == "websocket.accept":
             self._accepted = True
-            if self.expired:  # while the handshake was under way
+            if self.expired:  # it expired during the handshake
                 self._closed = True
                 await self._close()

@@ -1,6 +1,6 @@
 """Closes an open WebSocket when its token expires, under asyncio and trio.
 
-Owns the choice between their two ways to wait. `socket_ending` decides what passes.
+This module chooses between their two ways to wait. `socket_ending` decides what passes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ __all__ = ["REASON", "until_expiry"]
 
 
 async def until_expiry(app: App, scope: Scope, receive: Receive, send: Send, seconds: float | None) -> None:
-    """Run the application; after `seconds` close its socket, and let it see that the client is gone.
+    """Run the application. After `seconds`, close its socket and show it that the client is gone.
 
-    None is for a socket without a principal: its time begins when `scope[EXPIRY]` is called.
+    None is for a socket without a principal. Its time begins when `scope[EXPIRY]` is called.
     """
     with suppress(GoneError):
         async with _ending(receive, send) as ending:

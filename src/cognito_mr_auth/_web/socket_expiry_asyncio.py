@@ -1,6 +1,6 @@
 """How a task of asyncio waits for a WebSocket's message and for its token's expiry at once.
 
-Owns the tasks that this takes; `socket_ending` decides.
+This module has the tasks that this needs; `socket_ending` decides.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Ending(Ending):
         if self.expired:
             return
         if self._reading is not None:
-            self._reading.cancel()  # a message that is there already is kept
+            self._reading.cancel()  # a message that has already come is kept
         if self._expire():
             self._closing = asyncio.create_task(self._close())
         self._woken.set_result(None)
@@ -52,10 +52,10 @@ class _Ending(Ending):
             if self._reading is None:
                 self._reading = asyncio.ensure_future(self._receive())
             reading = self._reading
-            # Not cancelled with us, so that no message is lost between two calls.
+            # A cancellation of this task does not cancel `reading`, so no message is lost between two calls.
             await asyncio.wait((reading, self._woken), return_when=asyncio.FIRST_COMPLETED)
             if reading is not self._reading:
-                continue  # another task that receives has taken this message
+                continue  # another receiving task has taken this message
             if not reading.done() or reading.cancelled():
                 break
             message, self._reading = reading.result(), None

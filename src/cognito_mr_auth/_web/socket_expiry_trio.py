@@ -1,7 +1,7 @@
 """How a task of trio waits for a WebSocket's message and for its token's expiry at once.
 
-Owns the nursery that this takes; `socket_ending` decides. Loaded where trio is already running, because it is
-no dependency of this library.
+This module has the nursery that this needs; `socket_ending` decides. It is loaded where trio already runs,
+because this library does not depend on trio.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ending"]
 
 @asynccontextmanager
 async def ending(receive: Receive, send: Send) -> AsyncIterator[Ending]:
-    """An ending whose tasks end with the block. What the block raises comes out as it is, in no group."""
+    """An ending whose tasks end with the block. An exception of the block is raised as it is, in no group."""
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         here = _Ending(receive, send, nursery)
@@ -53,13 +53,13 @@ class _Ending(Ending):
         for waiting in self._waiting:
             waiting.cancel()
         if untold:
-            with suppress(Exception):  # whatever a server says when its client is gone
+            with suppress(Exception):  # a server may raise anything when its client is gone
                 await self._close()
 
     async def _received(self) -> Message | None:
         if self.expired:
             return None
-        # As with the server's own receive, what cancels this call loses no message.
+        # As with the server's own receive, a cancellation of this call loses no message.
         with trio.CancelScope() as waiting:
             self._waiting.add(waiting)
             try:

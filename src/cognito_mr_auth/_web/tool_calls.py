@@ -1,8 +1,8 @@
-"""Who may call which tool of an MCP server: read from a request's body before the server reads it.
+"""Who may call which tool of an MCP server. It reads a request's body before the server reads it.
 
-Owns the policies by tool, and what a body must be: JSON that every parser reads alike. The body decides in
-every revision of the protocol; the headers `Mcp-Method` and `Mcp-Name` of 2026-07-28 only repeat it, and SDKs
-before 2.0 do not compare them with it.
+This module has the policies by tool, and the form of a body: JSON that every parser reads in the same way.
+The body decides in every revision of the protocol. The headers `Mcp-Method` and `Mcp-Name` of 2026-07-28 only
+repeat it, and SDKs before 2.0 do not compare them with it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from .state import PRINCIPAL
 __all__ = ["ToolPolicies", "read_body", "replayed", "tools_called"]
 
 ANY_TOOL = "*"  # no name of a tool has a "*" (MCP, "Tool Names")
-# The others may have a body that calls a tool, whatever a server thinks of the method.
+# Requests with other methods may have a body that calls a tool, whatever a server does with the method.
 _WITHOUT_A_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 
-# What the SDK takes by default (mcp.server.transport_security, 2.3).
+# The SDK's default limit (mcp.server.transport_security, 2.3).
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 class ToolPolicies:
     """What callers of each tool must have beside the guard's policy: a policy by the tool's name, or None.
 
-    "*" stands for every tool that is not named; without it nobody may call those.
+    "*" stands for every tool that is not named. Without it, nobody may call those tools.
 
     Raises:
-        ConfigurationError: for what cannot be tools and their policies.
-        TypeError: for a policy that is none.
+        ConfigurationError: `tools` is no dict of tools' names.
+        TypeError: a policy is none.
     """
 
     def __init__(self, tools: object) -> None:
@@ -52,15 +52,15 @@ class ToolPolicies:
     async def judge(self, guard: RequestGuard, scope: Scope, receive: Receive) -> Receive | None:
         """A `receive` for the application, if the principal may make the calls that the body holds.
 
-        None if the client leaves before its end: then half a body calls nothing.
+        None if the client leaves before the body ends, because half a body calls nothing.
 
         Raises:
-            RequestMalformed: for a body that another parser could read differently, and for a WebSocket,
-                whose messages nobody here will see.
+            RequestMalformed: another parser could read the body differently, or it is a WebSocket, whose
+                messages nobody here will see.
             AuthError: a policy refuses the principal.
         """
         if scope["type"] != "http":
-            raise RequestMalformed("tools are called over HTTP here")
+            raise RequestMalformed("tools can only be called over HTTP here")
         if scope["method"] in _WITHOUT_A_BODY:
             return receive
         body = await read_body(receive)
@@ -72,7 +72,7 @@ class ToolPolicies:
 
     async def _check(self, guard: RequestGuard, principal: Principal | None, name: str) -> None:
         if name not in self._policies and ANY_TOOL not in self._policies:
-            raise PolicyDenied("this tool is open to nobody")
+            raise PolicyDenied("nobody may call this tool")
         policy = self._policies.get(name, self._policies.get(ANY_TOOL))
         if policy is None:
             return
@@ -80,7 +80,7 @@ class ToolPolicies:
             await guard.arequire(principal, policy)
         except PolicyDenied as error:
             if error.scopes and principal is not None:
-                # A client may then ask for these scopes alone, so those that the guard needs stand there too.
+                # A client may ask for these scopes alone, so the scopes that the guard needs are named too.
                 needed = [each for each in guard.scope_names if each in principal.scopes]
                 error.scopes = tuple(dict.fromkeys((*needed, *error.scopes)))
             raise
@@ -106,7 +106,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body which was read already, and then what else comes."""
+    """A `receive` that returns a body which was read before, and then further messages."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
@@ -119,7 +119,7 @@ def tools_called(body: bytes) -> list[str]:
     """The names of the tools that a JSON-RPC message, or a batch of them, calls.
 
     Raises:
-        RequestMalformed: for what another parser could read differently.
+        RequestMalformed: another parser could read the message differently.
     """
     found = _value(body)
     messages = found if isinstance(found, list) else [found]
@@ -137,7 +137,7 @@ def tools_called(body: bytes) -> list[str]:
 
 
 def _value(body: bytes) -> Any:
-    """The JSON value; None for what is none, so that no parser's exception, which holds the body, is left."""
+    """The JSON value. None in place of a parser's exception, because that would hold the body."""
     try:
         return json.loads(body.decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
@@ -145,7 +145,7 @@ def _value(body: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two members with one name, parsers take the first or the last (RFC 8259 4).
+    # If two members have one name, some parsers take the first and others the last (RFC 8259 4).
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a name twice")

@@ -1,7 +1,7 @@
-"""The user that frameworks know beside a principal: what code that meets `request.user` asks of it.
+"""The user that frameworks know beside a principal, for code that reads `request.user`.
 
-Owns the one shape that Starlette, Django and what stands on them share. A user of this kind holds no right of
-the framework's own: it is active and authenticated, and neither staff nor superuser, whatever a claim says.
+Starlette, Django and what is built on them share this shape. Such a user holds no right of the framework's
+own. It is active and authenticated, and neither staff nor superuser, whatever a claim says.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ __all__ = ["CognitoUser", "PrincipalUser"]
 
 
 class PrincipalUser:
-    """A user that a token stands for. `principal` is everything that the token says."""
+    """The user that a token stands for. `principal` has everything that the token says."""
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
 
     @property
     def is_authenticated(self) -> bool:
-        """True."""
+        """Always True."""
         return True
 
     @property
     def display_name(self) -> str:
-        """The username; a machine's subject. For display alone: Cognito may give the name to another user."""
+        """The username, or a machine's subject. For display only, because names may be reused."""
         return self.principal.username or self.principal.subject
 
     @property
     def identity(self) -> str:
-        """The provider (a pool's ID) and the subject, which no two users share."""
+        """The provider (a pool's ID) and the subject, as "provider:subject". No two users share it."""
         return f"{self.principal.provider}:{self.principal.subject}"
 
     def __eq__(self, other: object) -> bool:
@@ -45,29 +45,29 @@ class PrincipalUser:
 
 
 class CognitoUser(PrincipalUser):
-    """`request.user` of Django and what stands on it, for a request with a token.
+    """`request.user` of Django and what is built on it, for a request with a token.
 
-    It is no row of a database: there is no `save`, and there are no permissions of Django's.
+    It is no row of a database. It has no `save`, and no permissions of Django.
     """
 
     @property
     def is_anonymous(self) -> bool:
-        """False."""
+        """Always False."""
         return False
 
     @property
     def is_active(self) -> bool:
-        """True: the token was accepted."""
+        """Always True, because the token was accepted."""
         return True
 
     @property
     def is_staff(self) -> bool:
-        """False: no token makes somebody staff."""
+        """Always False, because no token makes somebody staff."""
         return False
 
     @property
     def is_superuser(self) -> bool:
-        """False."""
+        """Always False."""
         return False
 
     @property
@@ -85,15 +85,15 @@ class CognitoUser(PrincipalUser):
         return self.display_name
 
     def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
-        """False: the framework's permissions belong to users of its own."""
+        """Always False, because the framework's permissions belong to its own users."""
         return False
 
     def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
-        """False, except for no permission at all."""
+        """False, unless the list is empty."""
         return all(self.has_perm(each, obj) for each in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
-        """False."""
+        """Always False."""
         return False
 
     async def ahas_perm(self, perm: str, obj: object = None) -> bool:

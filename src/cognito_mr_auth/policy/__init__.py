@@ -1,12 +1,13 @@
-"""What a principal must have to pass: values that combine with `&`, `|` and `~` (H1).
+"""What a principal must have to pass: values that combine with `&`, `|` and `~`.
 
     orders = policy.scopes("orders/read") & policy.any_group("ops", "admin")
     principal = verifier.verify(token, require=orders)
 
-Owns the three-valued logic: yes, no, or cannot-tell (a claim absent or of the wrong type, a check
-that failed). Only yes passes, and `~` of cannot-tell stays cannot-tell, so that "not of tier x" is never
-answered by a token that says nothing of tiers. One absence is known: Cognito leaves `cognito:groups` out for
-whoever is in no group. Evaluation here is pure but for `check`.
+A policy says yes, no or cannot-tell. It cannot tell where a claim is absent or has the wrong type, or where a
+check failed. Only yes passes. `~` of cannot-tell stays cannot-tell, so a token without a tier never passes
+"not of tier x". One absence has a meaning: Cognito leaves out `cognito:groups` for users without a group.
+Evaluation is pure, except that it calls the functions of `check`.
+Every function here raises ConfigurationError for an argument that cannot be right.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ _Kind = Literal[
 
 
 class Policy:
-    """A requirement on a principal. Made by this module's functions, combined with `&`, `|`, `~`.
+    """A requirement on a principal. The functions of this module make it; `&`, `|` and `~` combine it.
 
-    Immutable. `scope_names` are all scopes that it names, in order, for documentation. `copy` and `pickle`
-    work; of a `check` they ask that its function can be pickled.
+    It is immutable. `scope_names` has all scopes that it names, in order, for documentation. `copy` and
+    `pickle` work; `pickle` needs the function of a `check` to be picklable.
     """
 
     __slots__ = ("_kind", "_parts", "_value")
@@ -86,7 +87,7 @@ class Policy:
 
     def __bool__(self) -> bool:
         # `require=a and b` would silently drop `a`; the operators are `&` and `|`.
-        raise TypeError("a policy has no truth value: combine policies with & and |")
+        raise TypeError("a policy has no truth value; combine policies with & and |")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a policy is immutable")
@@ -115,17 +116,17 @@ class Policy:
 
     @property
     def scope_names(self) -> tuple[str, ...]:
-        """Every scope that the policy names, each once, in the order of writing."""
+        """Every scope that the policy names, each once, in the order in which they were written."""
         if self._kind == "scopes":
             names: tuple[str, ...] = self._value[1]
             return names
-        if self._kind == "not":  # a scope that must be absent is not one to request
+        if self._kind == "not":  # a client should not request a scope that must be absent
             return ()
         return tuple(dict.fromkeys(name for part in self._parts for name in part.scope_names))
 
     @property
     def _demands(self) -> frozenset[object]:
-        """What must all hold for it to pass: one value for each condition that it joins with `&`.
+        """One value for each condition that it joins with `&`. All conditions must hold for it to pass.
 
         Policies that share a value share that condition. A principal that fails a policy fails every
         policy whose demands include its demands. A condition that was written twice may have two values.
@@ -143,17 +144,17 @@ class Policy:
 
     @property
     def _joined(self) -> tuple[Policy, ...]:
-        """The two policies that `&` has joined; nothing for any other policy."""
+        """The two policies that `&` has joined; empty for any other policy."""
         return self._parts if self._kind == "and" else ()
 
     @property
     def _own_demands(self) -> set[object]:
-        """The same as `_demands`, without those of the policies that it joins."""
+        """Like `_demands`, without the demands of the joined policies."""
         if self._kind == "and":
             return set()
         if self._kind in LEAVES:
             return LEAVES[self._kind].demands(self._value)
-        # A check's callable may compare as it likes; `|` and `~` are only ever equal to themselves.
+        # A callable may define its own equality, so identity counts; `|` and `~` equal only themselves.
         return {("check", id(self._value)) if self._kind == "check" else id(self)}
 
     def _leaves(self, kind: _Kind) -> Iterator[Policy]:
@@ -164,7 +165,7 @@ class Policy:
             yield from part._leaves(kind)
 
     def _helpful_answers(self, wanted: bool = True) -> Iterator[tuple[int, bool]]:
-        """For each check, by identity, the answer that helps the policy to pass: no under `~`."""
+        """For each check, by identity, the answer that helps the policy to pass. Under `~` that is no."""
         if self._kind == "check":
             yield id(self), wanted
         for part in self._parts:
@@ -186,7 +187,7 @@ class Policy:
         """Yes (True), no (False) or cannot-tell (None), by Kleene's three-valued logic.
 
         Raises:
-            _Pending: for a check whose answer is not in the context yet.
+            _Pending: the context has no answer of a check yet.
         """
         kind = self._kind
         if kind in context.granted:
@@ -221,12 +222,12 @@ def _check(leaf: Policy, context: Context) -> Verdict:
     if id(leaf) not in context.answers:
         raise _Pending(leaf)
     answer = context.answers[id(leaf)]
-    # Anything but True and False (1, "yes", None, a forgotten return) is a broken check, not a yes.
+    # Anything but True and False (1, "yes", None, a forgotten return) is a broken check and no yes.
     return answer if answer is True or answer is False else None
 
 
 def _rebuild(kind: _Kind, value: Any, parts: tuple[Policy, ...]) -> Policy:
-    """The policy that was pickled; one of an unknown kind would fail at the first request instead."""
+    """The policy that was pickled. An unknown kind is refused now, and not at the first request."""
     if kind not in LEAVES and kind not in ("check", "and", "or", "not"):
         raise ValueError("this policy was pickled by another version of cognito_mr_auth")
     return Policy(kind, value, parts)
@@ -234,7 +235,7 @@ def _rebuild(kind: _Kind, value: Any, parts: tuple[Policy, ...]) -> Policy:
 
 def _names(kind: str, values: tuple[str, ...], *, spaces: bool) -> tuple[str, ...]:
     if not values:
-        raise ConfigurationError(f"{kind}() with nothing would pass or refuse everyone: name one")
+        raise ConfigurationError(f"{kind}() with nothing would pass or refuse everyone; name one")
     for value in values:
         if isinstance(value, (list, tuple, set, frozenset)):
             raise ConfigurationError(f"{kind}() takes names, not a {type(value).__name__}: {kind}(*[...])")
@@ -246,7 +247,7 @@ def _names(kind: str, values: tuple[str, ...], *, spaces: bool) -> tuple[str, ..
 
 
 def scopes(*all_of: str) -> Policy:
-    """Every one of these scopes is in the access token's `scope` (RFC 6749 3.3, exact match)."""
+    """All of these scopes are in the access token's `scope` (RFC 6749 section 3.3, exact match)."""
     return Policy("scopes", (True, _names("scopes", all_of, spaces=False)))
 
 
@@ -256,7 +257,7 @@ def any_scope(*any_of: str) -> Policy:
 
 
 def groups(*all_of: str) -> Policy:
-    """The user is in every one of these groups (`cognito:groups`, exact match)."""
+    """The user is in all of these groups (`cognito:groups`, exact match)."""
     return Policy("groups", (True, _names("groups", all_of, spaces=True)))
 
 
@@ -274,22 +275,25 @@ def client(*any_of: str) -> Policy:
 
 
 def machine() -> Policy:
-    """An app client on its own (client credentials, RFC 6749 4.4), as `Principal.is_machine` says."""
+    """The principal is an app client on its own (client credentials, RFC 6749 section 4.4).
+
+    It passes where `Principal.is_machine` is true.
+    """
     return Policy("machine")
 
 
 def has_claim(name: str) -> Policy:
-    """The claim is there, whatever it says. A claim that is null tells nothing."""
+    """The claim is present, with any value. A claim that is null counts as cannot-tell."""
     return Policy("has_claim", _claim_name("has_claim", name))
 
 
 def claim(name: str, value: str | int | float | bool) -> Policy:
-    """The claim has this value and its type: `True` is not 1, "1" is not 1."""
+    """The claim has this value and the value's type. `True` is not 1, and "1" is not 1."""
     return Policy("claim", _named_value("claim", name, value))
 
 
 def claim_contains(name: str, value: str | int | float | bool) -> Policy:
-    """The claim is an array with this value, of its type, as a member. A string is no array."""
+    """The claim is an array that has this value, with its type, as a member. A string is no array."""
     return Policy("claim_contains", _named_value("claim_contains", name, value))
 
 
@@ -305,18 +309,18 @@ def _named_value(kind: str, name: str, value: object) -> tuple[str, object]:
         raise ConfigurationError(
             f"{kind}({name!r}, ...) takes a str, int, float or bool; use check() for other values"
         )
-    if isinstance(value, float) and not abs(value) < float("inf"):  # nor is NaN below it
+    if isinstance(value, float) and not abs(value) < float("inf"):  # this form refuses NaN too
         raise ConfigurationError(f"{kind}({name!r}, ...): no claim is infinite or NaN")
     return name, value
 
 
 def max_age(seconds: int) -> Policy:
-    """The user signed in (`auth_time`) at most this many seconds ago (RFC 9470, OIDC Core 2)."""
+    """The user signed in (`auth_time`) at most this many seconds ago (RFC 9470, OIDC Core section 2)."""
     return Policy("max_age", _whole_seconds("max_age", seconds))
 
 
 def issued_within(seconds: int) -> Policy:
-    """The token was issued (`iat`) at most this many seconds ago; a refresh gives a new one."""
+    """The token was issued (`iat`) at most this many seconds ago. A refresh gives the client a new token."""
     return Policy("issued_within", _whole_seconds("issued_within", seconds))
 
 
@@ -332,10 +336,11 @@ def _whole_seconds(kind: str, seconds: int) -> int:
 
 
 def check(function: _CheckFunction) -> Policy:
-    """Your own predicate on the principal. Coroutine functions work with `averify` alone.
+    """Your own predicate on the principal. A coroutine function works with `averify` alone.
 
-    Anything but True or False, an exception included, is cannot-tell and refuses. A plain function runs on
-    the caller's thread, which under `averify` is the event loop's, so it may read memory only.
+    True passes and False refuses. Anything else, an exception included, is cannot-tell, which refuses too.
+    A plain function runs on the caller's thread, which is the event loop's under `averify`. So it may read
+    memory only.
     """
     if not callable(function):
         raise ConfigurationError(f"check() takes a callable, not {type(function).__name__}")

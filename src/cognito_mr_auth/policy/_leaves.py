@@ -1,8 +1,8 @@
 """What each kind of requirement asks of a principal, as one table: verdict, conditions, repr (H1).
 
-Owns the verdicts of single requirements: yes, no, or cannot-tell. Never combines them, and calls nothing of
-a user's. An age, and whatever else the clock decides, is cannot-tell for a moment that lies in the future
-beyond the leeway: a negative age would be below every limit.
+This module has the verdicts of single requirements: yes, no, or cannot-tell. It never combines them, and
+calls no function of a user. A requirement on an age is cannot-tell for a moment in the future beyond the
+leeway, because a negative age would be below every limit.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Verdict = bool | None
 
 
 class Context(NamedTuple):
-    """What an evaluation may look at: the principal, the wall clock, and answers of checks.
+    """The input of an evaluation: the principal, the wall clock, and the answers of checks.
 
-    `answers` maps the identity of a check to what it gave; `granted` lists kinds of leaves taken as
-    yes, which is how a refusal finds out what would have helped. `leeway` is in seconds.
+    `answers` maps the identity of a check to what it returned. `granted` lists kinds of leaves that count as
+    yes; a refusal uses it to find out what would have helped. `leeway` is in seconds.
     """
 
     principal: Principal
@@ -35,9 +35,9 @@ class Context(NamedTuple):
 
 
 class Leaf:
-    """One kind of requirement: its verdict, the conditions that must all hold, and how it is shown.
+    """One kind of requirement: its verdict, the conditions that must all hold, and its repr.
 
-    `demands` gives one value for each condition; two policies with one value share that condition. No
+    `demands` gives one value for each condition. Two policies with one value share that condition. This is no
     NamedTuple, because every import of the library would pay for it.
     """
 
@@ -70,8 +70,8 @@ def _groups(value: tuple[bool, tuple[str, ...]], context: Context) -> Verdict:
     if "cognito:groups" in principal.claims or _is_partial(principal):
         claimed = principal.claims.get("cognito:groups")
         if claimed.__class__ is not tuple or len(claimed) != len(held):
-            return None  # a bare string, null, an array with members that are no strings, or not handed on
-    # Else Cognito has left the claim out, as it does for whoever is in no group.
+            return None  # a bare string, null, an array with a member that is no string, or not passed on
+    # Otherwise the claim is absent, because Cognito leaves it out for users without a group.
     return all(n in held for n in names) if need_all else any(n in held for n in names)
 
 
@@ -92,12 +92,12 @@ def _has_claim(name: str, context: Context) -> Verdict:
     if _may_be_absent(name, context.principal):
         return None
     if name in claims:
-        return None if claims[name] is None else True  # OIDC Core 5.3.2: null is no way to leave a claim out
+        return None if claims[name] is None else True  # OIDC Core 5.3.2: null is no way to omit a claim
     return None if _is_partial(context.principal) else False
 
 
 def _may_be_absent(name: str, principal: Principal) -> bool:
-    """Whether the groups that an authorizer handed on are none: its token may have no such claim."""
+    """Whether an authorizer has passed on no groups, so that the token itself may have no such claim."""
     return name == "cognito:groups" and not principal.claims.get(name, True) and _is_partial(principal)
 
 
@@ -105,7 +105,7 @@ def _claim(value: tuple[str, object], context: Context) -> Verdict:
     name, wanted = value
     held = context.principal.claims.get(name)
     if held.__class__ is not wanted.__class__:
-        return None  # True is not 1, "1" is not 1, and absent is not unequal
+        return None  # True is not 1, "1" is not 1, and an absent claim is not an unequal one
     return bool(held == wanted)
 
 
@@ -113,7 +113,7 @@ def _claim_contains(value: tuple[str, object], context: Context) -> Verdict:
     name, wanted = value
     held = context.principal.claims.get(name)
     if held.__class__ is not tuple or _may_be_absent(name, context.principal):
-        return None  # a string is no array: "admin" stands in "not-admin"
+        return None  # a string is no array, because "admin" is a part of "not-admin"
     alike = [member for member in held if member.__class__ is wanted.__class__]
     if wanted in alike:
         return True
@@ -129,11 +129,11 @@ def _issued_within(seconds: int, context: Context) -> Verdict:
 
 
 def _within(seconds: int, moment: Any, context: Context) -> Verdict:
-    """Whether the moment is at most so long ago, on the verifier's clock."""
+    """Whether the moment is at most this many seconds ago, on the verifier's clock."""
     if not _is_time(moment):
         return None
     age: float = context.now - moment
-    # In this form, a broken clock's NaN tells nothing either.
+    # This form also gives cannot-tell for the NaN of a broken clock.
     return age <= seconds if age >= -context.leeway else None
 
 
@@ -147,7 +147,7 @@ def _lifetime(seconds: int, context: Context) -> Verdict:
 
 
 def _is_time(moment: Any) -> bool:
-    # An implausible time (S4) is no moment, and an int beyond floats cannot be subtracted.
+    # An implausible time (S4) is no moment, and an int that no float holds cannot be subtracted.
     return moment.__class__ in (int, float) and 0 <= moment <= MAX_TIME
 
 
@@ -162,7 +162,7 @@ def _names_of(kind: str) -> Callable[[tuple[bool, tuple[str, ...]]], set[object]
 
 
 def _value_of(kind: str) -> Callable[[tuple[str, object]], set[object]]:
-    # With its type, because True is not 1.
+    # The type is a part, because True equals 1.
     return lambda value: {(kind, value[0], type(value[1]), value[1])}
 
 
@@ -196,4 +196,4 @@ LEAVES: Mapping[str, Leaf] = {
         _lifetime, lambda seconds: {("lifetime", seconds)}, lambda seconds: f"lifetime({seconds})"
     ),
 }
-"""Every kind but `check`, whose answer is a user's, and the operators."""
+"""Every kind, except `check` (a user's function answers it) and the operators."""

@@ -430,10 +430,10 @@ NONSENSE = [
     ),
     pytest.param("CONTEXT", "sub,sub", ": context holds a name twice", {}, id="context-twice"),
     pytest.param("CONTEXT", "claims", ": context holds 'claims'", {}, id="context-reserved"),
-    pytest.param("BARE_TOKEN", "yes", "='yes': say true or false", {}, id="flag-yes"),
-    pytest.param("BARE_TOKEN", "True", "='True': say true or false", {}, id="flag-capital"),
-    pytest.param("BARE_TOKEN", "1", "='1': say true or false", {}, id="flag-one"),
-    pytest.param("BARE_TOKEN", LONG, "='hunter2 hunter2 hunt...': say", {}, id="flag-long"),
+    pytest.param("BARE_TOKEN", "yes", "='yes': give true or false", {}, id="flag-yes"),
+    pytest.param("BARE_TOKEN", "True", "='True': give true or false", {}, id="flag-capital"),
+    pytest.param("BARE_TOKEN", "1", "='1': give true or false", {}, id="flag-one"),
+    pytest.param("BARE_TOKEN", LONG, "='hunter2 hunter2 hunt...': give", {}, id="flag-long"),
     pytest.param("COOKIE", "a=b", ": cookie='a=b'", {"ALLOWED_ORIGINS": "https://a.example"}, id="cookie"),
     pytest.param("COOKIE", "session", ": cookie= and allowed_origins=", {}, id="cookie-without-origins"),
     pytest.param(
@@ -588,7 +588,7 @@ MISSING = {
 def test_a_slip_of_what_is_missing_is_named(name: str, meant: str, ready: Ready) -> None:
     """What is required and not set is named together with the name that is nearly it."""
     environment = {key: value for key, value in ready.base.items() if key != meant} | {name: "x"}
-    with pytest.raises(ConfigurationError, match=rf"^{meant} is not set \({name} is: see its name\)"):
+    with pytest.raises(ConfigurationError, match=rf"^{meant} is not set \({name} is set; check its name\)"):
         build(environment)
 
 
