@@ -49,7 +49,7 @@ class CognitoAuth:
     """Guards handlers of aiohttp applications, WebSockets included.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options; may come later,
             by `bind`.
         app: an application to initialise at once; see `init_app`.
         protect_all: every request of the application needs a token, unknown URLs, static files and
@@ -61,7 +61,7 @@ class CognitoAuth:
     WebSocket before its handshake; so does an AuthError that a handler raises.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class CognitoAuth:
         """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._guard.bind(verifier)
 
@@ -147,10 +147,10 @@ class CognitoAuth:
     async def lifespan(self, app: web.Application | None = None) -> AsyncIterator[None]:
         """For `app.cleanup_ctx.append(auth.lifespan)`: warm at the start, closed at the end.
 
-        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+        The start waits up to 5 s for keys. The application starts during an outage too.
 
         Raises:
-            ConfigurationError: at the start, if there is no verifier yet.
+            ConfigurationError: at the start, no verifier is bound.
         """
         async with life_of(self._guard)(app):
             yield

@@ -1,6 +1,7 @@
 """What becomes of a request: the guards of its handler, in order, and the answers in place of a handler's.
 
-Owns when the guard is asked, and what has begun by the time of an error. The guard decides who passes.
+Owns when the guard is asked, and what has begun by the time of an error. The guard decides which requests
+pass.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ OFFERED: Final = "offered"
 
 
 def principal_of(request: web.Request, default: Any = state.REQUIRED) -> Principal | None:
-    """The principal of this request; None if it was let through without a token.
+    """The principal of this request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     advice = "put @auth.require() or @auth.optional on its handler, or protect_all=True on its application"
     return state.principal_in(request.get(STATE) or {}, default, advice)

@@ -38,7 +38,7 @@ def emf(verifier: Verifier, *, namespace: str = NAMESPACE) -> str:
         namespace: CloudWatch's, where the metrics are found.
 
     Raises:
-        TypeError: for what is no Verifier.
+        TypeError: the argument is not a Verifier.
         ConfigurationError: for a namespace that CloudWatch would not take.
     """
     _check(namespace)

@@ -4,7 +4,7 @@
     handler = auth      # or @auth.require(policy) on a handler of your own
 
 Owns the form of CloudFront's events and generated responses, and the header that tells the origin who asks.
-The guard decides who passes. Reads no environment variable, because Lambda@Edge has none.
+The guard decides which requests pass. Reads no environment variable, because Lambda@Edge has none.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class CognitoAuth(HandlerGuard):
     a response. An AuthError that it raises is answered alike.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions. May come later, by `bind`.
         identity_header: a header for the origin: the pool's ID, "|" and the subject. What a viewer sends
             under that name is taken away from every request.
@@ -134,7 +134,7 @@ class CognitoAuth(HandlerGuard):
             of its answer: it must answer OPTIONS without content.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(

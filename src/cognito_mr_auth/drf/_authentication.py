@@ -46,13 +46,13 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
         """A class with a verifier and settings of its own, for views with another audience.
 
         Args:
-            verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not
+            verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not
                 be coroutine functions.
             options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `exclude`
                 and `optional` mean nothing here: a view's permissions say who needs a token.
 
         Raises:
-            ConfigurationError, TypeError: for a setting that cannot be right.
+            ConfigurationError, TypeError: a setting is invalid.
         """
         guard = RequestGuard.of(cls.__name__, verifier, options, ignored=("optional",))
         guard.refuse_async_hooks()
@@ -63,7 +63,7 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
         """For the root `urlpatterns`: the RFC 9728 document, where `resource=` is given."""
         return document_urls(cls._guard_now())
 
-    # Error reports show the variables of frames, and those below hold the token.
+    # Django's error reports show the variables of frames, and the frames below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     def authenticate(self, request: Any) -> tuple[Any, Principal] | None:
         """User and principal; None for a request without a token.

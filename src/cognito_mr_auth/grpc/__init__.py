@@ -3,7 +3,7 @@
     server = grpc.server(ThreadPoolExecutor(), interceptors=[CognitoAuthInterceptor(verifier)])
 
 Owns what users write: the interceptors with their settings, the words for a servicer's methods, and a handler
-for readiness probes. The guard decides who passes.
+for readiness probes. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class CognitoAuthInterceptor(_Interceptor, grpc.ServerInterceptor):  # type: ign
     """Lets calls through that carry a token the verifier accepts, for `grpc.server`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions.
         methods: what a principal must have beside, by method: `"/pkg.Service/Method"`, `"/pkg.Service/*"` or
             `"/*"` for the rest; a policy, or None for any valid token. The most exact name counts. A method
@@ -159,7 +159,7 @@ def ready(verifier: Verifier | Guard, *providers: UserPool | str) -> grpc.Generi
     servicer of their own.
 
     Raises:
-        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+        ConfigurationError, TypeError: the argument is not a verifier, or it has no such pool.
     """
     readiness = Readiness(verifier, providers)
 

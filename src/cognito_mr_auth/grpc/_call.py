@@ -147,7 +147,7 @@ def _running() -> Call | None:
 
 
 def principal_of(context: object = None, default: Any = REQUIRED) -> Principal | None:
-    """The principal of the call whose handler runs here; None if it was let through without a token.
+    """The principal of the call whose handler runs here; None if the request passed without a token.
 
     Args:
         context: the handler's context, to be sure that it is this call's.

@@ -57,7 +57,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
     """Guards route handlers of a Litestar application, as one of its `plugins`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options; may come later,
             by `bind`.
         protect_all: every request of the application needs a token, its OpenAPI pages, unknown URLs and
             mounts included, except `public` and `optional` handlers and excluded paths.
@@ -69,7 +69,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
     send it, else close code 1008.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._guard.bind(verifier)
 
@@ -151,7 +151,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         scopes. A CORS preflight gets 204, and the handler is not called.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_policy(policy)
         return _handlers.Requirement(self._enforcement.enforce, policy)
@@ -181,7 +181,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         """A dependency, `Provide(auth.principal)`: the principal. It needs a token, as `require()` does.
 
         Raises:
-            AuthError: it may not pass.
+            AuthError: the guard refuses the request.
         """
         return await self._enforcement.enforce(request.scope, None)  # type: ignore[arg-type]
 
@@ -190,10 +190,10 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
     def lifespan(self, app: Any = None) -> AbstractAsyncContextManager[None]:
         """For `Litestar(lifespan=[auth.lifespan])`: warm at the start, closed at the end.
 
-        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+        The start waits up to 5 s for keys. The application starts during an outage too.
 
         Raises:
-            ConfigurationError: at the start, if there is no verifier yet.
+            ConfigurationError: at the start, no verifier is bound.
         """
         return life_of(self._guard)(app)
 

@@ -1,6 +1,6 @@
 """What becomes of a connection: the middleware around its handler, and what a handler's own guards ask.
 
-Owns when the guard is asked, and what a scope then holds. The guard decides who passes.
+Owns when the guard is asked, and what a scope then holds. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _INSTALLED = "cognito_mr_auth.litestar"
 
 
 def principal_of(connection: ASGIConnection[Any, Any, Any, Any], default: Any = REQUIRED) -> Principal | None:
-    """The principal of this request or WebSocket; None if it was let through without a token.
+    """The principal of this request or WebSocket; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
     return principal_in(connection.scope, default, advice)
@@ -98,7 +98,7 @@ class Enforcement:
         """The principal of a connection whose handler names its guard.
 
         Raises:
-            AuthError: it may not pass.
+            AuthError: the guard refuses the request.
             PreflightError: it is a preflight that passes.
             RuntimeError: the application does not have the plugin.
         """

@@ -70,7 +70,7 @@ def principal_of(request: HttpRequest, default: Any = REQUIRED) -> Principal | N
     """The principal of a request, which is `request.auth` as well; None for a guest's.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     found = getattr(request, "auth", None)
     return found if isinstance(found, Principal) else principal_in(state(request), default, _ADVICE)
@@ -80,7 +80,7 @@ class CognitoAuth(HttpAuthBase):
     """Authenticates operations, routers and APIs: `auth=auth`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; by default, those
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options; by default, those
             of `COGNITO_AUTH` in Django's settings.
         options: settings of the guard that is made for a verifier; `guard.Guard` lists them. Not `optional`:
             say `auth.optional` where guests are welcome. `exclude` means nothing here, since `auth=None`
@@ -91,7 +91,7 @@ class CognitoAuth(HttpAuthBase):
     `django_auth` does where COGNITO_AUTH has a USER, ends the search.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     openapi_scheme = "bearer"
@@ -134,7 +134,7 @@ class CognitoAuth(HttpAuthBase):
         Of an object that has a policy already, both hold.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_policy(policy)
         given = [each for each in (self._policy, policy) if each is not None]
@@ -161,7 +161,7 @@ class CognitoAuth(HttpAuthBase):
         """
         return self._afind(request) if on_a_loop() else self._find(request)
 
-    # Error reports show the variables of frames, and those below hold the token.
+    # Django's error reports show the variables of frames, and the frames below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     def _find(self, request: HttpRequest) -> Any:
         guard, place = self._guard_now(), state(request)

@@ -77,7 +77,7 @@ class Authorizer:
     useless.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, verifier: Verifier, **options: Unpack[Options]) -> None:

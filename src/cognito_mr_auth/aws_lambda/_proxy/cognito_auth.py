@@ -38,7 +38,7 @@ class CognitoAuth(HandlerGuard):
     A ping that keeps the function warm gets `{}`, and does not reach the handler.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions. May come later, by `bind`.
         subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
             answer has the marker in `Sec-WebSocket-Protocol`, unless the handler picks a subprotocol.
@@ -49,7 +49,7 @@ class CognitoAuth(HandlerGuard):
             has time left.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(

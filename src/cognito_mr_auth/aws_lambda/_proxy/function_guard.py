@@ -78,7 +78,7 @@ class FunctionGuard:
         An event before it is a ConfigurationError, and runs no handler.
 
         Raises:
-            ConfigurationError: there is another one already.
+            ConfigurationError: another verifier is bound already.
             TypeError: for what is no Verifier, or one whose `revoked` is a coroutine function.
         """
         self._guard.bind(verifier)
@@ -91,7 +91,7 @@ class FunctionGuard:
         """What becomes of an event's request, in the time that the invocation has left.
 
         Raises:
-            AuthError: it may not pass.
+            AuthError: the guard refuses the request.
             ConfigurationError: there is no verifier yet.
         """
         guard, need = self._guard, demand.need

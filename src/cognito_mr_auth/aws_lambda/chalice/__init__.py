@@ -54,10 +54,10 @@ _ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=Tru
 
 
 def principal_of(request: Any, default: Any = REQUIRED) -> Principal | None:
-    """The principal of `app.current_request`; None if it was let through without a token.
+    """The principal of `app.current_request`; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     return principal_in(getattr(request, _STATE, {}), default, _ADVICE)
 
@@ -66,7 +66,7 @@ class CognitoAuth(FunctionGuard):
     """Guards the views of a Chalice application.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions. May come later, by `bind`.
         app: an application to initialise at once; else `init_app`.
         protect_all: every HTTP request needs a token, except those of `public` and `optional` views and of
@@ -81,7 +81,7 @@ class CognitoAuth(FunctionGuard):
     does every AuthError that a view or a middleware raises, with the CORS headers of the route.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def authorizer(verifier: Verifier, **options: Any) -> Callable[[Any], dict[str, 
     500, which it does not cache); in `chalice local` and `chalice.test`, what stands for them there.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
     decide = Authorizer(verifier, kind="rest-token", **options)
 

@@ -7,7 +7,7 @@
     def orders(): ...
 
 Owns when a route's guards are asked: before all else that Powertools runs for it. Middlewares alone would
-come too late, because the validation of a request runs before them. The guard decides who passes.
+come too late, because the validation of a request runs before them. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def principal_of(app: Any, default: Any = REQUIRED) -> Principal | None:
     """The principal of the request that a resolver (or a `Router`, a `Request`) serves; None for a guest.
 
     Raises:
-        LookupError: no guard has looked at the request, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     return principal_in(app.context, default, _ADVICE)
 
@@ -66,7 +66,7 @@ class CognitoAuth(FunctionGuard):
     """Guards the routes of resolvers: REST and HTTP APIs, load balancers, function URLs, VPC Lattice.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions. May come later, by `bind`.
         app: a resolver to initialise at once; else `init_app`.
         protect_all: every request needs a token, those of unknown URLs included, except routes that are
@@ -84,7 +84,7 @@ class CognitoAuth(FunctionGuard):
     `exception_handler` of yours for such an error comes first.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class CognitoAuth(FunctionGuard):
         It is asked before all other middlewares. In `app.use([...])` it holds for every route.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_sync(policy)
 
