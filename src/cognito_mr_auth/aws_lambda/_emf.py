@@ -1,4 +1,4 @@
-"""CloudWatch's embedded metric format: lines of JSON in a function's log, from which CloudWatch reads metrics.
+"""CloudWatch's embedded metric format: JSON lines in a function's log, from which CloudWatch reads metrics.
 
 Owns the form of the line, and which metrics are billed: always six for each pool. Details are in the same
 line, where CloudWatch Logs Insights finds them at no price.

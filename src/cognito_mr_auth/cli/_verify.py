@@ -1,6 +1,6 @@
 """`cognito-mr-auth verify`: would this verifier accept this token?
 
-Owns the command alone; every decision is the Verifier's. Claims appear only when asked for.
+Owns only the command; the Verifier makes every decision. Claims are printed only on request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ._times import local_time, remaining
 
 __all__ = ["verify"]
 
-# As long as one refresh: a person would rather wait than ask twice.
+# As long as one refresh, because a person would rather wait than ask twice.
 TIMEOUT_SECONDS: Final = WARM_SECONDS
 
 
@@ -72,13 +72,13 @@ def verify(
 
 
 def _verifier(*pools: UserPool, **options: Any) -> Verifier:
-    """The application's verifier, but for the key files that it would write."""
+    """Return the application's verifier, except that it writes no key files."""
     checked = configuration(*pools, **options)
     return Verifier(*map(read_only, checked.pools), **options, on_event=_note)
 
 
 def _note(event: events.Event) -> None:
-    """Say on standard error why a key file is not used, which no answer tells."""
+    """Print on standard error why a key file is not used, which the result does not show."""
     if isinstance(event, events.KeyFileProblem):
         click.echo(f"note: key file: {safe(event.reason)}", err=True)
 

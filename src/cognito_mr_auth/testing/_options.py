@@ -1,4 +1,4 @@
-"""Arguments that the fake pool passes on, as types, so that a type checker finds a slip in one."""
+"""Types of the arguments that the fake pool passes on, so that a type checker finds a typing error."""
 
 from cognito_mr_auth._issuers.options import VerifierOptions
 

@@ -1,4 +1,4 @@
-"""The parts that the guards of Lambda functions share: they block, at most for the invocation's remaining time.
+"""The parts that the guards of Lambda functions share. They block, but never beyond an invocation's time.
 
 Owns the life of such a guard, and the order in which a request is checked. The guard of `_web` decides which
 requests pass.

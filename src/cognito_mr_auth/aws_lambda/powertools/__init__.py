@@ -181,7 +181,7 @@ class CognitoAuth(FunctionGuard):
         return answer, verdict.is_preflight
 
     def _demand(self, own: list[Any], everywhere: list[Any]) -> Demand:
-        """Return what a route requires. Middlewares for every route leave a preflight to the CORS response."""
+        """Return what a route requires. Middlewares for every route let a preflight reach CORS."""
         found = [getattr(each, _REQUIREMENT, None) for each in (*everywhere, *own)]
         required = [each.policy for each in found if each is not None and each.auth is self]
         if required:

@@ -1,6 +1,7 @@
 """The command `doctor`: what to examine, and the exit status.
 
-Owns the options. Asks nothing itself. What examines is imported by a call, because it loads the HTTP client.
+Owns the options. Asks nothing itself. It imports the examination in a call, because that loads the HTTP
+client.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _own_fetcher() -> Fetcher:
 
 
 class Dependencies(NamedTuple):
-    """What the command takes from its process; tests give their own as click's `obj`."""
+    """What the command uses of its process. Tests pass their own as click's `obj`."""
 
     clients: Callable[[str | None], Clients] = _own_clients
     fetcher: Callable[[], Fetcher] = _own_fetcher
