@@ -320,7 +320,7 @@ def test_a_dependency_is_no_decorator(way: str) -> None:
         "auth.claims(dict)": auth.claims(dict),
     }
     for endpoint in (lambda: "reached", by_default, CognitoAuth):
-        with pytest.raises(TypeError, match="no decorator"):
+        with pytest.raises(TypeError, match="not a decorator"):
             decorators[way](endpoint)
 
 

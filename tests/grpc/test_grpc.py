@@ -36,7 +36,7 @@ MEANINGLESS: dict[str, Any] = {
 @pytest.mark.parametrize("name", MEANINGLESS)
 def test_what_means_nothing_is_refused(interceptor: Any, verifier: Verifier, name: str) -> None:
     """A setting that would do nothing is a mistake of whoever set it."""
-    with pytest.raises(errors.ConfigurationError, match=f"{name}= means nothing to gRPC"):
+    with pytest.raises(errors.ConfigurationError, match=f"{name}= does not apply to gRPC"):
         interceptor(verifier, **{name: MEANINGLESS[name]})
 
 

@@ -66,7 +66,7 @@ def _read(event: object) -> _Call:
     cf = mapping(mapping(records[0]).get("cf")) if isinstance(records, list) and records else {}
     request = cf.get("request")
     if mapping(cf.get("config")).get("eventType") != "viewer-request" or not isinstance(request, dict):
-        raise ConfigurationError("edge.CognitoAuth is for viewer requests; this event is another one")
+        raise ConfigurationError("edge.CognitoAuth is for viewer requests; this event is of another kind")
     method, uri = request.get("method"), request.get("uri")
     if not isinstance(method, str) or not isinstance(uri, str):
         raise ConfigurationError("the viewer request has no method or no uri")

@@ -90,7 +90,7 @@ def pool_of(
     """
     if user_pool_id is None:
         raise click.UsageError(
-            "name the pool with --user-pool-id, or say --from-env to take it from the COGNITO_ variables"
+            "name the pool with --user-pool-id, or use --from-env to take it from the COGNITO_ variables"
         )
     if client_ids and any_client:
         raise click.UsageError("--client-id and --any-client exclude each other")

@@ -30,7 +30,7 @@ __all__ = ["inspect"]
 
 BANNER: Final = "UNVERIFIED"
 _WARNING: Final = "anybody could have written this. The signature was not checked; verify does that."
-_NOTHING_SEEN: Final = "no reason to refuse it is seen here; whether it is genuine, only verify can tell"
+_NOTHING_SEEN: Final = "inspect sees no reason to refuse it; only verify can tell whether it is genuine"
 
 # The text that follows the name of the issuer's pool.
 _MATCHES: Final[Mapping[Match, str]] = {

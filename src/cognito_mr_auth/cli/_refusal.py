@@ -20,7 +20,7 @@ __all__ = ["do_of", "refusal_fields", "show_refusal", "why_of"]
 # there is one, the hint belongs to the explanation.
 _DO: Final[Mapping[str, str]] = {
     "token_malformed": 'give the whole access token or ID token, without quotes and without "Bearer "',
-    "algorithm_not_allowed": "take the token that the sign-in gave out: Cognito signs with RS256 alone",
+    "algorithm_not_allowed": "use the token of the sign-in, because Cognito signs only with RS256",
     "issuer_unknown": "compare the issuer that inspect shows with --user-pool-id and --replica-region, "
     "or with the COGNITO_ variables",
     "key_unknown": "try again in a minute, because the key may be new; if it stays, do not trust the token",
@@ -28,7 +28,7 @@ _DO: Final[Mapping[str, str]] = {
     "claim_rejected": "look at the claim with inspect; a trigger may have changed it, or it is not Cognito's",
     "claim_rejected client_id": "if this app client may call you, add it: --client-id, COGNITO_CLIENT_IDS",
     "claim_rejected aud": "compare aud with --client-id for an ID token, with --audience for an access token",
-    "claim_rejected token_use": "send the other kind of token, or say which kind you expect: --token-use",
+    "claim_rejected token_use": "send the other kind of token, or set the kind that you expect: --token-use",
     "keys_unavailable": "try again in {retry_after} s; doctor shows which endpoints answer",
     "key_unconfirmed": "try again in {retry_after} s; doctor shows which endpoints answer",
 }

@@ -86,7 +86,7 @@ def _note(event: events.Event) -> None:
 def _from_options(*, token_use: str | None, **settings: Any) -> Verifier:
     pool = pool_of(**settings)
     if not settings["client_ids"] and not settings["any_client"]:
-        raise click.UsageError("name the app clients with --client-id, or say --any-client")
+        raise click.UsageError("name the app clients with --client-id, or use --any-client")
     return _verifier(pool, token_use=token_use or "access")
 
 

@@ -113,11 +113,11 @@ def user_for(principal: Principal) -> Any:
     model = get_user_model()
     field = model.USERNAME_FIELD
     if field == model.get_email_field_name():
-        raise ConfigurationError(f"{model.__name__} is named by its e-mail address: give a USER of your own")
+        raise ConfigurationError(f"{model.__name__} is named by its e-mail address: set your own USER")
     # Django's validator of user names accepts a dot, but no colon.
     name = f"{principal.provider}.{principal.subject}"
     manager = model._default_manager  # noqa: SLF001 - Django documents it
     user, made = manager.get_or_create(**{field: name}, defaults={"password": partial(make_password, None)})
     if not made and user.has_usable_password():
-        raise PolicyDenied("the user of this name has a password, and is somebody else's")
+        raise PolicyDenied("the user of this name has a password, so it is not this principal's")
     return user

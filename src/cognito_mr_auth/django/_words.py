@@ -63,11 +63,11 @@ def public(view: ViewT) -> ViewT:
 def _marked(view: ViewT, mark: Mark) -> ViewT:
     if isinstance(view, type):
         if not hasattr(view, "dispatch"):
-            raise TypeError(f"{view.__name__} is no class of views")
+            raise TypeError(f"{view.__name__} is not a view class")
         view.dispatch = _marked(view.dispatch, mark)
         return cast("ViewT", view)
     if not callable(view):
-        raise TypeError(f"a {type(view).__name__} is no view")
+        raise TypeError(f"a {type(view).__name__} is not a view")
     made = _async_view(view, mark) if iscoroutinefunction(view) else _sync_view(view, mark)
     # Django calls `method_decorator`'s decorators at every request, so this code must not raise or cache.
     set_mark(made, view, mark)

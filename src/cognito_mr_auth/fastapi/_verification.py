@@ -166,7 +166,7 @@ def dependency(call: Callable[P, T]) -> Callable[P, T]:
     @wraps(call)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         if any(not isinstance(each, _OURS) and (isroutine(each) or isinstance(each, type)) for each in args):
-            raise TypeError("a dependency is no decorator: say Depends(auth) or Depends(auth.require(...))")
+            raise TypeError("this is not a decorator: use Depends(auth) or Depends(auth.require(...))")
         return call(*args, **kwargs)
 
     return checked

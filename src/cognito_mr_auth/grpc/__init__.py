@@ -76,7 +76,7 @@ class _Interceptor:
         **options: Unpack[_Options],
     ) -> None:
         name = type(self).__name__
-        refuse_options(options, _REFUSED, f"means nothing to gRPC, so {name} does not have it")
+        refuse_options(options, _REFUSED, f"does not apply to gRPC, so {name} does not accept it")
         self._guard = RequestGuard.of(name, verifier, options, _Options.__optional_keys__)
         self._methods = Methods({} if methods is None else methods)
 

@@ -101,7 +101,7 @@ class CognitoAuth(HttpAuthBase):
         super().__init__()
         self.is_async = True  # an async operation awaits the result; a sync one is called outside of loops
         refuse_options(
-            options, ["optional"], "is no setting here: say auth.optional where guests are welcome"
+            options, ["optional"], "is not a setting here: use auth.optional where guests are allowed"
         )
         self._own = None
         if verifier is not None or options:

@@ -227,7 +227,7 @@ class FakeUserPool:
             return self.impostor(key.kid)
         if signed_by == "unknown":
             return self.impostor("").under(new_kid())
-        raise ValueError(f'signed_by={signed_by!r} is no SigningKey, "pool", "foreign" or "unknown"')
+        raise ValueError(f'signed_by={signed_by!r} is not a SigningKey, "pool", "foreign" or "unknown"')
 
     # ---- keys
 

@@ -129,7 +129,7 @@ def _claim(text: str) -> tuple[str, object]:
     """Return the name and value of ``--claim``."""
     name, equals, value = text.partition("=")
     if not name or not equals or not _is_unicode(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
         found = json.loads(value, parse_constant=_no_json)
         return name, found if _is_unicode(json.dumps(found, ensure_ascii=False)) else value

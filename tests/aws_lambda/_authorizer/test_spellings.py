@@ -266,7 +266,7 @@ def test_a_route_that_another_could_be_spelled_as(table: Table, named: str, othe
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table, escaped=(named,))
     said = str(caught.value)
-    assert said.startswith(f"escaped_paths: below {named!r}, a client could spell {other!r} with escapes")
+    assert said.startswith(f"escaped_paths: below {named!r}, a client could write {other!r} with escapes")
     assert f"Give both one policy, set their paths apart, or do not name {named!r}" in said
     assert RouteTable(table)
 

@@ -48,7 +48,7 @@ class MethodArn(NamedTuple):
         """
         parts = _ARN.fullmatch(arn) if type(arn) is str else None
         if parts is None:
-            raise ConfigurationError("the event holds no execute-api ARN: it is no authorizer's event")
+            raise ConfigurationError("the event has no execute-api ARN, so it is not an authorizer's event")
         # A sample event has the stage "*". As a wildcard it would make the response cover every stage.
         return cls(f"{parts['api']}{_escaped(parts['stage'])}/", parts["rest"])
 
@@ -90,6 +90,7 @@ def allows(document: dict[str, Any], arn: MethodArn) -> bool:
 
 def _matches(pattern: str, text: str) -> bool:
     """Whether an IAM pattern covers the text. `*` matches any characters, also "/", and `?` matches one.
+
     It backtracks only to the last `*`, so its time is at most proportional to the product of both lengths.
     """
     symbols = [(each["escaped"] or each["plain"], each["wild"]) for each in _SYMBOL.finditer(pattern)]

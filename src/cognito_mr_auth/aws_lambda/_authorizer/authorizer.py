@@ -124,9 +124,9 @@ class Authorizer:
     def _check(self, kind: str) -> None:
         settings = self._options.settings
         if kind == "iot" and settings.iot is None:
-            raise ConfigurationError("an event of AWS IoT came, and there is no iot_policy=")
+            raise ConfigurationError("an event of AWS IoT came, but iot_policy= is not set")
         if settings.routes is not None and kind not in REST | HTTP:
-            raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
+            raise ConfigurationError(f"an event of kind {kind!r} came, to which routes= does not apply")
 
     def _answer(self, event: Any, kind: str, timeout: Timeout) -> dict[str, Any]:
         request = read(event, kind, self._options.location)

@@ -175,7 +175,7 @@ def _check_names(names: Iterable[Any]) -> None:
 def _json_members(given: object) -> dict[str, Any]:
     """Return the result of a user's callable as JSON data."""
     if not isinstance(given, Mapping):
-        raise TypeError(f"context gave {type(given).__name__} and no mapping of names to values")
+        raise TypeError(f"context returned {type(given).__name__}, not a mapping of names to values")
     _check_names(given)
     members: dict[str, Any] = {}
     for name, value in given.items():
@@ -184,7 +184,7 @@ def _json_members(given: object) -> dict[str, Any]:
             continue
         except (TypeError, ValueError, RecursionError):
             pass  # the exception may hold the value
-        raise TypeError(f"context gave a value for {name!r} that is no JSON")
+        raise TypeError(f"context gave a value for {name!r} that is not JSON")
     return members
 
 

@@ -195,7 +195,7 @@ def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
     """Return the route table, from its variable or from the file that the other variable names."""
     if _ROUTES_FILE in environment:
         if _ROUTES in environment:
-            raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; one of them says it")
+            raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; set only one of them")
         variable, text = _ROUTES_FILE, _read(environment)
     elif _ROUTES in environment:
         variable, text = _ROUTES, variables.text(environment, _ROUTES)
@@ -254,6 +254,6 @@ def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
     if value in variables.FLAGS:
         return variables.FLAGS[value]
     if value != "auto":
-        raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: say true, false or auto")
+        raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: use true, false or auto")
     states = {each["state"] for each in verifier._health()["providers"].values()}
     return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE

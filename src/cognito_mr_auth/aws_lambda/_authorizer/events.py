@@ -21,7 +21,7 @@ KINDS: Final = ("rest-token", "rest-request", "http-1.0", "http-2.0", "websocket
 REST: Final = frozenset({"rest-token", "rest-request"})
 HTTP: Final = frozenset({"http-1.0", "http-2.0"})
 
-_UNKNOWN = "the event is no authorizer's event that is known here"
+_UNKNOWN = "the event is not of a known kind of authorizer"
 
 
 class TokenLocation(NamedTuple):
@@ -245,4 +245,4 @@ def _password(value: object) -> list[str]:
         return [a2b_base64(value, strict_mode=True).decode("ascii")]
     except (Error, ValueError):
         pass
-    raise RequestMalformed("the MQTT password is no token")
+    raise RequestMalformed("the MQTT password is not a token")

@@ -113,7 +113,7 @@ def _documents(source: Any) -> list[dict[str, Any]]:
 def _check_placeholders(template: list[dict[str, Any]]) -> None:
     rest = json.dumps(_map_strings(template, lambda text: _PLACEHOLDER.sub("", text)))
     if "{cognito:" in rest.lower():
-        raise ConfigurationError("iot_policy: a placeholder is ${cognito:name}, and stands in a value")
+        raise ConfigurationError("iot_policy: a placeholder has the form ${cognito:name}, in a value")
 
 
 def _map_strings(part: Any, change: Callable[[str], str]) -> Any:
@@ -131,7 +131,7 @@ def _value(name: str, principal: Principal) -> str:
     value = _OWN[name](principal) if name in _OWN else principal.claims.get(name)
     if not isinstance(value, str) or not _PLAIN.fullmatch(value):
         raise ClaimRejected(
-            "a claim cannot stand in the policy", claim=name, hint="letters, digits and .-_@=, can"
+            "a claim cannot be put into the policy", claim=name, hint="allowed: letters, digits, .-_@=,"
         )
     return value
 

@@ -155,7 +155,7 @@ def authorizer_options(options: Options) -> AuthorizerOptions:
 def _check_forms(given: _Given) -> None:
     for name, choices in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
         if (value := getattr(given, name)) not in choices:
-            raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, choices))}")
+            raise ConfigurationError(f"{name}={value!r}: use {' or '.join(map(repr, choices))}")
     check_flag("bare_token", given.bare_token)
     check_flag("warm", given.warm)
     check_name("header", given.header)
@@ -177,10 +177,10 @@ def _check_kind(given: _Given) -> None:
     for name, kinds in _ONLY_FOR.items():
         if getattr(given, name) != defaults[name] and kind not in kinds:
             raise ConfigurationError(
-                f"{name} means nothing to {kind!r}; it is for {', '.join(sorted(kinds))}"
+                f"{name} does not apply to {kind!r}; it is for {', '.join(sorted(kinds))}"
             )
     if kind == "iot" and given.iot_policy is None:
-        raise ConfigurationError("iot_policy is needed: there is no policy that fits every device")
+        raise ConfigurationError("iot_policy is needed, because no policy fits every device")
 
 
 def _table(given: _Given) -> RouteTable | None:

@@ -131,7 +131,7 @@ def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
     if settings.usage_identifier_key is not None:
         key = ask("usage_identifier_key", settings.usage_identifier_key, verdict.principal)
         if key is not None and (type(key) is not str or not key):
-            raise TypeError("usage_identifier_key gave neither a usage plan's API key nor None")
+            raise TypeError("usage_identifier_key returned neither a usage plan's API key nor None")
         if key is not None and is_plain(key):  # without a key, an API that requires one answers 403
             answer["usageIdentifierKey"] = key
     return answer

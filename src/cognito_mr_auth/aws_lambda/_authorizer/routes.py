@@ -124,7 +124,7 @@ def _check_escaped(escaped: object, routes: Mapping[str, Policy | None]) -> None
         raise ConfigurationError("escaped_paths: give a list of routes of routes=")
     for name in escaped:
         if name not in routes:
-            raise ConfigurationError(f"escaped_paths holds {name!r}, which is no route of routes=")
+            raise ConfigurationError(f"escaped_paths holds {name!r}, which is not a route of routes=")
         if "{" not in name:
             raise ConfigurationError(f"escaped_paths holds {name!r}, which has no parameter to escape in")
 
@@ -135,7 +135,7 @@ def _lines(routes: Mapping[str, Policy | None], demands: Mapping[Policy | None, 
         verb, path, greedy = _parse(name)
         if (verb, path, greedy) in read:
             raise ConfigurationError(
-                f"routes: {name!r} and {read[verb, path, greedy][0]!r} are one and the same"
+                f"routes: {name!r} and {read[verb, path, greedy][0]!r} are the same route"
             )
         read[verb, path, greedy] = (name, demands[require])
     return [
@@ -246,8 +246,8 @@ class _Planner:
             for entry, shape in self._reached(line, [pattern]):
                 if sum(map(bool, shape)) > sum(map(bool, pattern)):
                     raise ConfigurationError(
-                        f"escaped_paths: below {line.name!r}, a client could spell {entry.name!r} with "
-                        f"escapes, which IAM cannot deny to whoever lacks its policy{self._by}. Give both "
+                        f"escaped_paths: below {line.name!r}, a client could write {entry.name!r} with "
+                        f"escapes, which IAM cannot deny to a caller without its policy{self._by}. Give both "
                         f"one policy, set their paths apart, or do not name {line.name!r}"
                     )
 

@@ -62,7 +62,7 @@ class HandlerGuard(FunctionGuard):
         """
         require_sync(policy)
         if policy is not None and self._guard.optional:
-            raise ConfigurationError("optional=True admits requests without a token, and no policy can")
+            raise ConfigurationError("optional=True admits requests without a token, which no policy accepts")
         return partial(self._guarded, policy=policy, need="configured" if policy is None else "required")
 
     def optional(self, handler: Callable[..., Any]) -> Handler:
@@ -110,9 +110,9 @@ class HandlerGuard(FunctionGuard):
 def _check_handler(handler: Any) -> None:
     """Raise TypeError if the guard could not call it. Only a plain function's parameters are checked."""
     if not callable(handler) or is_async(handler):
-        raise TypeError("CognitoAuth guards functions that are no coroutine functions: Lambda awaits none")
+        raise TypeError("CognitoAuth cannot guard a coroutine function, because Lambda does not await it")
     code = getattr(handler, "__code__", None)
     if code is None or code.co_flags & _CO_VARKEYWORDS:
         return
     if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")
+        raise TypeError("the principal is passed by keyword: def handler(event, context, principal)")

@@ -28,7 +28,7 @@ _JWT: Final = "jwt"  # the built-in JWT authorizer of HTTP APIs
 _COGNITO: Final = "cognito"  # the built-in Cognito authorizer of REST APIs
 
 _NOTHING = (
-    "no principal in the event: the route has no authorizer, or one that hands on none of the names in "
+    "no principal in the event: the route has no authorizer, or one that passes on none of the names in "
     "Authorizer(context=); a function behind a function URL or a load balancer guards itself with CognitoAuth"
 )
 _GROUPS = "cognito:groups"
@@ -94,10 +94,10 @@ def principal_from_authorizer(event: Any, *, group_separator: str | None = None)
     claims = _as_signed(given.claims) if given.form == _OURS else dict(given.claims)
     use = _text(claims, "token_use", given)
     if use not in ("access", "id"):
-        _refuse("token_use", 'the handed-on token_use is neither "access" nor "id"')
+        _refuse("token_use", 'token_use of the authorizer is neither "access" nor "id"')
     _text(claims, "sub", given)
     if not is_client_id(_text(claims, "aud" if use == "id" else "client_id", given)):
-        _refuse("aud" if use == "id" else "client_id", "the handed-on app client is no app client ID")
+        _refuse("aud" if use == "id" else "client_id", "the authorizer's app client is not an app client ID")
     issuer, pool_id = _issuer(_text(claims, "iss", given))
     for name in ("exp", "iat"):
         claims[name] = _moment(given, name)
@@ -149,8 +149,8 @@ def _authorizer_claims(event: Any) -> _AuthorizerClaims:
         raise LookupError(_NOTHING)
     if len(found) > 1:
         raise ClaimRejected(
-            "the event holds the claims of more than one authorizer",
-            hint="API Gateway never writes such an event: see who may invoke the function",
+            "the event has the claims of more than one authorizer",
+            hint="API Gateway never writes such an event; check who may invoke the function",
         )
     return found[0]
 
@@ -193,24 +193,24 @@ def _refuse(name: str, message: str, hint: str | None = None) -> NoReturn:
 def _text(claims: Mapping[str, Any], name: str, given: _AuthorizerClaims) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not value:
-        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, given.form))
+        _refuse(name, f"the authorizer has passed on no {name}", _missing(name, given.form))
     return value
 
 
 def _missing(name: str, form: str) -> str:
     if form == _OURS:
         return f"add {'client_id' if name == 'aud' else name!r} to context= of the Authorizer"
-    return "every token of a Cognito user pool has it: see which issuer the authorizer accepts"
+    return "every token of a Cognito user pool has it; check which issuer the authorizer accepts"
 
 
 def _moment(given: _AuthorizerClaims, name: str) -> float:
     value: object = given.claims.get(name)
     if value is None:
-        _refuse(name, f"the authorizer has handed on no {name}", _missing(name, given.form))
+        _refuse(name, f"the authorizer has passed on no {name}", _missing(name, given.form))
     seconds = _seconds(value) if isinstance(value, str) else value
     # bool is a subclass of int, and NaN fails the comparison.
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_TIME:
-        _refuse(name, f"the handed-on {name} is no time that is known here")
+        _refuse(name, f"the authorizer's {name} is not a known form of time")
     return seconds
 
 
@@ -235,11 +235,11 @@ def _issuer(url: str) -> tuple[Issuer, str]:
     """Return the issuer of an already verified `iss`, and the pool's ID."""
     parts = _ISSUER.fullmatch(url)
     if parts is None:
-        _refuse("iss", "the handed-on iss is no issuer of a Cognito user pool")
+        _refuse("iss", "the authorizer's iss is not an issuer of a Cognito user pool")
     region, primary = parts["region"], parts["pool"].partition("_")[0]
     kind = "updated" if parts["updated"] else "original" if region == primary else "replica"
     if (kind == "updated" and region != primary) or partition(region) != partition(primary):
-        _refuse("iss", "the handed-on iss is of a Region that its user pool cannot have")
+        _refuse("iss", "the authorizer's iss has a Region that its user pool cannot have")
     return Issuer(url, kind, region), parts["pool"]
 
 
@@ -250,10 +250,10 @@ def _checked(principal: Principal, context: Mapping[str, Any]) -> Principal:
     absent groups do not mean that the user is in no group.
     """
     if context.get("user_pool_id", principal.user_pool_id) != principal.user_pool_id:
-        _refuse("iss", "the handed-on user_pool_id is not that of iss")
+        _refuse("iss", "the authorizer's user_pool_id is not that of iss")
     kind = "machine" if principal.is_machine else "user"
     if context.get("kind", kind) != kind:
-        _refuse("username", "the handed-on kind is not what the claims say", _missing("username", _OURS))
+        _refuse("username", "the authorizer's kind contradicts the claims", _missing("username", _OURS))
     return _as_partial(principal)
 
 
@@ -271,8 +271,8 @@ def _groups(value: object, form: str, separator: str | None) -> list[str]:
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         hint = None
         if form in _JOINED:
-            hint = f"say group_separator={_JOINED[form]!r} if that stands in no group's name"
-        _refuse(_GROUPS, "the handed-on groups can be read in more than one way", hint)
+            hint = f"set group_separator={_JOINED[form]!r} if no group's name contains it"
+        _refuse(_GROUPS, "the authorizer's groups can be read in more than one way", hint)
     return list(names)
 
 

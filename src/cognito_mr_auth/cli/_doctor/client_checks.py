@@ -41,7 +41,7 @@ def _client_ids(account: Account, configured: Configured) -> Iterator[Check]:
         yield Check(name, "unknown", f"not compared; the pool has {_some(account.clients)}", do)
     elif wanted is None:
         said = f"ANY_CLIENT accepts every one of the pool: {_some(account.clients)}"
-        yield Check(name, "warning", said, "name those that this API is for (client_ids)")
+        yield Check(name, "warning", said, "name the app clients of this API (client_ids)")
     elif missing := wanted - account.clients.keys():
         yield _not_of_the_pool(missing, _some(account.clients))
     else:
@@ -90,7 +90,7 @@ def _lifetimes(account: Account) -> Iterator[Check]:
     seconds = max(longest.access_seconds, longest.id_seconds)
     said = f"{duration(seconds)} at most ({longest.client_id})"
     if seconds > _HOUR:
-        do = "mind that a user who is removed goes on for so long; shorten them if you can"
+        do = "a removed user keeps access for so long; shorten the lifetime if you can"
         yield Check(name, "warning", said, do)
     else:
         yield Check(name, "ok", said)

@@ -142,7 +142,7 @@ def _from_options(
     replica_regions: Sequence[str],
 ) -> Configured:
     if user_pool_id is None:
-        raise click.UsageError("name the pool with --user-pool-id, or say --from-env")
+        raise click.UsageError("name the pool with --user-pool-id, or use --from-env")
     if client_ids and any_client:
         raise click.UsageError("--client-id and --any-client exclude each other")
     pool = UserPool(

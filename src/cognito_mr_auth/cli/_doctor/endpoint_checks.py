@@ -70,12 +70,12 @@ def _keys(answer: EndpointAnswer, served: Sequence[EndpointAnswer]) -> Check:
 
 def _document(name: str, answer: EndpointAnswer, document: Document) -> Check:
     if document.compromised:
-        said = "it serves private members of keys: whoever has read them can sign tokens"
+        said = "it serves private members of keys, and anybody who has read them can sign tokens"
         return Check(name, "failure", said, "rotate the pool's keys; ask AWS if the endpoint is Cognito's")
     if document.conflicts:
         kids = listed(map(_shown, document.conflicts))
         said = f"two keys under one kid, {kids}"
-        return Check(name, "failure", said, "ask AWS, or whoever serves this endpoint")
+        return Check(name, "failure", said, "ask AWS, or the owner of this endpoint")
     skipped = ", ".join(f"{count} {reason}" for reason, count in document.skipped)
     if not document.keys:
         said = f"no usable key{': ' if skipped else ''}{skipped}"
