@@ -57,7 +57,7 @@ def table(found: Cells, known: list[str]) -> str:
 
 
 def words(promise: str) -> str:
-    """A test's name as words."""
+    """A test's name without underscores."""
     return re.sub("_", " ", promise.removeprefix("test_"))
 
 

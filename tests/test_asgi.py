@@ -676,7 +676,7 @@ def starting(bind: Any = lambda: None) -> Any:
 
 
 def test_without_a_verifier_nothing_starts(verifier: Verifier) -> None:
-    """The server is told once, and why; the application's own resources are given back."""
+    """The server gets the error once; the application's own resources are released."""
     sent: list[Any] = []
 
     async def receive() -> Any:

@@ -169,7 +169,7 @@ def test_where_no_guard_has_looked_is_an_error(row: str) -> None:
 
 
 def test_nobody_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
-    """After the request, also one that fails, its principal is nobody's any more."""
+    """After the request, also one that fails, there is no current principal."""
 
     async def main() -> None:
         async def inner(scope: Any, receive: Any, send: Any) -> None:

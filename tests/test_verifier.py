@@ -213,7 +213,7 @@ def test_the_types_and_the_length_of_a_token_are_settings(cache_size: int, pool:
 
 
 def test_a_pool_takes_its_own_kind_of_token(clock: FakeClock) -> None:
-    """`UserPool(token_use=)` counts before the verifier's, which is "access" without a word."""
+    """`UserPool(token_use=)` overrides the verifier's, whose default is "access"."""
     api, site = (FakeUserPool(f"us-west-2_{name}", clock=clock) for name in ("Api", "Site"))
     verifier = Verifier(
         api.user_pool(offline=True), site.user_pool(offline=True, token_use="id"), clock=clock

@@ -64,7 +64,7 @@ def test_this_model_is_new_enough() -> None:
     ],
 )
 def test_an_old_model_is_refused(members: set[str], methods: set[str]) -> None:
-    """It would leave members out of answers without a word, so no call is made."""
+    """It would silently leave members out of its results, so no call is made."""
     model = SimpleNamespace(shape_for=lambda _: SimpleNamespace(members=members))
     client = SimpleNamespace(meta=SimpleNamespace(service_model=model), **dict.fromkeys(methods))
     with pytest.raises(boto.OldBotoError, match=r"boto3 1\.43\.19 or later is needed"):

@@ -10,7 +10,7 @@ from cognito_mr_auth._aws.side_by_side import Deadline, side_by_side
 
 
 def test_each_result_is_its_jobs() -> None:
-    """Values and exceptions come back under the job's name, and each is told when it ends."""
+    """Values and exceptions come back under the job's name, and the end of each job is reported."""
     told: list[str] = []
     error = ValueError("no")
 

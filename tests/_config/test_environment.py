@@ -163,7 +163,7 @@ def settings(*pools: UserPool, **options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("changes", "options"), SETTINGS)
 def test_every_option_of_a_verifier(changes: dict[str, str], options: dict[str, Any]) -> None:
-    """A number, a list or a word is the constructor's own option, whose default stays where it is not set."""
+    """A number, a list or a choice is the constructor's option, whose default applies if it is not set."""
     assert verifier_from(settings, environment(**changes)) == options
     made(**changes)
 

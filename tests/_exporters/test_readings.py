@@ -1,4 +1,4 @@
-"""Readings: what several verifiers say together, and that nothing is told twice or lost."""
+"""Readings: the sums of several verifiers, in which nothing is counted twice or lost."""
 
 from __future__ import annotations
 

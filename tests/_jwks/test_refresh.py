@@ -920,7 +920,7 @@ def test_a_rest_that_ends_in_time_is_waited_for() -> None:
 
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 def test_a_stale_set_is_served_after_the_refresh_has_failed(failing: bool) -> None:
-    """R: all failed, and no time is lost; or after 1 s of silence. Every waiter is told."""
+    """R: all failed, and no time is lost; or after 1 s of silence. Every waiter gets the result."""
     machine = Machine()
     machine.stale()
     waiter, _ = machine.revalidating()

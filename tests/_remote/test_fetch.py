@@ -719,7 +719,7 @@ COGNITO = "https://cognito-idp.us-west-2.amazonaws.com/x"
     ],
 )
 def test_proxy_for(url: str, environment: dict[str, str], proxy: str | None) -> None:
-    """The proxy of the URL's scheme, but for NO_PROXY and for loopback, which is never proxied."""
+    """The proxy of the URL's scheme, except with NO_PROXY and for loopback, which is never proxied."""
     assert proxy_for(url, environment) == proxy
 
 

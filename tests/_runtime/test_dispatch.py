@@ -169,7 +169,7 @@ def test_a_disabled_issuer_ends_what_was_written_of_it(records: list[logging.Log
 
 
 def test_an_unknown_pool_has_records_too(records: list[logging.LogRecord]) -> None:
-    """What a pool's key files show is told while the pool is made."""
+    """The events of a pool's key files are emitted while the pool is made."""
     EventDispatcher(None, FakeClock(), {})([DOWN])
     assert records[0].getMessage().startswith("endpoint down: one.test, pool us-west-2_EXAMPLE,")
 
@@ -227,7 +227,7 @@ def test_what_a_logging_handler_raises_is_counted() -> None:
 
 
 def test_both_may_be_broken() -> None:
-    """Each failure is counted, and nothing is raised or told without end."""
+    """Each failure is counted. Nothing is raised, and the events end."""
     with broken_handler():
         dispatch = dispatcher(raising)
         dispatch([STATE, STATE])

@@ -1,4 +1,4 @@
-"""`timeout=`: which values are a number of seconds, at every door, whether keys are due or not."""
+"""`timeout=`: which values are a number of seconds, in every method, whether keys are due or not."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ COOKIES: dict[str, tuple[Headers, int]] = {
 def test_a_cookie_counts_by_the_clients_method(
     pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str
 ) -> None:
-    """It asks with GET whatever the client sent, so the method must be told; handshakes need an Origin."""
+    """It always asks with GET, so a header gives the client's method. Handshakes need an Origin."""
     headers, status = COOKIES[row]
     options: Any = {"cookie": "at", "allowed_origins": ["https://app.example.com"]}
     sent = (*headers, ("Cookie", f"at={pool.access_token()}"))

@@ -1,4 +1,4 @@
-"""What a readiness endpoint answers: two words for everybody, details for who asks when it is made."""
+"""The response of a readiness endpoint: a status for everybody, details if they are requested."""
 
 from __future__ import annotations
 

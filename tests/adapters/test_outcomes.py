@@ -581,7 +581,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
     assert reply.headers.get("retry-after") == ("7" if expected.status == 503 else None)
 
 
-# --- A route's own word in a closed application
+# --- A route's own mark in a closed application
 
 WORDS = ("aiohttp", "django_middleware", "django_middleware_async", "fastapi_protect_all")
 WORDS += ("flask_protect_all", "grpc", "grpc_aio", "litestar", "powertools", "starlette")

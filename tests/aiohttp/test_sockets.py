@@ -90,7 +90,7 @@ def test_no_handler_and_no_log_sees_the_token(
                 return socket.protocol
 
     with caplog.at_level(logging.DEBUG):
-        # A required handler is asked behind the door, where the token is hidden already.
+        # A required handler's own guard runs after the middleware, which has hidden the token already.
         said = asyncio.run(main())
     assert (seen.offered, said) == ([shown], heard)
     assert token not in repr(seen.headers)
@@ -290,7 +290,7 @@ def test_a_handshake_that_fails_leaves_nothing_behind() -> None:
 
 @pytest.mark.outside
 def test_an_open_route_has_no_end() -> None:
-    """Nobody's token expires there."""
+    """There is no principal, so no token expires there."""
 
     async def main() -> None:
         world = World()

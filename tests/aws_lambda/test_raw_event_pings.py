@@ -83,7 +83,7 @@ PROXIES = ("alb", "alb-multi-value", "function-url", "http-1.0", "http-2.0", "re
 
 @pytest.mark.parametrize("kind", [*KINDS, *(f"proxy-{each}" for each in PROXIES)])
 def test_a_request_is_no_ping(kind: str) -> None:
-    """Whatever words a client puts where it can, beside what its service writes."""
+    """Whatever a client puts where it can, beside the members that its service writes."""
     for words in ({}, {"source": "aws.events"}, {"source": "warmup"}, {"warmup": True}, {"WARM": True}):
         assert not is_ping(event(kind) | words)
     good = with_token(kind, FAKE.access_token()) | {"warmup": True}

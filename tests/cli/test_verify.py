@@ -1,4 +1,4 @@
-"""`verify`: the Verifier's answer as words, JSON and an exit status."""
+"""`verify`: the Verifier's decision as text, JSON and an exit status."""
 
 from __future__ import annotations
 

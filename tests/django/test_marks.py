@@ -104,7 +104,7 @@ DECORATED_ACTIONS = ViewSet.as_view(
 )
 INHERITED_ACTIONS = ViewSet.as_view({"get": "list", "post": "create"}, type("More", (ViewSet,), {}))
 
-# View, method -> policies, word
+# View, method -> policies, mark
 ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
     "nothing": (view, "GET", (), None),
     "public": (public(view), "GET", (), "public"),

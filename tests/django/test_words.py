@@ -126,7 +126,7 @@ def test_public_and_optional_open_every_kind_of_view(
 
 @BOTH
 def test_a_function_stays_open_at_no_other_url(verifier: Verifier, asynchronous: bool) -> None:
-    """The word is of the view that it gives, and not of the function that it was given."""
+    """The mark is on the view that the decorator returns, and not on the function that it got."""
     view = Plain.as_view()
     routes = (path("a", public(plain)), path("b", plain), path("c", public(view)), path("d", view))
     with project(*routes, auth={"VERIFIER": verifier, "PROTECT_ALL": True}):

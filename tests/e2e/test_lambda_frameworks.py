@@ -192,6 +192,6 @@ def _ask_the_local_server(port: int) -> None:
         assert get("/invoices", plain)[0] == 403
         assert get("/orders", plain)[0] == 403
         assert get("/orders", good) == (200, {"orders": []})
-        assert get("/nowhere", good)[0] == 403  # the gateway's own word for an unknown URL
+        assert get("/nowhere", good)[0] == 403  # the gateway's own status for an unknown URL
         runner.process.terminate()
         runner.end()

@@ -578,7 +578,7 @@ def build_zip() -> Any:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """The words of each command in the README's shell block."""
+    """The arguments of each command in the README's shell block."""
     [block] = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
     return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
 

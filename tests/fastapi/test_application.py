@@ -1,4 +1,4 @@
-"""What an application gets from init_app: the closed door, answers to errors, a check at its start."""
+"""What init_app gives an application: `protect_all`, responses to errors, a check at its start."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -295,7 +295,7 @@ def test_no_byte_of_a_body_is_read_for_a_stranger() -> None:
 
 @pytest.mark.parametrize(("preflight", "status"), [("refuse", 401), ("pass", 204)])
 def test_a_preflight_is_answered_alike_everywhere(preflight: Any, status: int) -> None:
-    """Of the URLs behind a closed door it tells nothing (F12)."""
+    """The responses show nothing of the URLs of a closed application (F12)."""
     app = closed(preflight=preflight)
     for path in ("/orders", "/nothing", "/orders/", "/v1/a/orders", "/docs", "/below/orders", "/health"):
         reply = ask(app, path, PREFLIGHT, "OPTIONS")
@@ -398,7 +398,7 @@ def test_a_sockets_token_expires() -> None:
 
 @pytest.mark.parametrize("opening", ["excluded", "public"])
 def test_a_token_that_a_dependency_finds_expires_too(opening: str) -> None:
-    """The door has let the socket in without a principal; its time begins when the dependency finds one."""
+    """`protect_all` lets the socket in without a principal. The dependency finds one and starts its timer."""
     app = FastAPI()
     excluded = {"exclude": ["/"]} if opening == "excluded" else {}
     auth = CognitoAuth(VERIFIER, app=app, protect_all=True, close_at_expiry=True, **excluded)

@@ -131,7 +131,7 @@ class Answer(NamedTuple):
 
 
 class Crowd:
-    """Eight threads that verify one token after the other until they are told to stop."""
+    """Eight threads that verify one token after the other until an event stops them."""
 
     def __init__(self, verifier: Verifier, tokens: Sequence[str]) -> None:
         self._verifier, self._tokens = verifier, tokens

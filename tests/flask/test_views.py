@@ -630,7 +630,7 @@ def test_a_blueprint_is_guarded_with_all_that_is_nested(
     nest: str,
     when: str,
 ) -> None:
-    """Its views and those of nested blueprints, but for public ones; a view's own guard comes on top."""
+    """Its views and those of nested blueprints, except public ones. A view's own guard applies too."""
     app = Flask(__name__)
     auth = CognitoAuth(verifier, protect_all=protect_all, exclude=["/outer/x"], optional=True)
     if when == "init_app first":

@@ -384,7 +384,7 @@ def hiding(behavior: Any) -> Any:
 
 
 def test_a_guarded_method_without_an_interceptor_is_closed() -> None:
-    """A forgotten interceptor is no open door."""
+    """A forgotten interceptor opens nothing."""
     with pytest.raises(LookupError, match="no guard has looked at this call"):
         _decorated(require(), in_task=False, streams=False)("", Context())
 

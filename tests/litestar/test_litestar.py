@@ -482,7 +482,7 @@ def test_an_error_on_a_socket(verifier: Verifier, pool: FakeUserPool, client: An
 
 
 def test_a_socket_ends_with_its_token(pool: FakeUserPool) -> None:
-    """Whether the door or the handler's guard has found it."""
+    """Whether the middleware or the handler's guard has found it."""
     clock = FakeClock(wall=1_790_000_000.0)
     fake = FakeUserPool(clock=FakeClock(wall=1_790_000_000.0))
     verifier = fake.offline_verifier(clock=clock)

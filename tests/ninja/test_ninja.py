@@ -68,7 +68,7 @@ Serve = Callable[[Ask], Reply]
 
 
 def api_of(answers: CognitoAuth | None = None, **options: Any) -> NinjaAPI:
-    """An API; with our answers, if it is told whose."""
+    """An API; with our responses, if `auth` is given."""
     made = NinjaAPI(urls_namespace=f"test-{next(_numbers)}", **options)
     if answers is not None:
         answers.init_api(made)
@@ -167,7 +167,7 @@ def test_a_plain_operation_on_the_event_loop_is_refused(pool: FakeUserPool, veri
     assert reached == []
 
 
-# --- Words
+# --- Guards of operations
 
 
 @servers
@@ -197,7 +197,7 @@ def test_guests_are_welcome_where_it_says_so(
 
 @operations
 def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
-    """An operation's own word takes the place of its router's, and that of its API's."""
+    """An operation's own guard replaces its router's, and that one replaces its API's."""
     auth = CognitoAuth(verifier)
     api, router = api_of(auth, auth=auth.require(READ)), Router(auth=auth)
     api.get("/api")(operation)
@@ -215,7 +215,7 @@ def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Veri
     assert statuses == {"/api": (401, 403), "/r/router": (401, 200), "/r/open": (200, 200)}
 
 
-# The words of an operation -> status for nobody, for a token without scopes, with either, with both
+# The guards of an operation -> status without a token, for a token without scopes, with either, with both
 CHAINS: dict[str, tuple[Callable[[CognitoAuth], CognitoAuth], tuple[int, int, int, int, int]]] = {
     "a policy": (lambda auth: auth.require(READ), (401, 403, 200, 403, 200)),
     "two": (lambda auth: auth.require(READ).require(WRITE), (401, 403, 403, 403, 200)),

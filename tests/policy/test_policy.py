@@ -163,7 +163,7 @@ ID_TOKEN = {"token_use": "id"}
     ],
 )
 def test_a_leaf(rule: Policy, changes: dict[str, Any], verdict: object) -> None:
-    """Exact matches say yes or no; an absent or mistyped claim says cannot-tell, but for absent groups."""
+    """Exact matches give yes or no. An absent or mistyped claim gives cannot-tell, except absent groups."""
     assert rule._evaluate(context(**changes)) is verdict
 
 

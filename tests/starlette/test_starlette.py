@@ -364,7 +364,7 @@ def test_a_socket_that_the_backend_refuses(
 
 
 def test_another_backends_error_passes_through_our_middleware(verifier: Verifier) -> None:
-    """A backend that was derived from ours may refuse in its own words."""
+    """A backend derived from ours may refuse with its own text."""
 
     class Strict(CognitoAuthBackend):
         async def authenticate(self, conn: HTTPConnection) -> Any:

@@ -227,7 +227,7 @@ def requests(table: Table, chance: Random, count: int = 120) -> list[Step]:
     for _ in range(count):
         verb, template = chance.choice(sorted(table)).split(" ")
         template = template.rstrip("/") + chance.choice(("", "", "/{more}")) or "/"
-        # Other words than the route's own, which may be another route's.
+        # Other spellings of the route's path, which may be another route's path.
         parts = [part if chance.random() < 0.8 else "{}" for part in template.split("/")[1:]]
         verb = chance.choice(("GET", "POST", "PUT")) if verb == "ANY" else verb
         path = "/" + "/".join(_filled(part, chance) for part in parts)

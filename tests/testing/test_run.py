@@ -328,7 +328,7 @@ def test_a_shell_gets_the_control_too() -> None:
 
 @pytest.mark.outside
 def test_control_is_for_who_asks_for_it() -> None:
-    """Without the option nothing but the endpoints listens, and the one URL told is for any program."""
+    """Without the option only the endpoints listen, and any program can read the one URL."""
     with running(["--", *PYTHON, "import os; print(os.environ['COGNITO_JWKS_URLS'])"]) as runner:
         assert runner.end() == 0
     assert not any(line.startswith("CONTROL=") for line in runner.lines)

@@ -293,7 +293,7 @@ def test_a_route_that_no_other_can_be_spelled_as(table: Table, paths: tuple[str,
 
 
 def test_the_root_beside_a_greedy_route() -> None:
-    """Nothing is a segment that no escape can spell."""
+    """No escape can produce an empty segment."""
     table = {"ANY /{p+}": None, "ANY /": ADMIN}
     assert allowed(user(table, escaped=("ANY /{p+}",)), "GET/a%40b")
 

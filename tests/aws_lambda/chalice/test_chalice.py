@@ -55,7 +55,7 @@ def logged(view: Any) -> Any:
     return wrapper
 
 
-# --- Words for views
+# --- Marks on views
 
 VIEWS = {
     # path, method, options of the token or None, status
@@ -392,7 +392,7 @@ def test_an_authorizer_answers_as_chalices_own_response_would(deployed: None) ->
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Basic x", "Bearer x.y.z", "Bearer EXPIRED"])
 def test_a_bad_token_is_the_gateways_401(deployed: None, token: str) -> None:
-    """The one word of which API Gateway makes a 401; never an Allow, and never an answer that is cached."""
+    """The one name of which API Gateway makes a 401; never an Allow, and never a cached response."""
     token = token.replace("EXPIRED", POOL.access_token(expires_in=-60))
     with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
         authorizer(VERIFIER)(request(token))

@@ -54,7 +54,7 @@ class Optional(View):
 
 
 def routes_of_words(view: Callable[[HttpRequest], Any]) -> tuple[Any, ...]:
-    """Four routes, of which three have a word of their own."""
+    """Four routes, of which three have a mark."""
     return (
         path("public", Public.as_view()),
         path("optional", Optional.as_view()),

@@ -60,7 +60,7 @@ def asker(urlpatterns: list[Any], reached: Reached) -> Asker:
 
 
 def words(verifier: Verifier) -> Asker:
-    """A view for each word, as REST framework says it."""
+    """A view for each mark, in REST framework's own form."""
     configure()
     from rest_framework.permissions import AllowAny, IsAuthenticated
 

@@ -49,7 +49,7 @@ def asker(urlpatterns: list[Any], reached: Reached) -> Asker:
 
 
 def words(verifier: Verifier) -> Asker:
-    """An operation for each word."""
+    """An operation for each mark."""
     configure()
     reached = Reached()
     return asker(by_word(verifier, coroutine(reached)), reached)
