@@ -94,7 +94,7 @@ def test_an_outer_middleware_sees_what_was_found(
     assert (token in repr(scope)) is (scope_of is http_scope)
 
 
-def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
+def test_without_a_middleware_there_is_an_error_and_no_guest() -> None:
     """An application that forgot to mount the guard must not take everybody for anonymous."""
     with pytest.raises(LookupError, match="mount CognitoAuthMiddleware"):
         principal_of(http_scope(Ask()))

@@ -126,7 +126,7 @@ def test_a_tool_knows_who_calls_it(pool: FakeUserPool, verifier: Verifier, revis
 
 
 @revisions
-def test_a_guest_is_nobody(pool: FakeUserPool, verifier: Verifier, revision: str) -> None:
+def test_a_guest_has_no_principal(pool: FakeUserPool, verifier: Verifier, revision: str) -> None:
     """Where the guard lets requests pass without a token, there is no principal, and no user of the SDK's."""
 
     async def work(client: Client) -> None:
@@ -168,7 +168,7 @@ def test_where_no_guard_has_looked_is_an_error(row: str) -> None:
     assert principal_of(OUTSIDE[row], None) is None
 
 
-def test_nobody_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_no_waiter_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
     """After the request, also one that fails, there is no current principal."""
 
     async def main() -> None:
@@ -475,7 +475,7 @@ def test_without_tools_no_body_is_read(pool: FakeUserPool, verifier: Verifier) -
     assert seen == [b"\xff"]
 
 
-def test_a_stranger_sends_no_body(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_refused_client_sends_no_body(pool: FakeUserPool, verifier: Verifier) -> None:
     """The token comes first: for who has none, nothing is read or kept."""
 
     async def receive() -> Any:
@@ -509,7 +509,7 @@ def test_a_client_that_leaves_calls_nothing(pool: FakeUserPool, verifier: Verifi
     assert inner.runs == 0
 
 
-def test_a_body_that_nobody_can_read_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_an_unreadable_body_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
     """400, and not the SDK's answer, which would come after its parser had decided."""
     app = CognitoAuthMiddleware(Inner(), verifier, tools=TOOLS)
     sent = _asked(app, Ask(_bearer(pool.access_token()), "POST"), b'{"method": 1, "method": 2}')

@@ -226,7 +226,7 @@ def files() -> _Files:
     return _Files()
 
 
-def test_a_pump_tells_each_count_once(files: _Files, pool: FakeUserPool) -> None:
+def test_a_pump_exports_each_count_once(files: _Files, pool: FakeUserPool) -> None:
     """And nothing before the first verification."""
     verifier = pool.offline_verifier()
     files.pump.readings.add(verifier)

@@ -484,7 +484,7 @@ def test_the_principal_stands_in_the_environ(pool: FakeUserPool, verifier: Verif
     assert environ[PRINCIPAL] is principal_of(environ)
 
 
-def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
+def test_without_a_middleware_there_is_an_error_and_no_guest() -> None:
     """A missing middleware is an error, because None would read as "anonymous, and that is fine"."""
     with pytest.raises(LookupError, match="CognitoAuthMiddleware"):
         principal_of(environ_of(Ask()))

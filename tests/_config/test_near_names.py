@@ -71,7 +71,7 @@ def test_other_names_are_near_to_none() -> None:
 
 
 @given(st.sampled_from(KNOWN), st.integers(0, 30), st.sampled_from("AEIX"))
-def test_any_letter_of_a_long_word_may_be_wrong(known: str, at: int, letter: str) -> None:
+def test_any_letter_of_a_long_part_may_be_wrong(known: str, at: int, letter: str) -> None:
     """One wrong letter in a part of four or more letters is a typing error, at every place."""
     at %= len(known)
     word = known[: at + 1].rpartition("_")[2] + known[at + 1 :].partition("_")[0]

@@ -89,7 +89,7 @@ def test_the_next_one_at_once_after_an_answer_without_the_kid() -> None:
     assert machine.begun == ["updated", "replica"]
 
 
-def test_an_answer_with_the_kid_asks_nobody_else() -> None:
+def test_a_response_with_the_kid_needs_no_other_endpoint() -> None:
     """R2: a healthy pool has one endpoint asked."""
     machine = Machine()
     machine.fill()
@@ -453,7 +453,7 @@ def test_a_kind_of_silence_lasts_while_an_endpoint_rests() -> None:
     assert machine.hear(first) == UNCONFIRMED
 
 
-def test_nobody_is_refused_before_an_endpoint_that_answers_has() -> None:
+def test_no_kid_is_refused_before_a_working_endpoint_has_answered() -> None:
     """W7: what answered last is asked first, and for each caller anew."""
     machine = fresh()
     first, _ = machine.unknown()
@@ -586,7 +586,7 @@ def test_a_gone_endpoint_is_asked_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("age", [3 * 86400.0, 40 * 86400.0], ids=["three days", "forty days"])
-def test_nobody_is_gone_because_nobody_has_asked(age: float) -> None:
+def test_a_client_counts_as_present_until_it_is_checked(age: float) -> None:
     """R3: after days without traffic, or with an old baked file, one answer without the kid is no 401."""
     machine = Machine()
     machine.fill()
@@ -779,7 +779,7 @@ def test_an_attempt_under_way_is_waited_for_beyond_the_budget() -> None:
     assert machine.kid in machine.key_set.snapshot.keys
 
 
-def test_what_nobody_answered_is_given_back_after_a_pause() -> None:
+def test_unanswered_units_are_given_back_after_a_pause() -> None:
     """R4: through an outage of refused connections a new key costs no wait once it is over."""
     machine = fresh()
     for _ in range(6):

@@ -348,7 +348,7 @@ def test_no_caller_writes_the_file() -> None:
     assert len(rig.saved) == 1
 
 
-def test_room_that_nobody_waits_for_any_more() -> None:
+def test_a_free_slot_without_waiting_callers() -> None:
     """F: nothing begins."""
     rig = Rig()
     rig.threads.full = True
@@ -357,7 +357,7 @@ def test_room_that_nobody_waits_for_any_more() -> None:
     assert rig.out() == []
 
 
-def test_the_end_of_what_nobody_used() -> None:
+def test_the_end_of_an_unused_guard() -> None:
     """K4: no waiter, no attempt; twice as well as once."""
     rig = Rig()
     rig.keys.close()

@@ -354,7 +354,7 @@ def test_an_unknown_kid_is_503_while_an_endpoint_is_down(down: str) -> None:
     assert "status 503" in caller.outcome.hint
 
 
-def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
+def test_an_unknown_kid_is_503_when_no_endpoint_has_answered() -> None:
     """R3: no endpoint answered, so the kid may exist: 503."""
     rig = Rig()
     caller = unknown_kid(rig)
@@ -1105,7 +1105,7 @@ def test_the_first_hit_of_an_aged_key_file_loads_the_client_in_steps() -> None:
     assert rig.key() is not None
 
 
-def test_warm_waits_for_who_is_told_of_its_end() -> None:
+def test_warm_waits_for_the_callback_of_its_end() -> None:
     """Or a process that ends because of an outage would end before its log says why (B1)."""
     waits: list[object] = []
 
@@ -1141,7 +1141,7 @@ def test_warm_waits_for_no_hook_beyond_its_time() -> None:
 # --- Whether a pool is ready
 
 
-def test_a_process_that_nobody_calls_gets_ready() -> None:
+def test_a_process_without_callers_gets_ready() -> None:
     """Not ready before the first keys; each look begins what a caller would, and one at a time."""
     rig = Rig()
     assert [rig.keys.ready(rig.clock()) for _ in range(5)] == [False] * 5

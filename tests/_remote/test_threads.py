@@ -147,7 +147,7 @@ def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None, hel
         assert held.told == ["me"] * (turn + 1)
 
 
-def test_each_one_is_told_of_room_once(held: Held) -> None:
+def test_each_caller_is_notified_of_a_free_slot_once(held: Held) -> None:
     """F: however often it asked; in the order of asking, one after the other."""
     fill(held)
     first, second = held.tell("first"), held.tell("second")
@@ -160,7 +160,7 @@ def test_each_one_is_told_of_room_once(held: Held) -> None:
     assert held.told == ["first", "second"]
 
 
-def test_a_host_tells_its_own(held: Held) -> None:
+def test_a_host_names_its_own(held: Held) -> None:
     """F: room at one host is none at another."""
     fill(held, "full")
     assert not held.start("late", "full", on_room=held.tell("late"))
@@ -206,7 +206,7 @@ def test_one_that_fills_the_room_leaves_none_for_the_next(held: Held) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("starts", [False, True])
-def test_what_cannot_be_told_takes_no_slot_with_it(starts: bool, held: Held) -> None:
+def test_a_failing_callback_keeps_no_slot(starts: bool, held: Held) -> None:
     """F: a callback that raises leaves the slot that it has just got to others."""
 
     def take() -> None:

@@ -150,7 +150,7 @@ def test_an_endpoint_that_flaps_does_not_flood(records: list[logging.LogRecord])
     assert len(records) == 33
 
 
-def test_one_that_stays_down_after_flapping_is_told(records: list[logging.LogRecord]) -> None:
+def test_an_endpoint_that_stays_down_after_flapping_is_reported(records: list[logging.LogRecord]) -> None:
     """With the first failure after the five minutes: what is down now is never left out."""
     clock = FakeClock()
     dispatch = dispatcher(clock=clock)
@@ -174,7 +174,7 @@ def test_an_unknown_pool_has_records_too(records: list[logging.LogRecord]) -> No
     assert records[0].getMessage().startswith("endpoint down: one.test, pool us-west-2_EXAMPLE,")
 
 
-def test_nothing_is_imported_for_nobody(records: list[logging.LogRecord]) -> None:
+def test_without_a_listener_nothing_is_imported(records: list[logging.LogRecord]) -> None:
     """While nobody has imported logging, nobody has asked for DEBUG or INFO; a WARNING goes to stderr."""
     EventDispatcher(None, FakeClock(), {}, modules=())([STATE, DOWN, UP])
     assert levels(records) == ["WARNING"]
@@ -279,7 +279,7 @@ def test_hooks_without_end_are_one(records: list[logging.LogRecord]) -> None:
     assert (len(records), dispatch.failures) == (MAX_HOOKS + 1, 2 * MAX_HOOKS)
 
 
-def test_threads_that_fail_together_are_told_once(records: list[logging.LogRecord]) -> None:
+def test_threads_that_fail_together_are_reported_once(records: list[logging.LogRecord]) -> None:
     """A store that is away fails all workers at once."""
     dispatch = dispatcher()
     barrier = threading.Barrier(8)

@@ -156,7 +156,7 @@ def test_a_reason_has_its_meaning() -> None:
         ),
     ],
 )
-def test_the_words(event: Event, says: str) -> None:
+def test_the_marks(event: Event, says: str) -> None:
     """Readable without the fields, on one line."""
     assert message(event, outlook(OTHER, age=1.0, usable_for=1.0)) == says
 

@@ -351,7 +351,7 @@ def test_gather_of_steps_that_give_others_a_turn(take: Take) -> None:
     ],
 )
 @pytest.mark.parametrize("waits", [0, 2])
-def test_an_error_keeps_nobody_from_ending(
+def test_an_error_keeps_no_thread_from_ending(
     first: AuthError | None, second: AuthError | None, kind: type[AuthError], waits: int
 ) -> None:
     """The last error is given when all are done."""

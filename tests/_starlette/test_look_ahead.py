@@ -451,7 +451,7 @@ def test_a_request_that_is_sent_elsewhere_is_judged_there(
     assert (with_token.status_code, ran) == (200, ["/secret"])
 
 
-def test_two_guards_share_one_door(verifier: Verifier) -> None:
+def test_two_guards_share_one_protect_all(verifier: Verifier) -> None:
     """A second guard in the same application finds the router too, and the marks hold for both."""
     ours = Middleware(CognitoAuthMiddleware, verifier=verifier)
     client = Client(

@@ -57,7 +57,7 @@ STATUSES: dict[str, tuple[Any, int, str | None]] = {
 
 @BOTH
 @pytest.mark.parametrize("row", STATUSES)
-def test_nginx_hears_yes_or_no(pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str) -> None:
+def test_nginx_gets_yes_or_no(pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str) -> None:
     """204, 401 and 403, and nothing that it would make 500; the challenge and the body are the guard's."""
     headers, status, error = STATUSES[row]
     reply = endpoint(verifier, require=policy.scopes("orders/read"))(Ask((*original(), *headers(pool))))

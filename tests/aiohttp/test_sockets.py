@@ -105,7 +105,7 @@ def _copy() -> Any:
 
 
 @pytest.mark.outside
-def test_what_follows_the_marker_is_hidden_where_nobody_looks(verifier: Verifier) -> None:
+def test_what_follows_the_marker_is_hidden_on_unguarded_handlers(verifier: Verifier) -> None:
     """A public route takes whatever is offered, and shows none of what may be a token."""
     seen = Seen()
 

@@ -93,7 +93,7 @@ def test_a_subject_breaks_no_header(subject: str) -> None:
     assert value.isprintable()
 
 
-def test_without_a_name_no_identity_is_told() -> None:
+def test_without_a_header_name_no_identity_is_sent() -> None:
     """By default no header is added, and none is taken away."""
     assert set(ask(CognitoAuth(VERIFIER), bearer())["headers"]) == {"authorization"}
 

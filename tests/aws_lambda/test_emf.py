@@ -64,7 +64,7 @@ def test_a_line(pool: FakeUserPool, clock: FakeClock) -> None:
     assert line["newest_iat"] == {"replica": verifier.newest_iat()[POOL_ID, "replica"]}
 
 
-def test_each_count_is_told_once(pool: FakeUserPool) -> None:
+def test_each_count_is_exported_once(pool: FakeUserPool) -> None:
     """Differences: those of another verifier of the pool are its own."""
     verifier, other = pool.offline_verifier(), pool.offline_verifier()
     seen = []
@@ -101,7 +101,7 @@ def test_what_hooks_raise(pool: FakeUserPool) -> None:
     assert read(emf(verifier))["unknown"]["HookFailures"] == 1
 
 
-def test_an_outage_is_told_apart(pool: FakeUserPool) -> None:
+def test_an_outage_differs_from_a_refusal(pool: FakeUserPool) -> None:
     """From refusals, since it pages somebody; without keys there is no age."""
     verifier = Verifier(UserPool(POOL_ID, client_ids=[pool.client_id]), clock=pool.clock)
     verifier.close()
@@ -139,7 +139,7 @@ def test_a_namespace_is_the_applications(namespace: Any, pool: FakeUserPool) -> 
         emf(pool.offline_verifier(), namespace=namespace)
 
 
-def test_only_a_verifier_is_told_of() -> None:
+def test_only_a_verifier_is_exported() -> None:
     """What else could be counted?"""
     for other in (None, object(), UserPool("us-west-2_EXAMPLE", client_ids=["a"])):
         with pytest.raises(TypeError, match="give a Verifier"):

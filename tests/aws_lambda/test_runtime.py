@@ -345,7 +345,7 @@ FREEZES: Mapping[str, tuple[str, float]] = {
 
 
 @pytest.mark.parametrize("freeze", FREEZES)
-def test_a_freeze_in_the_middle_of_a_refresh_harms_nobody(tmp_path: Path, freeze: str) -> None:
+def test_a_freeze_in_the_middle_of_a_refresh_harms_no_caller(tmp_path: Path, freeze: str) -> None:
     """Lambda stops every thread after an answer; the next invocation is answered properly and at once."""
     happens, moved = FREEZES[freeze]
     with running("own.handler", tmp_path) as scene:

@@ -48,7 +48,7 @@ def awaited(given: Steps[Any]) -> Any:
 
 
 @pytest.mark.parametrize(("run", "name"), [(run_sync, "work"), (awaited, "awork")], ids=["sync", "async"])
-def test_the_generator_hears_answers_and_refusals(run: Any, name: str) -> None:
+def test_the_generator_gets_results_and_refusals(run: Any, name: str) -> None:
     """No call at all is a way too."""
     target = Target()
     assert run(steps(target)) == []

@@ -184,7 +184,7 @@ def test_a_project_gives_its_own(
 # --- The default's own
 
 
-def test_a_name_that_somebody_else_took_is_not_given(pool: FakeUserPool) -> None:
+def test_a_name_of_another_user_is_not_given(pool: FakeUserPool) -> None:
     """Whoever may choose a user name in a sign-up form could choose that of another principal."""
     principal = pool.principal(subject="victim")
     get_user_model().objects.create_user(f"{pool.user_pool_id}.victim", password="mine")

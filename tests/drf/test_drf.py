@@ -198,7 +198,7 @@ def test_nobody_gets_the_challenge_beside_any_class(ours: Any, beside: str, allo
     assert [fields(each)[:2] for each in records] == [("credentials_missing", 401)]
 
 
-def test_nobody_without_our_handler(ours: Any) -> None:
+def test_a_missing_token_without_our_handler(ours: Any) -> None:
     """REST framework's own answer: with our challenge where our class is the first one."""
     with refusals() as records:
         first = ask(view(ours, Session, handler="default"))
@@ -237,7 +237,7 @@ def test_other_errors_are_rest_frameworks(ours: Any) -> None:
         ask(view(ours, allow=(), get=fails(ZeroDivisionError())))
 
 
-def test_a_view_may_say_that_somebody_is_nobody(pool: FakeUserPool, ours: Any) -> None:
+def test_a_view_may_treat_a_principal_as_no_user(pool: FakeUserPool, ours: Any) -> None:
     """A NotAuthenticated of the view's own, for a request with a token, says nothing of a missing one."""
 
     def get(self: Any, request: Any) -> None:
@@ -570,7 +570,7 @@ def test_a_permission_has_no_opposite() -> None:
 
 
 @pytest.mark.parametrize("allow", [require, READ, "require"], ids=["not called", "a policy", "a name"])
-def test_what_is_no_permission_lets_nobody_in(pool: FakeUserPool, ours: Any, allow: Any) -> None:
+def test_an_invalid_permission_lets_no_request_in(pool: FakeUserPool, ours: Any, allow: Any) -> None:
     """A view whose permissions are set up wrongly is an error for each request."""
     with pytest.raises((TypeError, AttributeError)):
         ask(view(ours, allow=(allow,)), token=pool.access_token(scopes=["orders/read"]))

@@ -144,7 +144,7 @@ def test_every_kind_keeps_its_policy(way: str, pool: FakeUserPool, verifier: Ver
 
 
 @ways
-def test_nobody_is_taken_for_another(way: str, pool: FakeUserPool, verifier: Verifier) -> None:
+def test_no_user_is_taken_for_another(way: str, pool: FakeUserPool, verifier: Verifier) -> None:
     """Eight clients at once, each with a name of its own and some with none."""
     methods = methods_of(way)
     with serving(way, methods, verifier, optional=True) as port, ThreadPoolExecutor(8) as clients:
@@ -241,7 +241,7 @@ def test_what_goes_wrong_is_for_the_log(
     assert token.rpartition(".")[2] not in caplog.text
 
 
-def test_the_wrong_interceptor_lets_nobody_in(
+def test_the_wrong_interceptor_lets_no_call_in(
     pool: FakeUserPool, verifier: Verifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     """grpc.server with asyncio's fails each call, and says so in the log; grpc.aio.server is not made."""
@@ -264,7 +264,7 @@ def test_the_wrong_interceptor_lets_nobody_in(
 
 
 @ways
-def test_callers_without_keys_hold_up_nobody(way: str) -> None:
+def test_callers_without_keys_delay_no_other(way: str) -> None:
     """The thread that serves all calls never waits for keys: an open method is answered meanwhile."""
     pool = FakeUserPool()
     methods = methods_of(way)
@@ -285,7 +285,7 @@ def test_callers_without_keys_hold_up_nobody(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["blocking", "asyncio"])
 @pytest.mark.parametrize("kind", ["unary_unary", "stream_stream"])
-def test_a_call_hears_of_an_outage_before_its_deadline(way: str, kind: str) -> None:
+def test_a_call_gets_the_outage_before_its_deadline(way: str, kind: str) -> None:
     """UNAVAILABLE says more than DEADLINE_EXCEEDED: the wait for keys ends a little earlier."""
     pool = FakeUserPool()
     with pool.serve() as endpoints, pool.verifier() as verifier:

@@ -230,7 +230,7 @@ def test_a_websocket_opens_for_a_good_token(running: Callable[[str], Here], name
 
 
 @pytest.mark.parametrize("name", SOCKETS)
-def test_a_refused_websocket_hears_why(running: Callable[[str], Here], name: str) -> None:
+def test_a_refused_websocket_gets_the_reason(running: Callable[[str], Here], name: str) -> None:
     """Servers that offer a denial response (all of these do) answer with status, challenge and body."""
     here = running(name)
     tokens = _tokens(here)

@@ -260,7 +260,7 @@ def test_an_excluded_path_is_the_routes_own() -> None:
             assert ask(app, path).status == status, (protect_all, path)
 
 
-def test_no_byte_of_a_body_is_read_for_a_stranger() -> None:
+def test_no_byte_of_a_body_is_read_before_verification() -> None:
     """A dependency is asked after the body is read and parsed; a protected application answers before."""
     read: list[str] = []
 
@@ -345,7 +345,7 @@ def guests(app: FastAPI, auth: CognitoAuth) -> None:
     [((), 200, "guest"), (GOOD, 200, "me"), (bearer("garbage"), 401, None), (bearer(""), 400, None)],
     ids=["none", "good", "bad", "malformed"],
 )
-def test_guests_are_welcome_where_both_words_stand(
+def test_guests_pass_where_both_marks_are_set(
     protect_all: bool, headers: Any, status: int, who: str | None
 ) -> None:
     """`@auth.public` lets the request in, `auth.optional` looks at the token."""
@@ -359,7 +359,7 @@ def test_guests_are_welcome_where_both_words_stand(
 
 
 @pytest.mark.parametrize("protect_all", [True, False])
-def test_a_token_that_the_door_hides_is_found_behind_it(protect_all: bool) -> None:
+def test_a_token_that_protect_all_hides_is_found_behind_it(protect_all: bool) -> None:
     """A public socket's subprotocol is out of sight for the endpoint, and not for `auth.optional`."""
     app = FastAPI()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=protect_all, subprotocol="bearer")
@@ -531,7 +531,7 @@ def test_handlers_find_every_error(path: str, kind: str, protect_all: bool) -> N
         assert ("www-authenticate" in seen[0].headers) is (status != 503)
 
 
-def test_a_closed_door_asks_the_users_handlers_too() -> None:
+def test_protect_all_runs_the_users_handlers_too() -> None:
     """What `protect_all` refuses, before any route, looks like every other refusal of the application."""
     app = closed()
 
@@ -776,7 +776,7 @@ def test_a_middleware_in_front_and_the_dependency_verify_once(shared: str, socke
 
 
 @pytest.mark.parametrize("protect_all", [True, False])
-def test_an_override_opens_the_door_too(protect_all: bool) -> None:
+def test_an_override_passes_protect_all_too(protect_all: bool) -> None:
     """`dependency_overrides[auth]` is enough for everything; what is no principal opens nothing."""
     app = FastAPI()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=protect_all)

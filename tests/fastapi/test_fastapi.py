@@ -593,7 +593,7 @@ def test_a_principal_can_be_returned() -> None:
     assert set(schema["properties"]) == set(schema["required"]) == set(shown)
 
 
-def test_a_principal_without_its_dependency_is_nobodys() -> None:
+def test_a_principal_without_its_dependency_is_not_used() -> None:
     """Who forgets `Depends` gets no principal from the query, and no route that passes."""
     app = FastAPI()
 

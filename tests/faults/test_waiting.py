@@ -310,7 +310,7 @@ def test_a_stale_set_in_an_outage_costs_its_callers_one_second_together(scene: S
 
 
 @pytest.mark.parametrize("fault", ["refuse", "hang", "503"])
-def test_a_set_that_turns_an_hour_old_in_an_outage_makes_nobody_wait(fault: str, scene: Scene) -> None:
+def test_a_set_that_turns_an_hour_old_in_an_outage_makes_no_caller_wait(fault: str, scene: Scene) -> None:
     """Its background refreshes have all failed, so the first caller after the hour is served at once (R)."""
     with scene.serving() as (endpoints, verifier):
         token = scene.token()

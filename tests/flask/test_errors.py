@@ -321,7 +321,7 @@ def _fails(error: Exception) -> Any:
     ],
 )
 @pytest.mark.parametrize("kind", [errors.AuthError, HTTPException, 401], ids=str)
-def test_a_handler_lets_nobody_through(verifier: Verifier, answer: Any, status: int, kind: Any) -> None:
+def test_a_handler_lets_no_bad_token_through(verifier: Verifier, answer: Any, status: int, kind: Any) -> None:
     """Whatever it says, and if it fails, the view is not run."""
     app = Flask(__name__)
     auth = CognitoAuth(verifier, app=app)

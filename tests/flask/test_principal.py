@@ -134,7 +134,7 @@ def test_it_passes_for_a_principal(pool: FakeUserPool, verifier: Verifier) -> No
 
 @pytest.mark.parametrize("path", ["public", "optional", "bare"])
 @pytest.mark.parametrize("name", ["subject", "scopes", "claims", "to_dict", "no_such_name"])
-def test_a_view_that_needs_a_principal_is_told_what_is_missing(
+def test_the_error_of_a_view_without_principal_says_what_is_missing(
     verifier: Verifier, path: str, name: str
 ) -> None:
     """For nobody it is false, and any attribute is a LookupError that names the remedy, hasattr too."""

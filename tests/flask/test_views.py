@@ -197,7 +197,7 @@ def test_the_order_of_decorators_opens_nothing(
 @pytest.mark.parametrize("words", [("public", "read"), ("optional", "read"), ("public", "optional")], ids=str)
 @pytest.mark.parametrize("between", [(), ("route",), ("plain",), ("plain", "route")], ids=str)
 @pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
-def test_two_words_for_one_view_contradict_each_other(
+def test_two_marks_on_one_view_contradict_each_other(
     verifier: Verifier, words: tuple[str, str], between: tuple[str, ...], turned: bool
 ) -> None:
     """Where a decorator sees both, it says so at import."""
@@ -705,7 +705,7 @@ def test_what_is_no_policy_fails_at_decoration(
 
 
 @pytest.mark.parametrize("above", [False, True], ids=["below the route", "above the route"])
-def test_an_uncalled_require_serves_nobody(verifier: Verifier, above: bool) -> None:
+def test_an_uncalled_require_serves_no_request(verifier: Verifier, above: bool) -> None:
     """The import fails, so there is no application that would serve."""
     app = Flask(__name__)
     auth: Any = CognitoAuth(verifier, app=app)

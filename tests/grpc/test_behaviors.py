@@ -307,7 +307,7 @@ def test_a_stream_on_a_thread_aborts_nothing(verifier: Verifier, pool: FakeUserP
     assert (context.code, said) == (grpc.StatusCode.PERMISSION_DENIED, [])
 
 
-def test_strangers_take_no_thread_of_an_asyncio_server(verifier: Verifier) -> None:
+def test_refused_calls_take_no_thread_of_an_asyncio_server(verifier: Verifier) -> None:
     """Who is refused is refused in the call's task, before a message is read."""
 
     async def continuation(_details: Any) -> Any:

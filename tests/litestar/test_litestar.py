@@ -416,7 +416,7 @@ def test_your_own_handlers_are_asked_first(verifier: Verifier, client: Any) -> N
     assert ask("/kind", token="good").body.startswith(b"PolicyDenied: ")
 
 
-def test_a_refusal_of_the_door_is_shaped_like_others(verifier: Verifier, client: Any) -> None:
+def test_a_refusal_of_protect_all_has_the_form_of_others(verifier: Verifier, client: Any) -> None:
     """Of a closed application; to HEAD without a body."""
 
     def ours(_request: Request[Any, Any, Any], error: errors.AuthError) -> Response[str]:

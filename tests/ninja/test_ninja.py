@@ -196,7 +196,9 @@ def test_guests_are_welcome_where_it_says_so(
 
 
 @operations
-def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
+def test_routers_and_apis_take_the_same_guards(
+    pool: FakeUserPool, verifier: Verifier, operation: Any
+) -> None:
     """An operation's own guard replaces its router's, and that one replaces its API's."""
     auth = CognitoAuth(verifier)
     api, router = api_of(auth, auth=auth.require(READ)), Router(auth=auth)
@@ -242,7 +244,7 @@ def test_words_in_a_row_hold_together(pool: FakeUserPool, verifier: Verifier, ro
 
 @pytest.mark.parametrize("word", ["auth.require", "policy"])
 @operations
-def test_what_is_no_word_lets_nobody_in(
+def test_an_invalid_mark_lets_no_request_in(
     pool: FakeUserPool, verifier: Verifier, operation: Any, word: str
 ) -> None:
     """A `require` that was not called, and a bare policy, are errors for each request."""
@@ -263,7 +265,7 @@ def test_require_takes_a_policy(verifier: Verifier, wrong: Any) -> None:
         CognitoAuth(verifier).require(wrong)
 
 
-def test_who_asks_is_known_where_somebody_has_looked(verifier: Verifier) -> None:
+def test_the_principal_is_known_after_a_guard(verifier: Verifier) -> None:
     """A LookupError names what is missing."""
     request = RequestFactory().get("/x")
     with pytest.raises(LookupError, match="auth="):

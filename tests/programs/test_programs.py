@@ -220,7 +220,7 @@ def test_an_application_opens_what_it_says(world: World, program: str) -> None:
 
 
 @pytest.mark.needs("fastapi")
-def test_guests_and_users_are_told_apart(world: World) -> None:
+def test_guests_and_users_are_distinguished(world: World) -> None:
     """An optional route hears None for a guest, and the principal for a user."""
     ask = asker(world.load("p05_fastapi_optional")["app"])
     assert [ask(bearer(token, "/feed")).json for token in (None, world.token())] == ["everybody", "me"]

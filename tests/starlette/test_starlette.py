@@ -125,7 +125,7 @@ def test_a_user_shows_no_claim(pool: FakeUserPool, verifier: Verifier) -> None:
     assert "a-1" not in repr(user)
 
 
-def test_without_either_there_is_an_error_and_not_nobody() -> None:
+def test_without_either_there_is_an_error_and_no_guest() -> None:
     """An application that forgot to mount the guard must not take everybody for anonymous."""
     with pytest.raises(LookupError, match="CognitoAuthMiddleware or CognitoAuthBackend"):
         principal_of(HTTPConnection(http_scope(Ask())))
@@ -416,7 +416,7 @@ def test_an_inner_guard_decides_last(pool: FakeUserPool, verifier: Verifier) -> 
 # --- Starlette's own class
 
 
-def test_nobody_is_starlettes_own(verifier: Verifier) -> None:
+def test_a_guest_is_starlettes_own(verifier: Verifier) -> None:
     """Applications that ask `isinstance(request.user, UnauthenticatedUser)` get what they know."""
 
     async def kind(request: Request) -> JSONResponse:

@@ -69,7 +69,7 @@ def test_what_follows_the_secret_is_asked(served: Served, method: str, path: str
     assert "Allow" not in headers
 
 
-def test_a_wrong_method_hears_the_right_one(served: Served) -> None:
+def test_a_wrong_method_gets_the_right_one(served: Served) -> None:
     """A 405 has an Allow header (RFC 9110 section 15.5.6)."""
     status, _, headers = served.ask("GET", f"/{served.secret}/wrong")
     assert (status, headers["Allow"]) == (405, "POST")

@@ -149,7 +149,7 @@ def test_claims_are_overridden_and_left_out() -> None:
 
 @pytest.mark.parametrize(("use", "names"), [("access", False), ("id", True), ("any", True)], ids=str)
 @pytest.mark.outside
-def test_the_program_hears_which_kind_it_gets(use: str, names: bool) -> None:
+def test_the_program_gets_the_token_use(use: str, names: bool) -> None:
     """COGNITO_TOKEN_USE is set where it is not the default."""
     show = "import os; print('use', os.environ.get('COGNITO_TOKEN_USE'))"
     with running(["--token-use", use, "--", *PYTHON, show]) as runner:

@@ -393,7 +393,7 @@ def test_hostile_requests_are_refused(options: dict[str, Any], asked: Any) -> No
     assert not _in(Authorizer(VERIFIER, **options), asked)
 
 
-def test_a_foreign_page_locks_nobody_out() -> None:
+def test_a_foreign_page_locks_no_user_out() -> None:
     """A cookie from a foreign page is 401 and no Deny: that would be cached under the victim's cookie."""
     asked = _headers("rest-request", Cookie=f"session={TOKEN}", Origin="https://evil.example")
     with pytest.raises(Unauthorized):

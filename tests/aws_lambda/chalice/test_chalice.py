@@ -153,7 +153,7 @@ def test_several_requirements_hold_together_and_close_what_is_open() -> None:
     assert ask(app, "/a", *bearer(groups=["staff"])) == (200, '"me"')
 
 
-def test_a_view_without_a_word_is_open_unless_all_is_protected() -> None:
+def test_an_unmarked_view_is_open_unless_all_is_protected() -> None:
     """No token is looked at, and nobody can ask who it is."""
     app = application()
     CognitoAuth(VERIFIER, app=app)

@@ -40,7 +40,7 @@ def test_the_worst(verdicts: list[str], expected: str) -> None:
 @pytest.mark.parametrize(
     ("values", "text"), [([], "none"), (["b"], "b"), (["b", "a"], "a and b"), ("cab", "a, b and c")], ids=str
 )
-def test_a_list_in_words(values: list[str], text: str) -> None:
+def test_a_list_as_text(values: list[str], text: str) -> None:
     """Sorted, with commas and a last conjunction."""
     assert listed(values) == text
     assert listed(values, "or") == text.replace(" and ", " or ")

@@ -96,7 +96,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_clients_hear_what_every_adapter_says(running: Callable[..., Here], name: str) -> None:
+def test_clients_get_the_answer_of_every_adapter(running: Callable[..., Here], name: str) -> None:
     """Status, challenge and reason of each row; the guard is in front of routing, exclusions are exact."""
     here = running(name)
     tokens = {
