@@ -811,7 +811,7 @@ def test_all_disabled_names_the_setting() -> None:
     assert "IssuerConfiguration" in caller.step().hint
 
 
-def test_offline_asks_nobody() -> None:
+def test_offline_asks_no_endpoint() -> None:
     """P: an offline pool serves its seed for ever, and refuses an unknown kid."""
     fake = Rig().fake
     rig = Rig(fake=fake, jwks=fake.jwks(), offline=True)

@@ -122,7 +122,7 @@ def test_a_forger_pages_nobody(pool: FakeUserPool) -> None:
     assert (line["Unavailable"], line["Unconfirmed"], line["EndpointsDown"]) == (0, 1, 1)
 
 
-def test_nothing_of_a_token_is_told(pool: FakeUserPool) -> None:
+def test_nothing_of_a_token_is_shown(pool: FakeUserPool) -> None:
     """B2: no client, user or kid, and no issuer that a token made up."""
     verifier = pool.offline_verifier()
     for claims in ({}, {"iss": "https://evil.example/c4n4ry"}, {"sub": "c4n4ry"}):
