@@ -38,7 +38,7 @@ def _denied(context: Any) -> None:
 
 
 class Constant(grpc.ServerInterceptor):  # type: ignore[misc]
-    """Lets one token in, and knows nothing of it."""
+    """Admits one token by a comparison, and knows nothing about it."""
 
     def __init__(self, token: str) -> None:
         self._value = f"Bearer {token}"
@@ -76,7 +76,7 @@ class AioConstant(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def answer(request: bytes, _context: Any) -> bytes:
-    """What every call gets; the server's processor time for one that asks."""
+    """Answer with the same bytes; a call with a message gets the server's processor time instead."""
     return b"ok" if not request else str(time.process_time()).encode()
 
 

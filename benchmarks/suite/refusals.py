@@ -73,9 +73,9 @@ def bad_tokens(pool: FakeUserPool) -> Refused:
 
 
 def _forged(tokens: list[str]) -> list[str]:
-    """Each with its neighbour's signature.
+    """Give each token its neighbour's signature.
 
-    One that another key has made may be a number too large for ours, and is then refused at once.
+    A signature of another key may be a number too large for ours, and would be refused at once.
     """
     signatures = [token.rpartition(".")[2] for token in tokens]
     bodies = (token.rpartition(".")[0] for token in tokens)
@@ -106,22 +106,22 @@ def _garbage() -> Mapping[str, list[str]]:
 
 
 def _nested(pool: FakeUserPool) -> bytes:
-    """Nests as deep as fits into a token."""
+    """Return a payload as deeply nested as fits into a token."""
     return _stuffed(pool, b"[" * (ROOM // 2) + b"]" * (ROOM // 2))
 
 
 def _brackets(pool: FakeUserPool) -> bytes:
-    """As many brackets as fit, none of them deep, and then a slip: it must be read to its end."""
+    """Return as many shallow brackets as fit, and then an error, so it must be read to its end."""
     return _stuffed(pool, b"[" + b"[]," * (ROOM // 3) + b"]")
 
 
 def _members(pool: FakeUserPool) -> bytes:
-    """A payload in order, of as many members as fit: the most expensive to read."""
+    """Return a valid payload of as many members as fit, which is the most expensive to read."""
     return _stuffed(pool, b"{" + b",".join(b'"%04x":0' % number for number in range(ROOM // 9)) + b"}")
 
 
 def _stuffed(pool: FakeUserPool, value: bytes) -> bytes:
-    """A payload of good claims, as long as it may be, with one more claim of this JSON."""
+    """Return a payload of valid claims, as long as allowed, with one more claim of this JSON."""
     claims = pool.access_token().split(".")[1]
     payload = base64.urlsafe_b64decode(claims + "==")
     return payload[:-1] + b',"x":' + value + b"}"
