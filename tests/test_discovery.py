@@ -115,7 +115,7 @@ def test_aws_says_no(aws: StubbedAWS, code: str, reason: str, permissions: set[s
 
 
 def test_no_credentials(aws: StubbedAWS) -> None:
-    """The usual first slip has its reason too."""
+    """The most common mistake has its reason too."""
     aws.kill(PRIMARY, NoCredentialsError())
     with pytest.raises(DiscoveryError, match="no-credentials"):
         discover(aws)

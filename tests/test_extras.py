@@ -1,4 +1,4 @@
-"""Whoever lacks what an extra brings hears which one to install, and the core is not concerned."""
+"""The error for a missing extra names the extra to install, and the core does not need any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mcp.CognitoAuthMiddleware around the SDK's servers: who asks, whose session it is, who may call what."""
+"""mcp.CognitoAuthMiddleware around the SDK's servers: the caller, the session's owner, the allowed tools."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def about(principal: Principal | None) -> dict[str, Any]:
 
 
 def an_mcp_server() -> Any:
-    """A server that says who asks, in each of the ways that a tool may."""
+    """A server that returns the caller, in each of the ways that a tool may."""
     made = server()
     if made.__class__.__name__ == "MCPServer":
         from mcp.server.mcpserver import Context

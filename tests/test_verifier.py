@@ -412,7 +412,7 @@ def test_verify_takes_no_coroutine_function(pool: FakeUserPool) -> None:
 
 
 def test_no_caller_awaits_an_event(pool: FakeUserPool) -> None:
-    """H3: a coroutine function as `on_event` would hear of nothing, in silence."""
+    """H3: a coroutine function as `on_event` would silently get nothing."""
 
     async def hear(_event: object) -> None: ...
 

@@ -348,7 +348,7 @@ def writing(environ: Any, start_response: Any) -> list[bytes]:
     "app", [generating(b"half"), generating(b""), writing], ids=["sent", "empty", "written"]
 )
 def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Verifier, app: Any) -> None:
-    """What has begun cannot be answered: the server hears of it, after the one status."""
+    """A response that has begun cannot be replaced, so the error reaches the server after the one status."""
     started: list[Any] = []
 
     def start_response(*response: Any) -> Any:

@@ -32,7 +32,7 @@ def test_without_boto3_it_says_what_to_install() -> None:
 
 
 def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """A slip in the profile's name is the configuration's fault."""
+    """A mistake in the profile's name is the configuration's fault."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="profile='prod'"):

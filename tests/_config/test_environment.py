@@ -327,7 +327,7 @@ def test_a_slip_in_a_name_is_named(changes: dict[str, str | None], says: str) ->
     ],
 )
 def test_other_peoples_names_are_left_alone(name: str) -> None:
-    """An application has settings of its own; what is near to a variable that is set is no slip of it."""
+    """An application has its own settings. A name near to a variable that is set is not a mistake."""
     made(**{name: "x"})
 
 

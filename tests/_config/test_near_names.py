@@ -1,4 +1,4 @@
-"""Names that are near: slips of a known name, and names that only look alike."""
+"""Names that are near: mistakes in a known name, and names that only look alike."""
 
 from __future__ import annotations
 

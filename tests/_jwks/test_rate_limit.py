@@ -46,7 +46,7 @@ def test_the_rate_limit_in_any_window(steps: list[float], width: int) -> None:
 
 
 def test_two_at_once_then_one_in_five_seconds() -> None:
-    """R4: and the caller hears how long it takes."""
+    """R4: and the error says how long to wait."""
     limit = RateLimit(START)
     assert paid(limit, 0)
     assert paid(limit, 0)

@@ -116,7 +116,7 @@ def test_all_fail(states: list[EndpointState], expected: bool) -> None:
 
 
 def news(rig: Rig) -> list[str]:
-    """The events about keys that somebody on call hears, without the others; they are taken away."""
+    """The events about keys that concern a person on call, without the others; the list is emptied."""
     found = [type(each).__name__ for each in rig.events if type(each).__name__ in WORDS]
     rig.events.clear()
     return found

@@ -1,4 +1,4 @@
-"""`RefreshMachine`: what is asked for a waiting caller, and what it hears (R2 to R6, W7, K5)."""
+"""`RefreshMachine`: the requests for a waiting caller, and the caller's result (R2 to R6, W7, K5)."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ def needing(need: str) -> Machine:
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 @pytest.mark.parametrize(("need", "refusal"), NEEDS)
 def test_after_1_s_one_caller_alone_waits(need: str, refusal: str, failing: bool) -> None:
-    """W7: until then all wait; then one goes on to its timeout, and all others hear 503 at once."""
+    """W7: until then all wait; then one goes on to its timeout, and all others get 503 at once."""
     machine = needing(need)
     waiters = crowd(machine, need)
     machine.all_ask(waiters[0])
@@ -528,7 +528,7 @@ ENDS = {"answers": None, "fails": DOWN, "is busy": busy(60.0), "no document": b"
     "endings", list(itertools.product(("answers", "fails", "hangs"), repeat=3)), ids="-".join
 )
 def test_401_only_when_every_endpoint_has_answered(endings: tuple[str, ...]) -> None:
-    """R3: while one fails or hangs, nobody can know: the caller waits, and hears 503."""
+    """R3: while one fails or hangs, the result is unknown: the caller waits, and gets 503."""
     machine = fresh()
     waiter, _ = machine.unknown()
     machine.all_ask(waiter)

@@ -129,7 +129,7 @@ def test_a_cold_start_waits_and_is_served() -> None:
 
 @pytest.mark.parametrize("expired", [False, True])
 def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
-    """R, R1, R6: a caller has the endpoints asked again within its time, and hears what each one said."""
+    """R, R1, R6: a caller has the endpoints asked again within its time, and gets each one's result."""
     rig = Rig()
     if expired:
         rig.fill()

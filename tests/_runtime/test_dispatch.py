@@ -1,4 +1,4 @@
-"""Who hears of an event: the user's hook, and the standard logger; and what happens when either raises."""
+"""The receivers of an event, which are the user's hook and the standard logger, and an error in either."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_logger_gets_what_somebody_must_act_on(
 
 
 def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) -> None:
-    """K5: it is asked again each hour, and the hook hears of each time; another one is another warning."""
+    """K5: it is asked again each hour, and the hook learns of each time; another one is another warning."""
     heard: list[events.Event] = []
     dispatch = dispatcher(heard.append)
     one = events.EndpointDisabled(POOL_ID, URL, 403, "replica")
@@ -134,7 +134,7 @@ def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) 
 
 
 def test_an_endpoint_that_flaps_does_not_flood(records: list[logging.LogRecord]) -> None:
-    """One pair in five minutes; the hook hears of all, the log of what was left out, at DEBUG at once."""
+    """One pair in five minutes; the hook learns of all, the log of what was left out, at DEBUG at once."""
     heard: list[events.Event] = []
     clock = FakeClock()
     dispatch = dispatcher(heard.append, clock)
@@ -216,7 +216,7 @@ def test_a_failing_hook_is_never_told_of_itself() -> None:
 
 
 def test_what_a_logging_handler_raises_is_counted() -> None:
-    """A log collector in the lost Region causes no refusal; the hook hears of that, and of the event."""
+    """A log collector in the lost Region causes no refusal; the hook learns of that, and of the event."""
     heard: list[events.Event] = []
     with broken_handler() as handler:
         dispatch = dispatcher(heard.append)

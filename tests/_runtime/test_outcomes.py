@@ -112,7 +112,7 @@ TOKENS: dict[str, tuple[Any, dict[str, Any], dict[str, Any], tuple[str | None, s
 @pytest.mark.parametrize("way", ["verify", "averify"])
 @pytest.mark.parametrize("row", TOKENS)
 def test_a_verification_adds_one(row: str, way: str, cache_size: int, pool: FakeUserPool) -> None:
-    """To one row alone, from the cache or not; the hook hears the same."""
+    """To one row alone, from the cache or not; the hook gets the same."""
     make, options, named, expected = TOKENS[row]
     heard: list[Outcome] = []
     for hook in ({}, {"on_outcome": heard.append}):
@@ -273,7 +273,7 @@ def test_the_newest_iat(pool: FakeUserPool, clock: FakeClock) -> None:
 
 
 def test_what_the_hook_raises_changes_nothing(pool: FakeUserPool) -> None:
-    """H3: it is counted with what other hooks raise; the caller hears its outcome."""
+    """H3: it is counted with what other hooks raise; the caller gets its outcome."""
 
     def broken(_outcome: Outcome) -> None:
         raise ValueError("no disk")
@@ -362,7 +362,7 @@ def test_a_tally_begins_anew() -> None:
 
 @pytest.mark.outside
 def test_what_first_fails_loads_nothing() -> None:
-    """A process without a free descriptor could load no module, and hear OSError in place of an outage."""
+    """A process without a free descriptor could load no module, and would raise OSError for an outage."""
     program = """
 import sys
 from cognito_mr_auth import errors

@@ -1,4 +1,4 @@
-"""`_web.auth_request`: what nginx's `auth_request` hears, by either of the two endpoints."""
+"""`_web.auth_request`: the response to nginx's `auth_request`, from either of the two endpoints."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_details_are_what_health_says() -> None:
 
 @pytest.mark.parametrize("details", ["yes", 1, None, [ONE.user_pool_id]], ids=repr)
 def test_details_are_asked_for_aloud(details: Any) -> None:
-    """Nothing that only looks true shows a report to strangers."""
+    """Nothing that only looks true shows a report to clients without a token."""
     refused(ConfigurationError, Readiness, half_ready(), details=details)
 
 

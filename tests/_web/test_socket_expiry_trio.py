@@ -225,7 +225,7 @@ def test_a_client_that_is_gone_cannot_spoil_the_close() -> None:
 
 
 def test_a_close_that_is_under_way_is_sent_whole() -> None:
-    """The application ends at once when it hears of the end; the client hears of it too."""
+    """The application ends at once when it learns of the end; the client learns of it too."""
 
     class Slow(Socket):
         async def send(self, message: Any) -> None:

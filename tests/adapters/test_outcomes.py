@@ -229,7 +229,7 @@ RECORDED: dict[str, tuple[Callable[[FakeUserPool], Headers], policy.Policy | Non
 @drivers()
 @pytest.mark.parametrize("row", RECORDED)
 def test_every_refusal_leaves_one_record(world: World, driver: str, row: str) -> None:
-    """W6: whichever part refused, the logger of refusals hears it once; of what passes it hears nothing.
+    """W6: whichever part refused, the logger of refusals gets it once; of what passes it gets nothing.
 
     B2: it is counted once, too. Where a route's policy refuses, the verification before it may have passed.
     """

@@ -225,7 +225,7 @@ def without_keys(name: str = "us-west-2_Fake00001") -> Verifier:
 
 
 def answer(door: Door, *headers: tuple[str, str], method: str = "GET", path: str = "/ready") -> Reply:
-    """What a probe hears."""
+    """The response to a probe."""
     return door(Ask(tuple(headers), method, path))
 
 
@@ -247,7 +247,7 @@ def answer(door: Door, *headers: tuple[str, str], method: str = "GET", path: str
 def test_yes_or_no_and_nothing_more(
     door: Callable[[Any], Door], method: str, verifier: Any, status: int, body: bytes
 ) -> None:
-    """To strangers, not to be stored; to HEAD without the body (RFC 9110 9.3.2)."""
+    """To clients without a token, not to be stored; to HEAD without the body (RFC 9110 9.3.2)."""
     said = answer(door(verifier), method=method)
     assert (said.status, said.body) == (status, b"" if method == "HEAD" else body)
     assert dict(said.headers) == {

@@ -250,7 +250,7 @@ def test_what_is_no_policy_is_refused(nonsense: Any) -> None:
 
 
 def test_a_view_is_called_with_a_request() -> None:
-    """Whoever calls one by hand hears it."""
+    """A direct caller gets it."""
     with pytest.raises(TypeError, match="with a request"):
         require()(plain)("request")
 

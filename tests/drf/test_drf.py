@@ -86,7 +86,7 @@ def view(
     handler: str = "ours",
     **more: Any,
 ) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
 
     def get(self: Any, request: Any) -> Response:
         asked = request.auth
@@ -265,7 +265,7 @@ RAISED: dict[str, tuple[Callable[[], Exception], int]] = {
 
 @pytest.mark.parametrize("row", RAISED)
 def test_what_a_view_raises_is_both_kinds(ours: Any, pool: FakeUserPool, row: str) -> None:
-    """The handler hears an APIException; the answer is that of the library's own refusals."""
+    """The handler receives an APIException; the response is that of the library's own refusals."""
     made, status = RAISED[row]
 
     def get(self: Any, request: Any) -> None:

@@ -88,7 +88,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 class Row(NamedTuple):
-    """Header lines with TOKEN, SCOPED, FORGED, EXPIRED and DARK for tokens; what the client is to hear."""
+    """Header lines with TOKEN, SCOPED, FORGED, EXPIRED and DARK for tokens; the expected response."""
 
     headers: tuple[bytes, ...]
     status: int

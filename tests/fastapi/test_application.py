@@ -661,7 +661,7 @@ async def _started(app: FastAPI) -> list[str]:
 
 @pytest.mark.parametrize("protect_all", [True, False])
 def test_an_application_without_a_verifier_does_not_start(protect_all: bool) -> None:
-    """The server hears it at the end of the start-up, whose own work is undone."""
+    """The server gets the error at the end of the start-up, and the start-up's own work is undone."""
     undone: list[str] = []
     auth: CognitoAuth | None = None
 

@@ -103,7 +103,7 @@ ENDPOINTS: dict[str, Any] = {
 
 
 def declared(auth: CognitoAuth, way: str) -> FastAPI:
-    """An application that says who asks, at /v1/x/, protected in one of FastAPI's ways."""
+    """An application that returns the caller, at /v1/x/, protected in one of FastAPI's ways."""
     at = {way: [Depends(auth)]}
     app = FastAPI(dependencies=at.get("application"))
     router = APIRouter(dependencies=at.get("router"))

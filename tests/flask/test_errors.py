@@ -206,7 +206,7 @@ def test_an_extension_hears_an_http_exception(
     expected, heard = plain.test_client().get("/x"), extended.test_client().get("/x")
     assert expected.status_code == status
     assert expected.json["reason"] == reason
-    if row == "both already":  # its own class says what extensions hear
+    if row == "both already":  # its own class says what extensions get
         assert heard.status_code == status
         return
     for name in ("www-authenticate", "retry-after", "cache-control", "content-type"):

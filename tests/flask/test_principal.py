@@ -1,4 +1,4 @@
-"""flask: principal_of() and current_principal, which say who asks, or what is missing."""
+"""flask: principal_of() and current_principal, which return the caller, or say what is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
 
 
 def who() -> str:
-    """A view that says who asks."""
+    """A view that returns the caller."""
     return current_principal.subject if current_principal else "nobody"
 
 

@@ -520,7 +520,7 @@ def test_a_stream_ends_with_its_token(clock: FakeClock, pool: FakeUserPool, row:
 def test_no_request_comes_after_the_expiry(
     clock: FakeClock, verifier: Verifier, pool: FakeUserPool, kind: str
 ) -> None:
-    """A handler on a thread hears of it with the next message, unless it waits for none."""
+    """A handler on a thread notices it at the next message, unless it waits for none."""
     read: list[str] = []
 
     def messages() -> Iterator[str]:

@@ -128,7 +128,7 @@ CHECK = "/grpc.health.v1.Health/Check"
 
 
 def probed(given: Any, request: bytes = b"") -> tuple[Context, list[Any]]:
-    """What a probe hears through a closed server's interceptor."""
+    """The response to a probe through a closed server's interceptor."""
     details = Details(CHECK, ())
     handler = ready(given).service(details)
     assert handler is not None

@@ -30,7 +30,7 @@ PREFLIGHT = (ORIGIN, ("Access-Control-Request-Method", "POST"))
 
 
 def handler(path: str = "/x", **options: Any) -> Any:
-    """A handler that says who asks."""
+    """A handler that returns the caller."""
     return who(Reached(), path, **options)
 
 
@@ -627,7 +627,7 @@ def test_a_guard_may_be_shared(verifier: Verifier, client: Any) -> None:
 
 
 def test_the_document_of_a_resource_has_its_methods(verifier: Verifier, client: Any) -> None:
-    """Others are not allowed, and need a token to hear that."""
+    """Other methods are not allowed, and only a client with a token gets that response."""
     auth = CognitoAuth(verifier, resource="https://api.example.com")
     ask = client(application(auth, handler()))
     path = "/.well-known/oauth-protected-resource"

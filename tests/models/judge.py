@@ -293,7 +293,7 @@ class Judge:
             assert elapsed(now, last.begun) <= RECENT_SECONDS, "R3, R4: 401 by an answer older than 10 s"
 
     def _judge_down(self, case: Case, caller: Caller, cause: str) -> None:
-        """W7, R1, R4: why somebody hears 503."""
+        """W7, R1, R4: why somebody gets 503."""
         waiter = caller.waiter
         if self.closed or self.world.monotonic() >= waiter.deadline:
             return

@@ -113,7 +113,7 @@ def test_a_caller_waits_for_the_holder_that_a_payment_still_covers() -> None:
 
 
 def test_no_token_is_refused_before_a_working_endpoint_has_answered() -> None:
-    """W7: one endpoint has been silent for 1 s; a new caller still hears the others."""
+    """W7: one endpoint has been silent for 1 s; a new caller still gets the others' responses."""
     machine = _machine()
     machine.away(kid="a", more=False, pool=1, rounds=1, which=0)
     machine.lagging(holder=1, kid="b", kind="hang", number=0, pool=0, seconds=1.0)

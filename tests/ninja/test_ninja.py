@@ -51,7 +51,7 @@ class Key(APIKeyHeader):
 
 
 def who(request: Any) -> dict[str, Any]:
-    """Says who asks."""
+    """Returns the caller."""
     found = getattr(request, "auth", None)
     return {"auth": found.subject if isinstance(found, Principal) else repr(found)}
 
@@ -362,7 +362,7 @@ def test_without_our_answers_an_api_is_closed_too(pool: FakeUserPool, operation:
 
 @operations
 def test_a_handler_of_the_users_wins(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
-    """One for an error below AuthError; it hears an error of both kinds, which holds no token."""
+    """One for an error below AuthError; it gets an error of both kinds, which holds no token."""
     auth = CognitoAuth(verifier)
     api = api_of(auth, auth=auth)
     seen: list[Any] = []

@@ -318,7 +318,7 @@ def test_seconds_are_a_whole_number(make: Any, seconds: Any) -> None:
 )
 @pytest.mark.parametrize("names", [["a", "b"], ("a",), {"a"}, frozenset(), []], ids=repr)
 def test_a_list_of_names_is_unpacked(make: Any, names: Any) -> None:
-    """The commonest slip gets the line to write."""
+    """The error of the most common mistake shows the line to write."""
     with pytest.raises(ConfigurationError, match=rf"^{make.__name__}\(\) .*{make.__name__}\(\*\[\.\.\.\]\)$"):
         make(names)
 

@@ -173,7 +173,7 @@ def test_a_browser_may_read_the_document(here: Here) -> None:
 def _signed_in(
     directory: Path, revision: str, *, forbidden_first: bool, step_up: bool
 ) -> tuple[Any, AuthorizationServer]:
-    """What a client hears that signs in by itself, and the authorization server afterwards."""
+    """The responses to a client that signs in by itself, and to the authorization server afterwards."""
     pool = FakeUserPool()
     with authorizing(pool) as good, authorizing(pool, forbids=True) as bad:
         servers = [bad.issuer, good.issuer] if forbidden_first else [good.issuer]

@@ -81,7 +81,7 @@ def test_a_wrong_method_gets_the_right_one(served: Served) -> None:
     ids=range(9),
 )
 def test_without_the_secret_there_is_nothing(served: Served, path: str) -> None:
-    """A stranger learns nothing and changes nothing."""
+    """A client without the secret learns nothing and changes nothing."""
     request = path.format(served.secret).encode("latin-1")
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(b"POST " + request + b" HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -528,7 +528,7 @@ def test_a_former_name_names_the_new_one(ready: Ready) -> None:
 
 @pytest.mark.parametrize("name", ["SCOPE", "scopes", "TTLS", "", "FIELDS", "USAGE_IDENTIFIER_KEY"])
 def test_an_unknown_variable_is_an_error(name: str, ready: Ready) -> None:
-    """A slip in a name must not leave a requirement out."""
+    """A mistake in a name must not leave a requirement out."""
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name}: there is no such variable"):
         ready(**{name: "orders/read"})
 

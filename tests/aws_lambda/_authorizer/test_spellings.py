@@ -319,7 +319,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("escaped", "said"), WRONG.values(), ids=WRONG)
 def test_routes_that_cannot_take_escapes(escaped: Any, said: str) -> None:
-    """A slip is named, and so is a route that another one takes in."""
+    """A mistake is named, and so is a route that another one takes in."""
     table = {"ANY /{p+}": None, "GET /files/{name}": None, "GET /admin/{p+}": ADMIN, "GET /me": ADMIN}
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table, escaped=escaped)

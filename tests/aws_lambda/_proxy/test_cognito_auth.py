@@ -539,7 +539,7 @@ def test_guests_are_welcome_at_one_function(pool: FakeUserPool, verifier: Verifi
 
 
 def test_a_preflight_is_a_guest(verifier: Verifier) -> None:
-    """With `preflight="pass"` an optional function hears it without a principal, and its body stays here."""
+    """With `preflight="pass"` an optional function gets it without a principal, and its body stays here."""
     event, handler = event_of("rest", method="OPTIONS", **PREFLIGHT), Handler()
     answer = CognitoAuth(verifier, preflight="pass").optional(handler)(event, None)
     assert (answer["statusCode"], answer["body"], handler.calls[0][2]) == (200, "", None)

@@ -78,7 +78,7 @@ def _lower(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def subject(app: Any) -> Callable[[], dict[str, Any]]:
-    """A route that says who asks."""
+    """A route that returns the caller."""
 
     def route() -> dict[str, Any]:
         principal = principal_of(app)

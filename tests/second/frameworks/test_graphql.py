@@ -66,7 +66,7 @@ def test_each_application_of_the_page_is_served_here() -> None:
 
 @pytest.mark.parametrize("name", APPS)
 def test_a_request_needs_a_token(running: Callable[..., Here], name: str) -> None:
-    """Before GraphQL hears of it; introspection is a query like another."""
+    """The refusal comes before GraphQL runs; introspection is a query like any other."""
     here = running(name)
     for query in ("{ me }", "{ __schema { types { name } } }"):
         missing, forged = here.post(query), here.post(query, here.pool.access_token(signed_by="foreign"))

@@ -62,14 +62,14 @@ def test_each_application_of_the_page_is_served_here() -> None:
     assert set(pages.files(PAGE)) == {*HTTP, "dash_app.py", "quart_cors_app.py"}
 
 
-# --- What clients hear
+# --- The responses to clients
 
 MISSING = 'Bearer realm="api"'
 DENIED = 'Bearer realm="api", error="insufficient_scope", .*'
 
 
 class Row(NamedTuple):
-    """A path, a token by its name, and what the client is to hear."""
+    """A path, a token by its name, and the expected response."""
 
     path: str
     token: str | None
@@ -297,7 +297,7 @@ FOREIGN = "Origin: https://evil.example"
 
 
 class Request(NamedTuple):
-    """What a browser or Dash's script sends, whose cookie it is, and what it is to hear."""
+    """What a browser or Dash's script sends, whose cookie it is, and the expected response."""
 
     path: str
     token: str | None

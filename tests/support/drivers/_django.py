@@ -25,7 +25,7 @@ MIDDLEWARE = ["cognito_mr_auth.django.CognitoAuthMiddleware"]
 
 
 def who(request: HttpRequest) -> HttpResponse:
-    """Says who asks."""
+    """Returns the caller."""
     getattr(request, "scope", request.META)[REACHED].mark()
     principal = request.principal
     return JsonResponse(None if principal is None else principal.subject, safe=False)

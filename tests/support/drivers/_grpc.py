@@ -78,7 +78,7 @@ class AioContext(Context):
 
 
 def reply(context: Context, body: bytes, *, reached: bool) -> Reply:
-    """What the client hears, in words of HTTP."""
+    """The client's result, translated to HTTP."""
     headers = dict(context.trailing)
     status = STATUS[context.code]
     if status == 200:
@@ -105,7 +105,7 @@ def details_of(ask: Ask) -> Details:
 
 
 def who(reached: Reached) -> Callable[[Any], bytes]:
-    """What every handler says: who asks."""
+    """Return the caller; every handler does."""
 
     def said(context: Any) -> bytes:
         reached.mark()

@@ -22,7 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "options")
 def view(
     reached: Reached, authentication: list[Any], permissions: list[Any], methods: tuple[str, ...] = ("get",)
 ) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
     from rest_framework.renderers import JSONRenderer
     from rest_framework.views import APIView
 

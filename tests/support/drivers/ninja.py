@@ -22,7 +22,7 @@ _numbers = count()
 
 
 def plain(reached: Reached) -> Callable[[HttpRequest], JsonResponse]:
-    """An operation that says who asks."""
+    """An operation that returns the caller."""
     from cognito_mr_auth.ninja import principal_of
 
     def operation(request: HttpRequest) -> JsonResponse:

@@ -21,7 +21,7 @@ WEBSOCKET = False
 
 
 def coroutine(reached: Reached) -> Callable[[HttpRequest], Any]:
-    """An operation that says who asks, as a coroutine function."""
+    """An operation that returns the caller, as a coroutine function."""
     answer = plain(reached)
 
     async def operation(request: HttpRequest) -> Any:

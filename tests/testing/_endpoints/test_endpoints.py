@@ -636,7 +636,7 @@ def test_a_failed_start_leaves_nothing_behind(pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_one_pool_serves_once_at_a_time(pool: FakeUserPool) -> None:
-    """A second serve() while serving is a slip; after stop() it is fine."""
+    """A second serve() while serving is a mistake; after stop() it is fine."""
     with pool.serve(), pytest.raises(RuntimeError, match="already serving"):
         pool.serve()
     with pool.serve() as endpoints:
