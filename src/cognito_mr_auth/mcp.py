@@ -42,8 +42,8 @@ __all__ = ["CognitoAuthMiddleware", "principal_of"]
 _ADVICE = "put CognitoAuthMiddleware around the application, and serve it over HTTP"
 
 _current: ContextVar[Mapping[str, Any] | None] = ContextVar("cognito_mr_auth.mcp", default=None)
-# SDK 1.x runs all tools of a session in the context of the request that opened it, so the calling request is
-# read from here (python-sdk#2208). SDK 2.x runs each tool in the context of its own request.
+# SDK 1.x runs all tools of a session in the context of the request that opened it (python-sdk#2208). So the
+# calling request is read from here. SDK 2.x runs each tool in the context of its own request.
 _called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or ContextVar(
     "cognito_mr_auth.mcp.none"
 )

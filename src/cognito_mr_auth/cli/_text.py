@@ -1,7 +1,7 @@
 """Makes text from outside safe to show.
 
-Owns escaping. Everything from a token, a file or an endpoint must pass through here before a terminal shows
-it, because an escape sequence in a claim can rewrite what the viewer sees.
+Owns escaping. A terminal shows text from a token, a file or an endpoint only after it has passed through
+here. An escape sequence in a claim could otherwise rewrite what the viewer sees.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One request in the middleware: what the guard has found, and what that means for a view.
 
 Owns the order. The token is verified before the view runs. The response depends on the view that Django has
-chosen, so no path is resolved twice. If there is no view (an unknown URL, or a response of other middleware),
-the response is decided on the way out, as for a view without a mark.
+chosen, so no path is resolved twice. There is no view for an unknown URL, or if other middleware responds.
+The response is then decided on the way out, as for a view without a mark.
 """
 
 from __future__ import annotations

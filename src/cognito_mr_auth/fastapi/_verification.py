@@ -39,7 +39,7 @@ class NamedScope(str):
     """A scope that a policy names. OpenAPI shows it, and the policy checks it instead of the guard.
 
     FastAPI caches a dependency's result by its scopes. A NamedScope never equals a plain scope of the same
-    letters, so a result whose scopes were not checked is never reused where a check is required.
+    letters. So an unchecked result is never reused where a check is required.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
 """Serves a `Control` on loopback, at a URL that holds a secret.
 
-Owns the socket and the secret. It must never listen beyond loopback, nor answer a path without the secret,
-because any web page and any user of this machine can send requests here.
+Owns the socket and the secret. It must never listen beyond loopback, nor answer a path without the secret.
+Any web page and any user of this machine can send requests here.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class Authorizer:
         resources: "stage" for responses that are valid for every request of a token, or "exact" for only
             the one request; `exact` needs an authorizer without cache.
         response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.
-        iot_policy: required for AWS IoT: a policy document, several or JSON of them, with placeholders
-            such as `${cognito:sub}`; or a callable that returns one for a principal.
+        iot_policy: required for AWS IoT. A policy document, several, or JSON of them, with placeholders
+            such as `${cognito:sub}`. A callable may return one for a principal instead.
         fields: AppSync: `{"Mutation.deleteOrder": policy}`, the fields that are not open to every principal.
         header: the name of the header that holds the token.
         bare_token: accept a token without "Bearer" before it, too (AppSync and AWS IoT always do).
@@ -62,9 +62,9 @@ class Authorizer:
         query: the name of a query parameter that may hold the token. URLs are logged.
         subprotocol: WebSocket: the marker before the token in Sec-WebSocket-Protocol.
         strip_prefix, strip_suffix: AppSync: the text that clients put around the token.
-        context: names of the values for the API behind it, of `sub client_id username token_use scope groups
-            iss user_pool_id iat exp kind`, or claims; or a callable that takes a principal and returns names
-            and values. It is called only for an Allow. An exception that it raises counts as an outage.
+        context: names of the values for the API behind it. They are claims, or of `sub client_id username
+            token_use scope groups iss user_pool_id iat exp kind`. A callable may take a principal and return
+            names and values instead. It is called only for an Allow, and its exception counts as an outage.
         usage_identifier_key: REST: returns the usage plan's API key of a principal, or None.
         ttl: AppSync: how many seconds a response may be cached, at most until the token expires.
         warm: request keys in the constructor, for at most 2 s. An outage does not raise.

@@ -53,8 +53,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def _groups(principal: Principal) -> tuple[str, ...] | None:
     """Return the groups, none if the token has none; None if the claim is not an array of names.
 
-    Cognito omits the claim for a user without groups. The API behind may check that a user is not in a group,
-    and it could not rely on an absent claim, because malformed groups are omitted as well.
+    Cognito omits the claim for a user without groups. The API behind may check that a user is not in a group.
+    An absent claim would not prove that, because malformed groups are omitted as well.
     """
     claimed = principal.claims.get("cognito:groups", ())
     return None if claimed != principal.groups else principal.groups

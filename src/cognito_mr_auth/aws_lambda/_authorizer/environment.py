@@ -247,8 +247,8 @@ def _at_once(path: str, flags: int) -> int:
 def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
     """Whether to fetch keys now.
 
-    The default is yes if no caller waits for this init, or if the first caller would have to wait for keys
-    anyway, because one fetch at init serves all callers.
+    The default is yes in two cases: no caller waits for this init, or the first caller would have to wait for
+    keys anyway. One fetch at init then serves all callers.
     """
     value = variables.text(environment, _WARM) if _WARM in environment else "auto"
     if value in variables.FLAGS:

@@ -6,7 +6,7 @@ Owns which routes the document allows and which it must deny. In IAM a wildcard 
 `/orders/{id}` also reaches `/orders/5/items`. So the document has a Deny for each route that a principal
 lacks and that one of its Allows reaches. If that Deny would reach a route that the principal may call, IAM
 cannot express the table, and the constructor refuses it. A principal who lacks a policy and may call a route
-with a parameter is also denied the other spellings of a path, because the backend could read them as the
+with a parameter is also denied the other spellings of a path. The backend could read such a spelling as the
 route that is lacking.
 """
 

@@ -64,10 +64,9 @@ class _AuthorizerClaims(NamedTuple):
 def principal_from_authorizer(event: Any, *, group_separator: str | None = None) -> Principal:
     """Return the principal that an authorizer in front of this function has verified.
 
-    **This function verifies nothing.**
-    It is safe only behind API Gateway, on a route that has that authorizer, in a function that only API
-    Gateway may invoke. A direct caller can write any event, and so any principal. Never use it behind a
-    function URL or a load balancer.
+    **This function verifies nothing.** It is safe only behind API Gateway, on a route that has that
+    authorizer. Only API Gateway may have the right to invoke the function. A direct caller can write any
+    event, and so any principal. Never use it behind a function URL or a load balancer.
 
     It recognises the form of `Authorizer` (REST, HTTP and WebSocket APIs), the JWT authorizer of HTTP APIs,
     and the Cognito authorizer of REST APIs. An authorization may have been cached: see `still_valid`.

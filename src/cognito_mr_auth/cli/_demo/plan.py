@@ -43,8 +43,8 @@ class Phase:
     It lasts up to `longer` seconds longer, until every endpoint has answered the first verifier.
     `faults` are modes of FakeEndpoint.fail() by kind of endpoint; kinds not named are well. `cold`
     names a verifier that starts now, without keys. `unknown_kid` sends one forged token whose kid
-    no endpoint lists. It is only one, because a verifier makes at most 2 + T/5 refreshes for such kids in
-    T s (R4), and the rotation needs the others.
+    no endpoint lists. A verifier makes at most 2 + T/5 refreshes for such kids in T s (R4), and the rotation
+    needs the others.
     """
 
     name: str
