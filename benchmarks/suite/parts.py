@@ -2,8 +2,8 @@
 
     python -m benchmarks.suite.parts
 
-For each part of the path: what it takes in a loop of its own ("alone"), and what the whole path saves when
-the part is taken out of it ("in place"). The second is more, because RSA's code and Python's evict each other
+For each part of the path there are two times. "Alone" is its time in its own loop. "In place" is the time
+that the whole path saves without it. The second is more, because RSA's code and Python's evict each other
 from the processor's caches and branch predictors. The code that follows a signature pays for that.
 "Everything in one function" makes the same checks without any call of ours. No arrangement of the code is
 faster, so the limit of 1.65 is not kept: see docs/performance.md.

@@ -2,14 +2,15 @@
 
     python -m benchmarks.suite.refusals --smoke
 
-An attacker chooses the token, and must not buy more work with it than a valid token costs. Each kind of
-bad token meets one verifier with its keys at hand, and each refusal is proven to be of the error class
-that its row names. Refusals are never remembered, so the same few tokens can come again and again.
-A payload of 16 KiB has to be read before anything can be said of it, so such tokens are held against a
-valid one of that length; their ratio to a usual one is shown beside it.
+An attacker chooses the token, and must not cause more work with it than a valid token does. Each kind of bad
+token is sent to one verifier with its keys in memory. Each refusal must be of the error class that its row
+names. Refusals are never cached, so the same few tokens can be used again and again. A payload of 16 KiB must
+be read before it can be judged, so such tokens are compared with a valid one of that length. Their ratio to a
+usual token is shown too.
 
-The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands
-still: the row "rate limit reached" costs no fetch (proven too). That clock reads the system's clocks as well.
+The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands still.
+So the row "rate limit reached" makes no fetch, which is checked too. That clock reads the system's clocks as
+well.
 """
 
 from __future__ import annotations
