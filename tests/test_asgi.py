@@ -101,7 +101,7 @@ def test_without_a_middleware_there_is_an_error_and_no_guest() -> None:
 
 
 def test_a_principal_that_stands_there_already_counts_for_nothing(verifier: Verifier) -> None:
-    """Somebody else's principal is overwritten; without a token it does not open anything."""
+    """Another principal in the scope is overwritten; without a token it opens nothing."""
     inner = Inner()
     scope = http_scope(Ask(path="/health")) | {PRINCIPAL: "somebody"}
     assert serve(CognitoAuthMiddleware(inner, verifier), scope)[0]["status"] == 401
@@ -706,7 +706,7 @@ def test_a_verifier_may_come_while_the_application_starts(verifier: Verifier) ->
 def test_a_request_before_the_verifier_is_a_fault_of_the_server(
     pool: FakeUserPool, verifier: Verifier
 ) -> None:
-    """No 401, which would send the client away; and nobody passes."""
+    """No 401, which would make the client sign in again; and no request passes."""
     inner, guard = Inner(), Guard(exclude=["/health"])
     app = CognitoAuthMiddleware(inner, guard)
     for path in ("/", "/health"):

@@ -495,7 +495,7 @@ def test_a_refused_client_sends_no_body(pool: FakeUserPool, verifier: Verifier) 
 
 
 def test_a_client_that_leaves_calls_nothing(pool: FakeUserPool, verifier: Verifier) -> None:
-    """Half a body is no call, and nobody is left to be answered."""
+    """Half a body is not a call, and the client has gone."""
     inner = Inner()
     app = CognitoAuthMiddleware(inner, verifier, tools=TOOLS)
 
@@ -579,7 +579,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize("row", WRONG)
 def test_what_cannot_be_right_fails_at_once(verifier: Verifier, row: str) -> None:
-    """When the application is made, and not when somebody calls."""
+    """When the application is made, and not at the first call."""
     options, kind, words = WRONG[row]
     with pytest.raises(kind, match=words):
         CognitoAuthMiddleware(Inner(), verifier, **options)

@@ -388,7 +388,7 @@ class Closing:
 def test_a_response_is_closed_once(
     pool: FakeUserPool, verifier: Verifier, row: str, asked: int, *, calls: bool
 ) -> None:
-    """PEP 3333: close() is called however the response ends, one that nobody has asked for included."""
+    """PEP 3333: close() is called however the response ends, also if its body was never requested."""
     chunks = Closing(*([b"a"] if row == "sends" else []), raises=row == "refuses" and not calls)
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -514,7 +514,7 @@ def test_a_stale_principal_is_overwritten(pool: FakeUserPool, verifier: Verifier
     "name", ["cognito_mr_auth.principal", "Cognito_mr_auth.principal", "COGNITO-MR-AUTH.PRINCIPAL"]
 )
 def test_a_client_cannot_name_itself(verifier: Verifier, name: str) -> None:
-    """A header with the key's name is a header (HTTP_...): it makes nobody a principal."""
+    """A header with the key's name is a header (HTTP_...), and does not set a principal."""
     reply = ask_wsgi(CognitoAuthMiddleware(say_who, verifier, optional=True), Ask(((name, "admin"),)), bool)
     assert reply.body == b"nobody"
 

@@ -196,7 +196,7 @@ def test_a_region_that_hangs_is_late(aws: StubbedAWS, release: threading.Event) 
 
 
 def test_a_fault_of_ours_is_a_trouble(aws: StubbedAWS) -> None:
-    """An answer in a form that nobody knew fails its own rows alone."""
+    """A response in an unknown form fails only its own rows."""
     rig.add_region(aws, PRIMARY, secondaries=())
 
     class Broken(Reader):

@@ -32,7 +32,7 @@ def test_they_run_at_the_same_time() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
 def test_what_hangs_is_left_behind(seconds: float) -> None:
-    """At the deadline the others' results are there, and a daemon thread holds up nobody."""
+    """At the deadline the others' results are there, and a daemon thread delays no caller."""
     release = threading.Event()
     try:
         assert side_by_side({"a": release.wait}, Deadline(seconds)) == {"a": None}

@@ -180,7 +180,7 @@ def test_what_fails_slowly_is_left_alone_all_the_same() -> None:
 def test_a_second_response_that_is_no_key_set_counts_as_the_endpoints(
     answer: FetchError | bytes,
 ) -> None:
-    """R1, R6, K5: it has heard first; the other is hung up, and the endpoint rests or is disabled."""
+    """R1, R6, K5: it answers first; the other is closed, and the endpoint is in cool-down or disabled."""
     machine = alone()
     machine.later(1.5)
     machine.poll(next(iter(machine.machine.waiters)))
@@ -293,7 +293,7 @@ def test_a_silent_attempt_counts_once() -> None:
 
 @pytest.mark.parametrize("late", [0.1, 2.5, 14.9, 16.0, 29.0])
 def test_a_late_answer_counts_with_the_age_of_its_request(late: float) -> None:
-    """R1, R7: also after nobody waits any more, and after its attempt was given up."""
+    """R1, R7: also without a waiter, and after its attempt was given up."""
     machine = Machine()
     waiter, _ = machine.cold()
     machine.machine.leave(waiter)
@@ -481,7 +481,7 @@ def test_a_first_byte_puts_silence_off_once() -> None:
 
 
 def test_silence_of_long_ago_is_none() -> None:
-    """W7: 10 s after the last attempt nobody knows how the endpoints are."""
+    """W7: 10 s after the last attempt the state of the endpoints is unknown."""
     machine = Machine()
     machine.cold()
     machine.land_all(DOWN)

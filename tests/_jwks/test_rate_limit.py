@@ -90,7 +90,7 @@ def test_one_payment_asks_each_endpoint_once() -> None:
 
 
 def test_a_payment_is_forfeited_after_15_s() -> None:
-    """R4: what nobody used belonged to callers who have gone."""
+    """R4: units that were not used belonged to callers who have gone."""
     limit = RateLimit(START)
     first = limit.pay("u", START)
     assert limit.cover("o", at(14.9)) is first

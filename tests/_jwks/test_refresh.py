@@ -115,7 +115,7 @@ def test_callers_share_the_attempts() -> None:
 
 
 def test_a_crowd_whose_first_caller_is_served_is_looked_after_all_the_same() -> None:
-    """R1: a look without a caller is for the one that came first, or for nobody if it needs nothing."""
+    """R1: a step without a caller serves the first caller, or none if that one needs nothing."""
     machine = Machine()
     assert machine.poll().starts == []
     waiter, _ = machine.cold()
@@ -238,7 +238,7 @@ def test_when_warm_is_done(answered: int, seconds: float, done: bool) -> None:
 
 
 def test_warm_is_done_when_all_have_failed() -> None:
-    """F: a failure is a result, and nobody is asked twice."""
+    """F: a failure is a result, and no endpoint is asked twice."""
     machine = Machine()
     warming(machine)
     machine.land_all(DOWN)
@@ -410,7 +410,7 @@ def test_a_new_caller_takes_over_from_the_last_waiter(need: str, refusal: str) -
 
 @pytest.mark.parametrize(("need", "refusal"), NEEDS)
 def test_an_answer_ends_silence_for_all(need: str, refusal: str) -> None:
-    """W7: whoever comes then waits again, and is served."""
+    """W7: a later caller waits again, and is served."""
     machine = needing(need)
     machine.fake.rotate()
     waiters = crowd(machine, need)
@@ -577,7 +577,7 @@ def test_what_an_endpoint_without_an_answer_means(kind: str, ending: str) -> Non
 
 
 def test_a_gone_endpoint_is_asked_all_the_same() -> None:
-    """R3: nobody waits for it, but a key that it alone lists is found when it is back."""
+    """R3: no caller waits for it, but a key that only it lists is found when it is back."""
     machine = fresh()
     let_go(machine, "original")
     waiter, _ = machine.unknown()
@@ -622,7 +622,7 @@ def test_only_answers_to_requests_begun_after_the_caller_came_count() -> None:
 
 
 def test_each_answer_is_for_every_waiter() -> None:
-    """R3: whoever came before the request began is served by it."""
+    """R3: a caller from before the start of the request is served by it."""
     machine = fresh()
     waiters = crowd(machine, FETCH_UNKNOWN)
     machine.all_ask(waiters[0])
@@ -651,7 +651,7 @@ def test_disabled_endpoints_are_asked_when_no_other_satisfies() -> None:
 
 
 def test_a_pool_whose_endpoints_are_all_disabled_or_gone_is_unconfirmed() -> None:
-    """R3: nobody has answered, so nobody knows."""
+    """R3: no endpoint has answered, so the result is unknown."""
     machine = Machine(kinds=("updated", "replica"))
     machine.fill()
     machine.later(30.0)
@@ -958,7 +958,7 @@ def test_a_stale_set_whose_endpoints_all_rest_is_served_at_once() -> None:
 @pytest.mark.parametrize("age", [901.0, 3601.0])
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 def test_a_failed_background_refresh_makes_a_set_stale_if_error(age: float, failing: bool) -> None:
-    """R: also while the set is only aged; then nobody waits when it gets stale. A success ends it."""
+    """R: also while the set is only aged; then no caller waits when it gets stale. A success ends it."""
     machine = Machine()
     machine.fill()
     machine.later(age)
@@ -992,7 +992,7 @@ def test_a_fresh_set_is_not_stale_if_error() -> None:
 
 
 def test_a_stale_set_is_renewed_by_any_answer() -> None:
-    """R: whoever waits is served by the first one."""
+    """R: a waiter is served by the first one."""
     machine = Machine()
     machine.stale()
     waiter, _ = machine.revalidating()

@@ -854,7 +854,7 @@ def test_full_fetch_threads_are_asked_again_in_200_ms() -> None:
 
 
 def test_room_is_used_at_once() -> None:
-    """F: the thread that ends makes room, and looks for whoever waits."""
+    """F: the thread that ends frees its slot, and notifies the waiting callers."""
     rig = Rig()
     rig.threads.full = True
     caller = rig.call(rig.kid)
@@ -1199,7 +1199,7 @@ def test_a_look_of_a_probe_fails_the_refresh_of_a_stale_set() -> None:
 
 
 def test_a_set_in_quarantine_is_not_ready_and_asked_about_once_a_minute() -> None:
-    """K3: nobody calls it, so the probe asks; it is ready when the endpoints agree again."""
+    """K3: no caller comes, so the probe asks; it is ready when the endpoints agree again."""
     rig = Rig()
     rig.fill()
     twins = {"keys": [rig.fake.impostor(key.kid).jwk() for key in rig.fake.keys]}
@@ -1230,7 +1230,7 @@ def test_readiness_after_the_end_and_in_a_child(way: str) -> None:
 
 
 def test_an_offline_pool_is_ready_by_its_keys_alone() -> None:
-    """It asks nobody, and never raises."""
+    """It requests nothing, and never raises."""
     seeded = Rig(jwks=Rig().fake.jwks(), offline=True)
     empty = Rig(key_file="keys.json", offline=True)
     for rig, ready in ((seeded, True), (empty, False)):

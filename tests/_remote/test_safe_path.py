@@ -1,4 +1,4 @@
-"""The way to a key file: nobody else may decide what stands there, and usual places go on working (P)."""
+"""The path to a key file: no other user may control it, and usual places must work (P)."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_what_waits_for_keys_adds_one(pool: FakeUserPool) -> None:
 
 
 def test_a_cancelled_caller_adds_none(pool: FakeUserPool) -> None:
-    """It has heard no outcome."""
+    """It has received no outcome."""
 
     async def revoked(_principal: object) -> bool:
         await asyncio.Event().wait()
@@ -295,7 +295,7 @@ def test_a_hook_is_callable(hook: Any, pool: FakeUserPool) -> None:
 
 
 def test_a_hook_is_no_coroutine_function(pool: FakeUserPool) -> None:
-    """Nobody would await it."""
+    """No caller would await it."""
 
     async def hook(_outcome: Outcome) -> None: ...
 

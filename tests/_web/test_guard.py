@@ -258,7 +258,7 @@ def test_a_routes_own_mark_holds(pool: FakeUserPool, verifier: Verifier, options
 
 @pytest.mark.parametrize("stand_in", [None, True, "5f0c", {"sub": "5f0c"}, Principal], ids=repr)
 def test_a_value_that_is_no_principal_identifies_no_caller(pool: FakeUserPool, stand_in: Any) -> None:
-    """A verifier's subclass that gives anything else lets nobody in, not even as a guest."""
+    """A verifier's subclass that returns another value lets no request pass, not even as a guest."""
 
     class Careless(Verifier):
         def verify(self, *_: Any, **__: Any) -> Any:

@@ -35,7 +35,7 @@ class Watched(Verifier):
 
 
 def watched(**options: Any) -> Watched:
-    """A verifier that asks nobody."""
+    """A verifier without requests."""
     return Watched(POOL.user_pool(offline=True), **options)
 
 

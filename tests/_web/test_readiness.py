@@ -18,7 +18,7 @@ ONE, OTHER = FakeUserPool("us-west-2_One"), FakeUserPool("us-west-2_Other")
 
 
 def half_ready() -> Verifier:
-    """Of two pools that ask nobody, the first of which has keys."""
+    """Two pools without requests, of which the first has keys."""
     empty = OTHER.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json")
     return Verifier(ONE.user_pool(offline=True), empty)
 

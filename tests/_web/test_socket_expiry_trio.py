@@ -106,7 +106,7 @@ def test_what_the_application_raises_is_the_applications(error: Exception) -> No
 
 
 def test_the_application_may_end_first() -> None:
-    """Nothing is closed then, and nobody waits for the token's end."""
+    """Nothing is closed then, and no task waits for the token's end."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()

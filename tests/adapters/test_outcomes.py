@@ -926,7 +926,7 @@ NONSENSE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 @drivers()
 @pytest.mark.parametrize("row", NONSENSE)
 def test_nonsense_fails_at_once(world: World, driver: str, row: str) -> None:
-    """A setting that cannot be right fails when the adapter is made, not when somebody calls."""
+    """An invalid setting fails when the adapter is made, not at the first request."""
     options, kind = NONSENSE[row]
     with pytest.raises(kind):
         build(driver, world.verifier, **options)

@@ -219,7 +219,7 @@ doors = pytest.mark.parametrize(
 
 
 def without_keys(name: str = "us-west-2_Fake00001") -> Verifier:
-    """One that has none, and asks nobody."""
+    """A pool without keys and without requests."""
     pool = FakeUserPool(name)
     return Verifier(pool.user_pool(offline=True, jwks=None, key_file=f"/nowhere/{name}.json"))
 
@@ -349,7 +349,7 @@ def test_a_guard_on_the_whole_application_holds() -> None:
 @pytest.mark.outside
 @doors
 def test_a_pod_that_gets_no_requests_gets_ready(door: Callable[[Any], Door]) -> None:
-    """B3: nobody calls a pod that is not ready but its probe."""
+    """B3: a pod that is not ready gets no calls except its probe."""
     pool = FakeUserPool()
     with pool.serve() as endpoints, pool.verifier() as verifier:
         ask = door(verifier)

@@ -102,7 +102,7 @@ def test_what_hooks_raise(pool: FakeUserPool) -> None:
 
 
 def test_an_outage_differs_from_a_refusal(pool: FakeUserPool) -> None:
-    """From refusals, since it pages somebody; without keys there is no age."""
+    """Apart from refusals, because it raises an alarm; without keys there is no age."""
     verifier = Verifier(UserPool(POOL_ID, client_ids=[pool.client_id]), clock=pool.clock)
     verifier.close()
     attempt(verifier, pool.access_token(), timeout=0)

@@ -72,7 +72,7 @@ def test_an_authorizer_answers_a_ping(ping: dict[str, Any] | None, kind: str | N
 
 @pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
 def test_a_guarded_function_answers_a_ping(ping: dict[str, Any] | None) -> None:
-    """Its own code does not run, since nobody has shown a token."""
+    """The function's own code does not run, because the ping has no token."""
     auth = CognitoAuth(VERIFIER)
     for guarded in (auth.require()(_guarded), auth.optional(_guarded)):
         assert guarded(ping, None) == {}

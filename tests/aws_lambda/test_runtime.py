@@ -386,7 +386,7 @@ def test_no_part_of_a_token_is_written(tmp_path: Path, form: str) -> None:
             tokens += [token(scene.pool, cause) for _ in KINDS]
             for kind, each in zip(KINDS, tokens[-len(KINDS) :], strict=True):
                 posted.append(scene.api.invoke(with_token(kind, each)))
-        scene.pool.rotate()  # an unknown kid, while nobody answers
+        scene.pool.rotate()  # an unknown kid, while no endpoint answers
         scene.endpoint.fail("reset")
         for kind in ("rest-token", "appsync"):
             tokens.append(token(scene.pool, "good"))

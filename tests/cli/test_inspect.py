@@ -107,7 +107,7 @@ def test_a_token_without_claims(pool: FakeUserPool) -> None:
 
 
 def test_a_machines_token(pool: FakeUserPool) -> None:
-    """Nobody looks for its user."""
+    """The command does not look up the user."""
     rows = _rows(_inspect(pool.machine_token(claims=TIMES)).output)
     assert rows["whose"] == f'the app client itself, no user: sub "{pool.client_id}"'
 

@@ -231,7 +231,7 @@ def test_a_mark_counts_where_it_was_set(row: str) -> None:
 
 
 def test_the_attribute_is_our_own() -> None:
-    """REST framework and Django set `login_required` on views that nobody called public."""
+    """REST framework and Django set `login_required` on views that are not marked public."""
     opened = lambda request: HttpResponse()  # noqa: E731
     opened.login_required = False  # type: ignore[attr-defined]
     assert mark_of(opened, "GET") == UNMARKED

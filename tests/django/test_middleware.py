@@ -331,7 +331,7 @@ async def never(_principal: object) -> bool:
 
 
 def test_an_async_hook_works_under_asgi_and_stops_wsgi(pool: FakeUserPool) -> None:
-    """Where nobody can await it, the application does not start."""
+    """If the server cannot await it, the application does not start."""
     verifier = pool.offline_verifier(revoked=never)
     token = {"Authorization": f"Bearer {pool.access_token()}"}
     with project(*ROUTES, auth={"VERIFIER": verifier}):

@@ -59,6 +59,6 @@ def test_the_generator_gets_results_and_refusals(run: Any, name: str) -> None:
 @pytest.mark.parametrize("run", [run_sync, awaited], ids=["sync", "async"])
 @pytest.mark.parametrize("fault", [ZeroDivisionError(), StopIteration(), StopAsyncIteration()], ids=repr)
 def test_a_fault_ends_it(run: Any, fault: Exception) -> None:
-    """Even one by which a generator would end: nobody passes by it."""
+    """Also an exception that would end a generator: no request passes by it."""
     with pytest.raises((ZeroDivisionError, StopIteration, StopAsyncIteration, RuntimeError)):
         run(steps(Target(), fault))

@@ -120,7 +120,7 @@ def ours(verifier: Verifier) -> type[CognitoAuthentication]:
 
 
 def _dark() -> tuple[FakeUserPool, Verifier]:
-    """A pool whose keys nobody has."""
+    """A pool whose keys are not available."""
     pool = FakeUserPool()
     return pool, Verifier(pool.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json"))
 
@@ -210,7 +210,7 @@ def test_a_missing_token_without_our_handler(ours: Any) -> None:
 
 @pytest.mark.parametrize("sent", ["Bearer garbage", "Bearer a b", "Bearer "])
 def test_a_bad_token_is_refused_where_everybody_may_come(ours: Any, sent: str) -> None:
-    """AllowAny welcomes guests, and nobody who holds a bad token; another class's user does not help."""
+    """AllowAny admits guests, but no bad token. Another class's user does not change that."""
     for classes in ([ours], [ours, Session]):
         said = ask(view(*classes, allow=(permissions.AllowAny,)), HTTP_AUTHORIZATION=sent, HTTP_X_SESSION="1")
         assert said.status_code in (400, 401)
@@ -362,7 +362,7 @@ def test_the_user_is_no_user_of_djangos(pool: FakeUserPool, ours: Any) -> None:
 
 
 def test_who_asks_is_known_where_a_class_has_looked(pool: FakeUserPool, ours: Any) -> None:
-    """None for a guest; a LookupError names what is missing where nobody has looked."""
+    """None for a guest; a LookupError says what is missing if no guard has checked the request."""
     seen: list[Any] = []
 
     def get(self: Any, request: Any) -> Response:

@@ -85,7 +85,7 @@ def closed(**options: Any) -> FastAPI:
 
 
 async def plain_app(scope: Any, receive: Any, send: Any) -> None:
-    """An application that nobody can look into."""
+    """An application that cannot be inspected."""
     await PlainTextResponse("reached")(scope, receive, send)
 
 
@@ -205,7 +205,7 @@ def test_what_other_middleware_makes_of_a_request_is_judged(exclude: list[str], 
 
 @pytest.mark.parametrize("replaced", ["route class", "router", "middleware of the router", "routes"])
 def test_who_routes_in_another_way_has_no_public_routes(replaced: str) -> None:
-    """Where nobody can say which endpoint is called, a token is needed (W3)."""
+    """If the called endpoint is unknown, a token is needed (W3)."""
 
     class Elsewhere(APIRouter):
         async def app(self, scope: Any, receive: Any, send: Any) -> None:

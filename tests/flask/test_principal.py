@@ -137,7 +137,7 @@ def test_it_passes_for_a_principal(pool: FakeUserPool, verifier: Verifier) -> No
 def test_the_error_of_a_view_without_principal_says_what_is_missing(
     verifier: Verifier, path: str, name: str
 ) -> None:
-    """For nobody it is false, and any attribute is a LookupError that names the remedy, hasattr too."""
+    """Without a principal it is false, and any attribute is a LookupError with advice, also for hasattr."""
     assert asking(verifier, lambda: bool(current_principal)).get(f"/{path}").text == "False"
     assert asking(verifier, lambda: current_principal == None).get(f"/{path}").text == "True"  # noqa: E711
     for ask in (getattr, hasattr):

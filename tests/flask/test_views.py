@@ -739,7 +739,7 @@ def test_a_guard_for_bound_methods_is_set_once(pool: FakeUserPool, verifier: Ver
     assert vars(Resource.head) == {}  # a mark would open the method of every other instance
 
 
-# --- Methods that nobody calls
+# --- Methods that are not called
 
 
 def test_a_public_method_opens_no_other_dispatch(verifier: Verifier) -> None:

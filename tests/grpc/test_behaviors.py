@@ -116,7 +116,7 @@ def bearing(token: str | None, method: str = "/a.B/C") -> Details:
 @ways
 @kinds
 def test_every_kind_knows_its_principal(verifier: Verifier, pool: FakeUserPool, way: str, kind: str) -> None:
-    """In every message; and nobody does afterwards."""
+    """In every message; there is no principal afterwards."""
     ask, servicer = WAYS[way]
     request, expected = KINDS[kind]
     given = iter(request) if isinstance(request, list) else request
@@ -189,7 +189,7 @@ def test_no_kind_runs_for_who_may_not_pass(
 @ways
 @pytest.mark.parametrize("token", [None, "garbage"])
 def test_a_public_method_reads_no_token(verifier: Verifier, way: str, token: str | None) -> None:
-    """Not even a bad one, and nobody is known."""
+    """Not even a bad token is read, and there is no principal."""
     ask, _ = WAYS[way]
     behavior = _decorated(public, in_task=way == "grpc.aio.server", streams=False)
     assert ask(verifier, bearing(token), handler_for("unary_unary", behavior))[1] == ["guest"]

@@ -136,7 +136,7 @@ def probed(given: Any, request: bytes = b"") -> tuple[Context, list[Any]]:
 
 
 def without_keys() -> Verifier:
-    """One that has none, and asks nobody."""
+    """A verifier without keys and without requests."""
     pool = FakeUserPool()
     return Verifier(pool.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json"))
 
@@ -149,7 +149,7 @@ def test_a_probe_gets_whether_calls_may_be_sent(verifier: Verifier) -> None:
 
 
 def test_a_probe_of_one_service_is_not_answered(verifier: Verifier) -> None:
-    """A service that nobody registered is NOT_FOUND, as the protocol says."""
+    """An unregistered service is NOT_FOUND, as the protocol says."""
     context, said = probed(verifier, b"\x0a\x01x")
     assert (context.code, said) == (grpc.StatusCode.NOT_FOUND, [])
 

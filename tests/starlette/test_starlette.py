@@ -80,7 +80,7 @@ NOBODY = {"authenticated": False, "name": "", "scopes": [], "subject": None, "id
 
 @pytest.mark.parametrize("mounted", ["middleware", "backend"])
 def test_request_user_and_auth_are_starlettes(pool: FakeUserPool, verifier: Verifier, mounted: str) -> None:
-    """A user, a machine and nobody, as every Starlette application reads them."""
+    """A user, a machine and a guest, in the form that every Starlette application reads."""
     stack = (
         middleware(verifier, optional=True)
         if mounted == "middleware"

@@ -89,7 +89,7 @@ class Holder(NamedTuple):
 
 @cache
 def token(holder: Holder, serial: int = 0) -> str:
-    """An access token for what somebody holds; another `serial` is another token."""
+    """An access token with these rights; another `serial` is another token."""
     claims: dict[str, object] = {"serial": serial, "cognito:groups": REMOVE}
     if holder.groups is not None:
         claims["cognito:groups"] = sorted(holder.groups)

@@ -94,7 +94,7 @@ def test_without_the_secret_there_is_nothing(served: Served, path: str) -> None:
 
 
 def test_what_is_neither_a_question_nor_a_change_is_refused(served: Served) -> None:
-    """A method that nobody needs reaches nothing."""
+    """An unknown method reaches nothing."""
     status, text, _ = served.ask("PUT", f"/{served.secret}/rotate")
     assert status == 501
     assert served.secret not in text

@@ -154,7 +154,7 @@ def test_several_requirements_hold_together_and_close_what_is_open() -> None:
 
 
 def test_an_unmarked_view_is_open_unless_all_is_protected() -> None:
-    """No token is looked at, and nobody can ask who it is."""
+    """No token is read, and there is no principal."""
     app = application()
     CognitoAuth(VERIFIER, app=app)
     app.route("/a")(lambda: str(principal_of(app.current_request, default="nobody looked")))

@@ -207,7 +207,7 @@ def test_a_whole_resolver_can_welcome_guests() -> None:
 
 
 def test_without_protect_all_an_unmarked_route_is_open() -> None:
-    """No token is looked at, and nobody can ask who it is."""
+    """No token is read, and there is no principal."""
     app = resolver()
     auth = CognitoAuth(VERIFIER, app=app)
     app.get("/open")(lambda: {"principal": principal_of(app, default="nobody looked")})
@@ -489,7 +489,7 @@ def test_async_routes_are_guarded() -> None:
 # Before 3.36.
 @pytest.mark.filterwarnings("ignore:HttpResolverLocal is intended for local development:UserWarning")
 def test_requests_at_once_have_a_principal_each() -> None:
-    """HttpResolverLocal serves several at once in one process: nobody gets another one's principal."""
+    """HttpResolverLocal serves several requests at once in one process. None gets another's principal."""
     app = HttpResolverLocal()
     auth = CognitoAuth(VERIFIER, app=app)
     waiting: list[Any] = []

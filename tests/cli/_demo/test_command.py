@@ -291,7 +291,7 @@ def test_who_has_answered() -> None:
 
 
 def test_an_answer_under_way_counts_while_its_endpoint_was_well() -> None:
-    """In a phase that it is down in, an endpoint answers nobody."""
+    """An endpoint answers no request in a phase in which it is down."""
     one, two = Phase("well", 1.0), Phase("down", 1.0, {"replica": "refuse"})
     board = Board(Plan((one, two, two)))
     board.enter(2)

@@ -157,7 +157,7 @@ def test_the_line_that_names_the_handler_is_needed(name: str, tmp_path: Path) ->
 
 
 def test_sanics_own_server_opens_nothing_that_the_middleware_guards(tmp_path: Path) -> None:
-    """Served without the middleware, the application of the ASGI example answers nobody."""
+    """Without the middleware, the application of the ASGI example serves no request."""
     pool, words = FakeUserPool(), ["sanic", "sanic_asgi_app:sanic_app", "--single-process"]
     with pool.serve(), pages.serving(PAGE, "sanic_asgi_app.py", pool, tmp_path, words=words) as server:
         for path in ("/health", "/me", "/orders", "/nothing"):

@@ -297,7 +297,7 @@ def test_a_conflict_can_concern_one_kid(pool: FakeUserPool, endpoint: FakeEndpoi
 
 @pytest.mark.outside
 def test_refuse_is_refused_and_keeps_the_port(endpoint: FakeEndpoint) -> None:
-    """Nobody listens, nobody else can take the port, and heal() serves there again."""
+    """Nothing listens, no other process can take the port, and heal() serves there again."""
     endpoint.fail("refuse")
     endpoint.fail("refuse")
     for _ in range(3):
