@@ -29,7 +29,7 @@ class Guarded(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Check every argument of every command before anything else reads it.
 
-        While a shell completes a line, the arguments are removed without an error.
+        While a shell completes a line, nothing is refused, because completion repeats no argument.
         """
         if not ctx.resilient_parsing and any(looks_like_token(argument) for argument in args):
             raise click.UsageError(

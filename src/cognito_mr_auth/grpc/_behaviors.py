@@ -81,7 +81,7 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
             refused = error
         code, details, metadata = refusal(guard, refused)
         context.set_trailing_metadata(metadata)
-        # Not by `set_code`, which sends an empty message, after which no other client would be served.
+        # Not by `set_code`, which sends an empty message, after which a client does not retry.
         return context.abort(code, details)  # raises
 
     # A generator function, because grpc.aio calls it on its loop, where the handler itself must not run.

@@ -215,7 +215,7 @@ def _json_text(value: Any, separators: tuple[str, str] = (",", ":")) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=separators)
     if is_plain(text):
         return text
-    # JSON may escape some control characters; in ASCII it escapes all but one.
+    # json.dumps always escapes some control characters; in ASCII it escapes all but one.
     return json.dumps(value, separators=separators).replace("\x7f", "\\u007f")
 
 
