@@ -1,5 +1,5 @@
-# make demo and make test need a Python 3.11 or later with venv and pip, and nothing else; they never use
-# an environment that happens to be active.
+# make demo and make test need only a Python 3.11 or later with venv and pip. They never use an environment that
+# is already active.
 PYTHON ?= $(shell sh scripts/find-python)
 VENV := .venv
 RUN := $(VENV)/bin/python -m
@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 .PHONY: help demo fast test test-all test-lowest fuzz soak netns mutants lint types format lock clean
 .PHONY: bench bench-smoke bench-install fleet api-check dist docs
 
-# The suite keeps one processor half idle: much of it waits. Two processes take two thirds of the time.
+# Much of the suite waits, so one process leaves the processor half idle. Two processes take two thirds of the time.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 
 help: ## Show this list (the default)
@@ -41,17 +41,17 @@ test-all: $(VENV)/dev.stamp ## Add servers, browsers, other Pythons, the core al
 test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows
 	$(VENV)/bin/python scripts/test_all.py --lowest
 
-# SECONDS, ROWS and MUTANTS are for the command line: make fuzz SECONDS=60.
+# SECONDS, ROWS and MUTANTS are set on the command line, as in: make fuzz SECONDS=60.
 fuzz: $(VENV)/dev.stamp ## Fuzz tokens, key sets and key files with atheris for ten minutes (SECONDS=)
 	$(VENV)/bin/python scripts/run_fuzz.py $(or $(SECONDS),600)
 
 soak: $(VENV)/dev.stamp ## Verify for ten minutes while Regions fail, keys rotate and workers die (SECONDS=)
 	$(RUN) soak $(or $(SECONDS),600)
 
-netns: $(VENV)/dev.stamp ## Meet real network faults in network namespaces; needs root on Linux (ROWS=name,...)
+netns: $(VENV)/dev.stamp ## Test real network faults in network namespaces; needs root on Linux (ROWS=name,...)
 	$(RUN) netns $(if $(ROWS),--only $(ROWS))
 
-mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md, and demand that a test sees it (MUTANTS=name or rule)
+mutants: $(VENV)/dev.stamp ## Plant a bug for each rule of docs/architecture.md; a test must find it (MUTANTS=name or rule)
 	$(VENV)/bin/python scripts/mutants.py $(MUTANTS)
 
 lint: $(VENV)/dev.stamp ## Run ruff, mypy, pyright, import-linter and zizmor
@@ -65,7 +65,7 @@ lint: $(VENV)/dev.stamp ## Run ruff, mypy, pyright, import-linter and zizmor
 types: $(VENV)/dev.stamp ## Ask mypy and pyright what users of the types see: no hole, no wrong use taken
 	$(VENV)/bin/python scripts/check_types.py
 
-format: $(VENV)/dev.stamp ## Let ruff format the code and mend what it can
+format: $(VENV)/dev.stamp ## Let ruff format the code and fix what it can
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
@@ -81,7 +81,7 @@ dist: $(VENV)/dev.stamp ## Build sdist and wheel into dist/, and check what an i
 	$(RUN) build --no-isolation --outdir dist .
 	$(RUN) twine check --strict dist/*
 
-# The benchmarks' peers have their own environment, made with BENCH_PYTHON; another BENCH_PYTHON makes it anew.
+# The benchmarks' peers have their own environment, made with BENCH_PYTHON. Another BENCH_PYTHON makes it again.
 BENCH_PYTHON ?= $(PYTHON)
 BENCH := .venvs/bench
 BENCH_STAMP = $(BENCH)/$(notdir $(patsubst %/bin/,%,$(dir $(BENCH_PYTHON))))-$(notdir $(BENCH_PYTHON)).stamp
@@ -89,17 +89,17 @@ BENCH_STAMP = $(BENCH)/$(notdir $(patsubst %/bin/,%,$(dir $(BENCH_PYTHON))))-$(n
 bench: bench-install ## Measure beside the peers: a table, JSON and plots (tens of minutes; BENCH_PYTHON=)
 	$(BENCH)/bin/python -m benchmarks.suite
 
-bench-smoke: bench-install ## Run each benchmark briefly: that it runs, not how fast
+bench-smoke: bench-install ## Run each benchmark briefly, to show that it runs
 	$(BENCH)/bin/python -m benchmarks.suite --smoke
 
 fleet: bench-install ## Simulate 10,000 machines through starts, rotation, outages and floods (some seven minutes)
 	$(BENCH)/bin/python -m benchmarks.fleet
 
-# Not editable: what is measured is what users get. Each time, for the sources may have changed.
+# Not editable, because users get a built package. Installed each time, because the sources may have changed.
 bench-install: $(BENCH_STAMP)
 	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-index --no-deps --no-build-isolation --force-reinstall .
 
-# Here and below, --no-compile: byte code is made of what is imported; making it of all takes a third of the time.
+# Here and below, --no-compile: Python compiles what is imported. To compile everything would take a third of the time.
 $(BENCH_STAMP): benchmarks/peers/requirements.txt benchmarks/peers/node/package.json
 	@test -n "$(BENCH_PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
 	"$(BENCH_PYTHON)" -m venv --clear $(BENCH)
@@ -107,7 +107,7 @@ $(BENCH_STAMP): benchmarks/peers/requirements.txt benchmarks/peers/node/package.
 	mkdir -p .venvs/bench-node
 	cp benchmarks/peers/node/package.json .venvs/bench-node/
 	npm install --prefix .venvs/bench-node --ignore-scripts --no-audit --no-fund --no-package-lock \
-	  || echo "the peer under Node will be missing: npm is, or failed" >&2
+	  || echo "the peer under Node will be missing, because npm is missing or has failed" >&2
 	touch $@
 
 lock: ## Refresh the pins in requirements/ and benchmarks/peers/ from the *.in beside them
@@ -118,13 +118,13 @@ clean: ## Remove environments, caches and results
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps lie inside the environment, so they go when it goes.
+# The stamps are inside the environment, so they are removed with it.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "no usable Python: see above" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 
-# First what is listed, each file by its hash, then the project without an index: pip fails if the list lacks
-# something, or has something too old.
+# First the listed packages, each file by its hash, then the project without an index. pip fails if the list lacks a
+# package, or has one that is too old.
 $(VENV)/demo.stamp: pyproject.toml requirements/demo.txt | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements/demo.txt
 	$(PIP) install --no-index --no-build-isolation --editable '.[cli,pyjwt,testing]'

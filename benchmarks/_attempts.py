@@ -1,4 +1,4 @@
-"""What the small benchmarks share: their arguments, and to measure until an attempt keeps the limit.
+"""The parts that the small benchmarks share: arguments, and attempts until one keeps the limit.
 
 If a ratio is too high in one attempt, the machine may be busy; if it is too high in all, the library is slow.
 """
@@ -19,7 +19,7 @@ Found = Mapping[str, Any]
 
 
 def arguments(description: str | None, **numbers: float) -> argparse.ArgumentParser:
-    """A parser that knows these options, of their defaults' types."""
+    """Return a parser with these options, whose types are those of their defaults."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,14 +29,14 @@ def arguments(description: str | None, **numbers: float) -> argparse.ArgumentPar
 
 
 def line(found: Found) -> None:
-    """An attempt as one line of JSON."""
+    """Print an attempt as one line of JSON."""
     print(json.dumps({"python": sys.version.split()[0], **found}))
 
 
 def attempt(
     measure: Callable[[], Found], keeps: Callable[[Found], bool], show: Callable[[Found], None] = line
 ) -> int:
-    """The exit status: 0 as soon as what an attempt has found keeps the limit, else 1."""
+    """Return the exit status: 0 as soon as an attempt keeps the limit, else 1."""
     for _ in range(ATTEMPTS):
         found = measure()
         show(found)

@@ -1,6 +1,6 @@
-"""Processes that stand for a deployed function: their packages, and the authority that they trust.
+"""Processes that represent a deployed function: their packages, and the authority that they trust.
 
-Owns how a new process is kept from everything else in this environment. Knows nothing of what it runs.
+Owns the isolation of a new process from everything else in this environment. Does not know what it runs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from cognito_mr_auth.testing import FakeEndpoints
 
 __all__ = ["command", "inherited", "packages", "trusted"]
 
-# Distributions that children may import, with what these require.
+# Distributions that children may import, with their requirements.
 DEPLOYED = ("cryptography", "httpx", "aws-lambda-powertools", "pyjwt", "urllib3")
 
 
 def packages(folder: Path) -> Path:
-    """A folder with what a deployment package would hold, and nothing else.
+    """Make a folder with the content of a deployment package, and nothing else.
 
-    httpx and httpcore import trio, rich and click where they are installed, as they are here.
+    httpx and httpcore would import trio, rich and click, because these are installed here.
     """
     folder.mkdir()
     places = {Path(cognito_mr_auth.__file__).parent}
     waiting, seen = list(DEPLOYED), set[str]()
     while waiting:
         name = waiting.pop()
-        with suppress(PackageNotFoundError):  # a requirement of another system or Python
+        with suppress(PackageNotFoundError):  # it is required only on another system or Python
             if name in seen:
                 continue
             seen.add(name)
@@ -47,16 +47,16 @@ def packages(folder: Path) -> Path:
 
 
 def command(code: str, packages: Path) -> list[str]:
-    """A process that sees these packages and nothing else: no .pth file, no PYTHON* variable."""
+    """Return a command whose process sees only these packages: no .pth file, no PYTHON* variable."""
     return [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(packages)!r})\n{code}"]
 
 
 def trusted(endpoints: FakeEndpoints) -> str:
-    """The throw-away authority of the endpoints' certificate, as PEM."""
+    """Return the throw-away authority of the endpoints' certificate, as PEM."""
     found = endpoints.ssl_context.get_ca_certs(binary_form=True) if endpoints.ssl_context else []
     return "".join(map(ssl.DER_cert_to_PEM_cert, found))
 
 
 def inherited() -> dict[str, str]:
-    """The variables that every process needs, and no other."""
+    """Return the variables that every process needs, and no other."""
     return {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}

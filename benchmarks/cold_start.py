@@ -1,15 +1,15 @@
-"""What a Lambda authorizer's cold start costs, from a new process to its first answer.
+"""The cost of a Lambda authorizer's cold start, from a new process to its first response.
 
     .venv/bin/python benchmarks/cold_start.py --rounds 15 --limit 2.8
 
-Whole processes of this interpreter take turns, which see the packages of a deployment and no start-up
-hooks: one that only imports `cryptography`'s RSA, the ready handler with a baked key file, Powertools'
-`auth_alpha` and a handler on PyJWT's PyJWKClient. Each answers the same REST TOKEN event, and its answer
-is checked. The last rows show what ours costs where the key file is older, or missing.
+Whole processes of this interpreter take turns. They see the packages of a deployment and no start-up hooks.
+One only imports `cryptography`'s RSA. The others are the ready-made handler with a baked key file,
+Powertools' `auth_alpha`, and a handler on PyJWT's PyJWKClient. Each answers the same REST TOKEN event, and
+its response is checked. The last rows show the cost of ours if the key file is older, or missing.
 
-Keys that are fetched come from loopback over TLS, as Cognito's do; Powertools may also read them from a
-file, its best case. Prints medians and ratios to RSA's import; exit status 1 when ours is above the
-limit, or behind a peer, in each of three attempts.
+Fetched keys come from loopback over TLS, as Cognito's do. Powertools may also read them from a file, its best
+case. Prints medians and ratios to RSA's import. The exit status is 1 if ours is above the limit, or slower
+than a peer, in each of three attempts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHILD_SECONDS = 60
 AUDIENCE = "https://orders.example.com"
 SUBJECT = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 ARN = "arn:aws:execute-api:us-west-2:123456789012:abcdef123/prod/GET/orders"
-# Older than refresh_after: such keys are used, and asked for again in the background.
+# Older than refresh_after: such keys are used, and refreshed in the background.
 AGE_SECONDS = 30 * 60
 BASE, OURS = "cryptography's RSA", "ours, keys baked just now"
 
@@ -96,7 +96,7 @@ FROM_FILE = 'jwks=json.load(open(os.environ["JWKS_FILE"])),'
 
 
 class Subject(NamedTuple):
-    """A program, the variables that are its own, and whether it asks for keys (None: it may)."""
+    """A program, its own variables, and whether it requests keys (None: it may)."""
 
     code: str
     variables: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ def scene() -> Iterator[Scene]:
 
 
 def _aged(text: str) -> str:
-    """The key file as it would be a while after it was baked."""
+    """Return the key file as it would be some time after it was baked."""
     found = json.loads(text)
     for endpoint in found["endpoints"]:
         endpoint["begun"] -= AGE_SECONDS
@@ -169,7 +169,7 @@ def _aged(text: str) -> str:
 
 
 def seconds(name: str, scene: Scene) -> float:
-    """From the start of a new process to its first answer, which must be the right one."""
+    """Return the seconds from the start of a new process to its first response, which must be correct."""
     subject = SUBJECTS[name]
     dropped = _OWN - set(subject.variables)
     environment = {each: text for each, text in scene.environment.items() if each not in dropped}
@@ -191,7 +191,7 @@ def seconds(name: str, scene: Scene) -> float:
 
 
 def _prove(name: str, answer: bytes, *, asked_for_keys: bool) -> None:
-    """Raises unless this principal was let in, with keys from the place that was meant."""
+    """Raise unless this principal was admitted, with keys from the expected source."""
     if not answer:
         raise RuntimeError(f"{name} gave no answer")
     said = json.loads(answer)
@@ -204,7 +204,7 @@ def _prove(name: str, answer: bytes, *, asked_for_keys: bool) -> None:
 
 
 def measure(served: Scene, rounds: int) -> dict[str, float]:
-    """Medians in milliseconds, by name; the programs take turns."""
+    """Return medians in milliseconds by name. The programs take turns."""
     rows = [[seconds(name, served) for name in SUBJECTS] for _ in range(rounds)]
     columns = zip(*rows, strict=True)
     return {

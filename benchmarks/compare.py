@@ -4,8 +4,8 @@
 
 OLD and NEW are wheels, or folders that hold `cognito_mr_auth`, such as `src`. Each round starts one process
 of each with the same interpreter and the same dependencies, in changing order. Prints the medians in
-microseconds and the median of the rounds' ratios, for tokens never seen and for one that is cached; exit
-status 1 when a ratio is above the limit in each of three attempts.
+microseconds and the median of the rounds' ratios, for unseen tokens and for a cached one. The exit status is
+1 if a ratio is above the limit in each of three attempts.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/counting.py --runs 15 --limit 1.04
 
-Prints the medians in microseconds and the median of the rounds' ratios, for tokens never seen and for one
-that is cached; exit status 1 when a ratio is above the limit in each of three attempts.
+Prints the medians in microseconds and the median of the rounds' ratios, for unseen tokens and for a cached
+one. The exit status is 1 if a ratio is above the limit in each of three attempts.
 """
 
 from __future__ import annotations

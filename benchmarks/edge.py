@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/edge.py [ROUNDS]
 
-Each process imports `aws_lambda.edge`, makes a verifier whose keys lie beside it (`jwks=`, no network), and
-answers one viewer request, with byte code and without, as the first start of a deployed zip. Prints medians.
+Each process imports `aws_lambda.edge`, makes a verifier with local keys (`jwks=`, no network), and answers
+one viewer request. It does so with byte code, and without, as at the first start of a deployed zip. Prints
+medians.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/failover.py
 
 Times are seconds of this machine; ages come from an injected clock.
-tests/faults/test_failover.py holds the same promises as limits.
+tests/faults/test_failover.py checks the same promises as limits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes, whatever it raises of ours."""
+    """Return the seconds of a call, also if it raises an error of ours."""
     started = time.perf_counter()
     with suppress(AuthError):
         call()
@@ -33,7 +33,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def averify(verifier: Verifier, token: str) -> object:
-    """One token on an event loop of its own."""
+    """Verify one token on its own event loop."""
     return asyncio.run(verifier.averify(token))
 
 

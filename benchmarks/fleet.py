@@ -3,13 +3,13 @@
     make fleet                                       # everything: tables, JSON and plots
     .venvs/bench/bin/python -m benchmarks.fleet rotation  # what has this in its name, to the terminal alone
 
-Each machine is a process with the real key set of one pool, asked by a request every two seconds; clocks,
+Each machine is a process with the real key set of one pool, which gets a request every two seconds. Clocks,
 threads and network are simulated, so an hour takes seconds (`_fleet.machine`). Machines do not know each
-other and endpoints have room for all, so the fleet is simulated in parts, each with a seed of its own, made
-of the scenario's name and the part's number: the same sources give the same figures. Scenarios that are
-long, or full of decisions, are simulated with fewer machines, and their counts are scaled to the fleet's;
-chance then makes peaks look higher than they are. What an endpoint is sent is connections that machines
-begin, those into a black hole included, though it does not see them.
+other and endpoints have capacity for all, so the fleet is simulated in parts. The seed of a part is the
+scenario's name and the part's number, so the same sources give the same figures. Scenarios that are long, or
+full of decisions, are simulated with fewer machines, and their counts are scaled to the fleet's. Chance then
+makes peaks look higher than they are. The requests to an endpoint are the connections that machines begin.
+They include those into a black hole, though the endpoint does not see them.
 
 Exit status 1 if a limit is missed. Results go to benchmarks/results/ and docs/performance/; then
 `_document` puts the tables into docs/performance.md.

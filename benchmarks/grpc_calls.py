@@ -2,12 +2,12 @@
 
     .venv/bin/python benchmarks/grpc_calls.py
 
-Each server is a process of its own: without authentication, with an interceptor that wraps each handler as
-ours does and compares the token with a constant, and with ours, whose token is in the cache after the first
-call. Unary calls of few octets, by four threads of this process with a channel each; the three servers are
-driven in turn, back and forth. Prints medians of calls per second and of the server's processor time for a
-call, with the medians of each round's ratios. The clients share the machine with the servers, so the
-processor time says more.
+Each of the three servers is a separate process. One has no authentication. One has an interceptor that wraps
+each handler as ours does and compares the token with a constant. One has ours, whose token is cached after
+the first call. Four threads of this process, each with its own channel, make unary calls of few octets. The
+servers are driven in turn, back and forth. Prints medians of calls per second and of the server's processor
+time for a call, with the medians of each round's ratios. The processor time is more exact, because clients
+and servers share the machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _denied(context: Any) -> None:
 
 
 class Constant(grpc.ServerInterceptor):  # type: ignore[misc]
-    """Lets one token in, and knows nothing of it."""
+    """Admits one token by a comparison, and knows nothing about it."""
 
     def __init__(self, token: str) -> None:
         self._value = f"Bearer {token}"
@@ -76,7 +76,7 @@ class AioConstant(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def answer(request: bytes, _context: Any) -> bytes:
-    """What every call gets; the server's processor time for one that asks."""
+    """Answer with the same bytes; a call with a message gets the server's processor time instead."""
     return b"ok" if not request else str(time.process_time()).encode()
 
 

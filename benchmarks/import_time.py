@@ -1,11 +1,11 @@
-"""What importing the library costs, as a ratio: our import and a built Verifier over RSA's import alone.
+"""The cost of an import of the library: our import and a built Verifier, as a ratio to RSA's import alone.
 
     .venv/bin/python benchmarks/import_time.py --runs 25 --limit 1.6
 
-Both are whole processes of this interpreter, started in turn without site packages' start-up hooks, so
-that an installed coverage tool weighs on neither. The two of a pair run on one processor, one after the
-other, because two processors can differ by a third where others use the machine. Prints medians, and the
-median of the pairs' ratios; exit status 1 when that is above the limit in each of three attempts.
+Both are whole processes of this interpreter. They start in turn without site packages' start-up hooks, so
+that an installed coverage tool does not slow them. The two of a pair run on one processor, one after the
+other. Two processors can differ by a third if others use the machine. Prints medians, and the median of the
+pairs' ratios. The exit status is 1 if that is above the limit in each of three attempts.
 """
 
 from __future__ import annotations

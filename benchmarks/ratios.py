@@ -21,7 +21,7 @@ from suite._peers import bare_rsa, mint, signed
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.testing import FakeUserPool
 
-# Kind -> (what it is held against, at most so many times as much).
+# Kind -> (the kind that it is compared with, the highest ratio).
 LIMITS: Mapping[str, tuple[str, float]] = {
     "never seen": ("bare RSA", 5.0),
     "again": ("bare RSA", 0.6),
@@ -52,7 +52,7 @@ async def awaited(call: Callable[[str], object], tokens: Sequence[str]) -> float
 
 
 def refusing(call: Callable[[str], object]) -> Callable[[str], None]:
-    """The call, which has to fail."""
+    """Return a function whose call must fail."""
 
     def refuse(token: str) -> None:
         try:
@@ -68,7 +68,8 @@ def samples(pool: FakeUserPool, runner: asyncio.Runner) -> Mapping[str, Sample]:
     """What takes turns."""
     tokens = mint(pool, "1.0 KB", FEW)
     bare, octets = bare_rsa(pool), {token: signed(token) for token in tokens}
-    # With another token's signature: one of another key may be too large for ours, and refused at once.
+    # With another token's signature, because one of another key may be too large for ours and refused at
+    # once.
     forged = [tokens[0].rpartition(".")[0] + "." + tokens[1].rpartition(".")[2]] * FEW
     verifier = pool.offline_verifier()
     verifier.verify(tokens[0])

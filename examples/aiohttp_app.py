@@ -36,7 +36,7 @@ async def orders(_request: web.Request) -> web.Response:
 
 
 def create_app() -> web.Application:
-    """The application with its guard, which knows keys before the first request."""
+    """Return the application with its guard, which fetches keys before the first request."""
     app = web.Application()
     auth.init_app(app)
     app.cleanup_ctx.append(auth.lifespan)

@@ -23,7 +23,7 @@ def health() -> dict[str, str]:
 
 @app.get("/me")
 def me() -> dict[str, str]:
-    """Any valid token: `protect_all` asks for it."""
+    """Any valid token, because `protect_all` requires one."""
     return {"subject": current_principal.subject, "issuer": current_principal.issuer.kind}
 
 

@@ -1,8 +1,8 @@
-"""Asks examples/grpc_server.py, or any server whose messages are octets; no generated code is needed.
+"""Calls examples/grpc_server.py, or any server whose messages are octets. No generated code is needed.
 
 TOKEN="$TOKEN" python examples/grpc_client.py /example.Shop/Orders
 
-TOKEN is the one that the server's command has printed; without it, the call has no token.
+TOKEN is the one that the server's command has printed. Without it, the call has no token.
 """
 
 import os

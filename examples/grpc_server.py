@@ -1,4 +1,4 @@
-"""gRPC, without generated code: messages are JSON. `grpc_client.py` asks it.
+"""gRPC, without generated code: messages are JSON. `grpc_client.py` calls it.
 
 python -m cognito_mr_auth.testing --scope orders/read -- python examples/grpc_server.py
 """
@@ -23,7 +23,7 @@ def health(_request: bytes, _context: grpc.ServicerContext) -> Any:
 
 
 def me(_request: bytes, context: grpc.ServicerContext) -> Any:
-    """Any valid token: the interceptor asks for it."""
+    """Any valid token, because the interceptor requires one."""
     principal = principal_of(context)
     return None if principal is None else {"subject": principal.subject, "issuer": principal.issuer.kind}
 

@@ -1,4 +1,4 @@
-"""An MCP server whose tools need a token, one of them with a scope of its own; and plain routes beside /mcp.
+"""An MCP server whose tools need a token, one of them with its own scope; and plain routes beside /mcp.
 
 python -m cognito_mr_auth.testing --scope orders/read -- uvicorn --app-dir examples mcp_server:app
 """
@@ -18,13 +18,13 @@ server.custom_route("/ready", methods=["GET"])(ready(verifier))
 
 @server.tool()
 async def whoami() -> dict[str, str]:
-    """Whose token it is; any valid one will do."""
+    """The owner of the token. Any valid token passes."""
     return {"subject": principal_of().subject, "issuer": principal_of().issuer.kind}
 
 
 @server.tool()
 def list_orders() -> list[str]:
-    """A token with the scope orders/read, as `tools=` below says."""
+    """A token with the scope orders/read, which `tools=` below requires."""
     return ["1001", "1002"]
 
 
@@ -50,6 +50,6 @@ app = CognitoAuthMiddleware(
     tools={"whoami": None, "list_orders": policy.scopes("orders/read")},
     exclude=["/health", "/ready"],
     resource="http://127.0.0.1:8000/mcp",
-    # The fake pool's. Of your own pool, the one issuer that it signs its tokens as.
+    # The fake pool's issuer. For your own pool, give the one issuer that it signs its tokens as.
     authorization_servers=["https://cognito-idp.us-west-2.amazonaws.com/us-west-2_Fake00001"],
 )

@@ -35,7 +35,7 @@ def health(request: HttpRequest) -> dict[str, str]:
 
 @api.get("/me")
 async def me(request: HttpRequest) -> dict[str, str]:
-    """Any valid token: the API asks for it."""
+    """Any valid token, because the API requires one."""
     return {"subject": request.auth.subject, "issuer": request.auth.issuer.kind}
 
 

@@ -30,7 +30,7 @@ def ready() -> Any:
 
 @app.get("/me")
 def me() -> dict[str, str]:
-    caller = principal_of(app)  # `protect_all` asks for a token
+    caller = principal_of(app)  # `protect_all` requires a token
     return {"subject": caller.subject, "issuer": caller.issuer.kind} if caller else {}
 
 
@@ -40,5 +40,5 @@ def orders() -> dict[str, list[str]]:
 
 
 def handler(event: Any, context: Any) -> Any:
-    """What the function's handler is in AWS Lambda."""
+    """The function's handler in AWS Lambda."""
     return app.resolve(event, context)

@@ -2,7 +2,7 @@
 
     python -m cognito_mr_auth.testing --scope orders/read -- gunicorn --chdir examples pyjwt_app:app
 
-JWKClient checks the token's `client_id` and `token_use`. Scopes are checked here, as PyJWT knows none.
+JWKClient checks the token's `client_id` and `token_use`. Scopes are checked here, because PyJWT does not.
 """
 
 import json
@@ -17,13 +17,13 @@ client = JWKClient(verifier)
 
 
 def claims_of(token):
-    """What a valid access token of this application claims."""
+    """Return the claims of a valid access token of this application."""
     key = client.get_signing_key_from_jwt(token)
     return jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers)
 
 
 def respond(environ):
-    """Status, challenge, body."""
+    """Return status, challenge and body."""
     if (path := environ["PATH_INFO"]) == "/health":
         return "200 OK", "", {"status": "ok"}
     if path == "/ready":
@@ -34,7 +34,7 @@ def respond(environ):
         return "401 Unauthorized", 'Bearer realm="api"', {"detail": "no access token was sent"}
     try:
         claims = claims_of(token)
-    except jwt.PyJWKClientConnectionError:  # an outage, and no fault of the token's
+    except jwt.PyJWKClientConnectionError:  # an outage, which is not the token's fault
         return "503 Service Unavailable", "", {"detail": "the keys are unavailable"}
     except jwt.PyJWTError:
         return "401 Unauthorized", 'Bearer realm="api", error="invalid_token"', {"detail": "bad token"}

@@ -22,7 +22,7 @@ async def health(_request: Request) -> JSONResponse:
 
 
 async def me(request: Request) -> JSONResponse:
-    """Any valid token: the middleware asks for one."""
+    """Any valid token, because the middleware requires one."""
     principal = request.user.principal
     return JSONResponse({"subject": principal.subject, "issuer": principal.issuer.kind})
 

@@ -29,7 +29,7 @@ guarded_orders = CognitoAuthMiddleware(orders, verifier, require=policy.scopes("
 
 
 def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Any valid token, but for /health and /ready."""
+    """Any valid token, except for /health and /ready."""
     path = environ.get("PATH_INFO", "")
     if path == "/health":
         return _json(start_response, {"status": "ok"})

@@ -3,7 +3,7 @@
     python -m fuzz TARGET [libFuzzer's options] CORPUS...
     python -m fuzz --seed TARGET FOLDER
 
-Seeds are written each into a file of FOLDER, and the words to mutate with into FOLDER.dict.
+Seeds are written each into a file of FOLDER, and the texts to mutate with into FOLDER.dict.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from .checks import CLIENT, JOINT, KID, NOW, POOL
 
 __all__ = ["DICTIONARY", "SEEDS"]
 
-# Words that mutations would need long to find.
+# Texts that mutations would need long to find.
 DICTIONARY = (
     *("alg", "RS256", "kid", KID, "typ", "JWT", "at+jwt", "none", "crit", "jwk", "b64", "cty", "p2c"),
     *("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "token_use", "access", "id"),

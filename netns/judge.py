@@ -1,6 +1,6 @@
 """What callers met, held against limits.
 
-Pure. Owns the calls' shape, the figures taken from them, and the words of a row's result.
+Pure. Owns the calls' shape, the figures taken from them, and the texts of a row's result.
 """
 
 from __future__ import annotations

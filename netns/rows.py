@@ -288,7 +288,7 @@ def reasons(bed: Bed) -> Finding:
 
 
 def _judge_reason(finding: Finding, client: Client, host: str, phase: str) -> None:
-    """A reason begins with the phase; more words may follow, another phase may not."""
+    """A reason begins with the phase; more text may follow, but not another phase."""
 
     def named(text: str) -> str:
         return phase if text == phase or text.startswith((f"{phase} ", f"{phase}:")) else text

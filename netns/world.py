@@ -47,7 +47,7 @@ REFUSAL = (
 
 @dataclass(frozen=True)
 class Scene:
-    """How servers behave: the document of each Region, modes by Region, the name server's words by host."""
+    """How servers behave: the document of each Region, modes by Region, the name server's answers by host."""
 
     document: bytes = b""
     documents: Mapping[str, bytes] = field(default_factory=dict)

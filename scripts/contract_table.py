@@ -1,9 +1,9 @@
-"""Runs what all adapters promise (tests/adapters/test_outcomes.py) and prints it as a table.
+"""Runs the tests that all adapters share (tests/adapters/test_outcomes.py) and prints a table of the results.
 
 usage: .venv/bin/python scripts/contract_table.py
 
 A line for each driver, a column for each promise: how many rows of it the driver kept; "2!" for two that it
-broke; a dot where the promise means nothing for it. Exit status 1 if any is broken.
+broke; a dot if the promise does not apply to it. Exit status 1 if any is broken.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def drivers() -> list[str]:
 
 
 def cells(report: Path, known: list[str]) -> Cells:
-    """What pytest's JUnit report says of each promise of each driver, which is named in a test's ID."""
+    """Count the results of each promise and driver in pytest's JUnit report; a test's ID names the driver."""
     kept: Counter[tuple[str, str]] = Counter()
     broken: Counter[tuple[str, str]] = Counter()
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it just now
@@ -44,7 +44,7 @@ def cells(report: Path, known: list[str]) -> Cells:
 
 
 def table(found: Cells, known: list[str]) -> str:
-    """Promises by letter, then a line for each driver."""
+    """Return the promises by letter, then a line for each driver."""
     promises = list(dict.fromkeys(promise for promise, _ in found))
     letters = [chr(ord("A") + at) for at in range(len(promises))]
     said = [f"{letter}  {words(promise)}" for letter, promise in zip(letters, promises, strict=True)]
@@ -57,12 +57,12 @@ def table(found: Cells, known: list[str]) -> str:
 
 
 def words(promise: str) -> str:
-    """A test's name as words."""
+    """A test's name without underscores."""
     return re.sub("_", " ", promise.removeprefix("test_"))
 
 
 def cell(counts: tuple[int, int] | None) -> str:
-    """One figure."""
+    """Format one figure."""
     if counts is None:
         return "."
     kept, broken = counts
@@ -70,7 +70,7 @@ def cell(counts: tuple[int, int] | None) -> str:
 
 
 def main() -> int:
-    """The exit status."""
+    """Print the table and return the exit status."""
     known = drivers()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"

@@ -1,9 +1,9 @@
-"""Planted bugs: each rule of docs/architecture.md broken in a copy of src/, and the tests that must notice.
+"""Plants bugs that break each rule of docs/architecture.md in a copy of src/, and runs tests that must fail.
 
     python scripts/mutants.py [name or rule ...]
 
-The bugs are data, in scripts/mutants/*.toml. The tests must pass on the copy as it is and fail on each copy
-with a bug; exit 1 names every bug that no test saw, and every one whose place in the code is gone.
+The bugs are data, in scripts/mutants/*.toml. The tests must pass on the unchanged copy and fail on each copy
+with a bug. Exit status 1 names every bug that no test found, and every one whose place in the code is gone.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 RECORDS = Path(__file__).with_suffix("")
-# The quick tests of one bug take about 4 s; one that hangs must not stop the others.
+# The quick tests of one bug take about 4 s. One that hangs must not block the others.
 TIMEOUT_SECONDS = 120
 PARALLEL = 2
-# What pytest answers with (its ExitCode).
+# Exit codes of pytest (its ExitCode).
 PASSED, FAILED = 0, 1
 
 
@@ -47,7 +47,7 @@ def bugs(records: Path = RECORDS) -> list[Bug]:
 
 
 def plant(bug: Bug, src: Path) -> bool:
-    """Put the bug into a copy of src/; False if its place is missing, or there twice."""
+    """Put the bug into a copy of src/. Return False if its place is missing, or occurs twice."""
     path = src / "cognito_mr_auth" / bug.file
     text = path.read_text("utf-8")
     if text.count(bug.old) != 1:
@@ -57,9 +57,9 @@ def plant(bug: Bug, src: Path) -> bool:
 
 
 def run(tests: Sequence[str], src: Path, seconds: float = TIMEOUT_SECONDS) -> int | None:
-    """What pytest answers with that src/; None when it took too long."""
+    """Return pytest's exit code with that src/; None if it took too long."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    # The same examples each time, and nothing remembered: a bug is found, or it is not.
+    # The same examples each time, and no memory of earlier ones, so that the result is reproducible.
     environment = os.environ | {
         "PYTHONPATH": str(src),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -75,12 +75,12 @@ def run(tests: Sequence[str], src: Path, seconds: float = TIMEOUT_SECONDS) -> in
 
 
 def healthy(tests: Sequence[str]) -> int | None:
-    """What pytest answers without any bug."""
+    """Return pytest's exit code without any bug."""
     return run(tests, PROJECT / "src", 5 * TIMEOUT_SECONDS)
 
 
 def verdict(bug: Bug) -> tuple[str, float]:
-    """The outcome of one bug, which should be "found", and the seconds that it took."""
+    """Return the outcome of one bug, which should be "found", and the seconds that it took."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         src = Path(folder) / "src"

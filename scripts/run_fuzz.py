@@ -2,10 +2,10 @@
 
 usage: python scripts/run_fuzz.py [SECONDS]     (`make fuzz` gives 600, `make test-all` 30)
 
-Makes its own environment in .venvs/fuzz from fuzz/requirements.txt, with the first Python that atheris has a
-wheel for: this one, else another that is found. The corpus stays in .venvs/fuzz-corpus, so that a later
-run goes on from there. Exit status 1 if there is a finding, which is printed as base64, or if nothing could
-be run. Add a finding to tests/fuzz/test_findings.py, and mend its cause.
+Makes its own environment in .venvs/fuzz from fuzz/requirements.txt. It uses the first Python for which
+atheris has a wheel: this one, else another that is found. The corpus stays in .venvs/fuzz-corpus, so that a
+later run continues from there. Exit status 1 if there is a finding, which is printed as base64, or if nothing
+could be run. Add a finding to tests/fuzz/test_findings.py, and fix its cause.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ PYTHON = HOME / "bin" / "python"
 TARGETS = ("token", "jwks", "key_file")
 
 DEFAULT_SECONDS = 600
-# libFuzzer ends itself; one that does not is ended.
+# libFuzzer ends by itself. A process that does not is ended.
 GRACE_SECONDS = 60
-# No input may take longer: the largest are 64 KiB, and a check of one takes a millisecond.
+# No input may take longer. The largest are 64 KiB, and a check of one takes a millisecond.
 SLOW_SECONDS = 10
 MAX_BYTES = {"token": 4096, "jwks": 8192, "key_file": 8192}
 MEMORY_MB = 1024
@@ -45,7 +45,7 @@ MEMORY_MB = 1024
 
 
 def candidates() -> Iterator[str]:
-    """Pythons to try: the one that runs this, then the others that are found."""
+    """Yield Pythons to try: the one that runs this, then the others that are found."""
     yield sys.executable
     for minor in REQUIRED:
         if python := find(minor, os.environ):
@@ -53,7 +53,7 @@ def candidates() -> Iterator[str]:
 
 
 def prepare() -> bool:
-    """Make the environment, unless it exists with these pins; whether it exists now."""
+    """Make the environment, unless it exists with these pins. Return whether it exists now."""
     stamp = HOME / "pins.stamp"
     want = hashlib.sha256(PINS.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text("utf-8") == want:
@@ -62,7 +62,7 @@ def prepare() -> bool:
     for python in candidates():
         subprocess.run([python, "-m", "venv", "--clear", HOME], check=True)
         pip: list[str | Path] = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-        # Built from source, atheris would want a whole clang.
+        # To build atheris from source would need a whole clang.
         install = [*pip, "--no-compile", "--only-binary", ":all:", "--require-hashes", "--requirement", PINS]
         if subprocess.run(install, check=False).returncode == 0:
             stamp.write_text(want, "utf-8")
@@ -72,9 +72,9 @@ def prepare() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """The variables of a target: the sources of this tree, and nothing that changes how Python runs."""
+    """Return the variables of a target: this tree's sources, and nothing that changes how Python runs."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("COVERAGE", "PYTHON"))}
-    # tests/ for `support`, which reads the vectors.
+    # tests/ is needed for `support`, which reads the vectors.
     return clean | {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT / "src", PROJECT, PROJECT / "tests")))}
 
 
@@ -82,7 +82,7 @@ def environment() -> dict[str, str]:
 
 
 def start(name: str, seconds: int) -> subprocess.Popen[bytes]:
-    """Write the seeds and start one target; its log and its findings lie beside its corpus."""
+    """Write the seeds and start one target. Its log and its findings are beside its corpus."""
     seeds, learnt, found = CORPUS / f"{name}-seeds", CORPUS / name, CORPUS / f"{name}-found"
     for folder in (learnt, found):
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def start(name: str, seconds: int) -> subprocess.Popen[bytes]:
 
 
 def finish(name: str, process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Wait for one target and print its result; whether it ended well and found nothing."""
+    """Wait for one target and print its result. Return whether it ended well and found nothing."""
     try:
         status = process.wait(max(1.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -132,7 +132,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """All targets at once; the exit status."""
+    """Run all targets at once. Return the exit status."""
     seconds = int(arguments[0]) if arguments else DEFAULT_SECONDS
     signal.signal(signal.SIGTERM, _stop)
     if not prepare():

@@ -1,4 +1,4 @@
-"""Runs the tests in every environment but the main one.
+"""Runs the tests in every environment except the main one.
 
 Those are other Pythons, the core alone, the lowest versions, and the second environments, each for packages
 that the main environment cannot have (requirements/second/).
@@ -32,7 +32,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 VENVS = PROJECT / ".venvs"
 
-# Minor versions to look for beside the main one. A later one is tested where it is found.
+# Minor versions to look for beside the main one. A later one is tested if it is found.
 REQUIRED = ("3.12", "3.13")
 WELCOME = ("3.14", "3.15")
 # What scripts/bring-python has brought lies here, below the user's home.
@@ -41,7 +41,7 @@ BROUGHT = Path(".cache", "cognito-mr-auth", "pythons")
 # Has a wheel for no Python; every Python builds it, because it has no code in C.
 SOURCE_ALONE = "forbiddenfruit"
 
-# What must not be importable where the core is tested alone.
+# Packages that must not be importable where the core is tested alone.
 BEYOND_THE_CORE: tuple[str, ...] = (
     "aws_lambda_powertools",
     "awslambdaric",
@@ -70,8 +70,8 @@ BEYOND_THE_CORE += ("rest_framework", "rich", "selenium", "starlette", "uvicorn"
 # is about networks, servers and this project; `make test` and `make test-all` have run it on the oldest Python.
 OF_EVERY_PYTHON = ("--suite=unit",)
 _OF_EVERY_PYTHON = "each module, what all adapters promise, threads and TLS"
-# What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
-# alone: some of them have no wheels for later ones.
+# The tests that need the extras. Their lowest versions, like the core's, are tested only on the main
+# environment's Python, because some of them have no wheels for later ones.
 OF_THE_EXTRAS = (
     "tests/adapters",
     "tests/aws_lambda/chalice",
@@ -101,13 +101,13 @@ EXTRAS += ",pyjwt,starlette,testing]"
 LENIENT = (
     "--override-ini=addopts=-ra --import-mode=importlib --strict-markers -p pytester",
     "--pythonwarnings=ignore::pytest.PytestConfigWarning",
-    # The lowest Starlette leaves a stream of anyio's open, which later ones close.
+    # The lowest Starlette leaves a stream of anyio open, which later ones close.
     "--pythonwarnings=ignore:Unclosed <MemoryObjectReceiveStream:ResourceWarning",
     "-k=not mcp",  # the lowest MCP SDK needs a later httpx
 )
-# What takes long and does not depend on the packages and their versions.
+# Slow tests that do not depend on the packages and their versions.
 UNMOVED = ("tests/aws_lambda/test_policy_cache.py",)
-# What shows that the tests beside it can fail: `make test` has shown it.
+# Tests which show that the tests beside them can fail. `make test` has run them.
 CONTROLS = (
     "tests/benchmarks/test_cold_start.py::test_the_benchmark_fails_above_its_limit",
     "tests/e2e/test_region_loss.py::test_the_same_run_over_pyjwts_key_client_fails",
@@ -117,10 +117,10 @@ CONTROLS = (
     ),
 )
 
-# As `make test` runs them: much of the suite waits, and one processor would be half idle.
+# As in `make test`, because much of the suite waits and one processor would be half idle.
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=worksteal")
 
-# The slowest environment takes a few minutes; one that hangs must not hold up the machine.
+# The slowest environment takes a few minutes. One that hangs must not block the others.
 TEST_SECONDS = 1200
 
 _PROBE = """
@@ -134,7 +134,7 @@ _ABSENT = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One set of tests to run: which Python, which pinned packages, with which extras of ours."""
+    """One set of tests to run: its Python, its pinned packages, and our extras."""
 
     name: str
     python: str
@@ -147,7 +147,7 @@ class Environment:
     options: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    """Both are files and folders, and tests as pytest names them; no `only` is all of them."""
+    """Both hold files and folders, and tests in pytest's form. An empty `only` means all of them."""
 
     @property
     def executable(self) -> Path:
@@ -157,7 +157,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A row of the table; the counts are None where no tests ran."""
+    """A row of the table. The counts are None if no tests ran."""
 
     name: str
     version: str = "-"
@@ -174,8 +174,8 @@ class Outcome:
 def find(minor: str, environ: Mapping[str, str]) -> str | None:
     """The first Python `3.x` that really runs: on the path, among pyenv's, then what was brought.
 
-    A name on the path may be a shim with nothing behind it, so each candidate is run; a later
-    directory of the path may hold a working one.
+    A name on the path may be a shim without a Python, so each candidate is run. A later directory of the path
+    may hold a working one.
     """
     return next((path for path in _candidates(minor, environ) if _runs(path, minor)), None)
 
@@ -203,7 +203,7 @@ def _runs(path: str, minor: str) -> bool:
 
 
 def build_wheel() -> Path:
-    """Builds the wheel with the main environment's pinned backend; its path."""
+    """Build the wheel with the main environment's pinned backend, and return its path."""
     target = VENVS / "dist"
     shutil.rmtree(target, ignore_errors=True)
     _call([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, PROJECT])
@@ -235,7 +235,8 @@ def prepare(environment: Environment, wheel: Path) -> list[str]:
             # Byte code is made of what the tests import; making it of all takes a third of the time.
             _call([*pip, "install", "--no-compile", "--require-hashes", "--requirement", pins])
         stamp.write_text(" ".join([want, *without]), "utf-8")
-    # The pins hold all that the wheel needs with its extras; without an index pip says so if they do not.
+    # The pins hold everything that the wheel with its extras needs. Without an index pip fails if they do
+    # not.
     _call([*pip, "install", "--no-index", "--no-deps", "--force-reinstall", wheel])
     _call([*pip, "install", "--no-index", f"{wheel}{environment.extras}"])
     _call([*pip, "check"])
@@ -336,7 +337,7 @@ def imports_of(distributions: Collection[str]) -> list[str]:
 
 
 def read_report(name: str, version: str, report: Path, status: int) -> Outcome:
-    """The row of a finished run: counts from pytest's JUnit report, verdict from its status."""
+    """Return the row of a finished run: counts from pytest's JUnit report, verdict from its status."""
     if not report.is_file():
         return Outcome(name, version, note=f"pytest ended with status {status}", ok=False)
     suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it just now
@@ -360,7 +361,7 @@ def _call(command: Sequence[str | Path]) -> None:
 
 
 def second() -> Iterator[Environment]:
-    """The second environments: what requirements/second/NAME.toml says, with the pins of NAME.txt."""
+    """Yield the second environments: requirements/second/NAME.toml with the pins of NAME.txt."""
     for path in sorted((PROJECT / "requirements" / "second").glob("*.toml")):
         table = tomllib.loads(path.read_text("utf-8"))
         yield Environment(
@@ -376,7 +377,7 @@ def second() -> Iterator[Environment]:
 
 
 def plan(environ: Mapping[str, str], *, strict: bool) -> tuple[list[Environment], list[Outcome]]:
-    """The environments to test, and a row for each Python that was not found."""
+    """Return the environments to test, and a row for each Python that was not found."""
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
     everything = "[cli,testing]"
     core = Environment(f"{current}-core-only", sys.executable, "core-test.txt", core_only=True, lowest=True)
@@ -413,14 +414,14 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def main(*arguments: str) -> int:
-    """Tests every environment, or those of the lowest versions, one after the other; the exit status."""
+    """Test every environment, or those of the lowest versions, in turn. Return the exit status."""
     strict = os.environ.get("COGNITO_MR_AUTH_REQUIRE") == "all"
     environments, outcomes = plan(os.environ, strict=strict)
     if "--lowest" in arguments:
         environments, outcomes = [each for each in environments if each.lowest], []
     VENVS.mkdir(exist_ok=True)
     wheel = build_wheel()
-    # Installing keeps one processor busy, so two at a time; tests keep two busy, and watch the clock.
+    # Installing keeps one processor busy, so two run at a time. Tests keep two busy, and measure time.
     with ThreadPoolExecutor(max_workers=2) as pool:
         ready = [(env, pool.submit(prepare, env, wheel)) for env in environments]
     for environment, prepared in ready:

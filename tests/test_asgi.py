@@ -94,14 +94,14 @@ def test_an_outer_middleware_sees_what_was_found(
     assert (token in repr(scope)) is (scope_of is http_scope)
 
 
-def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
+def test_without_a_middleware_there_is_an_error_and_no_guest() -> None:
     """An application that forgot to mount the guard must not take everybody for anonymous."""
     with pytest.raises(LookupError, match="mount CognitoAuthMiddleware"):
         principal_of(http_scope(Ask()))
 
 
 def test_a_principal_that_stands_there_already_counts_for_nothing(verifier: Verifier) -> None:
-    """Somebody else's principal is overwritten; without a token it does not open anything."""
+    """Another principal in the scope is overwritten; without a token it opens nothing."""
     inner = Inner()
     scope = http_scope(Ask(path="/health")) | {PRINCIPAL: "somebody"}
     assert serve(CognitoAuthMiddleware(inner, verifier), scope)[0]["status"] == 401
@@ -459,7 +459,7 @@ def test_an_error_after_a_debug_message_is_answered(pool: FakeUserPool, verifier
 
 @pytest.mark.parametrize("scope_of", [http_scope, websocket_scope])
 def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Verifier, scope_of: Any) -> None:
-    """What is half sent cannot be answered: the server hears of it."""
+    """A response that is half sent cannot be replaced, so the error reaches the server."""
     prefix = "http" if scope_of is http_scope else "websocket.http"
     begin = {"type": f"{prefix}.response.start", "status": 200, "headers": []}
     app = CognitoAuthMiddleware(raising(begin), verifier)
@@ -499,7 +499,7 @@ SOCKETS: dict[str, tuple[Any, list[Any], list[Any]]] = {
 def test_an_error_on_a_socket_refuses_or_closes_it(
     pool: FakeUserPool, verifier: Verifier, row: str, *, close_at_expiry: bool
 ) -> None:
-    """Close 1008, unless nobody is there to hear it; nothing waits for a client that has said its connect."""
+    """Close 1008, unless the client has gone; nothing waits for a client after its connect."""
     app, incoming, expected = SOCKETS[row]
     guarded = CognitoAuthMiddleware(app, verifier, close_at_expiry=close_at_expiry)
     scope = websocket_scope(Ask(bearer(pool.access_token())), denial=False)
@@ -607,7 +607,7 @@ def test_only_a_principal_is_adopted(pool: FakeUserPool, verifier: Verifier) -> 
 
 ADMINS = policy.groups("admin")
 ADOPTED: dict[str, tuple[dict[str, Any], str | None, Any, type[errors.AuthError] | None]] = {
-    # the guard's settings, who asks already, who is adopted, the error
+    # the guard's settings, the present principal, the adopted one, the error
     "a guest's": ({"optional": True}, None, {"subject": "me"}, None),
     "the same with a newer token": ({}, "me", {"subject": "me"}, None),
     "another's": ({}, "me", {"subject": "you"}, errors.PolicyDenied),
@@ -676,7 +676,7 @@ def starting(bind: Any = lambda: None) -> Any:
 
 
 def test_without_a_verifier_nothing_starts(verifier: Verifier) -> None:
-    """The server is told once, and why; the application's own resources are given back."""
+    """The server gets the error once; the application's own resources are released."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -706,7 +706,7 @@ def test_a_verifier_may_come_while_the_application_starts(verifier: Verifier) ->
 def test_a_request_before_the_verifier_is_a_fault_of_the_server(
     pool: FakeUserPool, verifier: Verifier
 ) -> None:
-    """No 401, which would send the client away; and nobody passes."""
+    """No 401, which would make the client sign in again; and no request passes."""
     inner, guard = Inner(), Guard(exclude=["/health"])
     app = CognitoAuthMiddleware(inner, guard)
     for path in ("/", "/health"):

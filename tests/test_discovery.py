@@ -115,7 +115,7 @@ def test_aws_says_no(aws: StubbedAWS, code: str, reason: str, permissions: set[s
 
 
 def test_no_credentials(aws: StubbedAWS) -> None:
-    """The usual first slip has its reason too."""
+    """The most common mistake has its reason too."""
     aws.kill(PRIMARY, NoCredentialsError())
     with pytest.raises(DiscoveryError, match="no-credentials"):
         discover(aws)
@@ -186,7 +186,7 @@ def test_a_client_that_cannot_be_made() -> None:
 
 
 def test_what_hangs_is_late() -> None:
-    """At the deadline nobody waits any more."""
+    """At the deadline no caller waits any more."""
     release = threading.Event()
     try:
         with pytest.raises(DiscoveryError) as caught:
@@ -197,7 +197,7 @@ def test_what_hangs_is_late() -> None:
 
 
 def test_a_fault_of_ours_is_no_answer() -> None:
-    """An answer in a form that nobody knew."""
+    """A response in an unknown form."""
 
     def fault(_region: str) -> Any:
         raise KeyError

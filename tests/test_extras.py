@@ -1,4 +1,4 @@
-"""Whoever lacks what an extra brings hears which one to install, and the core is not concerned."""
+"""The error for a missing extra names the extra to install, and the core does not need any."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ except ImportError as error:
 @pytest.mark.outside
 @pytest.mark.parametrize(("module", "package", "extra"), ROWS, ids=[f"{row[0]}-{row[1]}" for row in ROWS])
 def test_a_missing_extra_is_named(module: str, package: str, extra: str) -> None:
-    """By the words that install it, on a machine that has nothing of it."""
+    """By the command that installs it, on a machine without any extra."""
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, module, package],
         capture_output=True,

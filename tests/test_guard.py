@@ -175,6 +175,6 @@ def test_a_repr_shows_no_token(verifier: Verifier) -> None:
 
 
 def test_a_slip_is_named(verifier: Verifier) -> None:
-    """An option that no adapter has: Python's own words for the class that was called."""
+    """An option that no adapter has: Python's own error for the class that was called."""
     with pytest.raises(TypeError, match="excludes"):
         Guard(verifier, excludes=["/health"])  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""mcp.CognitoAuthMiddleware around the SDK's servers: who asks, whose session it is, who may call what."""
+"""mcp.CognitoAuthMiddleware around the SDK's servers: the caller, the session's owner, the allowed tools."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def about(principal: Principal | None) -> dict[str, Any]:
 
 
 def an_mcp_server() -> Any:
-    """A server that says who asks, in each of the ways that a tool may."""
+    """A server that returns the caller, in each of the ways that a tool may."""
     made = server()
     if made.__class__.__name__ == "MCPServer":
         from mcp.server.mcpserver import Context
@@ -126,7 +126,7 @@ def test_a_tool_knows_who_calls_it(pool: FakeUserPool, verifier: Verifier, revis
 
 
 @revisions
-def test_a_guest_is_nobody(pool: FakeUserPool, verifier: Verifier, revision: str) -> None:
+def test_a_guest_has_no_principal(pool: FakeUserPool, verifier: Verifier, revision: str) -> None:
     """Where the guard lets requests pass without a token, there is no principal, and no user of the SDK's."""
 
     async def work(client: Client) -> None:
@@ -168,8 +168,8 @@ def test_where_no_guard_has_looked_is_an_error(row: str) -> None:
     assert principal_of(OUTSIDE[row], None) is None
 
 
-def test_nobody_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
-    """After the request, also one that fails, its principal is nobody's any more."""
+def test_no_waiter_is_left_behind(pool: FakeUserPool, verifier: Verifier) -> None:
+    """After the request, also one that fails, there is no current principal."""
 
     async def main() -> None:
         async def inner(scope: Any, receive: Any, send: Any) -> None:
@@ -475,7 +475,7 @@ def test_without_tools_no_body_is_read(pool: FakeUserPool, verifier: Verifier) -
     assert seen == [b"\xff"]
 
 
-def test_a_stranger_sends_no_body(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_refused_client_sends_no_body(pool: FakeUserPool, verifier: Verifier) -> None:
     """The token comes first: for who has none, nothing is read or kept."""
 
     async def receive() -> Any:
@@ -495,7 +495,7 @@ def test_a_stranger_sends_no_body(pool: FakeUserPool, verifier: Verifier) -> Non
 
 
 def test_a_client_that_leaves_calls_nothing(pool: FakeUserPool, verifier: Verifier) -> None:
-    """Half a body is no call, and nobody is left to be answered."""
+    """Half a body is not a call, and the client has gone."""
     inner = Inner()
     app = CognitoAuthMiddleware(inner, verifier, tools=TOOLS)
 
@@ -509,7 +509,7 @@ def test_a_client_that_leaves_calls_nothing(pool: FakeUserPool, verifier: Verifi
     assert inner.runs == 0
 
 
-def test_a_body_that_nobody_can_read_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_an_unreadable_body_is_refused(pool: FakeUserPool, verifier: Verifier) -> None:
     """400, and not the SDK's answer, which would come after its parser had decided."""
     app = CognitoAuthMiddleware(Inner(), verifier, tools=TOOLS)
     sent = _asked(app, Ask(_bearer(pool.access_token()), "POST"), b'{"method": 1, "method": 2}')
@@ -579,7 +579,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize("row", WRONG)
 def test_what_cannot_be_right_fails_at_once(verifier: Verifier, row: str) -> None:
-    """When the application is made, and not when somebody calls."""
+    """When the application is made, and not at the first call."""
     options, kind, words = WRONG[row]
     with pytest.raises(kind, match=words):
         CognitoAuthMiddleware(Inner(), verifier, **options)

@@ -91,7 +91,7 @@ def test_two_verifiers_share_a_meter(here: Reader, pool: FakeUserPool) -> None:
 
 
 def test_one_verifier_has_several_meters(here: Reader, pool: FakeUserPool) -> None:
-    """Each reader hears all of it."""
+    """Each reader gets all counts."""
     verifier, other = pool.offline_verifier(), Reader()
     for each in (here, other):
         otel.export(verifier, meter=each.meter)

@@ -121,7 +121,7 @@ def test_groups_are_an_array_of_strings(claimed: object, groups: tuple[str, ...]
     ids=["machine", "username-null", "username", "another-subject", "id-token"],
 )
 def test_a_machine_is_its_own_client(changes: dict[str, Any], *, machine: bool) -> None:
-    """Client credentials: `sub` equals `client_id` and nobody is named."""
+    """Client credentials: `sub` equals `client_id` and there is no user name."""
     assert principal(ACCESS, **changes).is_machine is machine
 
 
@@ -320,7 +320,7 @@ def test_a_token_without_an_app_client_has_none() -> None:
 
 @pytest.mark.parametrize("name", ["url", "kind", "region", "extra"])
 def test_an_issuer_is_a_frozen_value(name: str) -> None:
-    """It compares and hashes by value, is no tuple, and nobody may change it."""
+    """It compares and hashes by value, is not a tuple, and cannot be changed."""
     with pytest.raises(AttributeError):
         setattr(ISSUER, name, "x")
     with pytest.raises(AttributeError):

@@ -191,9 +191,9 @@ print(text())
     ("pause", "when", "total"), [("60", "never", 21), ("60", "before", 26), ("0.02", "never", 21)]
 )
 def test_forked_workers_add_up(pause: str, when: str, total: int, tmp_path: Path) -> None:
-    """What each worker has counted is told once: at its end, or by its own thread; the master's, too.
+    """Each worker's and the master's counts are exported once, by their own thread or at their end.
 
-    A master that has verified nothing says nothing, or its keys would look old for ever.
+    A master that has verified nothing exports nothing, because its keys would look old for ever.
     """
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{FORKED}", pause, when],
@@ -226,7 +226,7 @@ def files() -> _Files:
     return _Files()
 
 
-def test_a_pump_tells_each_count_once(files: _Files, pool: FakeUserPool) -> None:
+def test_a_pump_exports_each_count_once(files: _Files, pool: FakeUserPool) -> None:
     """And nothing before the first verification."""
     verifier = pool.offline_verifier()
     files.pump.readings.add(verifier)

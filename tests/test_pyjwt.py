@@ -304,7 +304,7 @@ def test_claims_that_the_verifier_would_refuse_get_no_key(row: str) -> None:
 
 @pytest.mark.parametrize("row", CLAIMS)
 def test_all_claims_can_be_left_to_the_caller(row: str) -> None:
-    """`check_claims=False` gives the key of any token of the pool; PyJWT checks what it is told to."""
+    """`check_claims=False` returns the key of any token of the pool; PyJWT makes its caller's checks."""
     pool = FakeUserPool()
     client = JWKClient(pool.offline_verifier(), check_claims=False)
     token = CLAIMS[row][0](pool)

@@ -213,7 +213,7 @@ def test_the_types_and_the_length_of_a_token_are_settings(cache_size: int, pool:
 
 
 def test_a_pool_takes_its_own_kind_of_token(clock: FakeClock) -> None:
-    """`UserPool(token_use=)` counts before the verifier's, which is "access" without a word."""
+    """`UserPool(token_use=)` overrides the verifier's, whose default is "access"."""
     api, site = (FakeUserPool(f"us-west-2_{name}", clock=clock) for name in ("Api", "Site"))
     verifier = Verifier(
         api.user_pool(offline=True), site.user_pool(offline=True, token_use="id"), clock=clock
@@ -224,7 +224,7 @@ def test_a_pool_takes_its_own_kind_of_token(clock: FakeClock) -> None:
     refused(errors.ClaimRejected, verifier.verify, site.access_token())
 
 
-def test_bytes_are_told_as_what_they_are(pool: FakeUserPool) -> None:
+def test_bytes_are_reported_by_their_type(pool: FakeUserPool) -> None:
     """An AuthError all the same, since nothing else is raised for a bad token."""
     error = refused(errors.TokenMalformed, pool.offline_verifier().verify, pool.access_token().encode())
     assert error.hint == "these are bytes; give a str: token.decode('ascii')"
@@ -411,8 +411,8 @@ def test_verify_takes_no_coroutine_function(pool: FakeUserPool) -> None:
     refused(errors.PolicyDenied, lambda: asyncio.run(plain.averify(token, require=policy.check(_never))))
 
 
-def test_nobody_awaits_an_event(pool: FakeUserPool) -> None:
-    """H3: a coroutine function as `on_event` would hear of nothing, in silence."""
+def test_no_caller_awaits_an_event(pool: FakeUserPool) -> None:
+    """H3: a coroutine function as `on_event` would silently get nothing."""
 
     async def hear(_event: object) -> None: ...
 

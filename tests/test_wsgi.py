@@ -348,7 +348,7 @@ def writing(environ: Any, start_response: Any) -> list[bytes]:
     "app", [generating(b"half"), generating(b""), writing], ids=["sent", "empty", "written"]
 )
 def test_an_error_in_a_response_breaks_it_off(pool: FakeUserPool, verifier: Verifier, app: Any) -> None:
-    """What has begun cannot be answered: the server hears of it, after the one status."""
+    """A response that has begun cannot be replaced, so the error reaches the server after the one status."""
     started: list[Any] = []
 
     def start_response(*response: Any) -> Any:
@@ -388,7 +388,7 @@ class Closing:
 def test_a_response_is_closed_once(
     pool: FakeUserPool, verifier: Verifier, row: str, asked: int, *, calls: bool
 ) -> None:
-    """PEP 3333: close() is called however the response ends, one that nobody has asked for included."""
+    """PEP 3333: close() is called however the response ends, also if its body was never requested."""
     chunks = Closing(*([b"a"] if row == "sends" else []), raises=row == "refuses" and not calls)
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -484,7 +484,7 @@ def test_the_principal_stands_in_the_environ(pool: FakeUserPool, verifier: Verif
     assert environ[PRINCIPAL] is principal_of(environ)
 
 
-def test_without_a_middleware_there_is_an_error_and_not_nobody() -> None:
+def test_without_a_middleware_there_is_an_error_and_no_guest() -> None:
     """A missing middleware is an error, because None would read as "anonymous, and that is fine"."""
     with pytest.raises(LookupError, match="CognitoAuthMiddleware"):
         principal_of(environ_of(Ask()))
@@ -514,7 +514,7 @@ def test_a_stale_principal_is_overwritten(pool: FakeUserPool, verifier: Verifier
     "name", ["cognito_mr_auth.principal", "Cognito_mr_auth.principal", "COGNITO-MR-AUTH.PRINCIPAL"]
 )
 def test_a_client_cannot_name_itself(verifier: Verifier, name: str) -> None:
-    """A header with the key's name is a header (HTTP_...): it makes nobody a principal."""
+    """A header with the key's name is a header (HTTP_...), and does not set a principal."""
     reply = ask_wsgi(CognitoAuthMiddleware(say_who, verifier, optional=True), Ask(((name, "admin"),)), bool)
     assert reply.body == b"nobody"
 

@@ -1,6 +1,6 @@
-"""What the runs say: rows for the tables, limits, and lines for the plots.
+"""The results of the runs: rows for the tables, limits, and lines for the plots.
 
-Owns the arithmetic. All counts are for a fleet of FLEET machines, whatever was simulated.
+Owns the arithmetic. All counts are for a fleet of FLEET machines, however many were simulated.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = ["CALLERS", "FLEET", "LIMITS", "SECTION", "lines", "rows"]
 FLEET = 10_000
 SECTION, CALLERS, LIMITS = "fleet", "fleet-callers", "fleet-limits"
 
-# In the ten minutes of the recovery no endpoint is sent more in a second than so many times the most of the
-# outage (where all were dead: of its last ten minutes). From then on, no more in a window than so many times
-# the steady rate; the window is one in which chance alone does not double a small number.
+# In the ten minutes of the recovery no endpoint gets more requests per second than RECOVERY times the
+# outage's peak (if all were dead: the peak of its last ten minutes). After that, it gets in no window more
+# than STEADY times the steady rate. The window is so long that chance alone does not double a small number.
 RECOVERY, STEADY, WINDOW_SECONDS = 1.5, 2.0, 60
-# No wait of the library's is shorter, so a caller may see so much later that its time is over.
+# The library waits at least this long, so a caller may notice so much later that its time is over.
 CLOCK_STEP = 0.001
 # Seconds between two points of a plot.
 POINT_SECONDS = 60
 
 
 def rows(scenario: Scenario, record: Record, window: int = WINDOW_SECONDS) -> list[Row]:
-    """Everything that is said of a scenario."""
+    """Return all rows of a scenario."""
     return [*_load(scenario, record), *_callers(scenario, record), *limits(scenario, record, window)]
 
 
@@ -42,7 +42,7 @@ def _seconds(counts: Sequence[int], phase: Phase) -> Sequence[int]:
 
 
 def _peak(counts: Sequence[int], seconds: int) -> float:
-    """The most per second, over so many seconds."""
+    """Return the highest rate per second, over so many seconds."""
     most = running = sum(counts[:seconds])
     for here, before in zip(counts[seconds:], counts, strict=False):
         running += here - before
@@ -51,7 +51,7 @@ def _peak(counts: Sequence[int], seconds: int) -> float:
 
 
 def _load(scenario: Scenario, record: Record) -> list[Row]:
-    """What the endpoints are sent, phase by phase."""
+    """Return the requests to the endpoints, phase by phase."""
     scale, found = FLEET / record.machines, []
     for phase in scenario.phases:
         sent = {kind: _seconds(record.sent[kind], phase) for kind in KINDS}
@@ -68,7 +68,7 @@ def _load(scenario: Scenario, record: Record) -> list[Row]:
 
 
 def _callers(scenario: Scenario, record: Record) -> list[Row]:
-    """Who waited and who was refused; forged tokens have columns of their own."""
+    """Return the callers that waited or were refused. Forged tokens have their own columns."""
     scale = FLEET / record.machines
     waits = [each.waited for each in record.waited if each.waited]
     refused = {status: sum(each.status == status for each in record.waited) for status in (401, 503)}
@@ -91,17 +91,17 @@ def _callers(scenario: Scenario, record: Record) -> list[Row]:
 
 
 def limits(scenario: Scenario, record: Record, window: int = WINDOW_SECONDS) -> list[Row]:
-    """The limits that this scenario is held to."""
+    """Return the limits of this scenario."""
     return [*_refusals(scenario, record), *_recovery(scenario, record, window)]
 
 
 def _count(scenario: Scenario, what: str, value: float) -> Row:
-    """Something that must not happen at all."""
+    """Return a row for an event that must not happen at all."""
     return Row(LIMITS, f"{scenario.name}: {what}", value, "callers", None, limit="0", ok=not value)
 
 
 def _within(scenario: Scenario, what: str, value: float, most: float, rule: str) -> Row:
-    """Seconds that a rule gives."""
+    """Return a row for the seconds that a rule allows."""
     name, limit = f"{scenario.name}: {what}", f"<= {most:g} s"
     return Row(LIMITS, name, value, "s", None, limit=limit, ok=value <= most + CLOCK_STEP, note=rule)
 
@@ -139,7 +139,7 @@ def _refusals(scenario: Scenario, record: Record) -> list[Row]:
 
 
 def _recovery(scenario: Scenario, record: Record, window: int) -> list[Row]:
-    """No herd when the endpoints are back, or later; a rotation costs each endpoint one request at most."""
+    """No burst when the endpoints are back, or later. A rotation costs each endpoint at most one request."""
     phases = {each.name: each for each in scenario.phases}
     if BACK not in phases:
         if scenario.event_at is None or record.forged:
@@ -149,8 +149,8 @@ def _recovery(scenario: Scenario, record: Record, window: int) -> list[Row]:
             float(record.asked_most), "a rotation",
         )  # fmt: skip
         return [at_most(asked, 1.0)]
-    # One Region's outage changes so little that a second's counts would show chance, and its last ten minutes
-    # the restarts before.
+    # One Region's outage changes so little that the counts of single seconds are noise. Its last ten minutes
+    # would show the restarts before.
     seconds, during = (1, LATE) if scenario.every_endpoint_dies else (window, DEAD)
     ratios = {}
     for kind, counts in record.sent.items():
@@ -201,7 +201,7 @@ def _plot(title: str, records: Mapping[str, tuple[Scenario, Record]], names: Ite
 
 
 def _points(counts: Sequence[int], scale: float) -> list[list[float | None]]:
-    """Nothing is no point on a logarithmic axis."""
+    """Return the points; a zero has no point on a logarithmic axis."""
     found = []
     for begin in range(0, len(counts) - POINT_SECONDS, POINT_SECONDS):
         value = sum(counts[begin : begin + POINT_SECONDS]) / POINT_SECONDS * scale

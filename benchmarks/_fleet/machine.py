@@ -1,8 +1,8 @@
 """One machine of the fleet: a process with the real key set of one pool, in simulated time.
 
-Owns all use of the library's inner interface: what a key set is given (clocks, threads, network, random
-numbers) and what is read from it. Nothing here waits, and there is no thread: a "thread" is an event at the
-moment at which its request ends.
+Owns all use of the library's inner interface: the arguments of a key set (clocks, threads, network, random
+numbers) and the state that is read from it. Nothing here waits, and there is no thread: a "thread" is an
+event at the moment at which its request ends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LIFETIMES = CacheLifetimes(refresh_after=900.0, revalidate_after=3600.0, max_sta
 CALLER_SECONDS, WARM_SECONDS = 2.0, 5.0
 # The verifier's limit for each endpoint (F); that of a host is never reached by one pool.
 MAX_PER_ENDPOINT = 2
-# From hanging up until the thread has noticed and ended.
+# The time from closing a connection until its thread has noticed and ended.
 HANG_UP_SECONDS = 0.001
 
 OLD_KID, OTHER_KID, NEW_KID, FORGED = "signs now", "signs ID tokens", "signs next", "forged"
@@ -53,9 +53,9 @@ class Pool:
 
 
 class Outcome(NamedTuple):
-    """What became of a caller that had to wait or was refused: `status` is 200, 401 or 503.
+    """The result of a caller that had to wait or was refused: `status` is 200, 401 or 503.
 
-    `without_keys`: its machine had no key at all when it came.
+    `without_keys`: its machine had no key at all when the caller came.
     """
 
     begun: float
@@ -66,9 +66,9 @@ class Outcome(NamedTuple):
 
 
 class Machine:
-    """A process that gets a request every `every` seconds, with a token of the key that signs now.
+    """A process that gets a request every `every` seconds, with a token of the current signing key.
 
-    A hit on a fresh set takes no decision, so the simulation goes on at the first request after the set has
+    A hit on a fresh set needs no decision, so the simulation continues at the first request after the set has
     aged. `fetched` counts its requests that began in the foreground, by the kind of endpoint.
     """
 
@@ -107,21 +107,21 @@ class Machine:
     # -- requests -------------------------------------------------------------------------------
 
     def begin(self, *, warm: bool) -> None:
-        """The process starts; with `warm` it serves nobody before its keys have been fetched."""
+        """Start the process; with `warm` it serves no request before its keys were fetched."""
         if warm:
             _Caller(self, OTHER_KID, self._keys.warming(WARM_SECONDS), self._look_ahead)
         else:
             self._look_ahead()
 
     def end(self) -> None:
-        """The process ends, and with it its connections."""
+        """End the process and its connections."""
         self._alive = False
         self._keys.close()
         for connection in list(self._connections):
             self._close(connection)
 
     def request(self, kid: str) -> bool:
-        """A request with a token of that key; whether it is served at once."""
+        """Make a request with a token of that key. Return whether it is served at once."""
         if self._keys.key_now(kid, self.world.clock()) is not None:
             return True
         _Caller(self, kid, self._keys.resolve(kid, _plausible, CALLER_SECONDS))
@@ -133,7 +133,7 @@ class Machine:
         return not self._key_set.snapshot.keys
 
     def next_request(self, when: float) -> float:
-        """The moment of the first request at or after `when`."""
+        """Return the time of the first request at or after `when`."""
         return self._phase + self._every * ceil((when - self._phase) / self._every)
 
     def _hit(self, number: int) -> None:
@@ -143,7 +143,7 @@ class Machine:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
-        """Go on at the first request that takes a decision."""
+        """Continue at the first request that needs a decision."""
         since = (self.world.now - self._phase) / self._every
         due = ceil((self._next_decision() - self._phase) / self._every)
         number = max(due, floor(since) + 1, self._last_hit + 1, 0)
@@ -152,7 +152,7 @@ class Machine:
             self.world.at(self._phase + number * self._every, partial(self._hit, number))
 
     def _next_decision(self) -> float:
-        """When a hit takes a decision again; now, where each one does."""
+        """Return when a hit needs a decision again; now, if each one does."""
         world, key_set, machine = self.world, self._key_set, self._coordinator.machine
         now, snapshot = world.clock(), key_set.snapshot
         safe_until = world.simulated(snapshot.made[1] + snapshot.safe_for)
@@ -163,13 +163,13 @@ class Machine:
             return world.now
         if not all(each.idle(now[1]) for each in machine.attempts):
             return world.now
-        # Every endpoint rests, and nothing else can happen until the first rests no longer.
+        # Every endpoint is in cool-down, and nothing else can happen until the first cool-down ends.
         rested = min(each.since[1] + each.cooldown for each in key_set.states.values())
         begun = snapshot.begun[1]
         ages = [begun + LIFETIMES.revalidate_after, begun + LIFETIMES.max_stale]
         return world.simulated(min([rested, *(age for age in ages if age > now[1])]))
 
-    # -- what the key set is given ----------------------------------------------------------------
+    # -- the arguments of the key set -------------------------------------------------------------
 
     def start(
         self,
@@ -197,7 +197,7 @@ class Machine:
         return True
 
     def prepare_steps(self, urls: Iterable[str]) -> Iterable[None]:  # noqa: ARG002 - the library's signature
-        """Nothing is to be loaded."""
+        """Do nothing, because there is nothing to load."""
         return ()
 
     def __call__(self, url: str, scope: CancelScope) -> bytes:  # noqa: ARG002 - the library's signature
@@ -210,7 +210,7 @@ class Machine:
         self.world.at(self.world.now + HANG_UP_SECONDS, partial(self._land, connection))
 
     def _land(self, connection: _Connection) -> None:
-        """A request ends: answered, refused, hung up, or after its time."""
+        """End a request: answered, refused, closed by the client, or after its time."""
         if connection not in self._connections:
             return
         answered = connection.fate == ANSWERS
@@ -242,7 +242,7 @@ class _Connection:
 
 
 class _Caller:
-    """One caller in `resolve` or `warming`; it goes on when what it waits for has happened, or in time."""
+    """One caller in `resolve` or `warming`. It continues when its condition is met, or on time-out."""
 
     __slots__ = ("_begun", "_kid", "_machine", "_steps", "_then", "_turn", "_without_keys")
 
@@ -293,9 +293,9 @@ class _Caller:
 
 
 def _drop(events: Collection[Event]) -> None:
-    """Nobody listens."""
+    """Discard the events."""
 
 
 def _plausible() -> bool:
-    """Also forged tokens look as if they could pass."""
+    """Treat forged tokens as plausible, too."""
     return True

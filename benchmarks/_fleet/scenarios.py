@@ -1,7 +1,7 @@
-"""What happens to the fleet: starts, a rotation, outages, a flood.
+"""The events of the fleet: starts, a rotation, outages, a flood.
 
-Owns the scenarios and their times, and what is recorded of a run. Machines do not know each other and an
-endpoint has room for all of them, so that a fleet may be simulated in parts, whose counts add up.
+Owns the scenarios and their times, and the record of a run. Machines do not know each other, and an endpoint
+has capacity for all of them. So a fleet may be simulated in parts, whose counts are added.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ __all__ = [
     "Record", "Scenario", "combined", "run", "scenarios",
 ]  # fmt: skip
 
-# One request of each machine in 2 s: often enough to drive the background refresh, and to find each moment
-# at which an endpoint may be asked again.
+# One request of each machine in 2 s. That is often enough to trigger the background refresh, and to find each
+# moment at which an endpoint may be requested again.
 REQUEST_SECONDS = 2.0
 MINUTE, HOUR = 60.0, 3600.0
-# Machines that begin spread over refresh_after refresh at a steady rate; from here on something happens.
+# Machines whose starts are spread over refresh_after refresh at a steady rate. At this time the event
+# happens.
 DEAD_AT = 45 * MINUTE
 FLOOD_AT, FLOOD_SECONDS, FORGED_SECONDS = 30 * MINUTE, 6 * MINUTE, 0.1
-# The flood reaches the machines one after the other, or their budgets would be in step.
+# The flood reaches the machines one after the other, because their budgets would be synchronous otherwise.
 FLOOD_SPREAD = 10.0
 # Tokens of the old key live so long after a rotation (Cognito's default).
 TOKEN_SECONDS = HOUR
-# Of the machines that lose their keys in an outage of all: a tenth.
+# The share of the machines that lose their keys in an outage of all endpoints.
 RESTARTED = 0.1
 
 KINDS = ("updated", "original", "replica")
@@ -48,11 +49,11 @@ class Phase(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What a run has shown; of each endpoint's seconds: connections sent, and silent ones open at its end.
+    """The record of a run. For each second of an endpoint: connections, and silent ones open at its end.
 
-    `waited` has the valid tokens' callers that waited or were refused, `forged` the forged ones' by status
-    and "waited", `asked_most` how often a machine has asked one endpoint in the foreground since the
-    scenario's event at most.
+    `waited` has the callers with valid tokens that waited or were refused. `forged` has the forged ones by
+    status and "waited". `asked_most` is the highest number of foreground requests from one machine to one
+    endpoint since the scenario's event.
     """
 
     machines: int
@@ -65,9 +66,9 @@ class Record(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """A fleet's life of `seconds`; it begins spread over `spread` seconds, by `warm` or a first request.
+    """A fleet's life of `seconds`. Its starts are spread over `spread` seconds, by `warm` or a first request.
 
-    `event_at` is the moment of the rotation or of the cure, if there is one.
+    `event_at` is the time of the rotation or of the recovery, if there is one.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Scenario(NamedTuple):
 
 
 class Fleet:
-    """The machines of one run, and what happens to them."""
+    """The machines of one run, and the events that affect them."""
 
     def __init__(self, scenario: Scenario, machines: int, seed: str, kind: type[Machine] = Machine) -> None:
         self.scenario = scenario
@@ -100,7 +101,7 @@ class Fleet:
             self.world.at(begin, partial(self.begin, number, warm=scenario.warm))
 
     def begin(self, number: int, *, warm: bool) -> None:
-        """A machine's process begins, in the place of the one before."""
+        """Start a machine's process, which replaces an earlier one."""
         before = self.machines.get(number)
         if before is not None:
             before.end()
@@ -118,7 +119,7 @@ class Fleet:
         self.longest_forged = max(self.longest_forged, outcome.waited)
 
     def record(self) -> Record:
-        """What has been seen so far."""
+        """Return the record so far."""
         return Record(
             len(self.machines),
             {kind: list(each.sent) for kind, each in self.endpoints.items()},
@@ -129,15 +130,15 @@ class Fleet:
             max((max(each.fetched.values(), default=0) for each in self.machines.values()), default=0),
         )
 
-    # -- what may happen --------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------------------
 
     def set_state(self, kinds: tuple[str, ...], state: str) -> None:
-        """These endpoints answer, refuse, or are black holes from now on."""
+        """Make these endpoints answer, refuse, or stay silent from now on."""
         for kind in kinds:
             self.endpoints[kind].state = state
 
     def rotate(self, ramp: float) -> None:
-        """A new key signs from now on; old tokens are replaced within `ramp` seconds, evenly."""
+        """Sign with a new key from now on. Old tokens are replaced evenly within `ramp` seconds."""
         for each in self.endpoints.values():
             each.document = self.pool.rotated
         for machine in self.machines.values():
@@ -155,7 +156,7 @@ class Fleet:
             self._renew(machine, ramp, begun, when + REQUEST_SECONDS)
 
     def restart(self, share: float, begin: float, end: float) -> None:
-        """So many of the machines begin anew, without keys, spread over that time."""
+        """Restart this share of the machines without keys, spread over that time."""
         for number in range(int(share * len(self.machines))):
             when = self.world.random.uniform(begin, end)
             self.world.at(when, partial(self.begin, number, warm=False))
@@ -205,7 +206,7 @@ def combined(parts: Iterable[Record]) -> Record:
 
 
 def _nothing(_fleet: Fleet) -> None:
-    """The start is all that happens."""
+    """Do nothing, because the start is the only event."""
 
 
 def _start(name: str, spread: float, *, warm: bool) -> Scenario:
@@ -231,7 +232,7 @@ def _rotation(name: str, ramp: float) -> Scenario:
 
 
 def _outage(name: str, dead: tuple[str, ...], state: str, lasts: float, restarted: float) -> Scenario:
-    """Endpoints are dead for a time; in the middle of it some of the machines restart within 10 min."""
+    """Return an outage. In the middle of it some of the machines restart within 10 min."""
     cured_at = DEAD_AT + lasts
     middle = DEAD_AT + lasts / 2
 
@@ -256,7 +257,7 @@ def _outage(name: str, dead: tuple[str, ...], state: str, lasts: float, restarte
 
 
 def _flood(name: str, dead: tuple[str, ...], state: str) -> Scenario:
-    """Forged tokens for six minutes; in their middle the key is rotated, and all new tokens have it."""
+    """Return a flood of forged tokens for six minutes, with a rotation for all new tokens in the middle."""
     rotated_at, end = FLOOD_AT + FLOOD_SECONDS / 2, FLOOD_AT + FLOOD_SECONDS
 
     def play(fleet: Fleet) -> None:
@@ -274,7 +275,7 @@ def _flood(name: str, dead: tuple[str, ...], state: str) -> Scenario:
 
 
 def scenarios(all_dead: float = HOUR, region_dead: float = 24 * HOUR) -> dict[str, Scenario]:
-    """All of them; so many seconds are all endpoints dead, and one Region's."""
+    """Return all scenarios, with these durations of an outage of all endpoints, and of one Region's."""
     found = [
         _start("start within 10 min", 10 * MINUTE, warm=False),
         _start("deployment within 1 s, first request", 1.0, warm=False),

@@ -1,8 +1,8 @@
 """Simulated time, and the endpoints of one pool.
 
-Owns the queue of events, how long an answer takes, and what each endpoint is sent in each second. Knows
-nothing of the library. The same seed gives the same run: every random number comes from one generator, and
-events of one moment happen in the order in which they were put there.
+Owns the queue of events, the latency of responses, and the requests to each endpoint in each second. Knows
+nothing of the library. The same seed gives the same run, because every random number comes from one
+generator, and events of one moment happen in the order in which they were added.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ANSWERS, REFUSES, SILENT = "answers", "refuses", "black hole"
 # From the first packet to the document: DNS is cached, TCP and TLS 1.3 and HTTP take a round trip each.
 LATENCY = (0.030, 0.100)
 ROUND_TRIPS = 3
-# What the simulated network gives a connection; the engine's own limit.
+# How long the simulated network keeps a connection. This is the engine's own limit.
 ATTEMPT_SECONDS = 15.0
-# Arbitrary beginnings of the wall clock and of the monotonic clock.
+# Arbitrary starts of the wall clock and of the monotonic clock.
 WALL, MONOTONIC = 1_790_000_000.0, 1_000.0
 
 
 class World:
-    """The events to come, in simulated seconds; `now` is 0 at the beginning."""
+    """The future events, in simulated seconds; `now` is 0 at the start."""
 
     def __init__(self, seed: str) -> None:
         self.random = Random(seed)  # noqa: S311 - a simulation
@@ -35,7 +35,7 @@ class World:
         self._count = 0
 
     def at(self, when: float, event: Callable[[], None]) -> None:
-        """Have something happen at that moment, or now if that is past."""
+        """Schedule an event for that moment, or for now if that is past."""
         self._count += 1
         heappush(self._events, (max(when, self.now), self._count, event))
 
@@ -61,11 +61,11 @@ class World:
 
 
 class Endpoint:
-    """One issuer's JWKS endpoint, which has room for everybody.
+    """One issuer's JWKS endpoint, which has capacity for every machine.
 
-    Its state when a connection begins decides what becomes of it: a connection into a black hole stays
-    silent after the cure. `sent` counts connections by the second in which they began, whatever became of
-    them; `silent` is by how many the silent ones that are open grew in that second.
+    Its state at the start of a connection decides the result. A connection into a black hole stays silent
+    after the recovery. `sent` counts connections by the second in which they began. `silent` is the change of
+    the number of open silent connections in that second.
     """
 
     def __init__(self, kind: str, world: World, document: bytes, seconds: int) -> None:
@@ -77,7 +77,7 @@ class Endpoint:
         self._world = world
 
     def connect(self) -> tuple[str, float]:
-        """A connection begins: what becomes of it, and after how many seconds."""
+        """Begin a connection. Return its result, and after how many seconds it comes."""
         world, state = self._world, self.state
         self.sent[int(world.now)] += 1
         if state == SILENT:

@@ -4,10 +4,10 @@
     .venvs/bench/bin/python -m benchmarks.suite uncached  # one section
     .venvs/bench/bin/python -m benchmarks.suite --smoke   # that each runs, not how fast
 
-Results go to benchmarks/results/, one file for each Python, where a section takes the place of its own
-earlier results; plots go to docs/performance/, and `_document` puts the figures into docs/performance.md.
-A smoke run leaves nothing behind, and has two sections under way at once, since nobody times it. Exit
-status 1 if a limit is missed (not in a smoke run) or a section could not be measured.
+Results go to benchmarks/results/, one file for each Python. There a section replaces its own
+earlier results; plots go to docs/performance/, and `_document` puts the figures into docs/performance.md. A
+smoke run leaves nothing behind, and runs two sections at once, because it measures no time. Exit status 1 if
+a limit is missed (not in a smoke run) or a section could not be measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/performance.md from the results: its tables are written by machine, its sentences by hand.
+"""Writes the tables of docs/performance.md from the results. Its sentences are written by hand.
 
     .venvs/bench/bin/python -m benchmarks.suite._document
 

@@ -1,8 +1,8 @@
-"""The libraries that a user might pick instead, and the tokens that all of them verify.
+"""The libraries that a user might choose instead, and the tokens that all of them verify.
 
-Owns each peer's set-up: its key at hand, its strictest settings for a Cognito access token that it has
-options for, nothing written by hand. A peer is used only after it has accepted a good token and refused a
-forged and an expired one. One that cannot be imported is missing, never an error.
+Owns each peer's set-up: its key in memory and its strictest settings for a Cognito access token, without code
+by hand. A peer is used only after it has accepted a good token and refused a forged and an expired one. A
+peer that cannot be imported is missing, never an error.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def signed(token: str) -> Signed:
 
 
 def bare_rsa(pool: FakeUserPool) -> Callable[[Signed], None]:
-    """The limit: one RSA-2048 verification, with every object made beforehand."""
+    """Return the lower bound: one RSA-2048 verification, with every object made beforehand."""
     verify, padding, algorithm = rsa_key(pool).verify, PKCS1v15(), SHA256()
 
     def check(token: Signed) -> None:
@@ -196,7 +196,7 @@ def build(peer: Peer, pool: FakeUserPool) -> tuple[Verify | None, str]:
 
 
 def prove(name: str, verify: Verify, pool: FakeUserPool, *, bound: bool = False) -> None:
-    """Raises unless good tokens pass, and forged, expired and foreign ones do not."""
+    """Raise unless good tokens pass, and forged, expired and foreign ones do not."""
     audience = AUDIENCE if bound else None
     verify(pool.access_token(audience=audience))
     bad: dict[str, dict[str, Any]] = {

@@ -69,7 +69,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Numbers to the right, words to the left."""
+    """Align numbers right, text left."""
     aligned = [
         cell.rjust(width) if column in (1, 3) else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(cells[:7], widths, strict=True))

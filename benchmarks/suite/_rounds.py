@@ -142,7 +142,7 @@ def _take_turns(bench: Bench, rounds: int, warm_up: int) -> dict[str, list[float
 
 
 def _kept(values: Mapping[str, list[float]], bench: Bench) -> pyperf.BenchmarkSuite:
-    """As pyperf keeps them. What is missing has a value of no meaning, for it allows none without."""
+    """Store the values as pyperf does. A missing variant has a dummy value, because pyperf requires one."""
     notes = {**bench.notes, **{name: f"missing: {why}" for name, why in bench.absent.items()}}
     everything = {**values, **{name: [1.0] for name in bench.absent}}
     benchmarks = []

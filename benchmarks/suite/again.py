@@ -2,9 +2,9 @@
 
     python -m benchmarks.suite.again --smoke
 
-Ours recalls the principal by the token's SHA-256, and looks at its times and its key. The peers verify
-anew, since they remember nothing. The yardstick is the least that any recall needs: to take the SHA-256 of
-the token and look it up in a dict.
+Ours finds the principal by the token's SHA-256, and checks its times and its key. The peers verify again,
+because they store nothing. The yardstick is the least work of any cache: to compute the SHA-256 of the token
+and look it up in a dict.
 """
 
 from __future__ import annotations

@@ -2,16 +2,16 @@
 
     .venvs/bench/bin/python -m benchmarks.suite.growth --smoke
 
-All pools of a verifier list the same two keys, since only look-ups grow with pools; each still reads its
-own JWKS and has its own key set. Variants take turns with the next tokens of their rings, and a ratio is
-the median of the ratios within one turn, so that a machine that slows down slows all of them.
+All pools of a verifier list the same two keys, because only look-ups grow with pools. Each pool still reads
+its own JWKS and has its own key set. Variants take turns with the next tokens of their rings. A ratio is the
+median of the ratios within one turn, so a machine that slows down slows all variants.
 
-An "uncached" token is never found in the cache. The verifier keeps half as many tokens as the ring has (with
-threads: one thread's share of it), they come in the same order each time, and the one used longest ago is
-dropped, so each is gone before it comes again.
+An "uncached" token is never found in the cache. The cache holds half as many tokens as the ring (with
+threads: one thread's share of it). The tokens come in the same order each time, and the least recently used
+one is evicted. So each token is gone before it comes again.
 
-Memory is what tracemalloc sees of a full cache, less what `json.loads` makes of the same payloads,
-measured the same way. tracemalloc leaves out what OpenSSL takes for keys; a process's resident size has it.
+Memory is the size of a full cache by tracemalloc, minus the size of the same payloads from `json.loads`. It
+does not include OpenSSL's memory for keys; a process's resident size does.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
     python -m benchmarks.suite.parts
 
-For each part of the path: what it takes in a loop of its own ("alone"), and what the whole path saves when
-the part is taken out of it ("in place"). The second is more, for RSA's code and Python's push each other out
-of the processor's caches and branch predictors: whatever comes first after a signature pays for that.
-"Everything in one function" makes the same checks with no call of ours at all. No arrangement of the code
-beats it, and it is why the limit of 1.65 is not kept: see docs/performance.md.
+For each part of the path there are two times. "Alone" is its time in its own loop. "In place" is the time
+that the whole path saves without it. The second is more, because RSA's code and Python's evict each other
+from the processor's caches and branch predictors. The code that follows a signature pays for that.
+"Everything in one function" makes the same checks without any call of ours. No arrangement of the code is
+faster, so the limit of 1.65 is not kept: see docs/performance.md.
 
-All in one process, in turns; the best round counts, for the differences are small. Parts are taken out by
-putting others in their place, as nothing but a measurement may.
+All variants take turns in one process. The best round counts, because the differences are small. A part is
+taken out by replacing it, which only a measurement may do.
 """
 
 from __future__ import annotations

@@ -2,14 +2,15 @@
 
     python -m benchmarks.suite.refusals --smoke
 
-An attacker chooses the token, and must not buy more work with it than a valid token costs. Each kind of
-bad token meets one verifier with its keys at hand, and each refusal is proven to be of the error class
-that its row names. Refusals are never remembered, so the same few tokens can come again and again.
-A payload of 16 KiB has to be read before anything can be said of it, so such tokens are held against a
-valid one of that length; their ratio to a usual one is shown beside it.
+An attacker chooses the token, and must not cause more work with it than a valid token does. Each kind of bad
+token is sent to one verifier with its keys in memory. Each refusal must be of the error class that its row
+names. Refusals are never cached, so the same few tokens can be used again and again. A payload of 16 KiB must
+be read before it can be judged, so such tokens are compared with a valid one of that length. Their ratio to a
+usual token is shown too.
 
-The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands
-still: the row "rate limit reached" costs no fetch (proven too). That clock reads the system's clocks as well.
+The rate limit for unknown kids is used up beforehand, and stays so because the verifier's clock stands still.
+So the row "rate limit reached" makes no fetch, which is checked too. That clock reads the system's clocks as
+well.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def bad_tokens(pool: FakeUserPool) -> Refused:
 
 
 def _forged(tokens: list[str]) -> list[str]:
-    """Each with its neighbour's signature.
+    """Give each token its neighbour's signature.
 
-    One that another key has made may be a number too large for ours, and is then refused at once.
+    A signature of another key may be a number too large for ours, and would be refused at once.
     """
     signatures = [token.rpartition(".")[2] for token in tokens]
     bodies = (token.rpartition(".")[0] for token in tokens)
@@ -106,22 +107,22 @@ def _garbage() -> Mapping[str, list[str]]:
 
 
 def _nested(pool: FakeUserPool) -> bytes:
-    """Nests as deep as fits into a token."""
+    """Return a payload as deeply nested as fits into a token."""
     return _stuffed(pool, b"[" * (ROOM // 2) + b"]" * (ROOM // 2))
 
 
 def _brackets(pool: FakeUserPool) -> bytes:
-    """As many brackets as fit, none of them deep, and then a slip: it must be read to its end."""
+    """Return as many shallow brackets as fit, and then an error, so it must be read to its end."""
     return _stuffed(pool, b"[" + b"[]," * (ROOM // 3) + b"]")
 
 
 def _members(pool: FakeUserPool) -> bytes:
-    """A payload in order, of as many members as fit: the most expensive to read."""
+    """Return a valid payload of as many members as fit, which is the most expensive to read."""
     return _stuffed(pool, b"{" + b",".join(b'"%04x":0' % number for number in range(ROOM // 9)) + b"}")
 
 
 def _stuffed(pool: FakeUserPool, value: bytes) -> bytes:
-    """A payload of good claims, as long as it may be, with one more claim of this JSON."""
+    """Return a payload of valid claims, as long as allowed, with one more claim of this JSON."""
     claims = pool.access_token().split(".")[1]
     payload = base64.urlsafe_b64decode(claims + "==")
     return payload[:-1] + b',"x":' + value + b"}"

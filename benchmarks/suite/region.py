@@ -2,14 +2,14 @@
 
     .venvs/bench/bin/python -m benchmarks.suite.region --smoke
 
-One pool on loopback over TLS, as it is by default: the original endpoint, one replica, and an updated
-issuer that answers 403 because the pool has not switched to it. Each contender runs in a process of its
-own, one after the other on the same schedule: fine, hanging, back. It verifies a few hundred known tokens
-in turn, as fast as it can, on one thread. Keys live shortly, so that they are renewed many times in a run:
-our windows are the defaults (15 min, 1 h, 24 h) divided by the same number, and the peers' key sets live
-as long as ours do before they are renewed. Every other setting of a peer is its default, but for the row
-that names another. What is not scaled: timeouts (ours 2 s,
-PyJWKClient 30 s, Powertools 3 s) and back-offs (ours 2 to 60 s, Powertools' 1 to 30 s).
+The pool is on loopback over TLS, in its default form: the original endpoint, one replica, and an updated
+issuer. That one answers 403, because the pool has not switched to it. Each contender runs in its own process,
+one after the other on the same schedule: fine, hanging, back. It verifies a few hundred known tokens in turn,
+as fast as it can, on one thread. Keys have a short life, so that they are refreshed many times in a run. Our
+windows are the defaults (15 min, 1 h, 24 h) divided by the same number. The peers' key sets live as long as
+ours do before they are renewed. Every other setting of a peer is its default, except in the row that names
+another. Two kinds of time are not scaled: timeouts (ours 2 s, PyJWKClient 30 s, Powertools 3 s) and back-offs
+(ours 2 to 60 s, Powertools' 1 to 30 s).
 
 For each bin of 100 ms a contender records verifications, errors and the slowest call. "Standing still"
 is the time in bins without a single success. A call counts in the phase in which it ended, and as the

@@ -2,17 +2,17 @@
 
     python -m benchmarks.suite.requests --smoke
 
-FastAPI under uvicorn (one worker; its loop and parser as they are installed) and Flask under gunicorn (one
-sync worker, so a connection for each request), driven by wrk with one thread and a few connections. All
-servers of a framework run side by side and are driven in turn, for short rounds that go forth and back
-through the variants; a figure is the median of its rounds, a ratio the median of each round's ratio.
+FastAPI runs under uvicorn (one worker; its loop and parser as installed). Flask runs under gunicorn (one sync
+worker, so a connection for each request). wrk drives them with one thread and a few connections. All servers
+of a framework run side by side and are driven in turn. The rounds are short and go forth and back through the
+variants. A figure is the median of its rounds, a ratio the median of each round's ratio.
 
-One token throughout: ours answers from its cache after the first request, as it would for a user who keeps
-asking; the peers have none and verify each time, their keys at hand. "Empty" is what the framework itself
-takes for a dependency or a decorator that reads the header and finds nobody.
+All requests have the same token. Ours answers from its cache after the first request, as it would for a user
+who sends many. The peers have no cache and verify each time, with their keys in memory. "Empty" is the
+framework's own time for a dependency or a decorator that reads the header and finds no user.
 
-wrk and the server share this machine's cores. Before a variant is driven it must let the token in, and
-refuse one that another key has signed; and wrk must not have seen an answer other than 200.
+wrk and the server share this machine's cores. Before a variant is driven it must accept the token, and refuse
+one that another key has signed. wrk must not receive any status but 200.
 """
 
 from __future__ import annotations

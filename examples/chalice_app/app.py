@@ -32,7 +32,7 @@ def ready() -> Response:
 
 @app.route("/me")
 def me() -> dict[str, str]:
-    caller = principal_of(app.current_request)  # `protect_all` asks for a token
+    caller = principal_of(app.current_request)  # `protect_all` requires a token
     return {"subject": caller.subject, "issuer": caller.issuer.kind} if caller else {}
 
 

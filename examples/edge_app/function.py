@@ -23,5 +23,5 @@ def handler(event: Any, context: Any, principal: Principal | None) -> Any:
     """Any valid token, and for /orders the scope; the request then goes on to the origin."""
     request = event["Records"][0]["cf"]["request"]
     if request["uri"] == "/orders" and principal is not None:
-        verifier.require(principal, MAY_READ_ORDERS)  # what it raises is answered, with the challenge
+        verifier.require(principal, MAY_READ_ORDERS)  # its error becomes a response with a challenge
     return request

@@ -12,7 +12,7 @@ from function import handler, verifier
 
 
 class CloudFront(BaseHTTPRequestHandler):
-    """Makes a viewer request's event, asks the function, and lets what passes go on to the origin."""
+    """Makes the event of a viewer request, calls the function, and passes accepted requests to the origin."""
 
     def do_GET(self) -> None:
         """One request."""
@@ -35,7 +35,7 @@ class CloudFront(BaseHTTPRequestHandler):
 
 
 def origin(request: dict[str, Any]) -> dict[str, Any]:
-    """An application that knows who asks from X-Identity alone: the pool's ID, "|" and the subject."""
+    """An application that knows the caller only from X-Identity: the pool's ID, "|" and the subject."""
     [told] = request["headers"].get("x-identity", [{"value": "|"}])
     pool, _, subject = told["value"].partition("|")
     up = verifier.ready()

@@ -1,10 +1,10 @@
-"""Builds the zip of a Lambda authorizer: this library, what it depends on, and the pool's keys.
+"""Builds the zip of a Lambda authorizer: this library, its dependencies, and the pool's keys.
 
     python examples/lambda/build_zip.py --user-pool-id us-west-2_EXAMPLE --replica-region us-east-1 \
         --architecture arm64 --python 3.13 --routes examples/lambda/routes.json --output authorizer.zip
 
-Needs pip, and to fetch keys this project installed. The zip holds no code of yours: the function's handler
-is cognito_mr_auth.aws_lambda.handler. The same files give the same zip, bit for bit.
+Needs pip. To fetch keys it also needs this project installed. The zip holds no code of yours, because the
+function's handler is cognito_mr_auth.aws_lambda.handler. The same files give the same zip, bit for bit.
 
 Exit status: 0 written, 1 it could not be built, 2 wrong usage, 3 no usable key.
 """
@@ -31,13 +31,13 @@ from typing import Any, Final, NamedTuple
 RUNNING: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PROJECT: Final = Path(__file__).resolve().parents[2]
 NAME: Final = "cognito-mr-auth"
-# Where the function finds them: COGNITO_BAKED_KEY_FILE=/var/task/cognito-keys.json, and the routes likewise.
+# The folder in which the function finds both files: COGNITO_BAKED_KEY_FILE=/var/task/cognito-keys.json.
 TASK: Final = "/var/task"
 KEYS: Final = "cognito-keys.json"
 ROUTES: Final = "routes.json"
 
 MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
-# The C library of each runtime decides which wheels run there: Amazon Linux 2 (glibc 2.26) or 2023 (2.34).
+# The C library of each runtime decides which wheels run: Amazon Linux 2 (glibc 2.26) or 2023 (2.34).
 _AMAZON_LINUX_2: Final = ("manylinux_2_17", "manylinux2014")
 _AMAZON_LINUX_2023: Final = ("manylinux_2_28", *_AMAZON_LINUX_2)
 PLATFORMS: Final = {
@@ -52,17 +52,17 @@ MAX_ZIPPED_BYTES: Final = 50 * 1024 * 1024
 MAX_UNZIPPED_BYTES: Final = 250 * 1024 * 1024
 # A verifier uses keys for `max_stale` (24 hours) after they were fetched.
 KEYS_LIVE_S: Final = 24 * 3600
-# How long the last endpoints may take after the first usable answer.
+# How long the other endpoints may take after the first usable response.
 EVENTS_S: Final = 2.0
 
-# What installers leave for installers, one of them with a path of this machine. Licences and METADATA stay.
+# Files that installers write for installers; one holds a path of this machine. Licences and METADATA stay.
 NOT_FOR_LAMBDA: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 # The earliest date that a zip can hold.
 EPOCH_OF_ZIP: Final = 315532800  # 1980-01-01T00:00:00Z
 
 
 class BuildError(Exception):
-    """Why there is no zip, and the exit status that says so."""
+    """Why there is no zip, and the exit status."""
 
     def __init__(self, problem: str, status: int = 1) -> None:
         super().__init__(problem)
@@ -70,7 +70,7 @@ class BuildError(Exception):
 
 
 class Size(NamedTuple):
-    """Bytes in the zip file, bytes in what it holds, and files."""
+    """Bytes in the zip file, bytes of its content, and the number of files."""
 
     zipped: int
     unzipped: int
@@ -88,19 +88,19 @@ class Heard:
         self._urls: set[str] = set()
 
     def __call__(self, event: Any) -> None:
-        """Takes an event; some are of no endpoint."""
+        """Receive an event; some events concern no endpoint."""
         with self._changed:
             self._urls.add(getattr(event, "url", ""))
             self._changed.notify_all()
 
     def wait(self, urls: set[str]) -> None:
-        """Until each of these endpoints has answered or failed, for EVENTS_S at most."""
+        """Wait until each of these endpoints has answered or failed, for EVENTS_S at most."""
         with self._changed:
             self._changed.wait_for(lambda: urls <= self._urls, EVENTS_S)
 
 
 def fetched_keys(user_pool_id: str, replica_regions: Sequence[str], jwks_url: str | None) -> bytes:
-    """What `cognito-mr-auth keys fetch` writes: the keys of every endpoint that answers now."""
+    """Return the file of `cognito-mr-auth keys fetch`: the keys of every endpoint that answers now."""
     try:
         from cognito_mr_auth import ANY_CLIENT, UserPool, Verifier, errors
     except ImportError:
@@ -111,7 +111,7 @@ def fetched_keys(user_pool_id: str, replica_regions: Sequence[str], jwks_url: st
         try:
             pool = UserPool(
                 user_pool_id,
-                client_ids=ANY_CLIENT,  # keys are the pool's; the function's own setting names clients
+                client_ids=ANY_CLIENT,  # keys belong to the pool; the function's setting names clients
                 replica_regions=replica_regions,
                 jwks_urls=jwks_url,
                 key_file=path,
@@ -128,7 +128,7 @@ def fetched_keys(user_pool_id: str, replica_regions: Sequence[str], jwks_url: st
 
 
 def keys(options: argparse.Namespace) -> bytes | None:
-    """The key file to bake, or None."""
+    """Return the key file to bake, or None."""
     if options.no_keys:
         return None
     if options.key_file is None:
@@ -137,7 +137,7 @@ def keys(options: argparse.Namespace) -> bytes | None:
 
 
 def told_of(baked: bytes, user_pool_id: str | None) -> str:
-    """A line about a key file, which is refused if it is another pool's or out of date."""
+    """Return a line about a key file. One of another pool or with old keys is refused."""
     try:
         document = json.loads(baked)
         pool, times = document["user_pool_id"], [each["begun"] for each in document["endpoints"]]
@@ -156,7 +156,7 @@ def told_of(baked: bytes, user_pool_id: str | None) -> str:
 
 
 def bytes_of(path: Path, what: str) -> bytes:
-    """The file's content; a file that is missing is wrong usage."""
+    """Return the file's content. A missing file is wrong usage."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -164,7 +164,7 @@ def bytes_of(path: Path, what: str) -> bytes:
 
 
 def routes(path: Path) -> bytes:
-    """The route table's file. The handler itself judges what it says, when the function starts."""
+    """Return the route table's file. The handler checks its content when the function starts."""
     table = bytes_of(path, "route table")
     try:
         document = json.loads(table)
@@ -179,7 +179,7 @@ def routes(path: Path) -> bytes:
 
 
 def pip(*arguments: str | Path) -> None:
-    """Run this Python's pip; its output is the message of the error."""
+    """Run this Python's pip. The error's message has its output."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
     done = subprocess.run(  # noqa: S603 - our own arguments, no shell
         command,
@@ -194,7 +194,7 @@ def pip(*arguments: str | Path) -> None:
 
 
 def install(tree: Path, architecture: str, python: str, version: str | None) -> None:
-    """This library and its dependencies, as Lambda's machine needs them; a version is taken from an index."""
+    """Install this library and its dependencies for Lambda's platform; a version comes from an index."""
     with TemporaryDirectory() as wheels:
         if version is None:
             pip("wheel", "--no-deps", "--wheel-dir", wheels, PROJECT)
@@ -207,7 +207,7 @@ def install(tree: Path, architecture: str, python: str, version: str | None) -> 
 
 
 def trim(tree: Path) -> None:
-    """Take away what Lambda does not need: commands, bytecode, installers' notes."""
+    """Remove what Lambda does not need: commands, bytecode, installers' files."""
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for path in list(tree.rglob("__pycache__")):
         shutil.rmtree(path)
@@ -219,11 +219,11 @@ def trim(tree: Path) -> None:
 def compile_all(tree: Path) -> None:
     """Put bytecode beside the sources, because Lambda cannot write any and would compile at each cold start.
 
-    It is loaded without a check of the source, and only by this version of Python.
+    Python loads it without a check of the source, and only this version of Python loads it.
     """
     compileall.compile_dir(
         tree,
-        quiet=2,  # some packages ship templates that are no Python
+        quiet=2,  # some packages contain templates that are not Python
         stripdir=str(tree),
         prependdir=TASK,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
@@ -234,14 +234,14 @@ def compile_all(tree: Path) -> None:
 
 
 def entries(tree: Path) -> Iterator[tuple[str, bytes, int]]:
-    """Name, content and mode of each file, in an order that no file system decides."""
+    """Yield name, content and mode of each file, in an order that does not depend on the file system."""
     found = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
     for name, path in sorted(found.items()):
         yield name, path.read_bytes(), 0o755 if ".so" in path.suffixes else 0o644
 
 
 def moment() -> tuple[int, int, int, int, int, int]:
-    """The time that every entry gets: SOURCE_DATE_EPOCH, or the earliest that a zip can hold."""
+    """Return the time of every entry: SOURCE_DATE_EPOCH, or the earliest that a zip can hold."""
     try:
         seconds = max(EPOCH_OF_ZIP, int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH_OF_ZIP)))
         at = time.gmtime(seconds)
@@ -251,14 +251,14 @@ def moment() -> tuple[int, int, int, int, int, int]:
 
 
 def write_zip(tree: Path, output: Path, most: int = MAX_UNZIPPED_BYTES) -> Size:
-    """The tree as a zip, whole or not at all; the same bytes for the same files."""
+    """Write the tree as a zip, whole or not at all. The same files give the same bytes."""
     when, unzipped, files = moment(), 0, 0
     partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, data, mode in entries(tree):
                 entry = zipfile.ZipInfo(name, when)
-                entry.create_system = 3  # Unix, wherever this runs: else Lambda sees no modes
+                entry.create_system = 3  # Unix on every machine, because otherwise Lambda sees no modes
                 entry.external_attr = (stat.S_IFREG | mode) << 16
                 archive.writestr(entry, data, zipfile.ZIP_DEFLATED, 9)
                 unzipped, files = unzipped + len(data), files + 1
@@ -313,7 +313,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build(options: argparse.Namespace) -> Iterator[str]:
-    """Does it all, and reports it line by line."""
+    """Do everything, and yield a report line by line."""
     baked = keys(options)
     about = "no keys" if baked is None else told_of(baked, options.user_pool_id)
     table = None if options.routes is None else routes(options.routes)
@@ -331,12 +331,12 @@ def build(options: argparse.Namespace) -> Iterator[str]:
     yield f"{size.files} files for python{options.python} on {options.architecture}, {about}"
     if size.zipped > MAX_ZIPPED_BYTES:
         yield f"warning: beyond {MAX_ZIPPED_BYTES:,} bytes zipped, Lambda takes it through S3 alone"
-    if options.python != RUNNING:  # a limit of pip's: it judges markers by the Python that it runs on
+    if options.python != RUNNING:  # a limit of pip, which evaluates markers for its own Python
         yield f"note: dependencies are those of Python {RUNNING}; run this with {options.python} to be exact"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; the exit status."""
+    """Run the command and return the exit status."""
     try:
         for line in build(parsed(arguments)):
             sys.stdout.write(line + "\n")

@@ -2,8 +2,9 @@
 
     app = CognitoAuthMiddleware(app, verifier=verifier, exclude=["/health"])
 
-Owns the middleware, what routes call behind it, and the endpoints for nginx's `auth_request` and for probes;
-`_web.asgi_scope` serves a connection. The principal stands in `scope["cognito_mr_auth.principal"]`.
+Owns the middleware, the functions that routes call behind it, and the endpoints for nginx's `auth_request`
+and for probes. `_web.asgi_scope` serves a connection. The principal is in
+`scope["cognito_mr_auth.principal"]`.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ _ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
 def principal_of(scope: Scope, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of this request; None if it was let through without a token.
+    """The principal of this request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard stands before this application, and there is no `default`.
+        LookupError: no guard wraps this application, and no `default` is given.
     """
     return principal_in(scope, default, _ADVICE)
 
 
 async def require(scope: Scope, policy: Policy | None = None) -> Principal:
-    """The principal of this request, if there is one and the policy lets it pass.
+    """Return the principal of this request if there is one and the policy accepts it.
 
     Raises:
-        AuthError: it does not, or there is no principal; the middleware makes the response to the client.
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        AuthError: there is no principal, or the policy refuses it. The middleware makes the response.
+        LookupError: no CognitoAuthMiddleware wraps this application.
     """
     principal = principal_of(scope)
     guard: RequestGuard = scope[GUARD]
@@ -61,28 +62,28 @@ async def require(scope: Scope, policy: Policy | None = None) -> Principal:
 
 
 def response(scope: Scope, error: AuthError) -> HTTPResponse:
-    """The response for an error, for an application that answers by itself: `status`, `headers`, `body`.
+    """Return the response to an error as `status`, `headers` and `body`. The application sends it itself.
 
     Raises:
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        LookupError: no CognitoAuthMiddleware wraps this application.
     """
     guard: RequestGuard = scope[GUARD]
     return guard.response(error)
 
 
 def adopt(scope: Scope, principal: Principal) -> None:
-    """Make `principal` this connection's, such as that of a token in a WebSocket's first message.
+    """Set the principal of this connection, for example from the token in a WebSocket's first message.
 
-    It must come from a verification by the guard's verifier. The guard's own policy is checked. With
-    `close_at_expiry` the socket is closed when its token expires. A connection that has a principal takes
-    only the same one, with a newer token.
+    The principal must come from a verification by the guard's verifier. The guard's own policy is checked.
+    With `close_at_expiry` the socket is closed when the principal's token expires. A connection that has a
+    principal accepts only the same principal, with a newer token.
 
     Raises:
-        IssuerUnknown: the principal's issuer is none of the verifier's.
-        PolicyDenied: the connection is another principal's.
-        AuthError: the guard's policy refuses it.
-        LookupError: no CognitoAuthMiddleware stands before this application.
-        TypeError: for what is no Principal, and for a policy that must be awaited.
+        IssuerUnknown: the verifier does not accept the principal's issuer.
+        PolicyDenied: the connection belongs to another principal.
+        AuthError: the guard's policy refuses the principal.
+        LookupError: no CognitoAuthMiddleware wraps this application.
+        TypeError: the argument is not a Principal, or the policy must be awaited.
     """
     if not isinstance(principal, Principal):
         raise TypeError(f"give the Principal that averify() returned, not {type(principal).__name__}")
@@ -95,19 +96,19 @@ def adopt(scope: Scope, principal: Principal) -> None:
 
 
 class CognitoAuthMiddleware:
-    """Lets HTTP requests and WebSockets through to `app` that carry a token the verifier accepts.
+    """Let HTTP requests and WebSockets reach `app` only with a token that the verifier accepts.
 
     Args:
         app: an ASGI 3 application.
-        verifier: what tokens are verified with, or a `Guard`, which has its own options.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does an AuthError that the application raises; WebSockets get the same before the handshake if the
-    server can send it, else close code 1008.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body
+    `{"detail": "...", "reason": "..."}`. An AuthError that the application raises gets the same response.
+    WebSockets get it before the handshake if the server can send it, else close code 1008.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
@@ -122,14 +123,14 @@ class CognitoAuthMiddleware:
 
 
 def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> App:
-    """An ASGI application for nginx's `auth_request` to ask: 204 for a request that passes, else 401 or 403.
+    """An ASGI application for nginx's `auth_request`: 204 for a request that passes, else 401 or 403.
 
-    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` go by them. An
-    outage is 503, which nginx makes 500. Preflights need a token like all else. The document of `resource=`
-    is served at its own path.
+    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` depend on them.
+    During an outage it answers 503, which nginx turns into 500. CORS preflights need a token here. The
+    document of `resource=` is served at its own path.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
     guard = RequestGuard.of("auth_request", verifier, options, ignored=OF_SOCKETS)
 
@@ -154,22 +155,22 @@ def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> App:
 def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> App:
     """An ASGI application for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-    It says what `Verifier.ready(*providers)` says, at every path and to everybody. Behind the middleware its
-    path must be excluded.
+    It reports what `Verifier.ready(*providers)` returns, at every path and without a token. Exclude its path
+    if it is behind the middleware.
 
     Args:
         verifier: a verifier, or the Guard of one.
-        providers: the pools that must have keys, or their IDs; all, if none is given.
-        details: add what `Verifier.health` says. For a port that strangers do not reach.
+        providers: the pools that must have keys, or their IDs. By default, all pools.
+        details: add what `Verifier.health` returns. Use it only on a port that the public cannot reach.
 
     Raises:
-        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+        ConfigurationError, TypeError: the argument is not a verifier, or it has no such pool.
     """
     return _Ready(Readiness(verifier, providers, details=details))
 
 
 class _Ready:
-    """An instance and no function, which Starlette's `Route` would take for a view."""
+    """An instance, not a function, because Starlette's `Route` would treat a function as a view."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
@@ -182,7 +183,7 @@ class _Ready:
 
 
 async def _lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Startup and shutdown of an application that has nothing to do at either."""
+    """Startup and shutdown of an application that does nothing at either."""
     for step in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{step}.complete"})

@@ -6,8 +6,8 @@
     except errors.AuthError as error:
         answer = guard.response(error)      # status, headers, body
 
-Owns the signature that users read. `_web.guard` decides. Every adapter takes a Guard in place of its verifier
-and options; those that share one verify a request once.
+Owns the signature that users read; `_web.guard` decides. Every adapter accepts a Guard in place of a verifier
+and options. Adapters that share one Guard verify each request once.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ class Guard:
     """Decides which requests pass, and makes the responses to the others.
 
     Args:
-        verifier: what tokens are verified with; may come later, by `bind`.
-        require: what every principal must have (a policy).
-        optional: let requests without a token pass, with no principal. A bad token is refused all the same.
-        preflight: "refuse" lets CORS preflights pass only with a token, which browsers never send: put the
-            CORS middleware in front. "pass" lets them reach the application without a principal, and leaves
-            out the body of its answer.
-        exclude: paths that need no token: "/health", or "/static/*" for all below.
-        cookie: name of a cookie that may hold the token; needs allowed_origins.
-        allowed_origins: origins ("https://app.example.com") from which the cookie is taken on handshakes
-            and on methods that change something.
-        header: the header that holds the token.
-        scheme: "Bearer" before the token in that header, or None for a token alone.
-        subprotocol: a marker; the subprotocol offered right after it is the token (WebSocket only).
-        close_at_expiry: close open WebSockets when their token expires (middleware for ASGI only).
-        realm: the challenge's realm.
-        resource: this API's URL; serves the RFC 9728 document and names it in the challenge.
+        verifier: the verifier of the tokens. `bind` can set it later.
+        require: the policy that every principal must meet.
+        optional: let requests without a token pass, with no principal. A bad token is still refused.
+        preflight: "refuse" lets CORS preflights pass only with a token. Browsers never send one, so the CORS
+            middleware must be outside the guard. "pass" lets preflights reach the application without a
+            principal, and removes the body of the application's response.
+        exclude: paths that need no token. "/health" is one path; "/static/*" is every path below it.
+        cookie: the name of a cookie that may hold the token. It needs allowed_origins.
+        allowed_origins: the origins ("https://app.example.com") from which the cookie is accepted on
+            handshakes and on unsafe methods.
+        header: the name of the header that holds the token.
+        scheme: "Bearer" before the token in that header, or None if the header holds the token alone.
+        subprotocol: a marker. The subprotocol offered right after it is the token (WebSocket only).
+        close_at_expiry: close open WebSockets when their token expires (ASGI middleware only).
+        realm: the realm in the challenge.
+        resource: the URL of this API. The guard serves the RFC 9728 document and names it in the challenge.
         resource_scopes, resource_name: what that document lists beside the issuers.
-        authorization_servers: the issuers that it lists, in this order, in place of all that are accepted,
-            of which the original ones come first.
-        resource_metadata: the document's URL, where something else serves it.
-        timeout: seconds that a request waits for keys.
+        authorization_servers: the issuers that the document lists, in this order. By default it lists all
+            accepted issuers, the original ones first.
+        resource_metadata: the URL of the document, if something else serves it.
+        timeout: how many seconds a request waits for keys.
 
     Raises:
-        ConfigurationError: for a setting that cannot be right.
-        TypeError: for a `require` that is no policy, or a verifier that is no Verifier.
+        ConfigurationError: a setting is invalid.
+        TypeError: `require` is not a Policy, or the verifier is not a Verifier.
     """
 
     def __init__(
@@ -103,20 +103,20 @@ class Guard:
         )
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, for a guard that was made without one.
+        """Set the verifier of a guard that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._request_guard.bind(verifier)
 
     @property
     def verifier(self) -> Verifier:
-        """What tokens are verified with.
+        """The verifier of the tokens.
 
         Raises:
-            ConfigurationError: there is none yet.
+            ConfigurationError: no verifier is bound yet.
         """
         return self._request_guard.verifier
 
@@ -129,19 +129,19 @@ class Guard:
         raw_path: str = "",
         require: Policy | None = None,
     ) -> Principal | None:
-        """The request's principal; None for one that passes without a token.
+        """Return the request's principal, or None for a request that passes without a token.
 
         Args:
-            method: such as "GET". A WebSocket's handshake is a GET with an `Upgrade` header.
-            path: the decoded path below the application's root, which is what `exclude` is compared with.
-            headers: all of them, as pairs; names in any case, one pair for each line.
-            raw_path: the path as it was sent, where the framework knows it.
-            require: what this request's principal must have beside the guard's own policy.
+            method: the HTTP method, such as "GET". A WebSocket handshake is a GET with an `Upgrade` header.
+            path: the decoded path below the application's root. `exclude` is compared with it.
+            headers: all headers as pairs, one pair for each line. Names may have any case.
+            raw_path: the path as it was sent, if the framework knows it.
+            require: a policy that this request's principal must meet, beside the guard's own policy.
 
         Raises:
-            AuthError: it may not pass; `response` makes the answer to the client.
-            ConfigurationError: there is no verifier yet.
-            TypeError: for a hook or check that is a coroutine function.
+            AuthError: the request is refused. `response` makes the response to the client.
+            ConfigurationError: no verifier is bound yet.
+            TypeError: a hook or check is a coroutine function.
         """
         sent = [*headers]
         if require is None and (found := self._known("verify", sent)) is not None:
@@ -182,11 +182,11 @@ class Guard:
         return self._request_guard.known(method, values, {})
 
     def require(self, principal: Principal | None, policy: Policy | None = None) -> Principal:
-        """The principal, if there is one and the policy lets it pass.
+        """Return the principal if there is one and the policy accepts it.
 
         Raises:
-            CredentialsMissing: there is none.
-            AuthError: the policy refuses it.
+            CredentialsMissing: there is no principal.
+            AuthError: the policy refuses the principal.
         """
         try:
             return self._request_guard.require(principal, policy)
@@ -203,18 +203,18 @@ class Guard:
             raise
 
     def _record(self, error: AuthError) -> None:
-        """Count and record it now, because the framework may make an answer of its own."""
+        """Count and record the error now, because the framework may make its own response."""
         record(error, self._request_guard.outcomes)
 
     def document(self, *, method: str, path: str) -> HTTPResponse | None:
-        """The response to a request for the RFC 9728 document of `resource=`; None for any other request.
+        """Return the response to a request for the RFC 9728 document of `resource=`; None for other requests.
 
-        Ask it first: it answers GET, HEAD and OPTIONS without a token.
+        Call it before `verify`, because GET, HEAD and OPTIONS of the document need no token.
         """
         return self._request_guard.document(_request(method, path, (), ""))
 
     def response(self, error: AuthError) -> HTTPResponse:
-        """The response to a request that may not pass: `status`, `headers` (pairs) and `body` (bytes)."""
+        """Return the response to a refused request: `status`, `headers` (pairs) and `body` (bytes)."""
         return self._request_guard.response(error)
 
     def __repr__(self) -> str:

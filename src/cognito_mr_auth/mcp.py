@@ -1,11 +1,11 @@
-"""Authentication for MCP servers: the official SDK's, FastMCP's, and what else serves MCP over HTTP.
+"""Authentication for MCP servers: the official SDK, FastMCP, and any other that serves MCP over HTTP.
 
     app = CognitoAuthMiddleware(server.streamable_http_app(), verifier)
 
-The guard verifies, so an outage is 503 and a refusal says what is missing; the SDK's own middleware knows
-only 401. Owns what the SDK must then find: its user, for sessions and `get_access_token()`, under one issuer
-for a pool whichever Region has signed; and what tools find, `principal_of()`. `_web.tool_calls` reads which
-tool a request calls.
+The guard verifies the token. So an outage gives 503, and a refusal names what is missing. The SDK's own
+middleware answers 401 in every case. This module owns what the SDK reads afterwards: its user, which it needs
+for sessions and `get_access_token()`. That user has the same issuer whichever Region signed the token. It
+also owns `principal_of()`, which tools call. `_web.tool_calls` reads which tool a request calls.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ __all__ = ["CognitoAuthMiddleware", "principal_of"]
 _ADVICE = "put CognitoAuthMiddleware around the application, and serve it over HTTP"
 
 _current: ContextVar[Mapping[str, Any] | None] = ContextVar("cognito_mr_auth.mcp", default=None)
-# The SDK 1.x runs all tools of a session in the context of the request that began it, and has the request
-# that calls one here (python-sdk#2208). 2.x runs each in the context of its own request.
+# SDK 1.x runs all tools of a session in the context of the request that opened it (python-sdk#2208). So the
+# calling request is read from here. SDK 2.x runs each tool in the context of its own request.
 _called_by: ContextVar[Any] = getattr(_lowlevel, "request_ctx", None) or ContextVar(
     "cognito_mr_auth.mcp.none"
 )
 
 
 def principal_of(context: Any = None, default: Default = REQUIRED) -> Principal | Default | None:
-    """Who calls this tool, resource or prompt; None if the request was let through without a token.
+    """Return the caller of this tool, resource or prompt; None if the request passed without a token.
 
     Args:
-        context: the SDK's or FastMCP's `Context`, a Starlette request, or an ASGI scope; without it, the
-            request that is being served, in coroutines and in threads that the SDK runs a tool in.
-        default: what to give where no guard has looked, as with stdio, in place of an error.
+        context: the `Context` of the SDK or FastMCP, a Starlette request, or an ASGI scope. By default, the
+            request that is being served, in coroutines and in the threads in which the SDK runs tools.
+        default: the value to return, instead of an error, if no guard checked the request, as with stdio.
 
     Raises:
-        LookupError: no guard has looked at the request, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     context = _called_by.get(None) if context is None else context
     state = (_current.get() or {}) if context is None else _scope(context)
@@ -72,7 +72,7 @@ def _scope(context: Any) -> Mapping[str, Any]:
 
 
 class _AccessToken(AccessToken):
-    """The SDK's, for it to know the session's owner by. Its repr shows nothing of the token."""
+    """The SDK's token, from which it knows the owner of the session. Its repr shows nothing of the token."""
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return []
@@ -84,7 +84,7 @@ def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str,
         return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
     scopes = sorted(principal.scopes)
     token = _AccessToken(
-        token="",  # nobody needs it, and the SDK's objects are shown in logs
+        token="",  # nothing reads it, and the SDK's objects appear in logs
         client_id=principal.client_id or "",
         scopes=scopes,
         expires_at=int(principal.expires_at),
@@ -95,9 +95,9 @@ def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str,
 
 
 def _owner(principal: Principal) -> str:
-    """The pool's original issuer: the same in every Region, for the SDK compares it during a session.
+    """The pool's original issuer. It is equal in every Region, because the SDK compares it during a session.
 
-    The token's own is `Principal.issuer`.
+    `Principal.issuer` is the issuer of the token itself.
     """
     issuer, pool_id = principal.issuer, principal.user_pool_id
     if pool_id is None:
@@ -107,22 +107,23 @@ def _owner(principal: Principal) -> str:
 
 
 class CognitoAuthMiddleware:
-    """Lets HTTP requests through to an MCP server that carry a token the verifier accepts.
+    """Let HTTP requests reach an MCP server only with a token that the verifier accepts.
 
     Args:
         app: the server as an ASGI application, made without authentication of its own.
-        verifier: what tokens are verified with, or a `Guard`, which has its own options.
-        tools: what callers of a tool must have beside the guard's policy: a policy by the tool's name, None
-            for nothing more. `"*"` stands for all that are not named; without it nobody calls those.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. With `resource`,
-            `authorization_servers` says where clients sign in.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options.
+        tools: for each tool's name, the policy that its callers must meet beside the guard's policy; None
+            requires nothing more. `"*"` stands for all tools not named; without it, those are refused.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. With
+            `resource`, `authorization_servers` must say where clients sign in.
 
-    Others get 400, 401, 403 or 503, as with `asgi.CognitoAuthMiddleware`; a 403 for scopes names all that the
-    call needs. With `tools` the body of a POST is read first, and must be JSON-RPC of 4 MiB at most.
+    Other requests get 400, 401, 403 or 503, as with `asgi.CognitoAuthMiddleware`. A 403 for scopes names all
+    scopes that the call needs. With `tools` the body of a POST is read first; it must be JSON-RPC of at most
+    4 MiB.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right, `resource` without
-            `authorization_servers` and a pool with ANY_CLIENT and no `audience` included.
+        ConfigurationError, TypeError: a setting is invalid. This includes `resource` without
+            `authorization_servers`, and a pool with ANY_CLIENT and no `audience`.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class CognitoAuthMiddleware:
         self._guard = RequestGuard.of("CognitoAuthMiddleware", verifier, options)
         metadata = self._guard.metadata
         if metadata is not None and not metadata.servers_chosen:
-            # A client signs in at the first and tries no other; some of a pool's issuers answer 403.
+            # A client signs in at the first issuer and tries no other; some of a pool's issuers answer 403.
             raise ConfigurationError(
                 "resource= needs authorization_servers= here: the issuer that the pool signs its tokens as"
             )
@@ -161,7 +162,7 @@ class CognitoAuthMiddleware:
         if self._tools is not None:
             judged = await self._tools.judge(self._guard, scope, receive)
             if judged is None:
-                return  # the client has left
+                return  # the client has disconnected
             receive = judged
         current = _current.set({PRINCIPAL: scope[PRINCIPAL]})  # not the scope, which holds the token
         try:

@@ -2,8 +2,9 @@
 
     otel.export(verifier)
 
-Owns the names of attributes. Adds nothing to a verification, and makes no span: a span costs several
-verifications, also where nobody samples it. Needs the API alone; the application chooses the SDK.
+Owns the names of the attributes. It adds nothing to a verification and makes no span, because a span costs as
+much as several verifications even if it is not sampled. It needs only the API; the application chooses the
+SDK.
 """
 
 from __future__ import annotations
@@ -31,22 +32,22 @@ Reading = TypeVar("Reading")
 SCOPE = "cognito_mr_auth"
 _ATTRIBUTES = {"pool": f"{SCOPE}.pool.id", "kind": f"{SCOPE}.issuer.kind", "outcome": f"{SCOPE}.outcome"}
 
-# One set of instruments for each meter: a second instrument of a name would lose its callback without a word.
+# One set of instruments for each meter: a second instrument of the same name silently loses its callback.
 _by_meter: WeakKeyDictionary[Meter, Readings] = WeakKeyDictionary()
-# Kept, because before the application sets a provider each call gives another stand-in for the same meter.
+# Kept, because before the application sets a provider each call returns a different proxy of the same meter.
 _usual: list[Meter] = []
 _lock = threading.Lock()
 
 
 def export(verifier: Verifier, *, meter: Meter | None = None) -> None:
-    """Export the verifier's metrics from now on, as long as it lives. Several verifiers may share a meter.
+    """Export the verifier's metrics from now on, while the verifier lives. Verifiers may share a meter.
 
     Args:
-        verifier: whose counts, keys and endpoints.
-        meter: where the instruments are made; by default the global provider's meter "cognito_mr_auth".
+        verifier: supplies the counts, keys and endpoints.
+        meter: the meter of the instruments; by default the global provider's meter "cognito_mr_auth".
 
     Raises:
-        TypeError: for what is no Verifier.
+        TypeError: the argument is not a Verifier.
     """
     if meter is None:
         if not _usual:
@@ -90,7 +91,7 @@ def _callback(
 
 
 def _attributes(labels: Mapping[str, str | None]) -> dict[str, Any]:
-    """The labels as attributes; those of the semantic conventions where they have one."""
+    """Return the labels as attributes, named by the semantic conventions where these have a name."""
     found: dict[str, Any] = {}
     for name, value in labels.items():
         if value is None:

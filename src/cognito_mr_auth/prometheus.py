@@ -2,8 +2,9 @@
 
     prometheus.export(verifier)
 
-Owns the names. Adds nothing to a verification. With PROMETHEUS_MULTIPROC_DIR, the client's mode for several
-worker processes, no collector is read: a thread adds what was counted to real metrics, every few seconds.
+Owns the names of the metrics. It adds nothing to a verification. PROMETHEUS_MULTIPROC_DIR selects the
+client's mode for several worker processes, in which no collector is read. A thread then adds new counts to
+real metrics.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from .verifier import Verifier
 
 __all__ = ["CognitoCollector", "export"]
 
-# A scrape comes every 15 to 60 s; a pump costs some 50 microseconds.
+# Prometheus scrapes every 15 to 60 s; one pump takes about 50 microseconds.
 PUMP_SECONDS = 5.0
 MAX_PUMP_SECONDS = 3600.0
-# A pump takes milliseconds at most; a fork does not wait for one that hangs.
+# A pump takes milliseconds at most. A fork waits this long for it and no longer, because a pump can hang.
 FORK_SECONDS = 1.0
 
 
@@ -44,17 +45,18 @@ def _name(metric: CounterMetric | GaugeMetric) -> str:
 
 
 def _values(labels: Iterable[str | None]) -> list[str]:
-    """A label that does not apply is empty, which Prometheus takes for absent."""
+    """Return label values. A label that does not apply is empty, which Prometheus treats as absent."""
     return ["" if each is None else each for each in labels]
 
 
 class CognitoCollector(Collector):
-    """The metrics of these verifiers, for a registry: `registry.register(CognitoCollector(verifier))`.
+    """The metrics of some verifiers, for a registry: `registry.register(CognitoCollector(verifier))`.
 
-    One for a registry, because names may come once: `export` looks after that, and after several workers.
+    Register one collector for each registry, because a name may occur only once. `export` does so, and also
+    handles several workers.
 
     Raises:
-        TypeError: for what is no Verifier.
+        TypeError: the argument is not a Verifier.
     """
 
     def __init__(self, *verifiers: Verifier) -> None:
@@ -63,7 +65,7 @@ class CognitoCollector(Collector):
             self.add(each)
 
     def add(self, verifier: Verifier) -> None:
-        """Collect this one's, too. Counts of equal labels are added up, of ages the worst is shown."""
+        """Add a verifier. Counts with equal labels are summed; of ages, the highest is shown."""
         self._readings.add(verifier)
 
     def describe(self) -> Iterator[Metric]:
@@ -89,10 +91,10 @@ class CognitoCollector(Collector):
 
 
 class _Pump:
-    """Adds what was counted to real metrics, which the client keeps in files that all workers share.
+    """Adds new counts to real metrics, which the client keeps in files that all workers share.
 
-    A process that has verified nothing says nothing: the master of preloaded workers never fetches keys, so
-    theirs would look old for ever.
+    A process that has verified nothing reports nothing. The master process of preloaded workers never
+    fetches keys, so the age of its keys would grow without end.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -118,8 +120,8 @@ class _Pump:
         self._begun = False
         self._start()
         atexit.register(self.pump)
-        # After the verifiers' own hook, which was there before: a child's counts are zero by then.
-        if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows alone
+        # After the verifiers' own hook, which was registered before, a child's counts are zero.
+        if hasattr(os, "register_at_fork"):  # pragma: no branch - missing only on Windows
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._child
             )
@@ -131,11 +133,11 @@ class _Pump:
         pause = threading.Event()
         while True:
             pause.wait(self.seconds)
-            with suppress(OSError):  # no room in the folder of the files, which may come again
+            with suppress(OSError):  # the disk of the client's files is full, which may be temporary
                 self.pump()
 
     def pump(self) -> None:
-        """Add what is new."""
+        """Add the counts since the last pump."""
         with self._lock:
             counted = self.readings.new()
             standing = self.readings.gauges()
@@ -143,7 +145,7 @@ class _Pump:
                 self._begun
                 or any(counted.outcomes.values())
                 or counted.hook_failures > 0
-                # In a total outage nobody is sent here, and it has asked for keys in vain.
+                # In a total outage this worker gets no traffic, and it has requested keys without success.
                 or 0 in standing.up.values()
             )
             if not self._begun:
@@ -156,7 +158,7 @@ class _Pump:
                     shown.labels(*_values(labels)).set(value)
 
     def _before_fork(self) -> None:
-        """No fork in the middle of a pump: a child would find the client's own lock held for ever."""
+        """Prevent a fork during a pump, because the child would inherit the client's lock locked."""
         self._forking = self._lock.acquire(timeout=FORK_SECONDS)
 
     def _after_fork(self) -> None:
@@ -183,16 +185,16 @@ def _checked(seconds: object) -> float:
 def export(
     verifier: Verifier, *, registry: CollectorRegistry = REGISTRY, seconds: float = PUMP_SECONDS
 ) -> None:
-    """Export the verifier's metrics from now on, as long as it lives. Several verifiers may share a registry.
+    """Export the verifier's metrics from now on, while the verifier lives. Verifiers may share a registry.
 
     Args:
-        verifier: whose counts, keys and endpoints.
-        registry: what is scraped. With PROMETHEUS_MULTIPROC_DIR it means nothing.
-        seconds: with PROMETHEUS_MULTIPROC_DIR, how old the metrics may be; of several verifiers the first's.
+        verifier: supplies the counts, keys and endpoints.
+        registry: the registry that is scraped. PROMETHEUS_MULTIPROC_DIR makes it unused.
+        seconds: with PROMETHEUS_MULTIPROC_DIR, the maximum age of the metrics. The first verifier sets it.
 
     Raises:
-        TypeError: for what is no Verifier.
-        ConfigurationError: for `seconds` that are no positive number.
+        TypeError: the argument is not a Verifier.
+        ConfigurationError: `seconds` is not a positive number, or is too large.
     """
     pause = _checked(seconds)
     with _lock:

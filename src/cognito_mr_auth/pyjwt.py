@@ -1,12 +1,11 @@
-"""A pool's keys for code that already calls `jwt.decode` (PyJWT).
+"""The keys of a pool, for code that already calls `jwt.decode` (PyJWT).
 
     client = JWKClient(verifier)
     key = client.get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, algorithms=["RS256"], issuer=client.issuers)
 
-Owns the translation: our keys become PyJWT's, and our errors PyJWT's own as well. A key is given only for
-a token whose claims the verifier would take. `jwt.decode` then holds the same octets to that key, and checks
-the times.
+Owns the translation of our keys and errors to PyJWT's. A key is returned only for a token whose claims the
+verifier accepts. `jwt.decode` then verifies the signature with that key, and checks the times.
 """
 
 from __future__ import annotations
@@ -38,22 +37,23 @@ from .verifier import Verifier
 
 __all__ = ["JWKClient"]
 
-# Two keys a pool, four in mid-rotation: enough for sixteen pools. Beyond it a key is built again (20 us).
+# A pool has two keys, or four during a rotation: this is enough for sixteen pools. Others are built again (20
+# us).
 MAX_KEYS = 64
 
 T = TypeVar("T")
 
 
 class _Refused(jwt.PyJWKClientError, jwt.InvalidTokenError):
-    """What PyJWT's callers catch around the look-up of a key, and what they catch for a bad token."""
+    """The class that PyJWT's callers catch around the look-up of a key, and the class for a bad token."""
 
 
 class _WrongAlgorithm(jwt.PyJWKClientError, jwt.InvalidAlgorithmError):
-    """The same for a fault that has a class of its own in PyJWT."""
+    """The same for a fault that has its own class in PyJWT."""
 
 
 class _Malformed(jwt.PyJWKClientError, jwt.DecodeError):
-    """And for a token that `jwt.decode` could not read either."""
+    """The same for a token that `jwt.decode` could not read either."""
 
 
 _TRANSLATED: Final[tuple[tuple[type[AuthError], type[jwt.PyJWTError]], ...]] = (
@@ -65,20 +65,20 @@ _TRANSLATED: Final[tuple[tuple[type[AuthError], type[jwt.PyJWTError]], ...]] = (
 
 
 class JWKClient:
-    """In place of `jwt.PyJWKClient`, with the issuers, keys and failover of a verifier behind it.
+    """A replacement of `jwt.PyJWKClient` that uses the issuers, keys and failover of a verifier.
 
     Args:
-        verifier: whose keys to use, and whose client IDs, token use and audience a token must fit.
-        check_claims: False gives the key of any token of its pools, and leaves all claims to the caller.
-        timeout: seconds that a caller waits for keys, where they must be fetched.
+        verifier: supplies the keys. A token must match its client IDs, token use and audience.
+        check_claims: False returns the key of any token of its pools. The caller must check all claims.
+        timeout: how many seconds a caller waits for keys that must be fetched.
 
-    The times are left to `jwt.decode`, and the verifier's `revoked` is not asked. Each error is an AuthError
-    too, with its `status` and `hint`, and has the original as `__cause__`. A client may be shared by threads
-    and used after a fork. A look-up that must fetch blocks: from asyncio, call it with `asyncio.to_thread`.
+    `jwt.decode` checks the times. The verifier's `revoked` hook is not called. Each error is an AuthError
+    too, with its `status` and `hint`, and has the original error as `__cause__`. Threads may share a client,
+    and it works after a fork. A look-up that must fetch blocks; in asyncio, call it with `asyncio.to_thread`.
 
     Raises:
-        ConfigurationError: for a setting that cannot be right.
-        TypeError: for a verifier that is no Verifier.
+        ConfigurationError: a setting is invalid.
+        TypeError: `verifier` is not a Verifier.
     """
 
     def __init__(
@@ -91,30 +91,30 @@ class JWKClient:
         self._verifier = verifier
         self._check_claims = check_claims
         self._timeout = timeout
-        # Replaced, never changed, so that readers need no lock and a fork finds none held.
+        # The dict is replaced, never changed, so readers need no lock and a fork leaves none locked.
         self._made: dict[tuple[str, tuple[int, int]], jwt.PyJWK] = {}
 
     @property
     def issuers(self) -> list[str]:
-        """Every `iss` that is accepted, for `jwt.decode(..., issuer=client.issuers)`."""
+        """Every accepted `iss`, for `jwt.decode(..., issuer=client.issuers)`."""
         return list(self._verifier.issuers)
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> jwt.PyJWK:
-        """The key that a token names, of the pool whose issuer it names. Verifies no signature.
+        """Return the key that a token names, from the pool of its issuer. This verifies no signature.
 
         Raises:
-            jwt.PyJWKClientError: no such issuer, no such key, or claims that the verifier would refuse; a
+            jwt.PyJWKClientError: the issuer or the key is unknown, or the verifier refuses a claim. It is a
                 `jwt.InvalidTokenError` too.
             jwt.PyJWKClientConnectionError: the keys are unavailable; a PyJWKClientError too.
             jwt.InvalidAlgorithmError: the header's `alg` is not RS256; a PyJWKClientError too.
             jwt.DecodeError: the token is malformed; a PyJWKClientError too.
         """
-        # PyJWT takes both. Latin-1 decodes every octet, and what is not ASCII is refused as malformed below.
+        # PyJWT accepts both. Latin-1 decodes every octet, and non-ASCII text is refused below as malformed.
         text = token.decode("latin-1") if isinstance(token, bytes) else token
         return self._built(self._translated(lambda: self._find(text)))
 
     def _find(self, token: str) -> Key:
-        """The key, after the checks of rule O that need no signature, in their order."""
+        """Find the key after the checks that need no signature, in the order of rule O."""
         jws = parse(token, form=self._verifier._form)
         entry = entry_of(self._verifier._entries, jws.payload)
         try:
@@ -133,36 +133,36 @@ class JWKClient:
     # -- keys without a token ------------------------------------------------------------------
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
-        """The key of the verifier's only pool by its `kid`. There is no token, so no claim is checked.
+        """Return the key of the verifier's only pool by `kid`. There is no token, so no claim is checked.
 
         Raises:
             jwt.PyJWKClientError: the pool has no such key.
             jwt.PyJWKClientConnectionError: the keys are unavailable; a PyJWKClientError too.
-            ConfigurationError: there are several pools, and a kid means nothing without its issuer.
+            ConfigurationError: there are several pools, so a kid without its issuer is ambiguous.
         """
-        if not isinstance(kid, str):  # PyJWKClient's callers pass on what a header holds
+        if not isinstance(kid, str):  # callers of PyJWKClient pass the unchecked value of a header
             raise jwt.PyJWKClientError("a kid is a str")
         found = self._only_key_set().resolve(kid, lambda: True, self._timeout)
         return self._built(self._translated(lambda: run_sync(found)))
 
     def get_signing_keys(self, refresh: bool = False) -> list[jwt.PyJWK]:
-        """The keys of the verifier's only pool. `refresh` asks every endpoint first.
+        """Return the keys of the verifier's only pool. With `refresh`, every endpoint is asked first.
 
-        It is limited as the refresh for an unknown `kid` is, so that callers cannot flood an endpoint. After
-        one that fails, the keys are those that are there.
+        The refresh has the same rate limit as the one for an unknown `kid`, so callers cannot flood an
+        endpoint. If it fails, the keys that are present are returned.
 
         Raises:
-            jwt.PyJWKClientConnectionError: there are none; a PyJWKClientError too.
-            ConfigurationError: there are several pools, and a key means nothing without its issuer.
+            jwt.PyJWKClientConnectionError: there are no keys; a PyJWKClientError too.
+            ConfigurationError: there are several pools, so a key without its issuer is ambiguous.
         """
         return [self._built(key) for key in self._list(refresh)]
 
     def get_jwk_set(self, refresh: bool = False) -> jwt.PyJWKSet:
-        """The same as a `jwt.PyJWKSet`. Raises what `get_signing_keys` does."""
+        """Return the same keys as a `jwt.PyJWKSet`. Raises the errors of `get_signing_keys`."""
         return jwt.PyJWKSet([_members(key) for key in self._list(refresh)])
 
     def fetch_data(self) -> dict[str, Any]:
-        """The same as a JWKS document, after a refresh. Raises what `get_signing_keys` does."""
+        """Return the same keys as a JWKS document, after a refresh. Raises what `get_signing_keys` raises."""
         return {"keys": [_members(key) for key in self._list(refresh=True)]}
 
     match_kid: staticmethod[[list[jwt.PyJWK], str], jwt.PyJWK | None] = staticmethod(
@@ -185,7 +185,7 @@ class JWKClient:
         return key_sets[0]
 
     def _translated(self, look_up: Callable[[], T]) -> T:
-        """What it gives. Its AuthError becomes an error of PyJWT's as well, whose text has the hint."""
+        """Return the result of `look_up`; turn its AuthError into a PyJWT error whose text has the hint."""
         try:
             return look_up()
         except AuthError as error:
@@ -202,7 +202,7 @@ class JWKClient:
         return self._made.get(key[:2]) or self._make(key)
 
     def _make(self, key: Key) -> jwt.PyJWK:
-        """Build the key once. The oldest go first, because a withdrawn key is never looked up again."""
+        """Build the key once. The oldest is evicted, because a withdrawn key is never looked up again."""
         made = jwt.PyJWK(_members(key))
         kept = list(self._made.items())[1 - MAX_KEYS :]
         self._made = {**dict(kept), key[:2]: made}

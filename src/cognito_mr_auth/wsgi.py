@@ -2,8 +2,8 @@
 
     application = CognitoAuthMiddleware(application, verifier=verifier, exclude=["/health"])
 
-Owns where the principal goes, `environ["cognito_mr_auth.principal"]`, and the endpoints for nginx's
-`auth_request` and for probes. Works around Flask, Django and a bare application alike.
+Owns the key of the principal, `environ["cognito_mr_auth.principal"]`, and the endpoints for nginx's
+`auth_request` and for probes. It can wrap Flask, Django or an application without a framework.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _ADVICE = "mount CognitoAuthMiddleware around the application"
 
 
 def principal_of(environ: Mapping[str, Any], default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of this request; None if it was let through without a token.
+    """The principal of this request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard stands before this application, and there is no `default`.
+        LookupError: no guard wraps this application, and no `default` is given.
     """
     return principal_in(environ, default, _ADVICE)
 
 
 def require(environ: Mapping[str, Any], policy: Policy | None = None) -> Principal:
-    """The principal of this request, if there is one and the policy lets it pass.
+    """Return the principal of this request if there is one and the policy accepts it.
 
     Raises:
-        AuthError: it does not, or there is no principal; the middleware makes the response to the client.
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        AuthError: there is no principal, or the policy refuses it. The middleware makes the response.
+        LookupError: no CognitoAuthMiddleware wraps this application.
     """
     principal = principal_of(environ)
     guard: RequestGuard = environ[GUARD]
@@ -64,29 +64,30 @@ def require(environ: Mapping[str, Any], policy: Policy | None = None) -> Princip
 
 
 def response(environ: Mapping[str, Any], error: AuthError) -> HTTPResponse:
-    """The response for an error, for an application that answers by itself: `status`, `headers`, `body`.
+    """Return the response to an error as `status`, `headers` and `body`. The application sends it itself.
 
     Raises:
-        LookupError: no CognitoAuthMiddleware stands before this application.
+        LookupError: no CognitoAuthMiddleware wraps this application.
     """
     guard: RequestGuard = environ[GUARD]
     return guard.response(error)
 
 
 class CognitoAuthMiddleware:
-    """Lets requests through to `app` that carry a token the verifier accepts.
+    """Let requests reach `app` only with a token that the verifier accepts.
 
     Args:
         app: a WSGI application.
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does an AuthError that the application raises before its response has begun.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body
+    `{"detail": "...", "reason": "..."}`. An AuthError that the application raises before its response has
+    begun gets the same response.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, app: WSGIApplication, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
@@ -115,14 +116,14 @@ class CognitoAuthMiddleware:
 
 
 def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> WSGIApplication:
-    """A WSGI application for nginx's `auth_request` to ask: 204 for a request that passes, else 401 or 403.
+    """A WSGI application for nginx's `auth_request`: 204 for a request that passes, else 401 or 403.
 
-    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` go by them. An
-    outage is 503, which nginx makes 500. Preflights need a token like all else. The document of `resource=`
-    is served at its own path.
+    nginx must set `X-Original-Method` and `X-Original-URI`, because `cookie=` and `exclude=` depend on them.
+    During an outage it answers 503, which nginx turns into 500. CORS preflights need a token here. The
+    document of `resource=` is served at its own path.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
     guard = RequestGuard.of("auth_request", verifier, options, ignored=OF_SOCKETS)
     guard.refuse_async_hooks()
@@ -143,16 +144,16 @@ def auth_request(verifier: Verifier | Guard, **options: Unpack[Options]) -> WSGI
 def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> WSGIApplication:
     """A WSGI application for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-    It says what `Verifier.ready(*providers)` says, at every path and to everybody. Behind the middleware its
-    path must be excluded.
+    It reports what `Verifier.ready(*providers)` returns, at every path and without a token. Exclude its path
+    if it is behind the middleware.
 
     Args:
         verifier: a verifier, or the Guard of one.
-        providers: the pools that must have keys, or their IDs; all, if none is given.
-        details: add what `Verifier.health` says. For a port that strangers do not reach.
+        providers: the pools that must have keys, or their IDs. By default, all pools.
+        details: add what `Verifier.health` returns. Use it only on a port that the public cannot reach.
 
     Raises:
-        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+        ConfigurationError, TypeError: the argument is not a verifier, or it has no such pool.
     """
     readiness = Readiness(verifier, providers, details=details)
 

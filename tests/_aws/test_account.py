@@ -67,7 +67,7 @@ def test_whom_to_ask_about_the_whole(pools: list[Any], source: str | None) -> No
 
 
 def test_everything(aws: StubbedAWS) -> None:
-    """Regions, keys, app clients, scopes and domains; who has answered is told."""
+    """Regions, keys, app clients, scopes and domains; each Region that has answered is reported."""
     for region in (PRIMARY, SECONDARY):
         rig.add_region(aws, region, Domain="shop")
         rig.add_key(aws, region)
@@ -196,7 +196,7 @@ def test_a_region_that_hangs_is_late(aws: StubbedAWS, release: threading.Event) 
 
 
 def test_a_fault_of_ours_is_a_trouble(aws: StubbedAWS) -> None:
-    """An answer in a form that nobody knew fails its own rows alone."""
+    """A response in an unknown form fails only its own rows."""
     rig.add_region(aws, PRIMARY, secondaries=())
 
     class Broken(Reader):
@@ -212,7 +212,7 @@ def test_a_fault_of_ours_is_a_trouble(aws: StubbedAWS) -> None:
 
 
 def test_an_older_boto3_cannot_tell_dynamic_clients(aws: StubbedAWS) -> None:
-    """Then nobody is told that there are none."""
+    """Then no row says that there are none."""
     rig.add_region(aws, PRIMARY, secondaries=(), KeyConfiguration=None)
     aws.answer(PRIMARY, "list_user_pool_clients", rig.clients())
     real = rig.client("cognito-idp", PRIMARY)

@@ -32,7 +32,7 @@ def test_without_boto3_it_says_what_to_install() -> None:
 
 
 def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """A slip in the profile's name is the configuration's fault."""
+    """A mistake in the profile's name is the configuration's fault."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="profile='prod'"):
@@ -64,7 +64,7 @@ def test_this_model_is_new_enough() -> None:
     ],
 )
 def test_an_old_model_is_refused(members: set[str], methods: set[str]) -> None:
-    """It would leave members out of answers without a word, so no call is made."""
+    """It would silently leave members out of its results, so no call is made."""
     model = SimpleNamespace(shape_for=lambda _: SimpleNamespace(members=members))
     client = SimpleNamespace(meta=SimpleNamespace(service_model=model), **dict.fromkeys(methods))
     with pytest.raises(boto.OldBotoError, match=r"boto3 1\.43\.19 or later is needed"):

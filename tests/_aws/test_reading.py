@@ -1,4 +1,4 @@
-"""Each call of AWS's API becomes a value, without what nobody may keep."""
+"""Each call of AWS's API becomes a value, without the members that must not be kept."""
 
 from __future__ import annotations
 

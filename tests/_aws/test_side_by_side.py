@@ -10,7 +10,7 @@ from cognito_mr_auth._aws.side_by_side import Deadline, side_by_side
 
 
 def test_each_result_is_its_jobs() -> None:
-    """Values and exceptions come back under the job's name, and each is told when it ends."""
+    """Values and exceptions come back under the job's name, and the end of each job is reported."""
     told: list[str] = []
     error = ValueError("no")
 
@@ -32,7 +32,7 @@ def test_they_run_at_the_same_time() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
 def test_what_hangs_is_left_behind(seconds: float) -> None:
-    """At the deadline the others' results are there, and a daemon thread holds up nobody."""
+    """At the deadline the others' results are there, and a daemon thread delays no caller."""
     release = threading.Event()
     try:
         assert side_by_side({"a": release.wait}, Deadline(seconds)) == {"a": None}

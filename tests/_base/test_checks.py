@@ -89,7 +89,7 @@ def test_loopback_is_this_machine(host: str) -> None:
     ],
 )
 def test_other_hosts_are_not_loopback(host: str) -> None:
-    """A name that only begins like it is somebody else's machine."""
+    """A name with that beginning belongs to another machine."""
     assert not checks.is_loopback(host)
 
 

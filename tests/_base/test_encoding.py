@@ -206,7 +206,7 @@ def test_every_json_object_is_read(value: dict[str, object]) -> None:
     ],
 )
 def test_the_reason_holds_no_input(data: str) -> None:
-    """The error says what is wrong in fixed words, and it carries no decoder's error."""
+    """The error names the fault in a fixed text, and it has no decoder's error as its cause."""
     with pytest.raises(Malformed) as caught:
         json_object(data.encode())
     assert CANARY not in str(caught.value)

@@ -163,7 +163,7 @@ def settings(*pools: UserPool, **options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("changes", "options"), SETTINGS)
 def test_every_option_of_a_verifier(changes: dict[str, str], options: dict[str, Any]) -> None:
-    """A number, a list or a word is the constructor's own option, whose default stays where it is not set."""
+    """A number, a list or a choice is the constructor's option, whose default applies if it is not set."""
     assert verifier_from(settings, environment(**changes)) == options
     made(**changes)
 
@@ -327,7 +327,7 @@ def test_a_slip_in_a_name_is_named(changes: dict[str, str | None], says: str) ->
     ],
 )
 def test_other_peoples_names_are_left_alone(name: str) -> None:
-    """An application has settings of its own; what is near to a variable that is set is no slip of it."""
+    """An application has its own settings. A name near to a variable that is set is not a mistake."""
     made(**{name: "x"})
 
 

@@ -1,4 +1,4 @@
-"""Names that are near: slips of a known name, and names that only look alike."""
+"""Names that are near: mistakes in a known name, and names that only look alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KNOWN = (
 SLIPS = {
     "COGNITO_CLIENT_ID": "COGNITO_CLIENT_IDS",  # singular
     "COGNITO_AUDIENCES": "COGNITO_AUDIENCE",  # plural
-    "COGNITO_AUD": "COGNITO_AUDIENCE",  # the beginning of a word
+    "COGNITO_AUD": "COGNITO_AUDIENCE",  # the beginning of a part
     "COGNITO_AUTH_SCOPES": "COGNITO_AUTHORIZER_SCOPES",
     "COGNITO_AUTHORISATION_SCOPE": "COGNITO_AUTHORIZER_SCOPES",  # another form of it
     "COGNITO_AUTHORIZER_ANY": "COGNITO_AUTHORIZER_ANY_GROUP",  # the beginning of the name
@@ -61,7 +61,7 @@ OTHERS = (
 
 @pytest.mark.parametrize(("name", "meant"), SLIPS.items(), ids=SLIPS)
 def test_a_slip_finds_its_name(name: str, meant: str) -> None:
-    """A plural, a letter, a word cut short, another case: the known name is found."""
+    """A plural, a letter, a shortened part, another case: the known name is found."""
     assert nearest_name(name, KNOWN) == meant
 
 
@@ -71,8 +71,8 @@ def test_other_names_are_near_to_none() -> None:
 
 
 @given(st.sampled_from(KNOWN), st.integers(0, 30), st.sampled_from("AEIX"))
-def test_any_letter_of_a_long_word_may_be_wrong(known: str, at: int, letter: str) -> None:
-    """One wrong letter in a word of four or more is a slip, wherever it stands."""
+def test_any_letter_of_a_long_part_may_be_wrong(known: str, at: int, letter: str) -> None:
+    """One wrong letter in a part of four or more letters is a typing error, at every place."""
     at %= len(known)
     word = known[: at + 1].rpartition("_")[2] + known[at + 1 :].partition("_")[0]
     if known[at] != "_" and len(word) >= 4:

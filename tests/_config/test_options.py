@@ -172,7 +172,7 @@ def test_the_constructor_asks(options: dict[str, Any]) -> None:
 
 
 def test_the_token_use_is_access_by_default() -> None:
-    """The strict choice for an API; a pool's own word counts before the verifier's."""
+    """The strict choice for an API. A pool's own setting overrides the verifier's."""
     id_pool = UserPool("us-west-2_TWO", client_ids=["1example23456789"], token_use="id")
     for options, uses in ({}, {"access", "id"}), ({"token_use": "any"}, {"any", "id"}):
         verifier = Verifier(POOL, id_pool, **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Readings: what several verifiers say together, and that nothing is told twice or lost."""
+"""Readings: the sums of several verifiers, in which nothing is counted twice or lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bad(verifier: Verifier) -> None:
         verifier.verify("garbage")
 
 
-def test_each_count_is_told_once(pool: FakeUserPool) -> None:
+def test_each_count_is_exported_once(pool: FakeUserPool) -> None:
     """Differences add up to the counts; a row that is at zero is there."""
     verifier = pool.offline_verifier()
     verifier.verify(pool.access_token())
@@ -171,7 +171,7 @@ def test_keys_in_quarantine_are_not_usable(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.outside
-def test_a_hook_may_read_what_it_is_told_of(pool: FakeUserPool) -> None:
+def test_a_hook_may_read_the_verifier_of_its_event(pool: FakeUserPool) -> None:
     """A reading in the middle of another one's event, on the same thread, waits for nobody."""
     made = Readings()
     found: list[int] = []

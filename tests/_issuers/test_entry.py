@@ -73,7 +73,7 @@ def test_whether_a_token_could_pass(
 
 
 def test_clients_begin_with_an_original_issuer() -> None:
-    """RFC 9728 2: an updated issuer may answer nobody, and a replica may not exist yet."""
+    """RFC 9728 2: an updated issuer may not be enabled, and a replica may not exist yet."""
     pools = [
         UserPool(f"us-west-2_{name}", client_ids=ANY_CLIENT, replica_regions=["us-east-1"]) for name in "ab"
     ]

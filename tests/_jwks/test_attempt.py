@@ -57,7 +57,7 @@ def test_a_thaw_is_seen(wall: float, clock: float, real: float, thawed: bool) ->
 
 
 def test_an_attempt_settles_its_payment_once() -> None:
-    """R4: a payment waits for each attempt once, and hears of an answer also afterwards."""
+    """R4: a payment waits for each attempt once, and learns of an answer also afterwards."""
     payment = Payment(BEGUN.now, 1.0).use("u")
     one = attempt(payment=payment)
     one.settle()

@@ -58,7 +58,7 @@ def test_a_look_is_due_for_each_second_connection() -> None:
         assert [each.endpoint.kind for each in machine.poll(waiter).starts] == ["updated"]
 
 
-def test_nobody_waits_so_no_second_connection() -> None:
+def test_without_a_waiter_there_is_no_second_connection() -> None:
     """R1: it is for a caller or a due refresh that wants an answer."""
     machine = alone()
     machine.machine.leave(next(iter(machine.machine.waiters)))
@@ -93,7 +93,7 @@ def test_a_first_with_bytes_is_left_alone_until_it_is_silent_for_5_s() -> None:
     assert machine.begun.count("updated") == 2
 
 
-def test_a_second_that_hears_first_takes_the_place_of_the_first() -> None:
+def test_a_second_connection_that_answers_first_replaces_the_first() -> None:
     """R1: the first is hung up, and no third one begins while bytes come."""
     machine = alone()
     waiter = next(iter(machine.machine.waiters))
@@ -112,7 +112,7 @@ def test_a_second_that_hears_first_takes_the_place_of_the_first() -> None:
 
 
 @pytest.mark.parametrize("second", [False, True], ids=["the first alone", "both"])
-def test_a_first_that_hears_needs_no_second(second: bool) -> None:
+def test_a_first_connection_that_answers_needs_no_second(second: bool) -> None:
     """R1: the second is hung up, whatever it has received; the first has its 15 s."""
     machine = alone()
     waiter = next(iter(machine.machine.waiters))
@@ -177,10 +177,10 @@ def test_what_fails_slowly_is_left_alone_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("answer", [busy(30.0), NOT_ENABLED, b"<html>"])
-def test_an_answer_that_is_no_key_set_on_the_second_is_the_endpoints_word(
+def test_a_second_response_that_is_no_key_set_counts_as_the_endpoints(
     answer: FetchError | bytes,
 ) -> None:
-    """R1, R6, K5: it has heard first; the other is hung up, and the endpoint rests or is disabled."""
+    """R1, R6, K5: it answers first; the other is closed, and the endpoint is in cool-down or disabled."""
     machine = alone()
     machine.later(1.5)
     machine.poll(next(iter(machine.machine.waiters)))
@@ -293,7 +293,7 @@ def test_a_silent_attempt_counts_once() -> None:
 
 @pytest.mark.parametrize("late", [0.1, 2.5, 14.9, 16.0, 29.0])
 def test_a_late_answer_counts_with_the_age_of_its_request(late: float) -> None:
-    """R1, R7: also after nobody waits any more, and after its attempt was given up."""
+    """R1, R7: also without a waiter, and after its attempt was given up."""
     machine = Machine()
     waiter, _ = machine.cold()
     machine.machine.leave(waiter)
@@ -401,7 +401,7 @@ def test_a_failure_after_the_attempt_was_given_up_says_nothing() -> None:
         (b'{"keys":[]}', "document-no-usable-key", True),
     ],
 )
-def test_a_failure_tells_its_payment_what_was_heard(
+def test_a_failure_reports_the_response_to_its_payment(
     answer: FetchError | bytes, reason: str, heard: bool
 ) -> None:
     """R4, K4: an HTTP answer of the endpoint, of whatever status, is an answer; a proxy's is none."""
@@ -481,7 +481,7 @@ def test_a_first_byte_puts_silence_off_once() -> None:
 
 
 def test_silence_of_long_ago_is_none() -> None:
-    """W7: 10 s after the last attempt nobody knows how the endpoints are."""
+    """W7: 10 s after the last attempt the state of the endpoints is unknown."""
     machine = Machine()
     machine.cold()
     machine.land_all(DOWN)

@@ -510,7 +510,7 @@ def test_the_hint_of_an_outage() -> None:
 
 
 @pytest.mark.parametrize(("retry_in", "expected"), [(None, 1), (0.2, 1), (4.2, 5), (300.0, 60)])
-def test_a_kid_that_nobody_can_confirm(retry_in: float | None, expected: int) -> None:
+def test_a_kid_that_no_endpoint_can_confirm(retry_in: float | None, expected: int) -> None:
     """R3, R4, E: 503 with a reason of its own, each endpoint's state, and the seconds to the next payment."""
     rig = Rig(fake=FAKE)
     answer(rig, rig.updated, RAW)

@@ -46,7 +46,7 @@ def test_the_rate_limit_in_any_window(steps: list[float], width: int) -> None:
 
 
 def test_two_at_once_then_one_in_five_seconds() -> None:
-    """R4: and the caller hears how long it takes."""
+    """R4: and the error says how long to wait."""
     limit = RateLimit(START)
     assert paid(limit, 0)
     assert paid(limit, 0)
@@ -90,7 +90,7 @@ def test_one_payment_asks_each_endpoint_once() -> None:
 
 
 def test_a_payment_is_forfeited_after_15_s() -> None:
-    """R4: what nobody used belonged to callers who have gone."""
+    """R4: units that were not used belonged to callers who have gone."""
     limit = RateLimit(START)
     first = limit.pay("u", START)
     assert limit.cover("o", at(14.9)) is first

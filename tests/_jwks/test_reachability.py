@@ -1,4 +1,4 @@
-"""What is news for whoever is on call: an endpoint down or back, keys stale, missing, good again (B1)."""
+"""The events for a person on call: an endpoint down or back, keys stale, missing, good again (B1)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ ANSWER = [(0, "answers", "a"), (0, "answers", "b"), (0, "answers", "c")]
     ],
 )
 def test_down_and_up(steps: list[tuple[Any, ...]], news: list[str]) -> None:
-    """Down with the second failure in a row; or at once, if nothing else was heard, or no other is up."""
+    """Down with the second failure in a row; or at once, if no other response came, or no other is up."""
     assert seen(steps) == news
 
 
@@ -116,7 +116,7 @@ def test_all_fail(states: list[EndpointState], expected: bool) -> None:
 
 
 def news(rig: Rig) -> list[str]:
-    """The events about keys that somebody on call hears, without the others; they are taken away."""
+    """The events about keys that concern a person on call, without the others; the list is emptied."""
     found = [type(each).__name__ for each in rig.events if type(each).__name__ in WORDS]
     rig.events.clear()
     return found
@@ -189,7 +189,7 @@ def test_a_start_without_an_answer_is_news_when_all_have_failed() -> None:
 
 
 def test_a_caller_who_is_refused_in_silence_is_news() -> None:
-    """Nothing has failed yet, but somebody got a 503 and no endpoint has answered for a second."""
+    """Nothing has failed yet, but a caller got a 503 and no endpoint has answered for a second."""
     rig = Rig(fake=FAKE)
     caller = rig.call(rig.kid)
     rig.later(2.0)
@@ -208,7 +208,7 @@ def test_a_caller_who_would_not_wait_is_none() -> None:
 
 @pytest.mark.parametrize("hours", [2.0, 30.0], ids=["stale", "expired"])
 def test_an_offline_pool_whose_keys_grow_old_is_news(hours: float, tmp_path: Path) -> None:
-    """Nothing renews them, and somebody must."""
+    """Nothing refreshes them, so a person must act."""
     filled = Rig(fake=FAKE)
     filled.fill()
     entries = filled.key_set.entries()
@@ -228,7 +228,7 @@ def test_a_client_that_cannot_be_loaded_is_news() -> None:
 
 
 def test_a_closed_verifier_is_no_news() -> None:
-    """Requests that are on their way when a process ends page nobody."""
+    """Requests that are in progress when a process ends raise no alarm."""
     rig = Rig(fake=FAKE)
     rig.close()
     rig.call(rig.kid)

@@ -1,4 +1,4 @@
-"""`RefreshMachine`: what is asked for a waiting caller, and what it hears (R2 to R6, W7, K5)."""
+"""`RefreshMachine`: the requests for a waiting caller, and the caller's result (R2 to R6, W7, K5)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_next_one_at_once_after_an_answer_without_the_kid() -> None:
     assert machine.begun == ["updated", "replica"]
 
 
-def test_an_answer_with_the_kid_asks_nobody_else() -> None:
+def test_a_response_with_the_kid_needs_no_other_endpoint() -> None:
     """R2: a healthy pool has one endpoint asked."""
     machine = Machine()
     machine.fill()
@@ -115,7 +115,7 @@ def test_callers_share_the_attempts() -> None:
 
 
 def test_a_crowd_whose_first_caller_is_served_is_looked_after_all_the_same() -> None:
-    """R1: a look without a caller is for the one that came first, or for nobody if it needs nothing."""
+    """R1: a step without a caller serves the first caller, or none if that one needs nothing."""
     machine = Machine()
     assert machine.poll().starts == []
     waiter, _ = machine.cold()
@@ -238,7 +238,7 @@ def test_when_warm_is_done(answered: int, seconds: float, done: bool) -> None:
 
 
 def test_warm_is_done_when_all_have_failed() -> None:
-    """F: a failure is a result, and nobody is asked twice."""
+    """F: a failure is a result, and no endpoint is asked twice."""
     machine = Machine()
     warming(machine)
     machine.land_all(DOWN)
@@ -364,7 +364,7 @@ def needing(need: str) -> Machine:
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 @pytest.mark.parametrize(("need", "refusal"), NEEDS)
 def test_after_1_s_one_caller_alone_waits(need: str, refusal: str, failing: bool) -> None:
-    """W7: until then all wait; then one goes on to its timeout, and all others hear 503 at once."""
+    """W7: until then all wait; then one goes on to its timeout, and all others get 503 at once."""
     machine = needing(need)
     waiters = crowd(machine, need)
     machine.all_ask(waiters[0])
@@ -410,7 +410,7 @@ def test_a_new_caller_takes_over_from_the_last_waiter(need: str, refusal: str) -
 
 @pytest.mark.parametrize(("need", "refusal"), NEEDS)
 def test_an_answer_ends_silence_for_all(need: str, refusal: str) -> None:
-    """W7: whoever comes then waits again, and is served."""
+    """W7: a later caller waits again, and is served."""
     machine = needing(need)
     machine.fake.rotate()
     waiters = crowd(machine, need)
@@ -453,7 +453,7 @@ def test_a_kind_of_silence_lasts_while_an_endpoint_rests() -> None:
     assert machine.hear(first) == UNCONFIRMED
 
 
-def test_nobody_is_refused_before_an_endpoint_that_answers_has() -> None:
+def test_no_kid_is_refused_before_a_working_endpoint_has_answered() -> None:
     """W7: what answered last is asked first, and for each caller anew."""
     machine = fresh()
     first, _ = machine.unknown()
@@ -528,7 +528,7 @@ ENDS = {"answers": None, "fails": DOWN, "is busy": busy(60.0), "no document": b"
     "endings", list(itertools.product(("answers", "fails", "hangs"), repeat=3)), ids="-".join
 )
 def test_401_only_when_every_endpoint_has_answered(endings: tuple[str, ...]) -> None:
-    """R3: while one fails or hangs, nobody can know: the caller waits, and hears 503."""
+    """R3: while one fails or hangs, the result is unknown: the caller waits, and gets 503."""
     machine = fresh()
     waiter, _ = machine.unknown()
     machine.all_ask(waiter)
@@ -577,7 +577,7 @@ def test_what_an_endpoint_without_an_answer_means(kind: str, ending: str) -> Non
 
 
 def test_a_gone_endpoint_is_asked_all_the_same() -> None:
-    """R3: nobody waits for it, but a key that it alone lists is found when it is back."""
+    """R3: no caller waits for it, but a key that only it lists is found when it is back."""
     machine = fresh()
     let_go(machine, "original")
     waiter, _ = machine.unknown()
@@ -586,7 +586,7 @@ def test_a_gone_endpoint_is_asked_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("age", [3 * 86400.0, 40 * 86400.0], ids=["three days", "forty days"])
-def test_nobody_is_gone_because_nobody_has_asked(age: float) -> None:
+def test_a_client_counts_as_present_until_it_is_checked(age: float) -> None:
     """R3: after days without traffic, or with an old baked file, one answer without the kid is no 401."""
     machine = Machine()
     machine.fill()
@@ -622,7 +622,7 @@ def test_only_answers_to_requests_begun_after_the_caller_came_count() -> None:
 
 
 def test_each_answer_is_for_every_waiter() -> None:
-    """R3: whoever came before the request began is served by it."""
+    """R3: a caller from before the start of the request is served by it."""
     machine = fresh()
     waiters = crowd(machine, FETCH_UNKNOWN)
     machine.all_ask(waiters[0])
@@ -651,7 +651,7 @@ def test_disabled_endpoints_are_asked_when_no_other_satisfies() -> None:
 
 
 def test_a_pool_whose_endpoints_are_all_disabled_or_gone_is_unconfirmed() -> None:
-    """R3: nobody has answered, so nobody knows."""
+    """R3: no endpoint has answered, so the result is unknown."""
     machine = Machine(kinds=("updated", "replica"))
     machine.fill()
     machine.later(30.0)
@@ -779,7 +779,7 @@ def test_an_attempt_under_way_is_waited_for_beyond_the_budget() -> None:
     assert machine.kid in machine.key_set.snapshot.keys
 
 
-def test_what_nobody_answered_is_given_back_after_a_pause() -> None:
+def test_unanswered_units_are_given_back_after_a_pause() -> None:
     """R4: through an outage of refused connections a new key costs no wait once it is over."""
     machine = fresh()
     for _ in range(6):
@@ -920,7 +920,7 @@ def test_a_rest_that_ends_in_time_is_waited_for() -> None:
 
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 def test_a_stale_set_is_served_after_the_refresh_has_failed(failing: bool) -> None:
-    """R: all failed, and no time is lost; or after 1 s of silence. Every waiter is told."""
+    """R: all failed, and no time is lost; or after 1 s of silence. Every waiter gets the result."""
     machine = Machine()
     machine.stale()
     waiter, _ = machine.revalidating()
@@ -958,7 +958,7 @@ def test_a_stale_set_whose_endpoints_all_rest_is_served_at_once() -> None:
 @pytest.mark.parametrize("age", [901.0, 3601.0])
 @pytest.mark.parametrize("failing", [False, True], ids=["silent", "failing"])
 def test_a_failed_background_refresh_makes_a_set_stale_if_error(age: float, failing: bool) -> None:
-    """R: also while the set is only aged; then nobody waits when it gets stale. A success ends it."""
+    """R: also while the set is only aged; then no caller waits when it gets stale. A success ends it."""
     machine = Machine()
     machine.fill()
     machine.later(age)
@@ -992,7 +992,7 @@ def test_a_fresh_set_is_not_stale_if_error() -> None:
 
 
 def test_a_stale_set_is_renewed_by_any_answer() -> None:
-    """R: whoever waits is served by the first one."""
+    """R: a waiter is served by the first one."""
     machine = Machine()
     machine.stale()
     waiter, _ = machine.revalidating()

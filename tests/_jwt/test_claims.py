@@ -139,7 +139,7 @@ def test_the_leeway_is_the_configured_one(leeway: float, expired_for: float, *, 
 @pytest.mark.parametrize("leeway", [0.0, 0.1, 5.0, 299.9])
 @pytest.mark.parametrize("name", ["iat", "nbf"])
 def test_a_token_may_come_from_a_leeway_ahead(name: str, leeway: float, now: float) -> None:
-    """S4: the clock of whoever signed it may be ahead by the leeway, to the last fraction, and no more."""
+    """S4: the signer's clock may be ahead by the leeway, to the last fraction, and no more."""
     expected = ACCESS._replace(leeway=leeway)
     ahead = now + leeway
     token = claims(exp=ahead + 60, **{name: ahead})

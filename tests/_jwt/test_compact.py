@@ -241,7 +241,7 @@ def test_other_forms_are_malformed(text: str) -> None:
     ],
 )
 def test_a_hint_says_what_was_sent(text: str, hint: str | None) -> None:
-    """The two usual slips, a scheme before the token and a refresh token, are named."""
+    """The two usual mistakes, a scheme before the token and a refresh token, are named."""
     found = refused(TokenMalformed, parse, text).hint
     assert found is None if hint is None else hint in (found or "")
 

@@ -62,7 +62,7 @@ def test_cancelling_ends_every_wait() -> None:
 
 
 def test_a_wait_that_begins_too_late_is_ended() -> None:
-    """Whoever cancels while a connection is being made ends it as well."""
+    """A cancellation while a connection is being made ends it as well."""
     scope = CancelScope(5.0)
     scope.cancel()
     ended: list[str] = []

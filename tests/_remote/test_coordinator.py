@@ -194,7 +194,7 @@ def test_an_older_answer_is_an_answer_but_no_news() -> None:
 
 
 def test_the_background_loads_in_one_go() -> None:
-    """F: nobody waits for it, so it has nobody to give turns to."""
+    """F: no caller waits for it, so it gives no turn away."""
     rig = Rig()
     rig.fill()
     rig.fetch.steps = 3
@@ -322,7 +322,7 @@ def test_an_exposure_is_written_whatever_else_is_in_the_document(beside: bool) -
         rig.land("original", json.dumps({"keys": members}).encode())
         rig.land("updated", DOWN)
         rig.land("replica", DOWN)
-    assert len(rig.saved) == written + 1  # the second time is no news
+    assert len(rig.saved) == written + 1  # the second time is not reported
     assert len(rig.saved[-1]) == 3
     assert set(rig.saved_exposed[-1].values()) == {rig.clock()[0]}
     assert len(rig.saved_exposed[-1]) == 2
@@ -348,7 +348,7 @@ def test_no_caller_writes_the_file() -> None:
     assert len(rig.saved) == 1
 
 
-def test_room_that_nobody_waits_for_any_more() -> None:
+def test_a_free_slot_without_waiting_callers() -> None:
     """F: nothing begins."""
     rig = Rig()
     rig.threads.full = True
@@ -357,7 +357,7 @@ def test_room_that_nobody_waits_for_any_more() -> None:
     assert rig.out() == []
 
 
-def test_the_end_of_what_nobody_used() -> None:
+def test_the_end_of_an_unused_guard() -> None:
     """K4: no waiter, no attempt; twice as well as once."""
     rig = Rig()
     rig.keys.close()

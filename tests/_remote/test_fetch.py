@@ -719,7 +719,7 @@ COGNITO = "https://cognito-idp.us-west-2.amazonaws.com/x"
     ],
 )
 def test_proxy_for(url: str, environment: dict[str, str], proxy: str | None) -> None:
-    """The proxy of the URL's scheme, but for NO_PROXY and for loopback, which is never proxied."""
+    """The proxy of the URL's scheme, except with NO_PROXY and for loopback, which is never proxied."""
     assert proxy_for(url, environment) == proxy
 
 
@@ -790,7 +790,7 @@ def test_a_fetch_asks_the_proxy(listener: socket.socket) -> None:
     "proxy", ["socks5://proxy.example:1080", "http://proxy.example:port", "ftp://proxy.example"]
 )
 def test_an_unsupported_proxy_has_its_own_reason(proxy: str) -> None:
-    """A slip in a proxy variable has a reason of its own, unlike an outage, and nothing is sent (F)."""
+    """A mistake in a proxy variable has a reason of its own, unlike an outage, and nothing is sent (F)."""
     with pytest.raises(FetchError) as failure:
         JWKSFetcher(environment={"https": proxy})("https://keys.example/jwks.json", CancelScope(2.0))
     assert failure.value.reason == "proxy"

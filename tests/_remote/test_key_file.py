@@ -104,7 +104,7 @@ def test_a_file_without_the_newer_members_is_read(path: Path) -> None:
 
 
 def test_the_mode_is_0600_whatever_the_umask(path: Path) -> None:
-    """Nobody else can write it, nor read it, whatever the file before it allowed."""
+    """No other user can write or read it, whatever the file before it allowed."""
     path.touch(0o644)
     before = os.umask(0)
     try:

@@ -93,7 +93,7 @@ def test_the_systems_resolver() -> None:
     names = Names()
     assert "127.0.0.1" in look_up(names, "localhost") + look_up(names, "127.0.0.1")
     assert look_up(names, "::1") == ["::1"]
-    for unknown in ("a" * 64, "fe80::1%none"):  # refused by the system, which asks nobody
+    for unknown in ("a" * 64, "fe80::1%none"):  # refused by the system, without a request
         with pytest.raises(OSError, match="address"):
             names.addresses(unknown, CancelScope(SOON))
 
@@ -260,7 +260,7 @@ def test_a_name_that_answers_is_not_dotted(resolver: Resolver) -> None:
 @pytest.mark.parametrize(("first", "second"), [(HOST, DOTTED), (DOTTED, HOST)])
 @pytest.mark.outside
 def test_a_failure_of_one_waits_for_the_other(first: str, second: str, resolver: Resolver) -> None:
-    """While one of the two runs, nobody knows."""
+    """While one of the two runs, the result is unknown."""
     resolver.silence(HOST, DOTTED)
     resolver.found.pop(first)
     fetch = Fetch(Names(resolver))

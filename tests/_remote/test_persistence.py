@@ -21,7 +21,7 @@ from cognito_mr_auth.errors import ConfigurationError
 
 @pytest.mark.parametrize("writable", [True, False])
 def test_a_problem_with_a_file_is_one_event(writable: bool, tmp_path: Path) -> None:
-    """P: no caller hears of it."""
+    """P: no caller learns of it."""
     path = tmp_path / "keys.json"
     if not writable:
         path.mkdir()

@@ -25,7 +25,7 @@ SOON = 10.0
 
 
 def v4(number: int) -> Address:
-    """An address of this machine; nobody listens there unless a test does."""
+    """An address of this machine. Nothing listens there unless a test does."""
     return Address(socket.AF_INET, f"127.0.0.{number}")
 
 
@@ -182,7 +182,7 @@ def cancelled(addresses: list[Address], port: int) -> float:
 
 
 def test_a_race_that_is_won_and_cancelled_at_once(port: int) -> None:
-    """The connection is closed: nobody would."""
+    """The connection is closed, because no other code would close it."""
     scope = CancelScope(SOON)
 
     class Cancelling(socket.socket):

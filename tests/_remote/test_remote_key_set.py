@@ -129,7 +129,7 @@ def test_a_cold_start_waits_and_is_served() -> None:
 
 @pytest.mark.parametrize("expired", [False, True])
 def test_without_a_usable_set_and_an_answer_it_is_503(expired: bool) -> None:
-    """R, R1, R6: a caller has the endpoints asked again within its time, and hears what each one said."""
+    """R, R1, R6: a caller has the endpoints asked again within its time, and gets each one's result."""
     rig = Rig()
     if expired:
         rig.fill()
@@ -354,7 +354,7 @@ def test_an_unknown_kid_is_503_while_an_endpoint_is_down(down: str) -> None:
     assert "status 503" in caller.outcome.hint
 
 
-def test_an_unknown_kid_is_503_when_nobody_has_answered() -> None:
+def test_an_unknown_kid_is_503_when_no_endpoint_has_answered() -> None:
     """R3: no endpoint answered, so the kid may exist: 503."""
     rig = Rig()
     caller = unknown_kid(rig)
@@ -811,7 +811,7 @@ def test_all_disabled_names_the_setting() -> None:
     assert "IssuerConfiguration" in caller.step().hint
 
 
-def test_offline_asks_nobody() -> None:
+def test_offline_asks_no_endpoint() -> None:
     """P: an offline pool serves its seed for ever, and refuses an unknown kid."""
     fake = Rig().fake
     rig = Rig(fake=fake, jwks=fake.jwks(), offline=True)
@@ -854,7 +854,7 @@ def test_full_fetch_threads_are_asked_again_in_200_ms() -> None:
 
 
 def test_room_is_used_at_once() -> None:
-    """F: the thread that ends makes room, and looks for whoever waits."""
+    """F: the thread that ends frees its slot, and notifies the waiting callers."""
     rig = Rig()
     rig.threads.full = True
     caller = rig.call(rig.kid)
@@ -1105,7 +1105,7 @@ def test_the_first_hit_of_an_aged_key_file_loads_the_client_in_steps() -> None:
     assert rig.key() is not None
 
 
-def test_warm_waits_for_who_is_told_of_its_end() -> None:
+def test_warm_waits_for_the_callback_of_its_end() -> None:
     """Or a process that ends because of an outage would end before its log says why (B1)."""
     waits: list[object] = []
 
@@ -1141,7 +1141,7 @@ def test_warm_waits_for_no_hook_beyond_its_time() -> None:
 # --- Whether a pool is ready
 
 
-def test_a_process_that_nobody_calls_gets_ready() -> None:
+def test_a_process_without_callers_gets_ready() -> None:
     """Not ready before the first keys; each look begins what a caller would, and one at a time."""
     rig = Rig()
     assert [rig.keys.ready(rig.clock()) for _ in range(5)] == [False] * 5
@@ -1199,7 +1199,7 @@ def test_a_look_of_a_probe_fails_the_refresh_of_a_stale_set() -> None:
 
 
 def test_a_set_in_quarantine_is_not_ready_and_asked_about_once_a_minute() -> None:
-    """K3: nobody calls it, so the probe asks; it is ready when the endpoints agree again."""
+    """K3: no caller comes, so the probe asks; it is ready when the endpoints agree again."""
     rig = Rig()
     rig.fill()
     twins = {"keys": [rig.fake.impostor(key.kid).jwk() for key in rig.fake.keys]}
@@ -1230,7 +1230,7 @@ def test_readiness_after_the_end_and_in_a_child(way: str) -> None:
 
 
 def test_an_offline_pool_is_ready_by_its_keys_alone() -> None:
-    """It asks nobody, and never raises."""
+    """It requests nothing, and never raises."""
     seeded = Rig(jwks=Rig().fake.jwks(), offline=True)
     empty = Rig(key_file="keys.json", offline=True)
     for rig, ready in ((seeded, True), (empty, False)):

@@ -1,4 +1,4 @@
-"""The way to a key file: nobody else may decide what stands there, and usual places go on working (P)."""
+"""The path to a key file: no other user may control it, and usual places must work (P)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = os.geteuid() == 0
 
 
 def reading(path: Path) -> str:
-    """What a reader hears of this path: "read", or the reason why not."""
+    """The result of reading this path: "read", or the reason of the refusal."""
     try:
         read(str(path), POOL_ID)
     except KeyFileError as error:
@@ -25,7 +25,7 @@ def reading(path: Path) -> str:
 
 
 def writing(path: Path) -> str:
-    """What a writer hears of this path: "written", or the reason why not."""
+    """The result of writing this path: "written", or the reason of the refusal."""
     try:
         write(str(path), POOL_ID, [], [])
     except KeyFileError as error:

@@ -21,7 +21,7 @@ NAME = "cognito-mr-auth test"
 
 
 class Held:
-    """Fetch threads whose work waits until the test releases it; `room` is told of room."""
+    """Fetch threads whose work waits until the test releases it; `room` is called when a slot is free."""
 
     def __init__(self) -> None:
         self.fetch_threads = FetchThreads()
@@ -43,7 +43,7 @@ class Held:
         )
 
     def tell(self, who: str) -> Callable[[], None]:
-        """What notes that this one was told of room."""
+        """A callback that records its call."""
         return lambda: self.told.append(who)
 
     def end(self) -> None:
@@ -132,7 +132,7 @@ def test_foreground_never_queues_behind_background(held: Held) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("error", [None, ValueError], ids=["returns", "raises"])
 def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None, held: Held) -> None:
-    """However the work ends, its slot is free afterwards, and who waits is told."""
+    """However the work ends, its slot is free afterwards, and the waiting callers are notified."""
 
     def work() -> None:
         held.release.wait(10.0)
@@ -147,7 +147,7 @@ def test_an_ended_thread_counts_no_longer(error: type[BaseException] | None, hel
         assert held.told == ["me"] * (turn + 1)
 
 
-def test_each_one_is_told_of_room_once(held: Held) -> None:
+def test_each_caller_is_notified_of_a_free_slot_once(held: Held) -> None:
     """F: however often it asked; in the order of asking, one after the other."""
     fill(held)
     first, second = held.tell("first"), held.tell("second")
@@ -160,7 +160,7 @@ def test_each_one_is_told_of_room_once(held: Held) -> None:
     assert held.told == ["first", "second"]
 
 
-def test_a_host_tells_its_own(held: Held) -> None:
+def test_a_host_names_its_own(held: Held) -> None:
     """F: room at one host is none at another."""
     fill(held, "full")
     assert not held.start("late", "full", on_room=held.tell("late"))
@@ -174,7 +174,7 @@ def test_a_host_tells_its_own(held: Held) -> None:
 
 
 def test_one_that_fills_the_room_leaves_none_for_the_next(held: Held) -> None:
-    """F: the others are told when there is room again; the thread that has ended runs what was started."""
+    """F: the others are notified when a slot is free again; the ended thread runs what was started."""
     one = threading.Event()
     assert held.start("ending", work=lambda: bool(one.wait(10.0)))
     assert all(held.start(each) for each in range(MAX_FIRST_PER_HOST - 1))
@@ -206,8 +206,8 @@ def test_one_that_fills_the_room_leaves_none_for_the_next(held: Held) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("starts", [False, True])
-def test_what_cannot_be_told_takes_no_slot_with_it(starts: bool, held: Held) -> None:
-    """F: one that raises when it is told of room leaves the slot that it has just got to others."""
+def test_a_failing_callback_keeps_no_slot(starts: bool, held: Held) -> None:
+    """F: a callback that raises leaves the slot that it has just got to others."""
 
     def take() -> None:
         held.told.append("told")
@@ -222,7 +222,7 @@ def test_what_cannot_be_told_takes_no_slot_with_it(starts: bool, held: Held) -> 
 
 
 def test_an_endpoint_that_is_full_while_its_host_is_not(held: Held) -> None:
-    """F: one that asks again as soon as it is told is told once for each thread that ends, not for ever."""
+    """F: a callback that asks again at once is called once for each thread that ends, not for ever."""
     assert all(held.start("here") for _ in range(MAX_PER_ENDPOINT))
     one = threading.Event()
     assert held.start("ending", work=lambda: bool(one.wait(10.0)))

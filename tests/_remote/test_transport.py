@@ -222,7 +222,7 @@ def test_a_connection_that_cannot_have_tls_is_closed() -> None:
 
 @pytest.mark.outside
 def test_reads_and_writes_are_under_the_deadline() -> None:
-    """F: each in httpcore's words."""
+    """F: each with httpcore's text."""
     scope = CancelScope(0.2)
     plain, theirs = stream(scope)
     with theirs:

@@ -1,4 +1,4 @@
-"""Who hears of an event: the user's hook, and the standard logger; and what happens when either raises."""
+"""The receivers of an event, which are the user's hook and the standard logger, and an error in either."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_logger_gets_what_somebody_must_act_on(
 
 
 def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) -> None:
-    """K5: it is asked again each hour, and the hook hears of each time; another one is another warning."""
+    """K5: it is asked again each hour, and the hook learns of each time; another one is another warning."""
     heard: list[events.Event] = []
     dispatch = dispatcher(heard.append)
     one = events.EndpointDisabled(POOL_ID, URL, 403, "replica")
@@ -134,7 +134,7 @@ def test_a_disabled_replica_is_a_warning_once(records: list[logging.LogRecord]) 
 
 
 def test_an_endpoint_that_flaps_does_not_flood(records: list[logging.LogRecord]) -> None:
-    """One pair in five minutes; the hook hears of all, the log of what was left out, at DEBUG at once."""
+    """One pair in five minutes; the hook learns of all, the log of what was left out, at DEBUG at once."""
     heard: list[events.Event] = []
     clock = FakeClock()
     dispatch = dispatcher(heard.append, clock)
@@ -150,7 +150,7 @@ def test_an_endpoint_that_flaps_does_not_flood(records: list[logging.LogRecord])
     assert len(records) == 33
 
 
-def test_one_that_stays_down_after_flapping_is_told(records: list[logging.LogRecord]) -> None:
+def test_an_endpoint_that_stays_down_after_flapping_is_reported(records: list[logging.LogRecord]) -> None:
     """With the first failure after the five minutes: what is down now is never left out."""
     clock = FakeClock()
     dispatch = dispatcher(clock=clock)
@@ -169,12 +169,12 @@ def test_a_disabled_issuer_ends_what_was_written_of_it(records: list[logging.Log
 
 
 def test_an_unknown_pool_has_records_too(records: list[logging.LogRecord]) -> None:
-    """What a pool's key files show is told while the pool is made."""
+    """The events of a pool's key files are emitted while the pool is made."""
     EventDispatcher(None, FakeClock(), {})([DOWN])
     assert records[0].getMessage().startswith("endpoint down: one.test, pool us-west-2_EXAMPLE,")
 
 
-def test_nothing_is_imported_for_nobody(records: list[logging.LogRecord]) -> None:
+def test_without_a_listener_nothing_is_imported(records: list[logging.LogRecord]) -> None:
     """While nobody has imported logging, nobody has asked for DEBUG or INFO; a WARNING goes to stderr."""
     EventDispatcher(None, FakeClock(), {}, modules=())([STATE, DOWN, UP])
     assert levels(records) == ["WARNING"]
@@ -216,7 +216,7 @@ def test_a_failing_hook_is_never_told_of_itself() -> None:
 
 
 def test_what_a_logging_handler_raises_is_counted() -> None:
-    """A log collector in the lost Region causes no refusal; the hook hears of that, and of the event."""
+    """A log collector in the lost Region causes no refusal; the hook learns of that, and of the event."""
     heard: list[events.Event] = []
     with broken_handler() as handler:
         dispatch = dispatcher(heard.append)
@@ -227,7 +227,7 @@ def test_what_a_logging_handler_raises_is_counted() -> None:
 
 
 def test_both_may_be_broken() -> None:
-    """Each failure is counted, and nothing is raised or told without end."""
+    """Each failure is counted. Nothing is raised, and the events end."""
     with broken_handler():
         dispatch = dispatcher(raising)
         dispatch([STATE, STATE])
@@ -279,7 +279,7 @@ def test_hooks_without_end_are_one(records: list[logging.LogRecord]) -> None:
     assert (len(records), dispatch.failures) == (MAX_HOOKS + 1, 2 * MAX_HOOKS)
 
 
-def test_threads_that_fail_together_are_told_once(records: list[logging.LogRecord]) -> None:
+def test_threads_that_fail_together_are_reported_once(records: list[logging.LogRecord]) -> None:
     """A store that is away fails all workers at once."""
     dispatch = dispatcher()
     barrier = threading.Barrier(8)

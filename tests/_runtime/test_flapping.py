@@ -47,7 +47,7 @@ LATER = PAIR_SECONDS
     ],
 )
 def test_what_is_written(steps: list[tuple[float, Event]], told: list[tuple[Event, int]]) -> None:
-    """By the time of each event: what is told, and how many pairs were left out before."""
+    """By the time of each event: the event, and how many pairs were left out before it."""
     flapping = Flapping()
     found = [flapping.told(event, (at, at)) for at, event in steps]
     assert [each for each in found if each is not None] == [Told(*each) for each in told]  # type: ignore[arg-type]

@@ -112,7 +112,7 @@ TOKENS: dict[str, tuple[Any, dict[str, Any], dict[str, Any], tuple[str | None, s
 @pytest.mark.parametrize("way", ["verify", "averify"])
 @pytest.mark.parametrize("row", TOKENS)
 def test_a_verification_adds_one(row: str, way: str, cache_size: int, pool: FakeUserPool) -> None:
-    """To one row alone, from the cache or not; the hook hears the same."""
+    """To one row alone, from the cache or not; the hook gets the same."""
     make, options, named, expected = TOKENS[row]
     heard: list[Outcome] = []
     for hook in ({}, {"on_outcome": heard.append}):
@@ -144,7 +144,7 @@ def test_what_waits_for_keys_adds_one(pool: FakeUserPool) -> None:
 
 
 def test_a_cancelled_caller_adds_none(pool: FakeUserPool) -> None:
-    """It has heard no outcome."""
+    """It has received no outcome."""
 
     async def revoked(_principal: object) -> bool:
         await asyncio.Event().wait()
@@ -273,7 +273,7 @@ def test_the_newest_iat(pool: FakeUserPool, clock: FakeClock) -> None:
 
 
 def test_what_the_hook_raises_changes_nothing(pool: FakeUserPool) -> None:
-    """H3: it is counted with what other hooks raise; the caller hears its outcome."""
+    """H3: it is counted with what other hooks raise; the caller gets its outcome."""
 
     def broken(_outcome: Outcome) -> None:
         raise ValueError("no disk")
@@ -295,7 +295,7 @@ def test_a_hook_is_callable(hook: Any, pool: FakeUserPool) -> None:
 
 
 def test_a_hook_is_no_coroutine_function(pool: FakeUserPool) -> None:
-    """Nobody would await it."""
+    """No caller would await it."""
 
     async def hook(_outcome: Outcome) -> None: ...
 
@@ -385,7 +385,7 @@ def test_a_tally_adds_its_threads_up() -> None:
 
 @pytest.mark.outside
 def test_what_first_fails_loads_nothing() -> None:
-    """A process without a free descriptor could load no module, and hear OSError in place of an outage."""
+    """A process without a free descriptor could load no module, and would raise OSError for an outage."""
     program = """
 import sys
 from cognito_mr_auth import errors

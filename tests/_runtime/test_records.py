@@ -1,4 +1,4 @@
-"""The words of the log: one line that says what is away, what that means, and what is to be done."""
+"""The texts of the log: one line that says what failed, what that means, and what to do."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_region_that_is_down(left: Outlook, says: str) -> None:
 
 
 def test_a_reason_has_its_meaning() -> None:
-    """In the words of `health()` and its hint."""
+    """With the terms of `health()` and its hint."""
     event = events.EndpointDown(POOL, URL, "proxy 407 through HTTPS_PROXY", SINCE)
     assert "(proxy 407 through HTTPS_PROXY: the proxy wants a login; set HTTPS_PROXY=" in message(
         event, outlook()
@@ -156,7 +156,7 @@ def test_a_reason_has_its_meaning() -> None:
         ),
     ],
 )
-def test_the_words(event: Event, says: str) -> None:
+def test_the_marks(event: Event, says: str) -> None:
     """Readable without the fields, on one line."""
     assert message(event, outlook(OTHER, age=1.0, usable_for=1.0)) == says
 

@@ -267,7 +267,7 @@ def test_without_the_logger_nothing_is_made(pool: FakeUserPool, caplog: pytest.L
 
 @pytest.mark.parametrize("part", ["handler", "filter"])
 def test_a_handler_that_raises_changes_no_answer(part: str, pool: FakeUserPool) -> None:
-    """H3: the caller hears the refusal, whatever the application's logging does."""
+    """H3: the caller gets the refusal, whatever the application's logging does."""
 
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

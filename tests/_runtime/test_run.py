@@ -65,7 +65,7 @@ def test_a_future_that_does_not_end(take: Take) -> None:
     future: Future[None] = Future()
     assert take(waiting((future, 0.01))) == "done"
     assert not future.done()
-    future.set_result(None)  # nobody waits there any more
+    future.set_result(None)  # no caller waits there any more
 
 
 @BOTH
@@ -251,7 +251,7 @@ def test_a_future_that_ends_after_the_wait() -> None:
 
 
 def test_a_loop_that_was_closed_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
-    """The end of a refresh wakes nobody and logs nothing; a future logs what a callback raises (FI-59)."""
+    """The end of a refresh wakes no caller and logs nothing; a future logs a callback's exception (FI-59)."""
     future: Future[None] = Future()
     asyncio.run(run_async(waiting((future, 0.01))))
     future.set_result(None)
@@ -351,7 +351,7 @@ def test_gather_of_steps_that_give_others_a_turn(take: Take) -> None:
     ],
 )
 @pytest.mark.parametrize("waits", [0, 2])
-def test_an_error_keeps_nobody_from_ending(
+def test_an_error_keeps_no_thread_from_ending(
     first: AuthError | None, second: AuthError | None, kind: type[AuthError], waits: int
 ) -> None:
     """The last error is given when all are done."""

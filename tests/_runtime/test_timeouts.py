@@ -1,4 +1,4 @@
-"""`timeout=`: which values are a number of seconds, at every door, whether keys are due or not."""
+"""`timeout=`: which values are a number of seconds, in every method, whether keys are due or not."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_guards_timeout_is_checked_when_it_is_made(value: Any, verifier: Verif
 
 @pytest.mark.parametrize("value", [*NO_NUMBER, *NO_WAIT], ids=lambda value: repr(value)[:12])
 def test_a_token_that_is_remembered_changes_nothing(value: Any, pool: FakeUserPool) -> None:
-    """The slip is found by the first test, and not in the first outage."""
+    """The first test finds the mistake, and not the first outage."""
     verifier, token = pool.offline_verifier(), pool.access_token()
     verifier.verify(token)
     with pytest.raises((TypeError, ValueError), match="timeout="):

@@ -56,7 +56,7 @@ async def feed(request: Request) -> PlainTextResponse:
 
 
 class Odd(BaseRoute):
-    """Somebody's own kind of route, that has an endpoint."""
+    """A user's own kind of route that has an endpoint."""
 
     def __init__(self) -> None:
         self.endpoint = open_to_all
@@ -311,7 +311,7 @@ class OwnRouting(Router):
 
 
 def wrapped(app: Any, *, by: str = "middleware_stack") -> Any:
-    """An application in which somebody has replaced an attribute, as tools that instrument do."""
+    """An application with a replaced attribute, as tools for instrumentation do it."""
     if by == "middleware_stack" and isinstance(app, Starlette):
         app.middleware_stack = Overriding(app.build_middleware_stack())
     elif by == "middleware_stack":
@@ -451,7 +451,7 @@ def test_a_request_that_is_sent_elsewhere_is_judged_there(
     assert (with_token.status_code, ran) == (200, ["/secret"])
 
 
-def test_two_guards_share_one_door(verifier: Verifier) -> None:
+def test_two_guards_share_one_protect_all(verifier: Verifier) -> None:
     """A second guard in the same application finds the router too, and the marks hold for both."""
     ours = Middleware(CognitoAuthMiddleware, verifier=verifier)
     client = Client(
@@ -464,7 +464,7 @@ def test_two_guards_share_one_door(verifier: Verifier) -> None:
 
 def test_a_path_that_breaks_the_router_is_refused_first(pool: FakeUserPool, verifier: Verifier) -> None:
     """A convertor that raises (int() of 5,000 digits) is no 500 for somebody without a token."""
-    routes = Route("/items/{number:int}", secret), Route("/open", open_to_all)  # so that somebody looks
+    routes = Route("/items/{number:int}", secret), Route("/open", open_to_all)  # so that routes are searched
     client = Client(guarded(verifier, *routes))
     assert client.get("/items/" + "9" * 5000).status_code == 401
 
@@ -473,7 +473,7 @@ def test_a_path_that_breaks_the_router_is_refused_first(pool: FakeUserPool, veri
 
 
 class Anything(Convertor[str]):
-    """A convertor that takes slashes, of which nobody else knows."""
+    """A convertor that takes slashes, which only this application knows."""
 
     regex = ".+"
 
@@ -729,7 +729,7 @@ def test_exclusions_know_included_routes(verifier: Verifier) -> None:
 
 @pytest.mark.needs("fastapi")
 def test_a_route_that_matches_in_its_own_way_ends_the_search(verifier: Verifier) -> None:
-    """A class of routes that are chosen by a header, say: nobody knows which one it will be."""
+    """A class of routes that are chosen by a header, for example, so the route is unknown in advance."""
     from fastapi.routing import APIRoute
 
     class ByHeader(APIRoute):
@@ -792,7 +792,7 @@ def test_a_mounted_fastapi_is_seen_through(verifier: Verifier) -> None:
         assert (Client(guarded(verifier, Mount("/api", app))).get("/api/health").status_code == 200) is opened
 
 
-# --- Where nothing is open, nobody looks
+# --- If nothing is open, no route is searched
 
 
 def test_what_is_opened_late_is_open(pool: FakeUserPool) -> None:

@@ -144,7 +144,7 @@ def test_a_mark_opens_what_is_marked(verifier: Verifier, row: str, mark: Any) ->
 
 
 def test_a_public_route_looks_at_no_token(pool: FakeUserPool, verifier: Verifier) -> None:
-    """A good one names nobody there, and a bad one is no error."""
+    """A valid token gives no principal there, and a bad one is no error."""
     client = Client(guarded(verifier, Route("/x", open_to_all), Route("/y", secret)))
     for token in ("garbage", pool.access_token()):
         reply = client.get("/x", headers=bearer(token))

@@ -1,4 +1,4 @@
-"""`_web.auth_request`: what nginx's `auth_request` hears, by either of the two endpoints."""
+"""`_web.auth_request`: the response to nginx's `auth_request`, from either of the two endpoints."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ STATUSES: dict[str, tuple[Any, int, str | None]] = {
 
 @BOTH
 @pytest.mark.parametrize("row", STATUSES)
-def test_nginx_hears_yes_or_no(pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str) -> None:
+def test_nginx_gets_yes_or_no(pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str) -> None:
     """204, 401 and 403, and nothing that it would make 500; the challenge and the body are the guard's."""
     headers, status, error = STATUSES[row]
     reply = endpoint(verifier, require=policy.scopes("orders/read"))(Ask((*original(), *headers(pool))))
@@ -158,7 +158,7 @@ COOKIES: dict[str, tuple[Headers, int]] = {
 def test_a_cookie_counts_by_the_clients_method(
     pool: FakeUserPool, verifier: Verifier, endpoint: Any, row: str
 ) -> None:
-    """It asks with GET whatever the client sent, so the method must be told; handshakes need an Origin."""
+    """It always asks with GET, so a header gives the client's method. Handshakes need an Origin."""
     headers, status = COOKIES[row]
     options: Any = {"cookie": "at", "allowed_origins": ["https://app.example.com"]}
     sent = (*headers, ("Cookie", f"at={pool.access_token()}"))

@@ -186,7 +186,7 @@ def test_places(
     ("sent", "hinted"), [("a.b.c", True), ("a.b", False), ("Basic a.b.c", False), (None, False)]
 )
 def test_a_token_without_its_scheme_is_pointed_out(sent: str | None, *, hinted: bool) -> None:
-    """Clients that leave "Bearer" out hear it; what has not the form of a token may be anything."""
+    """The error tells clients that they omit "Bearer"; a value that has no token's form may be anything."""
     request = HTTPRequest("GET", "/", "", lambda _name: [] if sent is None else [sent])
     for sources in (Sources(), Sources(query="t")):
         with pytest.raises(errors.CredentialsMissing) as caught:

@@ -69,7 +69,7 @@ def test_nothing_matches_nothing() -> None:
     [
         ("/static/x", True),
         ("/static/x?next=/../..%2f", True),
-        ("http://host/static/x", False),  # absolute form: nobody needs it excluded
+        ("http://host/static/x", False),  # absolute form, which no exclusion needs
         ("/static/%2E%2E/x", False),
         ("/static/x%2Fy", False),
         ("/static/x%5cy", False),

@@ -241,7 +241,7 @@ def test_a_found_principal_meets_the_routes_policy(pool: FakeUserPool, verifier:
 
 
 @pytest.mark.parametrize("options", [{}, {"optional": True}, {"exclude": ["/"]}], ids=repr)
-def test_a_routes_own_word_holds(pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]) -> None:
+def test_a_routes_own_mark_holds(pool: FakeUserPool, verifier: Verifier, options: dict[str, Any]) -> None:
     """`need`: no setting of the guard opens a route that requires a token, or closes one to guests."""
     guard = RequestGuard(verifier, **options)
     nobody = None if options else errors.CredentialsMissing
@@ -257,8 +257,8 @@ def test_a_routes_own_word_holds(pool: FakeUserPool, verifier: Verifier, options
 
 
 @pytest.mark.parametrize("stand_in", [None, True, "5f0c", {"sub": "5f0c"}, Principal], ids=repr)
-def test_what_is_no_principal_identifies_nobody(pool: FakeUserPool, stand_in: Any) -> None:
-    """A verifier's subclass that gives anything else lets nobody in, not even as a guest."""
+def test_a_value_that_is_no_principal_identifies_no_caller(pool: FakeUserPool, stand_in: Any) -> None:
+    """A verifier's subclass that returns another value lets no request pass, not even as a guest."""
 
     class Careless(Verifier):
         def verify(self, *_: Any, **__: Any) -> Any:
@@ -339,7 +339,7 @@ def test_the_policy_of_the_guard_behind_holds(pool: FakeUserPool, verifier: Veri
 # --- A verifier that comes later
 
 
-def test_a_guard_without_a_verifier_lets_nobody_in(pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_guard_without_a_verifier_lets_no_request_in(pool: FakeUserPool, verifier: Verifier) -> None:
     """Until `bind` every request is a ConfigurationError, whatever the settings open; bound once for all."""
     guard = RequestGuard(None, optional=True, exclude=["/x"], resource="https://a.example")
     good = request_of(authorization=f"Bearer {pool.access_token()}")

@@ -35,7 +35,7 @@ class Watched(Verifier):
 
 
 def watched(**options: Any) -> Watched:
-    """A verifier that asks nobody."""
+    """A verifier without requests."""
     return Watched(POOL.user_pool(offline=True), **options)
 
 
@@ -69,7 +69,7 @@ def test_an_outage_keeps_no_application_from_starting() -> None:
 
 @pytest.mark.parametrize("when", ["start", "later"])
 def test_an_error_of_another_kind_goes_on_and_closes(when: str) -> None:
-    """A fault of the program is nobody's outage."""
+    """A fault of the program is not an outage."""
     verifier = watched(fault=LookupError() if when == "start" else None)
     with pytest.raises(LookupError):
         asyncio.run(live(RequestGuard(verifier), LookupError() if when == "later" else None))

@@ -63,7 +63,7 @@ class Child(Parent):
 
 
 def public(endpoint: Any) -> Any:
-    """The word that the rows use; both are alike."""
+    """The mark that the rows use; both marks behave alike."""
     return mark_open("public", endpoint)
 
 
@@ -131,7 +131,7 @@ def test_words_that_contradict_each_other(row: str) -> None:
 
 
 def test_a_class_whose_methods_say_it_for_themselves() -> None:
-    """Where each method is looked at with its own word, that contradicts no word of the class."""
+    """If each method is judged by its own mark, that contradicts no mark of the class."""
     page = _class(get=_required(plain()))
     assert opened(mark_open("public", page, each_method=True)) == "public"
     with pytest.raises(TypeError, match="both @require"):

@@ -138,7 +138,7 @@ def test_its_url_says_its_methods() -> None:
 
 
 def test_without_a_verifier_there_is_no_document() -> None:
-    """Nobody knows the issuers yet. OPTIONS is answered, since the methods are known."""
+    """The issuers are not known yet. OPTIONS is answered, because the methods are known."""
     unbound = RequestGuard(None, resource=RESOURCE)
     assert [asked(unbound, method) is None for method in METHODS] == [True, True, False]
     unbound.bind(Verifier(pool(STAFF), token_use="access"))

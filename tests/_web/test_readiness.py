@@ -1,4 +1,4 @@
-"""What a readiness endpoint answers: two words for everybody, details for who asks when it is made."""
+"""The response of a readiness endpoint: a status for everybody, details if they are requested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE, OTHER = FakeUserPool("us-west-2_One"), FakeUserPool("us-west-2_Other")
 
 
 def half_ready() -> Verifier:
-    """Of two pools that ask nobody, the first of which has keys."""
+    """Two pools without requests, of which the first has keys."""
     empty = OTHER.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json")
     return Verifier(ONE.user_pool(offline=True), empty)
 
@@ -56,7 +56,7 @@ def test_details_are_what_health_says() -> None:
 
 @pytest.mark.parametrize("details", ["yes", 1, None, [ONE.user_pool_id]], ids=repr)
 def test_details_are_asked_for_aloud(details: Any) -> None:
-    """Nothing that only looks true shows a report to strangers."""
+    """Nothing that only looks true shows a report to clients without a token."""
     refused(ConfigurationError, Readiness, half_ready(), details=details)
 
 

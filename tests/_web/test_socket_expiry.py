@@ -82,7 +82,7 @@ def test_an_application_that_waits_for_the_client_gets_a_disconnect() -> None:
 
 
 @pytest.mark.parametrize("catches", [True, False])
-def test_an_application_that_only_sends_finds_nobody(*, catches: bool) -> None:
+def test_an_application_that_only_sends_finds_no_principal(*, catches: bool) -> None:
     """Sending after expiry is an OSError, as with a client that left; none of it reaches the client."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:

@@ -76,7 +76,7 @@ def test_an_application_that_waits_for_the_client_gets_a_disconnect() -> None:
 
 
 @pytest.mark.parametrize("catches", [True, False])
-def test_an_application_that_only_sends_finds_nobody(*, catches: bool) -> None:
+def test_an_application_that_only_sends_finds_no_principal(*, catches: bool) -> None:
     """Sending after expiry is an OSError, as with a client that left; none of it reaches the client."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
@@ -106,7 +106,7 @@ def test_what_the_application_raises_is_the_applications(error: Exception) -> No
 
 
 def test_the_application_may_end_first() -> None:
-    """Nothing is closed then, and nobody waits for the token's end."""
+    """Nothing is closed then, and no task waits for the token's end."""
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -225,7 +225,7 @@ def test_a_client_that_is_gone_cannot_spoil_the_close() -> None:
 
 
 def test_a_close_that_is_under_way_is_sent_whole() -> None:
-    """The application ends at once when it hears of the end; the client hears of it too."""
+    """The application ends at once when it learns of the end; the client learns of it too."""
 
     class Slow(Socket):
         async def send(self, message: Any) -> None:

@@ -1,4 +1,4 @@
-"""`_web.tool_calls`: which tools a body calls, and which bodies nobody can read in two ways."""
+"""`_web.tool_calls`: the tools that a body calls, and the refusal of ambiguous bodies."""
 
 from __future__ import annotations
 

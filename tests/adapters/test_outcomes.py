@@ -229,7 +229,7 @@ RECORDED: dict[str, tuple[Callable[[FakeUserPool], Headers], policy.Policy | Non
 @drivers()
 @pytest.mark.parametrize("row", RECORDED)
 def test_every_refusal_leaves_one_record(world: World, driver: str, row: str) -> None:
-    """W6: whichever part refused, the logger of refusals hears it once; of what passes it hears nothing.
+    """W6: whichever part refused, the logger of refusals gets it once; of what passes it gets nothing.
 
     B2: it is counted once, too. Where a route's policy refuses, the verification before it may have passed.
     """
@@ -581,7 +581,7 @@ def test_an_error_in_a_handler_is_answered_alike(world: World, driver: str, row:
     assert reply.headers.get("retry-after") == ("7" if expected.status == 503 else None)
 
 
-# --- A route's own word in a closed application
+# --- A route's own mark in a closed application
 
 WORDS = ("aiohttp", "django_middleware", "django_middleware_async", "fastapi_protect_all")
 WORDS += ("flask_protect_all", "grpc", "grpc_aio", "litestar", "powertools", "starlette")
@@ -928,7 +928,7 @@ NONSENSE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 @drivers()
 @pytest.mark.parametrize("row", NONSENSE)
 def test_nonsense_fails_at_once(world: World, driver: str, row: str) -> None:
-    """A setting that cannot be right fails when the adapter is made, not when somebody calls."""
+    """An invalid setting fails when the adapter is made, not at the first request."""
     options, kind = NONSENSE[row]
     with pytest.raises(kind):
         build(driver, world.verifier, **options)

@@ -219,13 +219,13 @@ doors = pytest.mark.parametrize(
 
 
 def without_keys(name: str = "us-west-2_Fake00001") -> Verifier:
-    """One that has none, and asks nobody."""
+    """A pool without keys and without requests."""
     pool = FakeUserPool(name)
     return Verifier(pool.user_pool(offline=True, jwks=None, key_file=f"/nowhere/{name}.json"))
 
 
 def answer(door: Door, *headers: tuple[str, str], method: str = "GET", path: str = "/ready") -> Reply:
-    """What a probe hears."""
+    """The response to a probe."""
     return door(Ask(tuple(headers), method, path))
 
 
@@ -247,7 +247,7 @@ def answer(door: Door, *headers: tuple[str, str], method: str = "GET", path: str
 def test_yes_or_no_and_nothing_more(
     door: Callable[[Any], Door], method: str, verifier: Any, status: int, body: bytes
 ) -> None:
-    """To strangers, not to be stored; to HEAD without the body (RFC 9110 9.3.2)."""
+    """To clients without a token, not to be stored; to HEAD without the body (RFC 9110 9.3.2)."""
     said = answer(door(verifier), method=method)
     assert (said.status, said.body) == (status, b"" if method == "HEAD" else body)
     assert dict(said.headers) == {
@@ -349,7 +349,7 @@ def test_a_guard_on_the_whole_application_holds() -> None:
 @pytest.mark.outside
 @doors
 def test_a_pod_that_gets_no_requests_gets_ready(door: Callable[[Any], Door]) -> None:
-    """B3: nobody calls a pod that is not ready but its probe."""
+    """B3: a pod that is not ready gets no calls except its probe."""
     pool = FakeUserPool()
     with pool.serve() as endpoints, pool.verifier() as verifier:
         ask = door(verifier)

@@ -128,7 +128,7 @@ def test_an_application_knows_it_once(verifier: Verifier) -> None:
 
 
 def test_a_guard_that_no_application_knows_is_an_error(verifier: Verifier, client: Any) -> None:
-    """The handler does not run, whoever asks."""
+    """The handler does not run for any caller."""
 
     def make() -> web.Application:
         app = web.Application()

@@ -14,7 +14,7 @@ from cognito_mr_auth.testing import FakeUserPool
 
 
 def request(path: str = "/", headers: Any = ()) -> web.Request:
-    """A request that nobody has looked at."""
+    """A request that no guard has checked."""
     return make_mocked_request("GET", path, list(headers))
 
 

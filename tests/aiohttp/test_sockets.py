@@ -58,7 +58,7 @@ async def handler(request: web.Request) -> web.StreamResponse:
 
 
 SEEN: web.AppKey[Seen] = web.AppKey("seen", Seen)
-# offered, what the handler picks, what it sees, what the browser hears
+# offered, what the handler picks, what it sees, what the browser gets
 OFFERS = {
     "the pair": (["bearer", "TOKEN"], (), "bearer", "bearer"),
     "the pair and another": (["bearer", "TOKEN", "chat"], (), "bearer, chat", "bearer"),
@@ -73,7 +73,7 @@ OFFERS = {
 def test_no_handler_and_no_log_sees_the_token(
     pool: FakeUserPool, verifier: Verifier, caplog: pytest.LogCaptureFixture, row: str, word: str
 ) -> None:
-    """The application may pick another subprotocol; the browser hears one that it offered."""
+    """The application may pick another subprotocol; the browser gets one that it offered."""
     offered, picks, shown, heard = OFFERS[row]
     token = pool.access_token()
     seen = Seen(*picks)
@@ -90,7 +90,7 @@ def test_no_handler_and_no_log_sees_the_token(
                 return socket.protocol
 
     with caplog.at_level(logging.DEBUG):
-        # A required handler is asked behind the door, where the token is hidden already.
+        # A required handler's own guard runs after the middleware, which has hidden the token already.
         said = asyncio.run(main())
     assert (seen.offered, said) == ([shown], heard)
     assert token not in repr(seen.headers)
@@ -105,7 +105,7 @@ def _copy() -> Any:
 
 
 @pytest.mark.outside
-def test_what_follows_the_marker_is_hidden_where_nobody_looks(verifier: Verifier) -> None:
+def test_what_follows_the_marker_is_hidden_on_unguarded_handlers(verifier: Verifier) -> None:
     """A public route takes whatever is offered, and shows none of what may be a token."""
     seen = Seen()
 
@@ -220,7 +220,7 @@ async def _closed(socket: Any) -> tuple[WSMsgType, Any, Any]:
 @pytest.mark.outside
 @pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "a handshake that takes longer than the token"])
 def test_a_socket_ends_with_its_token(late: float) -> None:
-    """The client hears 1008, the handler that the client is gone, and nothing passes any more."""
+    """The client gets 1008, the handler that the client is gone, and nothing passes any more."""
 
     async def main() -> None:
         world = World(late=late)
@@ -290,7 +290,7 @@ def test_a_handshake_that_fails_leaves_nothing_behind() -> None:
 
 @pytest.mark.outside
 def test_an_open_route_has_no_end() -> None:
-    """Nobody's token expires there."""
+    """There is no principal, so no token expires there."""
 
     async def main() -> None:
         world = World()

@@ -24,7 +24,7 @@ KEPT = (
     *("Connection", "Expect", "Keep-Alive", "Proxy-Authorization", "Trailer", "Upgrade", "X-Accel-Redirect"),
     *("X-Amz-Cf-Id", "X-Amzn-Auth", "X-Amzn-Header-Count", "X-Cache", "X-Edge-Location", "X-Forwarded-Proto"),
     *("X-Real-IP", "Content-Length", "Host", "Transfer-Encoding", "Via"),
-    # Others' words for who asks, or what decides about the request.
+    # Headers by which other software names the caller, or which decide about the request.
     *("Authorization", "Cookie", "Origin", "X-Forwarded-For", "CloudFront-Viewer-Address", "Sec-Fetch-Site"),
 )
 
@@ -93,7 +93,7 @@ def test_a_subject_breaks_no_header(subject: str) -> None:
     assert value.isprintable()
 
 
-def test_without_a_name_no_identity_is_told() -> None:
+def test_without_a_header_name_no_identity_is_sent() -> None:
     """By default no header is added, and none is taken away."""
     assert set(ask(CognitoAuth(VERIFIER), bearer())["headers"]) == {"authorization"}
 

@@ -64,7 +64,7 @@ def test_a_line(pool: FakeUserPool, clock: FakeClock) -> None:
     assert line["newest_iat"] == {"replica": verifier.newest_iat()[POOL_ID, "replica"]}
 
 
-def test_each_count_is_told_once(pool: FakeUserPool) -> None:
+def test_each_count_is_exported_once(pool: FakeUserPool) -> None:
     """Differences: those of another verifier of the pool are its own."""
     verifier, other = pool.offline_verifier(), pool.offline_verifier()
     seen = []
@@ -101,8 +101,8 @@ def test_what_hooks_raise(pool: FakeUserPool) -> None:
     assert read(emf(verifier))["unknown"]["HookFailures"] == 1
 
 
-def test_an_outage_is_told_apart(pool: FakeUserPool) -> None:
-    """From refusals, since it pages somebody; without keys there is no age."""
+def test_an_outage_differs_from_a_refusal(pool: FakeUserPool) -> None:
+    """Apart from refusals, because it raises an alarm; without keys there is no age."""
     verifier = Verifier(UserPool(POOL_ID, client_ids=[pool.client_id]), clock=pool.clock)
     verifier.close()
     attempt(verifier, pool.access_token(), timeout=0)
@@ -122,7 +122,7 @@ def test_a_forger_pages_nobody(pool: FakeUserPool) -> None:
     assert (line["Unavailable"], line["Unconfirmed"], line["EndpointsDown"]) == (0, 1, 1)
 
 
-def test_nothing_of_a_token_is_told(pool: FakeUserPool) -> None:
+def test_nothing_of_a_token_is_shown(pool: FakeUserPool) -> None:
     """B2: no client, user or kid, and no issuer that a token made up."""
     verifier = pool.offline_verifier()
     for claims in ({}, {"iss": "https://evil.example/c4n4ry"}, {"sub": "c4n4ry"}):
@@ -139,7 +139,7 @@ def test_a_namespace_is_the_applications(namespace: Any, pool: FakeUserPool) -> 
         emf(pool.offline_verifier(), namespace=namespace)
 
 
-def test_only_a_verifier_is_told_of() -> None:
+def test_only_a_verifier_is_exported() -> None:
     """What else could be counted?"""
     for other in (None, object(), UserPool("us-west-2_EXAMPLE", client_ids=["a"])):
         with pytest.raises(TypeError, match="give a Verifier"):

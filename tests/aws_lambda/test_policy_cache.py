@@ -367,7 +367,7 @@ def test_the_exact_arn_is_right_for_every_path(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_exact_arn_allows_nothing_else(kind: Kind) -> None:
-    """Even under a cache, where nobody should put it: what was not asked is not allowed."""
+    """Also under a cache, which such an authorizer must not have: only the request itself is allowed."""
     for first in PATHS:
         gateway = Gateway(["ANY /{proxy+}", "ANY /"], _exact(), kind)
         held = Holder(frozenset("r")).token

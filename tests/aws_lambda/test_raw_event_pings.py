@@ -72,7 +72,7 @@ def test_an_authorizer_answers_a_ping(ping: dict[str, Any] | None, kind: str | N
 
 @pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
 def test_a_guarded_function_answers_a_ping(ping: dict[str, Any] | None) -> None:
-    """Its own code does not run, since nobody has shown a token."""
+    """The function's own code does not run, because the ping has no token."""
     auth = CognitoAuth(VERIFIER)
     for guarded in (auth.require()(_guarded), auth.optional(_guarded)):
         assert guarded(ping, None) == {}
@@ -83,7 +83,7 @@ PROXIES = ("alb", "alb-multi-value", "function-url", "http-1.0", "http-2.0", "re
 
 @pytest.mark.parametrize("kind", [*KINDS, *(f"proxy-{each}" for each in PROXIES)])
 def test_a_request_is_no_ping(kind: str) -> None:
-    """Whatever words a client puts where it can, beside what its service writes."""
+    """Whatever a client puts where it can, beside the members that its service writes."""
     for words in ({}, {"source": "aws.events"}, {"source": "warmup"}, {"warmup": True}, {"WARM": True}):
         assert not is_ping(event(kind) | words)
     good = with_token(kind, FAKE.access_token()) | {"warmup": True}

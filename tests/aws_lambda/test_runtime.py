@@ -345,7 +345,7 @@ FREEZES: Mapping[str, tuple[str, float]] = {
 
 
 @pytest.mark.parametrize("freeze", FREEZES)
-def test_a_freeze_in_the_middle_of_a_refresh_harms_nobody(tmp_path: Path, freeze: str) -> None:
+def test_a_freeze_in_the_middle_of_a_refresh_harms_no_caller(tmp_path: Path, freeze: str) -> None:
     """Lambda stops every thread after an answer; the next invocation is answered properly and at once."""
     happens, moved = FREEZES[freeze]
     with running("own.handler", tmp_path) as scene:
@@ -386,7 +386,7 @@ def test_no_part_of_a_token_is_written(tmp_path: Path, form: str) -> None:
             tokens += [token(scene.pool, cause) for _ in KINDS]
             for kind, each in zip(KINDS, tokens[-len(KINDS) :], strict=True):
                 posted.append(scene.api.invoke(with_token(kind, each)))
-        scene.pool.rotate()  # an unknown kid, while nobody answers
+        scene.pool.rotate()  # an unknown kid, while no endpoint answers
         scene.endpoint.fail("reset")
         for kind in ("rest-token", "appsync"):
             tokens.append(token(scene.pool, "good"))

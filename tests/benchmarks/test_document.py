@@ -189,7 +189,7 @@ def test_tables_replace_what_was_in_their_places_and_nothing_else(document: Modu
     ],
 )
 def test_a_table_without_its_one_place_is_an_error(document: ModuleType, spoil: Any) -> None:
-    """No figure is lost, or left from another run, because of a slip in the page."""
+    """No figure is lost, or left from another run, because of a mistake in the page."""
     with pytest.raises(ValueError, match="places for"):
         document.fill(spoil(places(document)), {})
 

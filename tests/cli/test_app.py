@@ -130,7 +130,7 @@ def test_a_token_is_read(content: bytes, token: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b" \n"])
 def test_no_token_is_wrong_usage(content: bytes, tmp_path: Path) -> None:
-    """An empty file is a slip of the user, not a refused token."""
+    """An empty file is wrong usage, not a refused token."""
     (tmp_path / "token").write_bytes(content)
     with (tmp_path / "token").open("rb") as file, pytest.raises(click.UsageError):
         read_token(file)

@@ -1,4 +1,4 @@
-"""Completion: the scripts, and what a shell is told."""
+"""Completion: the scripts, and the answers to a shell."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_a_token_without_claims(pool: FakeUserPool) -> None:
 
 
 def test_a_machines_token(pool: FakeUserPool) -> None:
-    """Nobody looks for its user."""
+    """The command does not look up the user."""
     rows = _rows(_inspect(pool.machine_token(claims=TIMES)).output)
     assert rows["whose"] == f'the app client itself, no user: sub "{pool.client_id}"'
 
@@ -181,7 +181,7 @@ def test_what_would_be_refused_has_why_and_what_to_do(pool: FakeUserPool) -> Non
     assert (
         "would be refused: algorithm_not_allowed\n"
         "  why: the token's signature algorithm is not RS256\n"
-        "  do:  take the token that the sign-in gave out: Cognito signs with RS256 alone\n"
+        "  do:  use the token of the sign-in, because Cognito signs only with RS256\n"
         "would be refused: token_expired\n"
         "  why: the token has expired\n"
         "  do:  get a new one with the refresh token\n"
@@ -193,7 +193,7 @@ def test_it_calls_no_token_good(pool: FakeUserPool) -> None:
     """Whoever wrote the token chose all that is shown, so a perfect look means nothing."""
     token = pool.access_token(issuer="replica", signed_by="foreign", claims=TIMES)
     said = _inspect(token, *EAST).output.partition("header (unverified)")[0]
-    assert "no reason to refuse it is seen here; whether it is genuine, only verify can tell" in said
+    assert "inspect sees no reason to refuse it; only verify can tell whether it is genuine" in said
     assert "The signature was not checked" in said
     assert not any(word in said.lower() for word in ("valid", "accepted", "trusted", "would pass"))
 

@@ -34,7 +34,7 @@ def test_colours(environ: dict[str, str], expected: bool) -> None:
 
 
 def test_json_has_no_colour() -> None:
-    """Not on a terminal either: somebody may copy it."""
+    """Not on a terminal either, because a person may copy it."""
     token = FakeUserPool().access_token(lifetime=-100)
     done = CliRunner().invoke(main, ["inspect", "--json"], input=token, obj=Surroundings({}), color=True)
     assert "\x1b" not in done.output

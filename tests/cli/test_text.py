@@ -31,7 +31,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("value", "expected"), VALUES, ids=[f"row-{place}" for place in range(len(VALUES))])
 def test_a_value_of_a_token_is_quoted_and_cut(value: Any, expected: str) -> None:
-    """It cannot write to the terminal, read as a word of ours, or fill the screen."""
+    """It cannot write to the terminal, look like the program's own text, or fill the screen."""
     assert quoted(value) == expected
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a token that nobody has verified."""
+"""The statements about an unverified token."""
 
 from __future__ import annotations
 

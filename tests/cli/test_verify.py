@@ -1,4 +1,4 @@
-"""`verify`: the Verifier's answer as words, JSON and an exit status."""
+"""`verify`: the Verifier's decision as text, JSON and an exit status."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_refused_token_gets_its_reason_and_hint(pool: FakeUserPool, settings: 
     assert done.output.splitlines() == [
         "refused: claim_rejected",
         "  why: the token's token_use is not the expected one; this is an ID token; send the access token",
-        "  do:  send the other kind of token, or say which kind you expect: --token-use",
+        "  do:  send the other kind of token, or set the kind that you expect: --token-use",
     ]
     document = json.loads(_verify(settings, token, "--any-client", "--json").output)
     assert (document["outcome"], document["status"], document["retryable"]) == ("refused", 401, False)

@@ -104,7 +104,7 @@ DECORATED_ACTIONS = ViewSet.as_view(
 )
 INHERITED_ACTIONS = ViewSet.as_view({"get": "list", "post": "create"}, type("More", (ViewSet,), {}))
 
-# View, method -> policies, word
+# View, method -> policies, mark
 ROWS: dict[str, tuple[Any, str, tuple[Any, ...], str | None]] = {
     "nothing": (view, "GET", (), None),
     "public": (public(view), "GET", (), "public"),
@@ -231,7 +231,7 @@ def test_a_mark_counts_where_it_was_set(row: str) -> None:
 
 
 def test_the_attribute_is_our_own() -> None:
-    """REST framework and Django set `login_required` on views that nobody called public."""
+    """REST framework and Django set `login_required` on views that are not marked public."""
     opened = lambda request: HttpResponse()  # noqa: E731
     opened.login_required = False  # type: ignore[attr-defined]
     assert mark_of(opened, "GET") == UNMARKED

@@ -148,7 +148,7 @@ def test_it_decides_on_the_view_that_django_chose(
 
 
 def test_an_exclusion_names_a_route(verifier: Verifier, bearer: dict[str, str]) -> None:
-    """EXCLUDE of "/static/*" does not open a tenant named "static", whose view then knows who asks."""
+    """EXCLUDE of "/static/*" does not open a tenant named "static", whose view then knows who calls."""
     with project(*ROUTES, auth={"VERIFIER": verifier, "PROTECT_ALL": True, "EXCLUDE": ["/static/*"]}):
         assert ask("/static/invoices").status_code == 401
         assert ask("/static/invoices", **bearer).json() == {"subject": "me"}
@@ -331,7 +331,7 @@ async def never(_principal: object) -> bool:
 
 
 def test_an_async_hook_works_under_asgi_and_stops_wsgi(pool: FakeUserPool) -> None:
-    """Where nobody can await it, the application does not start."""
+    """If the server cannot await it, the application does not start."""
     verifier = pool.offline_verifier(revoked=never)
     token = {"Authorization": f"Bearer {pool.access_token()}"}
     with project(*ROUTES, auth={"VERIFIER": verifier}):

@@ -84,7 +84,7 @@ def test_a_scope_without_a_raw_path_has_none() -> None:
 
 @KINDS
 def test_who_asks_is_known_once_a_guard_has_looked(pool: FakeUserPool, kind: Any) -> None:
-    """Before, it is an error and not nobody, unless a default says otherwise."""
+    """Before the middleware it is an error and not a guest, unless a default is given."""
     request = kind(Ask((("Cognito-mr-auth.principal", "alice"),)))
     with pytest.raises(LookupError, match="MIDDLEWARE"):
         principal_of(request)

@@ -48,7 +48,7 @@ def awaited(given: Steps[Any]) -> Any:
 
 
 @pytest.mark.parametrize(("run", "name"), [(run_sync, "work"), (awaited, "awork")], ids=["sync", "async"])
-def test_the_generator_hears_answers_and_refusals(run: Any, name: str) -> None:
+def test_the_generator_gets_results_and_refusals(run: Any, name: str) -> None:
     """No call at all is a way too."""
     target = Target()
     assert run(steps(target)) == []
@@ -59,6 +59,6 @@ def test_the_generator_hears_answers_and_refusals(run: Any, name: str) -> None:
 @pytest.mark.parametrize("run", [run_sync, awaited], ids=["sync", "async"])
 @pytest.mark.parametrize("fault", [ZeroDivisionError(), StopIteration(), StopAsyncIteration()], ids=repr)
 def test_a_fault_ends_it(run: Any, fault: Exception) -> None:
-    """Even one by which a generator would end: nobody passes by it."""
+    """Also an exception that would end a generator: no request passes by it."""
     with pytest.raises((ZeroDivisionError, StopIteration, StopAsyncIteration, RuntimeError)):
         run(steps(Target(), fault))

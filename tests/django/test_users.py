@@ -86,7 +86,7 @@ def test_the_default_user_is_made_once(
 
 @BOTH
 def test_who_gets_no_user(pool: FakeUserPool, verifier: Verifier, asynchronous: bool) -> None:
-    """A machine, a guest, and whoever asks for a public view, whose token nobody looks at."""
+    """A machine, a guest, and the caller of a public view, whose token is not read."""
     auth = {"VERIFIER": verifier, "USER": "cognito_mr_auth.django.user_for"}
     with project(*ROUTES, auth=auth, middleware=OURS_LAST):
         for where, headers in (
@@ -139,7 +139,7 @@ async def coroutine(principal: Any) -> Any:
 
 
 def unknown(_principal: Any) -> Any:
-    """A project that knows nobody."""
+    """A project that has no users."""
     return None
 
 
@@ -184,7 +184,7 @@ def test_a_project_gives_its_own(
 # --- The default's own
 
 
-def test_a_name_that_somebody_else_took_is_not_given(pool: FakeUserPool) -> None:
+def test_a_name_of_another_user_is_not_given(pool: FakeUserPool) -> None:
     """Whoever may choose a user name in a sign-up form could choose that of another principal."""
     principal = pool.principal(subject="victim")
     get_user_model().objects.create_user(f"{pool.user_pool_id}.victim", password="mine")

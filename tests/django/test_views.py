@@ -1,6 +1,6 @@
 """The views that strangers need: readiness, and the RFC 9728 document of a guard behind Django's routing.
 
-What a probe hears stands in adapters/test_ready.py.
+What a probe gets stands in adapters/test_ready.py.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def view(
     handler: str = "ours",
     **more: Any,
 ) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
 
     def get(self: Any, request: Any) -> Response:
         asked = request.auth
@@ -120,7 +120,7 @@ def ours(verifier: Verifier) -> type[CognitoAuthentication]:
 
 
 def _dark() -> tuple[FakeUserPool, Verifier]:
-    """A pool whose keys nobody has."""
+    """A pool whose keys are not available."""
     pool = FakeUserPool()
     return pool, Verifier(pool.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json"))
 
@@ -198,7 +198,7 @@ def test_nobody_gets_the_challenge_beside_any_class(ours: Any, beside: str, allo
     assert [fields(each)[:2] for each in records] == [("credentials_missing", 401)]
 
 
-def test_nobody_without_our_handler(ours: Any) -> None:
+def test_a_missing_token_without_our_handler(ours: Any) -> None:
     """REST framework's own answer: with our challenge where our class is the first one."""
     with refusals() as records:
         first = ask(view(ours, Session, handler="default"))
@@ -210,7 +210,7 @@ def test_nobody_without_our_handler(ours: Any) -> None:
 
 @pytest.mark.parametrize("sent", ["Bearer garbage", "Bearer a b", "Bearer "])
 def test_a_bad_token_is_refused_where_everybody_may_come(ours: Any, sent: str) -> None:
-    """AllowAny welcomes guests, and nobody who holds a bad token; another class's user does not help."""
+    """AllowAny admits guests, but no bad token. Another class's user does not change that."""
     for classes in ([ours], [ours, Session]):
         said = ask(view(*classes, allow=(permissions.AllowAny,)), HTTP_AUTHORIZATION=sent, HTTP_X_SESSION="1")
         assert said.status_code in (400, 401)
@@ -237,7 +237,7 @@ def test_other_errors_are_rest_frameworks(ours: Any) -> None:
         ask(view(ours, allow=(), get=fails(ZeroDivisionError())))
 
 
-def test_a_view_may_say_that_somebody_is_nobody(pool: FakeUserPool, ours: Any) -> None:
+def test_a_view_may_treat_a_principal_as_no_user(pool: FakeUserPool, ours: Any) -> None:
     """A NotAuthenticated of the view's own, for a request with a token, says nothing of a missing one."""
 
     def get(self: Any, request: Any) -> None:
@@ -265,7 +265,7 @@ RAISED: dict[str, tuple[Callable[[], Exception], int]] = {
 
 @pytest.mark.parametrize("row", RAISED)
 def test_what_a_view_raises_is_both_kinds(ours: Any, pool: FakeUserPool, row: str) -> None:
-    """The handler hears an APIException; the answer is that of the library's own refusals."""
+    """The handler receives an APIException; the response is that of the library's own refusals."""
     made, status = RAISED[row]
 
     def get(self: Any, request: Any) -> None:
@@ -362,7 +362,7 @@ def test_the_user_is_no_user_of_djangos(pool: FakeUserPool, ours: Any) -> None:
 
 
 def test_who_asks_is_known_where_a_class_has_looked(pool: FakeUserPool, ours: Any) -> None:
-    """None for a guest; a LookupError names what is missing where nobody has looked."""
+    """None for a guest; a LookupError says what is missing if no guard has checked the request."""
     seen: list[Any] = []
 
     def get(self: Any, request: Any) -> Response:
@@ -570,7 +570,7 @@ def test_a_permission_has_no_opposite() -> None:
 
 
 @pytest.mark.parametrize("allow", [require, READ, "require"], ids=["not called", "a policy", "a name"])
-def test_what_is_no_permission_lets_nobody_in(pool: FakeUserPool, ours: Any, allow: Any) -> None:
+def test_an_invalid_permission_lets_no_request_in(pool: FakeUserPool, ours: Any, allow: Any) -> None:
     """A view whose permissions are set up wrongly is an error for each request."""
     with pytest.raises((TypeError, AttributeError)):
         ask(view(ours, allow=(allow,)), token=pool.access_token(scopes=["orders/read"]))

@@ -32,7 +32,7 @@ def document(authentication: list[Any], allow: list[Any]) -> Any:
     """The document of a project with one view."""
 
     def get(self: Any, request: Any) -> Response:
-        """Nobody asks here."""
+        """No request comes here."""
         return Response()
 
     members = {"authentication_classes": authentication, "permission_classes": allow, "schema": AutoSchema()}

@@ -44,7 +44,7 @@ def who(context: Any) -> bytes:
 
 
 def blocking(decorate: Any = lambda method: method) -> dict[str, tuple[str, Any]]:
-    """A handler of each kind that blocks; each says who asks, in every message."""
+    """A handler of each kind that blocks; each returns the caller, in every message."""
 
     def unary_unary(_request: bytes, context: Any) -> bytes:
         return who(context)
@@ -144,7 +144,7 @@ def test_every_kind_keeps_its_policy(way: str, pool: FakeUserPool, verifier: Ver
 
 
 @ways
-def test_nobody_is_taken_for_another(way: str, pool: FakeUserPool, verifier: Verifier) -> None:
+def test_no_user_is_taken_for_another(way: str, pool: FakeUserPool, verifier: Verifier) -> None:
     """Eight clients at once, each with a name of its own and some with none."""
     methods = methods_of(way)
     with serving(way, methods, verifier, optional=True) as port, ThreadPoolExecutor(8) as clients:
@@ -229,7 +229,7 @@ def test_an_error_of_a_handler_is_a_refusal(way: str, pool: FakeUserPool, verifi
 def test_what_goes_wrong_is_for_the_log(
     way: str, pool: FakeUserPool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Clients hear no text of an exception of ours, and no log holds a token."""
+    """Clients get no text of an exception of ours, and no log holds a token."""
     token = pool.access_token()
     with serving(way, methods_of(way), Guard()) as port, caplog.at_level(logging.DEBUG):
         for kind in KINDS:
@@ -241,7 +241,7 @@ def test_what_goes_wrong_is_for_the_log(
     assert token.rpartition(".")[2] not in caplog.text
 
 
-def test_the_wrong_interceptor_lets_nobody_in(
+def test_the_wrong_interceptor_lets_no_call_in(
     pool: FakeUserPool, verifier: Verifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     """grpc.server with asyncio's fails each call, and says so in the log; grpc.aio.server is not made."""
@@ -264,7 +264,7 @@ def test_the_wrong_interceptor_lets_nobody_in(
 
 
 @ways
-def test_callers_without_keys_hold_up_nobody(way: str) -> None:
+def test_callers_without_keys_delay_no_other(way: str) -> None:
     """The thread that serves all calls never waits for keys: an open method is answered meanwhile."""
     pool = FakeUserPool()
     methods = methods_of(way)
@@ -285,7 +285,7 @@ def test_callers_without_keys_hold_up_nobody(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["blocking", "asyncio"])
 @pytest.mark.parametrize("kind", ["unary_unary", "stream_stream"])
-def test_a_call_hears_of_an_outage_before_its_deadline(way: str, kind: str) -> None:
+def test_a_call_gets_the_outage_before_its_deadline(way: str, kind: str) -> None:
     """UNAVAILABLE says more than DEADLINE_EXCEEDED: the wait for keys ends a little earlier."""
     pool = FakeUserPool()
     with pool.serve() as endpoints, pool.verifier() as verifier:
@@ -340,7 +340,7 @@ def test_clients_with_a_retry_policy_come_again_when_they_should(
 def test_a_stream_of_an_asyncio_server_ends_with_its_token(
     row: str, clock: FakeClock, pool: FakeUserPool
 ) -> None:
-    """`close_at_expiry`: whatever it waits for, its client hears UNAUTHENTICATED."""
+    """`close_at_expiry`: whatever it waits for, its client gets UNAUTHENTICATED."""
     cancelled = threading.Event()
 
     async def rest() -> None:
@@ -450,7 +450,7 @@ WATCHES = """{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig":
 def test_a_client_that_watches_health_connects_where_it_is_excluded(
     way: str, pool: FakeUserPool, verifier: Verifier, *, excluded: bool
 ) -> None:
-    """It goes on where it hears UNIMPLEMENTED, and never connects where it hears UNAUTHENTICATED."""
+    """It goes on where it gets UNIMPLEMENTED, and never connects where it gets UNAUTHENTICATED."""
     exclude = ["/grpc.health.v1.Health/*"] if excluded else []
     with serving(way, methods_of(way), verifier, exclude=exclude) as port:
         heard = ask(

@@ -163,7 +163,7 @@ def test_an_outage_is_503_in_time(name: str, tmp_path: Path) -> None:
 
 def test_chalices_local_server_asks_the_authorizer() -> None:
     """`chalice local` of the example: 401 for no token and a bad one, 403 without the scope, and the view."""
-    with socket.socket() as holder:  # bound and never listened on: nobody else gets the port
+    with socket.socket() as holder:  # bound and never listened on, so that no other process gets the port
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))
         port = holder.getsockname()[1]
@@ -192,6 +192,6 @@ def _ask_the_local_server(port: int) -> None:
         assert get("/invoices", plain)[0] == 403
         assert get("/orders", plain)[0] == 403
         assert get("/orders", good) == (200, {"orders": []})
-        assert get("/nowhere", good)[0] == 403  # the gateway's own word for an unknown URL
+        assert get("/nowhere", good)[0] == 403  # the gateway's own status for an unknown URL
         runner.process.terminate()
         runner.end()

@@ -68,7 +68,7 @@ def _run(here: Scene, first: list[int]) -> tuple[loss.Tally, int]:
     return loss.flat(parts), successor
 
 
-def test_a_kid_that_nobody_lists_stays_out(tmp_path: Path) -> None:
+def test_a_kid_that_no_endpoint_lists_stays_out(tmp_path: Path) -> None:
     """While the primary hangs it may be one of its keys, so it is 503; 401 or 200 never is.
 
     R3: 401 only when every endpoint has answered. R4: such tokens spend the rate limit and slow no

@@ -88,7 +88,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 class Row(NamedTuple):
-    """Header lines with TOKEN, SCOPED, FORGED, EXPIRED and DARK for tokens; what the client is to hear."""
+    """Header lines with TOKEN, SCOPED, FORGED, EXPIRED and DARK for tokens; the expected response."""
 
     headers: tuple[bytes, ...]
     status: int
@@ -230,7 +230,7 @@ def test_a_websocket_opens_for_a_good_token(running: Callable[[str], Here], name
 
 
 @pytest.mark.parametrize("name", SOCKETS)
-def test_a_refused_websocket_hears_why(running: Callable[[str], Here], name: str) -> None:
+def test_a_refused_websocket_gets_the_reason(running: Callable[[str], Here], name: str) -> None:
     """Servers that offer a denial response (all of these do) answer with status, challenge and body."""
     here = running(name)
     tokens = _tokens(here)

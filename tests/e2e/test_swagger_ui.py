@@ -82,7 +82,7 @@ def chromium(profile: Path, *options_more: str, hosts: str = "") -> Iterator[web
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A browser that finds nobody but this machine."""
+    """A browser that can reach only this machine."""
     with chromium(tmp_path / "profile") as driver:
         yield driver
 

@@ -29,7 +29,7 @@ WATCHED, EVERY, PAUSE = 2.0, 0.05, 0.05
 
 @contextmanager
 def flood(server: Server, target: str, tokens: Sequence[str], visitors: int) -> Iterator[Counter[int]]:
-    """Visitors that never let up, each with a token after the other; the statuses that they hear."""
+    """Clients that send one token after the other without a pause; the statuses that they get."""
     over, heard, lock = threading.Event(), Counter[int](), threading.Lock()
 
     def visit(number: int) -> None:

@@ -32,7 +32,7 @@ POLL_S = 0.02
 
 
 class Example(NamedTuple):
-    """The place of an example, a word of its start command if there are several, the answer of /me."""
+    """The file of an example, a part of its start command if there are several, the response of /me."""
 
     path: str
     word: str = ""
@@ -54,7 +54,7 @@ ROWS = {
     "pyjwt": Example("pyjwt_app.py", issuer=ORIGINAL),  # jwt.decode knows the URL alone
     "powertools": Example("powertools_app.py"),
     "chalice": Example("chalice_app"),
-    "edge": Example("edge_app", issuer="us-west-2_Fake00001"),  # the origin is told the pool
+    "edge": Example("edge_app", issuer="us-west-2_Fake00001"),  # the header for the origin names the pool
 }
 
 

@@ -55,7 +55,7 @@ def asked(port: str, method: str, token: str | None) -> tuple[int, str]:
 
 @pytest.mark.outside
 def test_the_example_runs() -> None:
-    """It answers each call as it should, and ends when it is told to."""
+    """It answers each call correctly, and ends on a signal."""
     words = shlex.split(command(SERVER, RUN).removeprefix(RUN))
     with running([*words, "127.0.0.1", "0"]) as runner:
         good, plain = runner.until("TOKEN="), runner.until("TOKEN_WITHOUT_SCOPES=")

@@ -535,7 +535,7 @@ def message(expires_at: float) -> dict[str, Any]:
 def test_the_backend_answers(
     request_: Callable[[], dict[str, Any]], expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guarded function knows who asks, echoes the marker and never the token, and minds the expiry."""
+    """The guarded function knows who calls, echoes the marker and never the token, and minds the expiry."""
     answer = backend(monkeypatch)(request_(), Context())
     found = {**answer, **json.loads(answer.get("body", "{}"))}
     assert {name: found[name] for name in expected} == expected
@@ -578,7 +578,7 @@ def build_zip() -> Any:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """The words of each command in the README's shell block."""
+    """The arguments of each command in the README's shell block."""
     [block] = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
     return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
 

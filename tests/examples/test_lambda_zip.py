@@ -284,7 +284,7 @@ def test_the_time_may_be_given(
 
 
 def key_file(directory: Path, **changes: Any) -> Path:
-    """A file as `keys fetch` writes it, but for these members."""
+    """A file as `keys fetch` writes it, except for these members."""
     endpoint = {
         "url": "https://example.com/jwks.json",
         "begun": changes.pop("begun", time.time()),
@@ -385,7 +385,7 @@ def test_a_time_is_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_pip_speaks_for_itself() -> None:
-    """An error of pip is reported in pip's own words."""
+    """An error of pip is reported with pip's own text."""
     script = build_zip()
     with pytest.raises(script.BuildError, match=r"(?s)pip nonsense failed:.*nonsense"):
         script.pip("nonsense")

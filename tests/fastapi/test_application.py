@@ -1,4 +1,4 @@
-"""What an application gets from init_app: the closed door, answers to errors, a check at its start."""
+"""What init_app gives an application: `protect_all`, responses to errors, a check at its start."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -85,7 +85,7 @@ def closed(**options: Any) -> FastAPI:
 
 
 async def plain_app(scope: Any, receive: Any, send: Any) -> None:
-    """An application that nobody can look into."""
+    """An application that cannot be inspected."""
     await PlainTextResponse("reached")(scope, receive, send)
 
 
@@ -205,7 +205,7 @@ def test_what_other_middleware_makes_of_a_request_is_judged(exclude: list[str], 
 
 @pytest.mark.parametrize("replaced", ["route class", "router", "middleware of the router", "routes"])
 def test_who_routes_in_another_way_has_no_public_routes(replaced: str) -> None:
-    """Where nobody can say which endpoint is called, a token is needed (W3)."""
+    """If the called endpoint is unknown, a token is needed (W3)."""
 
     class Elsewhere(APIRouter):
         async def app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -260,7 +260,7 @@ def test_an_excluded_path_is_the_routes_own() -> None:
             assert ask(app, path).status == status, (protect_all, path)
 
 
-def test_no_byte_of_a_body_is_read_for_a_stranger() -> None:
+def test_no_byte_of_a_body_is_read_before_verification() -> None:
     """A dependency is asked after the body is read and parsed; a protected application answers before."""
     read: list[str] = []
 
@@ -295,7 +295,7 @@ def test_no_byte_of_a_body_is_read_for_a_stranger() -> None:
 
 @pytest.mark.parametrize(("preflight", "status"), [("refuse", 401), ("pass", 204)])
 def test_a_preflight_is_answered_alike_everywhere(preflight: Any, status: int) -> None:
-    """Of the URLs behind a closed door it tells nothing (F12)."""
+    """The responses show nothing of the URLs of a closed application (F12)."""
     app = closed(preflight=preflight)
     for path in ("/orders", "/nothing", "/orders/", "/v1/a/orders", "/docs", "/below/orders", "/health"):
         reply = ask(app, path, PREFLIGHT, "OPTIONS")
@@ -345,7 +345,7 @@ def guests(app: FastAPI, auth: CognitoAuth) -> None:
     [((), 200, "guest"), (GOOD, 200, "me"), (bearer("garbage"), 401, None), (bearer(""), 400, None)],
     ids=["none", "good", "bad", "malformed"],
 )
-def test_guests_are_welcome_where_both_words_stand(
+def test_guests_pass_where_both_marks_are_set(
     protect_all: bool, headers: Any, status: int, who: str | None
 ) -> None:
     """`@auth.public` lets the request in, `auth.optional` looks at the token."""
@@ -359,7 +359,7 @@ def test_guests_are_welcome_where_both_words_stand(
 
 
 @pytest.mark.parametrize("protect_all", [True, False])
-def test_a_token_that_the_door_hides_is_found_behind_it(protect_all: bool) -> None:
+def test_a_token_that_protect_all_hides_is_found_behind_it(protect_all: bool) -> None:
     """A public socket's subprotocol is out of sight for the endpoint, and not for `auth.optional`."""
     app = FastAPI()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=protect_all, subprotocol="bearer")
@@ -398,7 +398,7 @@ def test_a_sockets_token_expires() -> None:
 
 @pytest.mark.parametrize("opening", ["excluded", "public"])
 def test_a_token_that_a_dependency_finds_expires_too(opening: str) -> None:
-    """The door has let the socket in without a principal; its time begins when the dependency finds one."""
+    """`protect_all` lets the socket in without a principal. The dependency finds one and starts its timer."""
     app = FastAPI()
     excluded = {"exclude": ["/"]} if opening == "excluded" else {}
     auth = CognitoAuth(VERIFIER, app=app, protect_all=True, close_at_expiry=True, **excluded)
@@ -531,7 +531,7 @@ def test_handlers_find_every_error(path: str, kind: str, protect_all: bool) -> N
         assert ("www-authenticate" in seen[0].headers) is (status != 503)
 
 
-def test_a_closed_door_asks_the_users_handlers_too() -> None:
+def test_protect_all_runs_the_users_handlers_too() -> None:
     """What `protect_all` refuses, before any route, looks like every other refusal of the application."""
     app = closed()
 
@@ -661,7 +661,7 @@ async def _started(app: FastAPI) -> list[str]:
 
 @pytest.mark.parametrize("protect_all", [True, False])
 def test_an_application_without_a_verifier_does_not_start(protect_all: bool) -> None:
-    """The server hears it at the end of the start-up, whose own work is undone."""
+    """The server gets the error at the end of the start-up, and the start-up's own work is undone."""
     undone: list[str] = []
     auth: CognitoAuth | None = None
 
@@ -776,7 +776,7 @@ def test_a_middleware_in_front_and_the_dependency_verify_once(shared: str, socke
 
 
 @pytest.mark.parametrize("protect_all", [True, False])
-def test_an_override_opens_the_door_too(protect_all: bool) -> None:
+def test_an_override_passes_protect_all_too(protect_all: bool) -> None:
     """`dependency_overrides[auth]` is enough for everything; what is no principal opens nothing."""
     app = FastAPI()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=protect_all)

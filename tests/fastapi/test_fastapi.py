@@ -103,7 +103,7 @@ ENDPOINTS: dict[str, Any] = {
 
 
 def declared(auth: CognitoAuth, way: str) -> FastAPI:
-    """An application that says who asks, at /v1/x/, protected in one of FastAPI's ways."""
+    """An application that returns the caller, at /v1/x/, protected in one of FastAPI's ways."""
     at = {way: [Depends(auth)]}
     app = FastAPI(dependencies=at.get("application"))
     router = APIRouter(dependencies=at.get("router"))
@@ -270,7 +270,7 @@ def test_a_policy_is_a_policy(value: Any) -> None:
 
 
 def uncalled(auth: CognitoAuth) -> dict[str, Any]:
-    """What somebody may write in a dependency's place."""
+    """Values that a user may put in a dependency's place."""
     return {
         "require": auth.require,
         "claims": auth.claims,
@@ -320,7 +320,7 @@ def test_a_dependency_is_no_decorator(way: str) -> None:
         "auth.claims(dict)": auth.claims(dict),
     }
     for endpoint in (lambda: "reached", by_default, CognitoAuth):
-        with pytest.raises(TypeError, match="no decorator"):
+        with pytest.raises(TypeError, match="not a decorator"):
             decorators[way](endpoint)
 
 
@@ -393,7 +393,7 @@ def test_a_guest_is_no_guest_elsewhere(order: str) -> None:
     ids=["nobody", "somebody", "not looked at", "a stand-in", "and a token", "and a bad one", "a name"],
 )
 def test_an_override_of_auth_is_one_of_its_guests(override: Any, sent: str | None, who: Any) -> None:
-    """A stand-in that is no Principal is nobody, and the token decides."""
+    """A stand-in that is not a Principal gives no principal, and the token decides."""
     auth = CognitoAuth(VERIFIER)
     app = FastAPI()
 
@@ -593,7 +593,7 @@ def test_a_principal_can_be_returned() -> None:
     assert set(schema["properties"]) == set(schema["required"]) == set(shown)
 
 
-def test_a_principal_without_its_dependency_is_nobodys() -> None:
+def test_a_principal_without_its_dependency_is_not_used() -> None:
     """Who forgets `Depends` gets no principal from the query, and no route that passes."""
     app = FastAPI()
 
@@ -626,7 +626,7 @@ BY_HAND: dict[str, tuple[policy.Policy | None, str | None, int]] = {
 @pytest.mark.parametrize("options", [{}, {"optional": True, "exclude": ["/"]}], ids=repr)
 @pytest.mark.parametrize("row", BY_HAND)
 def test_by_hand_the_token_is_verified(row: str, options: dict[str, Any], given: dict[str, Any]) -> None:
-    """`await auth.require(p)(request)`: FastAPI's marker in the principal's place admits nobody."""
+    """`await auth.require(p)(request)`: FastAPI's marker in the principal's place admits no request."""
     require, token, status = BY_HAND[row]
     auth = CognitoAuth(VERIFIER, **options)
     app = FastAPI()

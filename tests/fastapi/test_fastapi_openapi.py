@@ -382,7 +382,7 @@ def test_an_applications_own_settings_of_swagger_ui_stay() -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"login_domain": DOMAIN}], ids=["bearer", "oauth2"])
 def test_a_closed_applications_document_says_so(settings: dict[str, Any]) -> None:
-    """With `protect_all` each operation needs the scheme, but for public routes and excluded paths."""
+    """With `protect_all` each operation needs the scheme, except public routes and excluded paths."""
     app = FastAPI()
     auth = CognitoAuth(
         VERIFIER, app=app, protect_all=True, exclude=["/openapi.json", "/ready", "/static/*"], **settings

@@ -168,7 +168,7 @@ def wire(make: Callable[[bytes], Iterable[bytes]]) -> How:
 
 
 def gzip_bomb(megabytes: int) -> bytes:
-    """So many MB of zeros in a few KB of gzip (RFC 1952), but for the checksum at its end."""
+    """So many MB of zeros in a few KB of gzip (RFC 1952), except the checksum at its end."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = packer.compress(MEGABYTE) + packer.flush(zlib.Z_FULL_FLUSH)
     return gzip.compress(b"")[:10] + block * megabytes + packer.flush(zlib.Z_FINISH)

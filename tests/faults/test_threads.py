@@ -270,7 +270,7 @@ def test_a_token_in_steady_use_stays() -> None:
 
 
 class Room:
-    """A caller of `start` that is told of room, or not."""
+    """A caller of `start` that is notified of a free slot, or not."""
 
     def __init__(self) -> None:
         self.told = 0
@@ -282,7 +282,7 @@ class Room:
 def test_fetch_threads_lose_no_slot() -> None:
     """F: never more threads than slots, and when all have ended every slot is free again.
 
-    Who was refused is told of room once, so nobody waits for ever.
+    A refused caller is notified of a free slot once, so none waits for ever.
     """
     fetch_threads = FetchThreads()
     live: Counter[str] = Counter()

@@ -131,7 +131,7 @@ class Answer(NamedTuple):
 
 
 class Crowd:
-    """Eight threads that verify one token after the other until they are told to stop."""
+    """Eight threads that verify one token after the other until an event stops them."""
 
     def __init__(self, verifier: Verifier, tokens: Sequence[str]) -> None:
         self._verifier, self._tokens = verifier, tokens
@@ -179,7 +179,7 @@ def slow(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def asking(verifier: Verifier, tokens: Sequence[str], seconds: float) -> set[str]:
-    """What threads hear for these tokens, each with so much time."""
+    """The results of threads for these tokens, each with so much time."""
     with ThreadPoolExecutor(len(tokens)) as threads:
         return set(threads.map(lambda token: said(verifier, token, seconds), tokens))
 
@@ -207,7 +207,7 @@ both = pytest.mark.parametrize("ask", [asking, tasks_asking], ids=["threads", "a
 @both
 @pytest.mark.parametrize("fault", ["refuse", "hang"])
 def test_a_new_key_whose_only_holder_is_down_is_never_unknown(fault: str, ask: Ask, scene: Scene) -> None:
-    """The others lag: no valid token hears 401, nor does a forged one, until all have answered (R3)."""
+    """The others lag: no valid token gets 401, nor does a forged one, until all have answered (R3)."""
     with scene.serving() as (endpoints, verifier):
         endpoints.original.fail("old_keys")
         endpoints.replica.fail("old_keys")
@@ -279,7 +279,7 @@ OUTAGES = {
 def test_an_outage_holds_one_worker_and_ends_with_its_cure(
     age: float | None, fault: str, scene: Scene
 ) -> None:
-    """All wait for a second, then all but one hear 503 at once; keys within 2 s of the cure (W7, R6)."""
+    """All wait for a second, then all but one get 503 at once; keys within 2 s of the cure (W7, R6)."""
     with scene.serving(warm=age is not None) as (endpoints, verifier):
         endpoints.fail(fault)
         scene.clock.go_by(age or 0.0)
@@ -310,7 +310,7 @@ def test_a_stale_set_in_an_outage_costs_its_callers_one_second_together(scene: S
 
 
 @pytest.mark.parametrize("fault", ["refuse", "hang", "503"])
-def test_a_set_that_turns_an_hour_old_in_an_outage_makes_nobody_wait(fault: str, scene: Scene) -> None:
+def test_a_set_that_turns_an_hour_old_in_an_outage_makes_no_caller_wait(fault: str, scene: Scene) -> None:
     """Its background refreshes have all failed, so the first caller after the hour is served at once (R)."""
     with scene.serving() as (endpoints, verifier):
         token = scene.token()
@@ -332,7 +332,7 @@ def test_a_set_that_turns_an_hour_old_in_an_outage_makes_nobody_wait(fault: str,
 
 
 def test_an_answer_after_the_callers_time_serves_the_next(scene: Scene) -> None:
-    """Every endpoint answers after 3 s: a caller hears 503 at its 2 s, and the next one is served (R1)."""
+    """Every endpoint answers after 3 s: a caller gets 503 at its 2 s, and the next one is served (R1)."""
     with scene.serving(warm=False) as (endpoints, verifier):
         endpoints.fail("slow", delay=3.0)
         begun = time.monotonic()

@@ -206,7 +206,7 @@ def test_an_extension_hears_an_http_exception(
     expected, heard = plain.test_client().get("/x"), extended.test_client().get("/x")
     assert expected.status_code == status
     assert expected.json["reason"] == reason
-    if row == "both already":  # its own class says what extensions hear
+    if row == "both already":  # its own class says what extensions get
         assert heard.status_code == status
         return
     for name in ("www-authenticate", "retry-after", "cache-control", "content-type"):
@@ -321,7 +321,7 @@ def _fails(error: Exception) -> Any:
     ],
 )
 @pytest.mark.parametrize("kind", [errors.AuthError, HTTPException, 401], ids=str)
-def test_a_handler_lets_nobody_through(verifier: Verifier, answer: Any, status: int, kind: Any) -> None:
+def test_a_handler_lets_no_bad_token_through(verifier: Verifier, answer: Any, status: int, kind: Any) -> None:
     """Whatever it says, and if it fails, the view is not run."""
     app = Flask(__name__)
     auth = CognitoAuth(verifier, app=app)

@@ -30,7 +30,7 @@ def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
 
 
 def who() -> str:
-    """A view that says who asks."""
+    """A view that returns the caller."""
     return current_principal.subject if current_principal else "nobody"
 
 

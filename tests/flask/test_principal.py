@@ -1,4 +1,4 @@
-"""flask: principal_of() and current_principal, which say who asks, or what is missing."""
+"""flask: principal_of() and current_principal, which return the caller, or say what is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bearer(pool: FakeUserPool, subject: str = "alice") -> dict[str, str]:
 
 
 def who() -> str:
-    """A view that says who asks."""
+    """A view that returns the caller."""
     return current_principal.subject if current_principal else "nobody"
 
 
@@ -134,10 +134,10 @@ def test_it_passes_for_a_principal(pool: FakeUserPool, verifier: Verifier) -> No
 
 @pytest.mark.parametrize("path", ["public", "optional", "bare"])
 @pytest.mark.parametrize("name", ["subject", "scopes", "claims", "to_dict", "no_such_name"])
-def test_a_view_that_needs_a_principal_is_told_what_is_missing(
+def test_the_error_of_a_view_without_principal_says_what_is_missing(
     verifier: Verifier, path: str, name: str
 ) -> None:
-    """For nobody it is false, and any attribute is a LookupError that names the remedy, hasattr too."""
+    """Without a principal it is false, and any attribute is a LookupError with advice, also for hasattr."""
     assert asking(verifier, lambda: bool(current_principal)).get(f"/{path}").text == "False"
     assert asking(verifier, lambda: current_principal == None).get(f"/{path}").text == "True"  # noqa: E711
     for ask in (getattr, hasattr):

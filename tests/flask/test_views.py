@@ -197,7 +197,7 @@ def test_the_order_of_decorators_opens_nothing(
 @pytest.mark.parametrize("words", [("public", "read"), ("optional", "read"), ("public", "optional")], ids=str)
 @pytest.mark.parametrize("between", [(), ("route",), ("plain",), ("plain", "route")], ids=str)
 @pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
-def test_two_words_for_one_view_contradict_each_other(
+def test_two_marks_on_one_view_contradict_each_other(
     verifier: Verifier, words: tuple[str, str], between: tuple[str, ...], turned: bool
 ) -> None:
     """Where a decorator sees both, it says so at import."""
@@ -630,7 +630,7 @@ def test_a_blueprint_is_guarded_with_all_that_is_nested(
     nest: str,
     when: str,
 ) -> None:
-    """Its views and those of nested blueprints, but for public ones; a view's own guard comes on top."""
+    """Its views and those of nested blueprints, except public ones. A view's own guard applies too."""
     app = Flask(__name__)
     auth = CognitoAuth(verifier, protect_all=protect_all, exclude=["/outer/x"], optional=True)
     if when == "init_app first":
@@ -705,7 +705,7 @@ def test_what_is_no_policy_fails_at_decoration(
 
 
 @pytest.mark.parametrize("above", [False, True], ids=["below the route", "above the route"])
-def test_an_uncalled_require_serves_nobody(verifier: Verifier, above: bool) -> None:
+def test_an_uncalled_require_serves_no_request(verifier: Verifier, above: bool) -> None:
     """The import fails, so there is no application that would serve."""
     app = Flask(__name__)
     auth: Any = CognitoAuth(verifier, app=app)
@@ -739,7 +739,7 @@ def test_a_guard_for_bound_methods_is_set_once(pool: FakeUserPool, verifier: Ver
     assert vars(Resource.head) == {}  # a mark would open the method of every other instance
 
 
-# --- Methods that nobody calls
+# --- Methods that are not called
 
 
 def test_a_public_method_opens_no_other_dispatch(verifier: Verifier) -> None:

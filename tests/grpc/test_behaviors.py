@@ -116,7 +116,7 @@ def bearing(token: str | None, method: str = "/a.B/C") -> Details:
 @ways
 @kinds
 def test_every_kind_knows_its_principal(verifier: Verifier, pool: FakeUserPool, way: str, kind: str) -> None:
-    """In every message; and nobody does afterwards."""
+    """In every message; there is no principal afterwards."""
     ask, servicer = WAYS[way]
     request, expected = KINDS[kind]
     given = iter(request) if isinstance(request, list) else request
@@ -189,7 +189,7 @@ def test_no_kind_runs_for_who_may_not_pass(
 @ways
 @pytest.mark.parametrize("token", [None, "garbage"])
 def test_a_public_method_reads_no_token(verifier: Verifier, way: str, token: str | None) -> None:
-    """Not even a bad one, and nobody is known."""
+    """Not even a bad token is read, and there is no principal."""
     ask, _ = WAYS[way]
     behavior = _decorated(public, in_task=way == "grpc.aio.server", streams=False)
     assert ask(verifier, bearing(token), handler_for("unary_unary", behavior))[1] == ["guest"]
@@ -307,7 +307,7 @@ def test_a_stream_on_a_thread_aborts_nothing(verifier: Verifier, pool: FakeUserP
     assert (context.code, said) == (grpc.StatusCode.PERMISSION_DENIED, [])
 
 
-def test_strangers_take_no_thread_of_an_asyncio_server(verifier: Verifier) -> None:
+def test_refused_calls_take_no_thread_of_an_asyncio_server(verifier: Verifier) -> None:
     """Who is refused is refused in the call's task, before a message is read."""
 
     async def continuation(_details: Any) -> Any:
@@ -384,7 +384,7 @@ def hiding(behavior: Any) -> Any:
 
 
 def test_a_guarded_method_without_an_interceptor_is_closed() -> None:
-    """A forgotten interceptor is no open door."""
+    """A forgotten interceptor opens nothing."""
     with pytest.raises(LookupError, match="no guard has looked at this call"):
         _decorated(require(), in_task=False, streams=False)("", Context())
 
@@ -520,7 +520,7 @@ def test_a_stream_ends_with_its_token(clock: FakeClock, pool: FakeUserPool, row:
 def test_no_request_comes_after_the_expiry(
     clock: FakeClock, verifier: Verifier, pool: FakeUserPool, kind: str
 ) -> None:
-    """A handler on a thread hears of it with the next message, unless it waits for none."""
+    """A handler on a thread notices it at the next message, unless it waits for none."""
     read: list[str] = []
 
     def messages() -> Iterator[str]:

@@ -108,7 +108,7 @@ def test_the_messages_of_a_timed_call_end_with_the_client(verifier: Verifier, sh
 
 
 def test_what_waits_ends_with_the_token(clock: FakeClock, verifier: Verifier, short: Principal) -> None:
-    """Whatever it waits for; it hears of it as of any cancellation."""
+    """Whatever the handler waits for, it is cancelled."""
     heard: list[type[BaseException]] = []
 
     async def waiting() -> None:

@@ -36,7 +36,7 @@ MEANINGLESS: dict[str, Any] = {
 @pytest.mark.parametrize("name", MEANINGLESS)
 def test_what_means_nothing_is_refused(interceptor: Any, verifier: Verifier, name: str) -> None:
     """A setting that would do nothing is a mistake of whoever set it."""
-    with pytest.raises(errors.ConfigurationError, match=f"{name}= means nothing to gRPC"):
+    with pytest.raises(errors.ConfigurationError, match=f"{name}= does not apply to gRPC"):
         interceptor(verifier, **{name: MEANINGLESS[name]})
 
 
@@ -95,7 +95,7 @@ def test_only_an_asyncio_server_awaits(pool: FakeUserPool, row: str) -> None:
         assert asyncio.run(acall(interceptor, details, handler_of(behavior)))[1] == ["me"]
 
 
-def test_the_wrong_server_hears_which_is_the_right_one(verifier: Verifier) -> None:
+def test_the_error_of_a_wrong_server_names_the_right_one(verifier: Verifier) -> None:
     """grpc.server would take a coroutine for a handler; grpc.aio.server looks at the class itself."""
     with pytest.raises(RuntimeError, match=r"grpc\.server needs a CognitoAuthInterceptor"):
         AioCognitoAuthInterceptor(verifier).intercept_service(lambda _details: None, Details("/a.B/C", ()))  # type: ignore[arg-type, return-value]
@@ -128,7 +128,7 @@ CHECK = "/grpc.health.v1.Health/Check"
 
 
 def probed(given: Any, request: bytes = b"") -> tuple[Context, list[Any]]:
-    """What a probe hears through a closed server's interceptor."""
+    """The response to a probe through a closed server's interceptor."""
     details = Details(CHECK, ())
     handler = ready(given).service(details)
     assert handler is not None
@@ -136,12 +136,12 @@ def probed(given: Any, request: bytes = b"") -> tuple[Context, list[Any]]:
 
 
 def without_keys() -> Verifier:
-    """One that has none, and asks nobody."""
+    """A verifier without keys and without requests."""
     pool = FakeUserPool()
     return Verifier(pool.user_pool(offline=True, jwks=None, key_file="/nowhere/keys.json"))
 
 
-def test_a_probe_hears_whether_calls_may_be_sent(verifier: Verifier) -> None:
+def test_a_probe_gets_whether_calls_may_be_sent(verifier: Verifier) -> None:
     """B3: protobuf's SERVING and NOT_SERVING, without a token, in a closed server too."""
     assert probed(verifier)[1] == [b"\x08\x01"]
     assert probed(Guard(verifier))[1] == [b"\x08\x01"]
@@ -149,7 +149,7 @@ def test_a_probe_hears_whether_calls_may_be_sent(verifier: Verifier) -> None:
 
 
 def test_a_probe_of_one_service_is_not_answered(verifier: Verifier) -> None:
-    """A service that nobody registered is NOT_FOUND, as the protocol says."""
+    """An unregistered service is NOT_FOUND, as the protocol says."""
     context, said = probed(verifier, b"\x0a\x01x")
     assert (context.code, said) == (grpc.StatusCode.NOT_FOUND, [])
 
@@ -175,6 +175,6 @@ def test_what_it_cannot_answer_for_is_an_error(verifier: Verifier) -> None:
         ready(None)  # type: ignore[arg-type]
 
 
-def test_the_words_are_of_the_module() -> None:
+def test_the_marks_belong_to_the_module() -> None:
     """`public` marks what `ready` marks."""
     assert public(lambda request, context: None) is not None

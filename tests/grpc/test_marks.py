@@ -157,7 +157,7 @@ def test_a_mark_may_be_said_twice() -> None:
 
 @pytest.mark.parametrize("kind", ["open", "for_guests", "both"])
 def test_the_function_stays_what_it_is(kind: str) -> None:
-    """Kinds of handlers are told apart by their functions, and documentation shows them."""
+    """The functions show the kind of a handler, and documentation shows the functions."""
     method = getattr(Servicer, kind)
     assert method.__name__ == kind
     assert inspect.iscoroutinefunction(method) is (kind == "for_guests")

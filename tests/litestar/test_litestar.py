@@ -30,7 +30,7 @@ PREFLIGHT = (ORIGIN, ("Access-Control-Request-Method", "POST"))
 
 
 def handler(path: str = "/x", **options: Any) -> Any:
-    """A handler that says who asks."""
+    """A handler that returns the caller."""
     return who(Reached(), path, **options)
 
 
@@ -416,7 +416,7 @@ def test_your_own_handlers_are_asked_first(verifier: Verifier, client: Any) -> N
     assert ask("/kind", token="good").body.startswith(b"PolicyDenied: ")
 
 
-def test_a_refusal_of_the_door_is_shaped_like_others(verifier: Verifier, client: Any) -> None:
+def test_a_refusal_of_protect_all_has_the_form_of_others(verifier: Verifier, client: Any) -> None:
     """Of a closed application; to HEAD without a body."""
 
     def ours(_request: Request[Any, Any, Any], error: errors.AuthError) -> Response[str]:
@@ -482,7 +482,7 @@ def test_an_error_on_a_socket(verifier: Verifier, pool: FakeUserPool, client: An
 
 
 def test_a_socket_ends_with_its_token(pool: FakeUserPool) -> None:
-    """Whether the door or the handler's guard has found it."""
+    """Whether the middleware or the handler's guard has found it."""
     clock = FakeClock(wall=1_790_000_000.0)
     fake = FakeUserPool(clock=FakeClock(wall=1_790_000_000.0))
     verifier = fake.offline_verifier(clock=clock)
@@ -627,7 +627,7 @@ def test_a_guard_may_be_shared(verifier: Verifier, client: Any) -> None:
 
 
 def test_the_document_of_a_resource_has_its_methods(verifier: Verifier, client: Any) -> None:
-    """Others are not allowed, and need a token to hear that."""
+    """Other methods are not allowed, and only a client with a token gets that response."""
     auth = CognitoAuth(verifier, resource="https://api.example.com")
     ask = client(application(auth, handler()))
     path = "/.well-known/oauth-protected-resource"

@@ -386,7 +386,7 @@ class Case:
             request.asked_for.heard = True
 
     def late_failure(self, request: Request, *, http: bool) -> None:
-        """A failure of a request that was given up says nothing new, but for its payment."""
+        """A failure of a request that was given up changes nothing, except its payment."""
         if http:
             self._heard(request)
         self.result_since_start = True

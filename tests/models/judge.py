@@ -223,7 +223,7 @@ class Judge:
             assert failed, "R: a stale set is revalidated before it is served"
 
     def _judge_waiting(self, case: Case, caller: Caller, view: View, cause: str) -> None:
-        """R1, R3, R4: whether somebody with an unknown kid, or without a set, waits for something."""
+        """R1, R3, R4: whether a caller with an unknown kid, or without a set, waits for something."""
         waiter = caller.waiter
         assert not self.closed, "K4: it waits after close()"
         assert self.world.monotonic() < waiter.deadline, "R1: it waits beyond its timeout"
@@ -293,7 +293,7 @@ class Judge:
             assert elapsed(now, last.begun) <= RECENT_SECONDS, "R3, R4: 401 by an answer older than 10 s"
 
     def _judge_down(self, case: Case, caller: Caller, cause: str) -> None:
-        """W7, R1, R4: why somebody hears 503."""
+        """W7, R1, R4: why a caller gets 503."""
         waiter = caller.waiter
         if self.closed or self.world.monotonic() >= waiter.deadline:
             return
@@ -361,7 +361,7 @@ class Judge:
         case = next(each for each in self.cases if each.pool_id == request.pool_id)
         before, saved = list(world.requests), world.saved.get(request.pool_id)
         given_up = request not in case.out()
-        waited_for = self._purposes(case, set())[0]  # somebody who waits may need something else by now
+        waited_for = self._purposes(case, set())[0]  # a caller who waits may need something else by now
         answer = failure or (b"{}" if doc is None else served(doc))
         world.land(request, answer)
         if self.closed:

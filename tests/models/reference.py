@@ -221,7 +221,7 @@ class Model:
         return self.states[url].disabled and self.cooldown_left(url, now) > 0.0
 
     def gone(self, url: str, now: Instant) -> bool:
-        """R3: whether its word on an unknown kid is no longer waited for: it fails, and has for long."""
+        """R3: whether its response about an unknown kid is no longer awaited: it has failed for long."""
         state = self.states[url]
         if state.failing_since is None:
             return False

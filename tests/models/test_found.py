@@ -112,8 +112,8 @@ def test_a_caller_waits_for_the_holder_that_a_payment_still_covers() -> None:
     machine.teardown()
 
 
-def test_nobody_is_turned_away_before_an_endpoint_that_answers_has_answered() -> None:
-    """W7: one endpoint has been silent for 1 s; a new caller still hears the others."""
+def test_no_token_is_refused_before_a_working_endpoint_has_answered() -> None:
+    """W7: one endpoint has been silent for 1 s; a new caller still gets the others' responses."""
     machine = _machine()
     machine.away(kid="a", more=False, pool=1, rounds=1, which=0)
     machine.lagging(holder=1, kid="b", kind="hang", number=0, pool=0, seconds=1.0)
@@ -144,7 +144,7 @@ def test_one_look_ends_a_second_connection_that_is_as_late_as_the_first() -> Non
     machine.teardown()
 
 
-def test_a_caller_who_can_be_told_at_once_does_not_wait() -> None:
+def test_a_caller_with_a_certain_result_does_not_wait() -> None:
     """F, W7: the attempt found no thread, and nothing else may be asked: 503 now, and not after 2 s."""
     machine = _machine()
     machine.present_all(timeout=0.0)

@@ -42,7 +42,7 @@ ANSWERS = {
     "absurd": FetchError("status", status=429, retry_after=86400.0),
     "forbidden": FetchError("status", status=403),
     "reset": FetchError("answer"),
-    "blocked": FetchError("proxy", status=403),  # a proxy's word counts for no endpoint
+    "blocked": FetchError("proxy", status=403),  # a proxy's response counts for no endpoint
 }
 KINDS = st.sampled_from(["ok", "ok", "ok", "ok", "lagging", "lagging", "down", *sorted(ANSWERS)])
 

@@ -38,7 +38,7 @@ def test_an_unknown_row_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.outside
 def test_without_root_it_says_so_and_passes(capfd: pytest.CaptureFixture[str]) -> None:
-    """Also where everything is required: nobody can install rights."""
+    """Also if everything is required, because rights cannot be installed."""
     child = os.fork()
     if not child:
         if not os.geteuid():

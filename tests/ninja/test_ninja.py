@@ -51,7 +51,7 @@ class Key(APIKeyHeader):
 
 
 def who(request: Any) -> dict[str, Any]:
-    """Says who asks."""
+    """Returns the caller."""
     found = getattr(request, "auth", None)
     return {"auth": found.subject if isinstance(found, Principal) else repr(found)}
 
@@ -68,7 +68,7 @@ Serve = Callable[[Ask], Reply]
 
 
 def api_of(answers: CognitoAuth | None = None, **options: Any) -> NinjaAPI:
-    """An API; with our answers, if it is told whose."""
+    """An API; with our responses, if `auth` is given."""
     made = NinjaAPI(urls_namespace=f"test-{next(_numbers)}", **options)
     if answers is not None:
         answers.init_api(made)
@@ -167,7 +167,7 @@ def test_a_plain_operation_on_the_event_loop_is_refused(pool: FakeUserPool, veri
     assert reached == []
 
 
-# --- Words
+# --- Guards of operations
 
 
 @servers
@@ -196,8 +196,10 @@ def test_guests_are_welcome_where_it_says_so(
 
 
 @operations
-def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
-    """An operation's own word takes the place of its router's, and that of its API's."""
+def test_routers_and_apis_take_the_same_guards(
+    pool: FakeUserPool, verifier: Verifier, operation: Any
+) -> None:
+    """An operation's own guard replaces its router's, and that one replaces its API's."""
     auth = CognitoAuth(verifier)
     api, router = api_of(auth, auth=auth.require(READ)), Router(auth=auth)
     api.get("/api")(operation)
@@ -215,7 +217,7 @@ def test_routers_and_apis_take_the_same_words(pool: FakeUserPool, verifier: Veri
     assert statuses == {"/api": (401, 403), "/r/router": (401, 200), "/r/open": (200, 200)}
 
 
-# The words of an operation -> status for nobody, for a token without scopes, with either, with both
+# The guards of an operation -> status without a token, for a token without scopes, with either, with both
 CHAINS: dict[str, tuple[Callable[[CognitoAuth], CognitoAuth], tuple[int, int, int, int, int]]] = {
     "a policy": (lambda auth: auth.require(READ), (401, 403, 200, 403, 200)),
     "two": (lambda auth: auth.require(READ).require(WRITE), (401, 403, 403, 403, 200)),
@@ -242,7 +244,7 @@ def test_words_in_a_row_hold_together(pool: FakeUserPool, verifier: Verifier, ro
 
 @pytest.mark.parametrize("word", ["auth.require", "policy"])
 @operations
-def test_what_is_no_word_lets_nobody_in(
+def test_an_invalid_mark_lets_no_request_in(
     pool: FakeUserPool, verifier: Verifier, operation: Any, word: str
 ) -> None:
     """A `require` that was not called, and a bare policy, are errors for each request."""
@@ -263,7 +265,7 @@ def test_require_takes_a_policy(verifier: Verifier, wrong: Any) -> None:
         CognitoAuth(verifier).require(wrong)
 
 
-def test_who_asks_is_known_where_somebody_has_looked(verifier: Verifier) -> None:
+def test_the_principal_is_known_after_a_guard(verifier: Verifier) -> None:
     """A LookupError names what is missing."""
     request = RequestFactory().get("/x")
     with pytest.raises(LookupError, match="auth="):
@@ -360,7 +362,7 @@ def test_without_our_answers_an_api_is_closed_too(pool: FakeUserPool, operation:
 
 @operations
 def test_a_handler_of_the_users_wins(pool: FakeUserPool, verifier: Verifier, operation: Any) -> None:
-    """One for an error below AuthError; it hears an error of both kinds, which holds no token."""
+    """One for an error below AuthError; it gets an error of both kinds, which holds no token."""
     auth = CognitoAuth(verifier)
     api = api_of(auth, auth=auth)
     seen: list[Any] = []

@@ -124,7 +124,7 @@ def test_pkcs1_signatures(vectors_dir: Path) -> None:
 
 
 def test_rfc_7515_a2(vectors_dir: Path) -> None:
-    """RFC 7515 A.2: the signature verifies; the token is refused, for it names no key."""
+    """RFC 7515 A.2: the signature verifies; the token is refused, because it names no key."""
     vector = load(vectors_dir / "rfc7515" / "a2_rs256.json")
     key = document(vector["jwk"] | {"kid": "given"}).keys["given"].public
     assert "kid" in str(refused(TokenMalformed, open_jws, vector["jws"]))
@@ -277,7 +277,7 @@ def test_what_must_be_rejected_is(suite: dict[str, bytes], placements: Placement
 def test_what_must_be_accepted_is_as_a_members_value(
     suite: dict[str, bytes], placements: Placements, placement: str
 ) -> None:
-    """Every `y_` file is accepted inside an otherwise valid part, but for duplicate names."""
+    """Every `y_` file is accepted inside an otherwise valid part, except for duplicate names."""
     found = {
         name: verdict(getattr(placements, placement), text)
         for name, text in suite.items()

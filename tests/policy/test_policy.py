@@ -163,7 +163,7 @@ ID_TOKEN = {"token_use": "id"}
     ],
 )
 def test_a_leaf(rule: Policy, changes: dict[str, Any], verdict: object) -> None:
-    """Exact matches say yes or no; an absent or mistyped claim says cannot-tell, but for absent groups."""
+    """Exact matches give yes or no. An absent or mistyped claim gives cannot-tell, except absent groups."""
     assert rule._evaluate(context(**changes)) is verdict
 
 
@@ -318,7 +318,7 @@ def test_seconds_are_a_whole_number(make: Any, seconds: Any) -> None:
 )
 @pytest.mark.parametrize("names", [["a", "b"], ("a",), {"a"}, frozenset(), []], ids=repr)
 def test_a_list_of_names_is_unpacked(make: Any, names: Any) -> None:
-    """The commonest slip gets the line to write."""
+    """The error of the most common mistake shows the line to write."""
     with pytest.raises(ConfigurationError, match=rf"^{make.__name__}\(\) .*{make.__name__}\(\*\[\.\.\.\]\)$"):
         make(names)
 

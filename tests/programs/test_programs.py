@@ -209,7 +209,7 @@ def needed(programs: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("program", needed(APPLICATIONS))
 def test_an_application_opens_what_it_says(world: World, program: str) -> None:
-    """Each route hears whom it is for; every refusal has its challenge and its reason."""
+    """Each route gets its caller; every refusal has its challenge and its reason."""
     ask = asker(world.load(program)["app"])
     for path, options, status in APPLICATIONS[program][1]:
         reply = ask(bearer(None if options is None else world.token(**options), path))
@@ -220,8 +220,8 @@ def test_an_application_opens_what_it_says(world: World, program: str) -> None:
 
 
 @pytest.mark.needs("fastapi")
-def test_guests_and_users_are_told_apart(world: World) -> None:
-    """An optional route hears None for a guest, and the principal for a user."""
+def test_guests_and_users_are_distinguished(world: World) -> None:
+    """An optional route gets None for a guest, and the principal for a user."""
     ask = asker(world.load("p05_fastapi_optional")["app"])
     assert [ask(bearer(token, "/feed")).json for token in (None, world.token())] == ["everybody", "me"]
 
@@ -288,7 +288,7 @@ def test_a_lambda_authorizer(world: World) -> None:
 
 
 def test_a_lambda_api(world: World) -> None:
-    """Two handlers of one object: each hears what it demands."""
+    """Two handlers of one object: each gets what it requires."""
     names = world.load("p20_lambda_api")
     for name, options, status in (
         ("orders", READER, 200),

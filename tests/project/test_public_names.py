@@ -233,7 +233,7 @@ def test_a_class_of_another_module_promises_these_names(path: str) -> None:
 
 
 def test_the_index_is_all_that_the_package_binds() -> None:
-    """Nothing else that the index imports has a public name, but for its own modules."""
+    """Everything public that the index imports is in `__all__`, except its own modules."""
     # pytest rewrites the asserts of an installed plugin's package, and puts names with "@" there.
     ours = {name for name in vars(cognito_mr_auth) if not name.startswith(("_", "@"))}
     modules = {name for name in ours if importlib.util.find_spec(f"cognito_mr_auth.{name}")}

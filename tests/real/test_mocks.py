@@ -212,7 +212,7 @@ MOCKED = r"https://.+/\.well-known/jwks\.json"
 
 
 class Mocked:
-    """A pool whose endpoints are Cognito's own, and how a verifier of it hears of one token."""
+    """A pool whose endpoints are Cognito's own, and a verifier's result for one token."""
 
     def __init__(self) -> None:
         self.fake = FakeUserPool(replica_regions=[])

@@ -1,7 +1,7 @@
 """The recipes of docs/testing.md for mocks of time and HTTP, run as they stand, with the real packages.
 
-Each block is a test file of its own, in one run of pytest. No recipe may ask a network beyond loopback: a
-mock that a fetch passes by would do that without a word.
+Each block is its own test file, in one run of pytest. No recipe may use a network beyond loopback. A mock
+that a fetch bypasses would do that silently.
 """
 
 from __future__ import annotations

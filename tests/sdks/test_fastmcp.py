@@ -27,7 +27,7 @@ def about(principal: Principal | None) -> dict[str, Any]:
 
 
 def a_fastmcp_server() -> FastMCP:
-    """A server that says who asks, in each of the ways that a tool may."""
+    """A server that returns the caller, in each of the ways that a tool may."""
     made = FastMCP("orders")
 
     @made.tool

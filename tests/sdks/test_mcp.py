@@ -173,7 +173,7 @@ def test_a_browser_may_read_the_document(here: Here) -> None:
 def _signed_in(
     directory: Path, revision: str, *, forbidden_first: bool, step_up: bool
 ) -> tuple[Any, AuthorizationServer]:
-    """What a client hears that signs in by itself, and the authorization server afterwards."""
+    """The responses to a client that signs in by itself, and to the authorization server afterwards."""
     pool = FakeUserPool()
     with authorizing(pool) as good, authorizing(pool, forbids=True) as bad:
         servers = [bad.issuer, good.issuer] if forbidden_first else [good.issuer]
@@ -202,13 +202,13 @@ def test_a_client_signs_in_and_steps_up(tmp_path: Path, revision: str) -> None:
 
 @revisions
 def test_a_client_tries_no_second_authorization_server(tmp_path: Path, revision: str) -> None:
-    """Why `authorization_servers` is the operator's word: a first one that answers 403 shuts all out."""
+    """Why the operator sets `authorization_servers`: a first one that answers 403 shuts all clients out."""
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - the SDK's groups of exceptions
         _signed_in(tmp_path, revision, forbidden_first=True, step_up=False)
     assert "Registration failed" in _all_of(raised.value)
 
 
 def _all_of(error: BaseException) -> str:
-    """The words of an exception, of its causes and of what a group holds."""
+    """The texts of an exception, of its causes and of a group's members."""
     inner = [*getattr(error, "exceptions", ()), error.__cause__, error.__context__]
     return " ".join([str(error), *(_all_of(each) for each in inner if each is not None)])

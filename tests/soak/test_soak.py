@@ -127,7 +127,7 @@ class _Silent:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_endpoint_goes_on_answering(seed: int) -> None:
-    """From one episode to the next one endpoint is well in both, but for whole outages."""
+    """From one episode to the next one endpoint is well in both, except in whole outages."""
     pool = FakeUserPool()
     endpoints = pool.serve()  # never started: the chaos only sets their faults
     silent: Any = _Silent()

@@ -172,7 +172,7 @@ def test_an_endpoint_is_a_function_or_method(wrong: Any) -> None:
 
 
 def test_an_endpoint_takes_a_connection(pool: FakeUserPool, verifier: Verifier) -> None:
-    """By position or by name; without one there is nobody to ask about."""
+    """By position or by name; without a connection there is no principal."""
 
     async def call(**kwargs: Any) -> JSONResponse:
         return JSONResponse(sorted(kwargs))

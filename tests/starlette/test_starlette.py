@@ -80,7 +80,7 @@ NOBODY = {"authenticated": False, "name": "", "scopes": [], "subject": None, "id
 
 @pytest.mark.parametrize("mounted", ["middleware", "backend"])
 def test_request_user_and_auth_are_starlettes(pool: FakeUserPool, verifier: Verifier, mounted: str) -> None:
-    """A user, a machine and nobody, as every Starlette application reads them."""
+    """A user, a machine and a guest, in the form that every Starlette application reads."""
     stack = (
         middleware(verifier, optional=True)
         if mounted == "middleware"
@@ -125,7 +125,7 @@ def test_a_user_shows_no_claim(pool: FakeUserPool, verifier: Verifier) -> None:
     assert "a-1" not in repr(user)
 
 
-def test_without_either_there_is_an_error_and_not_nobody() -> None:
+def test_without_either_there_is_an_error_and_no_guest() -> None:
     """An application that forgot to mount the guard must not take everybody for anonymous."""
     with pytest.raises(LookupError, match="CognitoAuthMiddleware or CognitoAuthBackend"):
         principal_of(HTTPConnection(http_scope(Ask())))
@@ -364,7 +364,7 @@ def test_a_socket_that_the_backend_refuses(
 
 
 def test_another_backends_error_passes_through_our_middleware(verifier: Verifier) -> None:
-    """A backend that was derived from ours may refuse in its own words."""
+    """A backend derived from ours may refuse with its own text."""
 
     class Strict(CognitoAuthBackend):
         async def authenticate(self, conn: HTTPConnection) -> Any:
@@ -416,7 +416,7 @@ def test_an_inner_guard_decides_last(pool: FakeUserPool, verifier: Verifier) -> 
 # --- Starlette's own class
 
 
-def test_nobody_is_starlettes_own(verifier: Verifier) -> None:
+def test_a_guest_is_starlettes_own(verifier: Verifier) -> None:
     """Applications that ask `isinstance(request.user, UnauthenticatedUser)` get what they know."""
 
     async def kind(request: Request) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""What AWS said of a pool, as the checks take it: all is well but for what a test changes."""
+"""The account data of AWS for the checks. Everything is right except what a test changes."""
 
 from __future__ import annotations
 

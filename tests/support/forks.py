@@ -1,4 +1,4 @@
-"""Runs a function in a forked child, and hears what it gave.
+"""Runs a function in a forked child, and returns its result.
 
 Owns the child: it ends without running anything of the tests, and one that hangs is killed.
 """

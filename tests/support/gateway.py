@@ -183,7 +183,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def covers(pattern: str, arn: str) -> bool:
-    """The same for ARNs, part by part: a wildcard stays between its colons, but for the last part."""
+    """The same for ARNs, part by part: a wildcard stays between its colons, except in the last part."""
     if pattern == "*":
         return True
     patterns, parts = pattern.split(":", 5), arn.split(":", 5)

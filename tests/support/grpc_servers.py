@@ -29,7 +29,7 @@ Metadata = list[tuple[str, str]]
 
 
 class Heard(NamedTuple):
-    """What a client hears: the code, the messages, the details and the trailing metadata."""
+    """What a client gets: the code, the messages, the details and the trailing metadata."""
 
     code: grpc.StatusCode
     said: list[bytes]

@@ -1,7 +1,7 @@
 """The golden Lambda events of tests/aws_lambda/events: loaded, copied, and given a token.
 
 One file per event kind, written from AWS's guides, plus "proxy-*" for plain handlers. In a file the
-token is the word TOKEN. Nothing here imports the library, so an event is never shaped by the code
+token is the placeholder TOKEN. Nothing here imports the library, so an event is never shaped by the code
 that it tests.
 """
 
@@ -54,9 +54,9 @@ def _loaded(kind: str) -> dict[str, Any]:
 
 
 def _replaced(value: Any, token: str) -> Any:
-    """A deep copy in which the placeholder, as a whole word of a string, is the token."""
+    """A deep copy in which the token replaces the placeholder inside each string."""
     if isinstance(value, dict):
-        # REST's `type` is that very word.
+        # REST's `type` has the same text.
         return {name: each if name == "type" else _replaced(each, token) for name, each in value.items()}
     if isinstance(value, list):
         return [_replaced(member, token) for member in value]

@@ -84,7 +84,7 @@ class Machine:
     # -- looks
 
     def poll(self, waiter: Waiter | None = None, *, background: bool = False) -> Step:
-        """One look, as the driver takes it: refused attempts are told, and it looks again."""
+        """One step of the driver: refused attempts are reported, and it looks again."""
         while True:
             step = self.machine.poll(self.moment, self.events, waiter, background=background)
             self.hung_up += step.hang_ups

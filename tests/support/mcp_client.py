@@ -22,7 +22,7 @@ else:
     import httpx as http  # type: ignore[no-redef]
     from mcp.client.session import ClientSession
 
-REDIRECT = "http://127.0.0.1:9/callback"  # nobody listens there: the test reads the redirect itself
+REDIRECT = "http://127.0.0.1:9/callback"  # nothing listens there, because the test reads the redirect itself
 
 
 class Bearer(http.Auth):

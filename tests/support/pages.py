@@ -23,7 +23,7 @@ from .servers import HOST, START_SECONDS, Server
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
-# How each server is told to pick a port itself. Sanic says nowhere which one that was.
+# The options with which each server picks a port itself. Sanic does not print which one that was.
 _ANY_PORT = {"uvicorn": ("--port", "0"), "gunicorn": ("--bind", f"{HOST}:0"), "sanic": ("--port", "PORT")}
 # What would change a child behind our back.
 _FOREIGN = ("COGNITO_", "AWS_", "COVERAGE", "COV_", "GUNICORN_", "UVICORN_", "SANIC_", "PYTHON", "PYTEST")
@@ -36,7 +36,7 @@ def files(page: str) -> dict[str, str]:
 
 
 def command(page: str, name: str) -> list[str]:
-    """The words that serve this file, after those that start the fake pool."""
+    """The arguments that serve this file, after those that start the fake pool."""
     module = name.removesuffix(".py")
     lines = re.findall(
         rf"^(?:\w+=\S+ )?python -m cognito_mr_auth\.testing .*-- (.*\b{module}:.*)$",

@@ -1,4 +1,4 @@
-"""What the logger of refusals is told while a block runs.
+"""The records of the logger of refusals while a block runs.
 
 Owns the handler, its removal, and the names of the fields.
 """

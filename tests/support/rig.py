@@ -183,7 +183,7 @@ class Rig:
         self.replica: Endpoint | None = by_kind.get("replica")
 
     def _emit(self, events: Collection[Event]) -> None:
-        if hasattr(self, "coordinator"):  # what its files expose is told while it is made
+        if hasattr(self, "coordinator"):  # the events of its files come while it is made
             self._unlocked("emit")
         self.events.extend(events)
 

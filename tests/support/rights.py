@@ -89,7 +89,7 @@ class Holder(NamedTuple):
 
 @cache
 def token(holder: Holder, serial: int = 0) -> str:
-    """An access token for what somebody holds; another `serial` is another token."""
+    """An access token with these rights; another `serial` is another token."""
     claims: dict[str, object] = {"serial": serial, "cognito:groups": REMOVE}
     if holder.groups is not None:
         claims["cognito:groups"] = sorted(holder.groups)
@@ -227,7 +227,7 @@ def requests(table: Table, chance: Random, count: int = 120) -> list[Step]:
     for _ in range(count):
         verb, template = chance.choice(sorted(table)).split(" ")
         template = template.rstrip("/") + chance.choice(("", "", "/{more}")) or "/"
-        # Other words than the route's own, which may be another route's.
+        # Other spellings of the route's path, which may be another route's path.
         parts = [part if chance.random() < 0.8 else "{}" for part in template.split("/")[1:]]
         verb = chance.choice(("GET", "POST", "PUT")) if verb == "ANY" else verb
         path = "/" + "/".join(_filled(part, chance) for part in parts)

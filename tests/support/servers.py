@@ -124,7 +124,7 @@ class Server:
         try:
             self._process.wait(STOP_SECONDS)
         finally:
-            with suppress(ProcessLookupError):  # its own session: nobody else is in this group
+            with suppress(ProcessLookupError):  # it has its own session, so no other process is in this group
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_SECONDS)
             self._reader.join(STOP_SECONDS)

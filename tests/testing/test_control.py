@@ -134,7 +134,7 @@ def test_a_token_is_of_the_kind_and_of_the_newest_key(world: World, path: str) -
             verifier.verify(old)
 
 
-def test_the_state_tells_what_was_asked_and_who_signs(world: World) -> None:
+def test_the_state_shows_requests_and_the_signing_key(world: World) -> None:
     """A line for each endpoint, with its URL where it serves, and one for the keys."""
     before = world.pool.access_key.kid
     lines = world.post("rotate").splitlines()

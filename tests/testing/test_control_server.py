@@ -69,7 +69,7 @@ def test_what_follows_the_secret_is_asked(served: Served, method: str, path: str
     assert "Allow" not in headers
 
 
-def test_a_wrong_method_hears_the_right_one(served: Served) -> None:
+def test_a_wrong_method_gets_the_right_one(served: Served) -> None:
     """A 405 has an Allow header (RFC 9110 section 15.5.6)."""
     status, _, headers = served.ask("GET", f"/{served.secret}/wrong")
     assert (status, headers["Allow"]) == (405, "POST")
@@ -81,7 +81,7 @@ def test_a_wrong_method_hears_the_right_one(served: Served) -> None:
     ids=range(9),
 )
 def test_without_the_secret_there_is_nothing(served: Served, path: str) -> None:
-    """A stranger learns nothing and changes nothing."""
+    """A client without the secret learns nothing and changes nothing."""
     request = path.format(served.secret).encode("latin-1")
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(b"POST " + request + b" HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -94,7 +94,7 @@ def test_without_the_secret_there_is_nothing(served: Served, path: str) -> None:
 
 
 def test_what_is_neither_a_question_nor_a_change_is_refused(served: Served) -> None:
-    """A method that nobody needs reaches nothing."""
+    """An unknown method reaches nothing."""
     status, text, _ = served.ask("PUT", f"/{served.secret}/rotate")
     assert status == 501
     assert served.secret not in text

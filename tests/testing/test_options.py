@@ -1,4 +1,4 @@
-"""The types of the kit's arguments list what there is, so that a type checker finds each slip."""
+"""The types of the kit's arguments list what there is, so that a type checker finds each mistake."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_headers_and_principals_are_those_of_a_token(
     assert (made.issuer, made.user_pool_id) == (verified.issuer, pool.user_pool_id)
 
 
-def test_a_principal_is_made_as_it_is_told_to() -> None:
+def test_a_principal_is_made_without_checks() -> None:
     """Bound, of another client, past its time or of a machine: nothing is checked."""
     pool = FakeUserPool(clock=FakeClock(wall=1_790_000_000.0))
     made = pool.principal(audience="https://api.example", client_id="other", expires_in=-60)

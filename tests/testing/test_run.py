@@ -149,7 +149,7 @@ def test_claims_are_overridden_and_left_out() -> None:
 
 @pytest.mark.parametrize(("use", "names"), [("access", False), ("id", True), ("any", True)], ids=str)
 @pytest.mark.outside
-def test_the_program_hears_which_kind_it_gets(use: str, names: bool) -> None:
+def test_the_program_gets_the_token_use(use: str, names: bool) -> None:
     """COGNITO_TOKEN_USE is set where it is not the default."""
     show = "import os; print('use', os.environ.get('COGNITO_TOKEN_USE'))"
     with running(["--token-use", use, "--", *PYTHON, show]) as runner:
@@ -256,9 +256,9 @@ def test_the_exit_status_is_the_commands(command: list[str], status: int, said: 
         pytest.param(["uvicorn", "app:app"], "unrecognized arguments: uvicorn app:app", id="no-dashes"),
         pytest.param(["--pool-id", "x y", "--", "true"], "user_pool_id='x y'", id="pool-id"),
         pytest.param(["--sc", "a/b", "--", "true"], "unrecognized arguments", id="abbreviated"),
-        pytest.param(["--claim", "tenant"], "'tenant' is no NAME=VALUE", id="claim-without-value"),
-        pytest.param(["--claim", "=acme"], "'=acme' is no NAME=VALUE", id="claim-without-name"),
-        pytest.param(["--claim", "a=\udcff"], "is no NAME=VALUE", id="claim-no-utf-8"),
+        pytest.param(["--claim", "tenant"], "'tenant' is not NAME=VALUE", id="claim-without-value"),
+        pytest.param(["--claim", "=acme"], "'=acme' is not NAME=VALUE", id="claim-without-name"),
+        pytest.param(["--claim", "a=\udcff"], "is not NAME=VALUE", id="claim-no-utf-8"),
         pytest.param(["--client-id", "x y"], "client_ids", id="client-id"),
         pytest.param(["--token-use", "refresh"], "invalid choice: 'refresh'", id="token-use"),
         pytest.param(["--token-use", "id", "--scope", "a/b"], "an ID token has no scopes", id="id-scopes"),
@@ -328,7 +328,7 @@ def test_a_shell_gets_the_control_too() -> None:
 
 @pytest.mark.outside
 def test_control_is_for_who_asks_for_it() -> None:
-    """Without the option nothing but the endpoints listens, and the one URL told is for any program."""
+    """Without the option only the endpoints listen, and any program can read the one URL."""
     with running(["--", *PYTHON, "import os; print(os.environ['COGNITO_JWKS_URLS'])"]) as runner:
         assert runner.end() == 0
     assert not any(line.startswith("CONTROL=") for line in runner.lines)

@@ -1,7 +1,7 @@
-"""The servers of section 5: started on a loopback port of their own, watched, and ended by their pid.
+"""The servers of section 5: each is started on its own loopback port, watched, and ended by its pid.
 
-Owns the child processes. A server picks its port itself and writes it to its log, so that no two race for
-one; nothing that was started outlives its `with`.
+Owns the child processes. A server selects its port itself and writes it to its log, so that two cannot race
+for one port. No started process outlives its `with`.
 """
 
 from __future__ import annotations
@@ -129,13 +129,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_SECONDS)
     finally:
-        with suppress(ProcessLookupError):  # its own session: nobody else is in this group
+        with suppress(ProcessLookupError):  # it has its own session, so no other process is in this group
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_SECONDS)
 
 
 def announced() -> socket.socket:
-    """A listening socket on a port of its own, said as gunicorn says it: for a server that only takes one."""
+    """Return a listening socket on its own port, announced as gunicorn does, for servers that accept one."""
     listening = socket.create_server((HOST, 0), backlog=128)
     print(f"Listening at: http://{HOST}:{listening.getsockname()[1]}", flush=True)
     return listening

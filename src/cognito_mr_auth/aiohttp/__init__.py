@@ -6,9 +6,9 @@
     @auth.require(policy.scopes("orders/read"))
     async def orders(request: web.Request) -> web.Response: ...
 
-Owns what users write. `require` marks the function that it receives, and the middleware enforces the marks
-of the registered handler, so that a decorator above `@routes.get` guards the route as well. The guard decides
-who passes.
+Owns the public names. `require` marks the function that it receives. The middleware enforces the marks of the
+registered handler, so a decorator above `@routes.get` guards the route as well. The guard decides which
+requests pass.
 """
 
 from __future__ import annotations
@@ -49,19 +49,20 @@ class CognitoAuth:
     """Guards handlers of aiohttp applications, WebSockets included.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
-            by `bind`.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. `bind` can set it
+            later.
         app: an application to initialise at once; see `init_app`.
-        protect_all: every request of the application needs a token, unknown URLs, static files and
-            sub-applications included, except `public` and `optional` handlers and excluded paths.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
-            `exclude` open what `protect_all` closes, but never a handler that names its guard.
+        protect_all: every request needs a token, except for `public` and `optional` handlers and excluded
+            paths. This includes unknown URLs, static files and sub-applications.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a handler with its own guard.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, a
-    WebSocket before its handshake; so does an AuthError that a handler raises.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body `{"detail": "...",
+    "reason": "..."}`. A WebSocket gets it before its handshake. An AuthError that a handler raises gets the
+    same response.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -85,22 +86,23 @@ class CognitoAuth:
             self.init_app(app)
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+        """Set the verifier of a CognitoAuth that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._guard.bind(verifier)
 
     def init_app(self, app: web.Application) -> None:
-        """Install the guards in an application or sub-application, before it serves or is added to another.
+        """Install the guards in an application or sub-application.
 
-        The middleware stands behind those that are there already, and in front of those that come later.
-        Without a verifier the application does not start.
+        Call it before the application serves or is added to another one. The middleware comes after those
+        that are installed already, and before those that are added later. Without a verifier the application
+        does not start.
 
         Raises:
-            RuntimeError: it serves already, is part of another one, or knows this object.
+            RuntimeError: the application serves already, is part of another one, or has this object already.
         """
         if app.pre_frozen or self._enforcement.middleware in app.middlewares:
             raise RuntimeError("call init_app once, before the application serves or is added to another")
@@ -111,46 +113,46 @@ class CognitoAuth:
     # -- what is guarded ------------------------------------------------------------------------
 
     def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
-        """A decorator: the handler needs a token and, if given, what the policy says.
+        """A decorator. The handler needs a token that meets the policy, if one is given.
 
-        For coroutine functions and methods that take a request, `web.View` classes and their methods.
-        Several hold together. A CORS preflight gets 204, and the handler is not called.
+        It accepts coroutine functions and methods that take a request, `web.View` classes and their methods.
+        If there are several, all of them apply. A CORS preflight gets 204, and the handler does not run.
 
         Raises:
-            TypeError: for what is no policy; by the decorator, for a handler that is `public` or `optional`.
+            TypeError: `policy` is not a Policy. The decorator raises it for a `public` or `optional` handler.
         """
         require_policy(policy)
         return partial(guarded, partial(self._enforcement.admit, policy=policy))
 
     def optional(self, view: ViewT) -> ViewT:
-        """A decorator: guests are welcome at this handler, and have no principal; a bad token is refused.
+        """A decorator. Guests may use this handler, and have no principal. A bad token is refused.
 
-        Holds for that function, `web.View` class or method of one alone.
+        It applies only to that function, `web.View` class or method of a `web.View`.
 
         Raises:
-            TypeError: for a handler that requires something or is `public`, and for what cannot be marked.
+            TypeError: the handler has `require` or is `public`, or it cannot be marked.
         """
         return mark_open("optional", view)
 
     def public(self, view: ViewT) -> ViewT:
-        """A decorator: the handler is open in what is protected as a whole, and no token is looked at.
+        """A decorator. The handler is open in an application with `protect_all`, and no token is read.
 
-        Holds for that function, `web.View` class or method of one alone.
+        It applies only to that function, `web.View` class or method of a `web.View`.
 
         Raises:
-            TypeError: for a handler that requires something or is `optional`, and for what cannot be marked.
+            TypeError: the handler has `require` or is `optional`, or it cannot be marked.
         """
         return mark_open("public", view)
 
     # -- the application's life -----------------------------------------------------------------
 
     async def lifespan(self, app: web.Application | None = None) -> AsyncIterator[None]:
-        """For `app.cleanup_ctx.append(auth.lifespan)`: warm at the start, closed at the end.
+        """For `app.cleanup_ctx.append(auth.lifespan)`: fetch keys at the start, and close at the end.
 
-        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+        The start waits up to 5 s for keys. The application starts during an outage too.
 
         Raises:
-            ConfigurationError: at the start, if there is no verifier yet.
+            ConfigurationError: at the start, no verifier is bound.
         """
         async with life_of(self._guard)(app):
             yield
@@ -159,8 +161,8 @@ class CognitoAuth:
     def ready(self) -> Handler:
         """A handler for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-        `app.router.add_get("/ready", auth.ready)`: open to everybody there, under `protect_all` too. It says
-        what `Verifier.ready()` says.
+        Register it with `app.router.add_get("/ready", auth.ready)`. It needs no token there, also with
+        `protect_all`. It reports what `Verifier.ready()` returns.
         """
         return self._ready
 
@@ -168,5 +170,5 @@ class CognitoAuth:
         self._guard.verifier  # noqa: B018 - a property that raises
 
     def response(self, error: AuthError) -> web.Response:
-        """The response to an error, for a middleware of yours that changes only some of it."""
+        """Return the response to an error, for a middleware of yours that changes only part of it."""
         return respond(self._guard.response(error))

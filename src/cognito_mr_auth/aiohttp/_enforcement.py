@@ -1,6 +1,7 @@
-"""What becomes of a request: the guards of its handler, in order, and the answers in place of a handler's.
+"""Enforces the guards of a request's handler, in order, and sends the guard's responses.
 
-Owns when the guard is asked, and what has begun by the time of an error. The guard decides who passes.
+Owns when the guard is called, and whether a response has begun when an error occurs. The guard decides which
+requests pass.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ __all__ = ["Enforcement", "Handler"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# In a request's state: the policies that its principal has passed, and the response that is sent.
+# Keys of a request's state: the policies that its principal has met, and the response that is being sent.
 _PASSED, _BEGUN = "passed", "begun"
 
 
 class Enforcement:
-    """What the applications of one CognitoAuth have: its middleware, and what handlers ask by themselves."""
+    """The parts that all applications of one CognitoAuth share: the middleware, and the check of handlers."""
 
     def __init__(self, guard: RequestGuard, *, protect_all: bool) -> None:
         self._guard = guard
@@ -63,8 +64,8 @@ class Enforcement:
         return without_body(said) if guard.is_preflight(asked) else said
 
     async def preparing(self, request: web.Request, response: web.StreamResponse) -> None:
-        """What aiohttp calls before it sends a response."""
-        if STATE not in request:  # an answer to `Expect`, before any middleware
+        """Run by aiohttp before it sends a response."""
+        if STATE not in request:  # aiohttp answers `Expect` before any middleware runs
             return
         if isinstance(response, web.WebSocketResponse):
             _sockets.opens(request, response, self._guard)
@@ -87,14 +88,14 @@ class Enforcement:
         return True
 
     async def _enter(self, request: web.Request, asked: HTTPRequest) -> web.StreamResponse | None:
-        """Enforce what the handler's marks and `protect_all` say. Returns the answer to a preflight."""
+        """Enforce the handler's marks and `protect_all`. Return the response to a preflight."""
         word = _handlers.word(request)
         if word == "public":
             leave(request, principal_of(request, None))
         elif word == "optional":
             await self._enforce(request, asked, None, "optional")
         elif self._protect_all:
-            # A route of every method would answer as if somebody had asked.
+            # A route of every method would run its handler for the preflight, without a principal.
             if self._guard.is_preflight(asked) and request.match_info.route.method != "OPTIONS":
                 return respond(ANSWER)
             if self._guard.asks_for_route:
@@ -107,7 +108,7 @@ class Enforcement:
         return None
 
     async def admit(self, request: web.Request, policy: Policy | None) -> web.StreamResponse | None:
-        """Enforce a handler's own guard. Returns the answer to a preflight, for which no handler runs."""
+        """Enforce a handler's own guard. Return the response to a preflight, for which no handler runs."""
         if STATE not in request:
             raise RuntimeError("this CognitoAuth does not know the running application: call init_app(app)")
         asked = read(request)
@@ -119,7 +120,7 @@ class Enforcement:
     async def _enforce(
         self, request: web.Request, asked: HTTPRequest, policy: Policy | None, need: Need
     ) -> None:
-        """Find the principal and ask the policy, each once for a request."""
+        """Find the principal and check the policy, each once per request."""
         found = request[STATE]
         passed: set[object] = found.setdefault(_PASSED, set())
         if (self, policy) in passed:
@@ -130,7 +131,7 @@ class Enforcement:
             passed |= {(self, None), (self, policy)}
 
     async def _refuse(self, error: AuthError, begun: web.StreamResponse | None) -> web.StreamResponse:
-        """Answer an error. An open socket is closed, and a response that has begun breaks off."""
+        """Respond to an error. An open socket is closed, and a response that has begun is cut off."""
         if begun is None:
             return respond(self._guard.response(error))
         if not isinstance(begun, web.WebSocketResponse):

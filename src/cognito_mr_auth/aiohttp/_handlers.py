@@ -1,7 +1,7 @@
-"""What the marks on aiohttp's handlers say of the one that a request will reach; the segments of its route.
+"""The marks on the aiohttp handler that a request will reach, and the segments of its route.
 
-Owns how the registered handler is looked at. A guard counts through wrappers and for subclasses of a view; an
-opening holds for the very handler, view or method that it marks (W3).
+Owns how the registered handler is inspected. A guard works through wrappers and for subclasses of a view. An
+opening applies only to the very handler, view or method that is marked (W3).
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ __all__ = ["Admit", "guarded", "segments", "word"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# What `{name:.*}` becomes at the end of a route's pattern: a parameter that takes the rest of the path.
+# The end of a route's pattern for `{name:.*}`, a parameter that matches the rest of the path.
 _TAKES_THE_REST = (">.*)", ">.+)")
 
 
 class Admit(Protocol):
-    """Lets a request pass to its handler, by an AuthError does not, or gives the answer in its place."""
+    """Lets a request reach its handler, raises an AuthError, or returns a response in its place."""
 
     def __call__(self, request: web.Request, /) -> Awaitable[web.StreamResponse | None]:
-        """The answer to a preflight, for which no handler runs."""
+        """Return the response to a preflight, for which no handler runs."""
 
 
 def guarded(admit: Admit, view: ViewT) -> ViewT:
-    """The handler, which asks `admit` before it runs; a view is changed in place.
+    """Return the handler, which calls `admit` before it runs. A view class is changed in place.
 
     Raises:
-        TypeError: for what is neither a function nor a view, or is open.
+        TypeError: the argument is neither a function nor a view, or it is open.
     """
     given: object = view
     if not callable(given) or (isinstance(given, type) and not issubclass(given, web.View)):
@@ -62,7 +62,8 @@ def guarded(admit: Admit, view: ViewT) -> ViewT:
 def _guard_class(view: type[web.View], admit: Admit) -> None:
     unguarded = view.__await__
 
-    # Asks for all guarded classes, because a view with two of them as its bases inherits this from the first.
+    # Runs the guards of all guarded base classes, because a view with two of them inherits the first
+    # `__await__`.
     def asking(this: web.View) -> Generator[Any, None, web.StreamResponse]:
         for each in outer_guards(type(this)):
             passed_over: web.StreamResponse | None = yield from each(this.request).__await__()
@@ -75,10 +76,10 @@ def _guard_class(view: type[web.View], admit: Admit) -> None:
 
 
 def word(request: web.Request) -> Opened | None:
-    """The word of the handler that this request will reach; of a view, its own or its method's."""
+    """Return the mark of the handler that this request will reach; for a view, its own or its method's."""
     handler: Any = request.match_info.handler  # the middleware's argument may be a partial
     found = opened(handler)
-    # What dispatches in its own way may never come to the method. What a view inherits is not its own.
+    # A view that dispatches in its own way may never call the method. An inherited mark does not apply.
     if found is None and isinstance(handler, type) and _dispatches_as_usual(handler):
         found = opened(vars(handler).get(request.method.lower()))
     return found
@@ -91,12 +92,12 @@ def _dispatches_as_usual(handler: type) -> bool:
 
 
 def segments(request: web.Request) -> Sequence[str | None]:
-    """The segments of the route, as `Exclusions.match` takes them; none where there is no route."""
+    """Return the segments of the route for `Exclusions.match`; none if there is no route."""
     resource = request.match_info.route.resource
     if resource is None:
         return ()
     if type(resource) not in (web.PlainResource, web.DynamicResource, web.StaticResource):
-        return (None,)  # nobody knows what it matches
+        return (None,)  # this kind of resource may match any path
     parts = resource.canonical.strip("/").split("/")
     found = [None if "{" in part else part for part in parts]
     if type(resource) is web.StaticResource:

@@ -1,7 +1,7 @@
-"""aiohttp's requests as the guard reads them, what guards leave in them, and answers as aiohttp sends them.
+"""Converts aiohttp's requests for the guard, and the guard's responses for aiohttp.
 
-Owns the keys of a request. `STATE` is a dict that a request shares with its clones, of which each has a copy
-of the other keys.
+Owns the keys of a request. `STATE` is a dict that a request shares with its clones. Each clone has its own
+copy of the other keys.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ __all__ = [
     "without_body",
 ]
 
-_key: Callable[[str], Any] = getattr(web, "RequestKey", str)  # typed keys are of aiohttp 3.14
+_key: Callable[[str], Any] = getattr(web, "RequestKey", str)  # aiohttp 3.14 added typed keys
 
 PRINCIPAL: Final[web.RequestKey[Principal | None]] = _key("cognito_mr_auth.principal")
-"""The key of the principal in a request at which a guard has looked; None for one without a token."""
+"""The key of the principal in a request that a guard has checked; None for one without a token."""
 STATE: Final[web.RequestKey[dict[Any, Any]]] = _key("cognito_mr_auth.state")
-"""The key of what guards know of a request."""
+"""The key of the dict in which guards store what they know of a request."""
 OFFERED: Final = "offered"
-"""In that: the subprotocols of a WebSocket from whose headers a token was taken, as they came."""
+"""A key of that dict: the subprotocols of a WebSocket as received, from which a token was taken."""
 
 
 def principal_of(request: web.Request, default: Any = state.REQUIRED) -> Principal | None:
-    """The principal of this request; None if it was let through without a token.
+    """The principal of this request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     advice = "put @auth.require() or @auth.optional on its handler, or protect_all=True on its application"
     return state.principal_in(request.get(STATE) or {}, default, advice)
 
 
 def leave(request: web.Request, principal: Principal | None, guard: RequestGuard | None = None) -> None:
-    """Leave a principal where handlers look for it, and its guard, if one has looked."""
+    """Store a principal where handlers look for it, and its guard, if there is one."""
     found = request[STATE]
     found[state.PRINCIPAL] = request[PRINCIPAL] = principal
     if guard is not None:
@@ -57,9 +57,9 @@ def leave(request: web.Request, principal: Principal | None, guard: RequestGuard
 
 
 def read(request: web.Request) -> HTTPRequest:
-    """The request as the guard reads it, with all subprotocols that were offered."""
+    """Convert the request for the guard, with all offered subprotocols."""
     headers = request.headers
-    # What the router has asked for: the path with escapes that change its segments. Others are decoded there.
+    # The path that the router matches, in which escapes that change the segments remain. The rest is decoded.
     path = request.rel_url.path_safe
     if "%" in path:
         path = request.path
@@ -69,14 +69,14 @@ def read(request: web.Request) -> HTTPRequest:
 
 
 def respond(said: HTTPResponse) -> web.Response:
-    """The guard's answer."""
+    """Convert the guard's response."""
     return web.Response(status=said.status, headers=said.headers, body=said.body)
 
 
 def without_body(said: web.StreamResponse) -> web.StreamResponse:
-    """An answer to a preflight without its body: there is no principal, and the Fetch standard reads none.
+    """Remove the body of a response to a preflight: there is no principal, and the Fetch standard reads none.
 
-    What a handler has streamed by itself is sent already.
+    A body that the handler has streamed is sent already.
     """
     if isinstance(said, web.FileResponse):
         return web.Response(status=said.status, headers=said.headers)
@@ -86,10 +86,10 @@ def without_body(said: web.StreamResponse) -> web.StreamResponse:
 
 
 def request_in(given: Iterable[Any]) -> web.Request:
-    """The request among the arguments of a handler, or of a view's method.
+    """Return the request among the arguments of a handler, or of a view's method.
 
     Raises:
-        TypeError: there is none.
+        TypeError: there is no request.
     """
     for each in given:
         if isinstance(each, web.Request):

@@ -1,7 +1,7 @@
-"""WebSockets of aiohttp: a token in their subprotocols, and the moment at which their token expires.
+"""WebSockets of aiohttp: a token in their subprotocols, and the expiry of their token.
 
-Owns what happens between a handshake that passes and a socket's end. aiohttp tells of a socket only by its
-signal before the handshake is answered.
+Owns the time between an accepted handshake and the end of a socket. aiohttp reveals a socket only by its
+signal before the response to the handshake.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ __all__ = ["end", "opens", "without_token"]
 _NAME: Final = "Sec-WebSocket-Protocol"
 _MARKERS: Final = "markers"
 
-# How often to look whether a handshake is over whose token has expired meanwhile. Rare, so it may be slow.
+# How often to check whether a handshake has ended whose token has expired. This is rare, so it may be slow.
 _HANDSHAKE_SECONDS = 0.1
 
 
 def without_token(request: web.Request, asked: HTTPRequest, guard: RequestGuard) -> web.Request:
-    """The request without a token in its subprotocols, because aiohttp logs those that nobody picks."""
+    """Remove a token from the subprotocols, because aiohttp logs those that the server does not select."""
     shown = shown_subprotocols(asked, guard.subprotocol)
     if shown is None:
         return request
     found = request[STATE]
-    if OFFERED in found:  # a guard in front has hidden what follows its own marker
+    if OFFERED in found:  # an outer guard has already removed the token after its own marker
         still = request.headers[_NAME].split(", ")
         shown = [each for each in shown if each in still]
     found.setdefault(OFFERED, asked.subprotocols)
     found.setdefault(_MARKERS, {})[guard] = guard.subprotocol
-    # A clone's headers must be UTF-8, and a client may send anything.
+    # A clone's headers must be UTF-8, and a client may send any octets.
     pairs = [(name, value.encode("utf-8", "replace").decode()) for name, value in request.headers.items()]
     headers = CIMultiDict(pairs)
     headers[_NAME] = ", ".join(shown)
@@ -49,13 +49,13 @@ def without_token(request: web.Request, asked: HTTPRequest, guard: RequestGuard)
 
 
 def opens(request: web.Request, socket: web.WebSocketResponse, guard: RequestGuard) -> None:
-    """Answer the guard's marker, and let the socket's time begin.
+    """Select the guard's marker as subprotocol, and start the timer of the socket.
 
     Raises:
-        TokenExpired: it is over already.
+        TokenExpired: the token has expired already.
     """
     found = request[STATE]
-    if marker := found.get(_MARKERS, {}).get(guard):  # browsers need one of those that they offered
+    if marker := found.get(_MARKERS, {}).get(guard):  # browsers require one of the protocols they offered
         socket.headers.setdefault(_NAME, marker)
     principal = found.get(state.PRINCIPAL)
     if guard.close_at_expiry and principal is not None:
@@ -66,7 +66,7 @@ def opens(request: web.Request, socket: web.WebSocketResponse, guard: RequestGua
 
 
 async def end(request: web.Request, guard: RequestGuard) -> None:
-    """End what `opens` has begun. A close that is under way is waited for."""
+    """Stop the timer that `opens` has started. Wait for a close that is in progress."""
     expiry = request[STATE].pop((_Expiry, guard), None)
     if expiry is not None:
         await expiry.end()
@@ -84,13 +84,13 @@ class _Expiry:
         self._closing = asyncio.create_task(self._close())
 
     async def _close(self) -> None:
-        while not self._socket.prepared:  # noqa: ASYNC110 - another listener of the signal is still at work
+        while not self._socket.prepared:  # noqa: ASYNC110 - another listener of the signal is still running
             await asyncio.sleep(_HANDSHAKE_SECONDS)
         await self._socket.close(code=POLICY_VIOLATION, message=REASON.encode())
 
     async def end(self) -> None:
         self._timer.cancel()
         if self._closing is not None:
-            if not self._socket.prepared:  # and never will be
+            if not self._socket.prepared:  # the request has ended without a handshake
                 self._closing.cancel()
             await asyncio.wait([self._closing])

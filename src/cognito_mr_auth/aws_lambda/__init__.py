@@ -7,8 +7,8 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(event, context, principal): ...
 
-This module is the index. `handler` is built from environment variables when the runtime looks it up.
-Importing reads none, and a bad variable fails the function's init with a message that names it.
+This module is the index. `handler` is built from environment variables when the runtime looks it up. The
+import reads no variable. An invalid variable fails the function's init with a message that names it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
     "warm_up",
 ]
 
-# Imported at first use: the authorizer needs none of it, and a cold start waits for every import.
+# Imported at first use, because the authorizer needs none of them and each import delays a cold start.
 _LATER = {
     "CognitoAuth": "_proxy.cognito_auth",
     "emf": "_emf",
@@ -43,7 +43,7 @@ _LATER = {
     "still_valid": "_proxy.upstream",
 }
 
-# A type checker sees the real names, and no module that has every attribute.
+# A type checker must see the real names, and not a module that has every attribute.
 if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""CloudWatch's embedded metric format: a line of JSON in a function's log that CloudWatch reads metrics from.
+"""CloudWatch's embedded metric format: JSON lines in a function's log, from which CloudWatch reads metrics.
 
-Owns the form of the line, and which metrics are paid for: six for each pool, whatever happens. Details stand
-beside them in the same line, where CloudWatch Logs Insights finds them at no price.
+Owns the form of the line, and which metrics are billed: always six for each pool. Details are in the same
+line, where CloudWatch Logs Insights finds them at no price.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cognito_mr_auth.verifier import Verifier
 __all__ = ["emf"]
 
 NAMESPACE = "CognitoMrAuth"
-# A dimension's value may not be empty.
+# The value of a dimension must not be empty.
 NO_POOL = "unknown"
 _UNAVAILABLE = frozenset({"check_unavailable", "keys_unavailable", "revocation_unavailable", "unavailable"})
 _UNITS = {"KeySetAge": "Seconds"}
@@ -28,18 +28,18 @@ _read: WeakKeyDictionary[Verifier, Readings] = WeakKeyDictionary()
 
 
 def emf(verifier: Verifier, *, namespace: str = NAMESPACE) -> str:
-    """What was counted since the last call, as one line of JSON for each pool: print it when all is done.
+    """Return the counts since the last call, as one line of JSON for each pool. Print it after the work.
 
-    What was refused before its issuer was known, and what hooks of the application raised, has a line with
-    the pool "unknown", where there is any.
+    Errors before the issuer was known, and errors of the application's hooks, are counted in a line with the
+    pool "unknown", if there are any.
 
     Args:
-        verifier: whose counts, keys and endpoints.
-        namespace: CloudWatch's, where the metrics are found.
+        verifier: supplies the counts, keys and endpoints.
+        namespace: the CloudWatch namespace of the metrics.
 
     Raises:
-        TypeError: for what is no Verifier.
-        ConfigurationError: for a namespace that CloudWatch would not take.
+        TypeError: the argument is not a Verifier.
+        ConfigurationError: CloudWatch would refuse the namespace.
     """
     _check(namespace)
     readings = _readings(verifier)
@@ -60,7 +60,7 @@ def emf(verifier: Verifier, *, namespace: str = NAMESPACE) -> str:
 
 
 def _check(namespace: object) -> None:
-    # CloudWatch's own limits; what begins with AWS/ is for AWS's services.
+    # CloudWatch's own limits. Names that begin with AWS/ are reserved for AWS's services.
     if isinstance(namespace, str) and 0 < len(namespace) < 256 and not namespace.startswith("AWS/"):
         return
     raise ConfigurationError(f'namespace={namespace!r}: give a name such as "Orders", which is not AWS\'s')
@@ -76,7 +76,7 @@ def _readings(verifier: Any) -> Readings:
 
 
 def _counts(counted: Counted, pool: str | None) -> dict[str, float]:
-    """Unconfirmed is apart from Unavailable, because a forger can cause it while a Region is away."""
+    """Unconfirmed is separate from Unavailable, because a forger can cause it while a Region is away."""
     found: dict[str, float] = dict.fromkeys(("Accepted", "Refused", "Unavailable", "Unconfirmed"), 0)
     for (owner, _, result), count in counted.outcomes.items():
         if owner == pool:

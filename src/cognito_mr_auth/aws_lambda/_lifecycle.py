@@ -1,6 +1,7 @@
-"""A function's life: its init, a restored snapshot, a ping, and how long an invocation may wait.
+"""The life of a function: its init, a restored snapshot, a ping, and how long an invocation may wait.
 
-Owns the time limits. An outage never fails an init, because the first invocation asks again and reports it.
+Owns the time limits. An outage never fails an init, because the first invocation fetches again and reports
+it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ __all__ = ["on_ping", "on_restore", "wait_limit", "warm_up"]
 # Lambda gives an init 10 s, imports included, and a restore hook 10 s ("Lambda execution environment",
 # "Runtime hooks for SnapStart").
 INIT_SECONDS = CALLER_WAIT_SECONDS
-# The part of an invocation that is kept for the answer, which may be an outage, because Lambda restarts a
-# function that has timed out.
+# The part of an invocation that is kept for sending the response, which may report an outage. Lambda restarts
+# a function that has timed out.
 RESERVE_SECONDS = 0.25
 LEAST_SECONDS = 0.05
 
 
 def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
-    """Ask every endpoint for keys, for at most `seconds`: to be called while the function starts.
+    """Request keys from every endpoint, for at most `seconds`. Call it while the function starts.
 
-    Raises nothing in an outage. Answers that come later still count.
+    It raises nothing in an outage. Responses that arrive later are still used.
     """
     try:
         verifier.warm(timeout=seconds)
@@ -38,7 +39,7 @@ def warm_up(verifier: Verifier, *, seconds: float = INIT_SECONDS) -> None:
 
 
 def on_ping(verifier: Verifier, context: Any) -> dict[str, Any]:
-    """Ask for keys that the next caller would ask for, and answer the ping with nothing: it admits nobody."""
+    """Fetch the keys that the next caller would fetch. The response to a ping is empty and admits nobody."""
     states = {each["state"] for each in verifier._health()["providers"].values()}
     if states != {"fresh"}:
         warm_up(verifier, seconds=wait_limit(context, INIT_SECONDS))
@@ -46,20 +47,20 @@ def on_ping(verifier: Verifier, context: Any) -> dict[str, Any]:
 
 
 def on_restore(fetch: Callable[[], None]) -> None:
-    """Call `fetch` after a SnapStart snapshot was restored, because the keys in it may be days old."""
+    """Call `fetch` after a SnapStart snapshot is restored, because its keys may be days old."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
     try:
         from snapshot_restore_py import register_after_restore  # type: ignore[import-untyped]
-    except ImportError:  # the managed runtime has it; without it, the first invocation asks
+    except ImportError:  # the managed runtime has it; without it, the first invocation fetches
         return
     register_after_restore(fetch)
 
 
 def wait_limit(context: Any, seconds: float) -> float:
-    """How long to wait for keys: `seconds`, or what the invocation has left (Lambda's context object)."""
+    """Return how long to wait for keys: `seconds`, or what Lambda's context object says is left."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
-    if not callable(remaining):  # a test, or a local run
+    if not callable(remaining):  # in a test, or in a local run
         return seconds
     left: float = remaining() / 1000 - RESERVE_SECONDS
     return max(LEAST_SECONDS, min(seconds, left))

@@ -1,6 +1,6 @@
-"""Reads an event as plain JSON: a dict, an event class, or null in an object's place.
+"""Reads an event as plain JSON: a dict, an event class, or null in place of an object.
 
-Owns that reading, and which events are pings that keep a function warm; its callers interpret the rest.
+Owns that reading, and which events are pings that keep a function warm. Its callers interpret the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["is_ping", "mapping", "raw_event"]
 
-# What the events of every service have of which a client may cause one; no ping has any of them.
+# Members of the events of all services whose requests a client can cause. No ping has any of them.
 _OF_REQUESTS = frozenset(
     {
         "authorizationToken",
@@ -23,24 +23,24 @@ _OF_REQUESTS = frozenset(
     }
     | {"requestContext", "routeArn", "token", "Records"}
 )
-# Words for a ping, as a type, a source or a flag, in whatever case and with or without "-" and "_".
+# Names of a ping, as a type, a source or a flag, in any case and with or without "-" and "_".
 _WORDS = frozenset({"keepwarm", "ping", "warm", "warmer", "warmup"})
-# EventBridge's rules and schedules; the plug-ins of the Serverless Framework send their own name.
+# Sources of EventBridge's rules and schedules. The plug-ins of the Serverless Framework send their own names.
 _SOURCES = _WORDS | {"aws.events", "aws.scheduler", "serverlesspluginwarmup", "serverlesspluginlambdawarmup"}
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The JSON object, or an empty one for anything else, because consoles send null for what is absent."""
+    """Return the JSON object; an empty one for any other value, because consoles send null for none."""
     return value if isinstance(value, Mapping) else {}
 
 
 def raw_event(event: object) -> object:
-    """The event itself, or that of a Powertools event class (`.raw_event`); else None."""
+    """Return the event itself, or the `.raw_event` of a Powertools event class; else None."""
     return event if isinstance(event, Mapping) else getattr(event, "raw_event", None)
 
 
 def is_ping(event: object) -> bool:
-    """Whether it is a ping that keeps the function warm: empty, null, a schedule's, or a plug-in's."""
+    """Whether the event is a ping that keeps the function warm: empty, null, a schedule's, or a plug-in's."""
     raw = raw_event(event)
     if raw is None:
         return getattr(event, "raw_event", event) is None

@@ -3,8 +3,8 @@
     auth = CognitoAuth(verifier, exclude=["/assets/*"])
     handler = auth      # or @auth.require(policy) on a handler of your own
 
-Owns the form of CloudFront's events and generated responses, and the header that tells the origin who asks.
-The guard decides who passes. Reads no environment variable, because Lambda@Edge has none.
+Owns the form of CloudFront's events and generated responses, and the header that names the principal to the
+origin. The guard decides which requests pass. Reads no environment variable, because Lambda@Edge has none.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from ._raw_event import mapping
 
 __all__ = ["CognitoAuth"]
 
-# "Quotas on Lambda@Edge": a response that a viewer request generates, headers included, has 40 KB at most.
+# "Quotas on Lambda@Edge": a response to a viewer request, headers included, has at most 40 KB.
 MAX_RESPONSE_OCTETS: Final = 40_000
 
-# "Restrictions on edge functions": headers that a function may not add, and those that it may not change on a
-# viewer request. CloudFront answers 502 for either.
+# "Restrictions on edge functions": headers that a function must not add, and those that it must not change on
+# a viewer request. CloudFront answers 502 in both cases.
 _FORBIDDEN = re.compile(
     r"connection|expect|keep-alive|proxy-(?:authenticate|authorization|connection)|trailer|upgrade"
     r"|x-accel-(?:buffering|charset|limit-rate|redirect)|x-amz-.*|x-amzn-.*|x-cache|x-edge-.*"
     r"|x-forwarded-proto|x-real-ip|content-length|host|transfer-encoding|via"
-    # What decides where a request goes, or is another's word for who asks.
+    # Headers that route a request, and headers by which other software names the caller.
     r"|authorization|cookie|origin|cdn-loop|x-forwarded-.*|cloudfront-.*|sec-.*"
 )
 
-# Stands for a value that is no string: it is no credential and no origin, but it counts as sent.
+# Replaces a value that is not a string. It is no credential and no origin, but it counts as sent.
 _MALFORMED: Final = "\0"
 
 
 class _Call(NamedTuple):
-    """One viewer request: CloudFront's own object, and what the guard reads of it."""
+    """One viewer request: CloudFront's own object, and the request that the guard reads."""
 
     request: dict[str, Any]
     http_request: HTTPRequest
@@ -56,22 +56,22 @@ class _Call(NamedTuple):
 
 
 def _read(event: object) -> _Call:
-    """The viewer request of an event.
+    """Return the viewer request of an event.
 
     Raises:
-        ConfigurationError: the event is another one, such as an origin request, for which cached responses
-            would go out unasked. It shows nothing of the event.
+        ConfigurationError: the event is of another kind, such as an origin request. Cached responses would be
+            sent without a check then. The message shows nothing of the event.
     """
     records = mapping(event).get("Records")
     cf = mapping(mapping(records[0]).get("cf")) if isinstance(records, list) and records else {}
     request = cf.get("request")
     if mapping(cf.get("config")).get("eventType") != "viewer-request" or not isinstance(request, dict):
-        raise ConfigurationError("edge.CognitoAuth is for viewer requests; this event is another one")
+        raise ConfigurationError("edge.CognitoAuth is for viewer requests; this event is of another kind")
     method, uri = request.get("method"), request.get("uri")
     if not isinstance(method, str) or not isinstance(uri, str):
         raise ConfigurationError("the viewer request has no method or no uri")
     header = _header_of(request)
-    # CloudFront shows no Upgrade, by which a handshake would be known.
+    # CloudFront does not show the header Upgrade, which identifies a handshake.
     handshake = bool(header("sec-websocket-key"))
     return _Call(request, HTTPRequest(method, unquote(uri), uri, header, handshake))
 
@@ -81,7 +81,7 @@ def _header_of(request: dict[str, Any]) -> Callable[[str], Sequence[str]]:
     body = mapping(request.get("body")).get("data")
 
     def header(name: str) -> list[str]:
-        if name == "content-length" and body:  # the origin gets it, whatever a header claims
+        if name == "content-length" and body:  # the origin gets the body, whatever a header says
             return [str(len(str(body)))]
         found = [pairs for key, pairs in given.items() if str(key).lower() == name]
         values = [each for pairs in found for each in (pairs if isinstance(pairs, list) else [pairs])]
@@ -92,20 +92,20 @@ def _header_of(request: dict[str, Any]) -> Callable[[str], Sequence[str]]:
 
 
 def _respond(answer: HTTPResponse, _call: _Call) -> dict[str, Any]:
-    """A generated response. CloudFront adds its length, and cuts the body of one to HEAD."""
+    """Return a generated response. CloudFront adds its length, and removes the body for HEAD."""
     headers = {
         name: [{"key": name.title(), "value": value}]
         for name, value in answer.headers
         if name != "content-length"
     }
     size = len(answer.body) + sum(len(name) + len(value) for name, value in answer.headers)
-    body = answer.body.decode() if size <= MAX_RESPONSE_OCTETS else ""  # a longer one would be 502
+    body = answer.body.decode() if size <= MAX_RESPONSE_OCTETS else ""  # a longer one would be a 502
     phrase = HTTPStatus(answer.status).phrase
     return {"status": str(answer.status), "statusDescription": phrase, "headers": headers, "body": body}
 
 
 def _without_body(response: Any, _call: _Call) -> Any:
-    """A generated response to a preflight without its body; a request that goes on to the origin as it is."""
+    """Remove the body of a generated response to a preflight; a request for the origin stays unchanged."""
     if not isinstance(response, dict) or "status" not in response:
         return response
     return {name: value for name, value in response.items() if name not in ("body", "bodyEncoding")}
@@ -115,26 +115,26 @@ _VIEWER_REQUEST = Form(_read, _respond, _without_body)
 
 
 class CognitoAuth(HandlerGuard):
-    """Guards a CloudFront distribution's viewer requests; is itself the function's handler.
+    """Guards a CloudFront distribution's viewer requests. It is itself the function's handler.
 
         handler = CognitoAuth(verifier, require=policy.any_group("staff"), identity_header="X-Identity")
 
-    A request that passes goes on to the cache and the origin. Others get a generated response: 400, 401, 403
-    or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`. `@auth.require(policy)` and
-    `@auth.optional` guard a handler `(event, context, principal)` of your own, which returns the request or
-    a response. An AuthError that it raises is answered alike.
+    A request that passes goes on to the cache and the origin. Other requests get a generated response: 400,
+    401, 403 or 503 with a challenge (RFC 6750 3) and the body `{"detail": "...", "reason": "..."}`.
+    `@auth.require(policy)` and `@auth.optional` guard your own handler `(event, context, principal)`, which
+    returns the request or a response. An AuthError that it raises gets the same response.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
-            coroutine functions. May come later, by `bind`.
-        identity_header: a header for the origin: the pool's ID, "|" and the subject. What a viewer sends
-            under that name is taken away from every request.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. With
-            `preflight="pass"`, preflights go on to the origin without a principal, and nothing cuts the body
-            of its answer: it must answer OPTIONS without content.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. `bind` can set it later.
+        identity_header: a header for the origin, with the pool's ID, "|" and the subject. A header of that
+            name from a viewer is removed from every request.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. With
+            `preflight="pass"`, preflights go on to the origin without a principal, and its response keeps its
+            body. So the origin must answer OPTIONS without content.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -152,14 +152,14 @@ class CognitoAuth(HandlerGuard):
                 raise ConfigurationError(f"identity_header={identity_header!r}: CloudFront keeps that name")
 
     def __call__(self, event: Any, context: Any = None) -> Any:
-        """The request, to go on, or a generated response: the function's answer to a viewer request."""
+        """Return the request, to let it pass, or a generated response to a viewer request."""
         return self._serve(_go_on, None, "configured", event, context)
 
     def _run(self, handler: Callable[[], Any], call: _Call, principal: Principal | None) -> Any:
         if self._identity_header is not None:
             headers = call.request.setdefault("headers", {})
             name = _plain_name(self._identity_header)
-            # Servers behind CGI's and WSGI's names read X_Name and X-Name as one, and some X.Name too.
+            # Servers with CGI's or WSGI's names treat X_Name and X-Name as equal, and some X.Name too.
             for sent in [each for each in headers if _plain_name(each) == name]:
                 del headers[sent]
             if principal is not None:

@@ -6,7 +6,7 @@ This module is the index. The library must never import it, because only this pa
 from __future__ import annotations
 
 try:
-    import click  # noqa: F401 - asked for here, where its absence can be explained
+    import click  # noqa: F401 - imported here, where its absence can be explained
     import rich  # noqa: F401
 except ModuleNotFoundError as _missing:
     raise ImportError(

@@ -1,7 +1,7 @@
-"""The root command, and the guard before it.
+"""The root command, which refuses tokens as arguments.
 
-Owns the list of commands. No argument that looks like a token may get past `Guarded`, because every
-parser behind it repeats what it does not understand, and argument lists are public on a machine.
+Owns the list of commands. No argument that looks like a token may get past `Guarded`. Every parser behind it
+repeats what it does not understand, and other users of the machine can read argument lists.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Guarded(click.Group):
     """A group that refuses tokens on the command line, without repeating them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Look at every argument of every command before anything else does.
+        """Check every argument of every command before anything else reads it.
 
-        A shell that completes a line only asks, and gets none of it back.
+        While a shell completes a line, nothing is refused, because completion repeats no argument.
         """
         if not ctx.resilient_parsing and any(looks_like_token(argument) for argument in args):
             raise click.UsageError(
@@ -49,10 +49,10 @@ def main(ctx: click.Context) -> None:
 
     Exit status: 0 well, 1 refused, 2 wrong usage, 3 keys unavailable.
     """
-    # None leaves it to click, which asks whether the output is a terminal.
+    # None lets click decide, by whether the output is a terminal.
     ctx.color = None if may_be_coloured(getattr(ctx.obj, "environ", os.environ)) else False
-    # Each command reports what happened itself. Without a handler, the library's log would appear between
-    # its lines on standard error.
+    # Each command prints its own report. Without a handler, the library's log would appear between its lines
+    # on standard error.
     logging.getLogger("cognito_mr_auth").addHandler(logging.NullHandler())
 
 

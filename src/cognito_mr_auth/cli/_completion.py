@@ -1,6 +1,6 @@
 """`cognito-mr-auth completion`: the script that makes a shell complete commands and options.
 
-Owns the command alone; the scripts are click's.
+Owns only the command; click makes the scripts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from click import shell_completion
 __all__ = ["PROGRAM", "completion"]
 
 PROGRAM: Final = "cognito-mr-auth"
-# The variable by which click knows that a shell asks; it derives the name from the program's.
+# The variable by which a shell asks click for completions. click derives its name from the program's.
 _VARIABLE: Final = "_COGNITO_MR_AUTH_COMPLETE"
 _SHELLS: Final[dict[str, type[shell_completion.ShellComplete]]] = {
     "bash": shell_completion.BashComplete,
@@ -34,5 +34,5 @@ def completion(ctx: click.Context, /, shell: str) -> None:
     fish: cognito-mr-auth completion fish | source    in ~/.config/fish/config.fish
     """
     script = _SHELLS[shell](ctx.find_root().command, {}, PROGRAM, _VARIABLE)
-    # The base's, because that of bash starts a bash to ask for its version.
+    # The base class's method, because bash's class starts a bash to read its version.
     click.echo(shell_completion.ShellComplete.source(script))

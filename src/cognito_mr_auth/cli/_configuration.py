@@ -1,7 +1,7 @@
-"""The configuration that a token is held against: from options, or from the COGNITO_ variables.
+"""The configuration with which a token is checked, from options or from the COGNITO_ variables.
 
-Owns where it comes from, and that a command never writes an application's key file. Every check is the
-library's.
+Owns the choice of that source, and that a command never writes an application's key file. The library makes
+every check.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from cognito_mr_auth.principal import IssuerKind
 
 __all__ = ["Configuration", "any_given", "configuration", "from_variables", "pool_of", "read_only"]
 
-# Without one of them no pool is configured; COGNITO_KEY_FILE and others alone may be somebody else's.
+# Without one of these no pool is configured. COGNITO_KEY_FILE and others alone may belong to other software.
 _NAMES_A_POOL = (f"{environment.PREFIX}USER_POOL_ID", f"{environment.PREFIX}USER_POOLS")
 
 
 class Configuration(NamedTuple):
-    """What a verifier of these settings would hold a token against."""
+    """The settings that a Verifier would check a token against."""
 
     pools: tuple[UserPool, ...]
     token_use: TokenUse
@@ -43,28 +43,29 @@ def configuration(
     max_token_length: int = MAX_TOKEN_CHARS,
     **_lifetimes: float,
 ) -> Configuration:
-    """The arguments of a Verifier, checked as it checks them; how long keys live has no part in it.
+    """Return the arguments of a Verifier, checked as it checks them. The lifetime of keys is not included.
 
     Raises:
-        ConfigurationError: naming the setting and its value.
+        ConfigurationError: a setting is invalid; the message names it and its value.
     """
     check_options(pools, token_use, leeway, cache_size)
     return Configuration(pools, token_use, float(leeway), token_form(token_types, max_token_length))
 
 
 def any_given(settings: Mapping[str, Any]) -> bool:
-    """Whether an option says anything.
+    """Whether an option is given.
 
-    An empty string does: a script whose variable is not set must not get another pool for it.
+    An empty string counts, because a script whose variable is not set must not get the result of another
+    pool.
     """
     return any(value not in (None, False, ()) for value in settings.values())
 
 
 def from_variables(asked: bool, settings: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
-    """Whether the variables configure: because that was asked for, or no option does and they name a pool.
+    """Whether the variables configure: with --from-env, or without any option if they name a pool.
 
     Raises:
-        UsageError: it was asked for, and options were given as well.
+        UsageError: --from-env and other options were given.
     """
     given = any_given(settings)
     if asked and given:
@@ -82,15 +83,15 @@ def pool_of(
     jwks_url: str | None = None,
     **settings: Any,
 ) -> UserPool:
-    """The pool that options describe.
+    """Return the pool that options describe.
 
     Raises:
-        UsageError: no pool is named, or app clients in two ways.
-        ConfigurationError: a value cannot be right.
+        UsageError: no pool is named, or app clients are given in two ways.
+        ConfigurationError: a value is invalid.
     """
     if user_pool_id is None:
         raise click.UsageError(
-            "name the pool with --user-pool-id, or say --from-env to take it from the COGNITO_ variables"
+            "name the pool with --user-pool-id, or use --from-env to take it from the COGNITO_ variables"
         )
     if client_ids and any_client:
         raise click.UsageError("--client-id and --any-client exclude each other")
@@ -105,14 +106,14 @@ def pool_of(
 
 
 def read_only(pool: UserPool) -> UserPool:
-    """The pool with its key files as files that are read and never written.
+    """Return the pool with key files that are read and never written.
 
-    A command often runs as another user than the application, who could not read the file any more.
+    A command often runs as another user than the application, which could not read a new file then.
     """
     config = pool._key_set_config
     if config.key_file is None:
         return pool
-    # A pool reads one such file. The application's own is the newer of the two, if it is there yet.
+    # A pool reads only one such file. The application's own file is the newer one, if it exists.
     use_own = config.baked_key_file is None or os.path.exists(config.key_file)
     path = config.key_file if use_own else config.baked_key_file
     changed = {

@@ -1,7 +1,7 @@
 """`cognito-mr-auth inspect`: what a token says, marked as unverified.
 
-Owns the command alone. It reads as strictly as the verifier does, and must never show the
-signature: what it prints can be shared without sharing a token that works.
+Owns only the command. It reads as strictly as the verifier does, and must never show the signature. So what
+it prints can be shared without sharing a valid token.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = ["inspect"]
 
 BANNER: Final = "UNVERIFIED"
 _WARNING: Final = "anybody could have written this. The signature was not checked; verify does that."
-_NOTHING_SEEN: Final = "no reason to refuse it is seen here; whether it is genuine, only verify can tell"
+_NOTHING_SEEN: Final = "inspect sees no reason to refuse it; only verify can tell whether it is genuine"
 
-# What follows the name of the issuer's pool.
+# The text that follows the name of the issuer's pool.
 _MATCHES: Final[Mapping[Match, str]] = {
     "accepted-issuer": "one of those given",
     "issuer-kind": "one of those given, but its configuration leaves out this kind of issuer",
@@ -44,7 +44,7 @@ _MATCHES: Final[Mapping[Match, str]] = {
 
 
 class _Said(NamedTuple):
-    """A token as it was read, and what it is compared with; `note` is why there is nothing."""
+    """A token as it was read, and what it is compared with. `note` says why there is nothing to compare."""
 
     token: str
     header: dict[str, Any]
@@ -90,7 +90,7 @@ def inspect(
 def _configured(
     asked: bool, settings: dict[str, Any], environ: Mapping[str, str]
 ) -> tuple[Configuration | None, str]:
-    """What to compare with, and why there is nothing to compare with."""
+    """Return what to compare with, or why there is nothing to compare with."""
     if from_variables(asked, settings, environ):
         try:
             return environment.verifier_from(configuration, environ), ""

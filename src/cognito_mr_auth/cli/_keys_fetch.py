@@ -1,7 +1,7 @@
 """`cognito-mr-auth keys fetch`: a pool's keys in a file, for baking into an image.
 
-Owns the command alone; the Verifier fetches, checks and writes. Never reports success for keys that
-no endpoint served just now.
+Owns only the command; the Verifier fetches, checks and writes. Never reports success for keys that no
+endpoint has served in this call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ._text import echo_json, safe
 
 __all__ = ["keys"]
 
-# How long after `warm` the last events may come: they follow the writing of the file (H3, P).
+# How long after `warm` the last events may come, because they follow the writing of the file (H3, P).
 EVENTS_S: Final = 2.0
 
 
@@ -77,7 +77,7 @@ def fetch(
     written = fetched and not listener.fetched.isdisjoint(_on_disk(key_file, user_pool_id, began))
     hint = "the key file cannot be written" if fetched and not written else ""
     if failure is not None and failure.hint:
-        hint = failure.hint  # which has the meanings
+        hint = failure.hint  # it has the meanings already
     else:
         listener.remarks += meanings
     _show(answers, listener.remarks, key_file if written else None, hint, as_json)
@@ -88,13 +88,13 @@ def fetch(
 
 
 def _meanings(verifier: Verifier) -> list[str]:
-    """What the endpoints' failures mean, each once."""
+    """Return the meanings of the endpoints' failures, each once."""
     endpoints = [each for pool in verifier._health()["providers"].values() for each in pool["endpoints"]]
     return list({f"{each['last_error']}: {each['hint']}": None for each in endpoints if each["hint"]})
 
 
 class _Listener:
-    """The verifier's hook: what each endpoint answered, and other remarks."""
+    """The verifier's hook. It records the response of each endpoint, and other remarks."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -128,10 +128,10 @@ class _Listener:
             case events.KeyFileProblem():
                 self.remarks.append(f"key file: {event.reason}")
             case _:
-                pass  # changes of state follow from the above
+                pass  # changes of state follow from the events above
 
     def wait(self, urls: set[str]) -> None:
-        """Until each of these endpoints has answered or failed, for EVENTS_S at most."""
+        """Wait until each of these endpoints has answered or failed, for EVENTS_S at most."""
         with self._changed:
             self._changed.wait_for(lambda: urls <= self._said.keys(), EVENTS_S)
 
@@ -140,7 +140,7 @@ class _Listener:
 
 
 def _on_disk(path: str, user_pool_id: str, since: float) -> set[str]:
-    """The URLs of the file's entries whose request began at `since` or later, in wall seconds."""
+    """Return the URLs of the file's entries whose request began at `since` or later, in wall seconds."""
     try:
         records = read(path, user_pool_id)
     except KeyFileError:

@@ -1,6 +1,6 @@
-"""Options that several commands take, and how refusals become an exit status.
+"""Options that several commands share, and the exit status of each kind of refusal.
 
-Owns the exit statuses and the options that say a configuration. Decides nothing about tokens or keys.
+Owns the exit statuses and the options of a configuration. Decides nothing about tokens or keys.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Exit(IntEnum):
 
     WELL = 0
     REFUSED = 1
-    USAGE = 2  # click's own for a UsageError
+    USAGE = 2  # click's own status for a UsageError
     KEYS_UNAVAILABLE = 3
 
 
@@ -97,12 +97,12 @@ _CONFIGURATION_OPTIONS = [
 
 
 def pool_options(command: Command) -> Command:
-    """The options that say which pool it is and where its keys are."""
+    """The options that name the pool and the source of its keys."""
     return _with(_POOL_OPTIONS, command)
 
 
 def configuration_options(command: Command) -> Command:
-    """The options that say which tokens a verifier accepts, none of them required."""
+    """The options that say which tokens a verifier accepts. None of them is required."""
     return _with(_CONFIGURATION_OPTIONS, command)
 
 
@@ -114,7 +114,7 @@ def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> 
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Make a usage error (exit status 2) of a ConfigurationError inside."""
+    """Turn a ConfigurationError inside into a usage error (exit status 2)."""
     try:
         yield
     except errors.ConfigurationError as error:

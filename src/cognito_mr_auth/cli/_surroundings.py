@@ -1,6 +1,6 @@
-"""What commands take from their process: variables, clock, time zone. Tests give their own as click's `obj`.
+"""What commands use of their process: variables, clock, time zone. Tests pass their own as click's `obj`.
 
-Owns these, and whether output may be coloured. Asks nobody at import.
+Owns these, and whether output may be coloured. It reads nothing at import.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Surroundings(NamedTuple):
 
 
 def may_be_coloured(environ: Mapping[str, str]) -> bool:
-    """Whether a terminal may get colours; a pipe or a file never gets any, which click sees to.
+    """Whether a terminal may get colours. click makes sure that a pipe or a file gets none.
 
-    NO_COLOR forbids them (no-color.org: set, and not empty), whatever else is set. FORCE_COLOR makes a
-    coloured terminal of a dumb one, and no terminal of a pipe, because programs read what comes out of it.
+    NO_COLOR forbids them (no-color.org: set, and not empty), whatever else is set. FORCE_COLOR enables
+    colours on a dumb terminal. It does not enable them on a pipe, because a program reads its output.
     """
     if environ.get("NO_COLOR"):
         return False

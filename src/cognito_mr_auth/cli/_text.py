@@ -1,7 +1,7 @@
 """Makes text from outside safe to show.
 
-Owns escaping. Nothing from a token, a file or an endpoint may reach a terminal in any other way: an
-escape sequence in a claim can rewrite what the viewer sees.
+Owns escaping. A terminal shows text from a token, a file or an endpoint only after it has passed through
+here. An escape sequence in a claim could otherwise rewrite what the viewer sees.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ import click
 
 __all__ = ["echo_json", "quoted", "safe", "to_json"]
 
-# C0, DEL and C1 controls, line and paragraph separators, and the marks that turn text around
+# C0, DEL and C1 controls, line and paragraph separators, and the marks that reverse the direction of text
 # (Unicode TR36, "Trojan Source").
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
-# Characters of a value that a row shows: an issuer's URL has 90 at most, an audience rarely more.
+# How many characters of a value a row shows. An issuer's URL has at most 90, an audience rarely more.
 SHOWN_CHARS: Final = 120
 
 
 def safe(text: str) -> str:
-    """The text with controls and invisible marks as Python escapes."""
+    """Return the text with controls and invisible marks as Python escapes."""
     return _UNSAFE.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def to_json(value: Any, indent: int | None = 2) -> str:
-    """JSON in printable ASCII, indented unless it is to be one line."""
-    # json escapes everything but DEL, which can only stand inside a string.
+    """Return JSON in printable ASCII; `indent=None` makes one line."""
+    # json escapes everything but DEL, which can only be inside a string.
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def quoted(value: Any) -> str:
-    """A value of a token as JSON on one line, cut where it is long.
+    """Return a token's value as JSON on one line, shortened if it is long.
 
-    The quotes stay, so that no value can read as words of ours.
+    The quotes stay, so that no value looks like the program's own text.
     """
     if isinstance(value, str):
         text, length = to_json(value[:SHOWN_CHARS], None), len(value)

@@ -1,6 +1,6 @@
-"""Moments and spans as a person reads them.
+"""Formats moments and spans for people.
 
-Owns the wording. Pure: the moment and the time zone come in as arguments.
+Owns the wording. Pure: the moment and the time zone are arguments.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from cognito_mr_auth._base.clock import MAX_TIME
 
 __all__ = ["ago", "local_time", "plausible", "remaining", "span"]
 
-# Where the next larger unit takes over, so that no span is less than one of its unit.
+# Where the next larger unit begins, so that no span is less than one of its unit.
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
 
 
 def plausible(value: Any) -> TypeGuard[float]:
-    """Whether a claim, which may be anything, is a time that can be shown."""
+    """Whether a claim, which may be any value, is a time that can be shown."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_TIME
 
 
 def local_time(moment: float, zone: tzinfo | None) -> str:
-    """A moment in local time, with its distance from UTC; `zone` is None for the machine's own."""
+    """Format a moment in local time with its offset from UTC; `zone` is None for the machine's own."""
     at = datetime.fromtimestamp(int(moment), UTC)
-    # The last hours of the year 9999 have no local time in the east, and stay in UTC.
+    # The last hours of the year 9999 have no local time east of UTC, and stay in UTC.
     with suppress(OverflowError, ValueError, OSError):
         at = at.astimezone(zone)
     text = at.isoformat(" ", "seconds")
@@ -35,7 +35,7 @@ def local_time(moment: float, zone: tzinfo | None) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its largest units, rounded down: "42 s", "3 min", "1 h 20 min", "2 days"."""
+    """Format a length of time in its largest units, rounded down: "42 s", "3 min", "1 h 20 min", "2 days"."""
     whole = int(abs(seconds))
     if whole < _MINUTE:
         return f"{whole} s"
@@ -49,11 +49,11 @@ def span(seconds: float) -> str:
 
 
 def remaining(expires: float, now: float) -> str:
-    """How long until a moment: "for 41 min more", or "expired 3 min ago"."""
+    """Format the time until a moment: "for 41 min more", or "expired 3 min ago"."""
     left = expires - now
     return f"for {span(left)} more" if left > 0 else f"expired {span(left)} ago"
 
 
 def ago(moment: float, now: float) -> str:
-    """How long ago: "12 min ago", or "in 5 min" for what is to come."""
+    """Format the time since a moment: "12 min ago", or "in 5 min" for a future one."""
     return f"{span(now - moment)} ago" if moment <= now else f"in {span(moment - now)}"

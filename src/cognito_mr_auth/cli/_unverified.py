@@ -1,7 +1,7 @@
-"""What can be said of a token that nobody has verified: whose it says it is, and what would be refused.
+"""What an unverified token claims, and for what a verifier would refuse it.
 
-Owns these readings. Pure. It finds reasons to refuse and never one to accept, because whoever wrote the token
-chose all that it says. A URL in it is compared, and never asked.
+Owns these readings. Pure. It finds reasons to refuse and never one to accept, because the author of the token
+chose all of its content. A URL in it is compared, and never requested.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from ._configuration import Configuration
 __all__ = ["Bearer", "Match", "Origin", "Provenance", "bearer_of", "provenance_of", "refusals"]
 
 Match = Literal["accepted-issuer", "issuer-kind", "region", "another-pool", "no-pool"]
-"""How an `iss` stands to the configured pools: theirs; of a kind or Region left out; another's; no pool's."""
+"""How an `iss` relates to the configured pools: theirs; a kind or Region left out; another's; no pool's."""
 
 _ISSUER: Final = re.compile(
     rf"https://(issuer-)?cognito-idp\.({REGION.pattern})\.([a-z0-9.-]+)/({POOL_ID})", re.ASCII
 )
-# A verifier's own form and leeway, and any bearer: what no configuration would take.
+# The form and leeway of every verifier's defaults, and any bearer, so that only what every one refuses is
+# refused.
 _FORM: Final = compact.TokenForm()
 _LEEWAY: Final = 5.0
 _ANY_BEARER: Final = ClaimRequirements("any", None, None, _LEEWAY)
 
 
 class Origin(NamedTuple):
-    """What an `iss` names: the kind of issuer, its Region, the user pool."""
+    """The parts of an `iss`: the kind of issuer, its Region, the user pool."""
 
     kind: str
     region: str | None
@@ -42,7 +43,7 @@ class Origin(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """How an `iss` stands to the configured pools, what it names, and the pool of these that it names."""
+    """The relation of an `iss` to the configured pools, its parts, and the configured pool that it names."""
 
     match: Match
     origin: Origin | None
@@ -50,7 +51,7 @@ class Provenance(NamedTuple):
 
 
 class Bearer(NamedTuple):
-    """Whose token it says it is, and for whom; each as it stands there, whatever its type."""
+    """The user and the audience that the token claims, with values of any type."""
 
     token_use: Any
     subject: Any
@@ -61,7 +62,7 @@ class Bearer(NamedTuple):
 
 
 def bearer_of(claims: Mapping[str, Any]) -> Bearer:
-    """The claims that name user, app client and audience; None for one that is absent."""
+    """Return the claims that name user, app client and audience; None for an absent claim."""
     use, subject = claims.get("token_use"), claims.get("sub")
     is_id = use == "id"
     client = claims.get("aud" if is_id else "client_id")
@@ -71,7 +72,7 @@ def bearer_of(claims: Mapping[str, Any]) -> Bearer:
 
 
 def provenance_of(issuer: Any, pools: Sequence[UserPool]) -> Provenance:
-    """Where an `iss` says that the token is from, and how that stands to the pools."""
+    """Return the parts of an `iss`, and its relation to the pools."""
     for pool in pools:
         if isinstance(issuer, str) and (known := pool.issuers.get(issuer)) is not None:
             return Provenance("accepted-issuer", Origin(known.kind, known.region, pool.user_pool_id), pool)
@@ -95,17 +96,17 @@ def _by_form(issuer: Any) -> Origin | None:
         return None
     if region == primary:
         return Origin("updated" if updated else "original", region, pool_id)
-    # The updated issuer is that of the primary Region alone.
+    # Only the primary Region has the updated issuer.
     return None if updated else Origin("replica", region, pool_id)
 
 
 def refusals(
     token: str, claims: Mapping[str, Any], configured: Configuration | None, now: float
 ) -> list[errors.TokenRejected]:
-    """Why a verifier of this configuration would refuse the token, as far as that is seen without a key.
+    """Return why a verifier of this configuration would refuse the token, as far as is seen without a key.
 
-    Without a configuration: why every verifier of a user pool would, with its defaults. The first refusal of
-    each of form, issuer, times and bearer.
+    Without a configuration, these are the reasons of every verifier with default settings. The first refusal
+    is returned of each of form, issuer, times and bearer.
     """
     match, _, pool = provenance_of(claims.get("iss"), configured.pools if configured else ())
     form, leeway = (configured.form, configured.leeway) if configured else (_FORM, _LEEWAY)
@@ -123,7 +124,7 @@ def refusals(
     try:
         if configured is not None and pool is not None:
             check_bearer(claims, requirements_of(pool, configured.token_use, configured.leeway))
-        else:  # another pool's clients and audiences are not known here
+        else:  # the clients and audiences of another pool are unknown here
             unbound = {name: value for name, value in claims.items() if name != "aud"}
             check_bearer(claims if claims.get("token_use") == "id" else unbound, _ANY_BEARER)
     except errors.TokenRejected as error:

@@ -1,6 +1,6 @@
 """`cognito-mr-auth verify`: would this verifier accept this token?
 
-Owns the command alone; every decision is the Verifier's. Claims appear only when asked for.
+Owns only the command; the Verifier makes every decision. Claims are printed only on request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ._times import local_time, remaining
 
 __all__ = ["verify"]
 
-# As long as one refresh: a person would rather wait than ask twice.
+# As long as one refresh, because a person would rather wait than ask twice.
 TIMEOUT_SECONDS: Final = WARM_SECONDS
 
 
@@ -73,13 +73,13 @@ def verify(
 
 
 def _verifier(*pools: UserPool, **options: Any) -> Verifier:
-    """The application's verifier, but for the key files that it would write."""
+    """Return the application's verifier, except that it writes no key files."""
     checked = configuration(*pools, **options)
     return Verifier(*map(read_only, checked.pools), **options, on_event=_note)
 
 
 def _note(event: events.Event) -> None:
-    """Say on standard error why a key file is not used, which no answer tells."""
+    """Print on standard error why a key file is not used, which the result does not show."""
     if isinstance(event, events.KeyFileProblem):
         click.echo(f"note: key file: {safe(event.reason)}", err=True)
 
@@ -87,7 +87,7 @@ def _note(event: events.Event) -> None:
 def _from_options(*, token_use: TokenUse | None, **settings: Any) -> Verifier:
     pool = pool_of(**settings)
     if not settings["client_ids"] and not settings["any_client"]:
-        raise click.UsageError("name the app clients with --client-id, or say --any-client")
+        raise click.UsageError("name the app clients with --client-id, or use --any-client")
     return _verifier(pool, token_use=token_use or "access")
 
 

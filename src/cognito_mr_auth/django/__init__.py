@@ -1,4 +1,4 @@
-"""Authentication for Django: middleware, and words for views.
+"""Authentication for Django: middleware, and decorators for views.
 
     MIDDLEWARE = [..., "cognito_mr_auth.django.CognitoAuthMiddleware"]
     COGNITO_AUTH = {"USER_POOL_ID": "us-west-2_EXAMPLE", "CLIENT_IDS": ["1example23456789"]}
@@ -6,7 +6,7 @@
     @require(policy.scopes("orders/read"))
     def orders(request): ...  # request.principal
 
-Owns the names. The guard of the setting COGNITO_AUTH decides who passes, and makes the answers to others.
+Owns the public names. The guard of the setting COGNITO_AUTH decides which requests pass.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """System checks of a project's settings.
 
-Owns what each check asks. None of them opens a connection. A WSGI or ASGI server runs no checks, so a setting
-that cannot be right stops the middleware as well.
+Owns the content of each check. None of them opens a connection. A WSGI or ASGI server runs no checks, so the
+constructor of the middleware raises for an invalid setting as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 class _Order(NamedTuple):
-    """A middleware that must stand before ours, or after it, and what happens otherwise."""
+    """A middleware that must come before ours, or after it, and the consequence if it does not."""
 
     other: str
     before: bool
@@ -52,7 +52,7 @@ _USER_ORDERS = (
 
 
 def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage]:  # noqa: ARG001 - Django's
-    """What is wrong with COGNITO_AUTH and MIDDLEWARE."""
+    """Return the errors in COGNITO_AUTH and MIDDLEWARE."""
     try:
         given = read_settings()
         if given.get("COOKIE") is not None and not given.get("ALLOWED_ORIGINS"):
@@ -65,11 +65,11 @@ def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage
 
 
 def check_deployment(app_configs: object = None, **_: object) -> list[CheckMessage]:  # noqa: ARG001 - Django's
-    """What belongs to tests and to no deployment: `manage.py check --deploy`."""
+    """Return the test settings that a deployment must not have: `manage.py check --deploy`."""
     try:
         key_sets = configured().guard.verifier._key_sets
     except (ConfigurationError, TypeError):
-        return []  # check_settings says so
+        return []  # check_settings reports this error
     return [
         Warning(
             f"the pool {name} takes its keys from an emulator or from this machine",

@@ -1,6 +1,6 @@
-"""The URL of a guard's RFC 9728 document, for guards that stand behind Django's routing.
+"""The URL of a guard's RFC 9728 document, if the guard is behind Django's routing.
 
-Owns the view. The middleware answers for itself, before any URL is resolved.
+Owns the view. The middleware serves its own document before any URL is resolved.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ __all__ = ["document_urls"]
 
 
 def document_urls(guard: RequestGuard) -> list[URLPattern]:
-    """The pattern, if the guard has such a document. It belongs to the root of the project's URLs."""
+    """Return the pattern if the guard has such a document. Add it to the root of the project's URLs."""
     metadata = guard.metadata
     if metadata is None:
         return []
 
-    # Whoever is refused is sent here, also where the middleware or a login guards every view.
+    # The challenge sends refused clients here, so it must be open where middleware or a login guards every
+    # view.
     @login_not_required  # type: ignore[untyped-decorator, unused-ignore]
     @public
     def document(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,6 @@
 """The middleware: Django's protocol around a `Visit`, sync and async in one class.
 
-Owns what Django calls and when. Under ASGI nothing here leaves the event loop.
+Owns the methods that Django calls. Under ASGI everything here runs on the event loop.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["CognitoAuthMiddleware"]
 
 
 class CognitoAuthMiddleware:
-    """Verifies the token of every request, by the setting COGNITO_AUTH.
+    """Verify the token of every request, configured by the setting COGNITO_AUTH.
 
         MIDDLEWARE = [..., "cognito_mr_auth.django.CognitoAuthMiddleware"]
 
     `request.principal` is a Principal, or None for a request without a token. A bad token is refused. A
-    missing one is refused where the view says `require`, and with PROTECT_ALL wherever it says nothing.
+    missing token is refused if the view has `require`, and with PROTECT_ALL if the view has no mark.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right; the application does not start.
+        ConfigurationError, TypeError: a setting is invalid. The application does not start.
     """
 
     sync_capable = True
@@ -38,18 +38,18 @@ class CognitoAuthMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         guard = configured().guard
-        guard.verifier  # noqa: B018 - a property that raises, while the application starts
+        guard.verifier  # noqa: B018 - the property raises, so the application does not start
         self.get_response = get_response
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
         else:
             guard.refuse_async_hooks()
-        # Django runs a plain `process_view` on a thread under ASGI, and a coroutine on a new loop under WSGI.
+        # Django runs a plain `process_view` in a thread under ASGI, and a coroutine on a new loop under WSGI.
         self.process_view: Callable[..., Any] = self._aview if self._is_async else self._view
 
     def __call__(self, request: HttpRequest) -> Any:
-        """Serve one request; under ASGI, a coroutine that does."""
+        """Serve one request. Under ASGI it returns a coroutine that does."""
         return self._acall(request) if self._is_async else self._call(request)
 
     def _call(self, request: HttpRequest) -> HttpResponse:
@@ -72,7 +72,7 @@ class CognitoAuthMiddleware:
             response = await run_async(visit.replace(request, response))
         return visit.finish(response)
 
-    # An exception in `process_view` would be 500: no `process_exception` hears of it.
+    # An exception in `process_view` would be 500, because Django calls no `process_exception` for it.
 
     def _view(self, request: HttpRequest, view: Any, *_: object) -> HttpResponse | None:
         return run_sync(vars(request)[VISIT].enter(request, view))
@@ -81,14 +81,14 @@ class CognitoAuthMiddleware:
         return await run_async(vars(request)[VISIT].enter(request, view))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The guard's answer to an AuthError that a view raises."""
+        """Return the guard's response to an AuthError that a view raises."""
         if not isinstance(exception, AuthError):
             return None
         return respond(vars(request)[VISIT].configured.guard.response(exception), request.method)
 
 
 def _visit(request: HttpRequest) -> Visit | HttpResponse:
-    """The visit that begins, or the answer to a request for the RFC 9728 document."""
+    """Return a new visit, or the response to a request for the RFC 9728 document."""
     found, asked = configured(), read(request)
     document = found.guard.document(asked)
     return Visit(request, found, asked) if document is None else respond(document, asked.method)

@@ -1,7 +1,7 @@
-"""Django's requests and responses, to and from what the guard reads and answers.
+"""Converts Django's requests for the guard, and the guard's responses for Django.
 
-Owns where a request keeps what a guard has found: the WSGI environ (META), or the ASGI scope. A guard around
-Django has left its principal in the same place.
+Owns where a request stores what a guard has found: the WSGI environ (META), or the ASGI scope. A guard that
+wraps Django stores its principal in the same place.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ADVICE = "list cognito_mr_auth.django.CognitoAuthMiddleware in MIDDLEWARE"
 
 
 def read(request: HttpRequest) -> HTTPRequest:
-    """The request as the guard reads it, under WSGI and ASGI; also one that wraps Django's, as DRF's does.
+    """Convert the request for the guard, under WSGI and ASGI. It may wrap Django's, as DRF's does.
 
-    Path and method are those that Django routes, which middleware in front may have changed. Django writes
-    every method in capitals; where the guard knows better, it is as it was sent.
+    Path and method are those that Django routes, which other middleware may have changed. Django converts
+    every method to upper case. If the guard has the original method, that one is used.
     """
     asked = read_request(request.META)
     method, raw_path, header = asked.method, asked.raw_path, asked.header
@@ -35,7 +35,7 @@ def read(request: HttpRequest) -> HTTPRequest:
         sent = read_scope(request.scope)
         method, raw_path = sent.method, sent.raw_path
 
-        # Several lines of cookies, as HTTP/2 has them (RFC 9113 8.2.3), Django joins with a comma.
+        # Django joins several Cookie lines, which HTTP/2 allows (RFC 9113 8.2.3), with a comma.
         def header(name: str) -> Sequence[str]:
             return (sent if name == "cookie" else asked).header(name)
 
@@ -45,27 +45,27 @@ def read(request: HttpRequest) -> HTTPRequest:
 
 
 def state(request: HttpRequest) -> MutableMapping[str, Any]:
-    """Where a guard leaves what it has found (see `_web.state`): no client can write there."""
+    """Return the mapping where a guard stores its result (see `_web.state`). No client can write there."""
     found: MutableMapping[str, Any] = getattr(request, "scope", request.META)
     return found
 
 
 def principal_of(request: HttpRequest, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of a request; None if it was let through without a token.
+    """Return the principal of a request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     return principal_in(state(request), default, _ADVICE)
 
 
 def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:
-    """The guard's answer as Django's response; that to a HEAD has no body.
+    """Convert the guard's response to Django's. The response to a HEAD request has no body.
 
-    Django logs a 503 as an ERROR, and mails it to ADMINS, for each request of an outage. The library's own
-    records say once that it has begun.
+    For each 503 in an outage, Django would log an ERROR and mail it to ADMINS. The library logs the start of
+    an outage once, so that is switched off.
     """
-    body = b"" if method == "HEAD" else answer.body  # Django's handler cuts it off in its test client alone
+    body = b"" if method == "HEAD" else answer.body  # Django's handler removes it only in its test client
     response = HttpResponse(body, status=answer.status, headers=dict(answer.headers))
     if answer.status == 503:
         response._has_been_logged = True  # noqa: SLF001 - django.utils.log.log_response reads it
@@ -73,9 +73,9 @@ def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:
 
 
 def vary(response: HttpResponse, names: str) -> None:
-    """Keep Django's cache, and others, from giving one principal's response to another (RFC 9111 4.1).
+    """Add Vary, so that caches do not give one principal's response to another (RFC 9111 4.1).
 
-    `names` are the request's headers that may hold a token.
+    `names` are the request headers that may hold a token.
     """
     present = response.headers.get("Vary")
     if present is None:

@@ -1,7 +1,7 @@
-"""The segments of a Django route, as `Exclusions.match` takes them.
+"""The segments of a Django route, for `Exclusions.match`.
 
-Owns how `path()` and `re_path()` write a parameter. What is not certainly a literal segment stands in no
-excluded path: `EXCLUDE: ["/static/*"]` does not open `<tenant>/invoices` to a tenant named "static".
+Owns the syntax of parameters in `path()` and `re_path()`. A segment that is not certainly literal matches no
+excluded path, so `EXCLUDE: ["/static/*"]` does not open `<tenant>/invoices` to a tenant named "static".
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from cognito_mr_auth._web.exclusions import REST
 __all__ = ["segments"]
 
 _LITERAL = re.compile(r"[A-Za-z0-9\-._~]*")
-# A parameter of `path()` that takes slashes too, and the same in regular expressions.
+# A parameter of `path()` that matches slashes too, and its equivalents in regular expressions.
 _ALL_THE_REST = re.compile(r"<path:\w+>|(?:\((?:\?P<\w+>)?)?\.[*+]\)?")
 _ANCHORS = re.compile(r"\^|\$|\\[AZz]")
 
 
 def segments(route: str) -> Sequence[str | None]:
-    """None for a segment that a parameter takes, `REST` for a parameter that takes all that follows."""
+    """Return the segments: None for a parameter, `REST` for a parameter that matches the rest of the path."""
     return [_segment(each) for each in _ANCHORS.sub("", route).strip("/").split("/")]
 
 

@@ -1,7 +1,7 @@
-"""The setting COGNITO_AUTH: which keys there are, and the guard that they make.
+"""The setting COGNITO_AUTH: its keys, and the guard that is made from them.
 
-Owns the one guard of a project. It is made when it is asked for first, dropped when a test overrides the
-setting, and looked up at every request, because a test client keeps its middleware.
+Owns the one guard of a project. It is made at its first use, and dropped when a test overrides the setting.
+It is looked up at every request, because a test client keeps its middleware.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = ["NAME", "OF_THE_VERIFIER", "Configured", "configured", "guard", "load
 
 NAME: Final = "COGNITO_AUTH"
 
-# Keys of the adapter's own.
+# The keys that only this adapter has.
 _OWN = ("CSRF_EXEMPT", "PROTECT_ALL", "USER", "VERIFIER")
-# The others are options in capitals, of UserPool, Verifier and the guard. Hooks need a VERIFIER.
+# The other keys are options of UserPool, Verifier and the guard in upper case. Hooks need a VERIFIER.
 _POOL = (
     *("user_pool_id", "client_ids", "replica_regions", "issuer_kinds", "audience", "unbound_machines"),
     *("jwks_urls", "jwks", "key_file", "baked_key_file", "offline", "dns_suffix", "insecure_emulator"),
@@ -40,19 +40,19 @@ _VERIFIER = (
     *("token_types", "max_token_length"),
 )
 OF_THE_VERIFIER: Final = frozenset({"VERIFIER", *(name.upper() for name in (*_POOL, *_VERIFIER))})
-"""The keys that say which verifier there is."""
+"""The keys that describe the verifier."""
 _GUARD = tuple(sorted(Options.__optional_keys__))
 _KEYS = (*_OWN, *(name.upper() for name in (*_POOL, *_VERIFIER, *_GUARD)))
 
-# What a Guard of the project's may set though it means nothing in MIDDLEWARE, which sees no WebSocket.
+# Options of a project's Guard that are ignored in MIDDLEWARE, because it sees no WebSocket.
 _IGNORED = ("subprotocol", "close_at_expiry")
 
 
 class Configured(NamedTuple):
-    """What COGNITO_AUTH says.
+    """The content of COGNITO_AUTH.
 
-    `csrf_exempt`: a token stands in for Django's CSRF token. `protect_all`: a view that says nothing is
-    closed. `user`: where a principal's user is. `vary_on`: the request's headers that may hold a token.
+    `csrf_exempt`: a valid token replaces Django's CSRF token. `protect_all`: a view without a mark is closed.
+    `user`: the source of a principal's user. `vary_on`: the request headers that may hold a token.
     """
 
     guard: RequestGuard
@@ -63,11 +63,11 @@ class Configured(NamedTuple):
 
 
 def read_settings() -> Mapping[str, Any]:
-    """The dict COGNITO_AUTH; an empty one if there is none.
+    """Return the dict COGNITO_AUTH, or an empty one if it is not set.
 
     Raises:
-        ConfigurationError: it is no dict.
-        TypeError: it has a key that does not exist.
+        ConfigurationError: it is not a dict.
+        TypeError: it has an unknown key.
     """
     given = getattr(settings, NAME, {})
     if not isinstance(given, Mapping):
@@ -95,7 +95,7 @@ def _configure() -> Configured:
 
 
 def _verifier(given: Mapping[str, Any]) -> object:
-    """The project's own Verifier or Guard, or one of the pool that settings or environment describe."""
+    """Return the project's own Verifier or Guard, or one for the pool of settings and environment."""
     described = [name.upper() for name in (*_POOL, *_VERIFIER) if name.upper() in given]
     if "VERIFIER" in given:
         if described:
@@ -112,10 +112,10 @@ def _verifier(given: Mapping[str, Any]) -> object:
 
 
 def loaded(key: str, value: object) -> Any:
-    """What a dotted path names; anything else as it is.
+    """Import the object that a dotted path names; return any other value unchanged.
 
     Raises:
-        ConfigurationError: there is nothing of that name.
+        ConfigurationError: there is no object of that name.
     """
     if not isinstance(value, str):
         return value
@@ -127,17 +127,17 @@ def loaded(key: str, value: object) -> Any:
     raise ConfigurationError(f'{NAME}["{key}"]: {problem}')
 
 
-_lock = RLock()  # the module of a VERIFIER may ask for the guard while it is imported
+_lock = RLock()  # reentrant, because the module of a VERIFIER may call guard() while it is imported
 _current: list[Configured] = []
 
 
 def configured() -> Configured:
-    """What COGNITO_AUTH says now.
+    """Return the current content of COGNITO_AUTH.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
-    for found in _current:  # not by index: a test in another thread may drop it meanwhile
+    for found in _current:  # not by index, because a test in another thread may empty the list meanwhile
         return found
     with _lock:
         _current[:] = _current or [_configure()]
@@ -145,10 +145,10 @@ def configured() -> Configured:
 
 
 def guard() -> RequestGuard:
-    """The guard of the project.
+    """Return the guard of the project.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
     return configured().guard
 

@@ -1,7 +1,7 @@
-"""Sync and async in one: a generator decides, and yields the calls that may wait.
+"""Runs the same generator sync or async. The generator decides, and yields the calls that may wait.
 
-Owns the two ways to run such a generator. What a call raises that is no AuthError ends the request, and no
-generator sees it.
+Owns these two runners. If a call raises anything but an AuthError, the request ends, and the generator does
+not receive the exception.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Call(NamedTuple):
-    """A method to call. Its async twin has the same name after an "a", as `verify` and `averify`."""
+    """A method to call. Its async twin has the same name with the prefix "a", as `verify` and `averify`."""
 
     target: object
     name: str
@@ -34,7 +34,7 @@ Steps = Generator[Call, Any, T]
 
 
 def leave_frames_out(fault: Exception) -> None:
-    """Take the frames out of a fault whose variables are the token, and say where it broke."""
+    """Remove the frames whose variables are the token from an exception, and keep where it was raised."""
     fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
     fault.with_traceback(None)
 
@@ -72,9 +72,10 @@ async def _run_async(steps: Steps[T]) -> T:
             raise
 
 
-# Django's error reports show the variables of frames, and frames below these hold the token. It hides what a
-# plain function has called. Of a coroutine it hides the one frame, so the others are taken out above.
+# Django's error reports show the variables of frames, and the frames below these hold the token. Django hides
+# all frames below a plain function, but only the one frame of a coroutine; `leave_frames_out` removes the
+# rest.
 run_sync = sensitive_variables()(_run_sync)
-"""The value that the steps return, with every call made on this thread."""
+"""Returns the value that the steps return. Every call runs on this thread."""
 run_async = sensitive_variables()(_run_async)
-"""The same with the async twins."""
+"""The same with the async methods."""

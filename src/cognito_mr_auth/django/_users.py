@@ -1,8 +1,8 @@
-"""Users of Django's own for principals, where a project asks for them.
+"""Django users for principals, if a project wants them.
 
-Owns when a request gets one, and the default way from a principal to a user: by provider and subject. Never
-by an e-mail address or a user name of Cognito's, because users write the one themselves and another user may
-get the other one later.
+Owns when a request gets a user, and the default mapping from a principal to a user: by provider and subject.
+It never uses an e-mail address, because users can change it, or Cognito's user name, because another user may
+get the same name later.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from cognito_mr_auth.principal import Principal
 __all__ = ["FINDS_USERS", "UserSource", "finds_users", "user_for"]
 
 FINDS_USERS: Final = "_cognito_mr_auth_finds_users"
-"""The attribute of an authentication class of REST framework's that gives a principal its user."""
+"""The attribute of a REST framework authentication class that gives a principal its user."""
 
 
 def finds_users(view: object) -> bool:
-    """Whether a view of REST framework's finds the user of a token itself.
+    """Whether a view of REST framework finds the user of a token itself.
 
-    A user that it already has would be a session's to SessionAuthentication, which may stand before our own
-    class: then there would be no principal, and no policy would be asked.
+    SessionAuthentication, which may come before our class, treats an existing user as a session's. There
+    would be no principal then, and no policy would be checked.
     """
     classes = getattr(getattr(view, "cls", None), "authentication_classes", None)
     return isinstance(classes, (list, tuple)) and any(hasattr(each, FINDS_USERS) for each in classes)
 
 
 class UserSource:
-    """Gives a request its user: `function` takes a principal and returns a user or None, or is async."""
+    """Sets a request's user. `function` takes a principal and returns a user or None; it may be async."""
 
     def __init__(self, function: Callable[[Principal], Any]) -> None:
         if iscoroutinefunction(function):
             self._now, self._later = async_to_sync(function), function
-        elif isinstance(function, type):  # to make an object asks no database, and needs no thread
+        elif isinstance(function, type):  # making an object needs no database, so it needs no thread
             self._now, self._later = function, partial(_made, function)
         else:
             self._now, self._later = function, sync_to_async(function)
 
     def give(self, request: HttpRequest, principal: Principal) -> None:
-        """Set `request.user` and `request.auser`, unless somebody is there already.
+        """Set `request.user` and `request.auser`, unless the request has a user already.
 
-        A user of the session stays, because views act for whoever that is, and a machine has no user.
+        A session's user stays, because views act for that user. A machine's principal has no user.
 
         Raises:
             PolicyDenied: the user is not active.
@@ -56,7 +56,7 @@ class UserSource:
             _put(request, self._now(principal))
 
     async def agive(self, request: HttpRequest, principal: Principal) -> None:
-        """Like `give`. `request.user` would ask the database on the event loop."""
+        """Like `give`. Without it, `request.user` would query the database on the event loop."""
         if principal.is_machine:
             return
         auser = getattr(request, "auser", None)
@@ -65,7 +65,7 @@ class UserSource:
             _put(request, await self._later(principal))
 
     def find(self, principal: Principal) -> Any:
-        """The user for a principal, whoever else is there; None for a machine, or where the project has none.
+        """Return the user of a principal, also if a session has another; None for a machine or without one.
 
         Raises:
             PolicyDenied: the user is not active.
@@ -98,26 +98,26 @@ async def _itself(user: Any) -> Any:
 
 
 def user_for(principal: Principal) -> Any:
-    """The user whose name is the principal's provider and subject; made when it is asked for first.
+    """Return the user whose name is the principal's provider and subject; create it at its first use.
 
-    Such a user has no password. One of that name that has a password was made by somebody else, because a
+    Such a user has no password. A user of that name with a password belongs to somebody else, because a
     sign-up form may let anybody choose the name.
 
     Raises:
-        ConfigurationError: users are named by their e-mail address.
-        PolicyDenied: there is a user of that name with a password.
+        ConfigurationError: the user model uses e-mail addresses as names.
+        PolicyDenied: a user of that name has a password.
     """
-    from django.contrib.auth import get_user_model  # a project may do without it
+    from django.contrib.auth import get_user_model  # imported here, because a project may not install it
     from django.contrib.auth.hashers import make_password
 
     model = get_user_model()
     field = model.USERNAME_FIELD
     if field == model.get_email_field_name():
-        raise ConfigurationError(f"{model.__name__} is named by its e-mail address: give a USER of your own")
-    # Django's validator of user names takes a dot, and no colon.
+        raise ConfigurationError(f"{model.__name__} is named by its e-mail address: set your own USER")
+    # Django's validator of user names accepts a dot, but no colon.
     name = f"{principal.provider}.{principal.subject}"
     manager = model._default_manager  # noqa: SLF001 - Django documents it
     user, made = manager.get_or_create(**{field: name}, defaults={"password": partial(make_password, None)})
     if not made and user.has_usable_password():
-        raise PolicyDenied("the user of this name has a password, and is somebody else's")
+        raise PolicyDenied("the user of this name has a password, so it is not this principal's")
     return user

@@ -1,6 +1,6 @@
 """The view for readiness probes.
 
-Owns nothing but its place in Django; what it answers is `_web.readiness`'.
+Owns only Django's part; `_web.readiness` makes the response.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["ready"]
 
 @public
 def ready(request: HttpRequest, *, providers: Collection[str] = (), details: bool = False) -> HttpResponse:
-    """A view for readiness probes, which is `public`: `path("ready", ready)`.
+    """A `public` view for readiness probes: `path("ready", ready)`.
 
-    It answers 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`: what `Verifier.ready(*providers)` says.
-    `details` adds what `Verifier.health` says, for a port that strangers do not reach. Both come from the
-    route: `path("ready", ready, {"details": True})`.
+    It answers 200 `{"status": "pass"}` or 503 `{"status": "fail"}`, as `Verifier.ready(*providers)` decides.
+    `details` adds what `Verifier.health` returns. Use it only on a port that the public cannot reach. Set
+    both arguments in the route: `path("ready", ready, {"details": True})`.
 
     Raises:
-        ConfigurationError: for a pool that the verifier does not have.
+        ConfigurationError: the verifier does not have a pool of `providers`.
     """
     return respond(answer(guard().verifier, request.method, providers, details=details), request.method)
 

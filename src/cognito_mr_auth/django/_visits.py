@@ -1,8 +1,8 @@
-"""One request on its way through the middleware: what the guard has found, and what that means for a view.
+"""One request in the middleware: what the guard has found, and what that means for a view.
 
-Owns the order. The token is verified while the request comes in, and the answer is decided for the view that
-Django has chosen, so no path is resolved twice. Without a view (an unknown URL, an answer of another
-middleware) it is decided on the way out, as for a view of which nothing is said.
+Owns the order. The token is verified before the view runs. The response depends on the view that Django has
+chosen, so no path is resolved twice. There is no view for an unknown URL, or if other middleware responds.
+The response is then decided on the way out, as for a view without a mark.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Visit:
         request.principal = None
 
     def come_in(self, request: HttpRequest) -> Steps[None]:
-        """Look at the token, unless the path needs none. A view that names its guard gets it later."""
+        """Verify the token, unless the path needs none. A view with its own guard verifies it later."""
         if not self.configured.guard.excludes(self._asked):
             yield from self._look(request)
 
@@ -72,17 +72,17 @@ class Visit:
             try:
                 self._principal = yield Call(guard, "verify", (self._asked,), options)
             except AuthError as error:
-                self._error = error.with_traceback(None)  # its frames hold the token
+                self._error = error.with_traceback(None)  # the traceback's frames hold the token
                 return
         self._publish(request)
-        if self._is_no_forgery():  # Django's own check runs before any view, and would refuse it
-            request._dont_enforce_csrf_checks = True  # noqa: SLF001 - as REST framework and the test client do
+        if self._is_no_forgery():  # Django's CSRF check runs before any view, and would refuse the request
+            request._dont_enforce_csrf_checks = True  # noqa: SLF001 - REST framework sets it too
 
     def _is_no_forgery(self) -> bool:
-        """Whether no other site's page can have caused the request, which has a good token.
+        """Whether a page of another site cannot have caused this request, whose token is valid.
 
-        No page can send Authorization, and a cookie with such a method has passed the check of its Origin.
-        Another header is a proxy's, which may have made it of a cookie of its own, as load balancers do.
+        No page can send Authorization, and the Origin was checked for a cookie with an unsafe method. Any
+        other header may come from a proxy, which may have copied a cookie of its own, as load balancers do.
         """
         header = self.configured.guard.sources.header
         by_a_page = header == "authorization" or not self._asked.header(header)
@@ -93,7 +93,7 @@ class Visit:
         state(request).update({PRINCIPAL: self._principal, GUARD: self.configured.guard})
 
     def decide(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
-        """What a request gets in place of a view of this mark; None lets it pass."""
+        """Return the response that replaces a view with this mark; None lets the request pass."""
         self.decided = True
         guard = self.configured.guard
         unmarked = mark == UNMARKED
@@ -102,7 +102,7 @@ class Visit:
             self._publish(request)
             return None
         if self._asked.method.upper() != request.method:
-            # Middleware behind this one has read a method override, and a cookie may need its Origin now.
+            # Middleware after this one has changed the method, so a cookie may need an Origin check now.
             state(request).pop(PRINCIPAL, None)
             self._begin(request, read(request))
         if not self._seen:
@@ -111,7 +111,7 @@ class Visit:
         guests = guests and not mark.policies
         if self._preflight:
             self._publish(request)
-            return None if guests else respond(ANSWER)  # no view runs for it
+            return None if guests else respond(ANSWER)  # no view runs for a preflight
         if self._error is not None:
             self._publish(request)
             if guests and isinstance(self._error, CredentialsMissing):
@@ -126,14 +126,14 @@ class Visit:
         return None
 
     def _is_excluded(self, request: HttpRequest) -> bool:
-        """Whether path and route say so. Middleware behind this one may have changed the path."""
+        """Whether path and route are excluded. Middleware after this one may have changed the path."""
         guard, match = self.configured.guard, request.resolver_match
         if not guard.asks_for_route:
             return False
         return guard.excludes(read(request)._replace(route=() if match is None else segments(match.route)))
 
     def enter(self, request: HttpRequest, view: Any) -> Steps[HttpResponse | None]:
-        """The same at the door of a view, for which the principal gets its user."""
+        """Decide for a view that is about to run, and give the principal its user."""
         refusal = yield from self.decide(request, mark_of(view, request.method))
         source = self.configured.user
         if refusal is None and source is not None and self._principal is not None and not finds_users(view):
@@ -144,15 +144,15 @@ class Visit:
         return refusal
 
     def replace(self, request: HttpRequest, response: HttpResponse) -> Steps[HttpResponse]:
-        """The response where Django has chosen no view: a refusal, if a view that says nothing is closed."""
+        """Return the response if Django has chosen no view: a refusal if views without a mark are closed."""
         refusal = yield from self.decide(request, UNMARKED)
         if refusal is None or not self._preflight:
             return response if refusal is None else refusal
-        # Of middleware that answers preflights.
+        # Another middleware has answered the preflight.
         return HttpResponse(status=response.status_code, headers=without_length(response.items()))
 
     def finish(self, response: HttpResponse) -> HttpResponse:
-        """The response as it goes out."""
+        """Return the response with the headers that caches need."""
         if not self._open:
             vary(response, self.configured.vary_on)
         return response

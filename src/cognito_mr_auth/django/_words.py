@@ -1,8 +1,8 @@
-"""The words for views: `require`, `optional` and `public`.
+"""The decorators for views: `require`, `optional` and `public`.
 
-Owns the decorators. Each gives a new view and leaves the one that it was given as it is, because the same
-function may stand at another URL without the word. The middleware enforces the marks that it finds. The view
-of `require` asks once more, because a decorator above it may have hidden its mark.
+Each makes a new view and leaves its argument unchanged, because the same function may serve another URL
+without the decorator. The middleware enforces the marks that it finds. The view of `require` checks again,
+because a decorator above it may have hidden its mark.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 
 def require(policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
-    """Let only requests reach the view whose principal meets the policy; without one, any principal.
+    """Let a request reach the view only if its principal meets the policy. Without one, any principal passes.
 
         @require(policy.scopes("orders/read"))
         def orders(request): ...
 
-    For functions, sync and async, for methods and classes of class-based views, and for what `as_view()`
-    gives. Others get 401 or 403 with a challenge. Neither EXCLUDE nor OPTIONAL opens such a view.
+    It accepts sync and async functions, methods and classes of class-based views, and the result of
+    `as_view()`. Other requests get 401 or 403 with a challenge. EXCLUDE and OPTIONAL do not open such a view.
 
     Raises:
-        TypeError: for what is no policy, such as the view of a decorator that was not called.
+        TypeError: `policy` is not a Policy, for example because the decorator was not called.
     """
     require_policy(policy)
     return lambda view: _marked(view, Mark((policy,)))
 
 
 def optional(view: ViewT) -> ViewT:
-    """Let requests without a token reach the view too; a bad token is refused."""
+    """Let requests without a token reach the view too. A bad token is refused."""
     return _marked(view, Mark(word="optional"))
 
 
 def public(view: ViewT) -> ViewT:
-    """Let every request reach the view; a token is not looked at, and there is no principal.
+    """Let every request reach the view. No token is read, and there is no principal.
 
-    On a class it holds for that class and not for its subclasses, on a method for that method.
+    On a class it applies to that class and not to its subclasses. On a method it applies to that method.
     """
     return _marked(view, Mark(word="public"))
 
@@ -63,13 +63,13 @@ def public(view: ViewT) -> ViewT:
 def _marked(view: ViewT, mark: Mark) -> ViewT:
     if isinstance(view, type):
         if not hasattr(view, "dispatch"):
-            raise TypeError(f"{view.__name__} is no class of views")
+            raise TypeError(f"{view.__name__} is not a view class")
         view.dispatch = _marked(view.dispatch, mark)
         return cast("ViewT", view)
     if not callable(view):
-        raise TypeError(f"a {type(view).__name__} is no view")
+        raise TypeError(f"a {type(view).__name__} is not a view")
     made = _async_view(view, mark) if iscoroutinefunction(view) else _sync_view(view, mark)
-    # Django calls `method_decorator`'s decorators at every request, so nothing here may raise or be kept.
+    # Django calls `method_decorator`'s decorators at every request, so this code must not raise or cache.
     set_mark(made, view, mark)
     if mark.policies:
         # LoginRequiredMiddleware would send a request with a token to the login page.
@@ -102,13 +102,13 @@ def _async_view(view: Callable[..., Any], mark: Mark) -> Any:
 
 
 def _is_awaited(view: Any, args: tuple[Any, ...]) -> bool:
-    """Whether this is `dispatch` of a class of coroutine functions: a plain one whose result is awaited."""
-    owner = getattr(getattr(view, "func", None), "__self__", args[0] if args else None)  # by method_decorator
+    """Whether this is `dispatch` of an async view class: a plain function whose result is awaited."""
+    owner = getattr(getattr(view, "func", None), "__self__", args[0] if args else None)  # method_decorator's
     return getattr(owner, "view_is_async", False) is True
 
 
 def _request_in(args: tuple[Any, ...]) -> HttpRequest:
-    """The first argument; the second of a method that was decorated without `method_decorator`."""
+    """Return the request: the first argument, or the second if a method has no `method_decorator`."""
     for each in args[:2]:
         if hasattr(each, "META"):
             return each
@@ -116,17 +116,17 @@ def _request_in(args: tuple[Any, ...]) -> HttpRequest:
 
 
 def _left(request: HttpRequest, mark: Mark) -> list[Policy | None]:
-    """The policies that the request has not passed at the middleware."""
+    """Return the policies that the middleware has not checked for this request."""
     visit = getattr(request, VISIT, None)
     passed = () if visit is None else visit.passed.policies
     return [policy for policy in mark.policies if all(policy is not each for each in passed)]
 
 
 def _enforce(request: HttpRequest, left: list[Policy | None]) -> Steps[HttpResponse | None]:
-    """The refusal of a request that these policies do not let pass.
+    """Return the response that refuses the request if it does not meet these policies.
 
     Raises:
-        ConfigurationError: no guard has looked at the request, so nobody knows whose it is.
+        ConfigurationError: no guard has checked the request, so its principal is unknown.
     """
     found = state(request)
     guard = found.get(GUARD)
@@ -143,7 +143,7 @@ def _enforce(request: HttpRequest, left: list[Policy | None]) -> Steps[HttpRespo
 
 
 def _varied(request: HttpRequest, mark: Mark, response: Any) -> Any:
-    """The response for a cache that stands between this view and the middleware, such as `cache_page`."""
+    """Add Vary for a cache between this view and the middleware, such as `cache_page`."""
     visit = getattr(request, VISIT, None)
     if mark.word != "public" and visit is not None and isinstance(response, HttpResponseBase):
         vary(response, visit.configured.vary_on)

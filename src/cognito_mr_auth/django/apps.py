@@ -1,6 +1,6 @@
 """The Django application: `INSTALLED_APPS = [..., "cognito_mr_auth.django"]` runs the system checks.
 
-drf-spectacular hears of the authentication class there, too.
+It also registers the authentication class with drf-spectacular.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class CognitoAuthConfig(AppConfig):  # type: ignore[misc] # Django has no types
     verbose_name: str = "Cognito authentication"
 
     def ready(self) -> None:
-        """Register what `manage.py check`, `runserver`, `migrate` and `test` run."""
+        """Register the checks that `manage.py check`, `runserver`, `migrate` and `test` run."""
         checks.register(check_settings, checks.Tags.security)
         checks.register(check_deployment, checks.Tags.security, deploy=True)
         if self.apps.is_installed("drf_spectacular"):
-            # It finds an extension by its import, which must not come before the applications.
+            # drf-spectacular finds an extension by its import, which must come after the applications.
             import_module("cognito_mr_auth.drf._openapi")

@@ -1,4 +1,4 @@
-"""Authentication for Django REST framework: an authentication class, and permissions made of policies.
+"""Authentication for Django REST framework: an authentication class, and permissions made from policies.
 
     REST_FRAMEWORK = {
         "DEFAULT_AUTHENTICATION_CLASSES": ["cognito_mr_auth.drf.CognitoAuthentication"],
@@ -6,7 +6,7 @@
         "EXCEPTION_HANDLER": "cognito_mr_auth.drf.exception_handler",
     }
 
-Owns the names. The guard of the setting COGNITO_AUTH, or of a class's own, decides who passes.
+Owns the public names. The guard of COGNITO_AUTH, or of a class made by `using`, decides which requests pass.
 """
 
 from __future__ import annotations

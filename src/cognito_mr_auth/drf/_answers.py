@@ -1,4 +1,4 @@
-"""What clients hear, and what drf-spectacular says that they hear.
+"""The responses to refused requests, and their description for drf-spectacular.
 
 Owns the exception handler and the postprocessing hook, which a project names in its settings.
 """
@@ -20,33 +20,33 @@ from ._exceptions import api_exception
 __all__ = ["SCHEME", "exception_handler", "openapi_responses"]
 
 SCHEME: Final = SecurityScheme(None, None, None)
-"""What an OpenAPI document says of the token."""
+"""The description of the token in an OpenAPI document."""
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Any:
-    """REST framework's own handler, for every AuthError as well, whoever raised it.
+    """Handle every AuthError, whoever raised it; pass all other exceptions to REST framework's handler.
 
-    A request without a token that a view's permissions refuse gets the guard's answer too, whichever
-    authentication class is the first.
+    A request without a token that a view's permissions refuse gets the guard's response too, whichever
+    authentication class comes first.
     """
-    from rest_framework.response import Response  # both import the views, which import this module
+    from rest_framework.response import Response  # imported here, because its views import this module
     from rest_framework.views import exception_handler as default
 
     request, view = context["request"], context["view"]
     if isinstance(exc, NotAuthenticated) and any(map(is_ours, request.authenticators)):
         if guard_of(request, view).is_preflight(read(request)):
-            return Response(status=204)  # the view is not run: it would run for anybody
+            return Response(status=204)  # the view does not run, because it would run without a principal
         exc = state(request).get(MISSING, exc)
     if not isinstance(exc, AuthError):
         return default(exc, context)
     response = default(api_exception(exc, guard_of(request, view)), context)
     response["Cache-Control"] = "no-store"
-    if exc.status == 503:  # as for every answer of Django's: not one mail to ADMINS for each request
+    if exc.status == 503:  # as with all our Django responses, so that ADMINS get no mail for each request
         response._has_been_logged = True  # noqa: SLF001 - django.utils.log.log_response reads it
     return response
 
 
 def openapi_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001
-    """A postprocessing hook of drf-spectacular: what those hear who may not pass, at each such operation."""
+    """A drf-spectacular postprocessing hook that adds the responses to refused requests to each operation."""
     complete(result, SCHEME, None)
     return result

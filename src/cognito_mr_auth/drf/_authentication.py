@@ -1,7 +1,7 @@
-"""The authentication class: what REST framework hears of a request's token.
+"""The authentication class, which verifies a request's token for REST framework.
 
-Owns user and principal, and which guard a request has to do with. Nothing for a request without a token, and
-one kind of exception for every refusal.
+Owns user and principal, and the choice of a request's guard. It returns None for a request without a token,
+and raises one class of exception for every refusal.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ _ADVICE = "put CognitoAuthentication into the authentication_classes of its view
 
 
 class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has no types
-    """Finds the principal, `request.auth`, and `request.user` for code that knows users.
+    """Finds the principal, which is `request.auth`, and sets `request.user` for code that needs a user.
 
-    A request without a token is left to the next class, or anonymous. A bad token is refused, also where
-    everybody may come. The settings are `COGNITO_AUTH`; `using` makes a class with others.
+    A request without a token is left to the next class, or is anonymous. A bad token is refused, also if the
+    view is open. The setting `COGNITO_AUTH` configures it; `using` makes a class with other settings.
     """
 
     _guard: ClassVar[RequestGuard | None] = None
 
     @classmethod
     def using(cls, verifier: Verifier | Guard, **options: Unpack[Options]) -> type[CognitoAuthentication]:
-        """A class with a verifier and settings of its own, for views with another audience.
+        """Return a class with its own verifier and settings, for views with another audience.
 
         Args:
-            verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not
+            verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not
                 be coroutine functions.
-            options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `exclude`
-                and `optional` mean nothing here: a view's permissions say who needs a token.
+            options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `exclude`
+                and `optional` have no effect here, because a view's permissions decide who needs a token.
 
         Raises:
-            ConfigurationError, TypeError: for a setting that cannot be right.
+            ConfigurationError, TypeError: a setting is invalid.
         """
         guard = RequestGuard.of(cls.__name__, verifier, options, ignored=("optional",))
         guard.refuse_async_hooks()
@@ -60,18 +60,18 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
 
     @classmethod
     def urls(cls) -> list[URLPattern]:
-        """For the root `urlpatterns`: the RFC 9728 document, where `resource=` is given."""
+        """For the root `urlpatterns`: the RFC 9728 document if `resource=` is given."""
         return document_urls(cls._guard_now())
 
-    # Error reports show the variables of frames, and those below hold the token.
+    # Django's error reports show the variables of frames, and the frames below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     def authenticate(self, request: Any) -> tuple[Any, Principal] | None:
-        """User and principal; None for a request without a token.
+        """Return user and principal; None for a request without a token.
 
         Raises:
-            AuthAPIException: it has one and may not pass.
+            AuthAPIException: the request has a token and is refused.
         """
-        asked = request._request  # noqa: SLF001 - each attribute costs less there
+        asked = request._request  # noqa: SLF001 - faster, because attribute access on `request` is slow
         guard, found = self._guard_now(), state(asked)
         principal = user = refusal = None
         _vary(request.parser_context.get("view"), guard)
@@ -82,13 +82,13 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
             principal, found[MISSING] = None, error.with_traceback(None)
         except AuthError as error:
             refusal = error
-        if refusal is not None:  # raised here, it has no context, which would show the token
+        if refusal is not None:  # raised outside the handler, so no context shows the token
             raise api_exception(refusal, guard)
         found.update({PRINCIPAL: principal, GUARD: guard})
         return None if principal is None else (user, principal)
 
     def user_for(self, principal: Principal) -> Any:
-        """What `request.user` is: whom the USER of the settings gives, or else a CognitoUser.
+        """Return `request.user`: the result of the setting USER, or else a CognitoUser.
 
         Raises:
             PolicyDenied: the user is not active.
@@ -98,14 +98,14 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
         return CognitoUser(principal) if user is None else user
 
     def authenticate_header(self, request: Any) -> str | None:  # noqa: ARG002 - REST framework's
-        """The challenge to a request without a token, where this is the first class of a view."""
+        """Return the challenge to a request without a token, if this is the first class of a view."""
         asked = CredentialsMissing()
-        asked._recorded = True  # no refusal of its own: it is counted where it is answered
+        asked._recorded = True  # the response is counted where it is made, so this error is not
         return self._guard_now().response(asked).header("www-authenticate")
 
     @classmethod
     def _guard_now(cls) -> RequestGuard:
-        """What decides. That of the settings is looked up each time, because tests override them."""
+        """Return the current guard. The setting is read each time, because tests override it."""
         return configured().guard if cls._guard is None else cls._guard
 
 
@@ -113,12 +113,12 @@ setattr(CognitoAuthentication, FINDS_USERS, True)
 
 
 def principal_of(request: Any, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of a request; None for one without a token.
+    """Return the principal of a request; None for a request without a token.
 
-    `request.auth` is the same, unless another authentication class has put something of its own there.
+    `request.auth` is equal, unless another authentication class has set it.
 
     Raises:
-        LookupError: no CognitoAuthentication has looked at it, and there is no `default`.
+        LookupError: no CognitoAuthentication checked the request, and no `default` is given.
     """
     auth = request.auth
     return auth if isinstance(auth, Principal) else principal_in(state(request), default, _ADVICE)
@@ -130,7 +130,7 @@ def is_ours(authenticator: object) -> bool:
 
 
 def guard_of(request: Any, view: Any) -> RequestGuard:
-    """The guard that has looked at the request, or would have: tests force a principal upon it."""
+    """Return the guard of a request, or the view's guard if a test has set the principal itself."""
     found: RequestGuard | None = state(request._request).get(GUARD)  # noqa: SLF001 - as above
     if found is not None:
         return found
@@ -139,7 +139,7 @@ def guard_of(request: Any, view: Any) -> RequestGuard:
 
 
 def _vary(view: Any, guard: RequestGuard) -> None:
-    """Keep a cache around the view, such as `cache_page`, from giving one principal's response to another."""
+    """Add Vary, so that a cache around the view, such as `cache_page`, keeps principals' responses apart."""
     headers = getattr(view, "headers", None)
     if headers is not None:
         headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), *guard.sources.headers)))

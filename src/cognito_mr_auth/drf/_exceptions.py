@@ -1,6 +1,6 @@
-"""Refusals as REST framework knows errors: as its APIException too (W5).
+"""Turns AuthErrors into REST framework's APIException too, which its exception handlers expect (W5).
 
-Owns what REST framework reads of its own kind. The guard makes the answer.
+Owns the attributes that REST framework reads from its exception. The guard makes the response.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["AuthAPIException", "api_exception"]
 
 
 class AuthAPIException(APIException):  # type: ignore[misc] # it has no types
-    """A refusal, as REST framework's exception handlers see it. Its body and headers hold no token.
+    """A refusal, as REST framework's exception handlers receive it. Its body and headers hold no token.
 
-    Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
-    `retryable`. `error` is that error alone, `response` the whole answer as the guard makes it, `detail` the
-    members of its body. It is no AuthenticationFailed: REST framework gives those the status and challenge of
-    the first authentication class, whichever has failed.
+    Each is also an instance of its specific error class (`TokenExpired`, ...), with that error's `reason`,
+    `hint` and `retryable`. `error` is that error alone, `response` is the guard's whole response, and
+    `detail` has the members of its body. It is not an AuthenticationFailed, because REST framework gives
+    those the status and challenge of the first authentication class, whichever class has failed.
     """
 
     error: AuthError
@@ -31,7 +31,7 @@ class AuthAPIException(APIException):  # type: ignore[misc] # it has no types
 
 
 def api_exception(error: AuthError, guard: RequestGuard) -> AuthAPIException:
-    """The error as REST framework's own, with the guard's answer."""
+    """Return the error as REST framework's exception, with the guard's response."""
     if isinstance(error, AuthAPIException):
         return error
     answer = guard.response(error)

@@ -1,8 +1,7 @@
-"""Describes the authentication class for drf-spectacular, which finds this by its import.
+"""Describes the authentication class for drf-spectacular, which finds this extension by its import.
 
-Owns the extension. The Django application `cognito_mr_auth.django` imports it once all
-applications are ready, because drf-spectacular imports REST framework's views, which import authentication
-classes.
+Owns the extension. The Django application `cognito_mr_auth.django` imports it after all applications are
+ready, because drf-spectacular imports REST framework's views, and these import authentication classes.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ class CognitoScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     name = SCHEME.name
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:  # noqa: ARG002 - its own interface
-        """A bearer token that is a JWT."""
+        """Return a bearer token that is a JWT."""
         return SCHEME.document
 
     def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
-        """The scopes that the view's permissions name."""
+        """Return the scopes that the view's permissions name."""
         return {self.name: sorted(set(_scopes(auto_schema.view.get_permissions())))}
 
 
 def _scopes(permissions: Iterable[object]) -> Iterator[str]:
-    """Those that `require` was given, also below `&` and `|`."""
+    """Yield the scopes of each `require`, also below `&` and `|`."""
     for each in permissions:
         policy = getattr(each, "policy", None)
         if isinstance(policy, Policy):

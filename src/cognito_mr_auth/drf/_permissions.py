@@ -1,7 +1,7 @@
-"""Permission classes made of policies.
+"""Permission classes made from policies.
 
-Owns what a permission says of a request without a principal, and that a principal is judged at once. The
-guard judges.
+Owns the result of a permission for a request without a principal, and that a principal is checked at once.
+The guard decides.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Required(BasePermission, metaclass=_NoOpposite):  # type: ignore[misc] # 
     code = CredentialsMissing.reason
 
     def has_permission(self, request: Any, view: Any) -> bool:
-        """Whether there is a principal. One that the policy refuses is an exception, with a challenge."""
+        """Whether there is a principal. If the policy refuses it, raise an error that has a challenge."""
         if not isinstance(request.auth, Principal):
             return False
         guard, refusal = guard_of(request, view), None
@@ -48,13 +48,13 @@ class _Required(BasePermission, metaclass=_NoOpposite):  # type: ignore[misc] # 
 
 
 def require(policy: Policy | None = None) -> type[BasePermission]:
-    """A permission class: the view needs a token and, if given, what the policy says.
+    """Return a permission class. The view needs a token that meets the policy, if one is given.
 
-    Combine policies rather than permissions: `require(a & b)`. In `require(a) | IsAdminUser` the other one is
-    asked for requests without a token alone.
+    Combine policies, not permissions: `require(a & b)`. In `require(a) | IsAdminUser`, IsAdminUser is checked
+    only for requests without a token.
 
     Raises:
-        TypeError: for what is no policy, or holds a check that is a coroutine function.
+        TypeError: `policy` is not a Policy, or it has a check that is a coroutine function.
     """
     require_sync(policy)
     return _NoOpposite("Required", (_Required,), {"policy": policy, "__module__": __name__})

@@ -8,7 +8,7 @@
     async def orders(principal: Reader): ...
 
 Owns the translation into FastAPI's dependencies and OpenAPI models. Annotations must not be
-postponed here, because FastAPI looks their names up in `__globals__`, which an instance does not have.
+postponed here, because FastAPI looks up their names in `__globals__`, which an instance does not have.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -58,30 +58,30 @@ _KNOWN |= {"login_domain", "swagger_client_id", "scheme_name"}
 
 
 class CognitoAuth(SecurityBase):
-    """A dependency that gives the request's principal: `Depends(auth)`, `Security(auth, scopes=[...])`.
+    """A dependency that returns the request's principal: `Depends(auth)`, `Security(auth, scopes=[...])`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options; may come later,
             by `bind`.
         app: an application to initialise at once; see `init_app`.
-        protect_all: every request of the application needs a token, `/docs`, unknown URLs and mounted
-            applications included, except `public` routes and excluded paths. Works with `init_app`.
-        login_domain: the user pool's domain ("auth.example.com"); Swagger UI then signs users in with the
-            authorization code grant. Without it, its users paste a token.
-        swagger_client_id: the app client that Swagger UI signs in with; needs `login_domain`.
-        scheme_name: how OpenAPI calls it, in place of "Cognito" or "Cognito-" with the domain.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+        protect_all: every request of the application needs a token, except for `public` routes and excluded
+            paths. This includes `/docs`, unknown URLs and mounted applications. Needs `init_app`.
+        login_domain: the user pool's domain ("auth.example.com"). Swagger UI then signs users in with the
+            authorization code grant. Without it, users of Swagger UI paste a token.
+        swagger_client_id: the app client that Swagger UI signs in with. Needs `login_domain`.
+        scheme_name: the name of the OpenAPI scheme, instead of "Cognito" or "Cognito-" with the domain.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them.
             `close_at_expiry` needs `protect_all`.
 
-    It gives None for what passes without a token: an excluded path, or no token with `optional=True`. A
-    CORS preflight that passes gets 204, and the route that declares OPTIONS does not run. Scopes of
-    `Security` are all required, and like `require(...)` they always need a token. Everything else gets an
-    AuthHTTPException of status 400, 401, 403 or 503; a WebSocket whose server cannot send a status gets a
-    WebSocketException of code 1008. Both are errors of their own class too. `await auth(request)` does
-    the same by hand.
+    It returns None for a request that passes without a token. That is an excluded path, or a request without
+    a token if `optional=True`. A CORS preflight that passes gets 204, and a route that declares OPTIONS does
+    not run. All scopes of `Security` are required, and like `require(...)` they always need a token. Other
+    requests get an AuthHTTPException of status 400, 401, 403 or 503. A WebSocket whose server cannot send a
+    status gets a WebSocketException of code 1008. Both are also instances of the specific error class.
+    `await auth(request)` does the same in your own code.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -111,27 +111,27 @@ class CognitoAuth(SecurityBase):
             self.init_app(app)
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+        """Set the verifier of a CognitoAuth that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._guard.bind(verifier)
         self._describe()
 
     def init_app(self, app: FastAPI) -> None:
-        """Install what belongs to an application, before it serves.
+        """Install everything that belongs to an application. Call it before the application serves.
 
-        That is: a handler of AuthError, whoever raises it, unless there is one already. Your handlers of
-        FastAPI's HTTPException, or of a status, are asked first; else the body has the error's `reason`. The
-        responses in OpenAPI documents, and Swagger UI's settings. The RFC 9728 document of `resource=`. A
-        check that keeps the application from starting without a verifier. And what `protect_all` says.
+        It installs a handler of AuthError, unless there is one already. Your handlers of FastAPI's
+        HTTPException, or of a status, run first; otherwise the body has the error's `reason`. It adds the
+        responses in OpenAPI documents, Swagger UI's settings, and the RFC 9728 document of `resource=`. It
+        adds a check that stops the start of an application without a verifier. It applies `protect_all`.
 
         Raises:
-            RuntimeError: it serves already, or knows this object.
-            ConfigurationError: another object protects it, or has another scheme of the same name.
-            TypeError: for what is no FastAPI.
+            RuntimeError: the application serves already, or this object was installed before.
+            ConfigurationError: another object protects the application, or has a scheme of the same name.
+            TypeError: the argument is not a FastAPI application.
         """
         install(app, self._installation)
 
@@ -144,8 +144,8 @@ class CognitoAuth(SecurityBase):
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
     ) -> Principal | None:
-        """The principal of this request or WebSocket."""
-        # An exact str of each: an enumeration's members are welcome.
+        """Return the principal of this request or WebSocket."""
+        # Convert each scope to an exact str, so that members of a string enumeration work.
         scopes = [str.__str__(each) for each in security_scopes.scopes if not isinstance(each, NamedScope)]
         if not scopes:
             return await self._verification.find(connection, "configured")
@@ -153,17 +153,17 @@ class CognitoAuth(SecurityBase):
 
     @property
     def optional(self) -> Callable[..., Awaitable[Principal | None]]:
-        """A dependency for guests too: None without a token, whatever the path; a bad token is refused."""
+        """A dependency for guests too. It gives None without a token on any path; a bad token is refused."""
         return self._guests
 
     def require(self, policy: Policy | None = None) -> Callable[..., Awaitable[Principal]]:
-        """A dependency that gives the principal if the policy lets it pass; `require()` accepts any.
+        """A dependency that returns the principal if the policy accepts it; `require()` accepts any.
 
-        A route that names it needs a token, whatever `exclude` and `optional` say. OpenAPI lists the
-        policy's scopes at the route.
+        A route with it needs a token, whatever `exclude` and `optional` say. OpenAPI lists the policy's
+        scopes at the route.
 
         Raises:
-            TypeError: for anything but a policy.
+            TypeError: `policy` is not a Policy.
         """
         require_policy(policy)
         names = () if policy is None else policy.scope_names
@@ -177,14 +177,14 @@ class CognitoAuth(SecurityBase):
         return permitted
 
     def claims(self, model: type[Model], policy: Policy | None = None) -> Callable[..., Awaitable[Model]]:
-        """A dependency that gives the token's claims as a pydantic model (or a TypedDict, or a dataclass).
+        """A dependency that returns the token's claims as a pydantic model, a TypedDict or a dataclass.
 
-        It needs a token, as `require(policy)` does. Claims that do not fit are `PolicyDenied`, 403: the
-        token is good, and a new one of the same user would be no better. The answer names the claims, and
+        It needs a token, as `require(policy)` does. Claims that do not fit give `PolicyDenied`, 403, because
+        the token is valid and a new token of the same user would not help. The response names the claims, and
         shows none of their values.
 
         Raises:
-            TypeError: for anything but a policy.
+            TypeError: `policy` is not a Policy.
         """
         permitted = self.require(policy)
         adapter, needed = TypeAdapter(model), Depends(permitted)
@@ -197,25 +197,26 @@ class CognitoAuth(SecurityBase):
         return fitting
 
     def public(self, endpoint: Endpoint) -> Endpoint:
-        """Mark an endpoint as open where `protect_all` closes the application; no token is read for it.
+        """Mark an endpoint as open in an application with `protect_all`. No token is read for it.
 
         For guests and users alike, add `Depends(auth.optional)`.
 
         Raises:
-            TypeError: for what cannot be marked.
+            TypeError: the endpoint cannot be marked.
         """
         return marks.public(endpoint)
 
     # -- the application's life -----------------------------------------------------------------
 
     def lifespan(self, app: Any = None) -> AbstractAsyncContextManager[None]:
-        """A lifespan, for `FastAPI(lifespan=auth.lifespan)`: warm at the start, closed at the end.
+        """A lifespan that fetches keys at the start and closes the verifier at the end.
 
-        The start waits for keys, at most 5 s, and an outage does not keep the application from it. In a
-        lifespan of your own: `async with auth.lifespan(app):`.
+        Use it as `FastAPI(lifespan=auth.lifespan)`, or inside your own lifespan as
+        `async with auth.lifespan(app):`. The start waits up to 5 s for keys. The application starts during
+        an outage too.
 
         Raises:
-            ConfigurationError: at the start, if there is no verifier yet.
+            ConfigurationError: at the start, no verifier is bound.
         """
         return life_of(self._guard)(app)
 
@@ -223,36 +224,36 @@ class CognitoAuth(SecurityBase):
     def ready(self) -> Probe:
         """An endpoint for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-        `app.add_api_route("/ready", auth.ready, include_in_schema=False)`: open to everybody there, under
-        `protect_all` too, but not where `dependencies=` guard the application or its router. It says what
-        `Verifier.ready()` says.
+        Register it with `app.add_api_route("/ready", auth.ready, include_in_schema=False)`. It needs no token
+        there, also with `protect_all`, unless the application or its router has `dependencies=` that guard
+        it. It reports what `Verifier.ready()` returns.
         """
         return self._ready
 
     # -- OpenAPI --------------------------------------------------------------------------------
 
     def _describe(self, scopes: Iterable[str] = ()) -> None:
-        """Bring what FastAPI reads for its document up to date."""
+        """Update the values that FastAPI reads for its OpenAPI document."""
         describe(self._scheme, self._guard, scopes, (self, self._guests))
 
     @property
     def swagger_ui_init_oauth(self) -> dict[str, Any] | None:
-        """For `FastAPI(swagger_ui_init_oauth=...)`, where there is no `init_app`; None without a domain."""
+        """For `FastAPI(swagger_ui_init_oauth=...)`, if there is no `init_app`; None without a domain."""
         return self._scheme.init_oauth
 
     @property
     def responses(self) -> dict[int | str, dict[str, Any]]:
-        """For `FastAPI(responses=...)`, where there is no `init_app`: the responses to what may not pass."""
+        """For `FastAPI(responses=...)`, if there is no `init_app`: the responses to refused requests."""
         return openapi.responses()
 
     @property
     def router(self) -> APIRouter:
-        """Serves the document of `resource=` (RFC 9728 3) to anybody, where there is no `init_app`.
+        """A router that serves the document of `resource=` (RFC 9728 3) without a token.
 
-        Include it without prefix, before any catch-all route.
+        It is for applications without `init_app`. Include it without prefix, before any catch-all route.
 
         Raises:
-            ConfigurationError: there is no `resource=`.
+            ConfigurationError: `resource=` is not set.
         """
         if self._guard.metadata is None:
             raise ConfigurationError("auth.router serves the document of resource=, which was not given")

@@ -1,6 +1,6 @@
-"""What a FastAPI application gets from `init_app`: a start-up check, documentation, and the closed door.
+"""What `init_app` installs in a FastAPI application: a start-up check, documentation, and `protect_all`.
 
-Owns what an application knows of each CognitoAuth, and the order in which it gets the rest.
+Owns what an application knows of each CognitoAuth, and the order of the installation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _INSTALLED: Final = "cognito_mr_auth"
 
 
 class Installation(NamedTuple):
-    """One CognitoAuth, as an application knows it. `describe` brings its documentation up to date."""
+    """One CognitoAuth as an application knows it. `describe` updates its documentation."""
 
     guard: RequestGuard
     scheme: SecurityScheme
@@ -40,14 +40,14 @@ class Installation(NamedTuple):
 
 
 def install(app: FastAPI, new: Installation) -> None:
-    """Give an application everything that `CognitoAuth.init_app` promises.
+    """Install everything that the docstring of `CognitoAuth.init_app` lists.
 
     Raises:
-        RuntimeError, ConfigurationError, TypeError: as that says.
+        RuntimeError, ConfigurationError, TypeError: as listed there.
     """
     _check(app, new)
     if AuthError not in app.exception_handlers:
-        handler: Any = partial(answer, new.guard)  # for requests and sockets, which the type keeps apart
+        handler: Any = partial(answer, new.guard)  # serves requests and sockets, which the type separates
         app.add_exception_handler(AuthError, handler)
     if app.swagger_ui_init_oauth is None:
         app.swagger_ui_init_oauth = new.scheme.init_oauth
@@ -76,7 +76,7 @@ def _check(app: FastAPI, new: Installation) -> None:
 
 
 def _check_at_start(app: FastAPI, new: Installation) -> None:
-    """Without a verifier by the end of its start-up, the application does not serve."""
+    """Stop the application if it has no verifier by the end of its start-up."""
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""The dependency of `CognitoAuth.optional`: a principal, or nobody.
+"""The dependency of `CognitoAuth.optional`: a principal, or None.
 
-Owns what stands in a principal's place for guests. Annotations must not be postponed here, because FastAPI
-looks their names up in `__globals__`, which an instance does not have.
+Owns the value that guests get instead of a principal. Annotations must not be postponed here, because FastAPI
+looks up their names in `__globals__`, which an instance does not have.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ from ._verification import Verification, dependency
 __all__ = ["NO_SCOPES", "Guests"]
 
 NO_SCOPES: Final = SecurityScopes()
-"""Of a dependency that is called by hand."""
+"""The default of a dependency that is called directly."""
 
 
 class Guests(SecurityBase):
@@ -31,7 +31,7 @@ class Guests(SecurityBase):
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
     ) -> Principal | None:
-        """The principal, which has all scopes that `Security` names; None without a token."""
+        """Return the principal, which has all scopes that `Security` names; None without a token."""
         given = await self._verification.overriding(connection)
         if given is None or isinstance(given, Principal):
             return given

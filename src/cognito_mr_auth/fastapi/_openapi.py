@@ -1,4 +1,4 @@
-"""The guard in FastAPI's OpenAPI document: the scheme of its dependencies, and what operations answer.
+"""Describes the guard in FastAPI's OpenAPI document: the scheme of dependencies, the responses of operations.
 
 Owns the translation into FastAPI's models; `_web.openapi` has the values.
 """
@@ -24,7 +24,7 @@ __all__ = ["complete_document", "describe"]
 def describe(
     scheme: SecurityScheme, guard: RequestGuard, scopes: Iterable[str], dependencies: Iterable[SecurityBase]
 ) -> None:
-    """Bring what FastAPI reads of dependencies for its document up to date; `scopes` are new ones."""
+    """Update what FastAPI reads of dependencies for its document; `scopes` are new ones."""
     if guard.bound and guard.verifier._takes_id_tokens:
         scheme.send_id_tokens()
     scheme.add(scopes)
@@ -37,7 +37,7 @@ def describe(
 def complete_document(
     app: FastAPI, guard: RequestGuard, scheme: SecurityScheme, describe: Callable[[], None], *, closed: bool
 ) -> None:
-    """Have an application's document say what operations answer, and in a `closed` one which are open."""
+    """Add the responses to an application's document; in a `closed` one, mark the open operations."""
     undescribed = app.openapi
 
     def described() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def complete_document(
 
 
 def _is_open(app: FastAPI, guard: RequestGuard, path: str, method: str) -> bool:
-    """Whether an operation of the OpenAPI document needs no token where the application is closed."""
+    """Whether an operation of the OpenAPI document needs no token in a closed application."""
     if guard.excludes(HTTPRequest(method.upper(), path, "", lambda _name: ())):
         return True
     contexts: Any = getattr(routing, "iter_route_contexts", iter)  # of FastAPI 0.137.2

@@ -1,6 +1,6 @@
-"""Who asks, as endpoints of FastAPI hear it and as its responses show it.
+"""The principal, as FastAPI's endpoints receive it and as its responses show it.
 
-Owns these two alone.
+Owns only these two.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from cognito_mr_auth.principal import Principal
 
 __all__ = ["principal_of"]
 
-# What a route returns without saying its type goes through here; with one, through Principal's own schema.
+# A route without a return type is serialised through here; one with it, through Principal's own schema.
 ENCODERS_BY_TYPE.setdefault(Principal, Principal.to_dict)
 
 
 def principal_of(connection: HTTPConnection, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of this request or WebSocket; None if it was let through without a token.
+    """The principal of this request or WebSocket; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     advice = "name the dependency at the route, or give principal_of() a default"
     return principal_in(connection.scope, default, advice)

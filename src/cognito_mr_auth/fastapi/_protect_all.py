@@ -1,7 +1,7 @@
-"""The closed door of `protect_all`: what stands between an application's own middleware and its router.
+"""The middleware of `protect_all`, between an application's own middleware and its router.
 
-Owns the middleware. The guard decides who passes, and `_starlette.look_ahead` which endpoint a request will
-reach.
+Owns the middleware. The guard decides which requests pass, and `_starlette.look_ahead` finds the endpoint
+that a request will reach.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ._refusals import answer
 
 __all__ = ["ProtectAll"]
 
-# What a router says of a URL, and not of a request: nothing there, another method, a slash too many.
+# Statuses by which a router describes a URL, not a request: unknown, another method, or an extra slash.
 _OF_THE_URL = frozenset({307, 308, 404, 405})
 
 
 class ProtectAll:
-    """Lets requests and sockets through to the router that carry a token, and those to public routes.
+    """Let requests and sockets reach the router with an accepted token, or if their route is public.
 
-    The innermost middleware: what the others have made of a request is judged, and they may answer
-    preflights and add headers to refusals. `overriding` gives a principal that a test has set.
+    This is the innermost middleware. It judges the request as the other middleware changed it, and those may
+    answer preflights and add headers to refusals. `overriding` returns a principal that a test has set.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ProtectAll:
 
 
 def _alike(send: Send) -> Send:
-    """Answer a preflight that no application has answered with 204, whatever there is at its URL."""
+    """Answer 204 to a preflight that no application has answered, whether or not its URL has a route."""
 
     async def send_alike(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] in _OF_THE_URL:

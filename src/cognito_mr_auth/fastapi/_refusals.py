@@ -1,7 +1,7 @@
-"""How FastAPI hears that a request may not pass: as its own exception, and as the answer to one.
+"""Turns refusals into FastAPI's exceptions, and these into responses.
 
-Owns the translation of an AuthError, whoever raised it, into an exception that FastAPI's handlers find under
-either kind, and the handler that answers what no handler of the user's takes. The guard makes the answer.
+Owns the translation of an AuthError into an exception that FastAPI's handlers find under either class. Owns
+also the handler for those that no handler of the user accepts. The guard makes the response.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from cognito_mr_auth.errors import AuthError
 
 __all__ = ["AuthHTTPException", "answer", "refused"]
 
-# Headers that the response sets itself.
+# Headers that the Response object sets itself.
 _OF_THE_BODY = frozenset({"content-type", "content-length"})
 
 
 class AuthHTTPException(HTTPException):
-    """A refusal, as FastAPI's exception handlers see it. Its body and headers hold no token.
+    """A refusal, as FastAPI's exception handlers receive it. Its body and headers hold no token.
 
-    Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
-    `retryable`: `except` and handlers find it under both. `error` is that error alone, `response` the whole
-    answer as the guard makes it. `headers` have lower-case names.
+    Each is also an instance of its specific error class (`TokenExpired`, ...), with that error's `reason`,
+    `hint` and `retryable`. So `except` and handlers find it under both classes. `error` is that error alone,
+    and `response` is the guard's whole response. The names in `headers` are lower-case.
     """
 
     error: AuthError
@@ -45,7 +45,7 @@ class AuthHTTPException(HTTPException):
 
 
 def refused(connection: HTTPConnection, guard: RequestGuard, error: AuthError) -> Exception:
-    """The error as FastAPI's own: for a WebSocket whose server cannot send a status, one that closes it."""
+    """Return the error as FastAPI's own; if a WebSocket's server cannot send a status, one that closes it."""
     if isinstance(error, (AuthHTTPException, WebSocketException)):
         return error
     made = guard.response(error)
@@ -59,7 +59,7 @@ def refused(connection: HTTPConnection, guard: RequestGuard, error: AuthError) -
 
 
 async def answer(guard: RequestGuard, connection: HTTPConnection, error: Exception) -> Response | None:
-    """The answer to an AuthError: by a handler that the user has for FastAPI's own kind, else the guard's.
+    """Return the response to an AuthError, from the user's handler of FastAPI's class, else from the guard.
 
     None for a WebSocket that is closed, because it is open already or cannot be denied.
     """
@@ -83,9 +83,9 @@ async def answer(guard: RequestGuard, connection: HTTPConnection, error: Excepti
 
 
 def _users_handler(handlers: Any, raised: Exception) -> Any:
-    """The user's own handler, as Starlette would find it if there were no other."""
+    """Find the user's own handler, as Starlette would if there were no other."""
     kinds = type(raised).__mro__
-    kinds = kinds[: kinds.index(Exception)]  # a handler of all exceptions is for failures
+    kinds = kinds[: kinds.index(Exception)]  # a handler of all exceptions is meant for bugs
     for kind in (getattr(raised, "status_code", None), *kinds):
         found = handlers.get(kind)
         if found not in (None, http_exception_handler) and getattr(found, "func", None) is not answer:

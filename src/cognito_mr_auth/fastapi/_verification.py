@@ -1,7 +1,7 @@
 """Finds the principal of a connection, once for each guard, and turns refusals into FastAPI's exceptions.
 
-Owns what a connection keeps between dependencies, and what stands in a principal's place where a dependency
-is overridden or called by hand. The guard decides.
+Owns what a connection keeps between dependencies, and the value that stands in for a principal when a
+dependency is overridden or called directly. The guard decides.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ._refusals import refused
 
 __all__ = ["NamedScope", "Verification", "dependency"]
 
-# Where a connection keeps what each guard has found: a principal, or None. No client can write there.
+# The key under which a connection keeps each guard's result, a principal or None. No client can write there.
 _FOUND: Final = "cognito_mr_auth.fastapi"
 
 P = ParamSpec("P")
@@ -36,10 +36,10 @@ T = TypeVar("T")
 
 
 class NamedScope(str):
-    """A scope that a policy names: shown in OpenAPI, and checked by the policy instead of the guard.
+    """A scope that a policy names. OpenAPI shows it, and the policy checks it instead of the guard.
 
-    FastAPI caches a dependency's result under its scopes. A NamedScope never equals a plain scope of the same
-    letters, so a result whose scopes were not checked is never used where a check is due.
+    FastAPI caches a dependency's result by its scopes. A NamedScope never equals a plain scope of the same
+    letters. So an unchecked result is never reused where a check is required.
     """
 
     __slots__ = ()
@@ -55,7 +55,7 @@ class NamedScope(str):
 
 
 class Verification:
-    """What the dependencies of one CognitoAuth share. `overridable` is what tests override."""
+    """The state that the dependencies of one CognitoAuth share. `overridable` is what tests override."""
 
     def __init__(self, guard: RequestGuard, overridable: object) -> None:
         self._guard = guard
@@ -64,10 +64,10 @@ class Verification:
     async def find(
         self, connection: HTTPConnection, need: Need, require: Policy | None = None
     ) -> Principal | None:
-        """The connection's principal; None for one that passes without a token.
+        """Return the connection's principal; None for a connection that passes without a token.
 
         Raises:
-            AuthHTTPException, WebSocketException: it may not pass.
+            AuthHTTPException, WebSocketException: the guard refuses the request.
         """
         try:
             principal = await self._look(connection, need)
@@ -78,14 +78,14 @@ class Verification:
     async def permit(
         self, connection: HTTPConnection, principal: object, require: Policy | None
     ) -> Principal:
-        """The principal, or the connection's own where something else stands in its place.
+        """Return the principal, or the connection's own if `principal` is only a stand-in.
 
         Raises:
-            AuthHTTPException, WebSocketException: it may not pass.
+            AuthHTTPException, WebSocketException: the guard refuses the request.
         """
         try:
-            # An override may give None. None from this guard means a connection that passed without a
-            # token. A direct call leaves FastAPI's marker here, which identifies nobody.
+            # An override may return None. None from this guard means that the connection passed without a
+            # token. A direct call leaves FastAPI's marker here, which identifies no caller.
             overridden = principal is None and self._guard not in connection.scope.get(_FOUND, ())
             if not overridden and not isinstance(principal, Principal):
                 principal = await self._look(connection, "required")
@@ -94,22 +94,22 @@ class Verification:
             raise refused(connection, self._guard, error) from None
 
     def fit(self, connection: HTTPConnection, adapter: TypeAdapter[T], principal: Principal) -> T:
-        """The claims as a pydantic type.
+        """Return the claims as a pydantic type.
 
         Raises:
-            AuthHTTPException, WebSocketException: they do not fit.
+            AuthHTTPException, WebSocketException: the claims do not fit.
         """
         try:
             return adapter.validate_python(principal.to_dict()["claims"])
-        except ValidationError as error:  # it holds the values
+        except ValidationError as error:  # the error holds the values
             places = {str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"]}
-        # Of a union the place begins with its tag, which is a claim's value.
+        # In a union, the location begins with its tag, which is the value of a claim.
         names = sorted(places - {str(value) for value in principal.claims.values()})
         hint = f"its claims do not fit: {', '.join(names)}" if names else "its claims do not fit"
         raise refused(connection, self._guard, PolicyDenied(hint=hint))
 
     async def overriding(self, connection: HTTPConnection) -> object:
-        """What a test's override gives in place of this dependency; itself where there is none."""
+        """Return what a test's override gives for this dependency, or the dependency itself without one."""
         overrides = getattr(connection.scope.get("app"), "dependency_overrides", {})
         if self._overridable not in overrides:
             return self
@@ -129,12 +129,12 @@ class Verification:
         if request.websocket:
             self._hide_token(connection)
         if guard.is_preflight(request):
-            # CORSMiddleware has not answered it, and the route would run without a principal.
+            # No CORSMiddleware has answered it, and the route would run without a principal.
             raise HTTPException(204)
         if need == "configured" and guard.asks_for_route:
             request = request._replace(route=matched_route(scope))
         principal = found[guard] = await guard.averify(request, need=need, behind=scope)
-        if principal is not None and EXPIRY in scope:  # of a socket that was let in without a principal
+        if principal is not None and EXPIRY in scope:  # in the scope of a socket that passed without one
             scope[EXPIRY](guard.verifier._seconds_left(principal))
         if principal is not None or not isinstance(scope.get(PRINCIPAL), Principal):
             scope.update(asgi.scope_values(guard, principal))
@@ -150,23 +150,23 @@ class Verification:
             setattr(connection, "send", asgi.marked(connection.send, marker))  # noqa: B010
 
 
-# What nearly every argument is. `isroutine` asks five questions of the others.
+# The types of nearly all arguments, checked first because `isroutine` makes five checks.
 _OURS = (SecurityBase, HTTPConnection)
 
 
 def dependency(call: Callable[P, T]) -> Callable[P, T]:
-    """Refuse at once what uses a dependency as a decorator, whose coroutine nobody would await.
+    """Raise at once if a dependency is used as a decorator, because no caller would await its coroutine.
 
-    The route below would be open. FastAPI sees the coroutine function through `__wrapped__`.
+    The route below it would be open. FastAPI sees the coroutine function through `__wrapped__`.
 
     Raises:
-        TypeError: for a function or a class in a connection's place.
+        TypeError: the argument is a function or a class instead of a connection.
     """
 
     @wraps(call)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         if any(not isinstance(each, _OURS) and (isroutine(each) or isinstance(each, type)) for each in args):
-            raise TypeError("a dependency is no decorator: say Depends(auth) or Depends(auth.require(...))")
+            raise TypeError("this is not a decorator: use Depends(auth) or Depends(auth.require(...))")
         return call(*args, **kwargs)
 
     return checked

@@ -6,9 +6,9 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(): ...
 
-Owns when a view's guards are asked. `require` marks the function that it receives, and a hook before each
-request enforces the marks of the registered view, so that a decorator above `@app.get` guards the route
-as well. The guard decides who passes.
+Owns when a view's guards run. `require` marks the function that it receives. A hook before each request
+enforces the marks of the registered view, so a decorator above `@app.get` guards the route as well. The guard
+decides which requests pass.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ __all__ = ["PRINCIPAL", "CognitoAuth", "current_principal", "principal_of"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# In the request object. Not in flask.g: that is an application context's, and requests made inside one
-# `with app.app_context():` share it.
+# The key in the request object. flask.g belongs to an application context, and requests made inside one
+# `with app.app_context():` would share it.
 _PASSED = "_cognito_mr_auth_passed_policies"
 
 
@@ -56,20 +56,20 @@ class CognitoAuth:
     """Guards views of Flask applications.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions. May come with `init_app` or by `bind` instead.
         app: an application to initialise at once.
-        protect_all: every request needs a token, unknown URLs and static files included, except `public` and
-            `optional` views and excluded paths.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
-            `exclude` open what `protect_all` closes, but never a view or blueprint that names its guard.
+        protect_all: every request needs a token, except for `public` and `optional` views and excluded
+            paths. This includes unknown URLs and static files.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a view or blueprint with its own guard.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does every AuthError that a view or hook raises. It is werkzeug's HTTPException as well, so that
-    extensions and the application's error handlers know it.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body
+    `{"detail": "...", "reason": "..."}`. Every AuthError that a view or hook raises gets the same response.
+    It is also werkzeug's HTTPException, so that extensions and the application's error handlers recognise it.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -100,23 +100,23 @@ class CognitoAuth:
         return guard
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, in each application that came without one of its own.
+        """Set the verifier of every application that has none of its own.
 
         A guarded request before that is a ConfigurationError (500).
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier, or has a hook that is a coroutine function.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier, or it has a hook that is a coroutine function.
         """
         self._guard.bind(verifier)
 
     def init_app(self, app: Flask, verifier: Verifier | Guard | None = None) -> None:
-        """Install the guards of this object in an application, before it serves.
+        """Install the guards of this object in an application. Call it before the application serves.
 
-        One object may serve several applications, each with a verifier of its own.
+        One object may serve several applications, each with its own verifier.
 
         Raises:
-            ConfigurationError: a verifier, where the constructor was given a Guard.
+            ConfigurationError: a verifier is given, and the constructor was given a Guard.
             RuntimeError: the application has a CognitoAuth already.
         """
         if verifier is not None and self._has_guard:
@@ -128,27 +128,27 @@ class CognitoAuth:
     # -- what is guarded ------------------------------------------------------------------------
 
     def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
-        """A decorator: the view needs a token and, if given, what the policy says.
+        """A decorator. The view needs a token that meets the policy, if one is given.
 
-        For functions, coroutine functions, View classes (or in their `decorators`) and their methods.
-        Several hold together.
+        It accepts functions, coroutine functions, View classes (or stands in their `decorators`) and their
+        methods. If there are several, all of them apply.
 
         Raises:
-            TypeError: for what is no policy; by the decorator, for a view that is `public` or `optional`.
+            TypeError: `policy` is not a Policy. The decorator raises it for a `public` or `optional` view.
         """
         require_sync(policy)
         return partial(required, self._enforce, policy)
 
     def optional(self, view: ViewT) -> ViewT:
-        """A decorator: guests are welcome at this view, and have no principal; a bad token is refused.
+        """A decorator. Guests may use this view, and have no principal. A bad token is refused.
 
-        Holds in what is protected as a whole, for that function, View class or method of a MethodView alone.
-        The policy of a protected blueprint is asked for those who send a token.
+        It has an effect under `protect_all` and in protected blueprints, for that function, View class or
+        MethodView method alone. The policy of a protected blueprint applies to requests with a token.
 
         Raises:
-            TypeError: for a view that requires something or is `public`.
+            TypeError: the view has `require` or is `public`.
         """
-        if not isinstance(view, MethodType):  # a mark would count for all instances
+        if not isinstance(view, MethodType):  # a mark would apply to all instances
             mark_view("optional", view)
         return (
             view
@@ -157,20 +157,20 @@ class CognitoAuth:
         )
 
     def public(self, view: ViewT) -> ViewT:
-        """A decorator: the view is open in what is protected as a whole, and no token is looked at.
+        """A decorator. The view is open under `protect_all` and in protected blueprints; no token is read.
 
-        Holds for that function, View class or method of a MethodView alone.
+        It applies to that function, View class or MethodView method alone.
 
         Raises:
-            TypeError: for a view that requires something or is `optional`.
+            TypeError: the view has `require` or is `optional`.
         """
         return mark_view("public", view)
 
     def protect(self, blueprint: Blueprint, require: Policy | None = None) -> None:
-        """Guard all views of a blueprint, and of those nested in it, except `public` and `optional` ones.
+        """Guard all views of a blueprint and its nested blueprints, except `public` and `optional` ones.
 
         Raises:
-            TypeError: for a `require` that is no policy.
+            TypeError: `require` is not a Policy.
         """
         require_sync(require)
 
@@ -186,15 +186,15 @@ class CognitoAuth:
     # -- enforcement ----------------------------------------------------------------------------
 
     def response(self, error: AuthError) -> Response:
-        """The response to an error, for error handlers that change only some of it."""
+        """Return the response to an error, for error handlers that change only part of it."""
         return flask_response(guard_of(here()[0], self).response(error))
 
     @property
     def ready(self) -> Callable[[], Response]:
         """A view for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-        `app.add_url_rule("/ready", view_func=auth.ready)`: open to everybody there, under `protect_all` too.
-        It says what `Verifier.ready()` says.
+        Register it with `app.add_url_rule("/ready", view_func=auth.ready)`. It needs no token there, also
+        with `protect_all`. It reports what `Verifier.ready()` returns.
         """
         return self._ready
 
@@ -213,7 +213,7 @@ class CognitoAuth:
         return next((answer for answer in answers if answer is not None), None)
 
     def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
-        """Enforce a policy on the request. Returns the answer to a preflight, for which no view runs."""
+        """Enforce a policy on the request. Return the response to a preflight, for which no view runs."""
         guard, environ = guard_of(app, self), current.environ
         passed: set[Policy | None] = getattr(current, _PASSED, set())
         if policy in passed:
@@ -222,8 +222,8 @@ class CognitoAuth:
         if principal is None:
             asked = read_request(environ)
             if guard.is_preflight(asked):
-                return flask_response(ANSWER)  # the same for every URL, known or not
-            if need == "configured":  # the only one that `exclude` counts for
+                return flask_response(ANSWER)  # the same response for every URL, known or not
+            if need == "configured":  # `exclude` applies only here
                 asked = asked._replace(route=segments(current.url_rule))
             principal = guard.verify(asked, policy, need=need, behind=environ)
         environ.update({PRINCIPAL: principal, GUARD: guard})

@@ -1,7 +1,8 @@
-"""AuthErrors as Flask and its extensions know errors: as werkzeug's HTTPException too (W5).
+"""Turns AuthErrors into werkzeug's HTTPException too, because Flask's extensions know only that class (W5).
 
-Owns what werkzeug's exception has beside ours, and where an application gets it. Flask-RESTful, Flask-RESTX
-and flask-smorest answer errors by themselves, and each reads other parts of one.
+Owns the attributes that werkzeug's exception has beside ours, and where an application makes it.
+Flask-RESTful, Flask-RESTX and flask-smorest make their own responses, and each reads other attributes of the
+exception.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ from cognito_mr_auth.errors import AuthError
 
 __all__ = ["flask_response", "translate_errors", "with_its_cors_headers"]
 
-# An attribute by which Flask-CORS knows a response that has its headers already.
+# Flask-CORS sets this attribute on a response that has its headers already.
 _HAS_CORS_HEADERS = "_FLASK_CORS_EVALUATED"
 
 Answer = Callable[[AuthError], HTTPResponse]
 
 
 def flask_response(answer: HTTPResponse) -> Response:
-    """The answer as Flask's response."""
+    """Convert the guard's response to Flask's."""
     return Response(answer.body, answer.status, list(answer.headers))
 
 
 def with_its_cors_headers(answer: HTTPResponse) -> Response:
-    """The same of an answer that has CORS headers, to which no extension adds others."""
+    """Convert a response that has CORS headers, so that no extension adds others."""
     response = flask_response(answer)
     setattr(response, _HAS_CORS_HEADERS, True)
     return response
 
 
 def translate_errors(app: Flask, answer: Answer) -> None:
-    """Make every AuthError of the application's views and hooks an HTTPException too, and answer it."""
+    """Make every AuthError of the application's views and hooks an HTTPException too, and respond to it."""
 
     def translating(call: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(call)
@@ -48,7 +49,7 @@ def translate_errors(app: Flask, answer: Answer) -> None:
                 return call(*args, **kwargs)
             except AuthError as error:
                 caught = error
-            raise _as_http_exception(caught, answer(caught))  # with no context, which would show the token
+            raise _as_http_exception(caught, answer(caught))  # without a context, which would show the token
 
         return translated
 
@@ -58,7 +59,7 @@ def translate_errors(app: Flask, answer: Answer) -> None:
             return flask_response(answer(error))
         return current_app.ensure_sync(handler)(_as_http_exception(error, answer(error)))
 
-    # Of this application alone. An error handler would come too late, because extensions replace the method
+    # Only in this application. An error handler would run too late, because extensions replace the method
     # that looks for it.
     for name in ("preprocess_request", "dispatch_request"):
         setattr(app, name, translating(getattr(app, name)))
@@ -67,15 +68,15 @@ def translate_errors(app: Flask, answer: Answer) -> None:
 
 
 def _as_http_exception(error: AuthError, answer: HTTPResponse) -> HTTPException:
-    """The error as werkzeug's exception for its status as well; `answer` is what the client hears."""
+    """Return the error as werkzeug's exception for its status; `answer` is the response to the client."""
     said = loads(answer.body)
     challenge = answer.header("www-authenticate")
     return as_host_error(
         error,
-        default_exceptions.get(answer.status, HTTPException),  # `errorhandler(401)` looks for its class
+        default_exceptions.get(answer.status, HTTPException),  # `errorhandler(401)` looks for this class
         code=answer.status,
         description=said["detail"],
-        response=None,  # of an exception with a response, RESTX drops the headers
+        response=None,  # RESTX drops the headers of an exception that has a response
         data=said,  # the body that RESTful and RESTX send
         www_authenticate=() if challenge is None else (challenge,),
         get_headers=lambda *_, **__: list(answer.headers),
@@ -85,9 +86,9 @@ def _as_http_exception(error: AuthError, answer: HTTPResponse) -> HTTPException:
 
 
 def _handler_of_http_exceptions() -> Any:
-    """The application's own handler for every HTTPException, if it has one.
+    """Return the application's own handler for every HTTPException, if there is one.
 
-    flask-smorest registers one in every application, which would put its own body in place of ours.
+    flask-smorest registers one in every application. It would replace our body with its own.
     """
     handler = current_app.error_handler_spec[None][None].get(HTTPException)
     return None if getattr(handler, "__module__", "").startswith("flask_smorest.") else handler

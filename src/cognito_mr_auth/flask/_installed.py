@@ -1,6 +1,6 @@
-"""Which CognitoAuth an application has, with the guard that it asks there.
+"""The CognitoAuth of an application, and the guard that it uses there.
 
-Owns where the application keeps them.
+Owns where the application stores them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from cognito_mr_auth._web.guard import RequestGuard
 
 __all__ = ["guard_of", "install"]
 
-# In app.extensions. One object may serve several applications, each with a guard of its own.
+# The key in app.extensions. One object may serve several applications, each with its own guard.
 _EXTENSION = "cognito_mr_auth"
 
 
 def install(app: Flask, auth: object, guard: RequestGuard, hook: Callable[[], Response | None]) -> None:
-    """Keep both, and have `hook` asked before each request.
+    """Store both in the application, and run `hook` before each request.
 
     Raises:
         RuntimeError: the application has a CognitoAuth already.
-        AssertionError: Flask's, if it has served a request.
+        AssertionError: raised by Flask, if the application has served a request.
     """
     if _EXTENSION in app.extensions:
         raise RuntimeError("this application has a CognitoAuth already: call init_app once")
@@ -32,10 +32,10 @@ def install(app: Flask, auth: object, guard: RequestGuard, hook: Callable[[], Re
 
 
 def guard_of(app: Flask, auth: object) -> RequestGuard:
-    """The guard with which this object was installed there.
+    """Return the guard with which this object was installed in the application.
 
     Raises:
-        RuntimeError: it was not.
+        RuntimeError: it was not installed there.
     """
     installed, guard = app.extensions.get(_EXTENSION, (None, None))
     if installed is not auth or guard is None:

@@ -1,6 +1,6 @@
-"""Who asks: the principal that a guard has found, of this application or in front of it.
+"""The principal that a guard has found, in this application or in front of it.
 
-Owns how views ask for it, and what they hear where there is none.
+Owns how views get it, and the errors that they get if there is none.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NOBODY = "this request has no principal: put @auth.require() on its view, or as
 
 
 def principal_of(asked: Request | None = None, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of this request, or of the one that is given; None if it was let through without a token.
+    """Return the principal of this request, or of `asked`; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
         RuntimeError: outside a request.
     """
     if asked is None and not has_request_context():
@@ -32,7 +32,7 @@ def principal_of(asked: Request | None = None, default: Default = REQUIRED) -> P
 
 
 class _CurrentPrincipal(LocalProxy[Principal | None]):
-    """A proxy that says what is missing where there is no principal."""
+    """A proxy whose error says what is missing if there is no principal."""
 
     __slots__ = ()
 
@@ -46,10 +46,10 @@ class _CurrentPrincipal(LocalProxy[Principal | None]):
 current_principal: Principal = cast("Principal", _CurrentPrincipal(lambda: principal_of(default=None)))
 """The principal of this request, for views that need one.
 
-It is false if the request was let through without a token; `is None` is never true of a proxy, so views for
-guests ask `principal_of()`.
+It is false if the request passed without a token. `is None` is never true of a proxy, so views that allow
+guests call `principal_of()`.
 
 Raises:
-    LookupError: for any attribute, where there is no principal.
+    LookupError: on access to any attribute, if there is no principal.
     RuntimeError: outside a request.
 """

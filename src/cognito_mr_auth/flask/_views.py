@@ -1,8 +1,8 @@
 """The marks on Flask's views: their guards, which views are open, and the segments of their routes.
 
-Owns how those of the registered view are found, so that a decorator above `@app.get`, which never sees the
-route, guards it as well. A guard is inherited and seen through wrappers; an opening holds for the view that
-is called, and for no other. `_web.marks` sets marks, and says what has a copy of one.
+Owns how the marks of the registered view are found, so that a decorator above `@app.get`, which never sees
+the route, guards it as well. A guard is inherited and works through wrappers. An opening applies only to the
+view that is called. `_web.marks` sets marks, and detects a copied mark.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ __all__ = ["Enforce", "guarded", "guards_of_view", "here", "mark_view", "require
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# Attributes of a view: the guards that our wrapper enforces when it is called; that `as_view` had made it
-# before it was marked.
+# Attributes of a view: the guards that our wrapper enforces when it is called, and whether `as_view` made the
+# view before it was marked.
 _OWN_GUARDS = "_cognito_mr_auth_own_guards"
 _OF_CLASS = "_cognito_mr_auth_marked_view_of_class"
 
-# As werkzeug.routing reads them: <converter(arguments):name>. What stands in for them is in no excluded path.
+# The syntax of werkzeug.routing, <converter(arguments):name>. No excluded path contains a parameter's value.
 _PARAMETER = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
 _ONE, _MANY = "<", ">"
 
 
 Ask = Callable[[Flask, Request], Response | None]
-"""Asks of a request what a view requires; the answer to a preflight, for which no view runs."""
+"""Checks a request against a view's policy. Returns the response to a preflight, for which no view runs."""
 
 
 class Enforce(Protocol):
-    """Lets the request pass or, by an AuthError, does not."""
+    """Lets the request pass, or raises an AuthError."""
 
     def __call__(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
-        """The answer to a preflight, for which no view runs."""
+        """Return the response to a preflight, for which no view runs."""
 
 
 class _ViewGuard(NamedTuple):
-    """One requirement on a view: what enforces it, and its policy, if any."""
+    """One requirement on a view: the function that enforces it, and its policy, if any."""
 
     enforce: Enforce
     policy: Policy | None
@@ -61,10 +61,10 @@ class _ViewGuard(NamedTuple):
 
 
 def required(enforce: Enforce, policy: Policy | None, view: ViewT) -> ViewT:
-    """The view behind a guard; a class is changed in place.
+    """Return the view behind a guard. A class is changed in place.
 
     Raises:
-        TypeError: for what is no view, or is open.
+        TypeError: the argument is not a view, or the view is open.
     """
     guard = _ViewGuard(enforce, policy)
     add_guard(view, guard)
@@ -79,8 +79,8 @@ def required(enforce: Enforce, policy: Policy | None, view: ViewT) -> ViewT:
 
 
 def guarded(ask: Ask, view: ViewT) -> ViewT:
-    """The view, which runs only where `ask` has no answer of its own."""
-    is_async = iscoroutinefunction(view)  # asked once: `ensure_sync` asks for each request
+    """Return the view, which runs only if `ask` returns no response."""
+    is_async = iscoroutinefunction(view)  # computed once, because `ensure_sync` computes it for each request
 
     @wraps(view)
     def asking(*args: Any, **kwargs: Any) -> Any:
@@ -94,7 +94,7 @@ def guarded(ask: Ask, view: ViewT) -> ViewT:
 
 
 def mark_view(word: Opened, view: ViewT) -> ViewT:
-    """Mark a view as open. Raises TypeError for what is no view, or says otherwise already."""
+    """Mark a view as open. Raises TypeError if it is not a view, or has another mark already."""
     mark_open(word, view, each_method=True)
     if hasattr(view, "view_class"):
         setattr(view, _OF_CLASS, True)
@@ -105,13 +105,13 @@ def mark_view(word: Opened, view: ViewT) -> ViewT:
 
 
 def here() -> tuple[Flask, Request]:
-    """The running application and its request, not their proxies: a question to one costs a microsecond."""
+    """Return the running application and its request, because an access by proxy costs a microsecond."""
     app, current = cast("Any", current_app), cast("Any", request)
     return app._get_current_object(), current._get_current_object()  # noqa: SLF001 - documented by Flask
 
 
 def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None]:
-    """The guards of the view that this request goes to, and the view's own word: None for a public one."""
+    """Return the guards of the request's view, and what the view itself needs: None if it is public."""
     parts = list(_parts(app, current))
     guards = [
         guard.ask for part, _ in parts for guard in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
@@ -125,11 +125,11 @@ def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None
 
 
 def _parts(app: Flask, current: Request) -> Iterator[tuple[Any, bool]]:
-    """The registered view; of a class-based one the class and the method too.
+    """Yield the registered view; for a class-based view, the class and the method too.
 
-    With each, whether it is the view's own, and not inherited.
+    Each comes with whether it is the view's own, not inherited.
     """
-    if current.endpoint is None:  # nothing matches, or a redirect
+    if current.endpoint is None:  # no route matches, or the router redirects
         return
     view = app.view_functions[current.endpoint]
     yield view, True
@@ -140,20 +140,20 @@ def _parts(app: Flask, current: Request) -> Iterator[tuple[Any, bool]]:
             method = "get"
         yield cls, True
         yield cls.dispatch_request, "dispatch_request" in vars(cls)
-        if cls.dispatch_request is MethodView.dispatch_request:  # another may never come to the method
+        if cls.dispatch_request is MethodView.dispatch_request:  # another may not call the method
             yield getattr(cls, method, None), method in vars(cls)
 
 
 def _opened(part: Any) -> Opened | None:
-    """The word of this very part. A class's attribute does not count for its subclasses."""
+    """Return the mark of this very object. A class's attribute does not apply to its subclasses."""
     cls = getattr(part, "view_class", None)
-    # Written in a class's `decorators`, which subclasses inherit: as_view names the class only afterwards.
+    # A class's `decorators` are inherited by subclasses, and as_view names the class only after they run.
     inherited = cls is not None and not hasattr(part, _OF_CLASS) and "decorators" not in vars(cls)
     return None if inherited else opened(part)
 
 
 def segments(rule: Rule | None) -> Sequence[str | None]:
-    """The segments of a route as `Exclusions.match` takes them; none if no route is known."""
+    """Return the segments of a route for `Exclusions.match`; none if no route is known."""
     if rule is None:
         return ()
     converters = rule.map.converters

@@ -2,8 +2,8 @@
 
     server = grpc.server(ThreadPoolExecutor(), interceptors=[CognitoAuthInterceptor(verifier)])
 
-Owns what users write: the interceptors with their settings, the words for a servicer's methods, and a handler
-for readiness probes. The guard decides who passes.
+Owns the public names: the interceptors with their settings, the decorators for a servicer's methods, and a
+handler for readiness probes. The guard decides which calls pass.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class _Options(TypedDict, total=False):
-    """The settings that make sense for gRPC; `guard.Guard` says what each does."""
+    """The settings that apply to gRPC; `guard.Guard` documents each."""
 
     require: Policy | None
     optional: bool
@@ -61,12 +61,12 @@ class _Options(TypedDict, total=False):
     timeout: float
 
 
-# There are no preflights and subprotocols, and a document at a path is HTTP's to serve.
+# gRPC has no preflights and no subprotocols, and only an HTTP server can serve a document at a path.
 _REFUSED: Final = SocketOptions.__optional_keys__ - _Options.__optional_keys__
 
 
 class _Interceptor:
-    """What both have: the guard, and the policies of methods."""
+    """The parts that both interceptors share: the guard, and the policies of methods."""
 
     def __init__(
         self,
@@ -76,30 +76,31 @@ class _Interceptor:
         **options: Unpack[_Options],
     ) -> None:
         name = type(self).__name__
-        refuse_options(options, _REFUSED, f"means nothing to gRPC, so {name} does not have it")
+        refuse_options(options, _REFUSED, f"does not apply to gRPC, so {name} does not accept it")
         self._guard = RequestGuard.of(name, verifier, options, _Options.__optional_keys__)
         self._methods = Methods({} if methods is None else methods)
 
 
 class CognitoAuthInterceptor(_Interceptor, grpc.ServerInterceptor):  # type: ignore[misc]
-    """Lets calls through that carry a token the verifier accepts, for `grpc.server`.
+    """Let calls pass only with a token that the verifier accepts, for `grpc.server`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
             coroutine functions.
-        methods: what a principal must have beside, by method: `"/pkg.Service/Method"`, `"/pkg.Service/*"` or
-            `"/*"` for the rest; a policy, or None for any valid token. The most exact name counts. A method
-            that no name fits is denied to everybody, unless it is excluded or marked.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `exclude` takes
+        methods: a policy for each method, beside the guard's policy; None accepts any valid token. The keys
+            are `"/pkg.Service/Method"`, `"/pkg.Service/*"`, or `"/*"` for all other methods. The most
+            specific name applies. A method that no name matches is denied to everybody, unless it is
+            excluded or marked.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `exclude` takes
             names of methods, such as "/grpc.health.v1.Health/*". With `close_at_expiry` no message of a
             stream passes after its token's expiry.
 
-    Others get UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE, with the trailing metadata `auth-reason` and
-    `www-authenticate`, or `grpc-retry-pushback-ms`; so does an AuthError that a handler raises. Calls are
-    verified on the server's threads, on which handlers run.
+    Other calls get UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE. The trailing metadata has `auth-reason`
+    and `www-authenticate`, or `grpc-retry-pushback-ms`. An AuthError that a handler raises gets the same
+    response. Calls are verified on the server's threads, on which handlers run.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right, or means nothing to gRPC.
+        ConfigurationError, TypeError: a setting is invalid, or does not apply to gRPC.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class CognitoAuthInterceptor(_Interceptor, grpc.ServerInterceptor):  # type: ign
         self._methods.refuse_async_checks()
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
-        """The handler behind the guard; gRPC calls this."""
+        """Return the handler behind the guard. gRPC calls this."""
         handler = continuation(handler_call_details)
         return guarded(Admission(self._guard, self._methods, handler_call_details, handler))
 
@@ -129,10 +130,10 @@ class AioCognitoAuthInterceptor(_Interceptor, AioServerInterceptor):  # type: ig
     def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
     ) -> Awaitable[Any]:
-        """The handler behind the guard; gRPC calls this.
+        """Return the handler behind the guard. gRPC calls this.
 
         Raises:
-            RuntimeError: the server is no asyncio server.
+            RuntimeError: the server is not an asyncio server.
         """
         # Not a coroutine function, because grpc.server would take its coroutine for a handler.
         try:
@@ -155,17 +156,17 @@ def ready(verifier: Verifier | Guard, *providers: UserPool | str) -> grpc.Generi
         server.add_generic_rpc_handlers((ready(verifier),))
 
     It answers SERVING or NOT_SERVING for the server as a whole (the service ""), as
-    `Verifier.ready(*providers)` says, and NOT_FOUND for any one service. It is for servers without a health
-    servicer of their own.
+    `Verifier.ready(*providers)` decides. It answers NOT_FOUND for any other service. Use it only for servers
+    without their own health servicer.
 
     Raises:
-        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+        ConfigurationError, TypeError: the argument is not a verifier, or it has no such pool.
     """
     readiness = Readiness(verifier, providers)
 
     @public
     def check(request: bytes, context: Any) -> bytes:
-        if request:  # it names a service
+        if request:  # the request names a service
             context.abort(grpc.StatusCode.NOT_FOUND, "only the server as a whole is known here")
         return _SERVING if readiness.answer("GET").status == 200 else _NOT_SERVING
 

@@ -1,7 +1,7 @@
-"""Whether a call may pass: what its method demands, asked of the guard, and the call that is let in.
+"""Whether a call may pass: the demands of its method, the question to the guard, and the admitted call.
 
-Owns what is asked, and for how long the answer may take. gRPC hands an exception's text to the client, so
-what goes wrong in here is told to the log alone.
+Owns what the guard is asked, and how long that may take. gRPC sends an exception's text to the client, so
+unexpected errors here are only logged.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ._methods import Demand, Methods
 
 __all__ = ["SHARE_FOR_KEYS", "Admission"]
 
-# Of the time that a call has left, what it may wait for keys; the rest is for an answer that says why.
+# The share of a call's remaining time that it may wait for keys. The rest is needed to send the reason.
 SHARE_FOR_KEYS = 0.9
 
 
 class Admission(NamedTuple):
-    """What the calls of one handler have to show. `handler` is None for a method that the server has not."""
+    """What the calls of one handler must show. `handler` is None if the server has no such method."""
 
     guard: RequestGuard
     methods: Methods
@@ -33,24 +33,24 @@ class Admission(NamedTuple):
     handler: Any
 
     def enter(self, behavior: object, context: Any) -> Call:
-        """The call, on a thread that may block. Raises AuthError for one that may not pass."""
+        """Admit the call, on a thread that may block. Raises AuthError if the call is refused."""
         with _untold():
             demand, asked = self._asked(behavior, context)
             principal = None if demand.need is None else self.guard.verify(**asked)
         return self._call(context, principal, demand)
 
     async def aenter(self, behavior: object, context: Any = None) -> Call:
-        """Like `enter`, in the call's own task. Before there is a context, its deadline is not known."""
+        """Like `enter`, in the call's own task. The deadline is unknown until there is a context."""
         with _untold():
             demand, asked = self._asked(behavior, context)
             principal = None if demand.need is None else await self.guard.averify(**asked)
         return self._call(context, principal, demand)
 
     def _asked(self, behavior: object, context: Any) -> tuple[Demand, dict[str, Any]]:
-        """What the method demands, and what the guard is asked."""
+        """Return the demands of the method, and the arguments for the guard."""
         request = read_request(self.details.method, self.details.invocation_metadata)
         demand = self.methods.demand(self.guard, request, None if self.handler is None else behavior)
-        # None, or without end, where there is no deadline.
+        # None or infinite, if there is no deadline.
         left = None if context is None else context.time_remaining()
         seconds = None if left is None else min(self.guard.timeout, left * SHARE_FOR_KEYS)
         return demand, {"request": request, "require": demand.policy, "need": demand.need, "timeout": seconds}
@@ -64,7 +64,7 @@ class Admission(NamedTuple):
 
 @contextmanager
 def _untold() -> Iterator[None]:
-    """Keeps the text of an exception that is no refusal from the client; the log shows its cause."""
+    """Hide the text of an exception that is not a refusal from the client. The log shows its cause."""
     try:
         yield
     except AuthError:

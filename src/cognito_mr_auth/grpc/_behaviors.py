@@ -1,7 +1,7 @@
-"""A handler behind the guard, for all four kinds of call, on threads and in tasks.
+"""A handler behind the guard, for all four kinds of call, in threads and in tasks.
 
-Owns where a call is verified: on the thread or in the task that would run the handler, because the thread on
-which `grpc.server` asks its interceptors serves every call.
+Owns where a call is verified: in the thread or task that runs the handler. `grpc.server` calls its
+interceptors in the one thread that serves every call, so that thread must not wait.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ._metadata import refusal
 __all__ = ["aguarded", "guarded"]
 
 Enter = Callable[[Any], Call]
-"""From a handler's context to its call. Raises AuthError for one that may not pass."""
+"""Admits the call of a handler's context. Raises AuthError if the call is refused."""
 
 _END = object()
 
 
 def guarded(admission: Admission) -> Any:
-    """The handler of grpc.server behind the guard."""
+    """Return the handler of grpc.server behind the guard."""
     handler = _known(admission.handler, not_found)
     behavior = behavior_of(handler)
-    # Such a stream hands its responses to a callback, and gives no iterator.
+    # Such a stream passes its responses to a callback, and returns no iterator.
     calls_back = getattr(behavior, "experimental_non_blocking", False)
     iterates = handler.response_streaming and not calls_back
     enter = partial(admission.enter, behavior)
@@ -40,12 +40,12 @@ def guarded(admission: Admission) -> Any:
 
 
 async def aguarded(admission: Admission) -> Any:
-    """The handler of grpc.aio.server behind the guard."""
+    """Return the handler of grpc.aio.server behind the guard."""
     handler = _known(admission.handler, anot_found)
     behavior = behavior_of(handler)
     if inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
         return like(handler, _in_task(behavior, admission))
-    # gRPC runs it on a thread. All threads might be waiting there for a coroutine that needs one of them.
+    # gRPC runs this in a thread. All threads might wait here for a coroutine that needs one of them.
     try:
         call = await admission.aenter(behavior)
     except AuthError as error:
@@ -62,7 +62,7 @@ async def aguarded(admission: Admission) -> Any:
 
 
 def _known(handler: Any, otherwise: Behavior) -> Any:
-    """The handler, also of a method that the server does not have."""
+    """Return the handler, or one for a method that the server does not have."""
     return reading_nothing(otherwise) if handler is None else handler
 
 
@@ -70,7 +70,7 @@ def _known(handler: Any, otherwise: Behavior) -> Any:
 
 
 def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterates: bool) -> Behavior:
-    """The behaviour of a handler that blocks. `iterates`: it gives an iterator of responses."""
+    """Return the behaviour of a handler that blocks. `iterates`: it returns an iterator of responses."""
 
     def one(request: Any, context: Any, *callback: Any) -> Any:
         try:
@@ -81,10 +81,10 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
             refused = error
         code, details, metadata = refusal(guard, refused)
         context.set_trailing_metadata(metadata)
-        # Not by `set_code`, which sends an empty message, after which no client would come again.
+        # Not by `set_code`, which sends an empty message, after which a client does not retry.
         return context.abort(code, details)  # raises
 
-    # A generator function, because grpc.aio calls it on its loop, where a handler must not run.
+    # A generator function, because grpc.aio calls it on its loop, where the handler itself must not run.
     def many(request: Any, context: Any) -> Iterator[Any]:
         try:
             yield from _responses(enter(context), behavior, request)
@@ -94,7 +94,7 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
             return
         code, details, metadata = refusal(guard, refused)
         context.set_trailing_metadata(metadata)
-        # Not by `abort`, which on a thread of grpc.aio overtakes the message before it, and hangs (in 1.85).
+        # Not by `abort`: in a thread of grpc.aio it overtakes the message before it, and hangs (in 1.85).
         context.set_code(code)
         context.set_details(details)
 
@@ -102,7 +102,7 @@ def _on_thread(behavior: Behavior, guard: RequestGuard, enter: Enter, *, iterate
 
 
 def _responses(call: Call, behavior: Behavior, request: Any) -> Iterator[Any]:
-    """What the behaviour answers. Between two responses the thread is nobody's."""
+    """Yield the behaviour's responses. Between two responses the thread has no current call."""
     with call.lasting():
         with call:
             responses = iter(behavior(call.received(request), call.context))
@@ -119,9 +119,9 @@ def _responses(call: Call, behavior: Behavior, request: Any) -> Iterator[Any]:
 
 
 def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
-    """The behaviour of a coroutine function, or of an async generator function.
+    """Return the behaviour of a coroutine function, or of an async generator function.
 
-    The task is the call's own, so it stays its principal's.
+    The task serves only this call, so the principal stays set in it.
     """
 
     async def one(request: Any, context: Any) -> Any:
@@ -141,7 +141,7 @@ def _in_task(behavior: Behavior, admission: Admission) -> Behavior:
             with call.lasting():
                 async with aclosing(behavior(request, context)) as responses:
                     while (response := await call.within(anext(responses, _END))) is not _END:
-                        call.check_time()  # a generator that never waits is never interrupted
+                        call.check_time()  # a generator that never awaits cannot be interrupted
                         yield response
         except AuthError as error:
             refused = error

@@ -1,6 +1,6 @@
-"""One call as its handler knows it: who asks, until when, and what of it passes.
+"""One call as its handler sees it: its principal, its expiry, and which of its messages pass.
 
-Owns where the principal stands while a handler runs, and the call's end. Decides nothing.
+Owns where the principal is stored while a handler runs, and the end of the call. Decides nothing.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _ADVICE = (
 
 
 class Call:
-    """A call that was let in. Entered, it is the one of which `principal_of()` speaks, until its end.
+    """An admitted call. From `__enter__` to its end, `principal_of()` returns its principal.
 
-    `passed`: the policies that were asked when it was let in. `timed`: no message of it passes after its
-    token's expiry.
+    `passed`: the policies that were checked at its admission. `timed`: no message of the call passes after
+    its token's expiry.
     """
 
     __slots__ = ("_before", "_guard", "_passed", "_timed", "context", "over", "principal")
@@ -50,7 +50,7 @@ class Call:
     ) -> None:
         self.context = context
         self.principal = principal
-        # A task that a handler starts may outlive its call, and then work for others.
+        # A task that a handler starts may outlive its call, and must not act for its principal then.
         self.over = False
         self._guard = guard
         self._passed = passed
@@ -64,19 +64,19 @@ class Call:
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """From the end of the block on it is nobody's call, wherever a copy of its context lives on."""
+        """Mark the call as over after the block, for every copy of its context."""
         try:
             yield
         finally:
             self.over = True
 
     def given(self, context: object) -> Call:
-        """This call, with the context that its handler gets."""
+        """Return this call, with the context that its handler gets."""
         self.context = context
         return self
 
     def require(self, policy: Policy | None) -> None:
-        """Raises AuthError unless there is a principal, and the policy lets it pass."""
+        """Raise AuthError unless there is a principal and the policy accepts it."""
         self._guard.require(self.principal, None if policy in self._passed else policy)
 
     async def arequire(self, policy: Policy | None) -> None:
@@ -86,17 +86,17 @@ class Call:
     # -- its end --------------------------------------------------------------------------------
 
     def check_time(self) -> None:
-        """Raises TokenExpired for a timed call whose token has expired since."""
+        """Raise TokenExpired if the call is timed and its token has expired since."""
         left = self._seconds_left()
         if left is not None and left <= 0:
             raise self._expired()
 
     def received(self, messages: Any) -> Any:
-        """The client's messages, or its one message; of a timed call those that come before the expiry."""
+        """Return the client's messages, or its one message; of a timed call, those before the expiry."""
         return self._until_expiry(messages) if self._timed and hasattr(messages, "__next__") else messages
 
     async def within(self, awaitable: Awaitable[T]) -> T:
-        """What the awaitable gives, unless the token of a timed call expires before."""
+        """Return the result of the awaitable, unless the token of a timed call expires before."""
         left = self._seconds_left()
         if left is None:
             return await awaitable
@@ -126,14 +126,14 @@ class Call:
 
 
 CURRENT: ContextVar[Call] = ContextVar("cognito_mr_auth.grpc")
-"""The call whose handler runs here. No client can write there."""
+"""The call whose handler runs here. No client can write to it."""
 
 
 def current() -> Call:
-    """The call whose handler runs here.
+    """Return the call whose handler runs here.
 
     Raises:
-        LookupError: no interceptor of ours has let it in.
+        LookupError: no interceptor of ours has admitted a call here.
     """
     call = _running()
     if call is None:
@@ -147,14 +147,14 @@ def _running() -> Call | None:
 
 
 def principal_of(context: object = None, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of the call whose handler runs here; None if it was let through without a token.
+    """Return the principal of the call whose handler runs here; None if the call passed without a token.
 
     Args:
-        context: the handler's context, to be sure that it is this call's.
-        default: what to give where no guard has looked at the call.
+        context: the handler's context, to make sure that the call is this one.
+        default: the value to return, instead of an error, if no guard checked the call.
 
     Raises:
-        LookupError: no guard has looked at it, or `context` is another call's, and there is no `default`.
+        LookupError: no guard checked the call, or `context` is another call's, and no `default` is given.
     """
     call = _running()
     if call is not None and (context is None or context is call.context):

@@ -1,4 +1,4 @@
-"""Handlers as gRPC makes them, by the kind of their calls: what runs for one, and another one like it.
+"""gRPC's handlers, by the kind of their calls: the behaviour of a handler, and copies with another behaviour.
 
 Owns the names of the four kinds, and the handlers of methods that a server does not have.
 """
@@ -14,7 +14,8 @@ __all__ = ["Behavior", "anot_found", "behavior_of", "like", "not_found", "readin
 
 Behavior = Callable[..., Any]
 
-# As gRPC names behaviours and what makes handlers, by whether requests and responses are streams.
+# gRPC's names of behaviours and of the functions that make handlers. The key: does the request, the response
+# stream?
 _KINDS = {
     (False, False): "unary_unary",
     (False, True): "unary_stream",
@@ -28,13 +29,13 @@ def _kind(handler: Any) -> str:
 
 
 def behavior_of(handler: Any) -> Behavior:
-    """What runs for a call."""
+    """Return the function that serves a call."""
     behavior: Behavior = getattr(handler, _kind(handler))
     return behavior
 
 
 def like(handler: Any, behavior: Behavior) -> Any:
-    """A handler of the same kind with this behaviour."""
+    """Return a handler of the same kind with this behaviour."""
     return getattr(grpc, f"{_kind(handler)}_rpc_method_handler")(
         behavior,
         request_deserializer=handler.request_deserializer,
@@ -43,16 +44,16 @@ def like(handler: Any, behavior: Behavior) -> Any:
 
 
 def reading_nothing(behavior: Behavior) -> Any:
-    """A handler for calls of any kind, whose behaviour reads no message."""
+    """Return a handler for calls of any kind, whose behaviour reads no message."""
     return grpc.stream_stream_rpc_method_handler(behavior)
 
 
-# As gRPC itself says it, and to the server's users alone: a closed one tells nobody else what it has.
+# gRPC's own text. Only principals get it, because a closed server does not reveal its methods to others.
 _NOT_FOUND = (grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
 
 def not_found(_requests: Any, context: Any) -> Any:
-    """The behaviour of a method that the server does not have."""
+    """The behaviour for a method that the server does not have."""
     context.abort(*_NOT_FOUND)
 
 

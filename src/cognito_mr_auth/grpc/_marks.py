@@ -1,7 +1,7 @@
-"""The words for a servicer's methods: which need no token, which welcome guests, which ask for more.
+"""The decorators for a servicer's methods: `public`, `optional` and `require`.
 
-Owns the decorators; `_web.marks` owns how a mark is set and read. The function that `require` makes asks for
-its policy itself where nobody has, because an interceptor may hide the mark.
+Owns the decorators; `_web.marks` owns how a mark is set and read. The function that `require` makes checks
+its policy itself if that has not happened yet, because an interceptor may hide the mark.
 """
 
 from __future__ import annotations
@@ -25,35 +25,36 @@ MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 
 def public(method: MethodT) -> MethodT:
-    """A decorator: the method is open to everybody, and no token is looked at.
+    """A decorator. The method is open to everybody, and no token is read.
 
-    It holds for the method of that class alone; one that a subclass inherits is not public.
+    It applies only to the method of that class. A method that a subclass inherits is not public.
 
     Raises:
-        TypeError: for what is no function, and for one that is marked otherwise.
+        TypeError: the argument is not a function, or it has another mark.
     """
     return mark_open("public", _function(method))
 
 
 def optional(method: MethodT) -> MethodT:
-    """A decorator: guests are welcome at the method, and have no principal; a bad token is refused.
+    """A decorator. Guests may call the method, and have no principal. A bad token is refused.
 
-    It holds for the method of that class alone.
+    It applies only to the method of that class.
 
     Raises:
-        TypeError: for what is no function, and for one that is marked otherwise.
+        TypeError: the argument is not a function, or it has another mark.
     """
     return mark_open("optional", _function(method))
 
 
 def require(policy: Policy | None = None) -> Callable[[MethodT], MethodT]:
-    """A decorator: the method needs a token and, if given, what the policy says.
+    """A decorator. The method needs a token that meets the policy, if one is given.
 
-    For all four kinds of method, sync and async. Several hold together, and with the policies of the
-    interceptor. No `exclude=` and no `optional=` of the interceptor opens it.
+    It accepts all four kinds of method, sync and async. If there are several, all of them apply, together
+    with the policies of the interceptor. `exclude=` and `optional=` of the interceptor do not open such a
+    method.
 
     Raises:
-        TypeError: for what is no policy; by the decorator, for a method that is `public` or `optional`.
+        TypeError: `policy` is not a Policy. The decorator raises it for a `public` or `optional` method.
     """
     require_policy(policy)
 
@@ -65,14 +66,14 @@ def require(policy: Policy | None = None) -> Callable[[MethodT], MethodT]:
 
 
 def _function(method: MethodT) -> MethodT:
-    """The method, as a class defines it. Raises TypeError for anything else."""
+    """Return the method as a class defines it. Raises TypeError for anything else."""
     if not isinstance(method, FunctionType):
         raise TypeError(f"methods of a servicer can be marked, not {type(method).__name__}")
     return method
 
 
 def _guarded(method: Callable[..., Any], policy: Policy | None) -> Callable[..., Any]:
-    """The method, of the same kind, which runs only for principals whom the policy lets pass."""
+    """Return a method of the same kind that runs only for principals that the policy accepts."""
     if isasyncgenfunction(method):
 
         @wraps(method)

@@ -1,7 +1,7 @@
-"""The metadata of a call: to the guard's request, and from its answer.
+"""Converts a call's metadata to the guard's request, and the guard's response to a status.
 
-Owns the way from a call's metadata to an HTTPRequest, and from an AuthError to a status with its trailing
-metadata. Decides nothing.
+Owns the conversion of metadata to an HTTPRequest, and of an AuthError to a status with its trailing metadata.
+Decides nothing.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from cognito_mr_auth.errors import AuthError
 
 __all__ = ["Refusal", "read_request", "refusal"]
 
-# Everything else is the token's fault, or the credential's: a malformed one has no status of its own here.
+# All other statuses are the fault of the credential. A malformed one has no status of its own in gRPC.
 _CODES = {403: StatusCode.PERMISSION_DENIED, 503: StatusCode.UNAVAILABLE}
 
-# Names of trailing metadata. The first two are ours and HTTP's; clients with a retry policy obey the third.
+# Names of trailing metadata. The first is ours, the second is HTTP's, and clients with a retry policy obey
+# the third.
 REASON, CHALLENGE, PUSHBACK = "auth-reason", "www-authenticate", "grpc-retry-pushback-ms"
 
 
 def read_request(method: str, metadata: Sequence[tuple[str, str | bytes]] | None) -> HTTPRequest:
-    """The call as the guard reads requests: a POST of its method's name, whose headers are its metadata.
+    """Convert the call for the guard: a POST to its method's name, with its metadata as headers.
 
-    The name is never decoded, as gRPC compares it with the names of its methods as it was sent.
+    The name is never decoded, because gRPC compares the name as sent with the names of its methods.
     """
     pairs = metadata or ()
 
@@ -39,7 +40,7 @@ def read_request(method: str, metadata: Sequence[tuple[str, str | bytes]] | None
 
 
 class Refusal(NamedTuple):
-    """What `context.abort` takes."""
+    """The arguments of `context.abort`."""
 
     code: StatusCode
     details: str
@@ -47,7 +48,7 @@ class Refusal(NamedTuple):
 
 
 def refusal(guard: RequestGuard, error: AuthError) -> Refusal:
-    """The guard's answer in the words of gRPC."""
+    """Convert the guard's response to gRPC's status and metadata."""
     answer = guard.response(error)
     said = loads(answer.body)
     metadata = [(REASON, said["reason"])]

@@ -1,6 +1,7 @@
-"""What a call must show, by its method: the table of the interceptor, and the marks of the servicer.
+"""What a call must show, depending on its method: the interceptor's table, and the servicer's marks.
 
-Owns which of them counts. What opens a method has to name it; what a table does not name is closed.
+Owns which of them applies. Only an entry or a mark for the very method opens it. A table closes the methods
+that it does not name.
 """
 
 from __future__ import annotations
@@ -23,30 +24,30 @@ __all__ = ["Demand", "Methods"]
 
 
 class Demand(NamedTuple):
-    """A method's own policies, and whether it needs a token; no `need` where no token is looked at."""
+    """A method's own policies, and whether it needs a token; `need` is None if no token is read."""
 
     need: Need | None
     policies: Policies = ()
 
     @property
     def policy(self) -> Policy | None:
-        """All of them together."""
+        """All policies combined."""
         own = [each for each in self.policies if each is not None]
         return reduce(and_, own) if own else None
 
 
-# Names as protobuf makes them: "/package.Service/Method", all of a service, or the rest.
+# Names as protobuf writes them: "/package.Service/Method", all methods of a service, or all other methods.
 _NAME = re.compile(r"/(?:\w+(?:\.\w+)*/(?:\w+|\*)|\*)", re.ASCII)
 _REST = "/*"
 _NOBODY = policy.check(lambda _principal: False)
 
 
 class Methods:
-    """The policies of methods by their names; of several names for a method the most exact one counts.
+    """The policies of methods by name. If several names match a method, the most specific one applies.
 
     Raises:
-        ConfigurationError: for a name that is none.
-        TypeError: for what is no table, or no policy.
+        ConfigurationError: a name is not the name of a method.
+        TypeError: the argument is not a dict, or a value is not a Policy.
     """
 
     __slots__ = ("_policies",)
@@ -63,12 +64,12 @@ class Methods:
         self._policies = dict(policies)
 
     def refuse_async_checks(self) -> None:
-        """Raises TypeError for a policy with a check that is a coroutine function (H2)."""
+        """Raise TypeError for a policy with a check that is a coroutine function (H2)."""
         for each in self._policies.values():
             require_sync(each)
 
     def demand(self, guard: RequestGuard, request: HTTPRequest, behavior: object) -> Demand:
-        """What a call of the behaviour must show; `behavior` is None where the server has no such method."""
+        """Return what a call of the behaviour must show; it is None if the server has no such method."""
         if behavior is None:
             return Demand("configured")
         own, word, name = required(behavior), opened(behavior), self._name_of(request.path)
@@ -80,7 +81,7 @@ class Methods:
         if word is not None:
             return Demand(None) if word == "public" else Demand("optional", listed)
         if not name and self._policies and not guard.excludes(request):
-            # A slip in a name must not leave its method without a policy.
+            # A misspelt name in the table must not leave its method without a policy.
             return Demand("required", (_NOBODY,))
         return Demand("configured" if name in ("", _REST) else "required", listed)
 

@@ -7,8 +7,9 @@
 
     app = Litestar([orders], plugins=[auth])
 
-Owns what the plugin adds to an application. Its middleware stands around each route handler, so it knows the
-very one that a request has reached; what no handler has taken is looked at before its answer is sent.
+Owns what the plugin adds to an application. Its middleware wraps each route handler, so it knows exactly
+which one a request has reached. If no handler has handled a request, the guard checks it before its response
+is sent.
 """
 
 from __future__ import annotations
@@ -57,19 +58,19 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
     """Guards route handlers of a Litestar application, as one of its `plugins`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; may come later,
-            by `bind`.
-        protect_all: every request of the application needs a token, its OpenAPI pages, unknown URLs and
-            mounts included, except `public` and `optional` handlers and excluded paths.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
-            `exclude` open what `protect_all` closes, but never a handler that names its guard.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. `bind` can set it
+            later.
+        protect_all: every request needs a token, except for `public` and `optional` handlers and excluded
+            paths. This includes OpenAPI pages, unknown URLs and mounts.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a handler with its own guard.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does an AuthError that a handler raises. A WebSocket gets the same before the handshake if the server can
-    send it, else close code 1008.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body `{"detail": "...",
+    "reason": "..."}`. An AuthError that a handler raises gets the same response. A WebSocket gets it before
+    the handshake if the server can send it, else close code 1008.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -86,22 +87,22 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         self._enforcement = Enforcement(self._guard, protect_all=protect_all)
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, for a CognitoAuth that was made without one.
+        """Set the verifier of a CognitoAuth that was made without one.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier.
         """
         self._guard.bind(verifier)
 
     def __deepcopy__(self, _memo: object) -> Self:
-        """Itself: Litestar copies routers with all that they hold."""
+        """Return itself, because Litestar copies routers with everything that they hold."""
         return self
 
     # -- the plugin -----------------------------------------------------------------------------
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """What Litestar calls for an application with this plugin. Without a verifier it does not start."""
+        """Called by Litestar for an application with this plugin. It does not start without a verifier."""
         config: Any = app_config
         config.middleware.insert(0, self._enforcement.middleware)
         config.after_exception.append(_errors.note)
@@ -121,7 +122,7 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """What Litestar calls for each route: its operations say what they need.
+        """Called by Litestar for each route. It documents what the route's operations need.
 
         Raises:
             ConfigurationError: a route would give the principal of one caller to others.
@@ -138,69 +139,69 @@ class CognitoAuth(InitPlugin, ReceiveRoutePlugin):
 
     def _document(self, path: str) -> ASGIRouteHandler:
         async def document(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - Litestar's
-            raise MethodNotAllowedException  # the middleware has answered all methods that there are
+            raise MethodNotAllowedException  # the middleware has answered every allowed method
 
         return self.public(ASGIRouteHandler(path, copy_scope=True)(document))
 
     # -- what is guarded ------------------------------------------------------------------------
 
     def require(self, policy: Policy | None = None) -> _handlers.Requirement:
-        """A guard for `guards=[...]`: a token is needed and, if given, what the policy says.
+        """A guard for `guards=[...]`. It needs a token that meets the policy, if one is given.
 
-        For handlers, controllers, routers and the application. Several hold together, and OpenAPI lists their
-        scopes. A CORS preflight gets 204, and the handler is not called.
+        Use it on handlers, controllers, routers and the application. If there are several, all of them apply,
+        and OpenAPI lists their scopes. A CORS preflight gets 204, and the handler does not run.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_policy(policy)
         return _handlers.Requirement(self._enforcement.enforce, policy)
 
     def optional(self, handler: HandlerT) -> HandlerT:
-        """A decorator above `@get` and the like: guests are welcome there, and a bad token is refused.
+        """A decorator above `@get` and the like. Guests may use the handler; a bad token is refused.
 
-        They have no principal. Holds for that handler alone, and not where a subclass of its controller
+        Guests have no principal. It applies only to that handler, and not where a subclass of its controller
         inherits it.
 
         Raises:
-            TypeError: for a handler that requires something or is `public`, and for what is no handler.
+            TypeError: the handler has `require` or is `public`, or it is not a route handler.
         """
         return _handlers.mark("optional", handler)
 
     def public(self, handler: HandlerT) -> HandlerT:
-        """A decorator above `@get` and the like: open in what is protected as a whole, no token is looked at.
+        """A decorator above `@get` and the like. The handler is open under `protect_all`; no token is read.
 
-        Holds for that handler alone, and not where a subclass of its controller inherits it.
+        It applies only to that handler, and not where a subclass of its controller inherits it.
 
         Raises:
-            TypeError: for a handler that requires something or is `optional`, and for what is no handler.
+            TypeError: the handler has `require` or is `optional`, or it is not a route handler.
         """
         return _handlers.mark("public", handler)
 
     async def principal(self, request: Request[Any, Any, Any]) -> Principal:
-        """A dependency, `Provide(auth.principal)`: the principal. It needs a token, as `require()` does.
+        """A dependency that returns the principal: `Provide(auth.principal)`. It needs a token.
 
         Raises:
-            AuthError: it may not pass.
+            AuthError: the guard refuses the request.
         """
         return await self._enforcement.enforce(request.scope, None)  # type: ignore[arg-type]
 
     # -- the application's life -----------------------------------------------------------------
 
     def lifespan(self, app: Any = None) -> AbstractAsyncContextManager[None]:
-        """For `Litestar(lifespan=[auth.lifespan])`: warm at the start, closed at the end.
+        """For `Litestar(lifespan=[auth.lifespan])`: fetch keys at the start, and close at the end.
 
-        The start waits for keys, at most 5 s, and an outage does not keep the application from it.
+        The start waits up to 5 s for keys. The application starts during an outage too.
 
         Raises:
-            ConfigurationError: at the start, if there is no verifier yet.
+            ConfigurationError: at the start, no verifier is bound.
         """
         return life_of(self._guard)(app)
 
     def ready(self, path: str = "/ready") -> ASGIRouteHandler:
         """A route handler for readiness probes: 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`.
 
-        It is `public`, and says what `Verifier.ready()` says.
+        It is `public`, and reports what `Verifier.ready()` returns.
         """
 
         async def ready(scope: Scope, receive: Receive, send: Send) -> None:

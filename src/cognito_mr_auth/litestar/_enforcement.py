@@ -1,6 +1,6 @@
-"""What becomes of a connection: the middleware around its handler, and what a handler's own guards ask.
+"""Guards a connection: the middleware around its handler, and the check that a handler's own guards call.
 
-Owns when the guard is asked, and what a scope then holds. The guard decides who passes.
+Owns when the guard is called, and what a scope holds afterwards. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from . import _errors, _handlers
 
 __all__ = ["Enforcement", "principal_of"]
 
-# In a connection's scope: the Enforcement that has seen it last.
+# The key in a connection's scope of the Enforcement that has seen it last.
 _INSTALLED = "cognito_mr_auth.litestar"
 
 
 def principal_of(
     connection: ASGIConnection[Any, Any, Any, Any], default: Default = REQUIRED
 ) -> Principal | Default | None:
-    """The principal of this request or WebSocket; None if it was let through without a token.
+    """The principal of this request or WebSocket; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     advice = "put guards=[auth.require()] or @auth.optional on its handler, or protect_all=True"
     return principal_in(connection.scope, default, advice)
 
 
 def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """What a connection's scope holds once the guard has looked at it."""
+    """Return what a connection's scope holds after the guard has checked it."""
     return asgi.scope_values(guard, principal) | {"user": principal, "auth": principal}
 
 
@@ -48,14 +48,14 @@ def _nothing(_guard: RequestGuard, _principal: Principal | None) -> dict[str, An
 
 
 class Enforcement:
-    """What the connections of one CognitoAuth's applications go through."""
+    """The state and checks that all applications of one CognitoAuth share."""
 
     def __init__(self, guard: RequestGuard, *, protect_all: bool) -> None:
         self._guard = guard
         self._protect_all = protect_all
 
     def middleware(self, app: App) -> App:
-        """The middleware around one route handler."""
+        """Return the middleware around one route handler."""
         open_to_errors = _errors.through(app)
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ class Enforcement:
         return guarded
 
     def saw_last(self, scope: Scope) -> bool:
-        """Whether no other application's plugin, mounted behind this one, has seen the connection since."""
+        """Whether no plugin of an application mounted behind this one has seen the connection since."""
         return scope.get(_INSTALLED) is self
 
     def _has_no_word(self, scope: Scope) -> bool:
@@ -97,11 +97,11 @@ class Enforcement:
         await asgi.deny(scope, receive, send, self._guard.response(error))
 
     async def enforce(self, scope: Scope, policy: Policy | None) -> Principal:
-        """The principal of a connection whose handler names its guard.
+        """Return the principal of a connection whose handler has its own guard.
 
         Raises:
-            AuthError: it may not pass.
-            PreflightError: it is a preflight that passes.
+            AuthError: the guard refuses the connection.
+            PreflightError: the connection is a preflight that passes.
             RuntimeError: the application does not have the plugin.
         """
         if _INSTALLED not in scope:

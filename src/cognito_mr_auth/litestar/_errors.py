@@ -1,6 +1,6 @@
-"""AuthErrors as Litestar knows errors: as its HTTPException too, and as the close of a WebSocket (W5).
+"""Turns AuthErrors into Litestar's HTTPException too, or into the close of a WebSocket (W5).
 
-Owns who answers an error: a handler of the application, if it has one, else the guard.
+Owns who responds to an error: a handler of the application, if there is one, else the guard.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from cognito_mr_auth.errors import AuthError
 
 __all__ = ["PreflightError", "answer", "answer_preflight", "hiding", "note", "through"]
 
-# In a connection's scope: an error that closes its socket; the answer in place of one that may not be seen.
+# Keys in a connection's scope: the error that closes its socket, and the response that replaces a hidden one.
 _RAISED, _HIDDEN = "cognito_mr_auth.raised", "cognito_mr_auth.hidden_answer"
 
-# What Litestar's CORS middleware has added for the browser, which could not read an answer without it.
+# Headers of Litestar's CORS middleware. Without them a browser could not read the response.
 _OF_CORS = (b"access-control-", b"vary")
 
 
 class PreflightError(Exception):
-    """A CORS preflight, for which no handler with a guard of its own runs."""
+    """A CORS preflight, for which a handler with its own guard does not run."""
 
 
 def respond(request: Request[Any, Any, Any], said: HTTPResponse) -> Response[bytes]:
-    """The guard's answer as Litestar's response."""
+    """Convert the guard's response to Litestar's."""
     body = b"" if request.method == "HEAD" else said.body  # RFC 9110 9.3.2
     return Response(body, status_code=said.status, headers=dict(said.headers))
 
 
 def answer_preflight(request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
-    """The answer to a preflight that passes: Litestar's exception handler for it."""
+    """Return the response to a preflight that passes. This is Litestar's exception handler for it."""
     return respond(request, ANSWER)
 
 
 def answer(guard: RequestGuard, request: Request[Any, Any, Any], error: AuthError) -> Response[Any]:
-    """The answer to an error: by a handler that the user has for Litestar's own kind, else the guard's."""
+    """Return the response to an error, from the user's handler of Litestar's class, else from the guard."""
     made = guard.response(error)
     handlers: ExceptionHandlersMap = request.route_handler.resolve_exception_handlers()
     users = handlers.get(made.status, handlers.get(HTTPException))
@@ -62,16 +62,16 @@ def answer(guard: RequestGuard, request: Request[Any, Any, Any], error: AuthErro
 
 
 async def note(error: Exception, scope: Scope) -> None:
-    """Litestar's hook after an exception, before it closes a WebSocket for it."""
+    """Store the error. Litestar calls this hook after an exception, before it closes a WebSocket for it."""
     if isinstance(error, AuthError):
         scope[_RAISED] = error
 
 
 def through(app: App) -> App:
-    """The application, out of which AuthErrors come that Litestar would hide.
+    """Wrap the application so that AuthErrors which Litestar would hide leave it.
 
-    On a WebSocket it makes a close of them, with a code that says nothing, and after the begin of a response
-    an error of another kind.
+    On a WebSocket, Litestar turns them into a close with a code that does not tell why. After a response has
+    begun, it turns them into another error.
     """
 
     async def hidden_nothing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +93,10 @@ def through(app: App) -> App:
 def hiding(
     guard: RequestGuard, has_seen: Callable[[Scope], bool]
 ) -> Callable[[Message, Scope], Awaitable[None]]:
-    """Litestar's hook before a message is sent: for a closed application, whose unknown URLs are closed too.
+    """A Litestar hook before a message is sent, for a closed application, whose unknown URLs are closed too.
 
-    It replaces the answer to a request that no handler has taken, if its client may not see that. `has_seen`:
-    whether the middleware of this application has.
+    If no handler has handled a request and its client is refused, the hook replaces the response. `has_seen`
+    says whether the middleware of this application has checked the connection.
     """
 
     async def hide(message: Message, scope: Scope) -> None:
@@ -121,11 +121,11 @@ def hiding(
 
 
 def _is_taken(scope: Scope) -> bool:
-    """Whether a handler of this application has taken the request, and not the mount that led to it."""
+    """Whether a handler of this application, and not the mount that led to it, has handled the request."""
     handler = scope.get("route_handler")
     return handler is not None and handler.ownership_layers[0] is scope["litestar_app"]
 
 
 def _is_answered_by_cors(request: HTTPRequest, app: Litestar) -> bool:
-    """Whether Litestar's CORS middleware, which stands in front of its router, has answered by itself."""
+    """Whether Litestar's CORS middleware, which runs before its router, has answered the request itself."""
     return app.cors_config is not None and request.method == "OPTIONS" and bool(request.header("origin"))

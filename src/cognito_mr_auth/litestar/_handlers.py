@@ -1,7 +1,8 @@
-"""What Litestar's route handlers say of a request: their word, their guards, the path that leads to them.
+"""The marks and guards of Litestar's route handlers, and the path that leads to them.
 
-Owns marks on route handlers, which are objects and not the functions that they call, and what a guard is
-there. Litestar copies both: when they are registered, and routers and controllers with all that they hold.
+Owns marks on route handlers, which are objects and not the functions that they call, and the class of our
+guards. Litestar copies handlers when it registers them, and copies routers and controllers with everything in
+them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _serials, _lock = count(), Lock()
 
 
 class Requirement:
-    """A guard of Litestar's that asks for a principal, and whether a policy lets it pass."""
+    """A Litestar guard that requires a principal which the policy accepts."""
 
     def __init__(
         self, ask: Callable[[Scope, Policy | None], Awaitable[object]], policy: Policy | None
@@ -46,26 +47,26 @@ class Requirement:
     async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
     ) -> None:
-        """Raise AuthError for a connection that may not pass."""
+        """Raise AuthError for a connection that is refused."""
         await self._ask(connection.scope, self.policy)  # type: ignore[arg-type]
 
     def __deepcopy__(self, _memo: object) -> Self:
-        """Itself: a copy would have a verifier of its own."""
+        """Return itself, because a copy would have its own verifier."""
         return self
 
 
 class _Mark(NamedTuple):
-    """A word on one handler, whose copies have the same number."""
+    """The mark of one handler. All copies of the handler have the same number."""
 
     word: Word
     number: int
 
 
 def mark(word: Word, handler: HandlerT) -> HandlerT:
-    """Mark a route handler as open: to all, or to guests.
+    """Mark a route handler as open, to everybody or to guests.
 
     Raises:
-        TypeError: for what is no route handler, or is marked otherwise.
+        TypeError: the argument is not a route handler, or it has another mark.
     """
     if not isinstance(handler, BaseRouteHandler):
         raise TypeError(f"{word} marks route handlers: put it above @get, @websocket and the like")
@@ -80,7 +81,7 @@ def mark(word: Word, handler: HandlerT) -> HandlerT:
 
 
 def word_of(handler: BaseRouteHandler) -> Word | None:
-    """The word of a registered handler. What a controller inherits is not its own (W3)."""
+    """Return the mark of a registered handler. A mark that a controller inherits does not apply (W3)."""
     found = handler.opt.get(_MARK)
     if not isinstance(found, _Mark):
         return None
@@ -96,13 +97,13 @@ def word_of(handler: BaseRouteHandler) -> Word | None:
 
 
 def requirements(guards: Iterable[object]) -> list[Requirement]:
-    """Ours among a handler's guards."""
+    """Return our guards among a handler's guards."""
     return [each for each in guards if isinstance(each, Requirement)]
 
 
 def refuse_cached(route: BaseRoute, method: Callable[..., object]) -> None:
-    """Raises ConfigurationError if Litestar would keep what this method provides for all later requests."""
-    of_route: Any = route  # routes of other kinds than HTTP have one handler
+    """Raise ConfigurationError if Litestar would cache what this method provides for all later requests."""
+    of_route: Any = route  # only HTTP routes have several handlers
     handlers = of_route.route_handlers if isinstance(route, HTTPRoute) else [of_route.route_handler]
     for handler in handlers:
         for name, provide in handler.resolve_dependencies().items():
@@ -116,11 +117,11 @@ def refuse_cached(route: BaseRoute, method: Callable[..., object]) -> None:
 
 
 def path_of(scope: Scope) -> str:
-    """The decoded path below the application's root as it was sent, which Litestar's router has replaced.
+    """Return the decoded path below the application's root as it was sent; Litestar's router has replaced it.
 
-    Where the server does not say it, the router's; and none for a mount, to which the router shows the rest.
-    None either where the router has read another path: it takes a root away wherever the path holds it, and a
-    middleware in front may have given it a path of its own.
+    If the server does not give it, return the router's path; none for a mount, because the router shows it
+    only the rest. Return none also if the router has read another path. It removes the root wherever the path
+    contains it, and earlier middleware may have changed the path.
     """
     is_mount, routed = _is_mount(scope["route_handler"]), scope["path"]
     raw: bytes | None = scope.get("raw_path")
@@ -133,7 +134,7 @@ def path_of(scope: Scope) -> str:
 
 
 def segments(scope: Scope) -> Sequence[str | None]:
-    """The segments of the route, as `Exclusions.match` takes them; one parameter for a mount."""
+    """Return the segments of the route for `Exclusions.match`; one parameter for a mount."""
     if _is_mount(scope["route_handler"]):
         return (None,)
     found: list[str | None] = []
@@ -141,7 +142,7 @@ def segments(scope: Scope) -> Sequence[str | None]:
         if not part.startswith("{"):
             found.append(part)
             continue
-        # A parameter of the type "path" takes all that follows, and alone begins with a slash.
+        # Only a parameter of the type "path" begins with a slash; it matches the rest of the path.
         value = str(scope["path_params"].get(part.strip("{}"), ""))
         found.append(REST if value.startswith("/") else None)
     return found

@@ -1,4 +1,4 @@
-"""Describes the guard in Litestar's OpenAPI document: the scheme, and what each operation needs of it.
+"""Describes the guard in Litestar's OpenAPI document: the scheme, and which operations need it.
 
 Owns the translation into Litestar's types; `_web.openapi` has the values.
 """
@@ -22,8 +22,8 @@ _SCHEME = openapi.SecurityScheme(None, None, None)
 
 
 def described(config: OpenAPIConfig, *, closed: bool) -> OpenAPIConfig:
-    """A copy of the configuration with the scheme; `closed`: operations need it unless they say otherwise."""
-    found: Any = copy(config)  # the default one is shared by all applications
+    """Copy the configuration and add the scheme. If `closed`, operations need it unless they are marked."""
+    found: Any = copy(config)  # all applications share the default configuration
     document = _SCHEME.document
     scheme = SecurityScheme(
         type=document["type"], scheme=document["scheme"], bearer_format=document["bearerFormat"]
@@ -36,7 +36,7 @@ def described(config: OpenAPIConfig, *, closed: bool) -> OpenAPIConfig:
 
 
 def describe(handler: HTTPRouteHandler, *, excluded: bool) -> None:
-    """Say what an operation needs, unless its handler says so itself."""
+    """Document what an operation needs, unless its handler has documented it itself."""
     needed = {_SCHEME.name: _scopes(handler)}
     word = "public" if excluded else word_of(handler)
     if handler.security is not None:
@@ -44,7 +44,7 @@ def describe(handler: HTTPRouteHandler, *, excluded: bool) -> None:
     if requirements(handler.resolve_guards()):
         handler.security = [needed]
     elif word is not None:
-        # Without an empty object there, an operation inherits what the document says for all.
+        # Without an empty object in the list, the operation would inherit the document's global requirement.
         handler.security = [{}] if word == "public" else [{}, needed]
 
 

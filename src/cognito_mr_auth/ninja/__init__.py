@@ -7,8 +7,8 @@
     @api.get("/orders", auth=auth.require(policy.scopes("orders/read")))
     def orders(request): ...
 
-Owns what ninja hears: a principal, nothing for a request without a token, and its own HttpError for every
-refusal. The guard decides who passes, and makes the answers.
+Owns what ninja receives: a principal, None for a request without a token, and its HttpError for every
+refusal. The guard decides which requests pass, and makes the responses.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from ._requests import on_a_loop, read_any
 __all__ = ["AuthHttpError", "CognitoAuth", "principal_of"]
 
 _ADVICE = "put auth= on its operation, router or API"
-# Where a request keeps that ours has found nobody: the error, or None for a preflight.
+# The key of a request for which our object found no principal. The value is the error; None for a preflight.
 _NOBODY: Final = "cognito_mr_auth.ninja.nobody"
 
 
 class _Guest:
-    """`request.auth` of a request without a token, where guests are welcome: ninja wants something true."""
+    """`request.auth` of a request without a token, if guests are allowed: ninja requires a true value."""
 
     def __repr__(self) -> str:
         return "<guest>"
@@ -67,10 +67,10 @@ _GUEST: Final = _Guest()
 
 
 def principal_of(request: HttpRequest, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of a request, which is `request.auth` as well; None for a guest's.
+    """Return the principal of a request, which is also `request.auth`; None for a guest.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     found = getattr(request, "auth", None)
     return found if isinstance(found, Principal) else principal_in(state(request), default, _ADVICE)
@@ -80,18 +80,18 @@ class CognitoAuth(HttpAuthBase):
     """Authenticates operations, routers and APIs: `auth=auth`.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options; by default, those
-            of `COGNITO_AUTH` in Django's settings.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. Not `optional`:
-            say `auth.optional` where guests are welcome. `exclude` means nothing here, since `auth=None`
-            opens an operation.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. By default, those of
+            `COGNITO_AUTH` in Django's settings.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` is
+            refused: use `auth.optional` where guests are allowed. `exclude` has no effect here, because
+            `auth=None` opens an operation.
 
-    One object serves plain and async operations. In a list of several it may have any place: a request
-    without a token is the next one's, and a bad token is refused. One in front that finds somebody, as
-    `django_auth` does where COGNITO_AUTH has a USER, ends the search.
+    One object serves sync and async operations. In a list of several authentications it may have any place. A
+    request without a token is passed to the next one, and a bad token is refused. An earlier one that finds a
+    user ends the search. `django_auth` does so if COGNITO_AUTH has a USER.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     openapi_scheme = "bearer"
@@ -99,24 +99,25 @@ class CognitoAuth(HttpAuthBase):
 
     def __init__(self, verifier: Verifier | Guard | None = None, **options: Unpack[Options]) -> None:
         super().__init__()
-        self.is_async = True  # an async operation awaits what it gets; a plain one is called outside of loops
+        self.is_async = True  # an async operation awaits the result; a sync one is called outside of loops
         refuse_options(
-            options, ["optional"], "is no setting here: say auth.optional where guests are welcome"
+            options, ["optional"], "is not a setting here: use auth.optional where guests are allowed"
         )
         self._own = None
         if verifier is not None or options:
             self._own = RequestGuard.of("CognitoAuth", verifier, options, ignored=("optional",))
-        self._guard_now()  # what is missing in the settings is missing at the start
+        self._guard_now()  # raises at the start if settings are missing
         self._policy: Policy | None = None
         self._need: Need = "required"
 
     def init_api(self, api: NinjaAPI) -> None:
-        """Give an API the guard's answers: to refusals, and to every AuthError that an operation raises.
+        """Make an API send the guard's responses to refusals and to AuthErrors that operations raise.
 
-        A handler for a class of errors that you add afterwards, or for one below AuthError, wins.
+        A handler that you add afterwards for the same class, or for a subclass of AuthError, takes
+        precedence.
 
         Raises:
-            TypeError: for what is no NinjaAPI.
+            TypeError: the argument is not a NinjaAPI.
         """
         if not isinstance(api, NinjaAPI):
             raise TypeError(f"init_api() takes a NinjaAPI, not {type(api).__name__}")
@@ -125,16 +126,16 @@ class CognitoAuth(HttpAuthBase):
 
     @property
     def urls(self) -> list[URLPattern]:
-        """For the root `urlpatterns`: the RFC 9728 document, where `resource=` is given."""
+        """For the root `urlpatterns`: the RFC 9728 document if `resource=` is given."""
         return document_urls(self._guard_now())
 
     def require(self, policy: Policy | None = None) -> Self:
-        """For an operation, router or API: it needs a token and, if given, what the policy says.
+        """For an operation, router or API. It needs a token that meets the policy, if one is given.
 
-        Of an object that has a policy already, both hold.
+        If the object has a policy already, both apply.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_policy(policy)
         given = [each for each in (self._policy, policy) if each is not None]
@@ -142,7 +143,7 @@ class CognitoAuth(HttpAuthBase):
 
     @property
     def optional(self) -> Self:
-        """For an operation, router or API: guests are welcome, a bad token is refused.
+        """For an operation, router or API. Guests are allowed, and a bad token is refused.
 
         `principal_of(request)` is None for guests.
         """
@@ -154,14 +155,14 @@ class CognitoAuth(HttpAuthBase):
         return made
 
     def __call__(self, request: HttpRequest) -> Any:
-        """The principal, or None; for an async operation, what it awaits for it.
+        """Return the principal, or None. For an async operation, return an awaitable of it.
 
         Raises:
-            AuthHttpError: the request may not pass.
+            AuthHttpError: the request is refused.
         """
         return self._afind(request) if on_a_loop() else self._find(request)
 
-    # Error reports show the variables of frames, and those below hold the token.
+    # Django's error reports show the variables of frames, and the frames below hold the token.
     @sensitive_variables()  # type: ignore[untyped-decorator, unused-ignore]
     def _find(self, request: HttpRequest) -> Any:
         guard, place = self._guard_now(), state(request)
@@ -178,7 +179,7 @@ class CognitoAuth(HttpAuthBase):
             found = await guard.averify(read_any(request), self._policy, need=self._need, behind=place)
         except AuthError as error:
             found, place[_NOBODY] = None, missing(error, guard)
-        except Exception as fault:  # of a coroutine, Django hides its own frame alone
+        except Exception as fault:  # Django hides only the coroutine's own frame
             leave_frames_out(fault)
             raise
         return self._keep(found, guard, place)
@@ -198,9 +199,9 @@ class CognitoAuth(HttpAuthBase):
         return respond(made, request.method)
 
     def _answer_to_nobody(self, request: HttpRequest, exc: Any, api: NinjaAPI) -> HttpResponse:
-        """The answer where no authentication of an operation has found anybody."""
+        """Return the response if no authentication of an operation has found a user or principal."""
         place = state(request)
-        if _NOBODY not in place:  # none of them was ours
+        if _NOBODY not in place:  # no object of ours was asked
             return api.create_response(request, {"detail": exc.message}, status=exc.status_code)
         missing = place[_NOBODY]
         if missing is None:
@@ -208,5 +209,5 @@ class CognitoAuth(HttpAuthBase):
         return self._answer(request, missing)
 
     def _guard_now(self) -> RequestGuard:
-        """What decides. That of the settings is looked up each time, because tests override them."""
+        """Return the current guard. The setting is read each time, because tests override it."""
         return guard_of_settings() if self._own is None else self._own

@@ -1,6 +1,6 @@
-"""Refusals as ninja knows errors: as its HttpError too (W5).
+"""Turns AuthErrors into ninja's HttpError too, which its exception handlers expect (W5).
 
-Owns what ninja reads of its own kind. The guard makes the answer.
+Owns the attributes that ninja reads from its exception. The guard makes the response.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["AuthHttpError", "missing"]
 
 
 class AuthHttpError(HttpError):
-    """A refusal, as ninja's exception handlers see it.
+    """A refusal, as ninja's exception handlers receive it.
 
-    Each is an error of its own class too (`TokenExpired`, ...), with that one's `reason`, `hint` and
-    `retryable`. `error` is that error alone, `response` the whole answer as the guard makes it.
+    Each is also an instance of its specific error class (`TokenExpired`, ...), with that error's `reason`,
+    `hint` and `retryable`. `error` is that error alone, and `response` is the guard's whole response.
     """
 
     error: AuthError
@@ -27,7 +27,7 @@ class AuthHttpError(HttpError):
 
 
 def missing(error: AuthError, guard: RequestGuard) -> CredentialsMissing:
-    """The error of a request without a token, which is left to the next authentication.
+    """Return the error for a request without a token, which the next authentication may accept.
 
     Raises:
         AuthHttpError: it is another error.
@@ -35,5 +35,5 @@ def missing(error: AuthError, guard: RequestGuard) -> CredentialsMissing:
     if isinstance(error, CredentialsMissing):
         return error.with_traceback(None)
     made = guard.response(error)
-    hint = error.hint if made.status < 500 else None  # the operator's; ninja's own handler shows `str()`
+    hint = error.hint if made.status < 500 else None  # a 5xx hint is for operators; ninja shows `str()`
     raise as_host_error(error, AuthHttpError, status_code=made.status, hint=hint, response=made) from None

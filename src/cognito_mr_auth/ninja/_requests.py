@@ -1,6 +1,6 @@
-"""Requests as ninja's operations and its test client have them.
+"""Reads the requests of ninja's operations and of its test client.
 
-Owns how one is read, and whether it is served on an event loop.
+Owns how a request is read, and whether it is served on an event loop.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["on_a_loop", "read_any"]
 
 
 def read_any(request: HttpRequest) -> HTTPRequest:
-    """The request as the guard reads it. That of ninja's test client has no environ, only its headers."""
+    """Convert the request for the guard. A request of ninja's test client has only headers, no environ."""
     if "REQUEST_METHOD" in request.META:
         return read(request)
     headers = request.headers
@@ -26,7 +26,7 @@ def read_any(request: HttpRequest) -> HTTPRequest:
 
 
 def on_a_loop() -> bool:
-    """Whether this thread runs an event loop, which nothing may block."""
+    """Whether this thread runs an event loop, which must not be blocked."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

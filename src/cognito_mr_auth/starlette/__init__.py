@@ -1,10 +1,10 @@
-"""Authentication for Starlette: middleware with default-deny, or a backend for Starlette's own.
+"""Authentication for Starlette: middleware that denies by default, or a backend for Starlette's middleware.
 
     app = Starlette(routes=routes, middleware=[Middleware(CognitoAuthMiddleware, verifier=verifier)])
 
-Owns what Starlette's users expect to find: `request.user` and `request.auth`, and for a route `@require`,
-`@optional` and `@public`; for the application `lifespan` and `ready`. The guard decides who passes, and makes
-the answers to others.
+Owns what Starlette's users expect: `request.user` and `request.auth`, the decorators `@require`, `@optional`
+and `@public`, and `lifespan` and `ready` for the application. The guard decides which requests pass, and
+makes the responses to the others.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ __all__ = [
 
 
 class CognitoAuthMiddleware:
-    """Lets HTTP requests and WebSockets through that carry a token the verifier accepts.
+    """Let HTTP requests and WebSockets pass only with a token that the verifier accepts.
 
     Args:
-        app: the application behind it; Starlette passes it in.
-        verifier: what tokens are verified with, or a `Guard`, which has its own options.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
+        app: the application inside the middleware. Starlette passes it.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them.
 
-    Routes whose endpoint is marked `public` need no token, and a token there is not read; those marked
-    `optional` need none either, and a bad one is refused. Everything else is as with
+    A route whose endpoint is marked `public` needs no token, and a token there is not read. A route marked
+    `optional` needs no token either, but a bad token is refused. Everything else is as with
     `asgi.CognitoAuthMiddleware`.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, app: App, verifier: Verifier | Guard, **options: Unpack[SocketOptions]) -> None:
@@ -87,24 +87,25 @@ class CognitoAuthMiddleware:
 
 
 def lifespan(verifier: Verifier | Guard) -> Lifespan:
-    """A lifespan, for `Starlette(lifespan=lifespan(verifier))`: warm at the start, closed at the end.
+    """A lifespan that fetches keys at the start and closes the verifier at the end.
 
-    The start waits for keys, at most 5 s, and an outage does not keep the application from it. In a lifespan
-    of your own: `async with lifespan(verifier)():`.
+    Use it as `Starlette(lifespan=lifespan(verifier))`, or inside your own lifespan as
+    `async with lifespan(verifier)():`. The start waits up to 5 s for keys. The application starts during an
+    outage too.
 
     Raises:
-        TypeError: for what is no verifier.
+        TypeError: the argument is not a verifier.
     """
     return life_of(RequestGuard.of("lifespan", verifier, {}, ignored=IGNORED))
 
 
 def ready(verifier: Verifier | Guard, *providers: UserPool | str, details: bool = False) -> Endpoint:
-    """An endpoint for readiness probes, which is `public`.
+    """A `public` endpoint for readiness probes.
 
-    It answers 200 `{"status": "pass"}`, or 503 `{"status": "fail"}`: what `Verifier.ready(*providers)` says.
-    `details` adds what `Verifier.health` says, for a port that strangers do not reach.
+    It answers 200 `{"status": "pass"}` or 503 `{"status": "fail"}`, as `Verifier.ready(*providers)` decides.
+    `details` adds what `Verifier.health` returns. Use it only on a port that the public cannot reach.
 
     Raises:
-        ConfigurationError, TypeError: for what is no verifier, or a pool that it does not have.
+        ConfigurationError, TypeError: the argument is not a verifier, or it has no such pool.
     """
     return probe(Readiness(verifier, providers, details=details).answer)

@@ -1,6 +1,7 @@
-"""The backend for Starlette's own AuthenticationMiddleware, and that middleware with the guard's answers.
+"""The backend for Starlette's AuthenticationMiddleware, and that middleware with the guard's responses.
 
-Owns what Starlette asks a backend for. The guard decides who passes, and makes the answers to others.
+Owns the interface of a Starlette backend. The guard decides which requests pass, and makes the responses to
+the others.
 """
 
 from __future__ import annotations
@@ -31,31 +32,31 @@ __all__ = ["CognitoAuthBackend", "CognitoAuthenticationError"]
 
 
 class CognitoAuthenticationError(AuthenticationError):
-    """A request that may not pass. `error` is the reason, and safe to show, like `str()` of this."""
+    """A request that is refused. `error` is the reason. It is safe to show, and so is `str()` of this."""
 
     def __init__(self, error: AuthError) -> None:
         super().__init__(error.message)
         self.error = error
 
 
-# A missing token is always tolerated there, and sockets need the middleware.
+# Starlette's middleware always accepts a missing token, and WebSockets need our own middleware.
 _OF_A_MIDDLEWARE = ("optional", "subprotocol", "close_at_expiry")
 _OF_A_BACKEND = Options.__optional_keys__.difference(_OF_A_MIDDLEWARE)
 
 
 class CognitoAuthBackend(AuthenticationBackend):
-    """For Starlette's own AuthenticationMiddleware, with which routes are open unless `require` closes them.
+    """A backend for Starlette's AuthenticationMiddleware. Routes are open unless `require` closes them.
 
         app = Starlette(routes=routes, middleware=[CognitoAuthBackend(verifier).middleware])
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them.
-            Not `optional`: a missing token is always tolerated here. Not `subprotocol` and `close_at_expiry`
-            either, which need CognitoAuthMiddleware.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them.
+            `optional` is refused, because a missing token is always accepted here. `subprotocol` and
+            `close_at_expiry` are refused, because they need CognitoAuthMiddleware.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, verifier: Verifier | Guard, **options: Unpack[Options]) -> None:
@@ -64,23 +65,23 @@ class CognitoAuthBackend(AuthenticationBackend):
 
     @property
     def middleware(self) -> Middleware:
-        """Starlette's middleware with this backend, which gives the guard's answers.
+        """Starlette's middleware with this backend, which sends the guard's responses.
 
-        Also to an AuthError that the application raises, and to WebSockets. Starlette's own does neither, and
-        needs `on_error=backend.on_error`, or an outage is 400.
+        It responds to an AuthError that the application raises, and to WebSockets. Starlette's own middleware
+        does neither, and answers 400 in an outage unless it has `on_error=backend.on_error`.
         """
         return Middleware(_BackendMiddleware, backend=self)
 
     @property
     def routes(self) -> list[Route]:
-        """What to add to the application's routes: the RFC 9728 document, where `resource=` is given."""
+        """The routes to add to the application: the RFC 9728 document if `resource=` is given."""
         return [] if self._guard.metadata is None else [document_route(self._guard.metadata)]
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        """Credentials and user; None for a request without a token.
+        """Return credentials and user; None for a request without a token.
 
         Raises:
-            CognitoAuthenticationError: it has a token and may not pass.
+            CognitoAuthenticationError: the request has a token and is refused.
         """
         http_request = asgi.read_request(conn.scope)
         principal = None
@@ -90,7 +91,7 @@ class CognitoAuthBackend(AuthenticationBackend):
             except CredentialsMissing as error:
                 conn.scope[MISSING] = error.with_traceback(None)
             except AuthError as error:
-                # Starlette's own middleware makes an answer without the guard.
+                # Starlette's own middleware makes its response without the guard.
                 record(error, self._guard.outcomes)
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
         values = scope_values(self._guard, principal)
@@ -98,14 +99,14 @@ class CognitoAuthBackend(AuthenticationBackend):
         return None if principal is None else (values["auth"], values["user"])
 
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:
-        """The guard's answer; for another backend's error, Starlette's own."""
+        """Return the guard's response, or Starlette's own response to an error of another backend."""
         if isinstance(exc, CognitoAuthenticationError):
             return respond(conn, self._guard.response(exc.error))
         return PlainTextResponse(str(exc), status_code=400)
 
 
 class _BackendMiddleware(AuthenticationMiddleware):
-    """Starlette's, in front of which an AuthError is answered, wherever it was raised."""
+    """Starlette's middleware, outside of which every AuthError gets a response, wherever it was raised."""
 
     def __init__(self, app: App, backend: CognitoAuthBackend) -> None:
         super().__init__(app, backend, on_error=self._refuse)

@@ -1,6 +1,6 @@
-"""What an endpoint of Starlette requires: a principal, and one that its policy lets pass.
+"""What a Starlette endpoint requires: a principal that its policy accepts.
 
-Owns the decorator `require`, which answers where it refuses, and what it shares with the middleware.
+Owns the decorator `require`, which responds to refused requests, and the parts that the middleware shares.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ T = TypeVar("T")
 
 
 def principal_of(connection: HTTPConnection, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of this request; None if it was let through without a token.
+    """The principal of this request; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has seen the connection, and there is no `default`.
+        LookupError: no guard checked the connection, and no `default` is given.
     """
     advice = "mount CognitoAuthMiddleware or CognitoAuthBackend"
     return principal_in(connection.scope, default, advice)
@@ -57,14 +57,14 @@ class _Decorator(Protocol):
 
 
 def require(policy: Policy | None = None) -> _Decorator:
-    """Let only principals reach an endpoint, and only those that the policy lets pass.
+    """Let only principals that the policy accepts reach an endpoint.
 
-    For functions and methods that take a Request or a WebSocket, async or (HTTP) sync. Others get
-    the guard's answer; a WebSocket without denial responses is closed with 1008. A CORS preflight gets
-    204, and the endpoint is not called.
+    The endpoint is a function or method that takes a Request or a WebSocket. HTTP endpoints may be sync.
+    Other requests get the guard's response. A WebSocket without denial responses is closed with 1008. A CORS
+    preflight gets 204, and the endpoint is not called.
 
     Raises:
-        TypeError: on something other than a policy or an endpoint, and on one that is `public` or `optional`.
+        TypeError: the policy or the endpoint is invalid, or the endpoint is `public` or `optional`.
     """
     require_policy(policy)
 

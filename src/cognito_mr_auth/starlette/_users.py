@@ -1,6 +1,6 @@
-"""What Starlette's users expect to find in a scope: `request.user` and `request.auth`.
+"""The values that Starlette's users expect in a scope: `request.user` and `request.auth`.
 
-Owns these two values alone.
+Owns only these two values.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ __all__ = ["CognitoUser", "scope_values"]
 
 
 class CognitoUser(PrincipalUser, BaseUser):
-    """`request.user` of a request with a token. `principal` is everything that the token says.
+    """The `request.user` of a request with a token. Its `principal` has all the token's data.
 
-    `identity` is provider (a pool's ID) and subject, `display_name` the username or a machine's subject.
+    `identity` is the provider (the pool's ID) and the subject. `display_name` is the username, or a machine's
+    subject.
     """
 
 
 def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """What a connection's scope holds once the guard has looked at it."""
+    """Return what a connection's scope holds after the guard has checked it."""
     found = asgi.scope_values(guard, principal)
     if principal is None:
         found.update(auth=AuthCredentials(), user=UnauthenticatedUser())

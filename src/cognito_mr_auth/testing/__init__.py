@@ -1,6 +1,6 @@
-"""A user pool for tests: mint every kind of token, serve the keys on loopback, and break things.
+"""A user pool for tests: mint every kind of token, serve the keys on loopback, and cause failures.
 
-This module is the index; nothing here is imported by the library itself.
+This module is the index. The library itself imports nothing from here.
 
     pool = FakeUserPool()
     verifier = pool.offline_verifier()

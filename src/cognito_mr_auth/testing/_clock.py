@@ -1,17 +1,16 @@
-"""A clock that moves only when a test says so.
+"""A clock that moves only when a test moves it.
 
-Owns the pair (wall, monotonic) that a Verifier asks for. It never reads a real clock and never
-sleeps.
+Owns the pair (wall, monotonic) that a Verifier reads. It never reads a real clock and never sleeps.
 """
 
 from __future__ import annotations
 
 import threading
 
-# An arbitrary, round moment (2026-09-21T14:13:20Z) after the introduction of the updated issuer,
-# so that a printed date looks like the tokens that a reader knows.
+# An arbitrary, round moment (2026-09-21T14:13:20Z) after the introduction of the updated issuer, so that
+# printed dates look like those of current tokens.
 START_WALL_S = 1_790_000_000.0
-# Not zero, so that tests find code that takes 0 for "never".
+# Not zero, so that tests find code that treats 0 as "never".
 START_MONOTONIC_S = 1_000.0
 
 
@@ -40,11 +39,11 @@ class FakeClock:
         return self._now[1]
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: both clocks move. Time passes forward; a ValueError otherwise."""
+        """Let time pass: both clocks move forward. A negative value raises ValueError."""
         self._move(_forward(seconds), seconds)
 
     def jump_wall(self, seconds: float) -> None:
-        """Step the wall clock alone, forward or back, as NTP or an administrator does."""
+        """Step only the wall clock, forward or back, as NTP or an administrator does."""
         self._move(seconds, 0.0)
 
     def freeze(self, seconds: float) -> None:

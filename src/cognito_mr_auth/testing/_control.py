@@ -1,6 +1,6 @@
-"""What another terminal may ask of a pool that serves: fail, heal, rotate, mint, and tell what was asked.
+"""Lets another terminal control a serving pool: fail, heal, rotate, mint, and show the requests.
 
-Owns the paths and their answers. Opens no socket: that is `_control_server`'s job.
+Owns the paths and their responses. Opens no socket, because `_control_server` does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEAL: Final = "heal"
 
 
 class _Pool(Protocol):
-    """What is needed of a FakeUserPool."""
+    """The attributes of a FakeUserPool that are used here."""
 
     @property
     def access_key(self) -> SigningKey: ...
@@ -37,7 +37,7 @@ class _Pool(Protocol):
 
 
 class Answer(NamedTuple):
-    """A status of HTTP and a text that ends with a newline; `allow` is the method that would be right."""
+    """An HTTP status and a text that ends with a newline; `allow` is the method that would be right."""
 
     status: int
     text: str
@@ -45,19 +45,19 @@ class Answer(NamedTuple):
 
 
 class Control:
-    """Answers one request after the other; `mint` makes a token of one kind of issuer.
+    """Answers one request after the other. `mint` makes a token of one kind of issuer.
 
-    GET says how the pool is and mints tokens; POST changes something, and answers with how the pool is then.
+    GET shows the state of the pool and mints tokens. POST changes something, and answers with the new state.
     """
 
     def __init__(self, pool: _Pool, endpoints: FakeEndpoints, mint: Callable[[IssuerKind], str]) -> None:
         self._pool = pool
         self._endpoints = endpoints
         self._mint = mint
-        self._lock = threading.Lock()  # rotate and withdraw change what they have read
+        self._lock = threading.Lock()  # because rotate and withdraw change what they have read
 
     def answer(self, method: str, path: str) -> Answer:
-        """The answer to a request for this path, whose first segment is not ours to judge."""
+        """Answer a request for this path, whose first segment the caller has checked."""
         segments = tuple(segment for segment in path.split("/") if segment)
         with self._lock:
             action, wants = self._action(segments)
@@ -68,7 +68,7 @@ class Control:
             return Answer(200, action())
 
     def _action(self, segments: tuple[str, ...]) -> tuple[Callable[[], str] | None, str]:
-        """What this path does, and the method that it takes; None for a path that means nothing."""
+        """Return what this path does, and its method; None for an unknown path."""
         match segments:
             case ():
                 return self._state, "GET"
@@ -84,10 +84,10 @@ class Control:
                 return lambda: self._changed(lambda: self._switch(name, mode)), "POST"
         return None, ""
 
-    # ---- endpoints by their names
+    # ---- names of endpoints
 
     def _named(self, name: str) -> Iterator[FakeEndpoint]:
-        """All, those of the primary Region or of a Region, or those of a kind."""
+        """Yield all endpoints, those of the primary Region or of a Region, or those of a kind."""
         primary = self._endpoints.original.region
         for endpoint in self._endpoints:
             names = {"all", endpoint.kind, endpoint.region}
@@ -104,7 +104,7 @@ class Control:
             else:
                 endpoint.fail(cast("FaultName", mode))
 
-    # ---- what is said
+    # ---- the responses
 
     def _changed(self, change: Callable[[], None]) -> str:
         change()
@@ -114,7 +114,7 @@ class Control:
         return self._mint(kind) + "\n"
 
     def _state(self) -> str:
-        """A line for each endpoint, and one about the keys."""
+        """Return a line for each endpoint, and one about the keys."""
         rows = ((e.kind, e.region, e.mode or "well", e.requests, e.url) for e in self._endpoints)
         lines = ["{:<9} {:<14} {:<13} {:>5} requests  {}".format(*row) for row in rows]
         kid = self._pool.access_key.kid

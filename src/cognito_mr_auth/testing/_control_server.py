@@ -1,7 +1,7 @@
-"""A `Control` on loopback, at a URL that only who has read it knows.
+"""Serves a `Control` on loopback, at a URL that holds a secret.
 
-Owns the socket and the secret. It must never listen beyond loopback, nor answer a path without the secret:
-any web page and any user of this machine can send requests here.
+Owns the socket and the secret. It must never listen beyond loopback, nor answer a path without the secret.
+Any web page and any user of this machine can send requests here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ._endpoints.endpoint import HOST
 
 __all__ = ["serving"]
 
-# 128 bits, as OWASP's minimum for a session's identifier is 64.
+# 128 bits; OWASP's minimum for a session identifier is 64.
 SECRET_BYTES: Final = 16
-# How long a client may take for its request, so that one that says nothing holds no thread for ever.
+# How long a client may take for its request, so that a silent client does not hold a thread for ever.
 REQUEST_S: Final = 5.0
 # How long the end of `serving` may take.
 POLL_S: Final = 0.05
@@ -33,7 +33,7 @@ class _Answering(Protocol):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """What follows the secret goes to the control; a path without the secret gets 404 and no more."""
+    """Passes the path after the secret to the control. A path without the secret gets only a 404."""
 
     timeout = REQUEST_S
     server_version = "cognito-mr-auth-testing"
@@ -45,11 +45,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def do_GET(self) -> None:
-        """A question."""
+        """Answer a query."""
         self._answer()
 
     def do_POST(self) -> None:
-        """A change."""
+        """Answer a change."""
         self._answer()
 
     def _answer(self) -> None:
@@ -69,18 +69,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
-        """Write nothing, because the terminal is the command's and a path holds the secret."""
+        """Write nothing, because the terminal belongs to the command and a path holds the secret."""
 
 
 class _Server(ThreadingTCPServer):
-    """Not http.server's own class, because that one asks the name server for its address's name."""
+    """Not http.server's own class, because that one looks up the name of its address in DNS."""
 
     daemon_threads = True
 
 
 @contextmanager
 def serving(control: _Answering) -> Iterator[str]:
-    """Answer requests until the block ends; the URL, whose last segment is the secret."""
+    """Answer requests until the block ends. Yields the URL, whose last segment is the secret."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     with _Server((HOST, 0), partial(_Handler, control, secret)) as server:
         thread = threading.Thread(

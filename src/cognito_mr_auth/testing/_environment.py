@@ -1,6 +1,6 @@
 """A fake pool as environment variables, for a program or a process that reads them at its start.
 
-Owns which COGNITO_ variables name the pool and which must not be set beside them, and the one pool that this
+Owns which COGNITO_ variables name the pool, and which must be unset. Owns also the one pool that this
 process's environment names. It serves until the process ends.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["enter", "entered", "variables_of"]
 
 
 class _Pool(Protocol):
-    """What is needed of a FakeUserPool, whose module uses this one."""
+    """The attributes of a FakeUserPool that are used here. FakeUserPool's module imports this one."""
 
     @property
     def user_pool_id(self) -> str: ...
@@ -40,14 +40,14 @@ class _Pool(Protocol):
 P = TypeVar("P", bound=_Pool)
 
 _entered: dict[str, Any] = {}
-"""The pool of this process's environment under the settings that it was made with; or nothing."""
+"""The pool of this process's environment, by the settings with which it was made; or empty."""
 
 
 def variables_of(pool: _Pool, *, every_endpoint: bool = False) -> dict[str, str | None]:
-    """Each variable of `Verifier.from_env()` with its value for a pool that serves; None for one to unset.
+    """Return each variable of `Verifier.from_env()` with its value for a serving pool; None for one to unset.
 
-    One of a real pool would spoil the fake one, and its key file would even be written to.
-    COGNITO_JWKS_URLS is the original issuer's URL, which programs of any kind can read, or an object of all.
+    The variables of a real pool would break the fake one, and the real pool's key file would be overwritten.
+    COGNITO_JWKS_URLS is the original issuer's URL, which every program can read, or an object of all URLs.
 
     Raises:
         RuntimeError: the pool does not serve.
@@ -66,9 +66,9 @@ def variables_of(pool: _Pool, *, every_endpoint: bool = False) -> dict[str, str 
 
 
 def enter(settings: str, make: Callable[[], P], **more: str) -> P:
-    """The pool that `make` gives, named by this process's environment; a second call gives the same.
+    """Return the pool that `make` makes, named by this process's environment. A second call returns the same.
 
-    `more` are values of variables that are no part of the pool, without their prefix.
+    `more` are values of other variables, without their prefix.
 
     Raises:
         RuntimeError: an earlier call had other settings.
@@ -92,5 +92,5 @@ def enter(settings: str, make: Callable[[], P], **more: str) -> P:
 
 
 def entered() -> Any:
-    """The pool of `FakeUserPool.in_environ()` if this process has called it, else None."""
+    """Return the pool of `FakeUserPool.in_environ()` if this process has called it, else None."""
     return next(iter(_entered.values()), None)

@@ -1,7 +1,7 @@
 """FakeUserPool: a user pool that exists only in the test's process.
 
-Owns the pool's configuration, its keys and what its methods mint. It must never open a socket:
-serving is `_endpoints.endpoints`' job.
+Owns the pool's configuration, its keys and the tokens that it mints. It must never open a socket, because
+`_endpoints.endpoints` serves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from ._options import PoolOptions, VerifierOptions
 
-# Cognito's default for access and ID tokens; they may live 5 minutes to 24 hours.
+# Cognito's default for access and ID tokens, which may live from 5 minutes to 24 hours.
 DEFAULT_LIFETIME_S = 3600
 
 Clock = Callable[[], float | tuple[float, float]]
@@ -53,13 +53,12 @@ class _KeyPair(NamedTuple):
 class FakeUserPool:
     """A Cognito user pool with three kinds of issuer, to mint tokens for and serve keys from.
 
-    `clock` gives the seconds since the epoch, or a pair that begins with them (FakeClock): it
-    dates the tokens and goes into the verifiers made here. By default both follow the system's time of day,
-    as freezegun and its like show it at that moment.
-    `replica_regions` are its replicas' Regions; by default one of the pool's partition, us-east-1 or, for a
-    pool in us-east-1, us-west-2. `tls` serves https with a throw-away certificate,
-    and `updated_enabled=False` makes the updated endpoint answer 403, as Cognito does for a pool
-    that has not switched its issuer.
+    `clock` returns the seconds since the epoch, or a pair that begins with them (FakeClock). It dates the
+    tokens, and the verifiers made here use it. By default both use the system's time of day, also while
+    freezegun or a similar tool has frozen it. `replica_regions` are the Regions of its replicas. By default
+    it is one Region of the pool's partition: us-east-1 or, for a pool in us-east-1, us-west-2. `tls` serves
+    https with a throw-away certificate. `updated_enabled=False` makes the updated endpoint answer 403, as
+    Cognito does for a pool that has not switched its issuer.
     """
 
     def __init__(
@@ -79,14 +78,14 @@ class FakeUserPool:
         regions = default_replicas(user_pool_id) if replica_regions is None else replica_regions
         self.replica_regions: tuple[str, ...] = tuple(regions)
         self.client_id: str = client_id
-        # `time.time` as it is now would not follow a test that freezes time later.
+        # The current `time.time` would not follow a test that freezes time later.
         self.clock: Clock = wall_clock if clock in (None, time.time) else clock
         self.tls: bool = tls
         self.updated_enabled: bool = updated_enabled
         self.dns_suffix: str | None = dns_suffix
         self._current = _KeyPair(SigningKey(), SigningKey())
         self._listed: tuple[SigningKey, ...] = self._current
-        # Kept for life, withdrawn ones too, because a key without an owner comes back under another kid.
+        # Kept for ever, also when withdrawn, because a key without an owner is reused under another kid.
         self._ever: list[SigningKey] = list(self._current)
         self._impostors: dict[str, SigningKey] = {}
         self._endpoints: FakeEndpoints | None = None
@@ -100,12 +99,12 @@ class FakeUserPool:
         client_id: str = "1example23456789",
         token_use: TokenUse = "access",
     ) -> Self:
-        """A pool that serves until this process ends, and that its COGNITO_ variables name.
+        """Return a pool that serves until this process ends, and that its COGNITO_ variables name.
 
-        For the first line of a conftest.py, before the application that calls ``Verifier.from_env()`` at
-        import is imported. The fixtures then use this pool. Variables of a real pool are unset; `token_use`
-        is what COGNITO_TOKEN_USE says. A second call gives the same pool; a RuntimeError if it wants other
-        settings.
+        Call it in the first line of a conftest.py, before the import of an application that calls
+        ``Verifier.from_env()`` at import. The fixtures then use this pool. The variables of a real pool are
+        unset. `token_use` is the value of COGNITO_TOKEN_USE. A second call returns the same pool; with other
+        settings it raises RuntimeError.
         """
         from ._environment import enter
 
@@ -133,28 +132,27 @@ class FakeUserPool:
         federated: bool | str = False,
         **options: Unpack[TokenOptions],
     ) -> str:
-        """A user's access token, with Cognito's default claims.
+        """Return a user's access token, with Cognito's default claims.
 
-        `audience` binds it to a resource (RFC 8707), `federated` is True or the identity
-        provider's name. Claims of a pre-token-generation trigger, arrays and objects too, go into
-        ``claims=``.
+        `audience` binds it to a resource (RFC 8707). `federated` is True or the name of the identity
+        provider. Claims of a pre-token-generation trigger, also arrays and objects, go into ``claims=``.
         """
         user = User.named(username, subject, groups, federated)
         claims = access_claims(self._moment(options), user, scopes, audience)
         return self._mint(claims, self.access_key, options)
 
     def headers(self, **options: Unpack[AccessTokenOptions]) -> dict[str, str]:
-        """The headers of a user's request: an access token in Authorization.
+        """Return the headers of a user's request: an access token in Authorization.
 
         `options` are those of `access_token`, such as ``scopes=[...]`` and ``groups=[...]``.
         """
         return {"Authorization": f"Bearer {self.access_token(**options)}"}
 
     def principal(self, **options: Unpack[UserOptions]) -> Principal:
-        """What a verifier gives for such an access token, for a test that wants no token.
+        """Return the principal that a verifier returns for such an access token, for a test without a token.
 
-        `options` are those of `access_token` that make its claims. Nothing is checked: an expired principal,
-        or one of another app client, is made as it is told to.
+        `options` are those of `access_token` that affect its claims. Nothing is checked, so the principal may
+        be expired, or belong to another app client.
         """
         from cognito_mr_auth import Issuer, Principal
 
@@ -181,21 +179,21 @@ class FakeUserPool:
         federated: bool | str = False,
         **options: Unpack[TokenOptions],
     ) -> str:
-        """A user's ID token; a federated user's has the `identities` array."""
+        """Return a user's ID token. A federated user's has the `identities` array."""
         user = User.named(username, subject, groups, federated)
         return self._mint(id_claims(self._moment(options), user, email), self.id_key, options)
 
     def machine_token(
         self, *, scopes: Iterable[str] = (MACHINE_SCOPE,), **options: Unpack[TokenOptions]
     ) -> str:
-        """An access token of the client-credentials grant: no user, and `sub` is the client."""
+        """Return an access token of the client-credentials grant. It has no user, and `sub` is the client."""
         claims = machine_claims(self._moment(options), scopes)
         return self._mint(claims, self.access_key, options)
 
     def sign(self, header: Part | None, payload: Part, *, key: SigningKey | None = None) -> str:
-        """Raw control: sign these mappings or octets with RS256, exactly as they are.
+        """Sign these mappings or octets with RS256, exactly as they are.
 
-        Without a header, the one that Cognito would write; without a key, the pool's access key.
+        The default header is Cognito's, and the default key is the pool's access key.
         """
         key = key or self.access_key
         return compact(_header(key) if header is None else header, payload, key)
@@ -229,7 +227,7 @@ class FakeUserPool:
             return self.impostor(key.kid)
         if signed_by == "unknown":
             return self.impostor("").under(new_kid())
-        raise ValueError(f'signed_by={signed_by!r} is no SigningKey, "pool", "foreign" or "unknown"')
+        raise ValueError(f'signed_by={signed_by!r} is not a SigningKey, "pool", "foreign" or "unknown"')
 
     # ---- keys
 
@@ -249,22 +247,22 @@ class FakeUserPool:
         return self._listed
 
     def impostor(self, kid: str) -> SigningKey:
-        """A key that the pool does not have, under a kid of your choice: one kid, one such key.
+        """Return a key that the pool does not have, under any kid. The same kid always gives the same key.
 
         ``signed_by="foreign"`` signs with it, and an endpoint in the mode "conflict" lists it.
         """
         return self._impostors.setdefault(kid, SigningKey(kid))
 
     def rotate(self) -> None:
-        """Sign with two new keys from now on; the old public keys stay listed."""
+        """Sign with two new keys from now on. The old public keys stay listed."""
         self._current = _KeyPair(SigningKey(), SigningKey())
         self._ever += self._current
         self._listed += self._current
 
     def withdraw(self, *kids: str) -> None:
-        """Take keys off the JWKS: these kids, or by default all that sign no longer.
+        """Remove keys from the JWKS: these kids, or by default all keys that no longer sign.
 
-        A ValueError if a kid is not listed. A withdrawn key that still signs goes on signing.
+        A kid that is not listed raises ValueError. A withdrawn key that signs continues to sign.
         """
         listed = {key.kid for key in self._listed}
         gone = set(kids) or listed - {key.kid for key in self._current}
@@ -273,13 +271,13 @@ class FakeUserPool:
         self._listed = tuple(key for key in self._listed if key.kid not in gone)
 
     def jwks(self, *, private: bool = False) -> dict[str, Any]:
-        """The document at /.well-known/jwks.json now; `private` leaks the private members."""
+        """Return the current document of /.well-known/jwks.json; `private` adds the private members."""
         return {"keys": [key.jwk(private=private) for key in self._listed]}
 
     # ---- issuers and endpoints
 
     def issuer(self, kind: IssuerKind = "original", region: str | None = None) -> str:
-        """The issuer URL of one kind; `region` picks a replica (default: the first)."""
+        """Return the issuer URL of one kind; `region` selects a replica (default: the first)."""
         primary = self.user_pool_id.partition("_")[0]
         suffix = self.dns_suffix or suffix_of(primary)
         if kind == "replica":
@@ -295,7 +293,7 @@ class FakeUserPool:
         return f"https://{host}.{region or primary}.{suffix}/{self.user_pool_id}"
 
     def serve(self) -> FakeEndpoints:
-        """The pool's endpoints on loopback, for a ``with`` block or start() and stop()."""
+        """Return the pool's endpoints on loopback, for a ``with`` block or start() and stop()."""
         if self.endpoints is not None:
             raise RuntimeError("already serving: one set of endpoints at a time")
         self._endpoints = FakeEndpoints(self)
@@ -309,7 +307,7 @@ class FakeUserPool:
     # ---- the real classes, configured for this fake
 
     def user_pool(self, *, offline: bool | None = None, **overrides: Unpack[PoolOptions]) -> UserPool:
-        """A UserPool for this fake: with its endpoints while serving, else offline with its keys.
+        """Return a UserPool for this fake: with its endpoints while serving, else offline with its keys.
 
         `overrides` are UserPool's own arguments (``audience=``, ``issuer_kinds=``, ``key_file=`` ...).
         """
@@ -334,10 +332,10 @@ class FakeUserPool:
         pool: UserPool | None = None,
         **options: Unpack[VerifierOptions],
     ) -> Verifier:
-        """A Verifier that asks the served endpoints; `options` are Verifier's own arguments.
+        """Return a Verifier that uses the served endpoints; `options` are Verifier's own arguments.
 
-        `pool` is what `user_pool(...)` returned, where its defaults will not do. A RuntimeError
-        unless serving.
+        `pool` is a result of `user_pool(...)`, if its defaults do not fit. If the pool is not serving, this
+        raises RuntimeError.
         """
         if self.endpoints is None:
             raise RuntimeError("not serving: use `with pool.serve():`, or pool.offline_verifier()")
@@ -352,7 +350,7 @@ class FakeUserPool:
         pool: UserPool | None = None,
         **options: Unpack[VerifierOptions],
     ) -> Verifier:
-        """A Verifier that holds the pool's keys as they are now and never uses the network."""
+        """Return a Verifier that holds the pool's current keys and never uses the network."""
         return self._verifier(pool or self.user_pool(offline=True), token_use, options)
 
     def _verifier(self, pool: UserPool, token_use: TokenUse, options: VerifierOptions) -> Verifier:
@@ -367,7 +365,7 @@ class FakeUserPool:
         return now[0] if isinstance(now, tuple) else now
 
     def _both_clocks(self) -> tuple[float, float]:
-        """The pool's clock as a Verifier wants it."""
+        """Return the time of the pool's clock in the form that a Verifier needs."""
         now = self.clock()
         return now if isinstance(now, tuple) else (now, monotonic())
 
@@ -376,5 +374,5 @@ class FakeUserPool:
 
 
 def _header(key: SigningKey) -> dict[str, object]:
-    """Cognito's header: these two members and no `typ`."""
+    """Return Cognito's header, which has these two members and no `typ`."""
     return {"kid": key.kid, "alg": "RS256"}

@@ -1,6 +1,6 @@
-"""Which replica a fake pool has where the test names none.
+"""The default replica of a fake pool.
 
-Owns that choice alone: a pool has no replica in its own Region, nor in another partition.
+Owns only that choice. A pool has no replica in its own Region, nor in another partition.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REGIONS: Final = {
 
 
 def default_replicas(user_pool_id: str) -> tuple[str, ...]:
-    """One Region of the pool's partition that is not its own; none where the partition has no other."""
+    """Return one other Region of the pool's partition; none if the partition has no other."""
     primary = user_pool_id.partition("_")[0]
     others = (region for region in _REGIONS.get(partition(primary), ()) if region != primary)
     return tuple(others)[:1]

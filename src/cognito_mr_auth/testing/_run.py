@@ -1,7 +1,7 @@
 """The fake pool for a program that reads COGNITO_* variables, so that an example runs without AWS.
 
-Owns the command line and the child's life: it starts one command, passes SIGINT and
-SIGTERM on to it, and ends with its status. It must never signal any other process, nor write a file.
+Owns the command line and the child's life. It starts one command, passes SIGINT and SIGTERM on to it, and
+exits with its status. It must never signal any other process, nor write a file.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from ._tokens.mint import REMOVE, TokenOptions
 
 __all__ = ["main"]
 
-# Cognito's longest for an access token: one that was pasted in the morning lasts the day.
+# Cognito's longest life of an access token, so that a token pasted in the morning lasts the day.
 TOKEN_LIFETIME_S = 24 * 3600
-# What a shell says where no command ran (POSIX 2.8.2), and where a signal ended it.
+# A shell's statuses if no command ran (POSIX 2.8.2), and if a signal ended it.
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Where uvicorn, hypercorn, gunicorn and Django listen by default.
+# The default address of uvicorn, hypercorn, gunicorn and Django.
 EXAMPLE_URL = "http://127.0.0.1:8000/me"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve a fake pool while a command runs, or until a signal comes; the exit status."""
+    """Serve a fake pool while a command runs, or until a signal comes. Return the exit status."""
     argv = list(argv)
     cut = argv.index("--") if "--" in argv else len(argv)
     command = argv[cut + 1 :]
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 def _control(
     pool: FakeUserPool, endpoints: FakeEndpoints, asked: argparse.Namespace
 ) -> Iterator[Sequence[str]]:
-    """Serve ``--control`` meanwhile, if it was asked for; the line that says where."""
+    """Serve ``--control`` meanwhile, if requested. Yields the line that shows its URL."""
     if not asked.control:
         yield ()
         return
@@ -127,10 +127,10 @@ def _control(
 
 
 def _claim(text: str) -> tuple[str, object]:
-    """The name and value of ``--claim``."""
+    """Return the name and value of ``--claim``."""
     name, equals, value = text.partition("=")
     if not name or not equals or not _is_unicode(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
         found = json.loads(value, parse_constant=_no_json)
         return name, found if _is_unicode(json.dumps(found, ensure_ascii=False)) else value
@@ -139,19 +139,19 @@ def _claim(text: str) -> tuple[str, object]:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether it can stand in a token: it has no lone surrogate, as an octet that is no UTF-8 becomes one."""
+    """Whether a token can contain it: no lone surrogate, which an octet that is not UTF-8 becomes."""
     return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _no_json(constant: str) -> None:
-    raise ValueError(constant)  # NaN and the infinities, which only Python reads
+    raise ValueError(constant)  # NaN and the infinities are not JSON, but Python reads them
 
 
-# ---- what is printed
+# ---- the output
 
 
 def _tokens(pool: FakeUserPool, asked: argparse.Namespace, issuer: IssuerKind = "original") -> dict[str, str]:
-    """TOKEN has the scopes; TOKEN_WITHOUT_SCOPES only what every sign-in through the SDK gets."""
+    """TOKEN has the scopes. TOKEN_WITHOUT_SCOPES has only the scope of every sign-in through the SDK."""
     user: dict[str, Any] = {"username": asked.username, "groups": asked.group}
     options = TokenOptions(
         expires_in=TOKEN_LIFETIME_S,
@@ -187,18 +187,18 @@ def _curl() -> str:
 
 def _say(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()  # before a child writes to the same place
+    sys.stdout.flush()  # before a child writes to the same file
 
 
 # ---- the child
 
 
 class _Relay:
-    """Takes SIGINT and SIGTERM: for `wait`, or for a child as soon as there is one.
+    """Receives SIGINT and SIGTERM, for `wait` or for a child as soon as there is one.
 
-    The kernel may hand a signal to any thread, which does not wake the main one from a wait of its own
-    (seen: SIGTERM lost behind a SIGINT, once in a hundred). So the main thread waits for a byte in a
-    pipe alone, which the interpreter writes for each signal, and another thread when the child ends.
+    The kernel may deliver a signal to any thread, which does not wake the main thread from its own wait. A
+    SIGTERM was seen lost behind a SIGINT, once in a hundred runs. So the main thread waits only for a byte in
+    a pipe. The interpreter writes one for each signal, and another thread writes one when the child ends.
     """
 
     def __enter__(self) -> Self:
@@ -224,11 +224,11 @@ class _Relay:
             self._child.send_signal(number)
 
     def wait(self) -> None:
-        """Until a signal has come."""
+        """Wait until a signal has come."""
         os.read(self._heard, 1)
 
     def lead_to(self, child: subprocess.Popen[bytes]) -> int:
-        """Pass signals on to this child, those that came while it started included; its status."""
+        """Pass signals on to this child, also those that came while it started. Return its status."""
         self._child = child
         for number in self._early:
             child.send_signal(number)
@@ -245,22 +245,22 @@ class _Relay:
 
 
 def _in_foreground() -> bool:
-    """Whether a Ctrl-C at the terminal reaches the child too, so that one more would be its second.
+    """Whether a Ctrl-C at the terminal reaches the child too, so that a forwarded one would be its second.
 
-    uvicorn, for one, takes a second SIGINT for "at once, whatever is open".
+    uvicorn, for example, stops at once on a second SIGINT, even with open connections.
     """
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
-    except OSError:  # no terminal at all: a service, a test
+    except OSError:  # there is no terminal, as in a service or a test
         return False
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str | None], relay: _Relay) -> int:
-    """Run the command to its end; its exit status, as a shell would give it."""
+    """Run the command to its end. Return its exit status, as a shell would."""
     inherited = {name: value for name, value in os.environ.items() if name not in variables}
     given = {name: value for name, value in variables.items() if value is not None}
-    # First, so that `uvicorn` is the one of this environment though it is not activated.
+    # First in PATH, so that `uvicorn` is the one of this environment though that is not activated.
     path = [os.path.dirname(sys.executable), inherited.get("PATH", os.defpath)]
     environment = {**inherited, **given, "PATH": os.pathsep.join(path)}
     try:

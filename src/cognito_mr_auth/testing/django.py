@@ -1,4 +1,4 @@
-"""Tests of a Django project: its settings with a fake user pool, and requests that have a principal already.
+"""Tests of a Django project: settings with a fake user pool, and requests that already have a principal.
 
     @offline(pool)
     class OrderTests(TestCase):
@@ -32,13 +32,14 @@ __all__ = ["act_as", "offline"]
 def offline(
     pool: FakeUserPool, token_use: TokenUse = "access", **keys: Unpack[DjangoKeys]
 ) -> override_settings:
-    """Django's `override_settings`, with the pool's keys in the place of the project's verifier.
+    """Return Django's `override_settings`, in which the pool's keys replace the project's verifier.
 
-    For a `with` block, a function or a TestCase. The other keys of COGNITO_AUTH stay, and `keys` change them.
+    Use it as a `with` block, or on a function or a TestCase. The other keys of COGNITO_AUTH stay, and `keys`
+    change them.
 
     Raises:
-        TypeError: the project's VERIFIER is a Guard, whose settings no other verifier has. For such a project
-            there is `FakeUserPool.in_environ()`.
+        TypeError: the project's VERIFIER is a Guard, whose settings no other verifier has. Such a project
+            uses `FakeUserPool.in_environ()`.
     """
     given = read_settings()
     if isinstance(loaded("VERIFIER", given.get("VERIFIER")), Guard):
@@ -50,9 +51,9 @@ def offline(
 
 
 def act_as(request: HttpRequest, principal: Principal | None) -> HttpRequest:
-    """The request, as if the middleware had found this principal: RequestFactory runs no middleware.
+    """Return the request as if the middleware had found this principal. RequestFactory runs no middleware.
 
-    Views that say `require` ask their policies of it.
+    Views with `require` check their policies against it.
     """
     request.principal = principal
     state(request).update({PRINCIPAL: principal, GUARD: guard()})

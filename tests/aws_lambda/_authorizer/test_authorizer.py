@@ -38,35 +38,35 @@ NONSENSE: Mapping[str, tuple[dict[str, Any], str]] = {
     "a kind that is none": ({"kind": "rest"}, "kind='rest'"),
     "resources that are none": ({"resources": "route"}, "resources='route'"),
     "a response that is none": ({"response": "json"}, "response='json'"),
-    "simple for REST": ({"kind": "rest-request", "response": "simple"}, "response means nothing"),
-    "exact for a WebSocket": ({"kind": "websocket", "resources": "exact"}, "resources means nothing"),
+    "simple for REST": ({"kind": "rest-request", "response": "simple"}, "response does not apply"),
+    "exact for a WebSocket": ({"kind": "websocket", "resources": "exact"}, "resources does not apply"),
     "escaped paths without routes": ({"escaped_paths": ["GET /{a}"]}, "escaped_paths needs routes="),
-    "escaped paths for IoT": ({"kind": "iot", "escaped_paths": ["GET /{a}"]}, "escaped_paths means nothing"),
-    "routes for AppSync": ({"kind": "appsync", "routes": {"GET /": None}}, "routes means nothing"),
+    "escaped paths for IoT": ({"kind": "iot", "escaped_paths": ["GET /{a}"]}, "escaped_paths does not apply"),
+    "routes for AppSync": ({"kind": "appsync", "routes": {"GET /": None}}, "routes does not apply"),
     "routes and simple": ({"routes": {"GET /": None}, "response": "simple"}, "routes needs"),
     "routes and exact": ({"routes": {"GET /": None}, "resources": "exact"}, "routes needs"),
     "IoT without a policy": ({"kind": "iot"}, "iot_policy is needed"),
-    "a policy for REST": ({"kind": "rest-token", "iot_policy": IOT_POLICY}, "iot_policy means nothing"),
+    "a policy for REST": ({"kind": "rest-token", "iot_policy": IOT_POLICY}, "iot_policy does not apply"),
     "a cookie for TOKEN": (
         {"kind": "rest-token", "cookie": "t", "allowed_origins": ["https://a.example"]},
-        "cookie means nothing",
+        "cookie does not apply",
     ),
-    "a query for TOKEN": ({"kind": "rest-token", "query": "token"}, "query means nothing"),
-    "a subprotocol for HTTP": ({"kind": "http-2.0", "subprotocol": "bearer"}, "subprotocol means nothing"),
-    "a prefix for REST": ({"kind": "rest-request", "strip_prefix": "x-"}, "strip_prefix means nothing"),
+    "a query for TOKEN": ({"kind": "rest-token", "query": "token"}, "query does not apply"),
+    "a subprotocol for HTTP": ({"kind": "http-2.0", "subprotocol": "bearer"}, "subprotocol does not apply"),
+    "a prefix for REST": ({"kind": "rest-request", "strip_prefix": "x-"}, "strip_prefix does not apply"),
     "a usage key for HTTP": (
         {"kind": "http-2.0", "usage_identifier_key": lambda _: "k"},
-        "usage_identifier_key means nothing",
+        "usage_identifier_key does not apply",
     ),
     "a usage key that is text": ({"usage_identifier_key": "abc"}, "usage_identifier_key"),
-    "a header for TOKEN": ({"kind": "rest-token", "header": "x-token"}, "header means nothing"),
-    "a bare token for AppSync": ({"kind": "appsync", "bare_token": True}, "bare_token means nothing"),
+    "a header for TOKEN": ({"kind": "rest-token", "header": "x-token"}, "header does not apply"),
+    "a bare token for AppSync": ({"kind": "appsync", "bare_token": True}, "bare_token does not apply"),
     "a context for IoT": (
         {"kind": "iot", "iot_policy": IOT_POLICY, "context": ["sub"]},
-        "context means nothing",
+        "context does not apply",
     ),
-    "a ttl for REST": ({"kind": "rest-request", "ttl": 60}, "ttl means nothing"),
-    "a query of an option's word": ({"kind": "rest-token", "query": "stage"}, "query means nothing"),
+    "a ttl for REST": ({"kind": "rest-request", "ttl": 60}, "ttl does not apply"),
+    "a query of an option's word": ({"kind": "rest-token", "query": "stage"}, "query does not apply"),
     "a cookie without origins": ({"cookie": "token"}, "cookie="),
     "a query with a space": ({"query": "a b"}, "query='a b'"),
     "an empty header": ({"header": ""}, "header=''"),
@@ -393,7 +393,7 @@ def test_hostile_requests_are_refused(options: dict[str, Any], asked: Any) -> No
     assert not _in(Authorizer(VERIFIER, **options), asked)
 
 
-def test_a_foreign_page_locks_nobody_out() -> None:
+def test_a_foreign_page_locks_no_user_out() -> None:
     """A cookie from a foreign page is 401 and no Deny: that would be cached under the victim's cookie."""
     asked = _headers("rest-request", Cookie=f"session={TOKEN}", Origin="https://evil.example")
     with pytest.raises(Unauthorized):

@@ -466,8 +466,8 @@ NONSENSE = [
     pytest.param("TIMEOUT", "inf", "='inf': give a number", {}, id="timeout-infinite"),
     pytest.param("TIMEOUT", ".5", "='.5': give a number", {}, id="timeout-no-digit"),
     pytest.param("TIMEOUT", "1.", "='1.': give a number", {}, id="timeout-no-digit-after"),
-    pytest.param("WARM", "yes", "='yes': say true, false or auto", {}, id="warm"),
-    pytest.param("WARM", "AUTO", "='AUTO': say true, false or auto", {}, id="warm-capitals"),
+    pytest.param("WARM", "yes", "='yes': use true, false or auto", {}, id="warm"),
+    pytest.param("WARM", "AUTO", "='AUTO': use true, false or auto", {}, id="warm-capitals"),
     pytest.param("ROUTES", "GET /orders", ": not JSON", {}, id="routes-no-json"),
     pytest.param("ROUTES", "[]", ": give a JSON object", {}, id="routes-array"),
     pytest.param("ROUTES", "{}", ": give a JSON object", {}, id="routes-none"),
@@ -528,7 +528,7 @@ def test_a_former_name_names_the_new_one(ready: Ready) -> None:
 
 @pytest.mark.parametrize("name", ["SCOPE", "scopes", "TTLS", "", "FIELDS", "USAGE_IDENTIFIER_KEY"])
 def test_an_unknown_variable_is_an_error(name: str, ready: Ready) -> None:
-    """A slip in a name must not leave a requirement out."""
+    """A mistake in a name must not leave a requirement out."""
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name}: there is no such variable"):
         ready(**{name: "orders/read"})
 

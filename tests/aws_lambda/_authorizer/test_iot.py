@@ -121,7 +121,7 @@ def test_a_placeholder_in_a_name_is_refused() -> None:
     condition = {"StringEquals": {"iot:${cognito:sub}": "x"}}
     template = document("a")
     template["Statement"][0]["Condition"] = condition
-    with pytest.raises(ConfigurationError, match="stands in a value"):
+    with pytest.raises(ConfigurationError, match="a placeholder has the form"):
         IotPolicy(template)
 
 

@@ -204,7 +204,7 @@ REFUSED: Mapping[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("table", "said"), REFUSED.values(), ids=REFUSED)
 def test_tables_that_cannot_be(table: Any, said: str) -> None:
-    """A table with a slip, or that IAM cannot say, is refused when it is made, and named."""
+    """A table with a mistake, or that IAM cannot say, is refused when it is made, and named."""
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table)
     assert str(caught.value).startswith(said)

@@ -47,7 +47,7 @@ def test_meets_loses_nothing(entry: Entry, pattern: Segments, longest: int) -> N
 
 @given(pattern=SEGMENTS, shape=SEGMENTS)
 def test_covers_is_a_match_of_anything(pattern: Segments, shape: Segments) -> None:
-    """A pattern covers a shape if it matches it with a word that no literal equals for each None."""
+    """A pattern covers a shape if it matches the shape with a new literal for each None."""
     words = ["#" if each is None else each for each in shape]
     ways = (
         [each for each, run in zip(pattern, runs, strict=True) for _ in range(run)]

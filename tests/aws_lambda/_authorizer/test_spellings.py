@@ -266,7 +266,7 @@ def test_a_route_that_another_could_be_spelled_as(table: Table, named: str, othe
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table, escaped=(named,))
     said = str(caught.value)
-    assert said.startswith(f"escaped_paths: below {named!r}, a client could spell {other!r} with escapes")
+    assert said.startswith(f"escaped_paths: below {named!r}, a client could write {other!r} with escapes")
     assert f"Give both one policy, set their paths apart, or do not name {named!r}" in said
     assert RouteTable(table)
 
@@ -293,7 +293,7 @@ def test_a_route_that_no_other_can_be_spelled_as(table: Table, paths: tuple[str,
 
 
 def test_the_root_beside_a_greedy_route() -> None:
-    """Nothing is a segment that no escape can spell."""
+    """No escape can produce an empty segment."""
     table = {"ANY /{p+}": None, "ANY /": ADMIN}
     assert allowed(user(table, escaped=("ANY /{p+}",)), "GET/a%40b")
 
@@ -319,7 +319,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("escaped", "said"), WRONG.values(), ids=WRONG)
 def test_routes_that_cannot_take_escapes(escaped: Any, said: str) -> None:
-    """A slip is named, and so is a route that another one takes in."""
+    """A mistake is named, and so is a route that another one takes in."""
     table = {"ANY /{p+}": None, "GET /files/{name}": None, "GET /admin/{p+}": ADMIN, "GET /me": ADMIN}
     with pytest.raises(ConfigurationError) as caught:
         RouteTable(table, escaped=escaped)

@@ -539,7 +539,7 @@ def test_guests_are_welcome_at_one_function(pool: FakeUserPool, verifier: Verifi
 
 
 def test_a_preflight_is_a_guest(verifier: Verifier) -> None:
-    """With `preflight="pass"` an optional function hears it without a principal, and its body stays here."""
+    """With `preflight="pass"` an optional function gets it without a principal, and its body stays here."""
     event, handler = event_of("rest", method="OPTIONS", **PREFLIGHT), Handler()
     answer = CognitoAuth(verifier, preflight="pass").optional(handler)(event, None)
     assert (answer["statusCode"], answer["body"], handler.calls[0][2]) == (200, "", None)
@@ -805,7 +805,7 @@ def test_two_decorators_are_one_too_many(verifier: Verifier) -> None:
     """A guarded handler takes no principal from outside, so no second guard fits around it."""
     auth = CognitoAuth(verifier)
     for outer in (auth.require(), auth.require(policy.groups("ops")), auth.optional):
-        with pytest.raises(TypeError, match="by its name"):
+        with pytest.raises(TypeError, match="passed by keyword"):
             outer(auth.require()(Handler().__call__))
 
 
@@ -1003,5 +1003,5 @@ def test_a_handler_takes_the_principal_by_name(verifier: Verifier, handler: Any,
     if fits:
         assert guarded(verifier)(handler)
     else:
-        with pytest.raises(TypeError, match="by its name"):
+        with pytest.raises(TypeError, match="passed by keyword"):
             guarded(verifier)(handler)

@@ -256,7 +256,7 @@ ABSENT: dict[str, tuple[str, dict[str, Any], object]] = {
 
 @pytest.mark.parametrize("row", ABSENT)
 def test_groups_that_were_not_handed_on_are_not_no_groups(pool: FakeUserPool, row: str) -> None:
-    """Our authorizer hands on the names that were chosen: their absence lets nobody pass a `~any_group`."""
+    """Our authorizer passes on the chosen names. Absent groups let no request pass `~any_group`."""
     place, changes, passes = ABSENT[row]
     principal = principal_from_authorizer(handed(place, **changes))
     verifier = pool.offline_verifier()
@@ -579,7 +579,7 @@ BOTH: list[dict[str, Any]] = [
 @pytest.mark.parametrize("authorizer", BOTH, ids=lambda each: "+".join(sorted(each))[:24])
 @pytest.mark.parametrize("kind", ["rest", "http-1.0", "http-2.0"])
 def test_more_than_one_authorizer_is_refused(kind: str, authorizer: dict[str, Any]) -> None:
-    """API Gateway never writes such an event, so somebody else has."""
+    """API Gateway never writes such an event, so another caller has written it."""
     event = golden(f"proxy-{kind}")
     event["requestContext"]["authorizer"] = authorizer
     for ask in (principal_from_authorizer, still_valid):

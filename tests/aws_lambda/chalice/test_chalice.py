@@ -55,7 +55,7 @@ def logged(view: Any) -> Any:
     return wrapper
 
 
-# --- Words for views
+# --- Marks on views
 
 VIEWS = {
     # path, method, options of the token or None, status
@@ -153,8 +153,8 @@ def test_several_requirements_hold_together_and_close_what_is_open() -> None:
     assert ask(app, "/a", *bearer(groups=["staff"])) == (200, '"me"')
 
 
-def test_a_view_without_a_word_is_open_unless_all_is_protected() -> None:
-    """No token is looked at, and nobody can ask who it is."""
+def test_an_unmarked_view_is_open_unless_all_is_protected() -> None:
+    """No token is read, and there is no principal."""
     app = application()
     CognitoAuth(VERIFIER, app=app)
     app.route("/a")(lambda: str(principal_of(app.current_request, default="nobody looked")))
@@ -392,7 +392,7 @@ def test_an_authorizer_answers_as_chalices_own_response_would(deployed: None) ->
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Basic x", "Bearer x.y.z", "Bearer EXPIRED"])
 def test_a_bad_token_is_the_gateways_401(deployed: None, token: str) -> None:
-    """The one word of which API Gateway makes a 401; never an Allow, and never an answer that is cached."""
+    """The one name of which API Gateway makes a 401; never an Allow, and never a cached response."""
     token = token.replace("EXPIRED", POOL.access_token(expires_in=-60))
     with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
         authorizer(VERIFIER)(request(token))

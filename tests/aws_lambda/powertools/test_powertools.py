@@ -78,7 +78,7 @@ def _lower(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def subject(app: Any) -> Callable[[], dict[str, Any]]:
-    """A route that says who asks."""
+    """A route that returns the caller."""
 
     def route() -> dict[str, Any]:
         principal = principal_of(app)
@@ -206,8 +206,8 @@ def test_a_whole_resolver_can_welcome_guests() -> None:
     assert ask(app)[0] == 401
 
 
-def test_without_protect_all_a_route_without_a_word_is_open() -> None:
-    """No token is looked at, and nobody can ask who it is."""
+def test_without_protect_all_an_unmarked_route_is_open() -> None:
+    """No token is read, and there is no principal."""
     app = resolver()
     auth = CognitoAuth(VERIFIER, app=app)
     app.get("/open")(lambda: {"principal": principal_of(app, default="nobody looked")})
@@ -221,7 +221,7 @@ def test_without_protect_all_a_route_without_a_word_is_open() -> None:
     assert ask(app, "/guests", bearer(signed_by="foreign"))[0] == 401
 
 
-def test_a_router_carries_its_words() -> None:
+def test_a_router_carries_its_guards() -> None:
     """`include_router` with a prefix: the middlewares of its routes say what they said."""
     router, app = Router(), resolver()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=True)
@@ -262,7 +262,7 @@ def test_a_preflight_gets_the_resolvers_answer() -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_route_for_options_tells_a_preflight_nothing(whole: bool) -> None:
+def test_a_route_for_options_shows_a_preflight_nothing(whole: bool) -> None:
     """One that names its guard does not run; the answer of another goes out without its body."""
     app = resolver()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=True, preflight="pass")
@@ -489,7 +489,7 @@ def test_async_routes_are_guarded() -> None:
 # Before 3.36.
 @pytest.mark.filterwarnings("ignore:HttpResolverLocal is intended for local development:UserWarning")
 def test_requests_at_once_have_a_principal_each() -> None:
-    """HttpResolverLocal serves several at once in one process: nobody gets another one's principal."""
+    """HttpResolverLocal serves several requests at once in one process. None gets another's principal."""
     app = HttpResolverLocal()
     auth = CognitoAuth(VERIFIER, app=app)
     waiting: list[Any] = []

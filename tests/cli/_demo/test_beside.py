@@ -55,7 +55,7 @@ def test_answers_count_where_the_request_did(verifier: Verifier) -> None:
 
 
 def test_callers_that_hang_keep_nothing(verifier: Verifier) -> None:
-    """Requests wait for one of so many callers; closing drops them, and waits no longer than it is told."""
+    """Requests wait for one of so many callers. Closing drops them, and waits no longer than `seconds`."""
     losses = Losses("x", 1)
     beside = Beside(verifier.accepts, losses, callers=2)
     for _ in range(5):

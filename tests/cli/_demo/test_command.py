@@ -97,7 +97,7 @@ def test_it_succeeds_on_the_real_verifier() -> None:
     """Every phase, shortened: nothing valid refused, nothing forged accepted, 503 only in need.
 
     Beside it PyJWKClient accepts before and after, and loses requests while its Region is away.
-    The outage lasts longer than the second for which callers wait before all but one hear 503 (W7).
+    The outage lasts longer than the second for which callers wait before all but one get 503 (W7).
     """
     show, plan = Recorder(), story(0.4)
     phases = [replace(each, seconds=1.6) if each.name == OUTAGE else each for each in plan.phases]
@@ -291,7 +291,7 @@ def test_who_has_answered() -> None:
 
 
 def test_an_answer_under_way_counts_while_its_endpoint_was_well() -> None:
-    """In a phase that it is down in, an endpoint answers nobody."""
+    """An endpoint answers no request in a phase in which it is down."""
     one, two = Phase("well", 1.0), Phase("down", 1.0, {"replica": "refuse"})
     board = Board(Plan((one, two, two)))
     board.enter(2)

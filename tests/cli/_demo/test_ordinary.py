@@ -41,7 +41,7 @@ def test_its_times_are_shortened_as_ours_are() -> None:
 
 
 def test_the_settings_are_its_own_defaults() -> None:
-    """With windows that are not shortened, PyJWKClient gets what it would have without being told."""
+    """With windows that are not shortened, PyJWKClient gets its own defaults."""
     import jwt
 
     ordinary = found(Plan((), revalidate_after=3600.0))

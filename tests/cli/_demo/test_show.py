@@ -126,7 +126,7 @@ def test_ours_alone(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_was_broken_off_claims_no_losses(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing was lost where nobody waited for the end."""
+    """Nothing was lost if no caller waited for the end."""
     AsLines().end(_half(OURS, THEIRS))
     AsTable(Console(force_terminal=False)).end(_half(OURS, THEIRS))
     assert "ordinary verifier lost" not in capsys.readouterr().out

@@ -104,7 +104,7 @@ def replica_not_active(world: World) -> None:
 
 
 def replica_not_configured(world: World) -> None:
-    """The pool has a replica that the verifier was never told of."""
+    """The pool has a replica that the verifier's configuration lacks."""
     well(world)
     world.settings["replica_regions"] = []
     replica = world.pool.issuer("replica")

@@ -100,7 +100,7 @@ def test_keys_nowhere() -> None:
 
 
 UPDATED: list[Any] = [
-    # answer, AWS's word, accepted kinds, verdict (None: no row)
+    # answer, AWS's type, accepted kinds, verdict (None: no row)
     pytest.param(answer("updated", WELL), "UPDATED", None, "ok", id="enabled"),
     pytest.param(answer("updated", WELL), None, None, "ok", id="enabled-aws-unknown"),
     pytest.param(answer("updated", WELL), "ORIGINAL", None, "warning", id="enabled-too-early"),

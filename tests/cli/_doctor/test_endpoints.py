@@ -113,7 +113,7 @@ POOL = UserPool("us-west-2_EXAMPLE", client_ids=ANY_CLIENT)
 
 
 def test_what_hangs_ends_with_the_deadline() -> None:
-    """Nobody waits for what cannot be interrupted."""
+    """No caller waits for a call that cannot be interrupted."""
     release = threading.Event()
     try:
         found = ask_endpoints(POOL, _Stuck(release), Deadline(0.01))

@@ -114,7 +114,7 @@ def test_another_regions_list_will_do() -> None:
     ],
 )
 def test_a_replicas_status(status: str, expected: str) -> None:
-    """A word that AWS did not have yet is shown, and no crash."""
+    """A value that AWS did not have yet is shown, without a crash."""
     got, said = verdict(f"replica {SECONDARY}", account(replicas=(Replica(SECONDARY, status),)))
     assert (got, status in said) == (expected, True)
 

@@ -12,7 +12,7 @@ from cognito_mr_auth.cli._doctor.verdicts import VERDICTS, Check, listed, unknow
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_a_trouble_is_unknown_and_never_ok(kind: Kind) -> None:
-    """Each kind has its words, and says what to do."""
+    """Each kind has its text, and advice."""
     row = unknown("key", Trouble(kind, "kms:DescribeKey", "Code"))
     assert (row.name, row.verdict) == ("key", "unknown")
     assert row.said
@@ -40,7 +40,7 @@ def test_the_worst(verdicts: list[str], expected: str) -> None:
 @pytest.mark.parametrize(
     ("values", "text"), [([], "none"), (["b"], "b"), (["b", "a"], "a and b"), ("cab", "a, b and c")], ids=str
 )
-def test_a_list_in_words(values: list[str], text: str) -> None:
-    """Sorted, with commas and a last word."""
+def test_a_list_as_text(values: list[str], text: str) -> None:
+    """Sorted, with commas and a last conjunction."""
     assert listed(values) == text
     assert listed(values, "or") == text.replace(" and ", " or ")

@@ -1,4 +1,4 @@
-"""FastAPI, for the loss of a Region: who asks, and which worker answered."""
+"""FastAPI, for the loss of a Region: returns the caller, and the worker that answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flask, for the loss of a Region: who asks, which worker answered, and which process had loaded it."""
+"""Flask, for the loss of a Region: who calls, which worker answered, and which process had loaded it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def me() -> dict[str, int]:
 @app.get("/admin")
 @auth.require(policy.groups("admin"))
 def admin() -> dict[str, int]:
-    """Nobody's."""
+    """Open to everybody."""
     return {"worker": os.getpid()}
 
 

@@ -11,7 +11,7 @@ from cognito_mr_auth.asgi import CognitoAuthMiddleware, principal_of
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    """Says who asks, over HTTP or WebSocket."""
+    """Returns the caller, over HTTP or WebSocket."""
     if scope["type"] == "lifespan":
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})

@@ -61,7 +61,7 @@ async def socket(websocket: WebSocket, principal: AnyPrincipal) -> None:
 
 
 async def greet(websocket: WebSocket, principal: Principal | None) -> None:
-    """Say who asks, and which subprotocols there are to see."""
+    """Return the caller, and the subprotocols that the application sees."""
     await websocket.accept()
     await websocket.send_json({**said(principal), "offered": websocket.scope["subprotocols"]})
     async for text in websocket.iter_text():

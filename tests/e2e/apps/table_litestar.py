@@ -45,7 +45,7 @@ async def in_the_dark(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 async def greet(socket: WebSocket[Any, Any, Any]) -> None:
-    """Says who asks, and which subprotocols there are to see."""
+    """Return the caller, and the subprotocols that the application sees."""
     await socket.accept()
     await socket.send_json({**said(socket), "offered": socket.scope["subprotocols"]})
     async for text in socket.iter_data():

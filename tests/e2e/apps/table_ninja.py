@@ -44,7 +44,7 @@ def orders(request: HttpRequest) -> Answer:
 
 @api.get("/dark/me", auth=dark)
 async def out_of_reach(request: HttpRequest) -> Answer:
-    """A pool whose keys nobody has."""
+    """A pool whose keys are not available."""
     return who(request)
 
 

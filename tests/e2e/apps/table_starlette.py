@@ -28,7 +28,7 @@ async def everything(request: Request) -> JSONResponse:
 
 
 async def socket(websocket: WebSocket) -> None:
-    """Says who asks, and which subprotocols there are to see."""
+    """Return the caller, and the subprotocols that the application sees."""
     await websocket.accept()
     await websocket.send_json({**said(websocket), "offered": websocket.scope["subprotocols"]})
     async for text in websocket.iter_text():

@@ -11,7 +11,7 @@ from cognito_mr_auth.wsgi import CognitoAuthMiddleware, principal_of
 
 
 def bare(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Says who asks."""
+    """Returns the caller."""
     principal = principal_of(environ)
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"subject": None if principal is None else principal.subject}).encode()]

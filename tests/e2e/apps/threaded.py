@@ -15,7 +15,7 @@ BACKLOG = 128
 
 
 def waitress(application: Any, threads: int) -> None:
-    """waitress, until it is told to stop."""
+    """Run waitress until a signal stops it."""
     from waitress import create_server
 
     server = create_server(application, host=HOST, port=0, threads=threads)
@@ -24,7 +24,7 @@ def waitress(application: Any, threads: int) -> None:
 
 
 def cheroot(application: Any, threads: int) -> None:
-    """cheroot, until it is told to stop."""
+    """Run cheroot until a signal stops it."""
     from cheroot.wsgi import Server
 
     server = Server((HOST, 0), application, numthreads=threads, request_queue_size=BACKLOG)

@@ -66,7 +66,7 @@ def test_each_application_of_the_page_is_served_here() -> None:
 
 @pytest.mark.parametrize("name", APPS)
 def test_a_request_needs_a_token(running: Callable[..., Here], name: str) -> None:
-    """Before GraphQL hears of it; introspection is a query like another."""
+    """The refusal comes before GraphQL runs; introspection is a query like any other."""
     here = running(name)
     for query in ("{ me }", "{ __schema { types { name } } }"):
         missing, forged = here.post(query), here.post(query, here.pool.access_token(signed_by="foreign"))
@@ -245,7 +245,7 @@ def test_an_operation_before_connection_init_is_refused(running: Callable[..., H
 
 @pytest.mark.parametrize("name", APPS)
 def test_a_connections_owner_does_not_change(running: Callable[..., Here], name: str) -> None:
-    """A token of somebody else in connection_init is refused where the handshake has brought one."""
+    """Another user's token in connection_init is refused if the handshake has brought one."""
     here = running(name)
     with opened(here, here.pool.access_token(subject="alice", scopes=SCOPE)) as socket:
         say(socket, "connection_init", payload={"token": here.pool.access_token(subject="mallory")})

@@ -62,14 +62,14 @@ def test_each_application_of_the_page_is_served_here() -> None:
     assert set(pages.files(PAGE)) == {*HTTP, "dash_app.py", "quart_cors_app.py"}
 
 
-# --- What clients hear
+# --- The responses to clients
 
 MISSING = 'Bearer realm="api"'
 DENIED = 'Bearer realm="api", error="insufficient_scope", .*'
 
 
 class Row(NamedTuple):
-    """A path, a token by its name, and what the client is to hear."""
+    """A path, a token by its name, and the expected response."""
 
     path: str
     token: str | None
@@ -96,7 +96,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_clients_hear_what_every_adapter_says(running: Callable[..., Here], name: str) -> None:
+def test_clients_get_the_answer_of_every_adapter(running: Callable[..., Here], name: str) -> None:
     """Status, challenge and reason of each row; the guard is in front of routing, exclusions are exact."""
     here = running(name)
     tokens = {
@@ -157,7 +157,7 @@ def test_the_line_that_names_the_handler_is_needed(name: str, tmp_path: Path) ->
 
 
 def test_sanics_own_server_opens_nothing_that_the_middleware_guards(tmp_path: Path) -> None:
-    """Served without the middleware, the application of the ASGI example answers nobody."""
+    """Without the middleware, the application of the ASGI example serves no request."""
     pool, words = FakeUserPool(), ["sanic", "sanic_asgi_app:sanic_app", "--single-process"]
     with pool.serve(), pages.serving(PAGE, "sanic_asgi_app.py", pool, tmp_path, words=words) as server:
         for path in ("/health", "/me", "/orders", "/nothing"):
@@ -297,7 +297,7 @@ FOREIGN = "Origin: https://evil.example"
 
 
 class Request(NamedTuple):
-    """What a browser or Dash's script sends, whose cookie it is, and what it is to hear."""
+    """What a browser or Dash's script sends, whose cookie it is, and the expected response."""
 
     path: str
     token: str | None

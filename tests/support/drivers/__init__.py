@@ -1,10 +1,10 @@
 """One way to put a request to every adapter: a driver per adapter, so that one table fits all.
 
-A driver module has `build(verifier, require=None, **options)`, which gives a function from `Ask` to
-`Reply`. The application behind the guard answers every path and method with 200 and, as JSON, the
-principal's subject or null. `WEBSOCKET` says that its requests are WebSocket handshakes.
-`words(verifier)`, where the adapter has words for a route of a closed application, gives the asker of one
-with four routes: "/public", "/optional", "/required" and "/private".
+A driver module has `build(verifier, require=None, **options)`, which gives a function from `Ask` to `Reply`.
+The application behind the guard answers every path and method with 200 and, as JSON, the principal's subject
+or null. `WEBSOCKET` says that its requests are WebSocket handshakes. `words(verifier)`, if the adapter has
+marks for a route of a closed application, returns such a function for an application with four routes:
+"/public", "/optional", "/required" and "/private".
 """
 
 from __future__ import annotations

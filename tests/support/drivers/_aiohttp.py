@@ -114,7 +114,7 @@ def subject(request: web.Request) -> str | None:
 
 
 def who(reached: Reached) -> Any:
-    """A handler that says who asks."""
+    """A handler that returns the caller."""
 
     async def handler(request: web.Request) -> web.Response:
         reached.mark()

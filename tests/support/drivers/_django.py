@@ -25,7 +25,7 @@ MIDDLEWARE = ["cognito_mr_auth.django.CognitoAuthMiddleware"]
 
 
 def who(request: HttpRequest) -> HttpResponse:
-    """Says who asks."""
+    """Returns the caller."""
     getattr(request, "scope", request.META)[REACHED].mark()
     principal = request.principal
     return JsonResponse(None if principal is None else principal.subject, safe=False)
@@ -54,7 +54,7 @@ class Optional(View):
 
 
 def routes_of_words(view: Callable[[HttpRequest], Any]) -> tuple[Any, ...]:
-    """Four routes, of which three have a word of their own."""
+    """Four routes, of which three have a mark."""
     return (
         path("public", Public.as_view()),
         path("optional", Optional.as_view()),

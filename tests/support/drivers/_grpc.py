@@ -1,8 +1,8 @@
 """gRPC's side of a call without a network, so that metadata may hold what a client refuses to send.
 
-Owns how a server asks interceptors and runs handlers, and the words of HTTP for what a client hears: a status
-for each code, `retry-after` for `grpc-retry-pushback-ms`, and the body for details and `auth-reason`. What
-gRPC has no place for (the body's type, its length, `cache-control`) is as HTTP's adapters say it.
+Owns how a server calls interceptors and runs handlers, and the translation of the client's result to HTTP: a
+status for each code, `retry-after` for `grpc-retry-pushback-ms`, and the body for details and `auth-reason`.
+The parts that gRPC lacks (the body's type, its length, `cache-control`) are those of HTTP's adapters.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class AbortedError(Exception):
 
 
 class Details(NamedTuple):
-    """What an interceptor is told of a call."""
+    """The details of a call that an interceptor gets."""
 
     method: str
     invocation_metadata: tuple[tuple[str, str | bytes], ...]
@@ -78,7 +78,7 @@ class AioContext(Context):
 
 
 def reply(context: Context, body: bytes, *, reached: bool) -> Reply:
-    """What the client hears, in words of HTTP."""
+    """The client's result, translated to HTTP."""
     headers = dict(context.trailing)
     status = STATUS[context.code]
     if status == 200:
@@ -105,7 +105,7 @@ def details_of(ask: Ask) -> Details:
 
 
 def who(reached: Reached) -> Callable[[Any], bytes]:
-    """What every handler says: who asks."""
+    """Return the caller; every handler does."""
 
     def said(context: Any) -> bytes:
         reached.mark()

@@ -40,7 +40,7 @@ def who(
     methods: Sequence[str] = ("GET", "HEAD"),
     **options: Any,
 ) -> HTTPRouteHandler:
-    """A handler that says who asks."""
+    """A handler that returns the caller."""
 
     async def handler(request: Request[Any, Any, Any]) -> bytes:
         reached.mark()

@@ -57,7 +57,7 @@ def guarded(verifier: Verifier, *routes: BaseRoute, **options: Any) -> Starlette
 
 
 async def secret(request: Request) -> JSONResponse:
-    """An endpoint without a mark; says who asks."""
+    """An endpoint without a mark; returns the caller."""
     principal = principal_of(request)
     return JSONResponse(None if principal is None else principal.subject)
 

@@ -15,7 +15,7 @@ WEBSOCKET = False
 
 
 def application(reached: Reached) -> Any:
-    """Says who asks, over HTTP or as the first message of a WebSocket."""
+    """Returns the caller, over HTTP or as the first message of a WebSocket."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         reached.mark()

@@ -44,7 +44,7 @@ def application() -> Chalice:
 
 
 def who(app: Chalice, reached: Reached) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
 
     def view(proxy: str | None = None) -> Any:
         reached.mark()

@@ -47,7 +47,7 @@ class AuthErrors:
 
 
 def who(request: HttpRequest) -> JsonResponse:
-    """Says who asks, as examples/django_project does."""
+    """Returns the caller, as examples/django_project does."""
     place = getattr(request, "scope", request.META)
     if REACHED in place:
         place[REACHED].mark()

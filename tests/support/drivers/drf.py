@@ -22,7 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "options")
 def view(
     reached: Reached, authentication: list[Any], permissions: list[Any], methods: tuple[str, ...] = ("get",)
 ) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
     from rest_framework.renderers import JSONRenderer
     from rest_framework.views import APIView
 
@@ -60,7 +60,7 @@ def asker(urlpatterns: list[Any], reached: Reached) -> Asker:
 
 
 def words(verifier: Verifier) -> Asker:
-    """A view for each word, as REST framework says it."""
+    """A view for each mark, in REST framework's own form."""
     configure()
     from rest_framework.permissions import AllowAny, IsAuthenticated
 

@@ -34,7 +34,7 @@ def build(verifier: Verifier, **options: Any) -> Asker:
 
 
 def words(verifier: Verifier) -> Asker:
-    """A route for each word. For guests there are two: the door lets them in, the dependency looks."""
+    """A route for each mark. Guests have two: `protect_all` lets them in, the dependency decides."""
     reached = Reached()
     app = FastAPI(openapi_url=None)
     auth = CognitoAuth(verifier, app=app, protect_all=True)

@@ -34,7 +34,7 @@ def everything(app: Flask, view: Any) -> None:
 
 
 def who(reached: Reached) -> Any:
-    """A view that says who asks."""
+    """A view that returns the caller."""
 
     def view(path: str) -> Any:
         reached.mark()

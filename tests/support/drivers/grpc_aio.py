@@ -15,7 +15,7 @@ WEBSOCKET = False
 
 
 def behavior_of(reached: Reached) -> Any:
-    """A handler's behaviour that says who asks."""
+    """A handler's behaviour that returns the caller."""
     said = who(reached)
 
     async def behavior(_request: bytes, context: Any) -> bytes:

@@ -22,7 +22,7 @@ _numbers = count()
 
 
 def plain(reached: Reached) -> Callable[[HttpRequest], JsonResponse]:
-    """An operation that says who asks."""
+    """An operation that returns the caller."""
     from cognito_mr_auth.ninja import principal_of
 
     def operation(request: HttpRequest) -> JsonResponse:
@@ -55,7 +55,7 @@ def everything(verifier: Verifier, require: Any, operation: Any, options: Any) -
 
 
 def by_word(verifier: Verifier, operation: Any) -> list[Any]:
-    """The URLs of an API with an operation for each word."""
+    """The URLs of an API with an operation for each mark."""
     configure()
     from cognito_mr_auth.ninja import CognitoAuth
 
@@ -72,7 +72,7 @@ def by_word(verifier: Verifier, operation: Any) -> list[Any]:
 
 
 def words(verifier: Verifier) -> Asker:
-    """An operation for each word."""
+    """An operation for each mark."""
     configure()
     reached = Reached()
     return asker(by_word(verifier, plain(reached)), reached)

@@ -21,7 +21,7 @@ WEBSOCKET = False
 
 
 def coroutine(reached: Reached) -> Callable[[HttpRequest], Any]:
-    """An operation that says who asks, as a coroutine function."""
+    """An operation that returns the caller, as a coroutine function."""
     answer = plain(reached)
 
     async def operation(request: HttpRequest) -> Any:
@@ -49,7 +49,7 @@ def asker(urlpatterns: list[Any], reached: Reached) -> Asker:
 
 
 def words(verifier: Verifier) -> Asker:
-    """An operation for each word."""
+    """An operation for each mark."""
     configure()
     reached = Reached()
     return asker(by_word(verifier, coroutine(reached)), reached)

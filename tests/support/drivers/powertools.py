@@ -35,7 +35,7 @@ def event_of(ask: Ask) -> dict[str, Any]:
 
 
 def who(app: ApiGatewayResolver, reached: Reached) -> Any:
-    """A route that says who asks."""
+    """A route that returns the caller."""
 
     def route() -> Response[Any]:
         reached.mark()

@@ -22,7 +22,7 @@ WEBSOCKET = False
 
 
 def everything(reached: Reached) -> Any:
-    """An endpoint that says who asks."""
+    """An endpoint that returns the caller."""
 
     async def endpoint(request: Request) -> JSONResponse:
         reached.mark()
@@ -40,7 +40,7 @@ def catch_all(endpoint: Any) -> Route:
 
 
 def application(reached: Reached, middleware: Middleware) -> Starlette:
-    """Says who asks, over HTTP or as the first message of a WebSocket."""
+    """Returns the caller, over HTTP or as the first message of a WebSocket."""
 
     async def socket(websocket: WebSocket) -> None:
         reached.mark()

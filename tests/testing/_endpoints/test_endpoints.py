@@ -297,7 +297,7 @@ def test_a_conflict_can_concern_one_kid(pool: FakeUserPool, endpoint: FakeEndpoi
 
 @pytest.mark.outside
 def test_refuse_is_refused_and_keeps_the_port(endpoint: FakeEndpoint) -> None:
-    """Nobody listens, nobody else can take the port, and heal() serves there again."""
+    """Nothing listens, no other process can take the port, and heal() serves there again."""
     endpoint.fail("refuse")
     endpoint.fail("refuse")
     for _ in range(3):
@@ -636,7 +636,7 @@ def test_a_failed_start_leaves_nothing_behind(pool: FakeUserPool) -> None:
 
 @pytest.mark.outside
 def test_one_pool_serves_once_at_a_time(pool: FakeUserPool) -> None:
-    """A second serve() while serving is a slip; after stop() it is fine."""
+    """A second serve() while serving is a mistake; after stop() it is fine."""
     with pool.serve(), pytest.raises(RuntimeError, match="already serving"):
         pool.serve()
     with pool.serve() as endpoints:

@@ -333,7 +333,7 @@ NONSENSE: list[tuple[str, Callable[[FakeUserPool], object], type[Exception], str
 def test_nonsense_is_refused_with_what_would_be_right(
     pool: FakeUserPool, act: Callable[[FakeUserPool], object], error: type[Exception], words: str
 ) -> None:
-    """A slip in a test's set-up fails there, and the message says what to write."""
+    """A mistake in a test's set-up fails there, and the message says what to write."""
     with pytest.raises(error, match=words):
         act(pool)
 

@@ -1,4 +1,4 @@
-"""Lambda authorizers: an event comes in, the answer of its kind of API goes out.
+"""Lambda authorizers, which turn an event into the response for its kind of API.
 
 Owns the events, options, route tables, policy documents and contexts of authorizers, and the ready handler.
 May import `aws_lambda._lifecycle`, `aws_lambda._raw_event`, `_web` and every layer below `_web`. Inside, the

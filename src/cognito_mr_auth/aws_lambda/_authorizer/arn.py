@@ -1,7 +1,7 @@
-"""The ARN of the method or route that is called, and what a policy document may name.
+"""The ARN of the called method or route, and what a policy document may name.
 
-Owns its parts, and what IAM makes of a document's Resources. An ARN is built from the parts of one that API
-Gateway gave, and nothing that a client chose gets into it unescaped.
+Owns the parts of an ARN, and IAM's reading of a document's Resources. An ARN is built from the parts of one
+that API Gateway sent. Nothing that a client chose gets into it unescaped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ __all__ = ["MAX_RESOURCE_CHARS", "NOWHERE", "MethodArn", "allows", "statement"]
 # "Output from an API Gateway Lambda authorizer": the limit of each Resource in the document.
 MAX_RESOURCE_CHARS = 512
 
-# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc), and what serverless-offline has for account
-# and API. Stage names: letters, digits, "-", "_", and $default. AWS's samples have "*" for a stage or no API.
-# The rest begins with a verb, or is $connect or $default.
+# Every partition (aws, aws-cn, aws-us-gov, aws-iso-b, aws-eusc), and the values of serverless-offline for
+# account and API. A stage name has letters, digits, "-" and "_", or is $default. AWS's samples have "*" for a
+# stage or no API. The rest begins with a verb, or is $connect or $default.
 _ARN = re.compile(
     rf"(?P<api>arn:aws(?:-[a-z]+){{0,2}}:execute-api:(?:{REGION.pattern}):"
     r"(?:[0-9]{12}:[A-Za-z0-9]*|random-account-id:random-api-id)/)"
@@ -29,38 +29,38 @@ _ARN = re.compile(
 # IAM: `*`, `?` and `${` have a meaning in a Resource; `${*}`, `${?}` and `${$}` are the characters
 # themselves ("IAM policy elements: Variables and tags", special characters).
 _SPECIAL = re.compile(r"[*?]|\$(?=\{)")
-# A character that stands for itself, escaped or not, or a wildcard.
+# A literal character, escaped or not, or a wildcard.
 _SYMBOL = re.compile(r"(?:\$\{(?P<escaped>[*?$])\}|(?P<wild>[*?])|(?P<plain>.))", re.DOTALL)
 
 
 class MethodArn(NamedTuple):
-    """`prefix`, as a Resource says it, ends with the stage and a slash; `rest` is "GET/orders/5" or so."""
+    """`prefix` is in Resource syntax and ends with the stage and a slash. `rest` is like "GET/orders/5"."""
 
     prefix: str
     rest: str
 
     @classmethod
     def parse(cls, arn: object) -> MethodArn:
-        """The parts of an event's methodArn or routeArn.
+        """Split an event's methodArn or routeArn.
 
         Raises:
-            ConfigurationError: it is no such ARN, so the event is not API Gateway's.
+            ConfigurationError: the value is not such an ARN, so the event is not API Gateway's.
         """
         parts = _ARN.fullmatch(arn) if type(arn) is str else None
         if parts is None:
-            raise ConfigurationError("the event holds no execute-api ARN: it is no authorizer's event")
-        # A stage "*" is that of a sample event: as a wildcard, the answer would cover every stage of the API.
+            raise ConfigurationError("the event has no execute-api ARN, so it is not an authorizer's event")
+        # A sample event has the stage "*". As a wildcard it would make the response cover every stage.
         return cls(f"{parts['api']}{_escaped(parts['stage'])}/", parts["rest"])
 
     @property
     def verb(self) -> str | None:
-        """The method that is called; None for an ARN without one: of $connect, and of a $default route."""
+        """The called method; None if the ARN has none, as for $connect and a $default route."""
         verb, slash, _ = self.rest.partition("/")
         return verb if slash else None
 
     @property
     def itself(self) -> str | None:
-        """The Resource that is this method and path alone; None where AWS would refuse its length."""
+        """The Resource that is only this method and path; None if it is too long for AWS."""
         resource = self.prefix + _escaped(self.rest)
         return resource if len(resource) <= MAX_RESOURCE_CHARS else None
 
@@ -70,16 +70,16 @@ def _escaped(text: str) -> str:
 
 
 NOWHERE = MethodArn("", "")
-"""In place of an ARN, where events have none."""
+"""Replaces the ARN of events that have none."""
 
 
 def statement(effect: str, resources: list[str]) -> dict[str, Any]:
-    """One statement of a policy document, "Allow" or "Deny"."""
+    """Return one statement of a policy document, "Allow" or "Deny"."""
     return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
 
 
 def allows(document: dict[str, Any], arn: MethodArn) -> bool:
-    """Whether a document for that API and stage allows this method and path. A Deny beats each Allow."""
+    """Whether a document for that API and stage allows this method and path. A Deny overrides every Allow."""
     effects = {
         each["Effect"]
         for each in document["Statement"]
@@ -89,9 +89,9 @@ def allows(document: dict[str, Any], arn: MethodArn) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether an IAM pattern covers the text: `*` is any run of characters, "/" too, and `?` is one.
+    """Whether an IAM pattern covers the text. `*` matches any characters, also "/", and `?` matches one.
 
-    Goes back to the last `*` alone, so no text takes longer than its length times the pattern's.
+    It backtracks only to the last `*`, so its time is at most proportional to the product of both lengths.
     """
     symbols = [(each["escaped"] or each["plain"], each["wild"]) for each in _SYMBOL.finditer(pattern)]
     at = here = begun = 0

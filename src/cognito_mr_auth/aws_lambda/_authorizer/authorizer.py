@@ -1,7 +1,7 @@
-"""The Authorizer: an event comes in, the answer of its kind goes out.
+"""The Authorizer, which turns an event into the response for its kind of API.
 
-Owns the order of the steps: the kind, the token, its verification, the cache key, the policy. Settings
-stand in `_authorizer.options`, the forms of answers in `_authorizer.responses`.
+Owns the order of the steps: the kind, the token, its verification, the cache key, the policy. The settings
+are in `_authorizer.options`, and the forms of responses in `_authorizer.responses`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .responses import ANSWERS, Unauthorized, Verdict
 
 __all__ = ["Authorizer", "Unauthorized"]
 
-# AppSync and AWS IoT hand on what a client sent, most often without a scheme.
+# AppSync and AWS IoT pass on what a client sent, most often without a scheme.
 _BARE = frozenset({"appsync", "iot"})
 
 
@@ -40,44 +40,44 @@ class Authorizer:
     """A Lambda authorizer: callable with `(event, context)`, as the function's handler.
 
     Args:
-        verifier: what tokens are verified with; its hooks must not be coroutine functions.
+        verifier: the verifier of the tokens. Its hooks must not be coroutine functions.
         kind: the kind of the events, if it must not be detected: "rest-token", "rest-request",
             "http-1.0", "http-2.0", "websocket", "appsync" or "iot".
-        require: what every principal must have (a policy).
-        routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards; None in place of
-            a policy admits any valid token. The answer then allows all that the principal may call.
-        escaped_paths: routes of that table whose paths may hold percent-encoding, also for a principal who
-            lacks another policy of the table; those that could lead out of a parameter stay denied.
-        resources: "stage" for answers that fit every request of a token, or "exact" for the one
-            request alone; `exact` needs an authorizer without cache.
+        require: the policy that every principal must meet.
+        routes: `{"GET /orders/{id}": policy}`, every route that the authorizer guards. None instead of
+            a policy admits any valid token. The response then allows everything that the principal may call.
+        escaped_paths: routes of that table whose paths may hold percent-encoding, also if a principal
+            lacks another policy of the table. Encodings that could lead out of a parameter stay denied.
+        resources: "stage" for responses that are valid for every request of a token, or "exact" for only
+            the one request; `exact` needs an authorizer without cache.
         response: "iam", or "simple" for HTTP APIs with `enableSimpleResponses`.
-        iot_policy: needed for AWS IoT: a policy document, several or JSON of them, with placeholders
-            such as `${cognito:sub}`; or a callable that gives one for a principal.
-        fields: AppSync: `{"Mutation.deleteOrder": policy}`, fields that not everybody may use.
-        header: the header that holds the token.
-        bare_token: take a token without "Bearer" before it, too (AppSync and AWS IoT: always).
-        cookie: name of a cookie that may hold the token; needs allowed_origins, and no cache. The answer
-            covers the one method and path.
-        allowed_origins: origins from which the cookie is taken where something may be changed.
-        query: name of a query parameter that may hold the token. URLs are logged.
+        iot_policy: required for AWS IoT. A policy document, several, or JSON of them, with placeholders
+            such as `${cognito:sub}`. A callable may return one for a principal instead.
+        fields: AppSync: `{"Mutation.deleteOrder": policy}`, the fields that are not open to every principal.
+        header: the name of the header that holds the token.
+        bare_token: accept a token without "Bearer" before it, too (AppSync and AWS IoT always do).
+        cookie: the name of a cookie that may hold the token. It needs allowed_origins, and no cache. The
+            response covers only the one method and path.
+        allowed_origins: the origins from which the cookie is accepted for unsafe methods.
+        query: the name of a query parameter that may hold the token. URLs are logged.
         subprotocol: WebSocket: the marker before the token in Sec-WebSocket-Protocol.
-        strip_prefix, strip_suffix: AppSync: what clients put around the token.
-        context: names of the values for the API behind it: of `sub client_id username token_use scope groups
-            iss user_pool_id iat exp kind`, or claims; or a callable that takes a principal and gives names
-            and values. It is asked for an Allow alone, and what it raises is an outage.
-        usage_identifier_key: REST: gives the usage plan's API key of a principal, or None.
-        ttl: AppSync: seconds for which an answer may be cached; never longer than the token lives.
-        warm: ask for keys now, for 2 s at most; an outage does not raise.
-        timeout: seconds that an invocation waits for keys, if it has so many left.
+        strip_prefix, strip_suffix: AppSync: the text that clients put around the token.
+        context: names of the values for the API behind it. They are claims, or of `sub client_id username
+            token_use scope groups iss user_pool_id iat exp kind`. A callable may take a principal and return
+            names and values instead. It is called only for an Allow, and its exception counts as an outage.
+        usage_identifier_key: REST: returns the usage plan's API key of a principal, or None.
+        ttl: AppSync: how many seconds a response may be cached, at most until the token expires.
+        warm: request keys in the constructor, for at most 2 s. An outage does not raise.
+        timeout: how many seconds an invocation waits for keys, if that much of its time is left.
 
-    Called with an event, it answers in the form of the event's kind, raises `Unauthorized` where
-    that is the form (REST, WebSocket), and raises an outage as `errors.Unavailable`: API Gateway makes a
-    500 of it and caches nothing. A ping that keeps the function warm gets `{}`. It raises ConfigurationError
-    for an event of no known kind, and for one that shows that the API's settings make the answer dangerous or
-    useless.
+    For an event it returns a response in the form of the event's kind. REST and WebSocket APIs need the
+    exception `Unauthorized` instead. In an outage it raises `errors.Unavailable`, because API Gateway turns
+    that into a 500 and caches nothing. A ping that keeps the function warm gets `{}`. An event of an unknown
+    kind raises ConfigurationError. So does one which shows that the API's settings make the response
+    dangerous or useless.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(self, verifier: Verifier, **options: Unpack[Options]) -> None:
@@ -92,7 +92,7 @@ class Authorizer:
         on_restore(partial(warm_up, verifier))
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
-        """Answer one event; of `context`, which is Lambda's, the remaining time is read."""
+        """Respond to one event. `context` is Lambda's; only its remaining time is read."""
         if is_ping(event):
             return on_ping(self._verifier, context)
         raw = unwrap(event)
@@ -101,7 +101,7 @@ class Authorizer:
         try:
             return self._answer(raw, kind, partial(wait_limit, context, self._options.timeout))
         except AuthError as error:
-            failure = error.with_traceback(None)  # its frames hold the token
+            failure = error.with_traceback(None)  # the traceback's frames hold the token
         report_failure(failure, self._verifier._hook_failed)
         _log(failure, self._verifier)
         if isinstance(failure, Unavailable):
@@ -109,7 +109,7 @@ class Authorizer:
         return ANSWERS[kind].refuse()
 
     def _kind(self, event: Any) -> str:
-        """The event's kind; `kind=` stands for an event that is none of the known ones."""
+        """Return the event's kind; `kind=` applies to an event of no known kind."""
         expected = self._options.kind
         try:
             found = detect(event)
@@ -124,9 +124,9 @@ class Authorizer:
     def _check(self, kind: str) -> None:
         settings = self._options.settings
         if kind == "iot" and settings.iot is None:
-            raise ConfigurationError("an event of AWS IoT came, and there is no iot_policy=")
+            raise ConfigurationError("an event of AWS IoT came, but iot_policy= is not set")
         if settings.routes is not None and kind not in REST | HTTP:
-            raise ConfigurationError(f"an event of kind {kind!r} came, for which routes= means nothing")
+            raise ConfigurationError(f"an event of kind {kind!r} came, to which routes= does not apply")
 
     def _answer(self, event: Any, kind: str, timeout: Timeout) -> dict[str, Any]:
         request = read(event, kind, self._options.location)
@@ -150,7 +150,7 @@ class Authorizer:
         return ANSWERS[kind].forbid(self._options.settings, verdict)
 
     def _denied(self, principal: Principal) -> PolicyDenied | None:
-        """Why the authorizer's own policy refuses a principal; other errors are raised."""
+        """Return why the authorizer's own policy refuses a principal; raise other errors."""
         try:
             if self._options.require is not None:
                 self._verifier.require(principal, self._options.require)
@@ -159,7 +159,7 @@ class Authorizer:
         return None
 
     def _permits(self, principal: Principal, policy: Policy | None) -> bool:
-        """Whether a route's or a field's policy lets the principal pass; an outage is raised."""
+        """Whether the policy of a route or field accepts the principal. An outage is raised."""
         return policy is None or self._verifier._permits(principal, policy)
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class Authorizer:
 
 
 def _check_cache_key(request: Request, token: str) -> None:
-    """Check an HTTP API's cache key: callers would share answers if the token were no part of it."""
+    """Check an HTTP API's cache key: without the token in it, callers would share responses."""
     if request.identity and not any(token in each for each in request.identity):
         raise ConfigurationError(
             "the authorizer's identity sources do not hold the token, so its cache would mix up callers: "
@@ -176,7 +176,7 @@ def _check_cache_key(request: Request, token: str) -> None:
 
 
 def _is_in_cookie(request: Request, sources: Sources) -> bool:
-    """Whether the one token of a request stands in the cookie: without the cookie there is none."""
+    """Whether the only token of a request is in the cookie, so that without the cookie there is none."""
     if sources.cookie is None:
         return False
     try:
@@ -187,10 +187,10 @@ def _is_in_cookie(request: Request, sources: Sources) -> bool:
 
 
 def _check_cookie_cache_key(request: Request) -> None:
-    """Check an HTTP API's cache key where an answer to a cookie covers every request with that key.
+    """Check an HTTP API's cache key if a response to a cookie covers every request with that key.
 
-    A page of another site may cause the GET that is answered, without an Origin. From the cache, the same
-    answer would let its POST pass.
+    A page of another site can cause a GET without an Origin, which is accepted. From the cache, the same
+    response would let its POST pass.
     """
     parts = {part for each in request.identity for part in each.split(",")}
     method, key = request.http_request.method, request.route_key

@@ -1,8 +1,8 @@
-"""Calls a user's callable for a value about a principal: a usage plan's key, a device's policy, a context.
+"""Calls a user's function for a value about a principal: a usage plan's key, a device's policy, a context.
 
-Owns what its failure means: it is an outage, as a failing `policy.check` is. Its exception never leaves
-this module, because it may hold a claim; its class and frames hang on the error, and the Authorizer reports
-them.
+Owns the meaning of its failure, which is an outage, as with a failing `policy.check`. Its exception never
+leaves this module, because it may hold a claim. Its class and frames are attached to the error, and the
+Authorizer reports them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["ask", "report_failure", "require_callable"]
 
 
 def require_callable(name: str, function: object) -> None:
-    """Raises ConfigurationError if it cannot be called, and TypeError if it is a coroutine function."""
+    """Raise ConfigurationError if it cannot be called, and TypeError if it is a coroutine function."""
     if not callable(function):
         raise ConfigurationError(f"{name}: give a callable that takes a principal")
     if is_async(function):
@@ -28,10 +28,10 @@ def require_callable(name: str, function: object) -> None:
 
 
 def ask(name: str, function: Callable[[Principal], Any], principal: Principal) -> Any:
-    """The callable's result.
+    """Return the result of the user's function.
 
     Raises:
-        CheckUnavailable: it raised something.
+        CheckUnavailable: the function raised an exception.
     """
     try:
         return function(principal)
@@ -54,7 +54,7 @@ class _Failure(NamedTuple):
 
 
 def report_failure(error: AuthError, report: Report) -> None:
-    """Report the failure of a user's callable, if it is what this error is about."""
+    """Report the failure of a user's function, if that caused the error."""
     failure: _Failure | None = error.__dict__.pop(_FAILURE, None)
     if failure is not None:
         report(*failure)

@@ -1,7 +1,7 @@
-"""The context that an authorizer hands to the API behind it: values of a principal, by chosen names.
+"""The context that an authorizer passes to the API behind it: values of a principal under chosen names.
 
-Owns the names and the form of their values: flat scalars, which API Gateway turns into strings, or JSON
-for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back. No name or value has a control
+Owns the names and the form of their values. They are flat scalars, which API Gateway turns into strings, or
+JSON for HTTP APIs with payload 2.0. `_proxy.upstream` reads them back. No name or value has a control
 character, because an API may map it to a header.
 """
 
@@ -20,7 +20,7 @@ from .callbacks import ask, require_callable
 __all__ = ["DEFAULT", "Context", "ContextSource", "flat_groups", "is_plain", "principal_id"]
 
 ContextSource = Collection[str] | Callable[[Principal], Mapping[str, Any]]
-"""Names of values, or a callable that gives names and values of a principal."""
+"""Names of values, or a callable that returns names and values of a principal."""
 
 DEFAULT: Final = (
     "sub",
@@ -35,26 +35,26 @@ DEFAULT: Final = (
     "exp",
     "kind",
 )
-"""The names by default: all that `principal_from_authorizer` needs."""
+"""The default names, which are all that `principal_from_authorizer` needs."""
 
-# `claims` is refused by payload 1.0; the others are API Gateway's own names beside the context's.
+# Payload 1.0 refuses `claims`. API Gateway itself uses the others beside the names of the context.
 RESERVED: Final = frozenset(
     {"claims", "iam", "integrationLatency", "jwt", "lambda", "principalId", "usageIdentifierKey"}
 )
-# AWS names no limit for API Gateway. All headers of one request to an HTTP API may have 10,240 bytes,
-# and a context is most often mapped to headers: this leaves a fifth of them to others.
+# AWS documents no limit for API Gateway. All headers of one request to an HTTP API may have 10,240 bytes,
+# and a context is usually mapped to headers. This limit leaves a fifth of them to other headers.
 MAX_CONTEXT_CHARS = 8 * 1024
 
 # Line ends of every kind (RFC 9110 5.5; U+0085, U+2028 and U+2029 too), the other control characters of both
-# sets, and halves of a character, which have no form in UTF-8.
+# sets, and surrogates, which have no form in UTF-8.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _groups(principal: Principal) -> tuple[str, ...] | None:
-    """The groups, none where the token has none; None where the claim is no array of names.
+    """Return the groups, none if the token has none; None if the claim is not an array of names.
 
-    Cognito leaves the claim out for whoever is in no group. The API behind may ask who is not in a group, and
-    an absence tells it nothing, because malformed groups are left out as well.
+    Cognito omits the claim for a user without groups. The API behind may check that a user is not in a group.
+    An absent claim would not prove that, because malformed groups are omitted as well.
     """
     claimed = principal.claims.get("cognito:groups", ())
     return None if claimed != principal.groups else principal.groups
@@ -76,29 +76,29 @@ _OWN: Mapping[str, Callable[[Principal], Any]] = {
 
 
 def is_plain(text: str) -> bool:
-    """Whether a string may stand in a header: no control characters, line ends, halves of characters."""
+    """Whether a string may be in a header: no control characters, line ends or surrogates."""
     return not _CONTROL.search(text)
 
 
 def principal_id(principal: Principal, fits: Callable[[str], bool] = is_plain) -> str:
-    """The pool's ID, "|" and the subject, which is unique within its pool alone.
+    """Return the pool's ID, "|" and the subject, because a subject is unique only within its pool.
 
-    A subject that does not fit, because it could break a log's line or a header, gives way to its digest. No
-    two have one name.
+    A subject that could break a log line or a header is replaced by its digest. No two principals have the
+    same result.
     """
     subject = principal.subject
     if not fits(subject):
-        from hashlib import sha256  # Cognito's own subjects are UUIDs
+        from hashlib import sha256  # rarely needed, because Cognito's own subjects are UUIDs
 
         subject = sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{principal.provider}|{subject}"
 
 
 def flat_groups(groups: Collection[str]) -> str:
-    """Group names as one string: joined with spaces, which Cognito's names never hold (CreateGroup).
+    """Join group names with spaces, because Cognito's own names never contain one (CreateGroup).
 
-    A pre-token-generation trigger may have added others. Then it is a JSON array, so that one name cannot
-    be read as two groups. A joined string never begins with "[".
+    A pre-token-generation trigger may have added other names. The result is a JSON array then, so that one
+    name cannot be read as two groups. A joined string never begins with "[".
     """
     joined = " ".join(groups)
     if joined.startswith("[") or joined.split() != list(groups) or not is_plain(joined):
@@ -107,10 +107,10 @@ def flat_groups(groups: Collection[str]) -> str:
 
 
 class Context:
-    """The chosen names, and their values for a principal; or a callable that gives both.
+    """The chosen names and their values for a principal, or a callable that returns both.
 
     Raises:
-        ConfigurationError: a name is reserved, given twice, or no str.
+        ConfigurationError: a name is reserved, given twice, or not a str.
         TypeError: the callable is a coroutine function.
     """
 
@@ -132,16 +132,16 @@ class Context:
         self._names = tuple(names)
 
     def of(self, principal: Principal, *, nested: bool, admitted: bool) -> dict[str, Any]:
-        """The context of a principal; what its token does not hold is left out, and what is_plain refuses.
+        """Return the context of a principal, without absent claims and values that `is_plain` refuses.
 
-        `nested` keeps arrays and objects, which payload 2.0 allows; otherwise they become strings. A callable
-        is asked about a principal who is admitted; the others get the default names.
+        `nested` keeps arrays and objects, which payload 2.0 allows; otherwise they become strings. The user's
+        callable is called only for a principal who is admitted. Others get the default names.
 
         Raises:
-            CheckUnavailable: the callable raised something.
-            ConfigurationError: it is larger than what any API would hand on, or the callable gave a name that
-                is reserved.
-            TypeError: the callable gave anything but names and JSON values.
+            CheckUnavailable: the callable raised an exception.
+            ConfigurationError: the context is too large for any API, or the callable returned a reserved
+                name.
+            TypeError: the callable returned something other than names and JSON values.
         """
         if self._make is not None and admitted:
             given = _json_members(ask("context", self._make, principal))
@@ -173,9 +173,9 @@ def _check_names(names: Iterable[Any]) -> None:
 
 
 def _json_members(given: object) -> dict[str, Any]:
-    """What a user's callable gave, as JSON says it."""
+    """Return the result of a user's callable as JSON data."""
     if not isinstance(given, Mapping):
-        raise TypeError(f"context gave {type(given).__name__} and no mapping of names to values")
+        raise TypeError(f"context returned {type(given).__name__}, not a mapping of names to values")
     _check_names(given)
     members: dict[str, Any] = {}
     for name, value in given.items():
@@ -184,7 +184,7 @@ def _json_members(given: object) -> dict[str, Any]:
             continue
         except (TypeError, ValueError, RecursionError):
             pass  # the exception may hold the value
-        raise TypeError(f"context gave a value for {name!r} that is no JSON")
+        raise TypeError(f"context gave a value for {name!r} that is not JSON")
     return members
 
 
@@ -192,7 +192,7 @@ def _json_members(given: object) -> dict[str, Any]:
 
 
 def _flat(value: Any) -> Any:
-    """A scalar; None for what is left out."""
+    """Return a scalar; None for a value that is left out."""
     if isinstance(value, tuple):
         return flat_groups(value)
     if isinstance(value, (list, dict)):
@@ -201,9 +201,9 @@ def _flat(value: Any) -> Any:
 
 
 def _nested(value: Any) -> Any:
-    """The value as it is; None where a string within is not plain.
+    """Return the value unchanged; None if a string within it is not plain.
 
-    Groups are never left out, because a policy may ask who is in none: they are JSON text then.
+    Groups are never left out, because a policy may require their absence. They become JSON text instead.
     """
     plain = _is_plain_within(value)
     if isinstance(value, tuple):
@@ -215,7 +215,7 @@ def _json_text(value: Any, separators: tuple[str, str] = (",", ":")) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=separators)
     if is_plain(text):
         return text
-    # JSON escapes some control characters in any case; in ASCII, all but one.
+    # json.dumps always escapes some control characters; in ASCII it escapes all but one.
     return json.dumps(value, separators=separators).replace("\x7f", "\\u007f")
 
 

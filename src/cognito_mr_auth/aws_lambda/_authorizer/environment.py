@@ -1,9 +1,9 @@
-"""The ready handler: an authorizer that environment variables describe, with no code of the user's.
+"""The ready-made handler: an authorizer that environment variables describe, without any code of the user.
 
-Owns the names and forms of the COGNITO_AUTHORIZER_* variables. The authorizer checks what an option means;
-here its error gets the variable's name. Reads the given mapping, and the one file that it names. A
-name that may be a slip of ours is an error, because a slip in "SCOPES" must not leave the API open; other
-names are somebody else's, even if they begin with COGNITO.
+Owns the names and forms of the COGNITO_AUTHORIZER_* variables. The authorizer checks the options; this module
+adds the variable's name to its errors. It reads the given mapping, and the one file that the mapping names. A
+name that resembles one of ours is an error, because a typing error in "SCOPES" must not leave the API open.
+Other names belong to other software, even if they begin with COGNITO.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ __all__ = ["PREFIX", "VARIABLES", "build"]
 
 PREFIX: Final = f"{variables.PREFIX}AUTHORIZER_"
 _COGNITO: Final = variables.PREFIX.rstrip("_")
-# A name that begins with most of these letters is looked at, such as COGNTIO: a cheap look at each name.
+# A name that begins with most of these letters is examined, such as COGNTIO. This test is cheap for every
+# name.
 _LETTERS: Final = frozenset(_COGNITO)
 
-# A policy document of that size is far beyond what API Gateway accepts; a wrong file is not read further.
+# API Gateway accepts only far smaller policy documents. Reading stops here if the path names a wrong file.
 MAX_FILE_BYTES = 256 * 1024
-# "Configuring environment variables": a reserved one. With these values no caller waits for the init.
+# "Configuring environment variables": a reserved variable. With these values no caller waits for the init.
 _INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
 _AHEAD_OF_CALLS = frozenset({"provisioned-concurrency", "snap-start"})
 # States of a key set whose keys may be served (R).
@@ -44,7 +45,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 def _as_written(environment: Mapping[str, str], variable: str) -> str:
     variables.text(environment, variable)
-    return environment[variable]  # white space may be part of what clients put around a token
+    return environment[variable]  # not stripped: white space may belong to what clients put around the token
 
 
 def _number(environment: Mapping[str, str], variable: str) -> int | float:
@@ -64,7 +65,7 @@ def _template(environment: Mapping[str, str], variable: str) -> object:
 
 Form = Callable[[Mapping[str, str], str], object]
 
-# Variable -> the option of Authorizer that it sets, and how its value is written.
+# Variable -> the option of Authorizer that it sets, and the form of its value.
 _OPTIONS: Mapping[str, tuple[str, Form]] = {
     "KIND": ("kind", variables.text),
     "RESPONSE": ("response", variables.text),
@@ -83,7 +84,7 @@ _OPTIONS: Mapping[str, tuple[str, Form]] = {
     "TTL": ("ttl", _number),
     "TIMEOUT": ("timeout", _number),
 }
-# Variable, and in lower case the member of a route -> what makes the policy. Together: and.
+# Variable, and in lower case the member of a route -> the function that makes the policy. All must be met.
 _POLICIES: Mapping[str, Callable[..., Policy]] = {
     "SCOPES": policy.scopes,
     "ANY_SCOPE": policy.any_scope,
@@ -93,22 +94,22 @@ _POLICIES: Mapping[str, Callable[..., Policy]] = {
 _ROUTES, _ROUTES_FILE, _WARM = f"{PREFIX}ROUTES", f"{PREFIX}ROUTES_FILE", f"{PREFIX}WARM"
 
 VARIABLES = frozenset({PREFIX + name for name in (*_OPTIONS, *_POLICIES)} | {_ROUTES, _ROUTES_FILE, _WARM})
-"""Every variable that is read here, beside those of `_config.environment`."""
+"""Every variable that this module reads, beside those of `_config.environment`."""
 
-# Each of these adds to what a token must have. So a slip of one leaves a requirement out even if it is set.
+# Each of these adds a requirement. So a misspelt one removes a requirement even if the right one is set.
 _REQUIREMENTS = frozenset({PREFIX + each for each in _POLICIES} | {_ROUTES, _ROUTES_FILE})
 _WITHOUT_PREFIX = {variables.PREFIX + name.removeprefix(PREFIX): name for name in sorted(_REQUIREMENTS)}
-# What a template that makes an authorizer of API Gateway says about it.
+# Variables that deployment templates commonly set for an authorizer of API Gateway.
 _OF_TEMPLATES = frozenset({f"{PREFIX}ID", f"{PREFIX}ARN", f"{PREFIX}NAME"})
 
 
 def build(environment: Mapping[str, str]) -> Authorizer:
-    """The authorizer that the variables describe.
+    """Build the authorizer that the variables describe.
 
     Raises:
-        ConfigurationError: naming the variable that is missing or wrong.
+        ConfigurationError: a variable is missing or invalid; the message names it.
     """
-    verifier = variables.verifier_from(Verifier, environment)  # names what is missing, first
+    verifier = variables.verifier_from(Verifier, environment)  # raises first if variables are missing
     for name in environment:
         if len(_LETTERS.intersection(name[:9].upper())) >= 4:
             _refuse_slip(name, environment)
@@ -130,13 +131,13 @@ def build(environment: Mapping[str, str]) -> Authorizer:
 
 
 def _refuse_slip(name: str, environment: Mapping[str, str]) -> None:
-    """Refuse a name that is none of ours, and near one that is not set or that carries a requirement.
+    """Refuse a name that is not ours but resembles one that is not set, or one that adds a requirement.
 
-    COGNITO_AUTHORIZER is a beginning of nobody else's, but for three names.
+    No other software uses the prefix COGNITO_AUTHORIZER, except for three names.
     """
     if name in VARIABLES or name in variables.VARIABLES or name.upper() in _OF_TEMPLATES:
         return
-    from cognito_mr_auth._config.near_names import nearest_name  # most environments need it for nothing
+    from cognito_mr_auth._config.near_names import nearest_name  # most environments never need it
 
     is_ours = name.upper().startswith(PREFIX.rstrip("_"))
     meanings = {*variables.unset(environment), *VARIABLES.difference(environment), *_REQUIREMENTS}
@@ -148,17 +149,17 @@ def _refuse_slip(name: str, environment: Mapping[str, str]) -> None:
 
 
 def _variable(problem: str, environment: Mapping[str, str]) -> str:
-    """The variable whose option a message of the authorizer begins with."""
+    """Return the variable of the option with which a message of the authorizer begins."""
     names = {option: PREFIX + name for name, (option, _) in _OPTIONS.items()}
     names["routes"] = _ROUTES_FILE if _ROUTES_FILE in environment else _ROUTES
     return names.get(variables.option_of(problem), f"{PREFIX}* variables")
 
 
-# -- what a principal must have -----------------------------------------------------------------------
+# -- policies -----------------------------------------------------------------------------------------
 
 
 def _requirement(environment: Mapping[str, str]) -> Policy | None:
-    """The policies of all variables that name one, together."""
+    """Return the policies of all variables, combined."""
     named = {PREFIX + name: make for name, make in _POLICIES.items() if PREFIX + name in environment}
     return _together(
         _policy(variable, make, variables.items(environment, variable)) for variable, make in named.items()
@@ -166,7 +167,7 @@ def _requirement(environment: Mapping[str, str]) -> Policy | None:
 
 
 def _check_use(environment: Mapping[str, str]) -> None:
-    """ID tokens have no scopes, so no principal would ever pass."""
+    """Refuse scopes for ID tokens, which have none, because no principal would ever pass."""
     for name in ("SCOPES", "ANY_SCOPE"):
         if environment.get(f"{variables.PREFIX}TOKEN_USE") == "id" and PREFIX + name in environment:
             raise ConfigurationError(
@@ -191,10 +192,10 @@ def _together(policies: Iterable[Policy]) -> Policy | None:
 
 
 def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
-    """The route table, from the variable or from the file that the other one names."""
+    """Return the route table, from its variable or from the file that the other variable names."""
     if _ROUTES_FILE in environment:
         if _ROUTES in environment:
-            raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; one of them says it")
+            raise ConfigurationError(f"{_ROUTES}: {_ROUTES_FILE} is set too; set only one of them")
         variable, text = _ROUTES_FILE, _read(environment)
     elif _ROUTES in environment:
         variable, text = _ROUTES, variables.text(environment, _ROUTES)
@@ -202,7 +203,7 @@ def _routes(environment: Mapping[str, str]) -> dict[str, Policy | None] | None:
         return None
     found = variables.json_value(variable, text)
     if not isinstance(found, dict) or not found:
-        # An empty table would count as none, and without a table the answer covers the whole stage.
+        # An empty table would count as no table, and without a table the response covers the whole stage.
         raise ConfigurationError(f"{variable}: give a JSON object with a member for each route")
     return {key: _route(f"{variable}: {key!r}", each) for key, each in found.items()}
 
@@ -219,7 +220,7 @@ def _route(where: str, given: object) -> Policy | None:
 
 
 def _read(environment: Mapping[str, str]) -> str:
-    """The content of the route file, which is shipped with the function's code."""
+    """Return the content of the route file, which is deployed with the function's code."""
     given = variables.text(environment, _ROUTES_FILE)
     path = os.path.join(environment.get("LAMBDA_TASK_ROOT", ""), given)
     problem = ""
@@ -233,26 +234,26 @@ def _read(environment: Mapping[str, str]) -> str:
         problem = f"{path!r} is larger than {MAX_FILE_BYTES // 1024} KiB"
     if problem:
         raise ConfigurationError(f"{_ROUTES_FILE}: {problem}")
-    return data.decode("utf-8", "surrogateescape")  # octets that are no UTF-8 are refused with the rest
+    return data.decode("utf-8", "surrogateescape")  # the JSON parser then refuses octets that are not UTF-8
 
 
 def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would keep the init waiting for a writer
+    return os.open(path, flags | os.O_NONBLOCK)  # otherwise a FIFO would make the init wait for a writer
 
 
-# -- when to ask for keys --------------------------------------------------------------------------------
+# -- when to fetch keys ----------------------------------------------------------------------------------
 
 
 def _warm(environment: Mapping[str, str], verifier: Verifier) -> bool:
     """Whether to fetch keys now.
 
-    The default is yes if no caller waits for this init, or if the first caller would have to wait for keys
-    anyway, because one fetch at init serves all callers.
+    The default is yes in two cases: no caller waits for this init, or the first caller would have to wait for
+    keys anyway. One fetch at init then serves all callers.
     """
     value = variables.text(environment, _WARM) if _WARM in environment else "auto"
     if value in variables.FLAGS:
         return variables.FLAGS[value]
     if value != "auto":
-        raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: say true, false or auto")
+        raise ConfigurationError(f"{_WARM}={variables.excerpt(value)}: use true, false or auto")
     states = {each["state"] for each in verifier._health()["providers"].values()}
     return environment.get(_INITIALIZATION) in _AHEAD_OF_CALLS or not states <= _USABLE

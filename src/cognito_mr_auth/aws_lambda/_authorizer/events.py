@@ -1,6 +1,6 @@
 """Reads the events of authorizers: the kind of an event, and its request.
 
-Owns the shapes. What a client chose (headers, cookies, query, token) never decides the kind.
+Owns the forms of events. Values that a client chose (headers, cookies, query, token) never decide the kind.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Kind = Literal["rest-token", "rest-request", "http-1.0", "http-2.0", "websocket"
 """The kinds of events."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-"""The kinds of authorizer events, as `kind=` names them."""
+"""The kinds of authorizer events, which are the values of `kind=`."""
 REST: Final = frozenset({"rest-token", "rest-request"})
 HTTP: Final = frozenset({"http-1.0", "http-2.0"})
 
-_UNKNOWN = "the event is no authorizer's event that is known here"
+_UNKNOWN = "the event is not of a known kind of authorizer"
 
 
 class TokenLocation(NamedTuple):
-    """How tokens are written: the header that holds one, and what AppSync's clients put around it."""
+    """Where the token is: the header that holds it, and the text that AppSync's clients put around it."""
 
     header: str = "authorization"
     prefix: str = ""
@@ -38,8 +38,8 @@ class TokenLocation(NamedTuple):
 class Request(NamedTuple):
     """The content of an event: the request, the method's ARN (not for AppSync and IoT), the cache key.
 
-    `identity` are the values that API Gateway keys its cache with, if the event has them; `route_key` is
-    that of an HTTP API ("GET /orders/{id}").
+    `identity` has the values of API Gateway's cache key, if the event has them. `route_key` is the one of an
+    HTTP API ("GET /orders/{id}").
     """
 
     http_request: HTTPRequest
@@ -48,15 +48,15 @@ class Request(NamedTuple):
     route_key: str = ""
 
     def __repr__(self) -> str:
-        """Shows no value that a client sent, because one of them is its token."""
+        """Show no value that a client sent, because one of them is its token."""
         return "Request()"
 
 
 def unwrap(event: Any) -> Mapping[str, Any]:
-    """The event itself, also of Powertools' event classes.
+    """Return the event as JSON data. It may be one of Powertools' event classes.
 
     Raises:
-        ConfigurationError: it is no JSON object.
+        ConfigurationError: the event is not a JSON object.
     """
     raw = raw_event(event)
     if not isinstance(raw, Mapping):
@@ -65,10 +65,10 @@ def unwrap(event: Any) -> Mapping[str, Any]:
 
 
 def detect(event: Mapping[str, Any]) -> str:
-    """The kind of an event, one of KINDS.
+    """Return the kind of an event, one of KINDS.
 
     Raises:
-        ConfigurationError: it is none of them.
+        ConfigurationError: the event is of no known kind.
     """
     context = mapping(event.get("requestContext"))
     if event.get("type") == "TOKEN":
@@ -86,18 +86,18 @@ def _request_kind(event: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     version = event.get("version")
     if version == "2.0":
         return "http-2.0"
-    # A path may end with "/$connect", too; only a WebSocket's ARN has nothing else after its stage.
+    # A path may end with "/$connect", too, but only a WebSocket's ARN has nothing else after its stage.
     if context.get("eventType") == "CONNECT" or MethodArn.parse(event.get("methodArn")).rest == "$connect":
         return "websocket"
     return "http-1.0" if version == "1.0" else "rest-request"
 
 
 def read(event: Mapping[str, Any], kind: str, location: TokenLocation) -> Request:
-    """The request of an event of that kind.
+    """Return the request of an event of that kind.
 
     Raises:
-        ConfigurationError: it is not of that kind.
-        RequestMalformed: the token is not written as `location` says.
+        ConfigurationError: the event is not of that kind.
+        RequestMalformed: the token is not in the form that `location` describes.
     """
     return _READERS[kind](event, location)
 
@@ -116,7 +116,7 @@ def _rest_request(event: Mapping[str, Any], _location: TokenLocation) -> Request
 
 
 def _http_1(event: Mapping[str, Any], location: TokenLocation) -> Request:
-    # Values joined with commas; a token holds none.
+    # Values joined with commas, which no token contains.
     identity = _texts(event.get("identitySource"))
     route_key = mapping(event.get("requestContext")).get("routeKey")
     return _rest_request(event, location)._replace(identity=identity, route_key=str(route_key))
@@ -130,7 +130,7 @@ def _http_2(event: Mapping[str, Any], _location: TokenLocation) -> Request:
     headers = http_request.header
 
     def header(name: str) -> Sequence[str]:
-        # Payload 2.0 has the cookies apart from the headers.
+        # Payload 2.0 has the cookies outside of the headers.
         return ["; ".join(cookies)] if name == "cookie" and cookies else headers(name)
 
     identity = _texts(event.get("identitySource"))
@@ -159,7 +159,7 @@ def _iot(event: Mapping[str, Any], location: TokenLocation) -> Request:
     data = mapping(event.get("protocolData"))
     if "protocolData" not in event:
         raise ConfigurationError(_UNKNOWN)
-    if isinstance(event.get("token"), str):  # what AWS IoT itself has picked out
+    if isinstance(event.get("token"), str):  # AWS IoT has extracted the token itself
         return Request(_only(location.header, event["token"]))
     http = mapping(data.get("http"))
     in_headers = _lookup(http.get("headers"), location.header)
@@ -186,18 +186,18 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], TokenLocation], Request]] = 
 
 
 def _method(arn: MethodArn, given: object) -> object:
-    """The request's method; None unless it is the verb that the answer is about, where the ARN has one."""
+    """Return the request's method; None if it differs from the ARN's verb, to which the response applies."""
     return given if arn.verb in (None, given) else None
 
 
 def _texts(value: Any) -> list[str]:
-    """The strings of a string or an array; anything else is no credential."""
+    """Return the strings of a string or an array; anything else is no credential."""
     members = value if isinstance(value, (list, tuple)) else [value]
     return [each for each in members if isinstance(each, str) and each]
 
 
 def _lookup(headers: object, name: str) -> list[str]:
-    """All values under a header's name, in any case, single or several."""
+    """Return all values of a header, single or several, whatever the case of its name."""
     found: list[str] = []
     for key, value in mapping(headers).items():
         if key.lower() == name:
@@ -206,13 +206,13 @@ def _lookup(headers: object, name: str) -> list[str]:
 
 
 def _only(header: str, value: object) -> HTTPRequest:
-    """A request of which the event has one header's value alone."""
+    """Return a request for an event that has only one header's value."""
     values = _texts(value)
     return HTTPRequest("", "", "", lambda name: values if name == header else ())
 
 
 def _http_request(event: Mapping[str, Any], method: object) -> HTTPRequest:
-    """A request with headers and query, with every value where the event has every value."""
+    """Return a request with headers and query, and every repeated value if the event has it."""
 
     def header(name: str) -> Sequence[str]:
         several = _lookup(event.get("multiValueHeaders"), name)
@@ -226,7 +226,7 @@ def _http_request(event: Mapping[str, Any], method: object) -> HTTPRequest:
 
 
 def _in_query_string(http: Mapping[str, Any], name: str) -> Sequence[str]:
-    from urllib.parse import parse_qs  # expensive, and only IoT leaves the query as a string
+    from urllib.parse import parse_qs  # a slow import, and only IoT's query is an unparsed string
 
     text = http.get("queryString")
     if not isinstance(text, str):
@@ -239,7 +239,7 @@ def _in_query_string(http: Mapping[str, Any], name: str) -> Sequence[str]:
 
 
 def _password(value: object) -> list[str]:
-    """MQTT's password, which AWS IoT hands on in base64: where MQTT clients put a token."""
+    """Return MQTT's password, in which MQTT clients send a token. AWS IoT encodes it in base64."""
     from binascii import Error, a2b_base64
 
     if not isinstance(value, str) or not value:
@@ -248,4 +248,4 @@ def _password(value: object) -> list[str]:
         return [a2b_base64(value, strict_mode=True).decode("ascii")]
     except (Error, ValueError):
         pass
-    raise RequestMalformed("the MQTT password is no token")
+    raise RequestMalformed("the MQTT password is not a token")

@@ -1,7 +1,8 @@
-"""AWS IoT's custom authorizers: the policy documents of a principal, and the answer's form.
+"""AWS IoT's custom authorizers: the policy documents of a principal, and the form of the response.
 
-Owns the template's placeholders. A value that could widen an ARN or a topic filter is refused, never
-escaped, because MQTT and IAM have different wildcards. A device that is refused notices at once.
+Owns the placeholders of the template. A value that could widen an ARN or a topic filter is refused, never
+escaped, because MQTT and IAM have different wildcards. A refused device fails at once, so the error is
+noticed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .callbacks import ask, require_callable
 __all__ = ["DENIED", "IotPolicy", "IotPolicySource", "answer", "principal_id"]
 
 IotPolicySource = Mapping[str, Any] | list[Any] | str | Callable[[Principal], Any]
-"""A document, several, JSON text of either, or a callable that gives one of these for a principal."""
+"""A document, several, JSON text of either, or a callable that returns one of these for a principal."""
 
 # "Defining your Lambda function" (AWS IoT Core): at most 10 documents of 2,048 characters each, a
 # principalId of 1 to 128 letters and digits, both times from 300 to 86,400 s.
@@ -33,7 +34,7 @@ DENIED: Mapping[str, Any] = {
     "Statement": [{"Effect": "Deny", "Action": "iot:*", "Resource": "*"}],
 }
 
-# ${cognito:sub}: IAM's form with a prefix of our own, so that ${iot:ClientId} stays for AWS IoT.
+# ${cognito:sub}: IAM's syntax with our own prefix, so that ${iot:ClientId} is left to AWS IoT.
 _PLACEHOLDER = re.compile(r"\$\{cognito:([^}]*)\}")
 # No wildcard of IAM (* ? $) or MQTT (+ #), no separator of topics (/), ARNs (:) or JSON strings.
 _PLAIN = re.compile(r"[A-Za-z0-9._@=,-]+")
@@ -52,7 +53,7 @@ class IotPolicy:
     """The policy documents that a principal gets.
 
     Raises:
-        ConfigurationError: the template is no policy document, or too long.
+        ConfigurationError: the template is not a policy document, or is too long.
     """
 
     __slots__ = ("_make", "_template")
@@ -68,11 +69,11 @@ class IotPolicy:
             _check_placeholders(self._template)
 
     def of(self, principal: Principal) -> list[dict[str, Any]]:
-        """The documents of one principal.
+        """Return the documents of one principal.
 
         Raises:
             ClaimRejected: a claim that the template names is absent, or could widen the policy.
-            ConfigurationError: a callable gave something else than policy documents.
+            ConfigurationError: a callable returned something other than policy documents.
         """
         if self._make is not None:
             return _documents(ask("iot_policy", self._make, principal))
@@ -112,11 +113,11 @@ def _documents(source: Any) -> list[dict[str, Any]]:
 def _check_placeholders(template: list[dict[str, Any]]) -> None:
     rest = json.dumps(_map_strings(template, lambda text: _PLACEHOLDER.sub("", text)))
     if "{cognito:" in rest.lower():
-        raise ConfigurationError("iot_policy: a placeholder is ${cognito:name}, and stands in a value")
+        raise ConfigurationError("iot_policy: a placeholder has the form ${cognito:name}, in a value")
 
 
 def _map_strings(part: Any, change: Callable[[str], str]) -> Any:
-    """The same document with every string value changed, and no name."""
+    """Return the document with every string value changed, and no name."""
     if isinstance(part, str):
         return change(part)
     if isinstance(part, Mapping):
@@ -130,16 +131,16 @@ def _value(name: str, principal: Principal) -> str:
     value = _OWN[name](principal) if name in _OWN else principal.claims.get(name)
     if not isinstance(value, str) or not _PLAIN.fullmatch(value):
         raise ClaimRejected(
-            "a claim cannot stand in the policy", claim=name, hint="letters, digits and .-_@=, can"
+            "a claim cannot be put into the policy", claim=name, hint="allowed: letters, digits, .-_@=,"
         )
     return value
 
 
 def principal_id(principal: Principal) -> str:
-    """An alphanumeric name of the principal: its pool, then its subject.
+    """Return an alphanumeric name of the principal: its pool, then its subject.
 
-    A UUID stands without its dashes (32 characters), a shorter alphanumeric subject, such as a
-    machine's, as it is, and anything else as its digest (64): no two subjects of a pool have one name.
+    A UUID loses its dashes (32 characters). A shorter alphanumeric subject, such as a machine's, stays as it
+    is. Any other subject is replaced by its digest (64). So no two subjects of a pool have the same name.
     """
     subject = principal.subject
     if _UUID.fullmatch(subject):
@@ -152,7 +153,7 @@ def principal_id(principal: Principal) -> str:
 
 
 def answer(principal: Principal | None, documents: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """The answer to AWS IoT; `seconds` is what the token has left. None: not authenticated."""
+    """Return the response to AWS IoT; `seconds` is the token's remaining life. None: not authenticated."""
     lasting = int(min(max(seconds, LEAST_SECONDS), MOST_SECONDS))
     return {
         "isAuthenticated": principal is not None,

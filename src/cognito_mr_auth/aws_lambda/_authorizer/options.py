@@ -1,6 +1,6 @@
 """The options of an Authorizer, checked by its constructor.
 
-Owns which settings there are, which of them go together, and for which kinds of API they mean something.
+Owns the list of settings, which of them go together, and the kinds of API to which each applies.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AuthorizerOptions", "Options", "RestTokenOptions", "authorizer_options"]
 
-# The API Gateway cache's default, and the least that a Cognito access token can live.
+# The default of API Gateway's cache, and the shortest life of a Cognito access token.
 DEFAULT_TTL_S = 300
-# "Lambda authorizers" (AppSync): the cache's time is at most an hour.
+# "Lambda authorizers" (AppSync): a response may be cached for at most an hour.
 MAX_TTL_S = 3600
 
-# Settings that mean something to these kinds alone; they are refused with another `kind`.
+# Settings that apply only to these kinds. They are refused with another `kind`.
 _ONLY_FOR: Mapping[str, frozenset[str]] = {
     "iot_policy": frozenset({"iot"}),
     "fields": frozenset({"appsync"}),
@@ -86,7 +86,7 @@ class Options(RestTokenOptions, total=False):
 
 
 class AuthorizerOptions(NamedTuple):
-    """The settings as the authorizer uses them."""
+    """The settings in the form that the authorizer uses."""
 
     kind: str | None
     require: Policy | None
@@ -99,7 +99,7 @@ class AuthorizerOptions(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """The keywords of `Options` with their defaults, before anything is checked."""
+    """The keywords of `Options` with their defaults, before any check."""
 
     kind: str | None = None
     require: Policy | None = None
@@ -125,10 +125,10 @@ class _Given(NamedTuple):
 
 
 def authorizer_options(options: Options) -> AuthorizerOptions:
-    """The checked settings.
+    """Check the settings.
 
     Raises:
-        ConfigurationError, TypeError: beginning with the setting's name.
+        ConfigurationError, TypeError: a setting is invalid; the message begins with its name.
     """
     for name in options:
         if name not in _Given._fields:
@@ -160,7 +160,7 @@ def authorizer_options(options: Options) -> AuthorizerOptions:
 def _check_forms(given: _Given) -> None:
     for name, choices in (("resources", ("stage", "exact")), ("response", ("iam", "simple"))):
         if (value := getattr(given, name)) not in choices:
-            raise ConfigurationError(f"{name}={value!r}: say {' or '.join(map(repr, choices))}")
+            raise ConfigurationError(f"{name}={value!r}: use {' or '.join(map(repr, choices))}")
     check_flag("bare_token", given.bare_token)
     check_flag("warm", given.warm)
     check_name("header", given.header)
@@ -182,10 +182,10 @@ def _check_kind(given: _Given) -> None:
     for name, kinds in _ONLY_FOR.items():
         if getattr(given, name) != defaults[name] and kind not in kinds:
             raise ConfigurationError(
-                f"{name} means nothing to {kind!r}; it is for {', '.join(sorted(kinds))}"
+                f"{name} does not apply to {kind!r}; it is for {', '.join(sorted(kinds))}"
             )
     if kind == "iot" and given.iot_policy is None:
-        raise ConfigurationError("iot_policy is needed: there is no policy that fits every device")
+        raise ConfigurationError("iot_policy is needed, because no policy fits every device")
 
 
 def _table(given: _Given) -> RouteTable | None:

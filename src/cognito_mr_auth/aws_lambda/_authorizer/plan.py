@@ -1,6 +1,6 @@
-"""What the documents of a route table say: what each policy allows, and what is denied beside it (pure).
+"""The content of a route table's documents: what each policy allows, and what must be denied (pure).
 
-Owns the size of the longest document that a principal can get, and the limits that it is held against.
+Owns the size of the longest document that a principal can get, and the limits on it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from .spellings import SPELLINGS
 
 __all__ = ["LONGEST_PREFIX_CHARS", "Deny", "Plan", "check_plan"]
 
-# AWS names no limit for a Lambda authorizer's document; a resource policy of API Gateway has this one.
+# AWS documents no limit for a Lambda authorizer's document. This is the limit of API Gateway's resource
+# policies.
 MAX_DOCUMENT_CHARS = 8192
-# An ARN up to its stage, of a Region with a long name; the size of a document is computed with it.
+# The length of an ARN up to its stage, for a Region with a long name. Document sizes are computed with it.
 PREFIX_CHARS = 80
-# The same with a stage name of 128 characters, the longest; each ARN must have room for it.
+# The same for the longest stage name, 128 characters. Each ARN must have room for it.
 LONGEST_PREFIX_CHARS = 208
 
 
@@ -34,8 +35,8 @@ class Deny(NamedTuple):
 class Plan(NamedTuple):
     """The document's parts: what each policy allows, and what must be denied beside it.
 
-    `escapes` are denied to those who pass the policy before each, and not every policy of the table. Policies
-    are indexes.
+    `escapes` are denied to principals who meet the policy before each, and not every policy of the table.
+    Policies are indexes.
     """
 
     allow: tuple[tuple[int, str], ...]
@@ -44,13 +45,13 @@ class Plan(NamedTuple):
 
 
 def check_plan(plan: Plan, lacking: Iterable[set[int]]) -> None:
-    """Check the longest document that a principal can get, as if each policy were passed independently.
+    """Check the longest document that a principal can get, as if each policy were met independently.
 
-    `lacking` has, for each policy that somebody may lack, those that they lack then: itself and all that ask
-    for as much.
+    `lacking` has, for each policy that a principal may lack, all policies that are then lacking: itself, and
+    those that require at least as much.
 
     Raises:
-        ConfigurationError: it is longer than API Gateway may take, or one of its Resources is.
+        ConfigurationError: the document, or one of its Resources, is too long for API Gateway.
     """
     for resource in [*(each for _, each in plan.allow), *(each.resource for each in plan.deny)]:
         if LONGEST_PREFIX_CHARS + len(resource) > MAX_RESOURCE_CHARS:
@@ -64,7 +65,7 @@ def check_plan(plan: Plan, lacking: Iterable[set[int]]) -> None:
     for policy, resource in {(each.lacked, each.resource) for each in plan.deny}:
         denied[policy] = denied.get(policy, 0) + _chars([resource])
     either = {each: max(allowed.get(each, 0), denied.get(each, 0)) for each in {*allowed, *denied}}
-    # Who lacks nothing has Allows alone; who lacks a policy has none of its Allows.
+    # A principal that lacks no policy gets only Allows; one that lacks a policy gets none of its Allows.
     totals = [sum(allowed.values())]
     for lacked in lacking:
         chars = (denied.get(each, 0) if each in lacked else most for each, most in either.items())
@@ -77,7 +78,7 @@ def check_plan(plan: Plan, lacking: Iterable[set[int]]) -> None:
 
 
 def _spellings(plan: Plan, lacked: set[int]) -> set[str]:
-    """The other spellings, which are denied to whoever lacks these policies and has a wildcard by another."""
+    """Return the spellings to deny to principals who lack these policies and have a wildcard by another."""
     if not any("*" in resource for demand, resource in plan.allow if demand not in lacked):
         return set()
     return {*SPELLINGS, *(resource for demand, resource in plan.escapes if demand not in lacked)}

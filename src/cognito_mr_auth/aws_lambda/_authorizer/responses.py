@@ -1,7 +1,8 @@
-"""The answer to each kind of API for each outcome, as a table.
+"""The response to each kind of API for each outcome, as a table.
 
-Owns the forms of answers. `refuse` is for no token and bad ones, `forbid` for a good token that may not
-do this, `admit` for the rest. An outage has no form: it stays an error, because a Deny would be cached.
+Owns the forms of responses. `refuse` is for a missing or bad token, `forbid` for a valid token without
+permission, and `admit` for the rest. An outage has no form: it stays an error, because a Deny would be
+cached.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ Permits = Callable[[Any], bool]
 Answer = dict[str, Any]
 
 
-class Unauthorized(Exception):  # noqa: N818 - API Gateway makes a 401 of this very word, and of no other
-    """The request has no token that is accepted: REST and WebSocket APIs answer 401.
+class Unauthorized(Exception):  # noqa: N818 - API Gateway makes a 401 only of this exact name
+    """The request has no accepted token. REST and WebSocket APIs answer 401.
 
-    Its message is the word alone (API Gateway Developer Guide, "Use API Gateway Lambda authorizers").
+    Its message is this one name (API Gateway Developer Guide, "Use API Gateway Lambda authorizers").
     """
 
     def __init__(self) -> None:
@@ -36,12 +37,12 @@ class Unauthorized(Exception):  # noqa: N818 - API Gateway makes a 401 of this v
 
 
 class Settings(NamedTuple):
-    """The options of an Authorizer that concern its answers."""
+    """The options of an Authorizer that affect its responses."""
 
     context: Context
     exact: bool
     simple: bool
-    routes: Any  # a RouteTable, which is imported where there is one
+    routes: Any  # a RouteTable, whose module is imported only if there is one
     iot: IotPolicy | None
     fields: Mapping[str, Any]
     usage_identifier_key: Callable[[Principal], Any] | None
@@ -49,9 +50,9 @@ class Settings(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A verified request: the principal, the ARN, the seconds that its token has left.
+    """A verified request: the principal, the ARN, and the remaining seconds of its token.
 
-    `only_this`: the answer covers this method and path alone, although an API's cache may keep it.
+    `only_this`: the response covers only this method and path, because an API's cache may keep it.
     """
 
     kind: str
@@ -63,7 +64,7 @@ class Verdict(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """The answers of one kind of API to each outcome."""
+    """The responses of one kind of API to each outcome."""
 
     refuse: Callable[[], Answer]
     forbid: Callable[[Settings, Verdict], Answer]
@@ -78,7 +79,7 @@ def _raise() -> NoReturn:
 
 
 def _policy(settings: Settings, verdict: Verdict, document: dict[str, Any]) -> Answer:
-    """`principalId` holds the pool, since a subject is unique within its pool only."""
+    """`principalId` has the pool's ID, because a subject is unique only within its pool."""
     principal = verdict.principal
     admitted = any(each["Effect"] == "Allow" for each in document["Statement"])
     context = settings.context.of(principal, nested=verdict.kind == "http-2.0", admitted=admitted)
@@ -89,7 +90,7 @@ def _document(effect: str, resource: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement(effect, [resource])]}
 
 
-# Below the stage's prefix stand verb and path. The ARN of an HTTP API's $default route has neither, and
+# A verb and a path follow the stage's prefix. The ARN of an HTTP API's $default route has neither, and
 # WebSocket APIs authorize only $connect.
 _EVERYTHING = {"rest-token": "*/*", "rest-request": "*/*", "http-1.0": "*", "http-2.0": "*"}
 _EVERYTHING["websocket"] = "$connect"
@@ -119,7 +120,7 @@ def _allow(settings: Settings, verdict: Verdict) -> Answer:
     else:
         itself = _everything(verdict)
     # A path that no ARN can name is denied. `exact` needs an authorizer without cache, so no other request
-    # gets that answer.
+    # gets that response.
     if itself is None:
         return _deny(settings, verdict)
     return _policy(settings, verdict, _document("Allow", itself))
@@ -130,8 +131,8 @@ def _allow_rest(settings: Settings, verdict: Verdict) -> Answer:
     if settings.usage_identifier_key is not None:
         key = ask("usage_identifier_key", settings.usage_identifier_key, verdict.principal)
         if key is not None and (type(key) is not str or not key):
-            raise TypeError("usage_identifier_key gave neither a usage plan's API key nor None")
-        if key is not None and is_plain(key):  # without one, an API that asks for a key answers 403
+            raise TypeError("usage_identifier_key returned neither a usage plan's API key nor None")
+        if key is not None and is_plain(key):  # without a key, an API that requires one answers 403
             answer["usageIdentifierKey"] = key
     return answer
 
@@ -160,7 +161,7 @@ def _simple(settings: Settings, verdict: Verdict, *, passed: bool) -> Answer:
 
 
 def _refuse_appsync() -> Answer:
-    return {"isAuthorized": False, "ttlOverride": 0}  # 0: a key or a scope may be there in a moment
+    return {"isAuthorized": False, "ttlOverride": 0}  # 0: a missing key or scope may arrive soon
 
 
 def _forbid_appsync(_settings: Settings, _verdict: Verdict) -> Answer:
@@ -171,7 +172,7 @@ def _admit_appsync(settings: Settings, verdict: Verdict) -> Answer:
     answer = {
         "isAuthorized": True,
         "resolverContext": settings.context.of(verdict.principal, nested=False, admitted=True),
-        # Only in this cache an entry can end with its token.
+        # Only in AppSync's cache can an entry end with its token.
         "ttlOverride": max(0, min(settings.ttl, int(verdict.seconds))),
     }
     denied = [field for field, require in settings.fields.items() if not verdict.permits(require)]

@@ -1,12 +1,13 @@
-"""The route table: one policy document that fits every request of a principal, so that it may be cached.
+"""The route table: one policy document that is valid for every request of a principal, so it may be cached.
 
     {"GET /orders": policy.scopes("orders/read"), "GET /orders/{id}": ..., "ANY /admin/{proxy+}": ...}
 
-Owns which routes the document allows and what it must deny. In IAM a wildcard crosses "/", so the Allow
-for `/orders/{id}` reaches `/orders/5/items`, too. So each route that a principal lacks, and that one of
-their Allows reaches, gets a Deny. If that Deny would reach what they may call, IAM cannot express the
-table, and the constructor refuses it. Whoever lacks a policy and may call a route with a parameter is denied
-the other spellings of a path, too: the backend could read them as the route that they lack.
+Owns which routes the document allows and which it must deny. In IAM a wildcard crosses "/", so the Allow for
+`/orders/{id}` also reaches `/orders/5/items`. So the document has a Deny for each route that a principal
+lacks and that one of its Allows reaches. If that Deny would reach a route that the principal may call, IAM
+cannot express the table, and the constructor refuses it. A principal who lacks a policy and may call a route
+with a parameter is also denied the other spellings of a path. The backend could read such a spelling as the
+route that is lacking.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from .spellings import ESCAPED, LEAVING, SPELLINGS, escapes_of
 __all__ = ["RouteTable"]
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-"""What ANY stands for (API Gateway's methods)."""
+"""The methods that ANY stands for (API Gateway's methods)."""
 
-# Deeper than any route that we have seen; the number of overlaps grows fast with depth.
+# Deeper than any route that we have seen. The number of overlaps grows fast with depth.
 MAX_SEGMENTS = 16
-# A person cannot judge a table whose parameters overlap in more ways than this, and a function's init should
-# not wait for it: about a second.
+# Nobody can review a table whose parameters overlap in more ways than this. The check takes about a second
+# then, which a function's init should not exceed.
 MAX_OVERLAPS = 20_000
 
-# RFC 3986 pchar without percent-encoding, "*" and ";"; a path has one spelling.
+# RFC 3986 pchar without percent-encoding, "*" and ";", because a path has only one spelling here.
 _LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()+,=:@]+")
 _PARAMETER = re.compile(r"\{[A-Za-z0-9._:-]+\}")
 _GREEDY = re.compile(r"\{[A-Za-z0-9._:-]+\+\}")
@@ -55,13 +56,13 @@ class _Line(NamedTuple):
 class RouteTable:
     """Routes and their policies; None for a route that any valid token may call.
 
-    `http` says whose order of routes counts where the two differ: REST APIs', HTTP APIs' (True), or
-    both (None). `escaped` names routes whose paths may hold escapes (%20) for everybody who may call them.
+    `http` selects the order of routes where the two kinds of API differ: REST APIs (False), HTTP APIs (True),
+    or both (None). `escaped` names routes whose paths may hold escapes (%20) for every caller of the route.
 
     Raises:
-        ConfigurationError: a route that cannot be right, or is given twice; a table that IAM cannot
-            express, naming the routes; more routes than one document holds.
-        TypeError: a value that is no policy.
+        ConfigurationError: a route is invalid or given twice, IAM cannot express the table, or it is too
+            long for one document. The message names the routes.
+        TypeError: a value is not a Policy.
     """
 
     __slots__ = ("_plans", "policies")
@@ -89,7 +90,7 @@ class RouteTable:
     def document(
         self, prefix: str, permits: Callable[[Policy | None], bool], *, http: bool = False
     ) -> dict[str, Any]:
-        """The document of one principal, for the API and stage of an ARN's prefix.
+        """Return the document of one principal, for the API and stage of an ARN's prefix.
 
         Raises:
             ConfigurationError: the prefix is longer than any that AWS makes.
@@ -123,7 +124,7 @@ def _check_escaped(escaped: object, routes: Mapping[str, Policy | None]) -> None
         raise ConfigurationError("escaped_paths: give a list of routes of routes=")
     for name in escaped:
         if name not in routes:
-            raise ConfigurationError(f"escaped_paths holds {name!r}, which is no route of routes=")
+            raise ConfigurationError(f"escaped_paths holds {name!r}, which is not a route of routes=")
         if "{" not in name:
             raise ConfigurationError(f"escaped_paths holds {name!r}, which has no parameter to escape in")
 
@@ -134,7 +135,7 @@ def _lines(routes: Mapping[str, Policy | None], demands: Mapping[Policy | None, 
         verb, path, greedy = _parse(name)
         if (verb, path, greedy) in read:
             raise ConfigurationError(
-                f"routes: {name!r} and {read[verb, path, greedy][0]!r} are one and the same"
+                f"routes: {name!r} and {read[verb, path, greedy][0]!r} are the same route"
             )
         read[verb, path, greedy] = (name, demands[require])
     return [
@@ -173,7 +174,7 @@ def _is_literal(segment: str) -> bool:
     return segment not in (".", "..") and bool(_LITERAL.fullmatch(segment))
 
 
-# -- what the document must say -----------------------------------------------------------------
+# -- the content of the document ----------------------------------------------------------------
 
 
 class _Planner:
@@ -205,7 +206,7 @@ class _Planner:
     def plan(self, escaped: Collection[str]) -> Plan:
         allowed = [(line, self._allowed(line)) for line in self._lines]
         allow = tuple((line.demand, text(pattern)) for line, patterns in allowed for pattern in patterns)
-        check_plan(Plan(allow, (), ()), self._lacking)  # before the work that the rest may be
+        check_plan(Plan(allow, (), ()), self._lacking)  # before the rest, which may take long
         deny = dict.fromkeys(each for line, patterns in allowed for each in self._denied(line, patterns))
         escapes = dict.fromkeys(
             each for line, patterns in allowed for each in self._escapes(line, patterns, escaped)
@@ -217,9 +218,9 @@ class _Planner:
     def _escapes(
         self, line: _Line, patterns: list[Segments], escaped: Collection[str]
     ) -> Iterator[tuple[int, str]]:
-        """The escapes to deny beside a line's Allows: all at once, or those of its own paths alone.
+        """Return the escapes to deny beside a line's Allows: all at once, or only those of its own paths.
 
-        A line that is named keeps the escapes that cannot lead out of its parameters.
+        For a line in `escaped_paths`, only the escapes that could lead out of its parameters are denied.
         """
         if line.name in escaped:
             self._refuse_respelled(line, patterns)
@@ -236,34 +237,34 @@ class _Planner:
                 yield line.demand, resource if escaped else ESCAPED
 
     def _refuse_respelled(self, line: _Line, patterns: list[Segments]) -> None:
-        """Refuse a line that takes escapes where another route has a literal in a parameter's place.
+        """Refuse a line that allows escapes if another route has a literal in place of a parameter.
 
-        A client may write `/%61dmin` for `/admin`, and IAM has no pattern for that. Where the other route has
-        parameters alone, its Deny covers escapes, too. An empty segment cannot be written with any.
+        A client may write `/%61dmin` for `/admin`, and IAM has no pattern for that. If the other route has
+        only parameters, its Deny covers escapes, too. An escape cannot produce an empty segment.
         """
         for pattern in patterns:
             for entry, shape in self._reached(line, [pattern]):
                 if sum(map(bool, shape)) > sum(map(bool, pattern)):
                     raise ConfigurationError(
-                        f"escaped_paths: below {line.name!r}, a client could spell {entry.name!r} with "
-                        f"escapes, which IAM cannot deny to whoever lacks its policy{self._by}. Give both "
+                        f"escaped_paths: below {line.name!r}, a client could write {entry.name!r} with "
+                        f"escapes, which IAM cannot deny to a caller without its policy{self._by}. Give both "
                         f"one policy, set their paths apart, or do not name {line.name!r}"
                     )
 
     def _allowed(self, line: _Line) -> list[Segments]:
-        """The patterns of a line: one for ANY, if that reaches nothing more than its verbs do."""
+        """Return the patterns of a line: one pattern for ANY if it reaches no more than the verbs do."""
         reaches = (self._reach.get((verb, line.name)) for verb in line.verbs)
         each = [pattern for pattern in reaches if pattern is not None]
         tails = {pattern[1:] for pattern in each}
         # "?*/orders" would match "GET/any/orders", too. So the verb may be a wildcard only if the path begins
-        # with one, which crosses "/" as well. And no Deny may be missing for a verb beside VERBS.
+        # with one, which crosses "/" as well. Every verb beside VERBS must then have its Deny.
         if len(each) < len(VERBS) or len(tails) > 1 or min(tails)[0] is not None:
             return each
         joined: Segments = (None, *tails.pop())
         return each if any(True for _ in self._reached(line, [joined])) else [joined]
 
     def _reached(self, line: _Line, patterns: list[Segments]) -> Iterator[tuple[Entry, Segments]]:
-        """The shapes of other routes' requests that the patterns match, for routes that a caller may lack."""
+        """Yield the shapes that the patterns match of other routes, if a caller may lack those routes."""
         for pattern in patterns:
             for entry in self._entries(pattern):
                 if not self._implied(entry.demand, line.demand):
@@ -276,7 +277,7 @@ class _Planner:
         return (entry for entries in self._by_verb.values() for entry in entries)
 
     def _overlap(self, entry: Entry, pattern: Segments) -> Iterator[Segments]:
-        """The shapes that match both and go to this entry and no other."""
+        """Yield the shapes that match both and are routed to this entry."""
         entries = self._by_verb[str(entry.segments[0])]
         for shape in meets(entry, pattern, self._longest):
             self._overlaps += 1
@@ -286,17 +287,17 @@ class _Planner:
                 yield shape
 
     def _implied(self, lacked: int, *held: int) -> bool:
-        """Whether a principal who has passed the policies `held` cannot lack the policy `lacked`."""
+        """Whether a principal who meets the policies `held` cannot lack the policy `lacked`."""
         return self._demanded[lacked] <= frozenset().union(*(self._demanded[each] for each in held))
 
     def _denied(self, line: _Line, patterns: list[Segments]) -> Iterator[Deny]:
-        """What must be denied beside a line's Allows, for each policy that their caller may lack."""
+        """Yield the Denies beside a line's Allows, for each policy that a caller of the line may lack."""
         shapes: dict[Entry, set[Segments]] = {}
         for entry, shape in self._reached(line, patterns):
             shapes.setdefault(entry, set()).add(shape)
         wanted: dict[int, dict[Segments, str]] = {}
         for entry, found in shapes.items():
-            # The route as a whole, if no caller loses a route by that: one Deny serves beside every Allow.
+            # The whole route, if no caller loses a route by that, because one Deny then serves every Allow.
             whole = self._reach[str(entry.segments[0]), entry.name]
             harmless = whole is not None and self._harmed(whole, entry.demand, line) is None
             best = [whole] if whole is not None and harmless else _fewest(found)
@@ -316,7 +317,7 @@ class _Planner:
                 yield Deny(line.demand, lacked, resource)
 
     def _joined(self, shapes: Iterable[Segments], lacked: int, line: _Line) -> list[Segments]:
-        """The same with one pattern for all verbs, if no caller loses a route by that."""
+        """Return the shapes with one pattern for all verbs, if no caller loses a route by that."""
         tails: dict[Segments, list[Segments]] = {}
         for shape in shapes:
             tails.setdefault(shape[1:], []).append(shape)
@@ -328,7 +329,7 @@ class _Planner:
         return made
 
     def _harmed(self, pattern: Segments, lacked: int, line: _Line) -> str | None:
-        """A route that a Deny would take from a principal who may call it."""
+        """Return a route that a Deny would take away from a principal who may call it."""
         for entry in self._entries(pattern):
             if self._implied(lacked, line.demand, entry.demand):
                 continue
@@ -338,10 +339,10 @@ class _Planner:
 
 
 def _slashed(resource: str) -> list[str]:
-    """The Deny, and the same with a final slash, because AWS does not say whether that is another path.
+    """Return the Deny, and the same with a final slash, because AWS does not document if that matters.
 
-    Below "admin/?*" that is "admin/", which a backend may take for a greedy parameter that is empty; but for
-    the root, which has a route of its own.
+    For "admin/?*" that is "admin/", which a backend may read as an empty greedy parameter. The root is left
+    out, because it has its own route.
     """
     if not resource.endswith("?*"):
         return [resource] if resource.endswith("/") else [resource, resource + "/"]
@@ -350,7 +351,7 @@ def _slashed(resource: str) -> list[str]:
 
 
 def _with_any_verb(resources: Iterable[str]) -> Iterable[str]:
-    """One pattern for each verb's same path with a final slash, which is no route of the table."""
+    """Yield one pattern for all verbs of a path with a final slash, which is no route of the table."""
     tails = [resource.partition("/")[2] for resource in resources if resource.endswith("/")]
     of_all = {tail for tail in tails if tails.count(tail) == len(VERBS)}
     return dict.fromkeys(
@@ -359,7 +360,7 @@ def _with_any_verb(resources: Iterable[str]) -> Iterable[str]:
 
 
 def _fewest(shapes: Iterable[Segments]) -> list[Segments]:
-    """The shapes without those that another one covers as a pattern."""
+    """Return the shapes without those that the pattern of another shape covers."""
     kept: list[Segments] = []
     for shape in sorted(shapes, key=lambda each: (len(each), text(each))):
         if not any(covers(other, shape) for other in kept):

@@ -1,9 +1,9 @@
 """Routes and patterns as sequences of segments, and where a pattern reaches into a route (pure).
 
-Owns the arithmetic behind a route table. A *pattern* becomes `GET/orders/?*` in an ARN: its None is one
-character or more, "/" included, as IAM matches it. A *route* is what API Gateway resolves: its None is
-one whole segment, and a greedy one ends with one or more. A *shape* stands for all requests that have
-its literals where it has them, and anything in place of its Nones.
+Owns the arithmetic of a route table. A *pattern* becomes `GET/orders/?*` in an ARN: its None is one or more
+characters, "/" included, as IAM matches it. A *route* is what API Gateway resolves: its None is one whole
+segment, and a greedy one ends with one or more segments. A *shape* stands for all requests that have its
+literals, and any segment at its Nones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Segments = tuple[str | None, ...]
 
 
 class Entry(NamedTuple):
-    """One verb of one route; `demand` is its policy, as an index into the table's policies."""
+    """One verb of one route. `demand` is its policy, as an index into the table's policies."""
 
     segments: Segments
     greedy: bool
@@ -27,19 +27,19 @@ class Entry(NamedTuple):
 
 
 def text(pattern: Segments) -> str:
-    """A pattern as it stands in an ARN, below the stage.
+    """Return a pattern in the syntax of an ARN, below the stage.
 
-    `?*` and not `*`: a parameter is never empty, and "orders/*" would let "orders/" through, which API
-    Gateway may take for "orders".
+    It has `?*` and not `*`, because a parameter is never empty. "orders/*" would let "orders/" pass, which
+    API Gateway may read as "orders".
     """
     return "/".join("?*" if each is None else each for each in pattern)
 
 
 def precedence(entry: Entry, *, full_first: bool) -> tuple[bool, tuple[int, ...]]:
-    """The sort key of the entries that match one request: API Gateway takes the first.
+    """Return the sort key of the entries that match one request: API Gateway takes the first.
 
-    Segment by segment a literal comes before `{param}` before `{proxy+}`; HTTP APIs look for a match
-    without `{proxy+}` first ("Routing API requests", HTTP APIs).
+    In each segment a literal comes before `{param}`, and `{param}` before `{proxy+}`. HTTP APIs first look
+    for a match without `{proxy+}` ("Routing API requests", HTTP APIs).
     """
     ranks = [0 if each is not None else 1 for each in entry.segments]
     if entry.greedy:
@@ -48,19 +48,19 @@ def precedence(entry: Entry, *, full_first: bool) -> tuple[bool, tuple[int, ...]
 
 
 def resolve(shape: Segments, entries: Sequence[Entry]) -> Entry | None:
-    """The entry that most requests of a shape go to; `entries` stand in order of precedence.
+    """Return the entry that most requests of a shape are routed to; `entries` are in order of precedence.
 
-    A None of the shape stands for all segments that no literal of the table equals. So an entry with a
+    A None of the shape stands for all segments that equal no literal of the table. So an entry with a
     parameter there matches each of them, and one with a literal matches none.
     """
     return next((entry for entry in entries if _takes(entry, shape)), None)
 
 
 def reach(entry: Entry, entries: Sequence[Entry], longest: int) -> Segments | None:
-    """The narrowest pattern for all requests that go to an entry; None if all go to others.
+    """Return the narrowest pattern for all requests that reach an entry; None if other entries get all.
 
-    That is its template, except for a greedy entry beside `{x}`: a single segment goes to `{x}`, so two or
-    more are left for the greedy entry, and the pattern may say so.
+    That is its template, except for a greedy entry beside `{x}`. A single segment goes to `{x}`, so the
+    greedy entry gets two or more, and the pattern may require that.
     """
     shape = entry.segments
     while resolve(shape, entries) is not entry:
@@ -92,25 +92,25 @@ def covers(pattern: Segments, shape: Segments) -> bool:
 
 
 def meets(entry: Entry, pattern: Segments, longest: int) -> Iterator[Segments]:
-    """The shapes of all requests that match the entry's template and the pattern, both.
+    """Yield the shapes of all requests that match both the entry's template and the pattern.
 
-    `longest` bounds how many segments one None of the pattern matches. The table's longest template and
-    one more is enough: beyond that, only a greedy entry's tail grows, its shorter shape resolves alike,
-    and the pattern made of that covers the longer one.
+    `longest` bounds how many segments one None of the pattern matches. One more than the table's longest
+    template is enough. Beyond that, only the tail of a greedy entry grows, and its shorter shape resolves to
+    the same entry. The pattern of the shorter shape covers the longer one.
     """
     for want, own in zip(pattern, entry.segments, strict=False):
         if want is None:
             break
         if own not in (None, want):
             return  # most routes differ from most patterns in their first segments
-    # Take only branches that lead to a shape: two routes with many parameters have more dead ends than the
-    # init of a function has time for.
+    # Only branches that lead to a shape are followed, because two routes with many parameters have more dead
+    # ends than a function's init can visit.
     ends = _ends(entry, pattern, longest)
     yield from _walk(entry, pattern, longest, ends, 0, ())
 
 
 def _ends(entry: Entry, pattern: Segments, longest: int) -> list[set[int]]:
-    """For each place in the pattern, the places in the route from which both can be completed."""
+    """Return, for each place in the pattern, the places in the route from which both can be completed."""
     length = len(entry.segments)
     wild = pattern.count(None)
     furthest = max(length, longest * wild + len(pattern) - wild) if entry.greedy else length

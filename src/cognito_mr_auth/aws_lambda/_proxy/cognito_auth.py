@@ -1,7 +1,7 @@
 """A guard on plain handlers: functions that serve an API's requests themselves.
 
-Owns its settings alone. `_proxy.handler_guard` has the decorators, `_proxy.events` reads the event and
-writes the answer, and the guard decides who passes.
+Owns only its settings. `_proxy.handler_guard` has the decorators, and `_proxy.events` reads the event and
+writes the response. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ class CognitoAuth(HandlerGuard):
         @auth.require(policy.scopes("orders/read"))
         def handler(event, context, principal): ...
 
-    For functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs, load
-    balancers and VPC Lattice. The handler gets the event as it came, and the principal by keyword: None for a
-    request that passes without a token. Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and
-    `{"detail": "...", "reason": "..."}`, in the form of their event. An AuthError that the handler raises is
-    answered alike. REST APIs send `WWW-Authenticate` of an integration as `x-amzn-Remapped-WWW-Authenticate`.
-    A ping that keeps the function warm gets `{}`, and does not reach the handler.
+    It is for functions behind REST, HTTP and WebSocket (`$connect`) APIs of API Gateway, function URLs, load
+    balancers and VPC Lattice. The handler gets the event unchanged, and the principal by keyword. It is None
+    for a request that passes without a token. Other requests get 400, 401, 403 or 503 with a challenge (RFC
+    6750 3) and the body `{"detail": "...", "reason": "..."}`, in the form of their event. An AuthError that
+    the handler raises gets the same response. REST APIs rename the header `WWW-Authenticate` of an
+    integration to `x-amzn-Remapped-WWW-Authenticate`. A ping that keeps the function warm gets `{}`, and does
+    not reach the handler.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
-            coroutine functions. May come later, by `bind`.
-        subprotocol: a marker; the subprotocol offered right after it is the token (`$connect` only). The
-            answer has the marker in `Sec-WebSocket-Protocol`, unless the handler picks a subprotocol.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. API Gateway and
-            function URLs answer CORS preflights themselves; with `preflight="pass"` they reach the handler
-            without a principal, and its answer goes out without a body. `exclude` is compared with the
-            event's path, and never opens a `$connect`. A request waits for keys no longer than the invocation
-            has time left.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. `bind` can set it later.
+        subprotocol: a marker. The subprotocol offered right after it is the token (`$connect` only). The
+            response has the marker in `Sec-WebSocket-Protocol`, unless the handler selects a subprotocol.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. API Gateway and
+            function URLs answer CORS preflights themselves. With `preflight="pass"` other preflights reach
+            the handler without a principal, and its response is sent without a body. `exclude` is compared
+            with the event's path, and never opens a `$connect`. A request waits for keys at most as long as
+            the invocation has time left.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""The events of plain handlers, and answers in the form that each of them wants (Lambda proxy integration).
+"""The events of plain handlers, and the form of response that each of them needs (Lambda proxy integration).
 
-Owns the shapes: API Gateway's REST, HTTP (payload 1.0 and 2.0) and WebSocket `$connect` events, function
-URLs, load balancers with and without multi-value headers, VPC Lattice (both versions). What a client chose
-never decides the kind.
+Owns the forms: API Gateway's REST, HTTP (payload 1.0 and 2.0) and WebSocket `$connect` events, function URLs,
+load balancers with and without multi-value headers, VPC Lattice (both versions). Values that a client chose
+never decide the kind.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _ALB_MULTI: Final = "alb-multi-value"
 _HTTP_2: Final = "http-2.0"
 _LATTICE: Final = "vpc-lattice"
 _LATTICE_2: Final = "vpc-lattice-2.0"
-_REST: Final = "rest"  # HTTP APIs with payload 1.0, too
+_REST: Final = "rest"  # also HTTP APIs with payload 1.0
 _WEBSOCKET: Final = "websocket"
 
-# Replaces a value that is no string: it is no credential and no origin, but it counts as sent. An empty
-# Authorization would not.
+# Replaces a value that is not a string. It is no credential and no origin, but it counts as sent. An empty
+# Authorization would not count.
 _MALFORMED: Final = "\0"
 
 _WANTED = (
@@ -37,19 +37,19 @@ _WANTED = (
 
 
 class Call(NamedTuple):
-    """One request and the kind of its event, which decides the form of the answer."""
+    """One request and the kind of its event, which decides the form of the response."""
 
     kind: str
     http_request: HTTPRequest
 
 
 def read(event: object) -> Call:
-    """The request of an event, which is a dict or anything with `.raw_event`.
+    """Return the request of an event, which is a dict or an object with `.raw_event`.
 
-    The path is the event's own: payload 2.0 begins it with the stage's name, unless that is `$default`.
+    The path is the event's own. In payload 2.0 it begins with the stage's name, unless that is `$default`.
 
     Raises:
-        ConfigurationError: the event is of another kind. It shows nothing of the event.
+        ConfigurationError: the event is of another kind. The message shows nothing of the event.
     """
     raw = mapping(raw_event(event))
     context = mapping(raw.get("requestContext"))
@@ -101,10 +101,10 @@ def _refuse(what: str) -> NoReturn:
 
 
 def _route(template: str, path: str, stage: object) -> Sequence[str | None]:
-    """The segments of the route that API Gateway has matched (see `Exclusions.match`); () where it has none.
+    """Return the segments of the route that API Gateway has matched, for `Exclusions.match`; () without one.
 
-    No template has the stage that the path may begin with. A path that does not fit its template, such as one
-    with a custom domain's base path or a decoded slash, is below nothing that an exclusion names.
+    No template has the stage with which the path may begin. A path that does not fit its template matches no
+    exclusion. Such a path may have a custom domain's base path or a decoded slash.
     """
     if not template.startswith("/"):
         return ()
@@ -132,9 +132,9 @@ def _fits(own: Sequence[str | None], sent: Sequence[str]) -> bool:
 
 
 def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
-    """All values of a header, in any case. If the event has multi-value headers, only they count.
+    """Return all values of a header, in any case. If the event has multi-value headers, only those are read.
 
-    `headers` beside them holds the last value of each, so it hides duplicates.
+    `headers` beside them has only the last value of each, so it hides duplicates.
     """
     several = kind != _HTTP_2 and raw.get("multiValueHeaders") is not None
     given: Mapping[Any, Any] = mapping(raw.get("multiValueHeaders" if several else "headers"))
@@ -142,9 +142,9 @@ def _headers(raw: Mapping[str, Any], kind: str) -> Callable[[str], list[str]]:
     cookies = raw.get("cookies") if kind == _HTTP_2 else None
 
     def header(name: str) -> list[str]:
-        if name == "cookie" and cookies is not None:  # payload 2.0: one string for each
+        if name == "cookie" and cookies is not None:  # payload 2.0 has one string for each cookie
             return _values(cookies, several=True)
-        if name == "content-length" and raw.get("body"):  # the handler gets it, whatever a header claims
+        if name == "content-length" and raw.get("body"):  # the handler gets the body, whatever a header says
             return [str(len(str(raw["body"])))]
         return [
             value
@@ -168,9 +168,9 @@ def _values(value: Any, *, several: bool) -> list[str]:
 
 
 def content(answer: HTTPResponse, method: str) -> tuple[dict[str, str], str]:
-    """Headers and body of an answer, for a gateway to send.
+    """Return headers and body of a response for a gateway to send.
 
-    It adds the length, but for HEAD, whose answer says the length of GET's (RFC 9110 8.6, 9.3.2).
+    It adds the length, except for HEAD, whose response gives the length of GET's (RFC 9110 8.6, 9.3.2).
     """
     is_head = method == "HEAD"
     headers = {name: value for name, value in answer.headers if is_head or name != "content-length"}
@@ -178,12 +178,12 @@ def content(answer: HTTPResponse, method: str) -> tuple[dict[str, str], str]:
 
 
 def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
-    """An answer in the form of the event, for the function to return."""
+    """Return a response in the form of the event, for the function to return."""
     headers, body = content(answer, call.http_request.method)
     response: dict[str, Any] = {"statusCode": answer.status}
     if call.kind in (_ALB, _ALB_MULTI, _LATTICE, _LATTICE_2):
         response["statusDescription"] = f"{answer.status} {HTTPStatus(answer.status).phrase}"
-    if call.kind == _ALB_MULTI:  # a load balancer that sends these accepts no others
+    if call.kind == _ALB_MULTI:  # a load balancer that sends multi-value headers accepts no others
         response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     else:
         response["headers"] = headers
@@ -193,9 +193,9 @@ def respond(answer: HTTPResponse, call: Call) -> dict[str, Any]:
 
 
 def without_body(response: object, call: Call) -> dict[str, Any]:
-    """A handler's answer to a preflight without its body, because a preflight has no principal.
+    """Remove the body of a handler's response to a preflight, because a preflight has no principal.
 
-    Without a status, payload 2.0 takes the whole response for the body.
+    If it has no status, payload 2.0 uses the whole response as the body.
     """
     if not isinstance(response, dict) or "statusCode" not in response:
         return respond(HTTPResponse(200, (), b""), call)
@@ -207,9 +207,9 @@ def without_body(response: object, call: Call) -> dict[str, Any]:
 
 
 def marked(response: object, call: Call, marker: str | None) -> object:
-    """Add the marker to the answer if a `$connect` offered it and the handler picks no subprotocol.
+    """Add the marker to the response if a `$connect` offered it and the handler selects no subprotocol.
 
-    Browsers end a connection for which no offered subprotocol was picked (RFC 6455 4.1).
+    Browsers close a connection for which no offered subprotocol was selected (RFC 6455 4.1).
     """
     if marker not in call.http_request.subprotocols or not isinstance(response, dict):
         return response

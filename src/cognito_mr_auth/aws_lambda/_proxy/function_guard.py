@@ -1,7 +1,7 @@
-"""What the guards of Lambda functions share: they block, and keep to the time that an invocation has left.
+"""The parts that the guards of Lambda functions share. They block, but never beyond an invocation's time.
 
-Owns the life of such a guard, and the order in which a request is judged. The guard of `_web` decides who
-passes.
+Owns the life of such a guard, and the order in which a request is checked. The guard of `_web` decides which
+requests pass.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from cognito_mr_auth.verifier import Verifier
 __all__ = ["JUDGE", "Demand", "FunctionGuard", "Verdict"]
 
 JUDGE: Final = "cognito_mr_auth.judge"
-"""In a request's state: the guard that has judged it."""
+"""The key in a request's state of the guard that has checked it."""
 
 
 class Demand(NamedTuple):
-    """What a route or handler wants of a request: no `need` where no token is looked at.
+    """What a route or handler requires of a request; `need` is None if no token is read.
 
-    `policies` hold together; None stands for any valid token. `guarded`: it names its guard itself, so no
-    preflight runs it.
+    All `policies` apply; None stands for any valid token. `guarded`: it has its own guard, so it does not run
+    for a preflight.
     """
 
     need: Need | None
@@ -41,7 +41,7 @@ class Demand(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """An answer in a handler's place, if any; else what the request's state holds while the handler runs."""
+    """A response that replaces the handler's, or else the request's state while the handler runs."""
 
     answer: HTTPResponse | None
     is_preflight: bool = False
@@ -49,10 +49,10 @@ class Verdict(NamedTuple):
 
 
 class FunctionGuard:
-    """A guard that may get its verifier later, whose hooks must not be coroutine functions.
+    """A guard whose verifier may be bound later, and whose hooks must not be coroutine functions.
 
-    `given` is a Verifier, a Guard or None, `options` are the guard's, of those that are `known`. With
-    `behind_authorizer`, the principal that an authorizer in front has handed on is taken for the token's.
+    `given` is a Verifier, a Guard or None. `options` are the guard's, of those that are `known`. With
+    `behind_authorizer`, the principal from an authorizer in front replaces the token's.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class FunctionGuard:
         return f"CognitoAuth({self._guard.verifier!r})" if self._guard.bound else "CognitoAuth()"
 
     def bind(self, verifier: Verifier) -> None:
-        """Verify with `verifier` from now on, where settings come after the import.
+        """Set the verifier if the settings are read after the import.
 
-        An event before it is a ConfigurationError, and runs no handler.
+        An event before that raises ConfigurationError, and no handler runs.
 
         Raises:
-            ConfigurationError: there is another one already.
-            TypeError: for what is no Verifier, or one whose `revoked` is a coroutine function.
+            ConfigurationError: another verifier is bound already.
+            TypeError: the argument is not a Verifier, or its `revoked` is a coroutine function.
         """
         self._guard.bind(verifier)
 
@@ -88,11 +88,11 @@ class FunctionGuard:
             warm_up(self._guard.verifier)
 
     def _judge(self, event: object, request: HTTPRequest, demand: Demand, context: object) -> Verdict:
-        """What becomes of an event's request, in the time that the invocation has left.
+        """Check an event's request, in the remaining time of the invocation.
 
         Raises:
-            AuthError: it may not pass.
-            ConfigurationError: there is no verifier yet.
+            AuthError: the guard refuses the request.
+            ConfigurationError: no verifier is bound yet.
         """
         guard, need = self._guard, demand.need
         document = guard.document(request)
@@ -109,15 +109,15 @@ class FunctionGuard:
         return Verdict(None, preflight, {PRINCIPAL: principal, JUDGE: self})
 
     def _handed_on(self, event: object) -> Mapping[str, Any]:
-        """The principal of an authorizer in front, as a guard in front leaves its own; or nothing."""
-        from .upstream import principal_from_authorizer, still_valid  # most functions have none in front
+        """Return the principal of an authorizer in front as a guard's state, or an empty mapping."""
+        from .upstream import principal_from_authorizer, still_valid  # most functions have no authorizer
 
         try:
             principal = principal_from_authorizer(event)
         except LookupError:
             return {}
         clock = self._guard.verifier._clock
-        if not still_valid(event, clock=lambda: clock()[0]):  # the authorizer's answer may be a cached one
+        if not still_valid(event, clock=lambda: clock()[0]):  # the authorizer's response may be cached
             raise TokenExpired
         self._guard.check_adopted(principal, None)
         return {GUARD: self._guard, PRINCIPAL: principal}

@@ -1,4 +1,4 @@
-"""A guard on plain handlers of Lambda functions, whatever the form of their events.
+"""A guard on plain handlers of Lambda functions, for every form of event.
 
 Owns the decorators, and when a handler runs.
 """
@@ -60,9 +60,10 @@ _CO_VARKEYWORDS = 0x08  # inspect.CO_VARKEYWORDS, for a function with **more
 
 
 class Form(NamedTuple):
-    """One form of events: how a request is read, and how an answer is written.
+    """One form of events: how a request is read, and how a response is written.
 
-    `read` gives a call, which has the `http_request`; `without_body` cuts a handler's answer to a preflight.
+    `read` returns a call, which has the `http_request`. `without_body` cuts a handler's response to a
+    preflight.
     """
 
     read: Callable[[object], Any]
@@ -78,29 +79,29 @@ class HandlerGuard(FunctionGuard):
         self._form = form
 
     def require(self, policy: Policy | None = None) -> _Decorator:
-        """A decorator: the handler runs for the requests that this guard admits.
+        """A decorator. The handler runs for the requests that this guard admits.
 
-        With a policy it runs only for a token that meets it: `exclude` does not open it, and a CORS preflight
-        that passes gets 204. Without one, an excluded path, a request without a token under `optional=True`
-        and a preflight that passes reach it with `principal=None`.
+        With a policy it runs only for a token that meets it. `exclude` does not open it then, and a CORS
+        preflight that passes gets 204. Without a policy, `principal=None` is passed for an excluded path, for
+        a request without a token under `optional=True`, and for a preflight that passes.
 
         Raises:
-            ConfigurationError: for a policy beside `optional=True`, which lets requests without a token in.
-            TypeError: for what is no policy; by the decorator, for a handler that is a coroutine function
-                or does not take the principal. The decorated handler raises ConfigurationError for an
-                event of any other kind, and does not run.
+            ConfigurationError: a policy is given and `optional=True` lets requests without a token pass.
+            TypeError: `policy` is not a Policy. The decorator raises it for a handler that is a coroutine
+                function or does not accept the principal. The decorated handler raises ConfigurationError
+                for an event of any other kind, and does not run.
         """
         require_sync(policy)
         if policy is not None and self._guard.optional:
-            raise ConfigurationError("optional=True admits requests without a token, and no policy can")
+            raise ConfigurationError("optional=True admits requests without a token, which no policy accepts")
         return partial(self._guarded, policy=policy, need="configured" if policy is None else "required")
 
     def optional(
         self, handler: GuestHandler[Event_contra, Context_contra, Result_co]
     ) -> Handler[Event_contra, Context_contra, Result_co]:
-        """A decorator, used without a call: guests are welcome, and the principal is then None.
+        """A decorator, used without a call. Guests are allowed, and `principal` is None for them.
 
-        A bad token is refused all the same, on excluded paths too. A token must meet the guard's own policy.
+        A bad token is still refused, on excluded paths too. A token must meet the guard's own policy.
 
         Raises:
             TypeError: as the decorator of `require` does.
@@ -135,16 +136,16 @@ class HandlerGuard(FunctionGuard):
         return form.respond(answer, call)
 
     def _run(self, handler: Callable[[], Any], call: Any, principal: Principal | None) -> Any:  # noqa: ARG002
-        """The handler's answer. A subclass may add to the request before it, or to the answer."""
+        """Return the handler's response. A subclass may change the request or the response."""
         return handler()
 
 
 def _check_handler(handler: Any) -> None:
-    """Raises TypeError if the guard could not call it; only a plain function's parameters are checked."""
+    """Raise TypeError if the guard could not call it. Only a plain function's parameters are checked."""
     if not callable(handler) or is_async(handler):
-        raise TypeError("CognitoAuth guards functions that are no coroutine functions: Lambda awaits none")
+        raise TypeError("CognitoAuth cannot guard a coroutine function, because Lambda does not await it")
     code = getattr(handler, "__code__", None)
     if code is None or code.co_flags & _CO_VARKEYWORDS:
         return
     if "principal" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        raise TypeError("the principal is handed on by its name: def handler(event, context, principal)")
+        raise TypeError("the principal is passed by keyword: def handler(event, context, principal)")

@@ -7,9 +7,9 @@
     @auth.require(policy.scopes("orders/read"))
     def orders(): ...
 
-Owns when a view's guards are asked: in the outermost middleware, which reads the marks of the registered
-view, so that a decorator above `@app.route` guards it as well. The guard decides who passes, and `Authorizer`
-what an authorizer function answers.
+Owns when a view's guards run: in the outermost middleware. It reads the marks of the registered view, so a
+decorator above `@app.route` guards it as well. The guard decides which requests pass, and `Authorizer` makes
+the response of an authorizer function.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ __all__ = ["CognitoAuth", "authorizer", "principal_of"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# Attributes: of an application, its CognitoAuth; of a request, what a guard has found. `Request.to_dict`
-# leaves out what begins with "_".
+# Attributes: an application's CognitoAuth, and what a guard has found for a request. `Request.to_dict` omits
+# names that begin with "_".
 _INSTALLED = "_cognito_mr_auth"
 _STATE = "_cognito_mr_auth_state"
 _ADVICE = "put @auth.require() or @auth.optional on its view, or protect_all=True on its application"
 
 
 def principal_of(request: Any, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of `app.current_request`; None if it was let through without a token.
+    """The principal of `app.current_request`; None if the request passed without a token.
 
     Raises:
-        LookupError: no guard has looked at it, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     return principal_in(getattr(request, _STATE, {}), default, _ADVICE)
 
@@ -66,22 +66,23 @@ class CognitoAuth(FunctionGuard):
     """Guards the views of a Chalice application.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
-            coroutine functions. May come later, by `bind`.
-        app: an application to initialise at once; else `init_app`.
-        protect_all: every HTTP request needs a token, except those of `public` and `optional` views and of
-            excluded paths. Other events (schedules, queues, WebSockets) are not guarded.
-        behind_authorizer: the principal that an authorizer in front has handed on is taken, and a token is
-            verified only where there is none. For functions that API Gateway alone may invoke: whoever else
-            may can write any principal into the event.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
-            `exclude` open what `protect_all` closes, and never a view that requires something.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. `bind` can set it later.
+        app: an application to initialise at once; see `init_app`.
+        protect_all: every HTTP request needs a token, except for `public` and `optional` views and excluded
+            paths. Other events (schedules, queues, WebSockets) are not guarded.
+        behind_authorizer: accept the principal from an authorizer in front, and verify a token only if there
+            is none. Use it only for functions that nothing but API Gateway may invoke, because any other
+            caller can write any principal into the event.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a view with `require`.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does every AuthError that a view or a middleware raises, with the CORS headers of the route.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body
+    `{"detail": "...", "reason": "..."}`. Every AuthError that a view or middleware raises gets the same
+    response, with the CORS headers of the route.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -101,11 +102,11 @@ class CognitoAuth(FunctionGuard):
             self.init_app(app)
 
     def init_app(self, app: Chalice) -> None:
-        """Guard an application, before it serves.
+        """Guard an application. Call it before the application serves.
 
         Raises:
-            RuntimeError: it has a CognitoAuth already, or this object another application.
-            TypeError: for what is no Chalice application.
+            RuntimeError: the application has a CognitoAuth already, or this object has an application.
+            TypeError: the argument is not a Chalice application.
         """
         if not isinstance(app, Chalice):
             raise TypeError(
@@ -120,33 +121,33 @@ class CognitoAuth(FunctionGuard):
     # -- marks on views -----------------------------------------------------------------------------
 
     def require(self, policy: Policy | None = None) -> Callable[[ViewT], ViewT]:
-        """A decorator: the view needs a token and, if given, what the policy says. Several hold together.
+        """A decorator. The view needs a token that meets the policy, if one is given. Several all apply.
 
         Raises:
-            TypeError: for what is no policy; by the decorator, for what is no view.
+            TypeError: `policy` is not a Policy. The decorator raises it if its argument is not a view.
         """
         require_sync(policy)
         return lambda view: self._guarded(view, Mark("required", self, policy))
 
     def optional(self, view: ViewT) -> ViewT:
-        """A decorator: guests are welcome at this view; a bad token is refused.
+        """A decorator. Guests may use this view; a bad token is refused.
 
         Raises:
-            TypeError: for what is no view.
+            TypeError: the argument is not a view.
         """
         return self._guarded(view, Mark("optional", self))
 
     def public(self, view: ViewT) -> ViewT:
-        """A decorator: the view is open, and no token is looked at.
+        """A decorator. The view is open, and no token is read.
 
         Raises:
-            TypeError: for what is no view.
+            TypeError: the argument is not a view.
         """
         mark_view(view, Mark("public", self))
         return view
 
     def _guarded(self, view: ViewT, mark: Mark) -> ViewT:
-        for each in wrapped(view):  # any of them may be the registered one
+        for each in wrapped(view):  # any of them may be the registered view
             mark_view(each, mark)
 
         @wraps(view)
@@ -163,7 +164,7 @@ class CognitoAuth(FunctionGuard):
     # -- a request ----------------------------------------------------------------------------------
 
     def _middleware(self, request: Any, get_response: Callable[[Any], Any]) -> Any:
-        if request is None:  # an event of no route, which Chalice refuses
+        if request is None:  # the event has no route, so Chalice refuses it
             return get_response(request)
         entry = self._app.routes.get(request.path, {}).get(request.method)
         try:
@@ -178,7 +179,7 @@ class CognitoAuth(FunctionGuard):
 
     def _judge_view(self, request: Any, entry: Any) -> Verdict:
         event = request.to_original_event()
-        # Chalice's local mode leaves these out.
+        # Chalice's local mode omits these members.
         named = {"httpMethod": request.method, "path": request.context.get("path"), "resource": request.path}
         asked = read({**named, **event}).http_request
         word, policies = wanted(entry, self)

@@ -1,6 +1,6 @@
-"""The answer of a Chalice authorizer function.
+"""The response of a Chalice authorizer function.
 
-Owns the way from Chalice's AuthRequest to an `Authorizer` and back.
+Owns the conversion of Chalice's AuthRequest for an `Authorizer`, and of its response for Chalice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["authorizer"]
 
 
 def authorizer(verifier: Verifier, **options: Unpack[RestTokenOptions]) -> Callable[[Any], dict[str, Any]]:
-    """What an `@app.authorizer()` function returns for its AuthRequest.
+    """Return the function that makes the result of an `@app.authorizer()` function from its AuthRequest.
 
         authorize = authorizer(verifier, routes={"GET /orders": policy.scopes("orders/read")})
 
@@ -27,11 +27,12 @@ def authorizer(verifier: Verifier, **options: Unpack[RestTokenOptions]) -> Calla
             return authorize(auth_request)
 
     `options` are those of `aws_lambda.Authorizer` for REST APIs with TOKEN authorizers. The function raises
-    `Unauthorized` for no token and a bad one (the gateway's 401) and `errors.Unavailable` in an outage (its
-    500, which it does not cache); in `chalice local` and `chalice.test`, what stands for them there.
+    `Unauthorized` for a missing or bad token, which the gateway turns into 401. In an outage it raises
+    `errors.Unavailable`, which the gateway turns into 500 and does not cache. In `chalice local` and
+    `chalice.test` it raises Chalice's own equivalents.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
     decide = Authorizer(verifier, kind="rest-token", **options)
 
@@ -50,7 +51,7 @@ def authorizer(verifier: Verifier, **options: Unpack[RestTokenOptions]) -> Calla
 
 
 def _local_error(error: Exception) -> Exception | None:
-    """What Chalice's local gateway answers; it drops the connection for any other. A deployment has none."""
+    """Return the error that Chalice's local gateway can answer; it drops the connection for any other."""
     local = sys.modules.get("chalice.local")
     if local is None:
         return None

@@ -1,7 +1,8 @@
-"""The marks on Chalice's views, and answers as its responses.
+"""The marks on Chalice's views, and the guard's responses as Chalice's.
 
-Owns which marks a view has; `_web.marks` says which view an opening holds for. A requirement holds for the
-view that it was written on and for all that this one wraps, because any of them may be the registered one.
+Owns which marks a view has. `_web.marks` decides to which view an opening applies. A requirement applies to
+the view on which it was set and to all views that this one wraps, because any of them may be the registered
+one.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ __all__ = ["Mark", "answer_errors", "as_response", "mark_view", "wanted", "witho
 Word = Literal["required", "optional", "public"]
 
 
-# Attributes of a view: its marks, and that it answers the AuthErrors which it raises.
+# Attributes of a view: its marks, and whether it responds to the AuthErrors that it raises.
 _MARKS = "_cognito_mr_auth_marks"
 _ANSWERS = "_cognito_mr_auth_answers"
-# What closes comes before what opens.
+# Marks that close a view come before marks that open it.
 _WORDS: tuple[Word, ...] = ("required", "optional", "public")
 
 
 class Mark(NamedTuple):
-    """What a decorator says of a view, and which CognitoAuth said it."""
+    """What a decorator sets for a view, and which CognitoAuth set it."""
 
     word: Word
     auth: Any
@@ -41,17 +42,17 @@ class Mark(NamedTuple):
 
 
 def mark_view(view: Any, mark: Mark) -> None:
-    """Add a mark. Raises TypeError for what is no view function."""
+    """Add a mark. Raises TypeError if `view` is not a view function."""
     if not callable(view) or isinstance(view, type):
         raise TypeError(f"{mark.word}: this marks view functions, and takes nothing else")
     setattr(view, _MARKS, (*_marks_of(view), mark._replace(view=view)))
 
 
 def wanted(entry: Any, auth: object) -> tuple[Word | None, list[Policy | None]]:
-    """The word of a route's view, if any, and the policies of its requirements.
+    """Return the mark of a route's view, if any, and the policies of its requirements.
 
     Raises:
-        RuntimeError: a mark is of another CognitoAuth, which nothing would enforce.
+        RuntimeError: a mark belongs to another CognitoAuth, so nothing would enforce it.
     """
     view = getattr(entry, "view_function", None)
     marks = _marks_of(view)
@@ -67,7 +68,7 @@ def _marks_of(view: object) -> tuple[Mark, ...]:
 
 
 def answer_errors(entry: Any, answer: Callable[[AuthError], Response]) -> None:
-    """Let a route's view answer the AuthErrors that it raises, of which Chalice would make a 500."""
+    """Make a route's view respond to the AuthErrors that it raises, because Chalice would answer 500."""
     view = getattr(entry, "view_function", None)
     if view is None or hasattr(view, _ANSWERS):
         return
@@ -84,7 +85,7 @@ def answer_errors(entry: Any, answer: Callable[[AuthError], Response]) -> None:
 
 
 def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
-    """The guard's answer as Chalice sends it, with the CORS headers of the route."""
+    """Return the guard's response as Chalice's, with the CORS headers of the route."""
     made, body = content(answer, request.method)
     headers: dict[str, Any] = {**made}
     cors = getattr(entry, "cors", None)
@@ -94,5 +95,5 @@ def as_response(request: Any, answer: HTTPResponse, entry: Any) -> Response:
 
 
 def without_body(said: Any) -> Response:
-    """An answer to a preflight without its body, because a preflight has no principal."""
+    """Remove the body of a response to a preflight, because a preflight has no principal."""
     return Response("", headers=without_length(said.headers.items()), status_code=said.status_code)

@@ -6,8 +6,8 @@
     @app.get("/orders", middlewares=[auth.require(policy.scopes("orders/read"))])
     def orders(): ...
 
-Owns when a route's guards are asked: before all else that Powertools runs for it. Middlewares alone would
-come too late, because the validation of a request runs before them. The guard decides who passes.
+Owns when a route's guards run: before everything else that Powertools runs for it. Middlewares alone would
+run too late, because Powertools validates a request before them. The guard decides which requests pass.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["PRINCIPAL", "CognitoAuth", "principal_of"]
 
 Middleware = Callable[[Any, Callable[..., Any]], Any]
 
-# Of a resolver: its CognitoAuth.
+# The attribute of a resolver that holds its CognitoAuth.
 _INSTALLED = "_cognito_mr_auth"
 # An attribute of the middlewares that `require` makes.
 _REQUIREMENT = "_cognito_mr_auth_requirement"
@@ -54,10 +54,10 @@ class _Requirement(NamedTuple):
 
 
 def principal_of(app: Any, default: Default = REQUIRED) -> Principal | Default | None:
-    """The principal of the request that a resolver (or a `Router`, a `Request`) serves; None for a guest.
+    """Return the principal of the request that a resolver, `Router` or `Request` serves; None for a guest.
 
     Raises:
-        LookupError: no guard has looked at the request, and there is no `default`.
+        LookupError: no guard checked the request, and no `default` is given.
     """
     return principal_in(app.context, default, _ADVICE)
 
@@ -66,25 +66,26 @@ class CognitoAuth(FunctionGuard):
     """Guards the routes of resolvers: REST and HTTP APIs, load balancers, function URLs, VPC Lattice.
 
     Args:
-        verifier: what tokens are verified with, or a `Guard`, which has its own options. Hooks must not be
-            coroutine functions. May come later, by `bind`.
-        app: a resolver to initialise at once; else `init_app`.
-        protect_all: every request needs a token, those of unknown URLs included, except routes that are
-            `public` or `optional` and excluded paths.
-        behind_authorizer: the principal that an authorizer in front has handed on is taken, and a token is
-            verified only where there is none. For functions that API Gateway alone may invoke: whoever else
-            may can write any principal into the event.
-        options: settings of the guard that is made for a verifier; `guard.Guard` lists them. `optional` and
-            `exclude` open what `protect_all` closes, and never a route that says `require`. `exclude` is
-            compared with the path that the resolver routes by. With `preflight="pass"`, preflights reach the
-            resolver's CORS answer.
+        verifier: the verifier of the tokens, or a `Guard`, which has its own options. Hooks must not be
+            coroutine functions. `bind` can set it later.
+        app: a resolver to initialise at once; see `init_app`.
+        protect_all: every request needs a token, also for unknown URLs, except for routes that are `public`
+            or `optional` and for excluded paths.
+        behind_authorizer: accept the principal from an authorizer in front, and verify a token only if there
+            is none. Use it only for functions that nothing but API Gateway may invoke, because any other
+            caller can write any principal into the event.
+        options: settings of the guard that is made from a verifier; `guard.Guard` lists them. `optional` and
+            `exclude` open what `protect_all` closes, but never a route with `require`. `exclude` is compared
+            with the path that the resolver routes by. With `preflight="pass"`, preflights reach the
+            resolver's CORS response.
 
-    Others get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and `{"detail": "...", "reason": "..."}`, as
-    does every AuthError that a route or middleware raises, with the CORS headers of the resolver. An
-    `exception_handler` of yours for such an error comes first.
+    Other requests get 400, 401, 403 or 503 with a challenge (RFC 6750 3) and the body
+    `{"detail": "...", "reason": "..."}`. Every AuthError that a route or middleware raises gets the same
+    response, with the CORS headers of the resolver. An `exception_handler` of yours for such an error runs
+    first.
 
     Raises:
-        ConfigurationError, TypeError: for a setting that cannot be right.
+        ConfigurationError, TypeError: a setting is invalid.
     """
 
     def __init__(
@@ -103,11 +104,11 @@ class CognitoAuth(FunctionGuard):
             self.init_app(app)
 
     def init_app(self, app: ApiGatewayResolver) -> None:
-        """Guard a resolver, before it serves.
+        """Guard a resolver. Call it before the resolver serves.
 
         Raises:
-            RuntimeError: it has a CognitoAuth already.
-            TypeError: for what is no resolver of HTTP requests.
+            RuntimeError: the resolver has a CognitoAuth already.
+            TypeError: the argument is not a resolver of HTTP requests.
         """
         given: object = app  # callers without a type checker give anything
         if not isinstance(given, ApiGatewayResolver) or isinstance(given, BedrockAgentResolver):
@@ -117,14 +118,14 @@ class CognitoAuth(FunctionGuard):
         handlers = app.exception_handler_manager
         if AuthError not in handlers.get_registered_handlers():
             handlers.exception_handler(AuthError)(lambda error: as_response(app, self._guard.response(error)))
-        # Not public, but what is public comes after the validation of a request, or does not know its route.
-        # Where they are missing, this fails while the function starts.
+        # These are not public, but the public hooks run after the validation of a request, or do not know its
+        # route. If they are missing, this fails while the function starts.
         call, call_async = getattr(app, "_call_route"), getattr(app, "_call_route_async")  # noqa: B009
 
         def call_route(route: Any, route_arguments: dict[str, str]) -> Any:
             try:
                 return call(GuardedRoute(self._judge_route, route), route_arguments)
-            finally:  # not every version clears the context where a route raises
+            finally:  # not every version clears the context if a route raises
                 _forget(app)
 
         async def call_route_async(route: Any, route_arguments: dict[str, str]) -> Any:
@@ -135,15 +136,16 @@ class CognitoAuth(FunctionGuard):
 
         vars(app).update({_INSTALLED: self, "_call_route": call_route, "_call_route_async": call_route_async})
 
-    # -- words for routes -------------------------------------------------------------------------
+    # -- decorators -------------------------------------------------------------------------------
 
     def require(self, policy: Policy | None = None, /) -> Middleware:
-        """A middleware: its route needs a token and, if given, what the policy says. Several hold together.
+        """A middleware. Its route needs a token that meets the policy, if one is given.
 
-        It is asked before all other middlewares. In `app.use([...])` it holds for every route.
+        If there are several, all of them apply. It runs before all other middlewares. In `app.use([...])` it
+        applies to every route.
 
         Raises:
-            TypeError: for what is no policy.
+            TypeError: `policy` is not a Policy.
         """
         require_sync(policy)
 
@@ -154,11 +156,11 @@ class CognitoAuth(FunctionGuard):
         return cognito_auth_require
 
     def optional(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
-        """A middleware, named without a call: guests are welcome at its route; a bad token is refused."""
+        """A middleware, named without a call. Guests may use its route; a bad token is refused."""
         return self._judged(app, next_middleware)
 
     def public(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
-        """A middleware, named without a call: its route is open, and no token is looked at."""
+        """A middleware, named without a call. Its route is open, and no token is read."""
         return next_middleware(app)
 
     def _judged(self, app: Any, next_middleware: Callable[..., Any]) -> Any:
@@ -180,7 +182,7 @@ class CognitoAuth(FunctionGuard):
         return answer, verdict.is_preflight
 
     def _demand(self, own: list[Any], everywhere: list[Any]) -> Demand:
-        """What a route wants; of middlewares for every route too, a preflight may come to its CORS answer."""
+        """Return what a route requires. Middlewares for every route let a preflight reach CORS."""
         found = [getattr(each, _REQUIREMENT, None) for each in (*everywhere, *own)]
         required = [each.policy for each in found if each is not None and each.auth is self]
         if required:

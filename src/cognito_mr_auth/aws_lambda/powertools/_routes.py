@@ -1,6 +1,6 @@
-"""A route of Powertools' event handler behind its guards, and answers as its responses.
+"""A route of Powertools' event handler behind its guards, and the guard's responses as Powertools'.
 
-Owns what Powertools sees in a route's place, and how its responses are made and cut.
+Owns the object that replaces a route for Powertools, and how its responses are made and cut.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from cognito_mr_auth.errors import AuthError
 __all__ = ["GuardedRoute", "RouteVerdict", "as_response", "segments"]
 
 RouteVerdict = tuple[Response[Any] | None, bool]
-"""The answer to a request for which the route does not run, if any; and whether it is a preflight."""
+"""The response to a request for which the route does not run, if any; and whether it is a preflight."""
 
-# Routes that end so take the rest of a path as one parameter.
+# Routes with these ends match the rest of a path as one parameter.
 _CATCH_ALL = frozenset({".+", ".*", "(.+)", "(.*)"})
 
 
 class GuardedRoute:
-    """A route behind `judge`, which raises AuthError; what else Powertools asks of it is the route's own."""
+    """A route behind `judge`, which raises AuthError. Every other attribute is the route's own."""
 
     def __init__(self, judge: Callable[[Any, Any, list[Any]], RouteVerdict], route: Any) -> None:
         self._ask, self._route = judge, route
@@ -49,8 +49,8 @@ class GuardedRoute:
     async def call_async(
         self, router_middlewares: list[Any], app: Any, route_arguments: dict[str, str]
     ) -> Any:
-        """The same for `resolve_async`. A thread waits for keys, so that the event loop does not."""
-        import asyncio  # functions that serve without one do not wait for its import
+        """The same for `resolve_async`. A thread waits for keys, so the event loop is not blocked."""
+        import asyncio  # imported here, because most functions serve without it
 
         try:
             answer, preflight = await asyncio.to_thread(self._ask, app, self._route, router_middlewares)
@@ -64,28 +64,28 @@ class GuardedRoute:
         return _without_body(said) if preflight else said
 
     def _refusal(self, error: Exception) -> Exception:
-        """The error; of a dependency's what it raised, which Powertools itself looks for since 3.37."""
+        """Return the error; for a dependency's error, the cause that Powertools itself uses since 3.37."""
         found = error.__cause__ if isinstance(error, DependencyResolutionError) else error
         if not isinstance(found, AuthError):
             return error
-        self.cache_control = None  # it is for the route's own answers
+        self.cache_control = None  # it applies only to the route's own responses
         return found
 
     def _final(self, answer: Response[Any]) -> Response[Any]:
-        # The document of `resource=` has CORS headers of its own, and browsers take two of one name for none.
+        # The document of `resource=` has its own CORS headers, and browsers refuse two of the same name.
         self.cors = self._route.cors and "access-control-allow-origin" not in answer.headers
         self.cache_control = None
         return answer
 
 
 def as_response(app: Any, answer: HTTPResponse) -> Response[Any]:
-    """The guard's answer to the request that a resolver serves, as Powertools sends it."""
+    """Return the guard's response as Powertools', for the request that a resolver serves."""
     headers, body = content(answer, app.current_event.http_method)
     return Response(answer.status, body=body, headers=headers)
 
 
 def _without_body(said: Any) -> Response[Any]:
-    """An answer to a preflight without its body, because a preflight has no principal."""
+    """Remove the body of a response to a preflight, because a preflight has no principal."""
     if not isinstance(said, Response):
         return Response(200, body="")
     headers = without_length(said.headers.items())
@@ -93,7 +93,7 @@ def _without_body(said: Any) -> Response[Any]:
 
 
 def segments(template: str, path: str) -> list[str | None]:
-    """The segments of a route as `Exclusions.match` takes them: a name counts where the path has it too."""
+    """Return the segments of a route for `Exclusions.match`: a name counts if the path has it too."""
     own, sent = template.strip("/").split("/"), path.strip("/").split("/")
     named: list[str | None] = [each if each == part else None for each, part in zip(own, sent, strict=False)]
     return [*named[: len(own) - 1], REST] if own[-1] in _CATCH_ALL else named

@@ -1,6 +1,7 @@
-"""Runs an ordinary verifier beside ours: the same tokens, as many callers, on threads that may hang.
+"""Runs an ordinary verifier beside ours, with the same tokens and as many callers, on threads that may hang.
 
-Owns these threads. They are daemons, because a call that waits for a dead Region must not keep the process.
+Owns these threads. They are daemons, because a call that waits for a dead Region must not keep the process
+alive.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Beside:
         self._threads: list[threading.Thread] = []
 
     def send(self, shot: Shot, index: int) -> None:
-        """Have this token verified; the phase of this index counts it if it is valid."""
+        """Have this token verified. A valid one is counted in the phase of this index."""
         if not shot.forged:
             self._losses.sent(index)
         self._requests.put(_Request(shot, index))
@@ -43,7 +44,7 @@ class Beside:
             thread.start()
 
     def close(self, seconds: float) -> None:
-        """Drop what no caller has begun, and wait up to so many seconds for the callers to end."""
+        """Drop the requests that no caller has begun, and wait up to `seconds` for the callers to end."""
         deadline = time.monotonic() + seconds
         try:
             while True:

@@ -1,6 +1,6 @@
 """`cognito-mr-auth demo`: watch the main job while Regions fail.
 
-Owns the command alone: plan, run, show, exit status.
+Owns only the command: plan, run, show, exit status.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .show import Show, choose
 
 __all__ = ["demo", "perform"]
 
-# Six phases, of which the last may last four times as long: 28 s, of the 30 s allowed. The rest is for the
-# start, and for the end, where an ordinary verifier's last answers are awaited.
+# Six phases, of which the last may last four times as long: 28 s of the 30 s allowed. The rest is for the
+# start, and for the end, which waits for the last responses of an ordinary verifier.
 MAX_PHASE_SECONDS = 3.1
 # Below this a cold start, which takes up to 600 ms, would not end in its phase.
 MIN_PHASE_SECONDS = 0.5
@@ -65,7 +65,7 @@ def perform(
     make_verifier: MakeVerifier = real_verifier,
     ordinary: Ordinary | None = None,
 ) -> Exit:
-    """Run the plan and show it; the exit status, which is about our verifier alone."""
+    """Run the plan, show it, and return the exit status, which depends on our verifier alone."""
     last = Board(plan).report(0.0)
 
     def watch(report: Report) -> None:

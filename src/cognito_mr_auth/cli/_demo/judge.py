@@ -1,6 +1,6 @@
-"""Judges each answer of the demo: right or wrong.
+"""Judges each response of the demo: right or wrong.
 
-Owns these verdicts; no other module judges. Pure: knows neither clock nor verifier.
+Owns these judgements; no other module makes any. Pure: knows neither clock nor verifier.
 
     valid token    accepted: right     401, 403, 400: wrong     503: right where no key could be had
     forged token   accepted: wrong     401: right               503: right where no key could be had
@@ -20,8 +20,8 @@ from .tokens import Shot
 
 __all__ = ["SETTLE_S", "Call", "World", "fault"]
 
-# A verifier without keys asks a failed endpoint again after at most 2 s (R6). So an endpoint gives a key for
-# certain only if it has been well for so long.
+# A verifier without keys retries a failed endpoint after at most 2 s (R6). So an endpoint supplies a key for
+# certain only if it has been well for that long.
 SETTLE_S: Final = 2.0
 
 
@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
 
 def _in_force(worlds: Collection[World], begin: float, end: float) -> list[World]:
-    """The worlds in force at some moment between the two, the one at `begin` included."""
+    """Return the worlds in force at some moment between the two, the one at `begin` included."""
     before = [world for world in worlds if world.since <= begin]
     return [*before[-1:], *(world for world in worlds if begin < world.since <= end)]
 
@@ -51,9 +51,9 @@ def _in_force(worlds: Collection[World], begin: float, end: float) -> list[World
 def key_could_be_had(call: Call, worlds: Collection[World]) -> bool:
     """Whether the verifier could know, within this call, which key the token's kid names.
 
-    It could if it held the key, if an endpoint that lists it was well for SETTLE_S before and all
-    through the call, or, for a kid that no endpoint lists, if every endpoint was. R3 demands the answer of
-    one endpoint only, so this is lenient. A token that is refused without a key needs none.
+    It could in three cases. It held the key. An endpoint that lists the kid was well from SETTLE_S before to
+    the end of the call. Or no endpoint lists the kid, and every endpoint was well for that time. R3 requires
+    the response of only one endpoint, so this is lenient. A token that is refused without a key needs none.
     """
     if call.shot.kid is None or call.shot.kid in call.held:
         return True
@@ -66,7 +66,7 @@ def key_could_be_had(call: Call, worlds: Collection[World]) -> bool:
 
 
 def fault(call: Call, error: errors.AuthError | None, worlds: Collection[World]) -> str | None:
-    """What was wrong with the answer (`error`, or None for accepted); None if nothing was."""
+    """Return what was wrong with the response (`error`, or None for accepted); None if it was right."""
     if error is None:
         return f"forged token accepted: {call.shot.what}" if call.shot.forged else None
     if isinstance(error, errors.Unavailable):

@@ -14,7 +14,7 @@ __all__ = ["Column", "Losses", "Score"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many valid requests were sent, accepted and lost; the others still wait for an answer."""
+    """How many valid requests were sent, accepted and lost; the others still wait for a response."""
 
     sent: int = 0
     accepted: int = 0
@@ -22,7 +22,7 @@ class Score:
 
     @property
     def waiting(self) -> int:
-        """How many have no answer yet."""
+        """How many have no response yet."""
         return self.sent - self.accepted - self.lost
 
     def __add__(self, other: Score) -> Score:
@@ -42,13 +42,13 @@ class Column:
         return sum(self.phases, Score())
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """Return the scores as JSON data."""
         rows = [_as_dict(score) for score in self.phases]
         return {"verifier": self.verifier, **_as_dict(self.total), "phases": rows}
 
 
 class Losses:
-    """The column of one verifier while it is counted. A request counts in the phase that it was sent in."""
+    """The column of one verifier while it is counted. A request counts in the phase in which it was sent."""
 
     def __init__(self, verifier: str, phases: int) -> None:
         self._verifier = verifier
@@ -61,11 +61,11 @@ class Losses:
         self._add(index, Score(sent=1))
 
     def answered(self, index: int, *, accepted: bool) -> None:
-        """Count its answer, an error of any kind included."""
+        """Count its response; an error of any kind counts as lost."""
         self._add(index, Score(accepted=1) if accepted else Score(lost=1))
 
     def end(self, grace: float) -> None:
-        """Wait up to `grace` seconds for answers that are on their way; what waits then is lost for good."""
+        """Wait up to `grace` seconds for pending responses. A request that is still pending then is lost."""
         with self._changed:
             self._changed.wait_for(lambda: not any(score.waiting for score in self._scores), grace)
             self._ended = True

@@ -1,7 +1,7 @@
 """The ordinary verifier that the demo runs beside ours: PyJWT's PyJWKClient and `jwt.decode`.
 
-Owns how it is set up, which must be fair: what its documentation shows, its own defaults, and every issuer of
-the pool, so that it loses a request only for want of keys. Judges nothing.
+Owns its settings, which must be fair: those of its documentation, its own defaults, and every issuer of the
+pool. So it loses a request only because it lacks a key. Judges nothing.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ INSTALL: Final = 'pip install "cognito-mr-auth[cli,pyjwt]"'
 LIFESPAN_S: Final = 300.0
 COOLDOWN_S: Final = 30.0
 TIMEOUT_S: Final = 30.0
-# The default of Verifier's `revalidate_after`: beyond it, as beyond PyJWKClient's lifespan, keys are not used
-# before an endpoint was asked. So the demo shortens both alike.
+# The default of Verifier's `revalidate_after`. Beyond it, as beyond PyJWKClient's lifespan, keys are used
+# only after a request to an endpoint. So the demo shortens both in proportion.
 REVALIDATE_AFTER_S: Final = 3600.0
 
 Accepts = Callable[[str], bool]
-"""Whether a token is accepted; it may take as long as it likes."""
+"""Whether a token is accepted. The call may take any time."""
 
 
 class Endpoint(Protocol):
-    """What it needs of an endpoint."""
+    """The attributes of an endpoint that it uses."""
 
     @property
     def url(self) -> str:
-        """Where the JWKS is."""
+        """The URL of the JWKS."""
 
     @property
     def issuer(self) -> str:
-        """Whose it is."""
+        """The issuer of the endpoint."""
 
 
 class Ordinary(NamedTuple):
@@ -62,10 +62,10 @@ def _pyjwt() -> Any:
 
 
 def found(plan: Plan, load: Callable[[], Any] = _pyjwt) -> Ordinary | None:
-    """PyJWT's, with its times shortened as the plan shortens ours; None if PyJWT is absent or too old."""
+    """Return PyJWT's, with times shortened as the plan shortens ours; None if PyJWT is absent or too old."""
     shortened = plan.revalidate_after / REVALIDATE_AFTER_S
     settings = {"lifespan": LIFESPAN_S * shortened, "cooldown_duration": COOLDOWN_S * shortened}
-    # Not shortened, as ours are not: a network's times stay what they are.
+    # Not shortened, as ours are not, because a network's times do not change.
     settings["timeout"] = TIMEOUT_S
     try:
         jwt = load()
@@ -81,7 +81,7 @@ def found(plan: Plan, load: Callable[[], Any] = _pyjwt) -> Ordinary | None:
 
 
 def _accepts(jwt: Any, client: Any, issuers: list[str], client_id: str) -> Accepts:
-    # PyJWKClient lets some errors of the network and of the document through as they are.
+    # PyJWKClient does not wrap some errors of the network and of the document.
     refusals = (jwt.PyJWTError, OSError, ValueError, http.client.HTTPException)
 
     def accepts(token: str) -> bool:

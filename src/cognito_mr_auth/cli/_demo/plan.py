@@ -21,15 +21,15 @@ KINDS: Final = ("updated", "original", "replica")
 PHASE_SECONDS: Final = 2.2
 # Enough for smooth counts, and a tenth of what one core can mint and verify.
 TOKENS_PER_SECOND: Final = 40.0
-# A real verifier's windows are 15 min, 1 h and 24 h. Here the set is renewed several times in a phase, and
-# outlives the outage by far. The second window is longer than the 5 s after which a dead Region's silence
-# is a failure, as in production.
+# A real verifier's windows are 15 min, 1 h and 24 h. Here the set is refreshed several times in a phase, and
+# outlives the outage by far. The second window is longer than the 5 s after which a silent Region counts as
+# failed, as in production.
 REFRESH_AFTER_S: Final = 0.5
 REVALIDATE_AFTER_S: Final = 6.0
 MAX_STALE_S: Final = 60.0
 
-# The primary Region's endpoints accept requests and never answer: the worst way to fail, since a
-# client learns of it only by waiting. The updated issuer is in it: only the replica is left.
+# The primary Region's endpoints accept requests and never answer. This is the worst failure, because a client
+# notices it only by waiting. The updated issuer is in that Region too, so only the replica is left.
 PRIMARY_HANGS: Final[Mapping[str, FaultMode]] = MappingProxyType({"updated": "hang", "original": "hang"})
 ALL_DOWN: Final[Mapping[str, FaultMode]] = MappingProxyType(
     {"updated": "503", "original": "refuse", "replica": "reset"}
@@ -43,8 +43,8 @@ class Phase:
     It lasts up to `longer` seconds longer, until every endpoint has answered the first verifier.
     `faults` are modes of FakeEndpoint.fail() by kind of endpoint; kinds not named are well. `cold`
     names a verifier that starts now, without keys. `unknown_kid` sends one forged token whose kid
-    no endpoint lists: only one, because a verifier makes at most 2 + T/5 refreshes for such kids in T s
-    (R4), and the rotation needs the others.
+    no endpoint lists. A verifier makes at most 2 + T/5 refreshes for such kids in T s (R4), and the rotation
+    needs the others.
     """
 
     name: str
@@ -73,13 +73,13 @@ class Plan:
 
     @property
     def windows(self) -> dict[str, Any]:
-        """The windows as Verifier takes them."""
+        """The windows as arguments of Verifier."""
         names = ("refresh_after", "revalidate_after", "max_stale")
         return {name: getattr(self, name) for name in names}
 
 
 def story(phase_seconds: float = PHASE_SECONDS, rate: float = TOKENS_PER_SECOND) -> Plan:
-    """The default plan; shorter phases make the verifiers renew their keys more often."""
+    """Return the default plan. Shorter phases make the verifiers refresh their keys more often."""
     phases = (
         Phase("all is well", phase_seconds, unknown_kid=True),
         Phase("the primary Region hangs", phase_seconds, PRIMARY_HANGS),

@@ -1,6 +1,6 @@
 """Counts the demo's answers, and sums them up.
 
-Owns the score and the summary. Takes calls and events from any thread; calls no verifier or endpoint.
+Owns the score and the summary. Accepts calls and events from any thread; calls no verifier or endpoint.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Board", "PhaseReport", "Report"]
 OUTCOMES: Final = ("accepted", "refused", "unavailable")
 
 State = Literal["waiting", "running", "ended"]
-# Faults listed per phase: the first ones say what is wrong, hundreds would hide it.
+# Faults listed per phase. The first ones show the problem, and hundreds would hide it.
 MAX_LISTED: Final = 5
 
 
@@ -30,8 +30,8 @@ MAX_LISTED: Final = 5
 class PhaseReport:
     """One phase so far. `slowest_ms` is the slowest verification, `answered` the fetches by kind.
 
-    `accepted`, `refused` and `unavailable` (503) count answers to valid and to forged tokens alike;
-    `wrong` says which of them were wrong, `notes` what else is worth seeing.
+    `accepted`, `refused` and `unavailable` (503) count the responses to valid and to forged tokens together.
+    `wrong` says which of them were wrong. `notes` has other remarks to show.
     """
 
     name: str
@@ -48,9 +48,9 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole demo so far. `counts` are the numbers of `summary`, `seconds` how long it has run.
+    """The whole demo so far. `counts` has the numbers of `summary`, `seconds` how long it has run.
 
-    `columns` say what was lost: by ours, then by an ordinary verifier if one runs beside it.
+    `columns` has the losses of our verifier, then those of an ordinary verifier if one runs beside it.
     """
 
     phases: tuple[PhaseReport, ...]
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the demo is complete, every answer was right, and every phase accepted a valid token."""
+        """Whether the demo is complete, every response was right, and every phase accepted a valid token."""
         return self.complete and not any(phase.wrong for phase in self.phases)
 
     @property
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def lost(self) -> str:
-        """One line, of a report with columns: what an ordinary verifier lost, and what ours lost."""
+        """One line: what an ordinary verifier lost, if there is one, and what ours lost."""
         ours, *others = [column.total for column in self.columns]
         if not others:
             return f"Valid tokens: cognito-mr-auth lost {ours.lost} of {ours.sent} requests."
@@ -150,9 +150,10 @@ class Board:
             self._worlds.append(world)
 
     def answered(self, kind: str) -> None:
-        """Count an endpoint that gave its keys; after the last phase it counts for that.
+        """Count an endpoint that has served its keys. After the last phase it counts for that phase.
 
-        One that is down now was asked before, so it counts for the last phase in which it was well.
+        If the endpoint is down now, the request was made before, so it counts for the last phase in which it
+        was well.
         """
         with self._lock:
             index = min(self._now, len(self._tallies) - 1)
@@ -161,18 +162,18 @@ class Board:
             self._tallies[index].answered[kind] += 1
 
     def have_answered(self, kinds: Iterable[str]) -> bool:
-        """Whether all of these endpoints have given their keys in this phase."""
+        """Whether all of these endpoints have served their keys in this phase."""
         with self._lock:
             return self._tallies[self._now].answered.keys() >= set(kinds)
 
     def opened(self) -> int:
-        """Count a call that is about to begin. Returns the phase that it belongs to."""
+        """Count a call that is about to begin. Return the index of its phase."""
         with self._lock:
             self._tallies[self._now].open_calls += 1
             return self._now
 
     def closed(self, index: int, call: Call, error: errors.AuthError | None, note: str | None = None) -> None:
-        """Count the end of a call: accepted, or refused with this error; `note` is shown."""
+        """Count the end of a call: accepted, or refused with this error. `note` is shown."""
         unavailable = isinstance(error, errors.Unavailable)
         outcome = "accepted" if error is None else "unavailable" if unavailable else "refused"
         with self._lock:

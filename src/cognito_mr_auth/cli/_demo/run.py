@@ -1,6 +1,6 @@
 """Runs the demo: endpoints that fail on schedule, verifiers, and a steady stream of tokens.
 
-Owns time, threads and servers of a run; all are gone when it returns. Reports only to its `watch`.
+Owns time, threads and servers of a run, and ends them all before it returns. Reports only to its `watch`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from .tokens import Shot, stream, unknown_kid, valid
 
 __all__ = ["MakeVerifier", "Verifies", "real_verifier", "run"]
 
-# Callers at once: a few may wait 2 s each for keys while the stream goes on.
+# Callers at once. A few may wait 2 s each for keys while the stream goes on.
 CALLERS: Final = 24
 # How often a verifier that started cold gets a token, and how often the display is updated.
 COLD_EVERY_S: Final = 0.5
 WATCH_EVERY_S: Final = 0.1
-# At the end, for answers of an ordinary verifier that are on their way; then for its callers, which nothing
-# holds any longer.
+# How long the end waits for pending responses of an ordinary verifier, and then for its callers, which
+# nothing blocks any longer.
 GRACE_S: Final = 0.5
 
 
 class Verifies(Protocol):
-    """What the demo needs of a verifier."""
+    """The methods of a verifier that the demo uses."""
 
     def verify(self, token: str) -> object:
-        """Return for a token that is accepted, raise an AuthError for any other."""
+        """Return for an accepted token; raise an AuthError for any other."""
 
     def close(self) -> None:
         """Release threads and connections."""
@@ -59,13 +59,14 @@ def real_verifier(pool: FakeUserPool, plan: Plan, on_event: OnEvent) -> Verifies
 def run(
     plan: Plan, watch: Watch, make_verifier: MakeVerifier = real_verifier, ordinary: Ordinary | None = None
 ) -> Report:
-    """Run the plan in real time; `watch` gets the report so far, about ten times a second.
+    """Run the plan in real time. `watch` gets the report about ten times a second.
 
     The verifiers of `ordinary` get the same tokens.
     """
     pool = _warm_pool()
     with ExitStack() as opened:
-        # First, so that it is closed last: the endpoints' end releases the calls that hang there.
+        # First, so that it is closed last, because the end of the endpoints releases the calls that hang
+        # there.
         ordinaries = opened.enter_context(_Ordinaries(plan, ordinary))
         endpoints = opened.enter_context(pool.serve())
         run = _Run(plan, pool, endpoints, make_verifier, ordinaries, opened)
@@ -77,7 +78,7 @@ def run(
 
 
 def _warm_pool() -> FakeUserPool:
-    """A pool with its keys made, and more keys in reserve, so that the rotation does not stop the stream."""
+    """Return a pool with its keys and more in reserve, so that the rotation does not delay the stream."""
     spare = [FakeUserPool(), FakeUserPool()]
     for each in spare:
         each.jwks()
@@ -87,7 +88,7 @@ def _warm_pool() -> FakeUserPool:
 
 
 class _Ordinaries:
-    """The ordinary verifiers of a run, none if `kind` is None, and what they lost."""
+    """The ordinary verifiers of a run, none if `kind` is None, and their losses."""
 
     def __init__(self, plan: Plan, kind: Ordinary | None) -> None:
         self._kind = kind
@@ -95,7 +96,7 @@ class _Ordinaries:
         self.losses = [] if kind is None else [Losses(kind.name, len(plan.phases))]
 
     def start(self, pool: FakeUserPool, endpoints: FakeEndpoints) -> list[Beside]:
-        """Another one of them, without keys."""
+        """Start another one of them, without keys."""
         if self._kind is None:
             return []
         issuers = [endpoint.issuer for endpoint in endpoints]
@@ -113,7 +114,7 @@ class _Ordinaries:
 
 
 class _Watched(NamedTuple):
-    """A verifier of ours, the ordinary ones beside it, and where its losses count, if they do."""
+    """A verifier of ours, the ordinary ones beside it, and where its losses are counted, if they are."""
 
     subject: Subject
     verifier: Verifies
@@ -148,14 +149,14 @@ class _Run:
         self._cold: list[_Watched] = []
 
     def report(self) -> Report:
-        """The report so far. Any exception but an AuthError is a bug, and is raised here."""
+        """Return the report so far. Any exception but an AuthError is a bug, and is raised here."""
         for call in self._calls:
             if call.done():
                 call.result()
         return self._board.report(time.monotonic() - self._began)
 
     def end(self) -> Report:
-        """The last report, when every call of ours has ended. What still waits is lost."""
+        """Return the last report, after every call of ours has ended. A request still waiting is lost."""
         for losses in (self._ours, *self._ordinaries.losses):
             losses.end(GRACE_S)
         return self.report()
@@ -187,11 +188,11 @@ class _Run:
         self._phase_began = time.monotonic()
         self._board.enter(index)
         well = frozenset(self._kinds.values()).difference(phase.faults)
-        self._world(self._well & well)  # while it changes, only what is well before and after
+        self._world(self._well & well)  # during the change, count only endpoints well before and after
         for endpoint in self._endpoints:
             mode = phase.faults.get(endpoint.kind)
             if mode == self._modes.get(endpoint.kind):
-                continue  # to fail anew would release the requests that hang there
+                continue  # failing it again would release the requests that hang there
             endpoint.heal() if mode is None else endpoint.fail(mode)
         self._modes = phase.faults
         if phase.rotate:
@@ -211,12 +212,12 @@ class _Run:
         self._board.is_now(World(time.monotonic(), well, listed))
 
     def _start(self, cold: str | None, phase: Phase) -> _Watched:
-        # The table shows the first verifier's fetches alone.
+        # The table shows only the first verifier's fetches.
         answered = self._board.answered if cold is None else _ignore
         subject = Subject(cold, self._kinds.__getitem__, answered)
         verifier = self._make_verifier(self._pool, self._plan, subject.on_event)
         self._opened.callback(verifier.close)
-        # Without keys, and where no endpoint has any to give, nobody can verify: that compares nothing.
+        # If a verifier has no keys and no endpoint serves any, both verifiers fail, so this is no comparison.
         if cold is not None and not phase.keys_to_be_had:
             return _Watched(subject, verifier, [], None)
         return _Watched(subject, verifier, self._ordinaries.start(self._pool, self._endpoints), self._ours)

@@ -1,6 +1,6 @@
 """Three ways to show the demo: a live table, plain lines, one JSON document.
 
-Owns presentation alone: each way gets reports and prints. Escape codes go to terminals only.
+Owns only presentation: each way gets reports and prints. Escape codes go only to terminals.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ __all__ = ["Show", "choose"]
 
 REFRESHES_PER_SECOND: Final = 8
 _ROW_FORMATS: Final = {"waiting": "dim", "running": "bold", "ended": ""}
-# Columns of the table in characters, with the lines between them: the phases, and what one verifier lost.
+# Widths of the table's columns in characters, with the lines between them: the phases, and one verifier's
+# losses.
 PHASE_WIDTH: Final = 35
 LOST_WIDTH: Final = 18
 
@@ -37,20 +38,20 @@ class Show(Protocol):
     """The output of the demo while it runs."""
 
     def begin(self, plan: Plan, ordinary: Ordinary | None) -> None:
-        """Before the first phase; `ordinary` runs beside ours."""
+        """Called before the first phase; `ordinary` runs beside ours."""
 
     def update(self, report: Report) -> None:
-        """Ten times a second."""
+        """Called ten times a second."""
 
     def end(self, report: Report) -> None:
-        """At the end, also when an exception is raised, with the last report."""
+        """Called at the end with the last report, also after an exception."""
 
 
 def choose(out: TextIO, *, as_json: bool) -> Show:
-    """JSON if asked for, a live table on a terminal, else plain lines."""
+    """JSON if requested, a live table on a terminal, else plain lines."""
     if as_json:
         return AsJson()
-    # Not rich's own guess, because FORCE_COLOR and similar variables override it. NO_COLOR is rich's to obey.
+    # Not rich's own detection, because FORCE_COLOR and similar variables override it. rich obeys NO_COLOR.
     console = Console(file=out, force_terminal=out.isatty(), highlight=False)
     return AsTable(console) if console.is_terminal and not console.is_dumb_terminal else AsLines()
 
@@ -92,25 +93,25 @@ class AsJson:
             self._settings["ordinary"] = named | dict(ordinary.settings)
 
     def update(self, report: Report) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self, report: Report) -> None:
-        """The document."""
+        """Print the document."""
         click.echo(json.dumps(self._settings | report.to_dict(), indent=2))
 
 
 class AsLines:
-    """A line per phase, as soon as our last call has ended; at the end, what was lost."""
+    """A line per phase, as soon as our last call has ended. At the end, the losses."""
 
     def __init__(self) -> None:
         self._shown = 0
 
     def begin(self, plan: Plan, ordinary: Ordinary | None) -> None:
-        """The settings."""
+        """Print the settings."""
         click.echo(_head(plan, ordinary))
 
     def update(self, report: Report) -> None:
-        """The phases that are over."""
+        """Print the phases that are over."""
         for phase in report.phases[self._shown :]:
             if phase.state != "ended" or phase.open_calls:
                 break
@@ -128,7 +129,7 @@ class AsLines:
                 click.echo(f"      WRONG: {wrong}")
 
     def end(self, report: Report) -> None:
-        """What was lost, and the summary."""
+        """Print the losses and the summary."""
         self.update(report)
         if report.complete:
             for line in _lost_table(report):
@@ -146,16 +147,16 @@ class AsTable:
         self._live = Live(console=console, refresh_per_second=REFRESHES_PER_SECOND)
 
     def begin(self, plan: Plan, ordinary: Ordinary | None) -> None:
-        """The settings, then the empty table."""
+        """Print the settings, then draw the empty table."""
         self._console.print(_head(plan, ordinary), markup=False)
         self._live.start()
 
     def update(self, report: Report) -> None:
-        """The table as it stands."""
+        """Draw the current table."""
         self._live.update(_picture(report, self._console.width))
 
     def end(self, report: Report) -> None:
-        """The last table and the summary."""
+        """Draw the last table, then print the summary."""
         self._live.update(_picture(report, self._console.width))
         self._live.stop()
         style = "bold green" if report.ok else "bold red"
@@ -171,7 +172,7 @@ def _lost_so_far(column: Column, index: int) -> str:
 
 
 def _lost_table(report: Report) -> list[str]:
-    """Two columns, or ours alone: what was lost of each phase's valid tokens."""
+    """Return two columns, or ours alone: the lost valid tokens of each phase."""
     rows = [("valid requests lost", *(column.verifier for column in report.columns))]
     for index, phase in enumerate(report.phases):
         scores = (column.phases[index] for column in report.columns)
@@ -183,14 +184,14 @@ def _lost_table(report: Report) -> list[str]:
 
 
 class _Detail(NamedTuple):
-    """A column about our verifier, in a table that is wide enough."""
+    """A column about our verifier, shown if the table is wide enough."""
 
     title: str
     width: int
     cell: Callable[[PhaseReport], str]
 
 
-# What comes first stays in a narrow table.
+# The first ones stay in a narrow table.
 _DETAILS: Final = (
     _Detail("503", 6, lambda phase: f"{phase.unavailable}"),
     _Detail("accepted", 11, lambda phase: f"{phase.accepted}"),
@@ -201,7 +202,7 @@ _DETAILS: Final = (
 
 
 def _details(width: int, columns: int) -> tuple[_Detail, ...]:
-    """The details that fit beside so many verifiers' columns."""
+    """Return the details that fit beside so many verifiers' columns."""
     room = width - PHASE_WIDTH - LOST_WIDTH * columns
     return _DETAILS[: sum(used <= room for used in accumulate(detail.width for detail in _DETAILS))]
 

@@ -17,15 +17,15 @@ from .judge import Call
 
 __all__ = ["Subject"]
 
-# Events come after the waiters were woken, so a first answer waits until its source is known.
+# Events follow the wake-up of the waiters, so a first response waits until its source is known.
 EVENT_DELAY_S: Final = 0.5
 
 
 class Subject:
     """The demo's verifier (`cold` is None), or one that starts cold under that name.
 
-    `held` are the kids that it holds. `kind_of` gives the kind of endpoint behind a URL, and
-    `answered` gets the kind of each endpoint that answered.
+    `held` are the kids that it holds. `kind_of` returns the kind of endpoint of a URL. `answered` is called
+    with the kind of each endpoint that answered.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Subject:
         self._awaited = kids
 
     def remark(self, call: Call, error: errors.AuthError | None, phase_began: float) -> str | None:
-        """A note on this answer that a table of counts does not show, if there is one."""
+        """Return a note on this response that a table of counts does not show, if there is one."""
         with self._lock:
             if error is None and call.shot.kid in self._awaited:
                 self._awaited = frozenset()

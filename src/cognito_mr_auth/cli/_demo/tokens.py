@@ -1,6 +1,6 @@
 """The demo's stream: valid tokens of every issuer, and forged ones between them.
 
-Owns what is minted and in which order. Knows what each token is, and never how it was answered.
+Owns which tokens are minted, and their order. Knows what each token is, and never the response to it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __all__ = ["FORGED", "Shot", "stream", "unknown_kid", "valid"]
 class Shot(NamedTuple):
     """One token and the truth about it.
 
-    `what` names it. `kid` is the key that a verifier needs to judge it, None where it is refused
-    without any. `listed` says whether an endpoint has ever listed that kid.
+    `what` names it. `kid` is the key that a verifier needs to judge it, or None if the token is refused
+    without a key. `listed` says whether an endpoint has ever listed that kid.
     """
 
     token: str
@@ -66,7 +66,7 @@ def unknown_kid(pool: FakeUserPool) -> Shot:
 
 
 def stream(pool: FakeUserPool) -> Iterator[Shot]:
-    """Without end: three valid tokens, two forged ones. Each is minted when it is asked for."""
+    """Yield, without end, three valid tokens and two forged ones. Each is minted when it is requested."""
     forged = cycle(FORGED)
     both = cycle([(mint, issuer) for mint, _ in _MINTS for issuer in _ISSUERS])
     while True:

@@ -1,4 +1,4 @@
-"""What a key endpoint answered, as a value. Pure."""
+"""The response of a key endpoint, as a value. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["EndpointAnswer"]
 
 
 class EndpointAnswer(NamedTuple):
-    """What one endpoint answered: its document, or the reason of `events.FetchFailed` with its status.
+    """The response of one endpoint: its document, or the reason of `events.FetchFailed` with its status.
 
-    `tls` is the version of TLS, None without it; `proxy` the proxy's host and port.
+    `tls` is the version of TLS, None without it. `proxy` is the proxy's host and port.
     """
 
     endpoint: Endpoint
@@ -28,7 +28,7 @@ class EndpointAnswer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The endpoint in a row's name."""
+        """The endpoint's name in a row."""
         return f"{self.endpoint.kind} {self.endpoint.region}"
 
     @property

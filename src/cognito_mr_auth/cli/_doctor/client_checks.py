@@ -1,6 +1,6 @@
 """Checks of app clients: are the configured ones the pool's, and how long do their tokens live?
 
-Pure: from what AWS said to rows. No secret of a client gets here.
+Pure: makes rows from the responses of AWS. It never receives a client's secret.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHOWN: Final = 5
 
 
 def client_checks(account: Account, configured: Configured) -> Iterator[Check]:
-    """Every row about app clients."""
+    """Yield every row about app clients."""
     if account.source is None:
         return
     yield from _client_ids(account, configured)
@@ -41,7 +41,7 @@ def _client_ids(account: Account, configured: Configured) -> Iterator[Check]:
         yield Check(name, "unknown", f"not compared; the pool has {_some(account.clients)}", do)
     elif wanted is None:
         said = f"ANY_CLIENT accepts every one of the pool: {_some(account.clients)}"
-        yield Check(name, "warning", said, "name those that this API is for (client_ids)")
+        yield Check(name, "warning", said, "name the app clients of this API (client_ids)")
     elif missing := wanted - account.clients.keys():
         yield _not_of_the_pool(missing, _some(account.clients))
     else:
@@ -49,7 +49,7 @@ def _client_ids(account: Account, configured: Configured) -> Iterator[Check]:
 
 
 def _by_description(account: Account, trouble: Trouble) -> Iterator[Check]:
-    """Without a list, what was said of each configured one."""
+    """Without a list of app clients, use the description of each configured one."""
     gone = {
         each
         for each, found in account.described.items()
@@ -90,7 +90,7 @@ def _lifetimes(account: Account) -> Iterator[Check]:
     seconds = max(longest.access_seconds, longest.id_seconds)
     said = f"{duration(seconds)} at most ({longest.client_id})"
     if seconds > _HOUR:
-        do = "mind that a user who is removed goes on for so long; shorten them if you can"
+        do = "a removed user keeps access for so long; shorten the lifetime if you can"
         yield Check(name, "warning", said, do)
     else:
         yield Check(name, "ok", said)
@@ -101,7 +101,7 @@ def _lifetimes(account: Account) -> Iterator[Check]:
 
 
 def duration(seconds: int) -> str:
-    """A lifetime in words: the largest unit that divides it."""
+    """Format a lifetime in the largest unit that divides it."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length and seconds % length == 0:
             return f"{seconds // length} {unit}"

@@ -1,6 +1,7 @@
 """The command `doctor`: what to examine, and the exit status.
 
-Owns the options. Asks nothing itself. What examines is imported by a call, because it loads the HTTP client.
+Owns the options. Asks nothing itself. It imports the examination in a call, because that loads the HTTP
+client.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _own_fetcher() -> Fetcher:
 
 
 class Dependencies(NamedTuple):
-    """What the command takes from its process; tests give their own as click's `obj`."""
+    """What the command uses of its process. Tests pass their own as click's `obj`."""
 
     clients: Callable[[str | None], Clients] = _own_clients
     fetcher: Callable[[], Fetcher] = _own_fetcher
@@ -142,7 +143,7 @@ def _from_options(
     replica_regions: Sequence[str],
 ) -> Configured:
     if user_pool_id is None:
-        raise click.UsageError("name the pool with --user-pool-id, or say --from-env")
+        raise click.UsageError("name the pool with --user-pool-id, or use --from-env")
     if client_ids and any_client:
         raise click.UsageError("--client-id and --any-client exclude each other")
     pool = UserPool(

@@ -1,6 +1,6 @@
 """Checks of what the key endpoints really serve, which need no AWS credentials.
 
-Pure: from the endpoints' answers to rows.
+Pure: makes rows from the endpoints' responses.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .verdicts import Check, Configured, Verdict, listed
 
 __all__ = ["endpoint_checks"]
 
-# A kid of Cognito has 44 characters; what is longer comes from somebody else, and may be as long as it likes.
+# A kid of Cognito has 44 characters. A longer one comes from another source, and may have any length.
 SHOWN_CHARS: Final = 64
-# Beyond it new tokens are refused whatever the leeway of most verifiers is.
+# Beyond it, most verifiers refuse new tokens whatever their leeway.
 MAX_SKEW_SECONDS: Final = 60.0
-# A `date` header is cut to the second.
+# A `date` header has a resolution of one second.
 GRAIN_SECONDS: Final = 1.0
 
-# Reasons of a fetch that speak of this machine and its network rather than of the Region.
+# Reasons of a failed fetch that concern this machine and its network rather than the Region.
 _IN_BETWEEN: Final = frozenset({"tls", "tls-certificate", "proxy", "redirect"})
 
 
@@ -34,7 +34,7 @@ def endpoint_checks(
     issuer_type: str | None,
     dates: Sequence[DateSample],
 ) -> Iterator[Check]:
-    """Every row about endpoints; `issuer_type` is what AWS's API said, `dates` are those of its answers."""
+    """Yield every row about endpoints; `issuer_type` and `dates` come from the responses of AWS's API."""
     served = [each for each in answers if each.document is not None]
     yield from (_keys(each, served) for each in answers if not _is_disabled_updated(each))
     yield from _updated(answers, configured, issuer_type)
@@ -70,12 +70,12 @@ def _keys(answer: EndpointAnswer, served: Sequence[EndpointAnswer]) -> Check:
 
 def _document(name: str, answer: EndpointAnswer, document: Document) -> Check:
     if document.compromised:
-        said = "it serves private members of keys: whoever has read them can sign tokens"
+        said = "it serves private members of keys, and anybody who has read them can sign tokens"
         return Check(name, "failure", said, "rotate the pool's keys; ask AWS if the endpoint is Cognito's")
     if document.conflicts:
         kids = listed(map(_shown, document.conflicts))
         said = f"two keys under one kid, {kids}"
-        return Check(name, "failure", said, "ask AWS, or whoever serves this endpoint")
+        return Check(name, "failure", said, "ask AWS, or the owner of this endpoint")
     skipped = ", ".join(f"{count} {reason}" for reason, count in document.skipped)
     if not document.keys:
         said = f"no usable key{': ' if skipped else ''}{skipped}"
@@ -94,7 +94,7 @@ def _updated(
     name = "updated issuer"
     answer = next((each for each in answers if each.endpoint.kind == "updated"), None)
     if answer is None or not (answer.document is not None or answer.not_enabled):
-        return  # not asked, or its row tells what went wrong
+        return  # not asked, or its row says what went wrong
     enabled = answer.document is not None
     required = {issuer.kind for issuer in configured.pool.issuers.values()} == {"updated"}
     if enabled and issuer_type == ORIGINAL:
@@ -147,9 +147,9 @@ def _shown(kid: str) -> str:
 def _clock(dates: Sequence[DateSample], leeway: float) -> Check:
     if not dates:
         return Check("clock", "unknown", "no answer had a date", "compare this clock by other means")
-    # The quickest answer tells most exactly; of two alike, the name decides and not the order of threads.
+    # The quickest response is the most exact. Of two equal ones the name decides, not the order of threads.
     sample = min(dates, key=lambda each: (each.received - each.sent, each.source))
-    # The answer was dated at some moment between `sent` and `received`.
+    # The response was dated at some moment between `sent` and `received`.
     ahead = sample.sent - (sample.date + GRAIN_SECONDS)
     behind = sample.date - sample.received
     off = max(ahead, behind, 0.0)

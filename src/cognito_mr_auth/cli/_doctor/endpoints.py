@@ -1,7 +1,7 @@
 """Asks every key endpoint of a pool, as the library does, and notes what the library does not need.
 
-Owns those notes: the `date` header, the version of TLS, the proxy. The fetch, its limits and its reasons are
-`_remote.fetch`'s, the reading of a document is `_jwks.document`'s.
+Owns those notes: the `date` header, the version of TLS, the proxy. `_remote.fetch` owns the fetch with its
+limits and reasons, and `_jwks.document` reads the document.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDPOINT_SECONDS", "Fetcher", "ask_endpoints"]
 
-# Twice the time after which the library calls an endpoint silent; a person waits.
+# Twice the time after which the library calls an endpoint silent, because a person can wait.
 ENDPOINT_SECONDS: Final = 10.0
 
 
@@ -73,7 +73,7 @@ def ask_endpoints(
     deadline: Deadline,
     done: Callable[[str], object] = lambda _: None,
 ) -> list[EndpointAnswer]:
-    """What each endpoint of the pool answers, in the pool's order."""
+    """Return the response of each endpoint of the pool, in the pool's order."""
     endpoints = pool._key_set_config.endpoints
     jobs = {each.url: partial(_ask, pool, each, fetcher) for each in endpoints}
     results = side_by_side(jobs, deadline, done)
@@ -104,7 +104,7 @@ def _ask(pool: UserPool, endpoint: Endpoint, fetcher: Fetcher) -> EndpointAnswer
 
 
 def _date(source: str, notes: _Notes, sent: float) -> DateSample | None:
-    # What a cache has kept for a while is dated by its origin.
+    # A cached response has the date of its origin, which is old.
     if notes.date is None or notes.age not in (None, "0"):
         return None
     try:
@@ -115,7 +115,7 @@ def _date(source: str, notes: _Notes, sent: float) -> DateSample | None:
 
 
 def _proxy_of(url: str, fetcher: Fetcher) -> str | None:
-    """The proxy's host and port, without its login."""
+    """Return the proxy's host and port, without its login."""
     proxy = proxy_for(url, fetcher.proxies)
     if proxy is None:
         return None

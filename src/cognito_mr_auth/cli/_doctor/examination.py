@@ -1,6 +1,6 @@
-"""One pool examined: AWS's API and the endpoints asked side by side, and all checks made.
+"""Examines one pool: asks AWS's API and the endpoints side by side, and makes all checks.
 
-Owns the order of the rows, and what is left out where AWS cannot be asked. Every wait is bounded.
+Owns the order of the rows, and what is left out if AWS cannot be asked. Every wait is bounded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Done = Callable[[str], object]
 
 
 class Examination(NamedTuple):
-    """The rows of one pool, and whether anything of any Region has answered."""
+    """The rows of one pool, and whether any Region has answered at all."""
 
     user_pool_id: str
     checks: tuple[Check, ...]
@@ -45,7 +45,7 @@ def examine(
     without_aws: Check | None = None,
     done: Done = lambda _: None,
 ) -> Examination:
-    """Ask and check; without a reader, `without_aws` says why AWS is not asked."""
+    """Ask and check. Without a reader, `without_aws` says why AWS is not asked."""
     pool = configured.pool
     jobs: dict[str, Callable[[], Any]] = {}
     no_certificates = None
@@ -86,7 +86,7 @@ def _checks(
     yield from filter(None, not_asked)
     if account is not None:
         if (trouble := _without_credentials(account)) is not None:
-            # One row in place of one for each thing that could not be asked.
+            # One row instead of one for each thing that could not be asked.
             yield unknown("AWS", trouble)
         else:
             yield from pool_checks(account, configured)
@@ -105,7 +105,7 @@ def _no_certificates(error: OSError) -> Check:
 
 
 def _without_credentials(account: Account) -> Trouble | None:
-    """The trouble, where no Region could be asked for want of credentials."""
+    """Return the trouble if no Region could be asked because there are no credentials."""
     troubles = [each.pool for each in account.regions.values()]
     for each in troubles:
         if isinstance(each, Trouble) and each.kind == "no-credentials":

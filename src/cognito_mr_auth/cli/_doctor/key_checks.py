@@ -1,6 +1,6 @@
 """Checks of the KMS key that encrypts the pool: a replicated pool needs a multi-Region one of its own.
 
-Pure: from what AWS said to rows. A full evaluation of the key's policy is out of scope.
+Pure: makes rows from the responses of AWS. A full evaluation of the key's policy is out of scope.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MULTI_REGION: Final = (
 )
 # Cognito Developer Guide, "Encryption at rest": both must be allowed to use the key.
 _PRINCIPALS: Final = frozenset({"cognito-idp.amazonaws.com", "identitystore.amazonaws.com"})
-# States of a key that end by themselves.
+# States of a key that are temporary.
 _PASSING: Final = frozenset({"Creating", "Updating"})
 
 
 def key_checks(account: Account, configured: Configured) -> Iterator[Check]:
-    """The rows of the key: one for a key that cannot be right, else one for each Region."""
+    """Yield the rows of the key: one for an unsuitable key, else one for each Region."""
     settings = known(account.regions[account.source].pool) if account.source else None
     if settings is None:
         return

@@ -1,6 +1,6 @@
 """Checks of the pool and its replicas against the verifier's configuration.
 
-Pure: from what AWS said to rows.
+Pure: makes rows from the responses of AWS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STATUSES: Final[dict[str, tuple[Verdict, str, str]]] = {
 
 
 def pool_checks(account: Account, configured: Configured) -> Iterator[Check]:
-    """Every row about the pool as such."""
+    """Yield every row about the pool itself."""
     yield from _regions(account, configured)
     if account.source is None:
         return
@@ -52,7 +52,7 @@ def pool_checks(account: Account, configured: Configured) -> Iterator[Check]:
 
 
 def replicas_of(account: Account, configured: Configured) -> frozenset[str]:
-    """The Regions of the pool's replicas; those that are configured where AWS does not say."""
+    """Return the Regions of the pool's replicas; if AWS does not say, the configured ones."""
     found = _known_replicas(account)
     if found is None:
         return frozenset(configured.pool.replica_regions)
@@ -60,7 +60,7 @@ def replicas_of(account: Account, configured: Configured) -> frozenset[str]:
 
 
 def _known_replicas(account: Account) -> tuple[Replica, ...] | None:
-    """The list of the first Region that gives one."""
+    """Return the list of the first Region that has one."""
     lists = (known(answer.replicas) for answer in account.regions.values())
     return next((each for each in lists if each is not None), None)
 
@@ -83,7 +83,7 @@ def _regions(account: Account, configured: Configured) -> Iterator[Check]:
             yield Check(name, "warning", said, "nothing, if the Region is known to be away")
         else:
             row = unknown(name, answer.pool)
-            if not configured.pool.replica_regions:  # the one thing that would have helped
+            if not configured.pool.replica_regions:  # naming them is the only thing that would have helped
                 row = row._replace(do="name its replicas' Regions: --replica-region, COGNITO_REPLICA_REGIONS")
             yield row
 
@@ -119,11 +119,11 @@ def _replicas(account: Account, configured: Configured) -> Iterator[Check]:
 
 
 def _minted(settings: PoolSettings, replicas: frozenset[str]) -> set[str] | None:
-    """The kinds of `iss` in new tokens; None for a type that we do not know."""
+    """Return the kinds of `iss` in new tokens; None for an unknown type."""
     if settings.issuer_type == UPDATED:
         return {"updated"}
     if settings.issuer_type == ORIGINAL:
-        # Both were seen of a secondary, so both must pass.
+        # A secondary Region was seen to issue both, so both must be accepted.
         return {"original", "replica"} if replicas else {"original"}
     return None
 
@@ -134,7 +134,7 @@ def _accepted(settings: PoolSettings, replicas: frozenset[str], configured: Conf
         said = f"unknown type {settings.issuer_type!r}"
         return Check("issuer", "unknown", said, "look into AWS's documentation of IssuerConfiguration")
     accepted = {issuer.kind for issuer in configured.pool.issuers.values()}
-    # A replica that is not configured at all is a row of its own.
+    # A replica that is not configured at all has its own row.
     missing = minted - accepted - ({"replica"} if not configured.pool.replica_regions else set())
     says = f"{settings.issuer_type}: new tokens are of the kind {listed(minted, 'or')}"
     if not missing:
@@ -173,7 +173,7 @@ def _triggers(account: Account) -> Iterator[Check]:
         for trigger in sorted(expected ^ found):
             different = True
             there, lacking = (first, region) if trigger in expected else (region, first)
-            # Tokens minted there lack scopes, groups and claims that policies may ask for.
+            # Tokens minted there lack scopes, groups and claims that policies may require.
             tokens = trigger.startswith("PreTokenGeneration")
             said = f"{trigger} is set in {there} and not in {lacking}"
             if tokens:

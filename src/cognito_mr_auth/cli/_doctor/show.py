@@ -1,6 +1,6 @@
 """Prints rows: a table for people, one document for programs, and what is being waited for.
 
-Owns the form alone. Whatever comes from outside is escaped by `_text`.
+Owns only the form. `_text` escapes everything that comes from outside.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COLOURS: Final[dict[Verdict, str]] = {
     "ok": "green",
 }
 _WIDTH: Final = max(map(len, VERDICTS))
-# How a count of them is said.
+# The plural of each verdict.
 _PLURALS: Final[dict[Verdict, str]] = {"failure": "failures", "warning": "warnings"}
 
 
@@ -39,7 +39,7 @@ def show(found: Sequence[Examination]) -> None:
         click.echo(f"user pool {safe(pool.user_pool_id)}")
         names = max((len(safe(check.name)) for check in pool.checks), default=0)
         for check in pool.checks:
-            # Padded before it is coloured, because escapes have a length too.
+            # Padded before it is coloured, because escape codes count in the length.
             verdict = click.style(check.verdict.ljust(_WIDTH), fg=_COLOURS[check.verdict])
             click.echo(f"  {verdict}  {safe(check.name).ljust(names)}  {safe(check.said)}")
             if check.do:
@@ -54,7 +54,7 @@ def _counted(verdict: Verdict, count: int) -> str:
 
 
 def show_json(found: Sequence[Examination]) -> None:
-    """The same as one document."""
+    """Print the same as one document."""
     pools: list[dict[str, Any]] = [
         {
             "user_pool_id": pool.user_pool_id,
@@ -70,9 +70,9 @@ def show_json(found: Sequence[Examination]) -> None:
 
 
 class Progress:
-    """What has answered so far, on standard error, while it is a terminal; nothing elsewhere.
+    """Shows what has answered so far, on standard error, if that is a terminal.
 
-    Used as a context manager; called with the name of each that has answered, from any thread.
+    It is a context manager. Call it with the name of each endpoint that has answered, from any thread.
     """
 
     def __init__(self, pool: str, console: Console | None = None) -> None:
@@ -89,7 +89,7 @@ class Progress:
         return Text(safe(said))
 
     def __call__(self, name: str) -> None:
-        """Somebody has answered."""
+        """Show that this one has answered."""
         with self._lock:
             self._answered.append(name)
             if self._status is not None:

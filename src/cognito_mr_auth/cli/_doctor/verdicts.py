@@ -1,6 +1,6 @@
-"""What a check says, and what a trouble of AWS's API means to a person.
+"""The result of a check, and the meaning of an error of AWS's API for a person.
 
-Owns the words. Pure. What could not be asked is "unknown" and never "ok".
+Owns the wording. Pure. What could not be asked is "unknown" and never "ok".
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ __all__ = ["VERDICTS", "Check", "Configured", "Verdict", "listed", "unknown", "w
 
 Verdict = Literal["failure", "warning", "unknown", "ok"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("failure", "warning", "unknown", "ok")
-"""The worst first."""
+"""The worst comes first."""
 
 
 class Check(NamedTuple):
-    """One row: what was looked at, the verdict, why, and what to do; `permission` is an IAM action."""
+    """One row: the subject, the verdict, why, and what to do; `permission` is an IAM action."""
 
     name: str
     verdict: Verdict
@@ -62,13 +62,13 @@ _DO: Final[Mapping[Kind, str]] = {
 
 
 def why(trouble: Trouble) -> str:
-    """A trouble in words."""
+    """Describe a trouble."""
     said = _WHY[trouble.kind].format(permission=trouble.permission)
     return f"{said} ({trouble.detail})" if trouble.detail and trouble.kind != "not-permitted" else said
 
 
 def unknown(name: str, trouble: Trouble) -> Check:
-    """The row of a check that could not be made."""
+    """Return the row of a check that could not be made."""
     do = _DO[trouble.kind].format(permission=trouble.permission)
     permission = trouble.permission if trouble.kind == "not-permitted" else ""
     return Check(name, "unknown", why(trouble), do, permission)
@@ -80,6 +80,6 @@ def worst(checks: Iterable[Check]) -> Verdict:
 
 
 def listed(values: Iterable[str], word: str = "and") -> str:
-    """Values as a sentence names them, sorted: "a, b and c"."""
+    """Join sorted values as a sentence lists them: "a, b and c"."""
     *most, last = sorted(values) or ["none"]
     return f"{', '.join(most)} {word} {last}" if most else last

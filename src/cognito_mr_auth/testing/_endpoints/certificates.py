@@ -1,7 +1,7 @@
 """A throw-away certificate authority for the loopback endpoints' TLS.
 
-Owns one authority per process, made at first use and gone with the process. Only a context that a test
-asked for may trust it: nothing goes into a trust store, and the authority's key is not kept.
+Owns one authority per process. It is made at first use and ends with the process. Only a context that a test
+requests trusts it: nothing goes into a trust store, and the authority's key is not kept.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 __all__ = ["client_context", "server_context"]
 
-# Long enough for a test run left open in a debugger, short enough to be worthless when found.
+# Long enough for a test run that is left open in a debugger, and short enough to be worthless to a thief.
 VALID_DAYS: Final = 7
-# A container's clock may be behind the one that made its image.
+# A container's clock may be behind the clock of the machine that made its image.
 BACKDATED_DAYS: Final = 1
 
 
@@ -34,10 +34,10 @@ class _Authority(NamedTuple):
 
 
 def server_context() -> ssl.SSLContext:
-    """For servers on 127.0.0.1, ::1 and localhost."""
+    """Return a context for servers on 127.0.0.1, ::1 and localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # The ssl module reads certificates from files only.
+    # The ssl module reads certificates only from files.
     with tempfile.TemporaryDirectory(prefix="fake-cognito-") as folder:
         chain = Path(folder) / "server.pem"
         chain.write_bytes(_authority().server_pem)
@@ -46,13 +46,13 @@ def server_context() -> ssl.SSLContext:
 
 
 def client_context() -> ssl.SSLContext:
-    """Trusts the throw-away authority and nothing else; host names are checked as ever."""
+    """Return a context that trusts only the throw-away authority. Host names are checked as usual."""
     return ssl.create_default_context(cadata=_authority().certificate_pem.decode())
 
 
 @cache
 def _authority() -> _Authority:
-    """P-256, since it is made in a millisecond."""
+    """Make an authority with a P-256 key, because that takes only a millisecond."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("fake-cognito throw-away authority")
     authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
@@ -70,7 +70,7 @@ def _authority() -> _Authority:
         .add_extension(_key_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(server_key.public_key()), critical=False)
-        # VERIFY_X509_STRICT, the default since Python 3.13, wants it (RFC 5280 section 4.2.1.1).
+        # VERIFY_X509_STRICT, the default since Python 3.13, requires it (RFC 5280 section 4.2.1.1).
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id),
             critical=False,
@@ -102,7 +102,7 @@ def _builder(
 
 
 def _system_time() -> dt.datetime:
-    """The time of day that OpenSSL compares a certificate with, also in a test that froze Python's clocks."""
+    """Return the time with which OpenSSL compares a certificate. A test's frozen clock does not change it."""
     with tempfile.TemporaryFile() as made:
         return dt.datetime.fromtimestamp(os.fstat(made.fileno()).st_mtime, dt.UTC)
 

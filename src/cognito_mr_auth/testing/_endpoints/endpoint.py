@@ -1,6 +1,6 @@
 """One JWKS endpoint: a real, threaded server on 127.0.0.1 that fails on request.
 
-Owns its sockets and threads: all are gone after stop(). It must never listen beyond loopback.
+Owns its sockets and threads, which are all closed after stop(). It must never listen beyond loopback.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BACKLOG = 512
 
 
 class EndpointSource(KeySource, Protocol):
-    """What an endpoint needs of a pool."""
+    """The attributes of a pool that an endpoint uses."""
 
     @property
     def updated_enabled(self) -> bool:
@@ -35,7 +35,7 @@ class EndpointSource(KeySource, Protocol):
 
 
 class FakeEndpoint:
-    """The endpoint of one issuer: `kind`, `region` and `issuer` say of which."""
+    """The endpoint of one issuer. `kind`, `region` and `issuer` name that issuer."""
 
     def __init__(
         self,
@@ -64,42 +64,42 @@ class FakeEndpoint:
         self._acceptor: threading.Thread | None = None
         self._open_lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        # Apart from the connections: a handler that has closed its own may still be alive.
+        # Kept separately, because a handler that has closed its own connection may still run.
         self._handlers: list[threading.Thread] = []
 
-    # ---- what a test looks at
+    # ---- what a test reads
 
     @property
     def url(self) -> str:
-        """Where the JWKS is: ``http(s)://127.0.0.1:{port}/{pool ID}/.well-known/jwks.json``."""
+        """The URL of the JWKS: ``http(s)://127.0.0.1:{port}/{pool ID}/.well-known/jwks.json``."""
         if not self.port:
             raise RuntimeError("not started")
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}{self._path}"
 
     @property
     def requests(self) -> int:
-        """How many whole requests came, failed ones included, since the first start."""
+        """The number of complete requests, failed ones included, since the first start."""
         return len(self._paths)
 
     @property
     def connections(self) -> int:
-        """How many connections were accepted, whether or not a request came."""
+        """The number of accepted connections, with or without a request."""
         return self._connections
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """What the requests asked for, in order."""
+        """The paths of the requests, in order."""
         with self._asked:
             return tuple(self._paths)
 
     @property
     def mode(self) -> FaultName | None:
-        """The mode of `fail()` that is in force; None for an endpoint that answers properly."""
+        """The mode of `fail()` that is in force; None for an endpoint that works."""
         fault = self._fault
         return None if fault is None else fault.mode
 
     def asked(self, count: int = 1, timeout: float = 5.0) -> bool:
-        """Wait until `count` requests in all have come: whether they did in `timeout` seconds."""
+        """Wait up to `timeout` seconds until `count` requests in total have come. Return whether they did."""
         with self._asked:
             return self._asked.wait_for(lambda: len(self._paths) >= count, timeout)
 
@@ -114,22 +114,22 @@ class FakeEndpoint:
         times: int | None = None,
         **options: Unpack[FaultOptions],
     ) -> None:
-        """Fail in this mode from now on; it takes the place of any mode before.
+        """Fail in this mode from now on. It replaces any earlier mode.
 
-        `delay` seconds pass before the failure (or until heal()); only `times` requests fail, from
-        the `after`-th from now. `options` are the mode's own. A ValueError names the modes.
+        `delay` is the number of seconds before the failure (or until heal()). Only `times` requests fail,
+        counted from the `after`-th from now. `options` are the mode's own. A ValueError lists the modes.
         """
         fault = new_fault(self._source, mode, delay=delay, after=after, times=times, options=options)
         with self._control:
             self._switch(fault)
 
     def heal(self) -> None:
-        """Answer properly again, and release at once every connection that the fault holds."""
+        """Work again, and release at once every connection that the fault holds."""
         with self._control:
             self._switch(None)
 
     def start(self) -> None:
-        """Listen on a free port, or, if started before, on the same one."""
+        """Listen on a free port, or on the earlier port if it was started before."""
         with self._control:
             if self._socket is None:
                 self._socket = _bound(self.port)
@@ -137,7 +137,7 @@ class FakeEndpoint:
                 self._listen()
 
     def stop(self) -> None:
-        """Close every socket and join every thread; a fault is healed."""
+        """Close every socket and join every thread. A fault is healed."""
         with self._control:
             self._switch(None)
             self._pause()
@@ -156,7 +156,7 @@ class FakeEndpoint:
     def _switch(self, fault: Fault | None) -> None:
         before, self._fault = self._fault, fault
         self._listen()
-        # Last, because a client that is released asks again at once, and must meet the new fault ("refuse").
+        # Last, because a released client retries at once, and must meet the new fault ("refuse").
         if before is not None:
             before.release.set()
 
@@ -168,7 +168,7 @@ class FakeEndpoint:
             self._resume()
 
     def _refuse(self) -> None:
-        """Keep the port without listening: the kernel refuses, and no other process takes the port."""
+        """Keep the port without listening, so the kernel refuses and no other process can bind the port."""
         if self._acceptor is not None and self._socket is not None:
             self._pause()
             self._socket.close()
@@ -196,13 +196,13 @@ class FakeEndpoint:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(sleeper, selectors.EVENT_READ)
             while all(key.fileobj is not sleeper for key, _ in selector.select()):
-                with suppress(OSError):  # The client may have gone since select() said so.
+                with suppress(OSError):  # The client may have disconnected since select() returned.
                     self._admit(listener.accept()[0])
 
     def _admit(self, connection: socket.socket) -> None:
         connection.setblocking(True)
         if self._tls:
-            # The handshake is the handler's: a client that stalls in it must not stop the others.
+            # The handler does the handshake, because a client that stalls in it must not block the others.
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._connections += 1
         handler = threading.Thread(
@@ -217,7 +217,7 @@ class FakeEndpoint:
 
     def _handle(self, connection: socket.socket) -> None:
         try:
-            with suppress(OSError):  # Clients leave; resets and failed handshakes are normal.
+            with suppress(OSError):  # Clients disconnect; resets and failed handshakes are normal.
                 self._answer(connection)
         finally:
             with self._open_lock:
@@ -232,7 +232,7 @@ class FakeEndpoint:
                 connection.do_handshake()
             if not exchange.read_request():
                 return
-            # Before asked() returns, because the test's next step must not change this request's fault.
+            # Before asked() returns, because the test's next step must not change the fault of this request.
             fault = self._hit("request")
             with self._asked:
                 self._paths.append(exchange.path)
@@ -243,7 +243,7 @@ class FakeEndpoint:
             fault.act(exchange)
 
     def _hit(self, stage: str) -> Fault | None:
-        """The fault in force, if it hits an exchange that has come to this stage."""
+        """Return the fault in force, if it hits an exchange at this stage."""
         fault = self._fault
         return fault if fault is not None and fault.stage == stage and fault.hits() else None
 
@@ -261,10 +261,10 @@ class FakeEndpoint:
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket that is bound to loopback and does not listen."""
+    """Return a socket that is bound to loopback and does not listen."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # So that the port of connections in TIME_WAIT can be bound again.
+        # So that the port can be bound again while connections are in TIME_WAIT.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, port))
     except OSError:

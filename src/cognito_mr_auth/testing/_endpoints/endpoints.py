@@ -49,7 +49,7 @@ class FakeEndpoints:
         self.updated: FakeEndpoint = endpoint("updated", primary)
         self.running: bool = False
         self.ssl_context: ssl.SSLContext | None = client_context() if pool.tls else None
-        """For clients: trusts the throw-away authority alone. None without TLS."""
+        """A context for clients that trusts only the throw-away authority. None without TLS."""
 
     def __iter__(self) -> Iterator[FakeEndpoint]:
         return iter((self.original, *self.replicas.values(), self.updated))
@@ -59,19 +59,19 @@ class FakeEndpoints:
 
     @property
     def replica(self) -> FakeEndpoint:
-        """The first replica's endpoint; a LookupError for a pool without replicas."""
+        """The first replica's endpoint. A pool without replicas raises LookupError."""
         for endpoint in self.replicas.values():
             return endpoint
         raise LookupError("the pool has no replica: replica_regions=()")
 
     @property
     def jwks_urls(self) -> dict[str, str]:
-        """Issuer URL -> JWKS URL, as UserPool's `jwks_urls` takes it."""
+        """A dict from issuer URL to JWKS URL, for UserPool's `jwks_urls`."""
         return {endpoint.issuer: endpoint.url for endpoint in self}
 
     @property
     def requests(self) -> int:
-        """How many requests came in all."""
+        """The number of requests to all endpoints."""
         return sum(endpoint.requests for endpoint in self)
 
     def fail(
@@ -93,7 +93,7 @@ class FakeEndpoints:
             endpoint.heal()
 
     def start(self) -> Self:
-        """Start every endpoint, each on a free port of its own."""
+        """Start every endpoint, each on its own free port."""
         self.running = True
         try:
             for endpoint in self:
@@ -104,7 +104,7 @@ class FakeEndpoints:
         return self
 
     def stop(self) -> None:
-        """Stop every endpoint; no thread and no socket is left."""
+        """Stop every endpoint. No thread and no socket is left."""
         self.running = False
         for endpoint in self:
             endpoint.stop()

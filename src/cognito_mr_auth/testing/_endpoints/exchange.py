@@ -1,7 +1,7 @@
-"""One HTTP exchange on a loopback connection, with the means to break it.
+"""One HTTP exchange on a loopback connection, and the means to break it.
 
-Owns reading one request and writing bytes back. It must never decide what to answer: that is the
-fault's or the endpoint's business.
+Owns reading one request and writing bytes back. It must never decide what to send, because the fault or the
+endpoint does.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _KNOWN_STATUSES: Final = frozenset(HTTPStatus)
 
 
 class Exchange:
-    """A connection that was accepted; `path` is known once the request was read."""
+    """An accepted connection. `path` is known once the request was read."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.path = ""
 
     def read_request(self) -> bool:
-        """Whether a whole request head came; a client may well leave before."""
+        """Whether a whole request head came. A client may disconnect before."""
         received = b""
         while b"\r\n\r\n" not in received:
             chunk = self.connection.recv(4096)
@@ -53,17 +53,17 @@ class Exchange:
         headers: Mapping[str, str] | None = None,
         claimed_length: int | None = None,
     ) -> None:
-        """A whole HTTP answer; `claimed_length` is the Content-Length to claim."""
+        """Send a whole HTTP response; `claimed_length` is the Content-Length to send."""
         self.send(head(status, len(body) if claimed_length is None else claimed_length, headers))
         self.send(body)
 
     def reset(self) -> None:
-        """Close with RST instead of FIN: unsent data is dropped, the client sees ECONNRESET."""
+        """Close with RST instead of FIN: unsent data is dropped, and the client sees ECONNRESET."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self.connection.close()
 
     def hold(self, release: Release) -> None:
-        """Send nothing until the client leaves or the release is set."""
+        """Send nothing until the client disconnects or the release is set."""
         with release.holding(self.connection):
             # Not SSLSocket.recv(), because it would complete a handshake that has to hang.
             while socket.socket.recv(self.connection, 4096):
@@ -71,7 +71,7 @@ class Exchange:
 
 
 def head(status: int, length: int, headers: Mapping[str, str] | None = None) -> bytes:
-    """Status line and headers; one answer per connection, as if no client kept any alive."""
+    """Return status line and headers. Each response closes its connection, so clients must reconnect."""
     phrase = HTTPStatus(status).phrase if status in _KNOWN_STATUSES else "Unknown"
     fields = {
         "Content-Type": "application/json",

@@ -1,8 +1,8 @@
 """How an endpoint can fail, by name.
 
-Owns the table FAULTS: mode -> what it does. A row is a function from the key source and the mode's
-options to an action on one exchange; it runs when the test calls fail(), so that wrong options are
-found there and frozen documents are frozen there. It must never know the server.
+Owns the table FAULTS: mode -> what it does. A row is a function from the key source and the mode's options to
+an action on one exchange. It runs when the test calls fail(), so wrong options raise there, and frozen
+documents are frozen there. It must never know the server.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ FaultMode = FaultName | Literal[403, 404, 429, 500, 503]
 
 
 class FaultOptions(TypedDict, total=False):
-    """Options of the modes; docs/testing.md says which mode takes which."""
+    """Options of the modes. docs/testing.md says which mode has which options."""
 
     interval: float
     mid_body: bool
@@ -76,31 +76,31 @@ class FaultOptions(TypedDict, total=False):
     kid: str | None
 
 
-# A body above every sensible cap on a JWKS (64 KiB here, 50 KiB in Nimbus).
+# A body above every sensible limit on a JWKS (64 KiB here, 50 KiB in Nimbus).
 HUGE_BODY_BYTES: Final = 70_000
-# Slow enough that two seconds do not bring one answer, fast enough to see that reads succeed.
+# Slow enough that two seconds do not complete one response, fast enough to show that reads succeed.
 DRIP_INTERVAL_S: Final = 0.05
-# For "slow": longer than any test runs, so that the answer comes when the fault is healed.
+# For "slow": longer than any test runs, so that the response comes when the fault is healed.
 SLOW_DELAY_S: Final = 600.0
 DEFAULT_RETRY_AFTER_S: Final = 30
 _HTML: Final = b"<!doctype html><title>Welcome</title><p>Please sign in to the network."
 _GARBAGE: Final = b"\x16\x03\x00 220 this is not HTTP \xff\r\n\r\n"
-# RFC 7517 section 5: members that one does not understand are to be ignored.
+# RFC 7517 section 5: unknown members are to be ignored.
 _ODD_MEMBER: Final = {"kty": "RSA", "kid": "odd", "n": "???", "e": 65537, "alg": ["RS256"]}
 
 
 class KeySource(Protocol):
-    """What a fault needs of a pool."""
+    """The attributes of a pool that a fault uses."""
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:
         """The keys that are listed now."""
 
     def jwks(self, *, private: bool = False) -> dict[str, Any]:
-        """The document now."""
+        """Return the current document."""
 
     def impostor(self, kid: str) -> SigningKey:
-        """Other key material under a kid."""
+        """Return other key material under a kid."""
 
 
 Action = Callable[[Exchange, Release], None]
@@ -115,7 +115,7 @@ class _Mode(NamedTuple):
 
 
 def jwks_body(document: Mapping[str, Any]) -> bytes:
-    """What a healthy endpoint writes: compact JSON."""
+    """Return what a working endpoint sends: compact JSON."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -129,11 +129,11 @@ def _body(source: KeySource) -> bytes:
     return jwks_body(source.jwks())
 
 
-# ---- nothing comes, or only very slowly
+# ---- no response, or a very slow one
 
 
 def _refuse(_source: KeySource) -> Action:
-    return lambda _exchange, _release: None  # Nobody is listening, so nothing ever gets here.
+    return lambda _exchange, _release: None  # Nothing listens, so no exchange gets here.
 
 
 def _hang(_source: KeySource) -> Action:
@@ -160,7 +160,7 @@ def _drip_headers(_source: KeySource, *, interval: float = DRIP_INTERVAL_S) -> A
 
 
 def _trickle(exchange: Exchange, release: Release, data: bytes, interval: float) -> bool:
-    """Whether all of it went out, rather than the fault being released."""
+    """Send all of it slowly. Return whether it was sent before the fault was released."""
     for octet in data:
         exchange.send(bytes([octet]))
         if release.wait(interval):
@@ -183,7 +183,7 @@ def _reset(source: KeySource, *, mid_body: bool = False) -> Action:
     return action
 
 
-# ---- an answer, but the wrong one
+# ---- a wrong response
 
 
 def _status(status: int) -> Callable[..., Action]:
@@ -199,7 +199,7 @@ def _too_many(source: KeySource, *, retry_after: int | str | None = DEFAULT_RETR
 
 
 def _redirect(source: KeySource, *, location: str | None = None, status: int = 302) -> Action:
-    """Where no location is given, to a path of this server that serves the good keys."""
+    """Redirect; without a location, to a path of this server that serves the good keys."""
 
     def action(exchange: Exchange, _release: Release) -> None:
         if exchange.path.startswith("/moved/"):
@@ -229,7 +229,7 @@ def _truncated(source: KeySource) -> Action:
 
 
 def _huge(source: KeySource, *, size: int = HUGE_BODY_BYTES) -> Action:
-    """The good document, then white space: nothing is wrong but the size."""
+    """Send the good document, then white space, so that only the size is wrong."""
     return _answers(200, _body(source).ljust(size))
 
 
@@ -247,7 +247,7 @@ def _custom(
     return _answers(status, body, headers=headers)
 
 
-# ---- a key set, but the wrong one
+# ---- a wrong key set
 
 
 def _empty_keys(_source: KeySource) -> Action:
@@ -269,7 +269,7 @@ def _odd_member(source: KeySource) -> Action:
 
 
 def _conflict(source: KeySource, *, kid: str | None = None) -> Action:
-    """The listed kids, or this one, with key material that no pool has."""
+    """List the current kids, or this one, with key material that no pool has."""
     keys = [key if kid not in (None, key.kid) else source.impostor(key.kid) for key in source.keys]
     return _answers(200, jwks_body({"keys": [key.jwk() for key in keys]}))
 
@@ -303,7 +303,7 @@ FAULTS: Final[Mapping[FaultName, _Mode]] = MappingProxyType(
         "conflict": _Mode(_conflict),
     }
 )
-"""Failure modes for ``FakeEndpoint.fail()``, with their options in the documentation."""
+"""The failure modes of ``FakeEndpoint.fail()``. Their options are in the documentation."""
 
 
 class Fault:
@@ -321,13 +321,13 @@ class Fault:
         self._lock = threading.Lock()
 
     def hits(self) -> bool:
-        """Count one more request; whether it is among those that fail."""
+        """Count one more request. Return whether it is among those that fail."""
         with self._lock:
             self._seen += 1
             return self._first <= self._seen and (self._last is None or self._seen <= self._last)
 
     def act(self, exchange: Exchange) -> None:
-        """Wait for the delay, or the release, then do what the mode does."""
+        """Wait for the delay or the release, then do what the mode does."""
         self.release.wait(self._delay)
         self._action(exchange, self.release)
 
@@ -341,7 +341,7 @@ def new_fault(
     times: int | None,
     options: FaultOptions,
 ) -> Fault:
-    """A fault of this mode; a ValueError for an unknown mode, a TypeError for its options."""
+    """Return a fault of this mode. An unknown mode raises ValueError, a wrong option TypeError."""
     name = cast("FaultName", str(mode))
     if name not in FAULTS:
         raise ValueError(f"{name!r} is none of {', '.join(FAULTS)}")

@@ -1,6 +1,6 @@
 """Releases every handler that a fault holds, at once.
 
-Owns an event and the connections that wait for it. It must never close a connection: its handler
+Owns an event and the connections that wait for it. It must never close a connection, because its handler
 does.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["Release", "end_connection"]
 
 
 class Release:
-    """Set once, for good: a fault that was healed never holds a connection again."""
+    """An event that is set once. A healed fault never holds a connection again."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -40,7 +40,7 @@ class Release:
                 self._held.discard(connection)
 
     def set(self) -> None:
-        """Release all connections that are held, and all that ever will be."""
+        """Release all connections that are held now or later."""
         with self._lock:
             self._event.set()
             for connection in self._held:
@@ -48,7 +48,7 @@ class Release:
 
 
 def end_connection(connection: socket.socket) -> None:
-    """End a connection that another thread is reading: its recv() returns at once."""
+    """End a connection that another thread is reading. Its recv() returns at once."""
     with suppress(OSError):
-        # Not SSLSocket.shutdown(), which takes the TLS object away under the reader's feet.
+        # Not SSLSocket.shutdown(), which removes the TLS object while another thread reads from it.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

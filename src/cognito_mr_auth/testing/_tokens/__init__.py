@@ -1,5 +1,5 @@
 """Mints tokens, good and bad.
 
-Owns signing keys, default claims, encoding, and the table of malformed tokens. May import the layers below
-`testing`, and nothing else of `testing`.
+Owns signing keys, default claims, encoding, and the table of malformed tokens. May import only the layers
+below `testing`, and nothing else of `testing`.
 """

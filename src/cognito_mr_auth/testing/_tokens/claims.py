@@ -1,6 +1,6 @@
 """The claims that Cognito puts into its tokens: access, machine and ID tokens.
 
-Owns the default payloads, after the Cognito developer guide's "Understanding user pool JSON web
+Owns the default payloads, which follow the Cognito developer guide's "Understanding user pool JSON web
 tokens". It must never sign, nor know a clock.
 """
 
@@ -10,9 +10,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-# What a sign-in through the SDK gets, and nothing else (AWS: "Scopes, M2M, and resource servers").
+# The only scope of a sign-in through the SDK (AWS: "Scopes, M2M, and resource servers").
 SDK_SCOPE: Final = "aws.cognito.signin.user.admin"
-# Scopes of a resource server have the form "identifier/name"; machines get only such ones.
+# A resource server's scopes have the form "identifier/name". Machines get only such scopes.
 MACHINE_SCOPE: Final = "orders/read"
 DEFAULT_USERNAME: Final = "alice"
 DEFAULT_PROVIDER: Final = "Google"
@@ -20,7 +20,7 @@ _SUBJECTS: Final = uuid.UUID("c09e1170-0000-4000-8000-000000000000")
 
 
 class Moment(NamedTuple):
-    """Who issues a token to which client, and when (seconds since the epoch)."""
+    """The issuer and the client of a token, and when it is issued (seconds since the epoch)."""
 
     issuer: str
     client_id: str
@@ -45,7 +45,7 @@ class User(NamedTuple):
         groups: Iterable[str],
         federated: bool | str,
     ) -> User:
-        """Fill in what the caller left open: one username has always the same `sub`."""
+        """Fill in what the caller left open. The same username always has the same `sub`."""
         provider = DEFAULT_PROVIDER if federated is True else federated or None
         name = username or (f"{provider.lower()}_100001" if provider else DEFAULT_USERNAME)
         return cls(
@@ -118,12 +118,12 @@ def _times(moment: Moment) -> dict[str, object]:
 
 
 def _groups(user: User) -> dict[str, object]:
-    """Cognito leaves the claim out for a user without groups."""
+    """Return the groups. Cognito omits the claim for a user without groups."""
     return {"cognito:groups": list(user.groups)} if user.groups else {}
 
 
 def _identities(moment: Moment, user: User) -> dict[str, object]:
-    """Cognito writes `primary` and `dateCreated` (milliseconds) as strings, `issuer` as null."""
+    """Return `identities`. Cognito writes `primary` and `dateCreated` (ms) as strings, `issuer` as null."""
     if user.provider is None:
         return {}
     identity = {
@@ -138,7 +138,7 @@ def _identities(moment: Moment, user: User) -> dict[str, object]:
 
 
 def _names(values: Iterable[str], option: str) -> tuple[str, ...]:
-    """A lone string is the classic slip: it would become one scope per letter."""
+    """Refuse a single string, a common mistake that would become one scope per letter."""
     if isinstance(values, str):
         raise TypeError(f"{option}= takes a list of strings, not one string: [{values!r}]")
     return tuple(values)

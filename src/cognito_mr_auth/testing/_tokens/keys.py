@@ -1,12 +1,10 @@
-"""RSA signing keys for fake pools, and the reserve that makes hundreds of them cheap.
+"""RSA signing keys for fake pools, and a reserve that makes hundreds of them cheap.
 
-Owns key material and its JWK form. It must never give one key to two living owners, nor write a
-key to disk.
+Owns key material and its JWK form. It must never give one key to two living owners, nor write a key to disk.
 
-Generating a 2048-bit key takes some 60 ms, so a suite that makes a pool per test would wait
-minutes. A key whose last owner is gone, and whose private half was never exported, goes back to
-the reserve and is given out again under a new kid; tokens of the old owner name the old kid, so
-they stay refused.
+Generating a 2048-bit key takes about 60 ms, so a suite with a pool per test would wait minutes. A key returns
+to the reserve if its last owner is gone and its private half was never exported. It is then reused under a
+new kid. Tokens of the old owner name the old kid, so they stay refused.
 """
 
 from __future__ import annotations
@@ -30,15 +28,15 @@ SignatureName = Literal["RS256", "RS384", "RS512", "PS256"]
 
 
 class Reserve:
-    """Idle keys of this process. A deque, since finalizers run anywhere, lock held or not."""
+    """Idle keys of this process. A deque, because finalizers run anywhere, also while a lock is held."""
 
     def __init__(self) -> None:
-        # The process ID stands beside each key: parent and child must not both give it out.
+        # The process ID is stored beside each key, because parent and child must not both reuse it.
         self._idle: deque[tuple[int, rsa.RSAPrivateKey]] = deque()
         self.generated = 0
 
     def take(self) -> rsa.RSAPrivateKey:
-        """An idle key, or a new one."""
+        """Return an idle key, or a new one."""
         while True:
             try:
                 pid, private_key = self._idle.pop()
@@ -50,7 +48,7 @@ class Reserve:
         return rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE_BITS)
 
     def give_back(self, pid: int, private_key: rsa.RSAPrivateKey) -> None:
-        """Keep a key that nobody owns any more; `pid` is the process that took it."""
+        """Keep a key without an owner; `pid` is the process that took it."""
         self._idle.append((pid, private_key))
 
 
@@ -58,7 +56,7 @@ RESERVE: Final = Reserve()
 
 
 class _Lease:
-    """The one owner of a private key, taken at first use; when it dies, the key is idle again."""
+    """The one owner of a private key, taken at first use. When it is collected, the key is idle again."""
 
     __slots__ = ("__weakref__", "_finalizer", "_lock", "_private_key")
 
@@ -75,7 +73,7 @@ class _Lease:
             return self._private_key
 
     def exported(self) -> rsa.RSAPrivateKey:
-        """The key; its private half leaves our hands, so it is never given out again."""
+        """Return the key. It is never reused, because a caller now has its private half."""
         private_key = self.private_key()
         self._finalizer.detach()
         return private_key
@@ -91,14 +89,14 @@ class SigningKey:
         self._lease = _Lease()
 
     def under(self, kid: str) -> SigningKey:
-        """The same key material under another kid, as a forger would present it."""
+        """Return the same key material under another kid, as a forger would present it."""
         twin = object.__new__(SigningKey)
         twin.kid = kid
         twin._lease = self._lease
         return twin
 
     def sign(self, data: bytes, algorithm: SignatureName = "RS256") -> bytes:
-        """The 256-byte signature of `data` (RFC 7518 section 3.3, or 3.5 for PS256)."""
+        """Return the 256-byte signature of `data` (RFC 7518 section 3.3, or 3.5 for PS256)."""
         digest = _HASHES[algorithm]
         scheme = (
             padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
@@ -108,7 +106,7 @@ class SigningKey:
         return self._lease.private_key().sign(data, scheme, digest)
 
     def jwk(self, *, private: bool = False) -> dict[str, str]:
-        """The JWK as Cognito lists it; `private` adds the members of RFC 7518 section 6.3.2."""
+        """Return the JWK as Cognito lists it; `private` adds the members of RFC 7518 section 6.3.2."""
         public = self._lease.private_key().public_key().public_numbers()
         document = {
             "alg": "RS256",
@@ -132,7 +130,7 @@ class SigningKey:
         return document
 
     def public_pem(self) -> bytes:
-        """The public half as SubjectPublicKeyInfo in PEM."""
+        """Return the public half as SubjectPublicKeyInfo in PEM."""
         return (
             self._lease.private_key()
             .public_key()
@@ -140,7 +138,7 @@ class SigningKey:
         )
 
     def private_pem(self) -> bytes:
-        """The private half as unencrypted PKCS #8 in PEM, to sign with another library."""
+        """Return the private half as unencrypted PKCS #8 in PEM, to sign with another library."""
         return self._lease.exported().private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -160,11 +158,11 @@ _HASHES: Final = {
 
 
 def new_kid() -> str:
-    """A random kid in Cognito's form: 44 characters of standard base64, the last of them "="."""
+    """Return a random kid in Cognito's form: 44 characters of standard base64, the last of them "="."""
     return base64.b64encode(os.urandom(KID_BYTES)).decode()
 
 
 def _base64url_uint(value: int) -> str:
-    """RFC 7518 section 2: the shortest big-endian octets, base64url without padding."""
+    """Return the shortest big-endian octets in base64url without padding (RFC 7518 section 2)."""
     octets = value.to_bytes((value.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -1,8 +1,8 @@
 """Tokens that must be refused, by name.
 
-Owns the table MALFORMED: name -> what it does to a draft. Each row breaks one rule and keeps the
-rest valid (the signature too, wherever the rule is not about signatures), so that a verifier which
-lacks that one rule accepts the token and its test fails.
+Owns the table MALFORMED: name -> what it does to a draft. Each row breaks one rule and keeps the rest valid,
+also the signature if the rule is not about signatures. So a verifier that lacks that one rule accepts the
+token, and its test fails.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .mint import REMOVE, Draft, base64url, compact, merged, octets, seal
 
 Damage = Callable[[Draft], str]
 
-# Above every sensible cap on a token (16 KiB here; Cognito itself stays below 10 KB).
+# Above every sensible limit on a token (16 KiB here; Cognito itself stays below 10 KB).
 OVERSIZED_CHARACTERS: Final = 20_000
-# Deeper than any honest claim, shallow enough for json.dumps.
+# Deeper than any real claim, but not too deep for json.dumps.
 NESTING_LEVELS: Final = 500
-# Its base64 contains "/" at every alignment, so that the two alphabets differ for certain.
+# Its base64 contains "/" at every alignment, so the two alphabets always differ.
 _SLASHES: Final = "??????"
 
 
@@ -65,12 +65,12 @@ def _resealed(index: int, change: Callable[[str], str]) -> Damage:
 
 
 def _loose_bits(data: bytes) -> bytes:
-    """White space in the JSON until its base64 has bits that decoders ignore, and padding."""
+    """Add white space to the JSON until its base64 has bits that decoders ignore, and padding."""
     return data[:-1] + b" " * (1 if len(data) % 3 == 0 else 0) + data[-1:]
 
 
 def _noncanonical(segment: str) -> str:
-    """The same octets for a lax decoder: flip the lowest, unused bit of the last character."""
+    """Return the same octets for a lax decoder: flip the lowest, unused bit of the last character."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return segment[:-1] + alphabet[alphabet.index(segment[-1]) ^ 1]
 
@@ -103,7 +103,7 @@ def _last(change: Callable[[str], str]) -> Damage:
 
 
 def _algorithm(name: SignatureName) -> Damage:
-    """Another RSA signature algorithm, announced and used honestly."""
+    """Use another RSA signature algorithm, correctly declared in the header."""
 
     def damage(draft: Draft) -> str:
         header = octets({**draft.header, "alg": name})
@@ -122,7 +122,7 @@ def _unsigned(alg: str) -> Damage:
 
 
 def _hs256(draft: Draft) -> str:
-    """CVE-2015-9235 and its children: the public key used as an HMAC secret."""
+    """Use the public key as an HMAC secret (CVE-2015-9235 and later ones)."""
     header = {**draft.header, "alg": "HS256"}
     text = f"{base64url(octets(header))}.{base64url(octets(draft.payload))}"
     digest = hmac.new(draft.key.public_pem(), text.encode(), hashlib.sha256).digest()
@@ -130,7 +130,7 @@ def _hs256(draft: Draft) -> str:
 
 
 def _altered_payload(draft: Draft) -> str:
-    """The signature of one payload under another."""
+    """Put the signature of one payload under another."""
     head, _, signature = draft.token().split(".")
     altered = {**draft.payload, "sub": "00000000-0000-4000-8000-000000000000"}
     return f"{head}.{base64url(octets(altered))}.{signature}"
@@ -143,7 +143,7 @@ def _standard_alphabet(draft: Draft) -> str:
 
 
 def _claim(value: bytes) -> Damage:
-    """One more payload member whose value is this raw JSON."""
+    """Add a payload member whose value is this raw JSON."""
     return _raw_payload(lambda raw: raw[:-1] + b',"extra":' + value + b"}")
 
 
@@ -152,7 +152,7 @@ def _segments(change: Callable[[list[str]], list[str]]) -> Damage:
 
 
 def _own_key(draft: Draft) -> str:
-    """The signer's key inside the header (CVE-2018-0114)."""
+    """Put the signer's key into the header (CVE-2018-0114)."""
     return draft._replace(header={**draft.header, "jwk": draft.key.jwk()}).token()
 
 
@@ -240,7 +240,7 @@ MALFORMED: Final[Mapping[MalformedName, Damage]] = MappingProxyType(
 
 
 def damaged(draft: Draft, name: MalformedName) -> str:
-    """The draft as the row `name` of MALFORMED damages it; a ValueError names the rows."""
+    """Return the draft, damaged by the row `name` of MALFORMED. An unknown name raises ValueError."""
     if name not in MALFORMED:
         raise ValueError(f"malformed={name!r} is none of {', '.join(sorted(MALFORMED))}")
     return MALFORMED[name](draft)

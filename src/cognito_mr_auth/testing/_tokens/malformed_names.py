@@ -1,6 +1,6 @@
-"""The names of MALFORMED as a type, so that a type checker finds a slip in `malformed=`.
+"""The names of MALFORMED as a type, so that a type checker finds a typing error in `malformed=`.
 
-Owns the list; a test holds it equal to the table's.
+Owns the list. A test compares it with the table.
 """
 
 from __future__ import annotations

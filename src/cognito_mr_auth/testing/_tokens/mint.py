@@ -1,7 +1,7 @@
 """JWS in compact form, with raw control over every byte.
 
-Owns encoding and signing of one token. It must never refuse a strange header or payload: refusing
-is the verifier's job, and the tests need something to refuse.
+Owns encoding and signing of one token. It must never refuse a strange header or payload, because the tests
+need tokens that the verifier refuses.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class _Remove:
 
 
 REMOVE: Final = _Remove()
-"""As a value in ``claims=`` or ``header=``: leave this member out."""
+"""A value in ``claims=`` or ``header=`` that removes this member."""
 
 
 class ClaimOptions(TypedDict, total=False):
-    """What every method of FakeUserPool takes that makes a token's claims, besides its own arguments."""
+    """The options of every FakeUserPool method that makes a token's claims, beside its own arguments."""
 
     issuer: IssuerKind
     """Which of the pool's issuers `iss` names; default "original"."""
@@ -46,17 +46,17 @@ class ClaimOptions(TypedDict, total=False):
     """`iat` and `auth_time`, seconds since the epoch; default the pool's clock, in whole seconds.
     """
     expires_in: float
-    """Seconds from `issued_at` to `exp`; negative for a token born expired; default 3600."""
+    """Seconds from `issued_at` to `exp`; negative for a token that is expired already; default 3600."""
     not_before: float
     """`nbf`, seconds since the epoch; Cognito sets none."""
     claims: Mapping[str, object]
-    """Claims to add or override, as a pre-token-generation trigger would, or worse; REMOVE deletes
+    """Claims to add or override, as a pre-token-generation trigger would, or a forger; REMOVE deletes
     one.
     """
 
 
 class UserOptions(ClaimOptions, total=False):
-    """The same for claims of a user's access token, as `access_token` explains them."""
+    """The options for the claims of a user's access token; `access_token` explains them."""
 
     username: str | None
     subject: str | None
@@ -67,7 +67,7 @@ class UserOptions(ClaimOptions, total=False):
 
 
 class TokenOptions(ClaimOptions, total=False):
-    """What every minting method of FakeUserPool takes, besides its own arguments."""
+    """The options of every minting method of FakeUserPool, beside its own arguments."""
 
     header: Mapping[str, object]
     """The same for the JOSE header."""
@@ -80,7 +80,7 @@ class TokenOptions(ClaimOptions, total=False):
 
 
 class AccessTokenOptions(UserOptions, TokenOptions, total=False):
-    """All that `access_token` takes."""
+    """All options of `access_token`."""
 
 
 class Draft(NamedTuple):
@@ -91,30 +91,30 @@ class Draft(NamedTuple):
     key: SigningKey
 
     def token(self) -> str:
-        """Sign the draft as it stands."""
+        """Sign the draft unchanged."""
         return compact(self.header, self.payload, self.key)
 
 
 def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    """`defaults` with `changes` laid over them; REMOVE takes a member out."""
+    """Return `defaults` updated with `changes`; REMOVE deletes a member."""
     both = {**defaults, **changes}
     return {name: value for name, value in both.items() if value is not REMOVE}
 
 
 def octets(part: Part) -> bytes:
-    """The JSON of a mapping, compact and in UTF-8, or the bytes themselves."""
+    """Return the JSON of a mapping, compact and in UTF-8, or the bytes themselves."""
     if isinstance(part, bytes):
         return part
     return json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def base64url(data: bytes) -> str:
-    """RFC 7515 section 2: the URL-safe alphabet, no padding."""
+    """Encode with the URL-safe alphabet and no padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def compact(header: Part, payload: Part, key: SigningKey) -> str:
-    """RFC 7515 section 7.1, signed with RS256 whatever the header says."""
+    """Return the compact form (RFC 7515 section 7.1), signed with RS256 whatever the header says."""
     return seal(f"{base64url(octets(header))}.{base64url(octets(payload))}", key)
 
 
