@@ -58,6 +58,11 @@ class Block(NamedTuple):
         first = self.code.partition("\n")[0]
         return first if _MARK.match(first) else None
 
+    @property
+    def why(self) -> str | None:
+        """Why a reader does not expect the block to run alone."""
+        return self.mark or ("a file, which the page's command serves" if self.file else None)
+
 
 def every_block(text: str) -> Iterator[Block]:
     """Each Python block of a page."""
@@ -114,10 +119,10 @@ def count(paths: list[Path]) -> None:
         print(f"{path}: {sum(error is None for _, error in mine)} of {len(mine)}")  # noqa: T201
         for block, error in mine:
             if error is not None:
-                reason = block.mark or f"not marked: {error}"
+                reason = block.why or f"not marked: {error}"
                 print(f"  {path}:{block.line + 1}: {reason}")  # noqa: T201
     unmarked = sum(
-        error is not None and block.mark is None for (_, block), error in zip(found, errors, strict=True)
+        error is not None and block.why is None for (_, block), error in zip(found, errors, strict=True)
     )
     alone = errors.count(None)
     print(f"{alone} of {len(found)} blocks run when pasted alone; {unmarked} of the others say not why")  # noqa: T201
