@@ -103,11 +103,18 @@ def _modules_after(code: str) -> set[str]:
 # --- Documents
 
 
-def test_the_readme_shows_code() -> None:
-    """The README exists and shows code that runs."""
-    assert list(docs.blocks((PROJECT / "README.md").read_text("utf-8")))
+README = list(docs.every_block((PROJECT / "README.md").read_text("utf-8")))
 
 
+@pytest.mark.needs(*needs.DOCUMENTS["README.md"])
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line-{block.line + 1}") for block in README])
+def test_each_block_of_the_readme_runs_alone(block: docs.Block) -> None:
+    """Each Python block of the README, pasted alone, runs in a fresh interpreter."""
+    assert docs.pasted(block.code) is None
+
+
+# Their blocks build on each other, and do not say so.
+TOGETHER = {f"docs/{name}.md" for name in ("configuration", "doctor", "metrics", "operations", "runbook")}
 DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
 
 
@@ -116,9 +123,10 @@ DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "do
     [pytest.param(each, marks=pytest.mark.needs(*needs.DOCUMENTS.get(each, ()))) for each in DOCUMENTS],
 )
 def test_the_blocks_of_the_document_run(document: str, tmp_path: Path) -> None:
-    """Each Python block of the document runs, in order, in a fresh interpreter."""
+    """Each Python block of the document runs, alone unless it says that it continues the one before it."""
+    together = ["--together"] if document in TOGETHER else []
     done = subprocess.run(
-        [sys.executable, docs.__file__, PROJECT / document],
+        [sys.executable, docs.__file__, *together, PROJECT / document],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -127,6 +135,14 @@ def test_the_blocks_of_the_document_run(document: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("document", sorted({*DOCUMENTS} - TOGETHER))
+def test_a_block_that_does_not_run_alone_says_so(document: str) -> None:
+    """A block that no test of its page runs is a whole file of a name, or says of what it is a part."""
+    for block in docs.every_block((PROJECT / document).read_text("utf-8")):
+        silent = block.left_out and not block.file and block.mark is None
+        assert not silent, f"{document}:{block.line + 1}"
 
 
 # --- Text
