@@ -66,8 +66,8 @@ BEYOND_THE_CORE: tuple[str, ...] = (
 )
 BEYOND_THE_CORE += ("rest_framework", "rich", "selenium", "starlette", "uvicorn", "websockets")
 
-# What another Python may change: the modules, one by one, what all adapters promise, threads and TLS. The rest
-# is about networks, servers and this project; `make test` and `make test-all` have run it on the oldest Python.
+# Another Python may affect the modules, the promises of all adapters, threads and TLS. The other tests are
+# about networks, servers and this project. `make test` and `make test-all` run them on the oldest Python.
 OF_EVERY_PYTHON = ("--suite=unit",)
 _OF_EVERY_PYTHON = "each module, what all adapters promise, threads and TLS"
 # The tests that need the extras. Their lowest versions, like the core's, are tested only on the main
