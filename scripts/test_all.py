@@ -66,8 +66,8 @@ BEYOND_THE_CORE: tuple[str, ...] = (
 )
 BEYOND_THE_CORE += ("rest_framework", "rich", "selenium", "starlette", "uvicorn", "websockets")
 
-# What another Python may change: the modules, one by one, what all adapters promise, threads and TLS. The rest
-# is about networks, servers and this project; `make test` and `make test-all` have run it on the oldest Python.
+# What another Python may change: the modules, one by one, what all adapters promise, threads and TLS. The
+# rest is about networks, servers and this project; `make test` and `make test-all` run it on the oldest.
 OF_EVERY_PYTHON = ("--suite=unit",)
 _OF_EVERY_PYTHON = "each module, what all adapters promise, threads and TLS"
 # What needs the extras. Their lowest versions, like the core's, are tested on the main environment's Python
