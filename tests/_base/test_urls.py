@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 
 import httpx
 import pytest
@@ -107,7 +108,11 @@ BAD: dict[str, tuple[object, str]] = {
     "no-user": ("https://@a.example/", USER),
     "loopback-as-user": ("http://127.0.0.1@evil.example/", USER),
     "loopback-and-port-as-user": ("http://localhost:80@evil.example/", USER),
-    "bracket-as-user": ("http://[::1]@evil.example/", USER),
+    # From 3.14 on Python itself says that this is no URL.
+    "bracket-as-user": (
+        "http://[::1]@evil.example/",
+        USER if sys.version_info < (3, 14) else "which is no URL",
+    ),
     "backslash-before-the-host": ("http://127.0.0.1\\@evil.example/", USER),
     "fragment": ("https://a.example/#hunter2", USER),
     "http": ("http://a.example/", PLAIN),

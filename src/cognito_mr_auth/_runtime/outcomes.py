@@ -7,9 +7,9 @@ verification and each refusal of a guard is counted once.
 
 from __future__ import annotations
 
+from _thread import get_ident as this_thread  # a number alone; `threading` is for those that start threads
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
-from threading import get_ident as this_thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cognito_mr_auth import errors
