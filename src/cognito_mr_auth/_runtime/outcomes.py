@@ -7,9 +7,9 @@ each refusal of a guard comes here once.
 
 from __future__ import annotations
 
+from _thread import get_ident as this_thread  # as `threading` gives it, which pure modules may not reach
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
-from threading import get_ident as this_thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cognito_mr_auth import errors
