@@ -102,7 +102,7 @@ def test_policies(require: Any) -> None:
 )
 def test_no_policies(require: Any) -> None:
     """All else would be truthy and never asked: a TypeError that says what to do."""
-    says = r"as @require\(\), .* in policy\.check\(\)" if callable(require) else "such as policy"
+    says = r"call it as @require\(\); .* in policy\.check\(\)" if callable(require) else "such as policy"
     with pytest.raises(TypeError, match=f"^require= takes a policy, not [a-z]+: .*{says}"):
         require_policy(require)
 

@@ -660,7 +660,7 @@ def test_a_guard_comes_too_late_for_a_registered_blueprint(verifier: Verifier) -
 
 # --- Decorations that cannot be right
 
-CALL_IT = r"call it: @require\(\)"
+CALL_IT = r"call it as @require\(\)"
 
 
 def _blueprint() -> Blueprint:

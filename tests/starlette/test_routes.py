@@ -151,10 +151,10 @@ def test_the_endpoint_keeps_its_name_and_signature() -> None:
         pytest.param("orders/read", 'such as policy.scopes("orders/read")', id="a scope"),
         pytest.param(["orders/read"], 'such as policy.scopes("orders/read")', id="a list"),
         pytest.param(True, 'such as policy.scopes("orders/read")', id="true"),
-        pytest.param(secret, "call it: @require()", id="uncalled"),
-        pytest.param(Orders, "call it: @require()", id="uncalled, at a class"),
-        pytest.param(lambda _p: True, "call it: @require()", id="a function"),
-        pytest.param(policy.scopes, "call it: @require()", id="a policy that is not made"),
+        pytest.param(secret, "call it as @require()", id="uncalled"),
+        pytest.param(Orders, "call it as @require()", id="uncalled, at a class"),
+        pytest.param(lambda _p: True, "call it as @require()", id="a function"),
+        pytest.param(policy.scopes, "call it as @require()", id="a policy that is not made"),
     ],
 )
 def test_a_policy_is_a_policy(wrong: Any, help_: str) -> None:

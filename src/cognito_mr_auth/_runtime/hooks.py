@@ -49,7 +49,7 @@ def require_policy(require: object) -> None:
     if require is not None and not isinstance(require, Policy):
         help_ = 'such as policy.scopes("orders/read")'
         if callable(require):
-            help_ = "call a decorator as @require(), and wrap a check of your own in policy.check()"
+            help_ = "if it is a decorator, call it as @require(); wrap a check of your own in policy.check()"
         raise TypeError(f"require= takes a policy, not {type(require).__name__}: {help_}")
 
 

@@ -762,7 +762,7 @@ def test_bare_decoration_is_refused(verifier: Verifier) -> None:
     """`@auth.require` would take the handler for a policy, `@CognitoAuth` for a verifier; both say so."""
     auth: Any = CognitoAuth(verifier)
     bare: Any = CognitoAuth
-    for decorator, said in ((auth.require, r"call it: @require\(\)"), (bare, "Verifier, not function")):
+    for decorator, said in ((auth.require, r"call it as @require\(\)"), (bare, "Verifier, not function")):
         with pytest.raises(TypeError, match=said):
 
             @decorator
