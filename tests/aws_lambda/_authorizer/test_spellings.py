@@ -308,7 +308,7 @@ def test_all_routes_may_take_escapes() -> None:
 WRONG: dict[str, tuple[Any, str]] = {
     "a string": ("GET /users/{mail}", "escaped_paths: give a list"),
     "a number": (5, "escaped_paths: give a list"),
-    "no route": (["GET /users/{id}"], "escaped_paths holds 'GET /users/{id}', which is no route"),
+    "no route": (["GET /users/{id}"], "escaped_paths holds 'GET /users/{id}', which is not a route"),
     "no parameter": (["GET /me"], "escaped_paths holds 'GET /me', which has no parameter"),
     "one below a greedy one": (
         ["GET /files/{name}"],

@@ -143,7 +143,7 @@ class HandlerGuard(FunctionGuard):
 def _check_handler(handler: Any) -> None:
     """Raise TypeError if the guard could not call it. Only a plain function's parameters are checked."""
     if not callable(handler) or is_async(handler):
-        raise TypeError("CognitoAuth cannot guard a coroutine function, because Lambda does not await it")
+        raise TypeError("CognitoAuth guards functions; Lambda does not await coroutine functions")
     code = getattr(handler, "__code__", None)
     if code is None or code.co_flags & _CO_VARKEYWORDS:
         return
