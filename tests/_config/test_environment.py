@@ -389,7 +389,7 @@ EMULATOR = "http://cognito:9229/us-west-2_Fake00001/.well-known/jwks.json"
 
 
 @pytest.mark.parametrize("several_pools", [False, True], ids=["one", "several"])
-def test_an_emulator_beyond_loopback_takes_a_word_of_its_own(
+def test_an_emulator_beyond_loopback_needs_its_own_setting(
     several_pools: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With it, http to another host is allowed; each start says so at WARNING. Without it nothing is."""

@@ -424,7 +424,7 @@ def test_an_answer_ends_silence_for_all(need: str, refusal: str) -> None:
     assert machine.unknown(machine.kid)[1].verdict is None
 
 
-def test_a_caller_whose_loop_has_stopped_is_in_nobodys_way() -> None:
+def test_a_caller_whose_loop_has_stopped_blocks_no_other() -> None:
     """W7: its time is over, and it never leaves: it is neither the last waiter nor looked for any more."""
     machine = Machine()
     dead, _ = machine.cold()

@@ -125,7 +125,7 @@ def test_a_late_first_address_still_wins() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_nobody_answers(count: int) -> None:
+def test_no_endpoint_answers(count: int) -> None:
     """Until the deadline, which is the whole's; then nothing is left of the attempts."""
     with full_backlog("127.0.0.2") as port, full_backlog("127.0.0.3", port):
         begun = time.monotonic()

@@ -109,7 +109,7 @@ def test_the_hook_gets_each_event(records: list[logging.LogRecord]) -> None:
         pytest.param(events.RateLimitReached(POOL_ID), "DEBUG", id="rate-limit"),
     ],
 )
-def test_the_logger_gets_what_somebody_must_act_on(
+def test_the_logger_gets_events_that_need_action(
     event: events.Event, level: str, records: list[logging.LogRecord]
 ) -> None:
     """B1: at the level that an operator expects, with or without a hook, and with the event's fields."""
@@ -203,7 +203,7 @@ def test_what_the_hook_raises_is_counted(records: list[logging.LogRecord]) -> No
     assert vars(record)["cognito_mr_auth.frames"][-1].endswith(" in raising")
 
 
-def test_a_failing_hook_is_never_told_of_itself() -> None:
+def test_a_failing_hook_gets_no_event_about_itself() -> None:
     """A hook that fails at each event would be called for ever."""
     heard: list[events.Event] = []
 
@@ -239,7 +239,7 @@ def fail(dispatch: EventDispatcher, hook: str = "revoked", function: object = ra
     dispatch.hook_failed(hook, function, Raised("redis.TimeoutError", ("app.py:7 in is_revoked",)))
 
 
-def test_a_hook_that_fails_is_told_once_a_minute(records: list[logging.LogRecord]) -> None:
+def test_a_failing_hook_is_reported_once_a_minute(records: list[logging.LogRecord]) -> None:
     """With how often it has failed so far: in the event, and in the record."""
     heard: list[events.Event] = []
     clock = FakeClock()

@@ -619,7 +619,7 @@ NO_ROUTE |= {"optional, a method that it does not have"}
     [pytest.param(name, marks=pytest.mark.needs(*NEEDS[name]), id=name) for name in (*WORDS, *OF_ROUTES)],
 )
 @pytest.mark.parametrize("row", ROUTES)
-def test_a_routes_word_holds_for_that_route(world: World, driver: str, row: str) -> None:
+def test_a_routes_mark_holds_for_that_route(world: World, driver: str, row: str) -> None:
     """W3: `public`, `optional` and `require` say the same everywhere, and nothing else is open."""
     method, path, options, status, who = ROUTES[row]
     headers = () if options is None else _bearer(world.pool.access_token(**options))

@@ -294,7 +294,7 @@ def test_nothing_else_is_open(door: Callable[[Any], Door], method: str, path: st
 
 @pytest.mark.parametrize("door", [bare_asgi, guarded_wsgi])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS", "get", ""])
-def test_other_methods_are_told_which_there_are(door: Callable[[Any], Door], method: str) -> None:
+def test_other_methods_get_the_allowed_ones(door: Callable[[Any], Door], method: str) -> None:
     """RFC 9110 15.5.6; method names are case-sensitive."""
     said = answer(door(POOL.offline_verifier()), method=method)
     assert (said.status, said.headers["allow"], said.body) == (405, "GET, HEAD", b"")

@@ -112,7 +112,7 @@ def test_an_outage_differs_from_a_refusal(pool: FakeUserPool) -> None:
 
 
 @pytest.mark.outside
-def test_a_forger_pages_nobody(pool: FakeUserPool) -> None:
+def test_forged_tokens_raise_no_alarm(pool: FakeUserPool) -> None:
     """An unknown key while a Region is away is Unconfirmed; the Region is an endpoint that is down."""
     with pool.serve() as endpoints, pool.verifier() as verifier:
         endpoints.original.fail("refuse")

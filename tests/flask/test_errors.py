@@ -181,7 +181,7 @@ def knows_http_exceptions_alone(app: Flask) -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("row", LINES)
 @pytest.mark.parametrize("when", ["before init_app", "after it"])
-def test_an_extension_hears_an_http_exception(
+def test_an_extension_gets_an_http_exception(
     pool: FakeUserPool, verifier: Verifier, place: str, row: str, when: str
 ) -> None:
     """Whoever handles errors in place of Flask gives the status, challenge, Retry-After and body of ours."""

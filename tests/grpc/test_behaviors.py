@@ -128,7 +128,7 @@ def test_every_kind_knows_its_principal(verifier: Verifier, pool: FakeUserPool, 
 
 @ways
 @pytest.mark.parametrize("streams", [False, True])
-def test_what_outlives_its_call_is_nobodys(
+def test_what_outlives_its_call_has_no_principal(
     verifier: Verifier, pool: FakeUserPool, way: str, *, streams: bool
 ) -> None:
     """A task that the first call starts may work for all later ones, in a copy of the first one's context."""
@@ -393,7 +393,7 @@ def test_a_guarded_method_without_an_interceptor_is_closed() -> None:
 
 
 @ways
-def test_a_closed_server_tells_strangers_nothing(verifier: Verifier, pool: FakeUserPool, way: str) -> None:
+def test_a_closed_server_shows_refused_clients_nothing(verifier: Verifier, pool: FakeUserPool, way: str) -> None:
     """Whether a method is there is for those with a token, as whether a URL is."""
     ask, _ = WAYS[way]
     nobody = ask(verifier, bearing(None), None)[0]

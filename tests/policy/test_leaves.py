@@ -135,7 +135,7 @@ def test_an_age(make: Any, name: str, seconds: int, moment: object, expected: ob
 
 
 @pytest.mark.parametrize("make", [policy.max_age, policy.issued_within])
-def test_a_clock_that_tells_no_time(make: Any) -> None:
+def test_a_clock_that_returns_no_time(make: Any) -> None:
     """Nothing is young, nor old, by a broken clock's NaN."""
     assert verdicts(make(9), principal(), float("nan")) == CANNOT_TELL
 

@@ -76,7 +76,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("above", [False, True], ids=["below", "above"])
 @pytest.mark.parametrize("row", VIEWS)
-def test_a_views_word_holds_for_that_view(row: str, above: bool) -> None:
+def test_a_views_mark_holds_for_that_view(row: str, above: bool) -> None:
     """W3: written below `@app.route` or above it, which never sees the route."""
     app = application()
     auth = CognitoAuth(VERIFIER, app=app, protect_all=True)
@@ -323,7 +323,7 @@ def test_an_event_of_no_route_runs_nothing() -> None:
 # --- Mistakes in the set-up fail closed
 
 
-def test_a_guard_that_no_application_knows_lets_nobody_in() -> None:
+def test_a_guard_that_no_application_knows_lets_no_request_in() -> None:
     """Without `init_app`, and a mark of another CognitoAuth with the same Guard."""
     shared = Guard(VERIFIER)
     lonely, stranger = CognitoAuth(shared), CognitoAuth(shared)

@@ -527,7 +527,7 @@ def test_requests_at_once_have_a_principal_each() -> None:
 # --- Mistakes in the set-up fail closed
 
 
-def test_a_guard_that_no_resolver_knows_lets_nobody_in() -> None:
+def test_a_guard_that_no_resolver_knows_lets_no_request_in() -> None:
     """Without `init_app`, of another CognitoAuth with the same Guard, and where `require` was not called."""
     shared = Guard(VERIFIER)
     for init in (False, True):
