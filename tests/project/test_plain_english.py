@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "src"
 
 # True: every page, and the docstrings and comments of src/. False: the pages below alone.
-WHOLE_REPOSITORY = False
+WHOLE_REPOSITORY = True
 
 REWRITTEN = [
     *("CHANGELOG.md", "SECURITY.md"),

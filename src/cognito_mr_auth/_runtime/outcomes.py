@@ -8,7 +8,6 @@ verification and each refusal of a guard is counted once.
 from __future__ import annotations
 
 from _thread import get_ident as this_thread  # a number alone; `threading` is for those that start threads
-from _thread import get_ident as this_thread  # as `threading` gives it, which pure modules may not reach
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
