@@ -188,7 +188,9 @@ def test_an_outage_is_503_beside_any_class(beside: str, handler: str) -> None:
 
 @pytest.mark.parametrize("allow", [permissions.IsAuthenticated, require(), require(READ)], ids=repr)
 @pytest.mark.parametrize("beside", BESIDE)
-def test_a_request_without_token_gets_the_challenge_beside_any_class(ours: Any, beside: str, allow: Any) -> None:
+def test_a_request_without_token_gets_the_challenge_beside_any_class(
+    ours: Any, beside: str, allow: Any
+) -> None:
     """With our exception handler: also where REST framework would say 403, or another scheme's challenge."""
     with refusals() as records:
         said = ask(view(*BESIDE[beside](ours), allow=(allow,)))

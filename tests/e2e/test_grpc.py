@@ -161,7 +161,9 @@ def test_no_user_is_taken_for_another(way: str, pool: FakeUserPool, verifier: Ve
 
 
 @ways
-def test_a_closed_server_shows_refused_clients_nothing(way: str, pool: FakeUserPool, verifier: Verifier) -> None:
+def test_a_closed_server_shows_refused_clients_nothing(
+    way: str, pool: FakeUserPool, verifier: Verifier
+) -> None:
     """A method that is not there is UNIMPLEMENTED for its users alone, or where it is excluded."""
     with serving(way, {}, verifier, exclude=["/grpc.health.v1.Health/*"]) as port:
         for kind in KINDS:

@@ -393,7 +393,9 @@ def test_a_guarded_method_without_an_interceptor_is_closed() -> None:
 
 
 @ways
-def test_a_closed_server_shows_refused_clients_nothing(verifier: Verifier, pool: FakeUserPool, way: str) -> None:
+def test_a_closed_server_shows_refused_clients_nothing(
+    verifier: Verifier, pool: FakeUserPool, way: str
+) -> None:
     """Whether a method is there is for those with a token, as whether a URL is."""
     ask, _ = WAYS[way]
     nobody = ask(verifier, bearing(None), None)[0]

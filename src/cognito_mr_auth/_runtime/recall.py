@@ -1,4 +1,4 @@
-"""A token that a verifier knows, told from all others before anything else is read of it.
+"""Finds a token that was verified before, by its digest, before anything of it is parsed.
 
 Owns when that is an answer by itself. The verifier decides what a hit is worth (C2).
 """

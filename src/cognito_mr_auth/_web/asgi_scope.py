@@ -112,7 +112,7 @@ async def serve(
 ) -> None:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `look_ahead` gives the request with its route and the route's own word, None for a public one; `alike`
+    `look_ahead` gives the request with its route and what the route needs, None for a public one; `alike`
     says that this route, or any, has none, so that nobody has to look. `values` is what the scope then holds:
     this very scope, so that a middleware in front sees the route that was matched. `refuse` answers in place
     of the guard, for a host that lets its users shape the answer.
@@ -161,7 +161,7 @@ async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, s
     """Run the application's lifespan. Without a verifier by the end of its start-up, it does not start.
 
     Raises:
-        ConfigurationError: there is none; the server has been told.
+        ConfigurationError: there is none; the server has the message.
     """
     failed = False
 
