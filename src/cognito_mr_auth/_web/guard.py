@@ -238,9 +238,9 @@ class RequestGuard:
     ) -> Principal | None:
         """The request's principal; None for one that passes without a token.
 
-        `require` is a route's policy, on top of the guard's. `need` is what the route itself needs, and neither
-        `exclude` nor `optional` changes it. `behind` is where a guard in front may have left its principal.
-        `timeout` replaces the guard's own, for a request that has less time left (see
+        `require` is a route's policy, on top of the guard's. `need` is what the route itself needs;
+        `exclude` and `optional` do not change it. `behind` is where a guard in front may have left its
+        principal. `timeout` replaces the guard's own, for a request that has less time left (see
         `Verifier._verify_within`).
 
         Raises:
