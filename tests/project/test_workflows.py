@@ -272,7 +272,8 @@ def github(tmp_path: Path) -> Path:
 def test_zizmor_finds_nothing(github: Path) -> None:
     """Neither in the workflows nor in dependabot's configuration."""
     done = zizmor(github)
-    assert (done.returncode, done.stdout) == (0, "No findings to report. Good job!\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "No findings to report." in done.stdout  # coloured where CI is set
 
 
 @pytest.mark.parametrize(("old", "new", "audit"), FAULTS)
