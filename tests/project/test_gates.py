@@ -565,8 +565,6 @@ def test_the_text_rule_bites(text: str, found: bool) -> None:
 
 
 DOCUMENTS = [
-    pytest.param("```python\nx = 1\n```\n```python\nassert x == 1\n```\n", 0, id="one-namespace"),
-    pytest.param("```python\nimport asyncio\nawait asyncio.sleep(0)\n```\n", 0, id="await"),
     pytest.param("<!-- not run -->\n```python\n1 / 0\n```\n", 0, id="not-run"),
     pytest.param("<!-- file a.py -->\n```python\n1 / 0\n```\n", 0, id="a-file"),
     pytest.param("```sh\nexit 1\n```\n", 0, id="another-language"),
