@@ -140,7 +140,7 @@ def test_only_a_verifier_is_exported() -> None:
 
 
 FORKED = """
-import os, sys, threading
+import os, struct, sys, threading
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from cognito_mr_auth import prometheus
@@ -157,9 +157,13 @@ if sys.argv[2] == "before":
 prometheus._pumps[0].pump()
 
 def text():
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)
-    return generate_latest(registry).decode()
+    while True:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        try:
+            return generate_latest(registry).decode()
+        except (struct.error, ValueError):  # the client reads a file that another thread is just making
+            continue
 
 silent = text()
 children = []
@@ -172,10 +176,7 @@ for worker in range(2):
             told = ""
             while f"}} {(10, 21)[worker]}.0" not in told:
                 threading.Event().wait(0.01)
-                try:
-                    told = text()
-                except Exception:  # the client reads a file that another thread is just making
-                    continue
+                told = text()
             os._exit(0)
         sys.exit(0)  # by the process's end
     children.append(child)
