@@ -264,3 +264,13 @@ def test_a_guard_reads_one_header(pool: FakeUserPool) -> None:
     verifier.verify(token)
     with pytest.raises(errors.CredentialsMissing):
         Guard(verifier).verify(method="GET", path="/", headers=[("X-Token", f"Bearer {token}")])
+
+
+def test_a_guard_reads_headers_that_can_be_read_once(pool: FakeUserPool) -> None:
+    """A framework may give an iterator, whether or not the token is known."""
+    guard, token = Guard(pool.offline_verifier()), pool.access_token()
+    for _ in range(2):
+        once = iter([("Authorization", f"Bearer {token}")])
+        assert guard.verify(method="GET", path="/", headers=once) is not None
+        once = iter([("Authorization", f"Bearer {pool.access_token()}")])
+        assert asyncio.run(guard.averify(method="GET", path="/", headers=once)) is not None

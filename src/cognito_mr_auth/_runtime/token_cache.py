@@ -60,14 +60,7 @@ class TokenCache(Generic[Entry]):
 
     def recall(self, octets: bytes) -> Entry | None:
         """The entry of a token as it was sent: what was verified is ASCII, so its octets are its letters."""
-        if not MIN_CACHED_CHARS < len(octets) <= self._longest:
-            return None
-        kept = self._kept.get(sha256(octets))  # as `find` does: a call more is a tenth of it
-        if kept is None:
-            return None
-        kept[1] = True
-        found: Entry = kept[0]
-        return found
+        return self.find(sha256(octets)) if MIN_CACHED_CHARS < len(octets) <= self._longest else None
 
     def keep(self, digest: bytes, entry: Entry) -> None:
         """Keep the entry of a token that was verified."""

@@ -6,6 +6,7 @@ Owns what `wsgi` and `flask` have in common, and imports neither. Decides nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -26,23 +27,27 @@ __all__ = ["answering", "known", "read_request", "respond", "without_body"]
 
 def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
     """The request of an environ. Servers have joined headers of one name with a comma."""
-
-    def header(name: str) -> list[str]:
-        key = name.upper().replace("-", "_")
-        # PEP 3333: these two alone have no prefix, and may be empty in place of absent.
-        value = environ.get(key) or None if key in _UNPREFIXED else environ.get("HTTP_" + key)
-        return [] if value is None else [value]
-
     # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    return HTTPRequest(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, header)
+    return HTTPRequest(
+        environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), raw, partial(_values, environ)
+    )
+
+
+def _values(environ: Mapping[str, Any], header: str) -> list[str]:
+    key = header.upper().replace("-", "_")
+    # PEP 3333: only these two have no prefix, and they may be empty instead of missing.
+    value = environ.get(key) or None if key in _UNPREFIXED else environ.get("HTTP_" + key)
+    return [] if value is None else [value]
 
 
 def known(guard: RequestGuard, environ: Mapping[str, Any]) -> Principal | None:
-    """The principal of a request whose token is known; None says nothing."""
+    """The principal of a request whose token is known; None if the guard has to make all its checks."""
     header = guard.deciding_header
-    sent = None if header is None else environ.get("HTTP_" + header.upper().replace("-", "_"))
-    return None if sent is None else guard.known("verify", [sent.encode("utf-8", "surrogatepass")], environ)
+    if header is None:
+        return None
+    values = [value.encode("utf-8", "surrogatepass") for value in _values(environ, header)]
+    return guard.known("verify", values, environ)
 
 
 def respond(
