@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 # A thread that takes no bytecode for so long waits for a lock that another one holds, or runs C.
@@ -60,6 +60,33 @@ def interleave(
     assert not any(each.is_alive() for each in threads), "a thread waits for ever"
     if raised:
         raise raised[0]
+
+
+def at_bytecode(number: int, code: CodeType, work: Callable[[], object], other: Callable[[], object]) -> bool:
+    """Run `work`; before the bytecode of this number in `code`, another thread runs `other` to its end.
+
+    False if `code` ended before that bytecode.
+    """
+    left = number
+
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = frame.f_code is code
+        if event == "opcode":
+            left -= 1
+            if left == -1:
+                thread = threading.Thread(target=other)
+                thread.start()
+                thread.join(END_SECONDS)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return left < 0
 
 
 class _Turns:
