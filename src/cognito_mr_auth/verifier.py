@@ -27,7 +27,7 @@ from ._runtime.closing import Closing
 from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, plain, require_policy, require_sync
-from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally, this_thread
+from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally
 from ._runtime.recall import Recalling
 from ._runtime.refusals import located, record, recorded
 from ._runtime.run import run_async, run_sync
@@ -273,7 +273,7 @@ class Verifier(Closing, Counting, Recalling):
 
     def _finish(self, principal: Principal, now: Instant, require: Policy | None, tally: Tally) -> _Done:
         if require is None and self._unhooked:
-            tally.shares[this_thread()].accepted += 1
+            tally.share.accepted += 1
             return principal
         steps = authorize(principal, now[0], self._revoked, require, self._leeway, self._hook_failed)
         return self._outcomes.accepting(tally, steps)

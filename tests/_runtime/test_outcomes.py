@@ -13,7 +13,7 @@ import pytest
 from support.forks import in_child
 
 from cognito_mr_auth import UserPool, Verifier, errors, policy
-from cognito_mr_auth._runtime.outcomes import REASONS, Tally, reason_of, this_thread
+from cognito_mr_auth._runtime.outcomes import REASONS, Tally, reason_of
 from cognito_mr_auth._runtime.refusals import located, settle
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.outcomes import Outcome
@@ -356,7 +356,7 @@ def test_a_tally_begins_anew() -> None:
     """All of it."""
     tally = Tally("a-pool", "original")
     tally.saw(7.0)
-    share = tally.shares[this_thread()]
+    share = tally.share
     share.accepted, share.refused["token_expired"] = 5, 3
     assert (tally.accepted, tally.newest_iat, tally.refused) == (5, 7.0, {"token_expired": 3})
     tally.reset()
@@ -368,7 +368,7 @@ def test_a_tally_adds_its_threads_up() -> None:
     tally = Tally("a-pool", "original")
 
     def work(iat: float) -> None:
-        share = tally.shares[this_thread()]
+        share = tally.share
         share.accepted += 2
         share.refused["token_expired"] += 1
         share.refused["origin_denied"] += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from support.interleaving import at_bytecode, interleave
 
-from cognito_mr_auth import errors, events, verifier
+from cognito_mr_auth import errors, events
 from cognito_mr_auth._exporters import readings
 from cognito_mr_auth._jwks import attempts, refresh
 from cognito_mr_auth._jwks.key_set import KeySet
@@ -55,29 +56,40 @@ def test_the_bed_hears_what_a_thread_raises() -> None:
 # --- Counts
 
 
-def test_no_outcome_is_lost(pool: FakeUserPool) -> None:
-    """Acceptances, refusals and the newest iat, while another thread reads them; counts never fall."""
-    judged = pool.offline_verifier()
-    good, bad = pool.access_token(), pool.access_token(expires_in=-60)
+def test_no_outcome_is_lost() -> None:
+    """Acceptances and refusals without a GIL, while another thread reads them; counts never fall."""
+    kept = outcomes.Outcomes(None, lambda *_: None, has_gil=False)
+    tally = kept.tally("a-pool", "original")
     seen: list[int] = []
 
     def work() -> None:
         for _ in range(40):
-            judged.verify(good)
-            with pytest.raises(errors.TokenExpired):
-                judged.verify(bad)
+            list(kept.accepting(tally, (each for each in ())))
+            error = errors.TokenExpired()
+            error._origin = tally.origin
+            kept.refused(error)
 
     def read() -> None:
-        seen.extend(sum(judged.counts().values()) for _ in range(40))
+        seen.extend(sum(kept.counts().values()) for _ in range(40))
 
-    interleave([*[work] * THREADS, read], [outcomes, verifier])
-    rows = {each: count for each, count in judged.counts().items() if count}
-    pool_id = pool.user_pool_id
-    assert rows == {
-        (pool_id, "original", "accepted"): 40 * THREADS,
-        (pool_id, "original", "token_expired"): 40 * THREADS,
+    interleave([*[work] * THREADS, read], [outcomes])
+    assert kept.counts() == {
+        ("a-pool", "original", "accepted"): 40 * THREADS,
+        ("a-pool", "original", "token_expired"): 40 * THREADS,
     }
     assert seen == sorted(seen)
+
+
+def test_with_a_gil_the_counts_have_one_share() -> None:
+    """It is the verifier's own choice, by the interpreter; the newest iat is never there."""
+    assert getattr(sys, "_is_gil_enabled", lambda: True)() is outcomes.HAS_GIL
+    for has_gil in (True, False):
+        tally = outcomes.Outcomes(None, lambda *_: None, has_gil=has_gil).tally("a-pool", "original")
+        shares = [tally.share]
+        thread = threading.Thread(target=lambda: shares.append(tally.share))  # noqa: B023 - joined here
+        thread.start()
+        thread.join()
+        assert (shares[0] is shares[1]) is has_gil
 
 
 def test_no_newest_iat_is_lost() -> None:
