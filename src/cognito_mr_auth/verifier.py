@@ -16,7 +16,7 @@ from ._issuers.entry import IssuerEntry, authorization_servers, compose, entry_o
 from ._issuers.upkeep import are_ready, chosen, health_of, warming
 from ._jwks.model import Key
 from ._jwks.schedule import CALLER_WAIT_SECONDS, WARM_SECONDS
-from ._jwt.claims import ValidityPeriod, check_claims, check_span
+from ._jwt.claims import check_claims, check_span
 from ._jwt.compact import MAX_TOKEN_CHARS, TOKEN_TYPES, CompactJWS, HeaderCache, parse, verify_signature
 from ._remote.clocks import system_clock
 from ._remote.dependencies import Dependencies
@@ -28,7 +28,7 @@ from ._runtime.dispatch import EventDispatcher, OnEvent
 from ._runtime.fork import track
 from ._runtime.hooks import Hook, authorize, is_async, plain, require_policy, require_sync
 from ._runtime.outcomes import Counting, OnOutcome, Outcomes, Tally
-from ._runtime.recall import Recalling
+from ._runtime.recall import CachedToken, Recalling
 from ._runtime.refusals import located, record, recorded
 from ._runtime.run import run_async, run_sync
 from ._runtime.timeouts import Remaining, checked_timeout
@@ -49,8 +49,6 @@ __all__ = ["Verifier"]
 Steps = Generator[Any, Any, Principal]
 """Yields what it waits for: (future, seconds), a user's awaitable, or None (see `_runtime.run`)."""
 _Done = Principal | Steps
-_CachedToken = tuple[Principal, Key, RemoteKeySet, ValidityPeriod, Tally]
-"""A verified token: principal, verifying key, that key's key set, the token's times (C2), where it counts."""
 
 
 class Verifier(Closing, Counting, Recalling):
@@ -124,7 +122,7 @@ class Verifier(Closing, Counting, Recalling):
         self._entries: dict[object, IssuerEntry] = {}
         for pool in pools:
             self._add(pool, dependencies, token_use, self._leeway)
-        self._token_cache: TokenCache[_CachedToken] = TokenCache(cache_size)
+        self._token_cache: TokenCache[CachedToken] = TokenCache(cache_size)
         track(self)
 
     def _add(self, pool: UserPool, dependencies: Dependencies, token_use: str, leeway: float) -> None:
@@ -235,7 +233,7 @@ class Verifier(Closing, Counting, Recalling):
             located(error, origin or (cached and cached[4].origin))
             raise
 
-    def _hit(self, cached: _CachedToken, now: Instant, require: Policy | None) -> _Done | None:
+    def _hit(self, cached: CachedToken, now: Instant, require: Policy | None) -> _Done | None:
         """Answers for a token that was verified before; None if the key set has another key by now."""
         principal, key, key_set, span, tally = cached
         if key_set.key_now(key.kid, now) is key:

@@ -83,6 +83,14 @@ class RemoteKeySet:
             return snapshot.keys.get(kid)
         return self._key_by_age(kid, now)
 
+    def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
+        """Until when `key_now` gives this very key, if its key set keeps its snapshot; None if it does not."""
+        snapshot = self._key_set.snapshot
+        if snapshot.keys.get(key.kid) is not key:
+            return None
+        wall, monotonic = snapshot.made
+        return self._key_set, snapshot, (wall + snapshot.safe_for, monotonic + snapshot.safe_for)
+
     def _key_by_age(self, kid: str, now: Instant) -> Key | None:
         self._rebuild_if_due(now)
         key = self._key_set.snapshot.keys.get(kid)

@@ -33,14 +33,14 @@ Entry = TypeVar("Entry")
 class TokenCache(Generic[Entry]):
     """At most `size` entries, seven eighths of them at least: those used last. None for a size of 0 (C3)."""
 
-    __slots__ = ("_at_once", "_kept", "_lock", "_longest", "_size")
+    __slots__ = ("_at_once", "_lock", "_longest", "_size", "kept")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._at_once = max(1, size // PART)
         self._lock = threading.Lock()
-        # By digest: the entry, and whether it was used since its last examination.
-        self._kept: dict[bytes | None, list[Any]] = {}
+        # By digest: the entry, whether it was used since its last examination, and what `recall` notes of it.
+        self.kept: dict[bytes | None, list[Any]] = {}
         self._longest = MAX_CACHED_CHARS if size else -1
 
     def digest(self, token: object) -> bytes | None:
@@ -51,36 +51,32 @@ class TokenCache(Generic[Entry]):
 
     def find(self, digest: bytes | None) -> Entry | None:
         """The entry of a token, if there is one."""
-        kept = self._kept.get(digest)  # nothing is kept under None
+        kept = self.kept.get(digest)  # nothing is kept under None
         if kept is None:
             return None
         kept[1] = True
         found: Entry = kept[0]
         return found
 
-    def recall(self, octets: bytes) -> Entry | None:
-        """The entry of a token as it was sent: what was verified is ASCII, so its octets are its letters."""
-        return self.find(sha256(octets)) if MIN_CACHED_CHARS < len(octets) <= self._longest else None
-
     def keep(self, digest: bytes, entry: Entry) -> None:
         """Keep the entry of a token that was verified."""
         with self._lock:
-            if digest not in self._kept and len(self._kept) >= self._size:
+            if digest not in self.kept and len(self.kept) >= self._size:
                 self._make_room()
-            self._kept[digest] = [entry, False]
+            self.kept[digest] = [entry, False, None]
 
     def _make_room(self) -> None:
-        oldest = list(islice(self._kept.items(), self._at_once))
+        oldest = list(islice(self.kept.items(), self._at_once))
         for digest, kept in oldest:
-            del self._kept[digest]
+            del self.kept[digest]
             if kept[1]:  # to the end, as if it came now
                 kept[1] = False
-                self._kept[digest] = kept
-        if len(self._kept) >= self._size:
-            del self._kept[next(iter(self._kept))]
+                self.kept[digest] = kept
+        if len(self.kept) >= self._size:
+            del self.kept[next(iter(self.kept))]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.kept)
 
     def __iter__(self) -> Iterator[bytes | None]:
-        return iter(list(self._kept))
+        return iter(list(self.kept))

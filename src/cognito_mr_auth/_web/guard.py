@@ -294,7 +294,7 @@ class RequestGuard:
         self, method: Literal["verify", "averify"], values: Sequence[bytes], behind: Mapping[str, Any]
     ) -> Principal | None:
         """What that method gives for these values of `deciding_header`, if their token is known."""
-        verifier = self.verifier  # no HTTPRequest is needed, which costs as much again
+        verifier = self._verifier or self.verifier  # no HTTPRequest is needed, which costs as much again
         return None if GUARD in behind else known(verifier, getattr(verifier, method), values)
 
     def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
