@@ -175,9 +175,10 @@ class Guard:
         self, method: Literal["verify", "averify"], headers: Sequence[tuple[str, str]]
     ) -> Principal | None:
         """The principal of a request whose token is known; None says nothing."""
-        wanted = self._request_guard.deciding_header
-        if wanted is None:
+        header = self._request_guard.deciding_header
+        if header is None:
             return None
+        wanted = header.name
         values = [value.encode("utf-8", "surrogatepass") for name, value in headers if name.lower() == wanted]
         return self._request_guard.known(method, values, {})
 

@@ -13,7 +13,7 @@ from cognito_mr_auth import Principal, Verifier, errors, policy, wsgi
 from cognito_mr_auth._web.bearer import HTTPRequest, Sources
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.state import PRINCIPAL
-from cognito_mr_auth._web.verification import done, known, sole_header
+from cognito_mr_auth._web.verification import Method, done, known, sole_header
 from cognito_mr_auth.asgi import CognitoAuthMiddleware
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.testing import FakeUserPool
@@ -65,8 +65,9 @@ def test_one_form_is_known(form: tuple[str, ...], short: bool, pool: FakeUserPoo
     verifier, token = pool.offline_verifier(), pool.access_token()
     principal = verifier.verify(token)
     values = [each.replace("{}", token).encode() for each in form]
-    for ask in (verifier.verify, verifier.averify):
-        assert known(verifier, ask, values) is (principal if short else None)
+    methods: list[Method] = ["verify", "averify"]
+    for method in methods:
+        assert known(verifier, method, values, {}) is (principal if short else None)
 
 
 def both(guard: RequestGuard, asked: HTTPRequest, **options: Any) -> Any:

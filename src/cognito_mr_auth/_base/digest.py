@@ -1,4 +1,4 @@
-"""SHA-256 (FIPS 180-4) of tokens and of their signing input, by the library that is cheaper now.
+"""SHA-256 (FIPS 180-4) of tokens and of their signing input, by the library that costs less at the moment.
 
 Owns that choice alone: hashlib once it is loaded, else cryptography. Both give the same 32 octets.
 """
@@ -29,7 +29,7 @@ def sha256(octets: bytes) -> bytes:
 
 
 def _early(octets: bytes) -> bytes:
-    """By cryptography, which is loaded anyway, until other code has imported hashlib.
+    """The digest by cryptography, which is always loaded, until other code has imported hashlib.
 
     Digests of hashlib cost half as much, but its import takes 3 ms of a cold start, because it loads a
     second OpenSSL. httpx and every web framework import it. We must not: after a fork during that import,
@@ -37,9 +37,9 @@ def _early(octets: bytes) -> bytes:
     is harmless.
     """
     global _fresh  # noqa: PLW0603 - decided once in a process
-    make = getattr(sys.modules.get("hashlib"), "sha256", None)  # absent while it is being imported
+    make = getattr(sys.modules.get("hashlib"), "sha256", None)  # missing during its import
     if make is not None:
-        # A copy of a fresh hash object costs half of a new one, for which OpenSSL looks SHA-256 up.
+        # A copy of an empty hash object costs half of a new one, for which OpenSSL looks SHA-256 up.
         _fresh = make().copy
     state = Hash(SHA256())
     state.update(octets)

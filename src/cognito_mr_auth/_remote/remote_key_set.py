@@ -84,7 +84,7 @@ class RemoteKeySet:
         return self._key_by_age(kid, now)
 
     def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """Until when `key_now` gives this very key, if its key set keeps its snapshot; None if it does not."""
+        """Until when `key_now` gives this very key, while its key set keeps its snapshot; else None."""
         snapshot = self._key_set.snapshot
         if snapshot.keys.get(key.kid) is not key:
             return None

@@ -39,10 +39,10 @@ __all__ = [
 ]
 
 _DENIAL = "websocket.http.response"
-# After this one a socket takes nothing more.
+# After this message a socket accepts no other.
 _OVER = "websocket.close"
 _SAID = frozenset({f"{_DENIAL}.start", "websocket.accept", _OVER})
-# Messages of extensions that send a body in another form: as a file's path, as a file's descriptor.
+# Messages of ASGI extensions that send a body as a file's path or descriptor.
 _BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -94,11 +94,11 @@ def _no_route(_scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | 
 
 
 def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """What the application behind finds in its scope."""
+    """The keys that the guard adds to the scope of the application."""
     return {PRINCIPAL: principal, GUARD: guard}
 
 
-async def serve(
+def serve(
     app: App,
     guard: RequestGuard,
     scope: Scope,
@@ -106,68 +106,81 @@ async def serve(
     send: Send,
     *,
     look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]] = _no_route,
-    alike: Callable[[Scope], bool] | None = None,
+    no_route_is_open: Callable[[Scope], bool] | None = None,
     values: Callable[[RequestGuard, Principal | None], dict[str, Any]] = scope_values,
     refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None = None,
-) -> None:
+) -> Awaitable[None]:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `look_ahead` gives the request with its route and what the route needs, None for a public one; `alike`
-    says that this route, or any, has none, so that nobody has to look. `values` is what the scope then holds:
-    this very scope, so that a middleware in front sees the route that was matched. `refuse` answers in place
-    of the guard, for a host that lets its users shape the answer.
-    An AuthError that the application raises is answered as the guard's own.
+    `look_ahead` returns the request with its route, and what the route needs: None for a public one. It is
+    not called if `no_route_is_open` returns True. The result of `values` is added to this scope, and not to a
+    copy, because a middleware in front must see the route that was matched. `refuse` answers in place of the
+    guard, if users of the host can change the response.
+    An AuthError that the application raises is answered like one of the guard.
     """
-    if scope["type"] == "lifespan":
-        await start(app, guard, scope, receive, send)
+    # A plain function, because that saves one coroutine on every request whose token is known.
+    kind = scope["type"]
+    if kind == "lifespan":
+        return start(app, guard, scope, receive, send)
+    if look_ahead is _no_route if no_route_is_open is None else no_route_is_open(scope):
+        header = guard.deciding_header
+        if header is not None and kind == "http":
+            name = header.octets
+            sent = [value for key, value in scope["headers"] if key == name]
+            principal = guard.known("averify", sent, scope)
+            if principal is not None:
+                scope.update(values(guard, principal))
+                return _answer_http(app, guard, scope, receive, send)
+    return _serve_checked(app, guard, scope, receive, send, look_ahead, values, refuse)
+
+
+async def _serve_checked(  # noqa: PLR0917 - those of `serve`
+    app: App,
+    guard: RequestGuard,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]],
+    values: Callable[[RequestGuard, Principal | None], dict[str, Any]],
+    refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None,
+) -> None:
+    """Serve one connection of which the guard has to make all its checks."""
+    request = read_request(scope)
+    document = guard.document(request)
+    if document is not None:
+        await respond(scope, send, document)
         return
-    no_words = look_ahead is _no_route if alike is None else alike(scope)
-    request, principal = None, _known(guard, scope) if no_words else None
-    if principal is None:
-        request = read_request(scope)
-        document = guard.document(request)
-        if document is not None:
-            await respond(scope, send, document)
+    request, need = look_ahead(scope, request)
+    principal = None
+    if need is not None:
+        try:
+            principal = await guard.averify(request, need=need, behind=scope)
+        except AuthError as error:
+            if refuse is None:
+                await deny(scope, receive, send, guard.response(error))
+            else:
+                await refuse(scope, receive, send, error)
             return
-        request, need = look_ahead(scope, request)
-        if need is not None:
-            try:
-                principal = await guard.averify(request, need=need, behind=scope)
-            except AuthError as error:
-                if refuse is None:
-                    await deny(scope, receive, send, guard.response(error))
-                else:
-                    await refuse(scope, receive, send, error)
-                return
     scope.update(values(guard, principal))
-    if request is not None and request.websocket:
+    if request.websocket:
         await _answer_socket(partial(open_socket, app, guard, principal), guard, scope, receive, send)
         return
-    if request is not None and guard.is_preflight(request):
+    if guard.is_preflight(request):
         receive, send = empty(receive), without_body(send)
     await _answer_http(app, guard, scope, receive, send)
 
 
-def _known(guard: RequestGuard, scope: Scope) -> Principal | None:
-    """The principal of an HTTP request whose token is known; None says nothing."""
-    header = guard.deciding_header
-    if header is None or scope["type"] != "http":
-        return None
-    name = header.encode()
-    return guard.known("averify", [value for key, value in scope["headers"] if key == name], scope)
-
-
 async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the application's lifespan. Without a verifier by the end of its start-up, it does not start.
+    """Run the application's lifespan. The start fails if there is no verifier by then.
 
     Raises:
-        ConfigurationError: there is none; the server has the message.
+        ConfigurationError: there is no verifier. The server has got the failure message.
     """
     failed = False
 
     async def checked(message: Message) -> None:
         nonlocal failed
-        if failed:  # a framework that tells the server of our error as well
+        if failed:  # the framework reports our error to the server, too
             return
         if message["type"] == "lifespan.startup.complete":
             try:

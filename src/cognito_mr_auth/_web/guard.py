@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, Self
 
 from cognito_mr_auth._base.checks import check_flag
@@ -45,7 +46,7 @@ from .settings import (
     sources,
 )
 from .state import GUARD, PRINCIPAL
-from .verification import aidentified, done, identified, is_own, known, sole_header
+from .verification import DecidingHeader, Method, aidentified, done, identified, is_own, known, sole_header
 
 __all__ = ["Need", "RequestGuard"]
 
@@ -108,12 +109,14 @@ class RequestGuard:
         self._realm = realm
         self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
         self._metadata_url = metadata_url(self.metadata, resource_metadata)
-        alone = self._sole_header is not None and self.metadata is None and not self.asks_for_route
-        self.deciding_header = self._sole_header if alone else None
+        alone = self.metadata is None and not self.asks_for_route
+        self.deciding_header = DecidingHeader.of(self._sole_header) if alone else None
         """The header that alone decides on an HTTP request if its token is known, whatever its path."""
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
+        self.known: Callable[[Method, Sequence[bytes], Mapping[str, Any]], Principal | None] = self._unbound
+        """`verification.known` of the verifier, for values of `deciding_header`; no HTTPRequest is needed."""
         if verifier is not None:
             self.bind(verifier)
 
@@ -168,6 +171,7 @@ class RequestGuard:
         if self.metadata is not None:
             self.metadata.name_issuers(verifier._authorization_servers)
         self._verifier = verifier
+        self.known = partial(known, verifier)
         if self._load_client:
             self._load_http_client()
 
@@ -192,6 +196,9 @@ class RequestGuard:
         """Where refusals are counted: at the verifier, if there is one and it is no double of a test's."""
         return getattr(self._verifier, "_outcomes", None)
 
+    def _unbound(self, *_: object) -> None:
+        self.verifier  # noqa: B018 - a property that raises
+
     def __repr__(self) -> str:
         return f"Guard({self._verifier!r})"
 
@@ -210,7 +217,7 @@ class RequestGuard:
         return self.sources.subprotocol
 
     def refuse_async_hooks(self) -> None:
-        """For adapters that only ever block: now, or when the verifier comes.
+        """Refuse coroutine functions, for an adapter that never awaits: now, or when a verifier is bound.
 
         Raises:
             TypeError: `revoked`, or a check of the guard's policy, is a coroutine function (H2).
@@ -251,7 +258,7 @@ class RequestGuard:
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
             return found if policy is None else verifier.require(found, policy)
-        if require is None and (found := self._known(request, need, verifier.verify)) is not None:
+        if require is None and (found := self._known(request, need, "verify")) is not None:
             return found
         token = self._token(request, need)
         if token is None:
@@ -275,7 +282,7 @@ class RequestGuard:
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
             return done(found) if policy is None else verifier.arequire(found, policy)
-        if require is None and (found := self._known(request, need, verifier.averify)) is not None:
+        if require is None and (found := self._known(request, need, "averify")) is not None:
             return done(found)
         token = self._token(request, need)
         if token is None:
@@ -284,26 +291,20 @@ class RequestGuard:
         return aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
 
     def recall(self, request: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
-        """What `verify` and `averify` would give to a known token, where it is needed. None says nothing."""
+        """The result of `verify` for a route that needs a token, if the token is known; else None."""
         verifier = self.verifier
         if GUARD in behind or not is_own(verifier.averify):
             return None
-        return self._known(request, "required", verifier.verify)
+        return self._known(request, "required", "verify")
 
-    def known(
-        self, method: Literal["verify", "averify"], values: Sequence[bytes], behind: Mapping[str, Any]
-    ) -> Principal | None:
-        """What that method gives for these values of `deciding_header`, if their token is known."""
-        verifier = self._verifier or self.verifier  # no HTTPRequest is needed, which costs as much again
-        return None if GUARD in behind else known(verifier, getattr(verifier, method), values)
-
-    def _known(self, request: HTTPRequest, need: Need, ask: Callable[..., object]) -> Principal | None:
-        """The principal of a token that the verifier knows, where nothing else decides; None says nothing."""
+    def _known(self, request: HTTPRequest, need: Need, method: Method) -> Principal | None:
+        """The principal of a known token, if nothing else decides about the request; else None."""
         excluded = need == "configured" and self.asks_for_route and self.excludes(request)
         if excluded or self._sole_header is None:
             return None
         values = request.header(self._sole_header)
-        return known(self.verifier, ask, [each.encode("utf-8", "surrogatepass") for each in values])
+        octets = [each.encode("utf-8", "surrogatepass") for each in values]
+        return known(self.verifier, method, octets, _NOTHING)
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
@@ -341,7 +342,7 @@ class RequestGuard:
     # -- a principal that is found already -------------------------------------------------------
 
     def _found(self, state: Mapping[str, Any]) -> Principal | None:
-        """The principal that a guard in front has left, if this one would have found the same.
+        """The principal that a guard in front has found, if this guard would have found the same.
 
         It would if it asks the same verifier and looks in the same places, because one that takes no cookie
         must not take a cookie's principal either. A subprotocol is sent by no browser on its own, and the
@@ -381,7 +382,7 @@ class RequestGuard:
 
     def check_adopted(self, principal: Principal, before: Principal | None) -> None:
         """Raises AuthError for a principal that this guard would not have found on a connection."""
-        # `before` is the one that it has found, which may get a newer token and no other owner.
+        # `before` is the principal that the guard has found. It may get a newer token, but not another owner.
         if principal.issuer.url not in self.verifier.issuers:
             raise IssuerUnknown
         owner = (principal.provider, principal.subject)

@@ -1,64 +1,84 @@
-"""What stands between a guard and its verifier: a way that is short for known tokens, and what comes back.
+"""A short way from a guard to its verifier for known tokens, and checks of what the verifier returns.
 
-Owns neither rule nor order. Most requests bring a token that was verified before; for these, what a guard
-does around the look-up counts more than the look-up.
+Most requests bring a token that was verified before. For these, the work of a guard around the look-up costs
+more than the look-up itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 from cognito_mr_auth.errors import CredentialsMissing
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
 from .bearer import Sources
+from .environ_names import environ_variable
+from .state import GUARD
 
-__all__ = ["aidentified", "done", "identified", "is_own", "known", "sole_header"]
+__all__ = ["DecidingHeader", "Method", "aidentified", "done", "identified", "is_own", "known", "sole_header"]
+
+Method = Literal["verify", "averify"]
 
 _OWN = (Verifier.verify, Verifier.averify)
 
 
+class DecidingHeader(NamedTuple):
+    """The name of the one header that decides, in lower case, and in the forms that servers give it."""
+
+    name: str
+    octets: bytes
+    variable: str
+
+    @classmethod
+    def of(cls, name: str | None) -> Self | None:
+        """None for None."""
+        return None if name is None else cls(name, name.encode(), environ_variable(name))
+
+
 def sole_header(sources: Sources) -> str | None:
-    """The header of a token, if it stands there with its scheme or nowhere."""
+    """The header that holds a token after its scheme, if no other part of a request may hold one."""
     elsewhere = (sources.cookie, sources.subprotocol, sources.query) != (None, None, None)
     return None if elsewhere or sources.scheme is None else sources.header
 
 
-def known(verifier: Verifier, ask: Callable[..., object], values: Sequence[bytes]) -> Principal | None:
-    """The principal of a token that was verified before, in `values` of its `sole_header`.
+def known(
+    verifier: Verifier, method: Method, values: Sequence[bytes], behind: Mapping[str, Any]
+) -> Principal | None:
+    """The principal of a token that was verified before; `values` are those of the `sole_header`.
 
-    None says nothing: then the guard has to go the long way, which would have led to the same at twice the
-    cost. Its other checks are about what such a request is not: one with this header is no preflight, and
-    what was verified is made of a token's letters. `ask` is what the guard would call; a subclass's own or a
-    test's has to be.
+    None means that the token is not known, so the guard must make all its checks. They would give the same
+    principal at twice the cost. A request with this header is no preflight, and a verified token has only
+    the characters of a token. `method` is what the guard would call. If that is a subclass's or a test's, or
+    if a guard in front has left something in `behind`, the result is None.
     """
-    if len(values) != 1:
+    if len(values) != 1 or GUARD in behind:
         return None
     value = values[0]
-    # All but a few have this form. `is_own` stands here too, because a call costs as much as the rest.
-    if value[:7] != b"Bearer " or getattr(ask, "__func__", None) not in _OWN:
+    # Nearly all requests have this form. `is_own` is repeated, because its call would cost as much again.
+    if value[:7] != b"Bearer " or getattr(getattr(verifier, method), "__func__", None) not in _OWN:
         return None
     return verifier._recall(value[7:])  # noqa: SLF001 - a method for adapters
 
 
 def is_own(ask: Callable[..., object]) -> bool:
-    """Whether this method is a Verifier's, and not a subclass's or a test's."""
+    """Whether the method is Verifier's own, and not a subclass's or a test's."""
     return getattr(ask, "__func__", None) in _OWN
 
 
 def identified(principal: object) -> Principal:
-    """The principal. What stands in its place, such as a framework's marker, identifies nobody."""
+    """The principal itself. Any other object, such as a framework's marker, counts as no principal."""
     if not isinstance(principal, Principal):
         raise CredentialsMissing
     return principal
 
 
 async def aidentified(verification: Awaitable[object]) -> Principal:
-    """The same of what a verification gives."""
+    """The principal that a verification returns, checked like `identified`."""
     return identified(await verification)
 
 
 async def done(principal: Principal | None) -> Principal | None:
-    """What was found at once, for who awaits it."""
+    """A principal that was found without waiting, for a caller that awaits it."""
     return principal

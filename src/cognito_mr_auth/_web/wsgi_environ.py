@@ -15,12 +15,11 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.principal import Principal
 
 from .bearer import HTTPRequest, HTTPResponse
+from .environ_names import MAY_BE_EMPTY, environ_variable
 from .guard import RequestGuard
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
-
-_UNPREFIXED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 
 __all__ = ["answering", "known", "read_request", "respond", "without_body"]
 
@@ -35,19 +34,18 @@ def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
 
 
 def _values(environ: Mapping[str, Any], header: str) -> list[str]:
-    key = header.upper().replace("-", "_")
-    # PEP 3333: only these two have no prefix, and they may be empty instead of missing.
-    value = environ.get(key) or None if key in _UNPREFIXED else environ.get("HTTP_" + key)
-    return [] if value is None else [value]
+    variable = environ_variable(header)
+    value = environ.get(variable)
+    return [] if value is None or (value == "" and variable in MAY_BE_EMPTY) else [value]
 
 
 def known(guard: RequestGuard, environ: Mapping[str, Any]) -> Principal | None:
     """The principal of a request whose token is known; None if the guard has to make all its checks."""
     header = guard.deciding_header
-    if header is None:
+    sent = None if header is None else environ.get(header.variable)
+    if sent is None:
         return None
-    values = [value.encode("utf-8", "surrogatepass") for value in _values(environ, header)]
-    return guard.known("verify", values, environ)
+    return guard.known("verify", (sent.encode("utf-8", "surrogatepass"),), environ)
 
 
 def respond(

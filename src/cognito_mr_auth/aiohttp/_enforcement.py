@@ -79,7 +79,7 @@ class Enforcement:
         handler = request.match_info.handler
         if _handlers.word(request) is not None or outer_guards(handler):
             return False
-        values = [value.encode("utf-8", "surrogatepass") for value in request.headers.getall(header, ())]
+        values = [value.encode("utf-8", "surrogatepass") for value in request.headers.getall(header.name, ())]
         principal = self._guard.known("averify", values, found)
         if principal is None:
             return False

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's names
 from django.views.debug import get_default_exception_reporter_filter
 
+from cognito_mr_auth._web.environ_names import environ_variable
 from cognito_mr_auth.errors import ConfigurationError
 
 from ._settings import NAME, Configured, configured, read_settings
@@ -100,7 +101,7 @@ def _checked(found: Configured) -> Iterator[CheckMessage]:
 
 def _shown_in_reports(found: Configured) -> Iterator[CheckMessage]:
     header, cookie = found.guard.sources.header, found.guard.sources.cookie
-    places = {"HTTP_" + header.upper().replace("-", "_"): f"header {header}"}
+    places = {environ_variable(header): f"header {header}"}
     if cookie is not None:
         places[cookie] = f"cookie {cookie}"
     hidden: Any = getattr(get_default_exception_reporter_filter(), "hidden_settings", None)

@@ -68,7 +68,7 @@ class Enforcement:
                 receive,
                 send,
                 look_ahead=self._look_ahead,
-                alike=self._has_no_word,
+                no_route_is_open=self._handler_is_closed,
                 values=scope_values if looked else _nothing,
                 refuse=self._refuse,
             )
@@ -79,7 +79,7 @@ class Enforcement:
         """Whether no plugin of an application mounted behind this one has seen the connection since."""
         return scope.get(_INSTALLED) is self
 
-    def _has_no_word(self, scope: Scope) -> bool:
+    def _handler_is_closed(self, scope: Scope) -> bool:
         return self._protect_all and _handlers.word_of(scope["route_handler"]) is None
 
     def _look_ahead(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:

@@ -78,7 +78,7 @@ class CognitoAuthMiddleware:
             receive,
             send,
             look_ahead=self._look_ahead,
-            alike=self._look_ahead.all_closed,
+            no_route_is_open=self._look_ahead.all_closed,
             values=scope_values,
         )
 
