@@ -205,12 +205,14 @@ class CognitoAuth:
         if document is not None:
             return with_its_cors_headers(document)
         guards, need = guards_of_view(app, current)
-        answers = [ask(app, current) for ask in guards]
+        answer = None
+        for ask in guards:
+            answer = ask(app, current) or answer
         if need == "optional" or (need == "configured" and self._protect_all):
-            answers = [self._enforce(app, current, None, need)]
-        elif need is None:
+            return self._enforce(app, current, None, need)
+        if need is None:
             current.environ.setdefault(PRINCIPAL, None)
-        return next((answer for answer in answers if answer is not None), None)
+        return answer
 
     def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Return the response to a preflight, for which no view runs."""
@@ -226,7 +228,7 @@ class CognitoAuth:
             if need == "configured":  # `exclude` applies only here
                 asked = asked._replace(route=segments(current.url_rule))
             principal = guard.verify(asked, policy, need=need, behind=environ)
-        environ.update({PRINCIPAL: principal, GUARD: guard})
+        environ[PRINCIPAL], environ[GUARD] = principal, guard
         if principal is not None:
             setattr(current, _PASSED, {*passed, None, policy})
         return None

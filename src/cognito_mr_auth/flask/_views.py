@@ -8,7 +8,7 @@ view that is called. `_web.marks` sets marks, and detects a copied mark.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
@@ -112,7 +112,7 @@ def here() -> tuple[Flask, Request]:
 
 def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None]:
     """Return the guards of the request's view, and what the view itself needs: None if it is public."""
-    parts = list(_parts(app, current))
+    parts = _parts(app, current)
     guards = [
         guard.ask for part, _ in parts for guard in (*getattr(part, _OWN_GUARDS, ()), *outer_guards(part))
     ]
@@ -124,24 +124,24 @@ def guards_of_view(app: Flask, current: Request) -> tuple[list[Ask], Need | None
     return [], None if "public" in words else "configured"
 
 
-def _parts(app: Flask, current: Request) -> Iterator[tuple[Any, bool]]:
-    """Yield the registered view; for a class-based view, the class and the method too.
+def _parts(app: Flask, current: Request) -> list[tuple[Any, bool]]:
+    """Return the registered view; for a class-based view, the class and the method too.
 
     Each comes with whether it is the view's own, not inherited.
     """
     if current.endpoint is None:  # no route matches, or the router redirects
-        return
+        return []
     view = app.view_functions[current.endpoint]
-    yield view, True
-    if hasattr(view, "view_class"):
-        cls = view.view_class
+    parts: list[tuple[Any, bool]] = [(view, True)]
+    cls = getattr(view, "view_class", None)
+    if cls is not None:
         method = current.method.lower()
         if method == "head" and not hasattr(cls, method):
             method = "get"
-        yield cls, True
-        yield cls.dispatch_request, "dispatch_request" in vars(cls)
+        parts += [(cls, True), (cls.dispatch_request, "dispatch_request" in vars(cls))]
         if cls.dispatch_request is MethodView.dispatch_request:  # another may not call the method
-            yield getattr(cls, method, None), method in vars(cls)
+            parts.append((getattr(cls, method, None), method in vars(cls)))
+    return parts
 
 
 def _opened(part: Any) -> Opened | None:
