@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from cognito_mr_auth import Verifier
+from cognito_mr_auth._base.digest import sha256
+from cognito_mr_auth._runtime.outcomes import Tally
 from cognito_mr_auth._runtime.recall import Recalling
+from cognito_mr_auth._runtime.token_cache import TokenCache
 from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 
@@ -50,15 +53,21 @@ def test_a_hook_is_asked_by_verify_alone(hooks: dict[str, Any], pool: FakeUserPo
 
 MOVES: dict[str, Callable[[FakeClock], None]] = {
     "the token has expired": lambda clock: clock.advance(400),
+    "the token has just expired": lambda clock: clock.advance(305),
     "the clock was set back": lambda clock: clock.jump_wall(-400),
 }
 
 
+@pytest.mark.parametrize("hits", range(3))
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
-def test_it_is_timed(move: Callable[[FakeClock], None], pool: FakeUserPool, clock: FakeClock) -> None:
-    """A refusal is left to `verify`, so that it leaves one record and is counted once."""
+def test_it_is_timed(
+    move: Callable[[FakeClock], None], hits: int, pool: FakeUserPool, clock: FakeClock
+) -> None:
+    """A refusal is left to `verify`, so that it leaves one record and is counted once (C2)."""
     verifier, token = pool.offline_verifier(), pool.access_token(expires_in=300)
-    verifier.verify(token)
+    principal = verifier.verify(token)
+    for _ in range(hits):
+        assert verifier._recall(token.encode()) is principal
     before = verifier.counts()
     move(clock)
     assert verifier._recall(token.encode()) is None
@@ -79,7 +88,67 @@ def test_its_key_must_still_be_the_one(pool: FakeUserPool) -> None:
     assert verifier.verify(token) == principal
 
 
+class Asked(Recalling):
+    """Counts how often it is asked what a hit is worth. The keys are unchanged until 500 and 50 seconds."""
+
+    def __init__(self, end: float, *, current: bool = True) -> None:
+        self.octets, self.now, self.asked, self._unhooked = b"x" * 400, (100.0, 10.0), 0, True
+        self.key_set: Any = SimpleNamespace(snapshot=object())
+        self._clock = lambda: self.now
+        pool = FakeUserPool()
+        self.principal = pool.offline_verifier().verify(pool.access_token())
+        lasting = (self.key_set, self.key_set.snapshot, (500.0, 50.0)) if current else None
+        source: Any = SimpleNamespace(unchanged=lambda _key: lasting)
+        key: Any = None
+        self._token_cache = TokenCache(8)
+        tally = Tally(None, None)
+        self._token_cache.keep(sha256(self.octets), (self.principal, key, source, (90.0, end), tally))
+
+    def _hit(self, _cached: Any, _now: Any, _require: None) -> Any:
+        self.asked += 1
+        return self.principal
+
+
+LATER: dict[str, tuple[float, tuple[float, float], bool]] = {
+    "at once": (1000.0, (100.0, 10.0), False),
+    "before the keys change": (1000.0, (499.9, 49.9), False),
+    "the keys are as old on the wall clock": (1000.0, (500.0, 10.0), True),
+    "the keys are as old on the monotonic clock": (1000.0, (100.0, 50.0), True),
+    "the token ends first": (200.0, (199.9, 10.0), False),
+    "the token has ended": (200.0, (200.0, 10.0), True),
+    "before it is valid": (1000.0, (89.9, 10.0), True),
+    "as soon as it is valid": (1000.0, (90.0, 10.0), False),
+    "a broken wall clock": (1000.0, (float("nan"), 10.0), True),
+    "a broken monotonic clock": (1000.0, (100.0, float("nan")), True),
+}
+
+
+@pytest.mark.parametrize(("end", "now", "anew"), LATER.values(), ids=LATER)
+def test_an_answer_stands_as_long_as_nothing_changes(
+    end: float, now: tuple[float, float], anew: bool
+) -> None:
+    """The verifier is asked once, and again when a time of the token or of its keys has come (C2, R7)."""
+    verifier = Asked(end)
+    assert verifier._recall(verifier.octets) is verifier.principal
+    verifier.now = now
+    assert verifier._recall(verifier.octets) is verifier.principal
+    assert verifier.asked == 1 + anew
+
+
+def test_an_answer_ends_with_its_key_set() -> None:
+    """The verifier is asked again after each change of the keys, and each time if the key has gone (C2)."""
+    verifier = Asked(1000.0)
+    verifier._recall(verifier.octets)
+    verifier.key_set.snapshot = object()
+    verifier._recall(verifier.octets)
+    gone = Asked(1000.0, current=False)
+    for _ in range(2):
+        gone._recall(gone.octets)
+    assert (verifier.asked, gone.asked) == (2, 2)
+
+
 def test_whoever_recalls_says_what_a_hit_is_worth() -> None:
     """There is no answer by default."""
+    cached: Any = ()
     with pytest.raises(NotImplementedError):
-        Recalling()._hit((), (0.0, 0.0), None)
+        Recalling()._hit(cached, (0.0, 0.0), None)

@@ -84,7 +84,10 @@ class RemoteKeySet:
         return self._key_by_age(kid, now)
 
     def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """Until when `key_now` gives this very key, while its key set keeps its snapshot; else None."""
+        """The key set, its snapshot, and until when `key_now` returns this key while the snapshot is the same.
+
+        None if the snapshot has another key, or none.
+        """
         snapshot = self._key_set.snapshot
         if snapshot.keys.get(key.kid) is not key:
             return None

@@ -1,8 +1,7 @@
-"""Finds a token that was verified before, by its digest, before anything of it is parsed.
+"""Finds the principal of a token that was verified before, by its digest and before any of it is parsed.
 
-Owns what is kept of a verified token, and for how long a hit's answer stays true if nothing changes. Until
-then, the next hit compares four values and calls nothing but the clock. What a hit is worth otherwise, the
-verifier decides (C2).
+Owns what the cache stores of a verified token, and for how long the result of a hit is valid. Until then, the
+next hit only compares that result's times and its key set's snapshot. After that the verifier decides (C2).
 """
 
 from __future__ import annotations
@@ -24,43 +23,43 @@ __all__ = ["CachedToken", "KeySource", "Recalling"]
 
 
 class KeySource(Protocol):
-    """The part of a `RemoteKeySet` that a hit asks."""
+    """The methods of a `RemoteKeySet` that a hit needs."""
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
-        """The key, if it can be had without waiting."""
+        """The key, if nobody has to wait for it."""
 
     def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """Until when `key_now` gives this very key, if its key set keeps its snapshot."""
+        """The key set, its snapshot, and until when `key_now` returns this key while the snapshot is the same."""
 
 
 CachedToken = tuple[Principal, Key, KeySource, ValidityPeriod, Tally]
 """A verified token: principal, verifying key, that key's key set, the token's times (C2), where it counts."""
 
-Answer = tuple[Principal, Tally, KeySet, Snapshot, float, float, float]
-"""A hit's answer. It stands while the key set has this snapshot, from the first to the second of the numbers
-on the wall clock, and until the third on the monotonic one."""
+Result = tuple[Principal, Tally, KeySet, Snapshot, float, float, float]
+"""The result of a hit. It is valid while the key set has this snapshot, from the first to the second number on
+the wall clock, and until the third on the monotonic clock."""
 
 
 class Recalling:
-    """What adapters ask of a verifier first."""
+    """The method of a verifier that adapters call first."""
 
     _clock: Clock
     _token_cache: TokenCache[CachedToken]
     _unhooked: bool
 
     def _hit(self, cached: CachedToken, now: Instant, require: None) -> Any:
-        """The answer to a token that was verified before."""
+        """Decide whether the token is still valid (see `Verifier`)."""
         raise NotImplementedError
 
     def _recall(self, octets: bytes) -> Principal | None:
-        """The principal of a token that was verified before; that counts as one more verification.
+        """The principal of a token that was verified before. The call counts as one more verification.
 
-        None says nothing of the octets: `verify` says what they are, and counts it. So it does for a token
-        that hooks are asked about, and for one that has expired. What was verified is ASCII, so its octets
-        are its letters.
+        None says nothing about the token: `verify` decides, and counts the result. That is so, too, if the
+        verifier has hooks or the token has expired. A verified token is ASCII, so its octets are its
+        characters.
         """
-        # In one piece: behind a server, with cold caches, each call of a function costs a third of a
-        # microsecond (benchmarks/frameworks.py).
+        # One long function on purpose: in a server, whose caches are cold, each call of a Python function
+        # costs about a third of a microsecond (benchmarks/frameworks.py).
         if not self._unhooked or not MIN_CACHED_CHARS < len(octets) <= MAX_CACHED_CHARS:
             return None
         kept = self._token_cache.kept.get(sha256(octets))
@@ -68,25 +67,25 @@ class Recalling:
             return None
         kept[1] = True
         now = self._clock()
-        answer: Answer | None = kept[2]
-        if answer is not None:
-            principal, tally, key_set, snapshot, start, end, until = answer
+        result: Result | None = kept[2]
+        if result is not None:
+            principal, tally, key_set, snapshot, start, end, until = result
             if key_set.snapshot is snapshot and start <= now[0] < end and now[1] < until:
                 tally.share.accepted += 1
                 return principal
-        return self._recall_anew(kept, now)
+        return self._decide(kept, now)
 
-    def _recall_anew(self, kept: list[Any], now: Instant) -> Principal | None:
+    def _decide(self, kept: list[Any], now: Instant) -> Principal | None:
         try:
             done = self._hit(kept[0], now, None)
         except AuthError:
             return None
-        kept[2] = _answer(kept[0])
+        kept[2] = _result(kept[0])
         return done if isinstance(done, Principal) else None
 
 
-def _answer(cached: CachedToken) -> Answer | None:
-    """What the next hits may give out; None if another key has come meanwhile."""
+def _result(cached: CachedToken) -> Result | None:
+    """The result for the next hits; None if the key set has another key by now."""
     principal, key, source, (start, end), tally = cached
     lasting = source.unchanged(key)
     if lasting is None:

@@ -21,17 +21,17 @@ __all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "TokenCache"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
-# A signature of 2,048 bits alone takes 342 characters: what is shorter was never verified (S1).
+# A signature of 2,048 bits alone has 342 characters, so no shorter token was ever verified (S1).
 MIN_CACHED_CHARS = 342
-# A full cache examines one part in eight: so seldom that a token costs almost nothing, and so little that
-# no caller waits for it (a tenth of a millisecond for 128 of 1,024).
+# A full cache examines one part in eight. That is so rare that a token costs almost nothing, and so little
+# that it takes a tenth of a millisecond for 128 of 1,024 entries.
 PART = 8
 
 Entry = TypeVar("Entry")
 
 
 class TokenCache(Generic[Entry]):
-    """At most `size` entries, seven eighths of them at least: those used last. None for a size of 0 (C3)."""
+    """The entries used last: at most `size`, and at least seven eighths of that. None for size 0 (C3)."""
 
     __slots__ = ("_at_once", "_lock", "_longest", "_size", "kept")
 
@@ -39,19 +39,19 @@ class TokenCache(Generic[Entry]):
         self._size = size
         self._at_once = max(1, size // PART)
         self._lock = threading.Lock()
-        # By digest: the entry, whether it was used since its last examination, and what `recall` notes of it.
+        # By digest: the entry, whether it was used since its last examination, and the result of its last hit.
         self.kept: dict[bytes | None, list[Any]] = {}
         self._longest = MAX_CACHED_CHARS if size else -1
 
     def digest(self, token: object) -> bytes | None:
-        """The cache's key: never the token itself (C1). None for what is not to be kept."""
+        """The cache's key, which is never the token itself (C1). None for a token that is not cached."""
         if not isinstance(token, str) or not MIN_CACHED_CHARS < len(token) <= self._longest:
             return None
         return sha256(str.encode(token, "utf-8", "surrogatepass"))
 
     def find(self, digest: bytes | None) -> Entry | None:
-        """The entry of a token, if there is one."""
-        kept = self.kept.get(digest)  # nothing is kept under None
+        """The entry of this digest; None if there is none."""
+        kept = self.kept.get(digest)  # None is never a key
         if kept is None:
             return None
         kept[1] = True
@@ -59,7 +59,7 @@ class TokenCache(Generic[Entry]):
         return found
 
     def keep(self, digest: bytes, entry: Entry) -> None:
-        """Keep the entry of a token that was verified."""
+        """Store the entry of a verified token."""
         with self._lock:
             if digest not in self.kept and len(self.kept) >= self._size:
                 self._make_room()
@@ -69,7 +69,7 @@ class TokenCache(Generic[Entry]):
         oldest = list(islice(self.kept.items(), self._at_once))
         for digest, kept in oldest:
             del self.kept[digest]
-            if kept[1]:  # to the end, as if it came now
+            if kept[1]:  # moves to the end, as if it were new
                 kept[1] = False
                 self.kept[digest] = kept
         if len(self.kept) >= self._size:

@@ -27,6 +27,7 @@ __all__ = [
     "deny",
     "empty",
     "hide_token",
+    "known",
     "marked",
     "open_socket",
     "read_request",
@@ -119,19 +120,23 @@ def serve(
     An AuthError that the application raises is answered like one of the guard.
     """
     # A plain function, because that saves one coroutine on every request whose token is known.
-    kind = scope["type"]
-    if kind == "lifespan":
+    if scope["type"] == "lifespan":
         return start(app, guard, scope, receive, send)
     if look_ahead is _no_route if no_route_is_open is None else no_route_is_open(scope):
-        header = guard.deciding_header
-        if header is not None and kind == "http":
-            name = header.octets
-            sent = [value for key, value in scope["headers"] if key == name]
-            principal = guard.known("averify", sent, scope)
-            if principal is not None:
-                scope.update(values(guard, principal))
-                return _answer_http(app, guard, scope, receive, send)
+        principal = known(guard, scope)
+        if principal is not None:
+            scope.update(values(guard, principal))
+            return _answer_http(app, guard, scope, receive, send)
     return _serve_checked(app, guard, scope, receive, send, look_ahead, values, refuse)
+
+
+def known(guard: RequestGuard, scope: Scope) -> Principal | None:
+    """The principal of an HTTP request whose token is known; None if the guard has to make all its checks."""
+    header = guard.deciding_header
+    if header is None or scope["type"] != "http":
+        return None
+    name = header.octets
+    return guard.known("averify", [value for key, value in scope["headers"] if key == name], scope)
 
 
 async def _serve_checked(  # noqa: PLR0917 - those of `serve`

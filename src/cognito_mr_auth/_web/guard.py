@@ -302,8 +302,7 @@ class RequestGuard:
         excluded = need == "configured" and self.asks_for_route and self.excludes(request)
         if excluded or self._sole_header is None:
             return None
-        values = request.header(self._sole_header)
-        octets = [each.encode("utf-8", "surrogatepass") for each in values]
+        octets = [each.encode("utf-8", "surrogatepass") for each in request.header(self._sole_header)]
         return known(self.verifier, method, octets, _NOTHING)
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:

@@ -1,4 +1,4 @@
-"""WSGI (PEP 3333): makes an `HTTPRequest` of an environ, and a WSGI answer of the guard's.
+"""WSGI (PEP 3333): makes an `HTTPRequest` from an environ, and a WSGI response from the guard's answer.
 
 Owns what `wsgi` and `flask` have in common, and imports neither. Decides nothing.
 """
@@ -25,7 +25,7 @@ __all__ = ["answering", "known", "read_request", "respond", "without_body"]
 
 
 def read_request(environ: Mapping[str, Any]) -> HTTPRequest:
-    """The request of an environ. Servers have joined headers of one name with a comma."""
+    """The request of an environ. Servers join headers of the same name with a comma."""
     # Not in PEP 3333, but gunicorn, uWSGI, mod_wsgi and Werkzeug give the path as it was sent.
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     return HTTPRequest(
@@ -51,7 +51,7 @@ def known(guard: RequestGuard, environ: Mapping[str, Any]) -> Principal | None:
 def respond(
     answer: HTTPResponse, environ: Mapping[str, Any], start_response: Callable[..., object]
 ) -> list[bytes]:
-    """Begin the response, and give its body."""
+    """Start the response and return its body."""
     start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
     # RFC 9110 9.3.2; not every server cuts it off.
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
@@ -63,7 +63,7 @@ def answering(
     environ: dict[str, Any],
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """The application's response, or the guard's to an AuthError that the application raises.
+    """Return the application's response, or the guard's response to an AuthError of the application.
 
     What has begun cannot be answered: the error goes on to the server, which breaks the response off.
     """
@@ -79,7 +79,7 @@ def answering(
         answer = lambda error: respond(guard.response(error), environ, start_response)  # noqa: E731
         return _Answering(said, start, answer, guard)
     start.begin()
-    return said  # its lines have run; a list or a file is for the server to recognise
+    return said  # unchanged, because a server may recognise a list or a file
 
 
 class _Start:
@@ -96,15 +96,15 @@ class _Start:
         self.begun = False
 
     def __call__(self, *response: Any) -> Callable[[bytes], object]:
-        if self.held is not None and len(response) == 2:  # twice without exc_info: the server refuses that
+        if self.held is not None and len(response) == 2:  # again without exc_info, which servers refuse
             self.begin()
         if self.begun:
             return self._start_response(*response)
-        self.held = response[:2]  # nothing is sent, so there is nothing that exc_info could end
+        self.held = response[:2]  # nothing was sent, so exc_info has nothing to end
         return self._say
 
     def begin(self) -> None:
-        """Let the server have the status and headers, if there are any that it has not got."""
+        """Pass the status and headers to the server, unless it has them."""
         if self.held is not None and not self.begun:
             self.begun = True
             self._write = self._start_response(*self.held)
@@ -115,7 +115,7 @@ class _Start:
 
 
 class _Answering:
-    """A response of which the application runs no line before its first octets are asked for."""
+    """A response whose application runs no line before the server asks for the first octets."""
 
     def __init__(
         self,
@@ -157,12 +157,12 @@ class _Answering:
             self._start.begin()
 
     def close(self) -> None:
-        """End the application's response, even one that was never asked for."""
+        """Close the application's response, also if the server never asked for it."""
         getattr(self._said, "close", lambda: None)()
 
 
 def without_body(app: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-    """An application's answer to a preflight without its body, because a preflight has no principal.
+    """Return an application's answer to a preflight without the body, because a preflight has no principal.
 
     The Fetch standard reads status and headers alone. An application that ignores the method would
     answer with what it shows to users. Once the response has begun, nothing of its body is read: it may

@@ -56,7 +56,8 @@ class CognitoAuthMiddleware:
         visit = _visit(request)
         if not isinstance(visit, Visit):
             return visit
-        run_sync(visit.come_in(request))
+        if not visit.is_known(request):
+            run_sync(visit.come_in(request))
         response = self.get_response(request)
         if not visit.decided:
             response = run_sync(visit.replace(request, response))
@@ -66,7 +67,8 @@ class CognitoAuthMiddleware:
         visit = _visit(request)
         if not isinstance(visit, Visit):
             return visit
-        await run_async(visit.come_in(request))
+        if not visit.is_known(request):
+            await run_async(visit.come_in(request))
         response = await self.get_response(request)
         if not visit.decided:
             response = await run_async(visit.replace(request, response))

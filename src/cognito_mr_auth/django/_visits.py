@@ -61,19 +61,31 @@ class Visit:
         if not self.configured.guard.excludes(self._asked):
             yield from self._look(request)
 
+    def is_known(self, request: HttpRequest) -> bool:
+        """Find the principal of a known token at once. If this returns False, `come_in` must be called."""
+        guard = self.configured.guard
+        if self._preflight or guard.excludes(self._asked):
+            return False
+        self._principal = guard.recall(self._asked, state(request))
+        if self._principal is None:
+            return False
+        self._seen = True
+        self._let_in(request)
+        return True
+
     def _look(self, request: HttpRequest) -> Steps[None]:
         self._seen = True
         if self._preflight:
             return
-        guard, behind = self.configured.guard, state(request)
-        self._principal = guard.recall(self._asked, behind)
-        if self._principal is None:
-            options = {"need": "required", "behind": behind}
-            try:
-                self._principal = yield Call(guard, "verify", (self._asked,), options)
-            except AuthError as error:
-                self._error = error.with_traceback(None)  # the traceback's frames hold the token
-                return
+        options = {"need": "required", "behind": state(request)}
+        try:
+            self._principal = yield Call(self.configured.guard, "verify", (self._asked,), options)
+        except AuthError as error:
+            self._error = error.with_traceback(None)  # the traceback's frames hold the token
+            return
+        self._let_in(request)
+
+    def _let_in(self, request: HttpRequest) -> None:
         self._publish(request)
         if self._is_no_forgery():  # Django's CSRF check runs before any view, and would refuse the request
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - REST framework sets it too
@@ -90,7 +102,8 @@ class Visit:
 
     def _publish(self, request: HttpRequest) -> None:
         request.principal = self._principal
-        state(request).update({PRINCIPAL: self._principal, GUARD: self.configured.guard})
+        found = state(request)
+        found[PRINCIPAL], found[GUARD] = self._principal, self.configured.guard
 
     def decide(self, request: HttpRequest, mark: Mark) -> Steps[HttpResponse | None]:
         """Return the response that replaces a view with this mark; None lets the request pass."""

@@ -123,6 +123,11 @@ class Verification:
         principal = found.get(guard)
         if principal is not None:
             return principal
+        principal = asgi.known(guard, scope)
+        if principal is not None:
+            found[guard] = principal
+            scope.update(asgi.scope_values(guard, principal))
+            return principal
         request = asgi.read_request(scope)
         if request.websocket and guard.close_at_expiry and EXPIRY not in scope:
             raise ConfigurationError("close_at_expiry= needs protect_all=True, or the middleware in front")
@@ -165,8 +170,9 @@ def dependency(call: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(call)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        if any(not isinstance(each, _OURS) and (isroutine(each) or isinstance(each, type)) for each in args):
-            raise TypeError("this is not a decorator: use Depends(auth) or Depends(auth.require(...))")
+        for each in args:
+            if not isinstance(each, _OURS) and (isroutine(each) or isinstance(each, type)):
+                raise TypeError("this is not a decorator: use Depends(auth) or Depends(auth.require(...))")
         return call(*args, **kwargs)
 
     return checked
