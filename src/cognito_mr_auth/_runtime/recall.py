@@ -29,15 +29,15 @@ class KeySource(Protocol):
         """The key, if nobody has to wait for it."""
 
     def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """The key set, its snapshot, and until when `key_now` returns this key while the snapshot is the same."""
+        """The key set, its snapshot, and until when the snapshot has this key."""
 
 
 CachedToken = tuple[Principal, Key, KeySource, ValidityPeriod, Tally]
 """A verified token: principal, verifying key, that key's key set, the token's times (C2), where it counts."""
 
 Result = tuple[Principal, Tally, KeySet, Snapshot, float, float, float]
-"""The result of a hit. It is valid while the key set has this snapshot, from the first to the second number on
-the wall clock, and until the third on the monotonic clock."""
+"""The result of a hit. It is valid while the key set has this snapshot. The numbers are times: from the first
+to the second on the wall clock, and until the third on the monotonic clock."""
 
 
 class Recalling:

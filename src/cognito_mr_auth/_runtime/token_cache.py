@@ -39,7 +39,7 @@ class TokenCache(Generic[Entry]):
         self._size = size
         self._at_once = max(1, size // PART)
         self._lock = threading.Lock()
-        # By digest: the entry, whether it was used since its last examination, and the result of its last hit.
+        # By digest: the entry, whether it was used since its last examination, and the last hit's result.
         self.kept: dict[bytes | None, list[Any]] = {}
         self._longest = MAX_CACHED_CHARS if size else -1
 
