@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_mr_auth._runtime.flapping import PAIR_SECONDS, Flapping, Told
+from cognito_mr_auth._runtime.flapping import PAIR_SECONDS, Change, Flapping
 from cognito_mr_auth.events import (
     EndpointDisabled,
     EndpointDown,
@@ -49,13 +49,13 @@ LATER = PAIR_SECONDS
 def test_what_is_written(steps: list[tuple[float, Event]], told: list[tuple[Event, int]]) -> None:
     """By the time of each event: the event, and how many pairs were left out before it."""
     flapping = Flapping()
-    found = [flapping.told(event, (at, at)) for at, event in steps]
-    assert [each for each in found if each is not None] == [Told(*each) for each in told]  # type: ignore[arg-type]
+    found = [flapping.to_log(event, (at, at)) for at, event in steps]
+    assert [each for each in found if each is not None] == [Change(*each) for each in told]  # type: ignore[arg-type]
 
 
 def test_either_clock_ends_the_five_minutes() -> None:
     """R7: a frozen sandbox's monotonic clock stands still."""
     flapping = Flapping()
-    flapping.told(D, (0.0, 0.0))
-    flapping.told(U, (1.0, 0.0))
-    assert flapping.told(D, (LATER, 0.0)) == Told(D, 0)
+    flapping.to_log(D, (0.0, 0.0))
+    flapping.to_log(U, (1.0, 0.0))
+    assert flapping.to_log(D, (LATER, 0.0)) == Change(D, 0)

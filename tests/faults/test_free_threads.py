@@ -224,7 +224,7 @@ def test_verifiers_come_and_go_while_they_are_read(pool: FakeUserPool) -> None:
 
         interleave([add, partial(scrape, read.gauges), partial(scrape, read.total)], [readings], seed=seed)
         for each in kept[1:]:
-            read._told.pop(each)
+            read._reported.pop(each)
         again = partial(list, map(read.add, kept[1:]))
         interleave([again, partial(scrape, read._living)], [readings], seed=seed, bytecodes=(1,))
         gc.collect()

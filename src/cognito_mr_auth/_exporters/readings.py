@@ -40,7 +40,7 @@ class Readings:
     """The verifiers that are read together. They are held weakly, so one that nothing else uses goes."""
 
     def __init__(self) -> None:
-        self._told: WeakKeyDictionary[Verifier, Counted] = WeakKeyDictionary()
+        self._reported: WeakKeyDictionary[Verifier, Counted] = WeakKeyDictionary()
         self._reset_after_fork()
         track(self)
 
@@ -49,14 +49,14 @@ class Readings:
         self._lock = threading.RLock()
         self._total = Counted(Counter(), 0)
         for verifier in self._living():
-            self._told[verifier] = Counted(Counter(), 0)
+            self._reported[verifier] = Counted(Counter(), 0)
 
     def _living(self) -> list[Verifier]:
         """Those that are still used.
 
         Its keys are copied in one step: other threads add a verifier meanwhile, or drop the last use of one.
         """
-        return [verifier for each in self._told.keyrefs() if (verifier := each()) is not None]
+        return [verifier for each in self._reported.keyrefs() if (verifier := each()) is not None]
 
     def add(self, verifier: Verifier) -> None:
         """Read this verifier too. Adding it again changes nothing.
@@ -67,7 +67,7 @@ class Readings:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"give a Verifier, not {type(verifier).__name__}")
         with self._lock:
-            self._told.setdefault(verifier, Counted(Counter(), 0))
+            self._reported.setdefault(verifier, Counted(Counter(), 0))
 
     def new(self) -> Counted:
         """The counts since the last call of this method or of `total`. Rows at zero are included."""
@@ -85,11 +85,11 @@ class Readings:
     def _new(self) -> Counted:
         outcomes, failures = Counter[Outcome](), 0
         for verifier in self._living():
-            told = self._told[verifier]
+            before = self._reported[verifier]
             now = Counted(Counter(verifier.counts()), verifier._dispatch.failures)
-            self._told[verifier] = now
-            outcomes.update({each: count - told.outcomes[each] for each, count in now.outcomes.items()})
-            failures += now.hook_failures - told.hook_failures
+            self._reported[verifier] = now
+            outcomes.update({each: count - before.outcomes[each] for each, count in now.outcomes.items()})
+            failures += now.hook_failures - before.hook_failures
         return Counted(outcomes, failures)
 
     def gauges(self) -> Gauges:

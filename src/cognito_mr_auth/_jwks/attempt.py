@@ -104,10 +104,10 @@ class Attempt:
             or real >= THAW_ATTEMPTS * schedule.ATTEMPT_SECONDS
         )
 
-    def settle(self, *, heard: bool = False) -> None:
-        """Note in its payment that it has ended or failed. `heard` means that an HTTP answer came (R4)."""
+    def settle(self, *, answered: bool = False) -> None:
+        """Note in its payment that it has ended or failed. `answered` means that an HTTP answer came (R4)."""
         if self.payment is not None:
-            self.payment.heard |= heard
+            self.payment.answered |= answered
             self.payment.pending -= not self.settled
         self.settled = True
 

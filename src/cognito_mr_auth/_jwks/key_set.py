@@ -381,5 +381,5 @@ class KeySet:
 
     def _is_up(self, url: str, now: Instant) -> bool:
         state = self.states[url]
-        well = not state.failures and not state.disabled and url in self.reachability.heard
+        well = not state.failures and not state.disabled and url in self.reachability.ever_answered
         return well and self._has_response(url, now)

@@ -22,17 +22,17 @@ PAYMENT_SECONDS = 15.0
 class Payment:
     """One refresh, in which each endpoint may be asked once, by any number of connections.
 
-    `pending` counts its attempts without a result. `heard` says whether one brought an HTTP answer.
+    `pending` counts its attempts without a result. `answered` says whether one brought an HTTP answer.
     """
 
-    __slots__ = ("at", "cost", "heard", "pending", "urls")
+    __slots__ = ("answered", "at", "cost", "pending", "urls")
 
     def __init__(self, at: Instant, cost: float) -> None:
         self.at = at
         self.cost = cost
         self.urls: set[str] = set()
         self.pending = 0
-        self.heard = False
+        self.answered = False
 
     def use(self, url: str) -> Payment:
         """Begin an attempt at this endpoint."""
@@ -105,7 +105,7 @@ class RateLimit:
     def _give_back(self) -> None:
         """End a payment without a pending attempt and without an answer, and put its cost back."""
         current = self.current
-        if current is None or not current.urls or current.pending or current.heard:
+        if current is None or not current.urls or current.pending or current.answered:
             return
         self.current = None
         if current.cost:

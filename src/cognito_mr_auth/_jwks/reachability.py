@@ -50,13 +50,13 @@ class Outlook(NamedTuple):
 class Reachability:
     """Which endpoints of a pool are down and since when, and whether its keys are stale or missing."""
 
-    __slots__ = ("_broken_off", "_provider", "_streaks", "_troubled_since", "down", "heard", "serves")
+    __slots__ = ("_broken_off", "_provider", "_streaks", "_troubled_since", "down", "ever_answered", "serves")
 
     def __init__(self, provider: str, broken_off: float) -> None:
         self._provider = provider
         # A row of failures ends after this many seconds without a request.
         self._broken_off = max(broken_off, LEAST_BROKEN_OFF)
-        self.heard: set[str] = set()  # the endpoints that have answered since this process began
+        self.ever_answered: set[str] = set()  # the endpoints that have answered since this process began
         self._streaks: dict[str, tuple[int, Instant, Instant]] = {}  # failures in a row: count, first, last
         self.down: dict[str, Instant] = {}
         self.serves = GOOD
@@ -74,7 +74,7 @@ class Reachability:
         self._streaks[url] = (count + 1, since, now)
         if url in self.down:
             return
-        first_fetch = url not in self.heard
+        first_fetch = url not in self.ever_answered
         if count + 1 >= FAILURES_OF_DOWN or first_fetch or self._last_one_up(url, states):
             self.down[url] = since
             events.append(EndpointDown(self._provider, url, reason, since[0]))
@@ -86,7 +86,7 @@ class Reachability:
 
     def answered(self, url: str, now: Instant, events: list[Event]) -> None:
         """An endpoint has given a usable key set."""
-        self.heard.add(url)
+        self.ever_answered.add(url)
         self._streaks.pop(url, None)
         since = self.down.pop(url, None)
         if since is not None:

@@ -246,7 +246,7 @@ def proxy_variable(
     scheme = urlsplit(url).scheme
     name = f"{scheme if proxies.get(scheme) else 'all'}_proxy"
     found = os.environ if variables is None else variables
-    spelled = [
+    names = [
         each for each in found if each.lower() == name and found[each] == proxies.get(name.partition("_")[0])
     ]
-    return min(spelled, key=lambda each: not each.endswith("_proxy"), default=name.upper())
+    return min(names, key=lambda each: not each.endswith("_proxy"), default=name.upper())

@@ -286,9 +286,9 @@ class RemoteKeySet:
                 break
             yield saved, min(left, rules.WARM_SECONDS)  # a user's timeout may exceed threading.TIMEOUT_MAX
         # A process may end because of this outage. It must not end before hooks and log have the reason.
-        told, left = coordinator.told, deadline - monotonic()
-        if told is not None and left > 0:
-            yield told, min(left, TELLING_SECONDS)
+        called, left = coordinator.hooks_called, deadline - monotonic()
+        if called is not None and left > 0:
+            yield called, min(left, TELLING_SECONDS)
         now = self._dependencies.clock()
         if not self._key_set.usable(now):
             raise self._unavailable(now)

@@ -103,12 +103,12 @@ class FetchThreads:
                 self._tell(slot.host)
                 raise
             self._release(slot, running=True)
-            following = self._told(slot.host)
+            following = self._next_for_thread(slot.host)
             if following is None:
                 return
             slot, work, threading.current_thread().name = following
 
-    def _told(self, host: _Host) -> tuple[_Slot, Callable[[], None], str] | None:
+    def _next_for_thread(self, host: _Host) -> tuple[_Slot, Callable[[], None], str] | None:
         """Call the waiting functions. Returns what one of them has started for this thread to run."""
         self._ending.next = None
         try:

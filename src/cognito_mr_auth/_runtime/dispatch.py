@@ -34,11 +34,11 @@ class OnEvent(Protocol):
 class _Failing:
     """One hook that has failed."""
 
-    __slots__ = ("count", "told")
+    __slots__ = ("count", "logged")
 
     def __init__(self) -> None:
         self.count = 0
-        self.told: Instant | None = None
+        self.logged: Instant | None = None
 
 
 class EventDispatcher:
@@ -114,9 +114,9 @@ class EventDispatcher:
             known = (hook, name) in self._hooks or len(self._hooks) < MAX_HOOKS
             failing = self._hooks.setdefault((hook, name if known else ""), _Failing())
             failing.count += 1
-            if failing.told is not None and elapsed(now, failing.told) < HOOK_SECONDS:
+            if failing.logged is not None and elapsed(now, failing.logged) < HOOK_SECONDS:
                 return None
-            failing.told = now
+            failing.logged = now
             return HookFailed(hook, name, raised.error, failing.count)
 
     # -- the loggers ----------------------------------------------------------------------------

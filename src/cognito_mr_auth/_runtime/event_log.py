@@ -59,10 +59,10 @@ class EventLog:
         pool = self._pools.get(getattr(event, "provider", ""))
         outlook = None if pool is None else pool.outlook(now)
         with self._lock:
-            told = self._flapping.told(event, now)
-        if told is not None:
-            self._log(told.event, record_of(told.event, outlook, swallowed=told.swallowed))
-            if told.event is event:
+            change = self._flapping.to_log(event, now)
+        if change is not None:
+            self._log(change.event, record_of(change.event, outlook, swallowed=change.swallowed))
+            if change.event is event:
                 return
         record = record_of(event, outlook)
         if isinstance(event, (EndpointDown, EndpointUp)):  # the endpoint flaps

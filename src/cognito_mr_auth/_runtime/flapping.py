@@ -10,13 +10,13 @@ from cognito_mr_auth._base.clock import Instant, elapsed
 from cognito_mr_auth._base.named_tuple import NamedTuple
 from cognito_mr_auth.events import EndpointDisabled, EndpointDown, EndpointUp, Event, FetchFailed
 
-__all__ = ["Flapping", "Told"]
+__all__ = ["Change", "Flapping"]
 
 # Load balancers and Route 53 take one to three minutes to act on a change, and nobody reads more records.
 PAIR_SECONDS = 300.0
 
 
-class Told(NamedTuple):
+class Change(NamedTuple):
     """A change to log, and how often the endpoint went down and up without a record before."""
 
     event: EndpointDown | EndpointUp | EndpointDisabled
@@ -24,10 +24,10 @@ class Told(NamedTuple):
 
 
 class _Endpoint:
-    __slots__ = ("held", "open", "swallowed", "told_down")
+    __slots__ = ("held", "logged_down", "open", "swallowed")
 
     def __init__(self) -> None:
-        self.told_down: Instant | None = None  # when the last record that it is down was written
+        self.logged_down: Instant | None = None  # when the last record that it is down was written
         self.held: EndpointDown | None = None  # it is down now, without a record
         self.open = False  # a record says that it is down, and none that it is up
         self.swallowed = 0
@@ -39,7 +39,7 @@ class Flapping:
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str, str], _Endpoint] = {}
 
-    def told(self, event: Event, now: Instant) -> Told | None:
+    def to_log(self, event: Event, now: Instant) -> Change | None:
         """The change to log because of this event: the event itself, or a change that was held back."""
         if isinstance(event, EndpointDown):
             endpoint = self._endpoints.setdefault((event.provider, event.url), _Endpoint())
@@ -61,13 +61,13 @@ class Flapping:
         found.open = False
         return self._taken(event, found)
 
-    def _down(self, endpoint: _Endpoint, now: Instant) -> Told | None:
-        event, last = endpoint.held, endpoint.told_down
+    def _down(self, endpoint: _Endpoint, now: Instant) -> Change | None:
+        event, last = endpoint.held, endpoint.logged_down
         if event is None or (last is not None and elapsed(now, last) < PAIR_SECONDS):
             return None
-        endpoint.held, endpoint.told_down, endpoint.open = None, now, True
+        endpoint.held, endpoint.logged_down, endpoint.open = None, now, True
         return self._taken(event, endpoint)
 
-    def _taken(self, event: EndpointDown | EndpointUp | EndpointDisabled, endpoint: _Endpoint) -> Told:
-        told, endpoint.swallowed = Told(event, endpoint.swallowed), 0
-        return told
+    def _taken(self, event: EndpointDown | EndpointUp | EndpointDisabled, endpoint: _Endpoint) -> Change:
+        change, endpoint.swallowed = Change(event, endpoint.swallowed), 0
+        return change

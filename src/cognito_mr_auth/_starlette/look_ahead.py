@@ -53,23 +53,24 @@ _UNKNOWN: Final = object()
 def router_behind(app: Any) -> Router | None:
     """The router at the end of a chain of middleware; None where the chain cannot be followed.
 
-    If a layer is not Starlette's or FastAPI's own, the last layer gets a `_Door` in front of the router.
+    If a layer is not Starlette's or FastAPI's own, a `_RouterCheck` is put between the last layer and the
+    router.
     """
     layer: Any = None
     all_own = True
-    while app is not None and not isinstance(app, (Router, _Door)):
+    while app is not None and not isinstance(app, (Router, _RouterCheck)):
         layer, app = app, getattr(app, "app", None)
         all_own = all_own and _is_own(layer)
-    if isinstance(app, _Door):
+    if isinstance(app, _RouterCheck):
         return app.router
     if not isinstance(app, Router) or not _is_own(layer):
         return None
     if not all_own:
-        layer.app = _Door(app)
+        layer.app = _RouterCheck(app)
     return app
 
 
-class _Door:
+class _RouterCheck:
     """A check in front of the router, because a look ahead cannot know where middleware sends a request."""
 
     def __init__(self, router: Router) -> None:

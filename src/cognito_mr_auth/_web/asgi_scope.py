@@ -211,13 +211,13 @@ async def answer(app: App, guard: RequestGuard, scope: Scope, receive: Receive, 
 async def _answer_http(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
     begun = False
 
-    def saying(message: Message) -> Awaitable[None]:
+    def send_noted(message: Message) -> Awaitable[None]:
         nonlocal begun
         begun = begun or message["type"] == "http.response.start"
         return send(message)
 
     try:
-        await app(scope, receive, saying)
+        await app(scope, receive, send_noted)
     except AuthError as error:
         if begun:
             record(error, guard.outcomes)
@@ -229,7 +229,7 @@ async def _answer_socket(app: App, guard: RequestGuard, scope: Scope, receive: R
     said: str | None = None
     connecting = True
 
-    async def heard() -> Message:
+    async def receive_noted() -> Message:
         nonlocal connecting, said
         connecting = False
         message = await receive()
@@ -237,14 +237,14 @@ async def _answer_socket(app: App, guard: RequestGuard, scope: Scope, receive: R
             said = _OVER
         return message
 
-    def saying(message: Message) -> Awaitable[None]:
+    def send_noted(message: Message) -> Awaitable[None]:
         nonlocal said
         if said != _OVER and message["type"] in _SAID:
             said = message["type"]
         return send(message)
 
     try:
-        await app(scope, heard, saying)
+        await app(scope, receive_noted, send_noted)
     except AuthError as error:
         if said is None:
             await deny(scope, receive, send, guard.response(error), connecting=connecting)

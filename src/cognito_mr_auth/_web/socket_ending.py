@@ -41,8 +41,8 @@ class Ending(ABC):
     def _expire(self) -> bool:
         """Accept nothing more from either side. Returns whether a close must be sent to the client."""
         self.expired = True
-        told, self._closed = self._closed, self._closed or self._accepted
-        return self._accepted and not told
+        was_closed, self._closed = self._closed, self._closed or self._accepted
+        return self._accepted and not was_closed
 
     async def _close(self) -> None:
         await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": REASON})

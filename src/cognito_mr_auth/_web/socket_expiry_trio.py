@@ -49,10 +49,10 @@ class _Ending(Ending):
             await trio.sleep(seconds)
         if timer.cancelled_caught or self.expired:
             return
-        untold = self._expire()
+        must_close = self._expire()
         for waiting in self._waiting:
             waiting.cancel()
-        if untold:
+        if must_close:
             with suppress(Exception):  # a server may raise anything when its client is gone
                 await self._close()
 

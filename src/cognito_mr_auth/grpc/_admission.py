@@ -34,14 +34,14 @@ class Admission(NamedTuple):
 
     def enter(self, behavior: object, context: Any) -> Call:
         """Admit the call, on a thread that may block. Raises AuthError if the call is refused."""
-        with _untold():
+        with _hidden_from_client():
             demand, asked = self._asked(behavior, context)
             principal = None if demand.need is None else self.guard.verify(**asked)
         return self._call(context, principal, demand)
 
     async def aenter(self, behavior: object, context: Any = None) -> Call:
         """Like `enter`, in the call's own task. The deadline is unknown until there is a context."""
-        with _untold():
+        with _hidden_from_client():
             demand, asked = self._asked(behavior, context)
             principal = None if demand.need is None else await self.guard.averify(**asked)
         return self._call(context, principal, demand)
@@ -63,7 +63,7 @@ class Admission(NamedTuple):
 
 
 @contextmanager
-def _untold() -> Iterator[None]:
+def _hidden_from_client() -> Iterator[None]:
     """Hide the text of an exception that is not a refusal from the client. The log shows its cause."""
     try:
         yield

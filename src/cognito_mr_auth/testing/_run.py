@@ -204,18 +204,18 @@ class _Relay:
     def __enter__(self) -> Self:
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
-        self._heard, self._bell = os.pipe()
-        os.set_blocking(self._bell, False)
-        self._bell_before = signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
+        self._wakeup_read, self._wakeup_write = os.pipe()
+        os.set_blocking(self._wakeup_write, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
         self._before = {each: signal.signal(each, self._take) for each in SIGNALS}
         return self
 
     def __exit__(self, *_exc: object) -> None:
         for each, handler in self._before.items():
             signal.signal(each, handler)
-        signal.set_wakeup_fd(self._bell_before)
-        os.close(self._bell)
-        os.close(self._heard)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self._wakeup_write)
+        os.close(self._wakeup_read)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if self._child is None:
@@ -225,7 +225,7 @@ class _Relay:
 
     def wait(self) -> None:
         """Wait until a signal has come."""
-        os.read(self._heard, 1)
+        os.read(self._wakeup_read, 1)
 
     def lead_to(self, child: subprocess.Popen[bytes]) -> int:
         """Pass signals on to this child, also those that came while it started. Return its status."""
@@ -235,13 +235,13 @@ class _Relay:
         watch = threading.Thread(target=self._watch, args=(child,), daemon=True)
         watch.start()
         while child.returncode is None:
-            os.read(self._heard, 64)
+            os.read(self._wakeup_read, 64)
         watch.join()
         return child.returncode
 
     def _watch(self, child: subprocess.Popen[bytes]) -> None:
         child.wait()
-        os.write(self._bell, b"!")
+        os.write(self._wakeup_write, b"!")
 
 
 def _in_foreground() -> bool:

@@ -199,10 +199,10 @@ class Board:
             }
             counts["wrong"] = sum(tally.wrong.total() for tally in self._tallies)
             columns = tuple(losses.column() for losses in self._losses)
-            return Report(tuple(map(_told, self._tallies)), seconds, counts, columns)
+            return Report(tuple(map(_phase_report, self._tallies)), seconds, counts, columns)
 
 
-def _told(tally: _Tally) -> PhaseReport:
+def _phase_report(tally: _Tally) -> PhaseReport:
     return PhaseReport(
         name=tally.name,
         state=tally.state,
