@@ -271,8 +271,9 @@ def test_a_provider_that_is_no_pool_has_its_own_issuer(pool: FakeUserPool) -> No
 def test_a_token_without_a_client_has_an_owner_all_the_same(pool: FakeUserPool, verifier: Verifier) -> None:
     """The SDK wants a string there, and subject and issuer tell owners apart."""
     principal = pool.principal(claims={"client_id": None})
-    values = adapter._scope_values(CognitoAuthMiddleware(serve, verifier)._guard, principal)
-    assert values["user"].access_token.client_id == ""
+    scope: dict[str, Any] = {}
+    adapter._fill_scope(scope, CognitoAuthMiddleware(serve, verifier)._guard, principal)
+    assert scope["user"].access_token.client_id == ""
 
 
 OTHERS: dict[str, dict[str, Any]] = {

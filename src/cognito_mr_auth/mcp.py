@@ -78,10 +78,11 @@ class _AccessToken(AccessToken):
         return []
 
 
-def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    found = asgi.scope_values(guard, principal)
+def _fill_scope(scope: Scope, guard: RequestGuard, principal: Principal | None) -> None:
+    asgi.fill_scope(scope, guard, principal)
     if principal is None:
-        return found | {"auth": AuthCredentials(), "user": UnauthenticatedUser()}
+        scope["auth"], scope["user"] = AuthCredentials(), UnauthenticatedUser()
+        return
     scopes = sorted(principal.scopes)
     token = _AccessToken(
         token="",  # nothing reads it, and the SDK's objects appear in logs
@@ -91,7 +92,7 @@ def _scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str,
         subject=principal.subject,
         claims={"iss": _owner(principal)},
     )
-    return found | {"auth": AuthCredentials(scopes), "user": AuthenticatedUser(token)}
+    scope["auth"], scope["user"] = AuthCredentials(scopes), AuthenticatedUser(token)
 
 
 def _owner(principal: Principal) -> str:
@@ -152,7 +153,7 @@ class CognitoAuthMiddleware:
         if not self._checked and self._guard.bound:
             _check_clients(self._guard.verifier)
             self._checked = True
-        await asgi.serve(self._serve, self._guard, scope, receive, send, values=_scope_values)
+        await asgi.serve(self._serve, self._guard, scope, receive, send, fill=_fill_scope)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that passes, or the lifespan, which has no client."""

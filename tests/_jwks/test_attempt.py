@@ -62,12 +62,12 @@ def test_an_attempt_settles_its_payment_once() -> None:
     one = attempt(payment=payment)
     one.settle()
     one.settle()
-    assert (payment.pending, payment.heard) == (0, False)
-    one.settle(heard=True)
+    assert (payment.pending, payment.answered) == (0, False)
+    one.settle(answered=True)
     one.settle()
-    assert (payment.pending, payment.heard) == (0, True)
+    assert (payment.pending, payment.answered) == (0, True)
     free = attempt()
-    free.settle(heard=True)
+    free.settle(answered=True)
     assert free.settled
 
 

@@ -392,7 +392,7 @@ def test_a_failure_after_the_attempt_was_given_up_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "heard"),
+    ("answer", "reason", "answered"),
     [
         (DOWN, "connect", False),
         (busy(9.0), "status", True),
@@ -402,7 +402,7 @@ def test_a_failure_after_the_attempt_was_given_up_says_nothing() -> None:
     ],
 )
 def test_a_failure_reports_the_response_to_its_payment(
-    answer: FetchError | bytes, reason: str, heard: bool
+    answer: FetchError | bytes, reason: str, answered: bool
 ) -> None:
     """R4, K4: an HTTP answer of the endpoint, of whatever status, is an answer; a proxy's is none."""
     machine = Machine()
@@ -412,7 +412,7 @@ def test_a_failure_reports_the_response_to_its_payment(
     assert payment is not None
     assert payment.payment is not None
     machine.land("updated", answer)
-    assert payment.payment.heard is heard
+    assert payment.payment.answered is answered
     assert machine.state("updated").failures == 1
     assert reasons(machine) == [reason]
 

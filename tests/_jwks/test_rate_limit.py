@@ -17,19 +17,19 @@ def at(seconds: float) -> Instant:
     return (START[0] + seconds, START[1] + seconds)
 
 
-def end(payment: Payment, *, heard: bool) -> None:
+def end(payment: Payment, *, answered: bool) -> None:
     """Every attempt of the payment has a result."""
     payment.pending = 0
-    payment.heard |= heard
+    payment.answered |= answered
 
 
-def paid(limit: RateLimit, seconds: float, *, heard: bool = True) -> Payment | None:
+def paid(limit: RateLimit, seconds: float, *, answered: bool = True) -> Payment | None:
     """A payment for all three endpoints, which answer; None when it is too many."""
     payment = limit.pay("u", at(seconds))
     if payment is not None:
         for url in "or":
             assert limit.cover(url, at(seconds)) is payment
-        end(payment, heard=heard)
+        end(payment, answered=answered)
     return payment
 
 
@@ -98,20 +98,20 @@ def test_a_payment_is_forfeited_after_15_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pending", "heard", "given_back"),
+    ("pending", "answered", "given_back"),
     [
         pytest.param(0, False, True, id="nobody sent an answer"),
         pytest.param(0, True, False, id="somebody did"),
         pytest.param(1, False, False, id="one is pending"),
     ],
 )
-def test_what_no_endpoint_answered_is_given_back(pending: int, heard: bool, given_back: bool) -> None:
+def test_what_no_endpoint_answered_is_given_back(pending: int, answered: bool, given_back: bool) -> None:
     """R4: a refresh without any HTTP answer costs nothing once it is over."""
     limit = RateLimit(START)
     assert paid(limit, 0)
     second = limit.pay("u", START)
     assert second is not None
-    second.pending, second.heard = pending, heard
+    second.pending, second.answered = pending, answered
     assert (limit.pay("u", at(1)) is not None) is given_back
 
 
@@ -119,7 +119,7 @@ def test_what_no_endpoint_answered_is_given_back(pending: int, heard: bool, give
 def test_the_next_one_begins_a_second_after_what_was_given_back(seconds: float, wait: float) -> None:
     """R4: refused connections cost their payment nothing, but an endpoint is asked once a second by them."""
     limit = RateLimit(START)
-    assert paid(limit, 0, heard=False)
+    assert paid(limit, 0, answered=False)
     assert limit.wait("u", at(seconds)) == pytest.approx(wait)
     assert (limit.pay("u", at(seconds)) is not None) is (wait == 0.0)
 
@@ -127,7 +127,7 @@ def test_the_next_one_begins_a_second_after_what_was_given_back(seconds: float, 
 def test_the_pause_ends_with_the_next_payment() -> None:
     """R4: it holds for one refresh; the second one of a burst needs none."""
     limit = RateLimit(START)
-    assert paid(limit, 0, heard=False)
+    assert paid(limit, 0, answered=False)
     assert paid(limit, 1)
     assert paid(limit, 1)
     assert paid(limit, 1) is None
@@ -137,7 +137,7 @@ def test_refreshes_without_an_answer_never_use_the_burst_up() -> None:
     """R4: forged kids through an outage delay no new key after it."""
     limit = RateLimit(START)
     for second in range(30):
-        assert paid(limit, second, heard=False)
+        assert paid(limit, second, answered=False)
     assert paid(limit, 31)
     assert paid(limit, 31)
 
@@ -157,10 +157,10 @@ def test_a_cold_start_is_free() -> None:
     limit = RateLimit(START)
     first = limit.free("u", START)
     assert limit.free("o", START) is first
-    end(first, heard=False)
+    end(first, answered=False)
     again = limit.free("u", at(0.25))  # there is no pause either
     assert again is not first
-    end(again, heard=True)
+    end(again, answered=True)
     assert paid(limit, 1)
     assert paid(limit, 1)
     assert paid(limit, 1) is None
@@ -170,6 +170,6 @@ def test_an_unknown_kid_right_after_a_cold_start_is_covered_by_it() -> None:
     """R4: the endpoints that the cold start has not asked are asked by the same refresh."""
     limit = RateLimit(START)
     cold = limit.free("u", START)
-    end(cold, heard=True)
+    end(cold, answered=True)
     assert limit.pay("o", at(0.1)) is cold
     assert limit.pay("u", at(0.1)) is not cold

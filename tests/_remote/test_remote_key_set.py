@@ -1130,7 +1130,7 @@ def test_warm_waits_for_no_hook_beyond_its_time() -> None:
     caller = rig.warm(timeout=2.0)
     for kind in rig.out():
         rig.land(kind, DOWN)
-    rig.coordinator.told = Future()
+    rig.coordinator.hooks_done = Future()
     caller.step()
     assert caller.seconds == TELLING_SECONDS
     assert isinstance(caller.step(), KeysUnavailable)

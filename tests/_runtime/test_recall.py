@@ -98,7 +98,7 @@ class Asked(Recalling):
         pool = FakeUserPool()
         self.principal = pool.offline_verifier().verify(pool.access_token())
         lasting = (self.key_set, self.key_set.snapshot, (500.0, 50.0)) if current else None
-        source: Any = SimpleNamespace(unchanged=lambda _key: lasting)
+        source: Any = SimpleNamespace(safe_until=lambda _key: lasting)
         key: Any = None
         self._token_cache = TokenCache(8)
         tally = Tally(None, None)

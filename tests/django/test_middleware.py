@@ -29,7 +29,7 @@ from support.drivers.django_asgi import staying
 from cognito_mr_auth import Verifier, asgi, errors, policy, wsgi
 from cognito_mr_auth.django import CognitoAuthMiddleware, optional, principal_of, public, require
 from cognito_mr_auth.guard import Guard
-from cognito_mr_auth.testing import FakeUserPool
+from cognito_mr_auth.testing import FakeClock, FakeUserPool
 
 BOTH = pytest.mark.parametrize("asynchronous", [False, True], ids=["wsgi", "asgi"])
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
@@ -412,12 +412,14 @@ def test_an_outage_is_not_mailed_for_each_request(pool: FakeUserPool, asynchrono
 class Broken:
     """A clock that fails, as only a fault of the library's could."""
 
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.broken = False
+
     def __call__(self) -> tuple[float, float]:
         if self.broken:
             raise ZeroDivisionError
-        return 1.0, 1.0
-
-    broken = False
+        return self.clock()
 
 
 def reported(request: Any, serve: Callable[[Any], Any]) -> str:
@@ -431,19 +433,24 @@ def reported(request: Any, serve: Callable[[Any], Any]) -> str:
 
 
 @BOTH
-def test_no_report_of_a_fault_shows_the_token(pool: FakeUserPool, asynchronous: bool) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_no_report_of_a_fault_shows_the_token(
+    pool: FakeUserPool, clock: FakeClock, known: bool, asynchronous: bool
+) -> None:
     """Django's reports, which are mailed, show the variables of frames. They still say where it broke."""
-    clock = Broken()
-    verifier = pool.offline_verifier(clock=clock)
-    clock.broken = True
+    broken = Broken(clock)
+    verifier = pool.offline_verifier(clock=broken)
     token = pool.access_token()
+    if known:
+        verifier.verify(token)
+    broken.broken = True
     factory = AsyncRequestFactory() if asynchronous else RequestFactory()
     request = factory.get("/", headers={"Authorization": f"Bearer {token}"})
     with project(*ROUTES, auth={"VERIFIER": verifier}):
         middleware = CognitoAuthMiddleware(who_async if asynchronous else who)
         serve = (lambda given: asyncio.run(middleware(given))) if asynchronous else middleware
         text = reported(request, serve)
-    assert "verifier.py" in text
+    assert ("recall.py" if known else "verifier.py") in text
     for part in token.split("."):
         assert part not in text
 

@@ -133,11 +133,11 @@ class Attempts:
         first, second, again = each.first, each.second, schedule.SECOND_CONNECTION_SECONDS
         if first is None:
             return
-        answered = first.connection.first_byte is not None
+        has_byte = first.connection.first_byte is not None
         begin = moment.monotonic - first.silent_for(moment.monotonic)
-        begin += schedule.SILENT_ATTEMPT_SECONDS if answered else again
+        begin += schedule.SILENT_ATTEMPT_SECONDS if has_byte else again
         if second is not None:
-            if _answered_first(second, first):
+            if _got_byte_first(second, first):
                 second.settled, first.settled = first.settled, True  # the payment waits for this one (R4)
                 self.drop(first, step)
                 self.second_connection(each, moment, step)
@@ -260,7 +260,7 @@ class Attempts:
     ) -> None:
         each, thawed = self[attempt.endpoint.url], attempt.thawed(moment)
         attempt.settle(answered=failure.answered)
-        if attempt is each.second and each.first is not None and _answered_first(attempt, each.first):
+        if attempt is each.second and each.first is not None and _got_byte_first(attempt, each.first):
             self.drop(each.first, step)  # the second one's 503 or 403 is the endpoint's answer
         if attempt.given_up:
             return
@@ -323,6 +323,6 @@ class Attempts:
         return each.recent(moment.monotonic) or not self.may_ask(each, moment, urgent=False)
 
 
-def _answered_first(second: Attempt, first: Attempt) -> bool:
+def _got_byte_first(second: Attempt, first: Attempt) -> bool:
     """Whether a second connection got a byte before the first, so that it takes the first one's place."""
     return second.connection.first_byte is not None and first.connection.first_byte is None

@@ -60,7 +60,7 @@ class RefreshCoordinator:
         self._unsaved = self._saving = False
         self.saved: Future[None] | None = None  # ends when the key file holds every stored response
         self._tellers = 0
-        self.hooks_called: Future[None] | None = None  # ends when the hooks have been called for every result
+        self.hooks_done: Future[None] | None = None  # ends when the hooks have been called for every result
 
     # -- loading --------------------------------------------------------------------------------
 
@@ -281,7 +281,7 @@ class RefreshCoordinator:
                 self.saved = self.saved or _new_future()
             self.next_look = 0.0
             self._tellers += 1
-            self.hooks_called = self.hooks_called or _new_future()
+            self.hooks_done = self.hooks_done or _new_future()
             progress = self._take_progress()
         try:
             _hang_up(hang_ups, moment)
@@ -300,7 +300,7 @@ class RefreshCoordinator:
             self._tellers -= 1
             if self._tellers:
                 return None
-            done, self.hooks_called = self.hooks_called, None
+            done, self.hooks_done = self.hooks_done, None
             return done
 
     def _save(self, emitted: list[Event]) -> None:

@@ -83,7 +83,7 @@ class RemoteKeySet:
             return snapshot.keys.get(kid)
         return self._key_by_age(kid, now)
 
-    def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
+    def safe_until(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
         """The key set, its snapshot, and until when `key_now` returns this key while it has that snapshot.
 
         None if the snapshot has another key, or none.
@@ -286,9 +286,9 @@ class RemoteKeySet:
                 break
             yield saved, min(left, rules.WARM_SECONDS)  # a user's timeout may exceed threading.TIMEOUT_MAX
         # A process may end because of this outage. It must not end before hooks and log have the reason.
-        called, left = coordinator.hooks_called, deadline - monotonic()
-        if called is not None and left > 0:
-            yield called, min(left, TELLING_SECONDS)
+        done, left = coordinator.hooks_done, deadline - monotonic()
+        if done is not None and left > 0:
+            yield done, min(left, TELLING_SECONDS)
         now = self._dependencies.clock()
         if not self._key_set.usable(now):
             raise self._unavailable(now)

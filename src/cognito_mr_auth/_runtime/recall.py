@@ -17,22 +17,22 @@ from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.principal import Principal
 
 from .outcomes import Tally
-from .token_cache import MAX_CACHED_CHARS, MIN_CACHED_CHARS, TokenCache
+from .token_cache import MIN_CACHED_CHARS, Kept, TokenCache
 
-__all__ = ["CachedToken", "KeySource", "Recalling"]
+__all__ = ["CachedToken", "HitKeySet", "Recalling"]
 
 
-class KeySource(Protocol):
+class HitKeySet(Protocol):
     """The methods of a `RemoteKeySet` that a hit needs."""
 
     def key_now(self, kid: str, now: Instant) -> Key | None:
         """The key, if nobody has to wait for it."""
 
-    def unchanged(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
+    def safe_until(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
         """The key set, its snapshot, and until when the snapshot has this key."""
 
 
-CachedToken = tuple[Principal, Key, KeySource, ValidityPeriod, Tally]
+CachedToken = tuple[Principal, Key, HitKeySet, ValidityPeriod, Tally]
 """A verified token: principal, verifying key, that key's key set, the token's times (C2), where it counts."""
 
 Result = tuple[Principal, Tally, KeySet, Snapshot, float, float, float]
@@ -60,14 +60,15 @@ class Recalling:
         """
         # One long function on purpose: in a server, whose caches are cold, each call of a Python function
         # costs about a third of a microsecond (benchmarks/frameworks.py).
-        if not self._unhooked or not MIN_CACHED_CHARS < len(octets) <= MAX_CACHED_CHARS:
+        cache = self._token_cache
+        if not self._unhooked or not MIN_CACHED_CHARS < len(octets) <= cache.longest:
             return None
-        kept = self._token_cache.kept.get(sha256(octets))
+        kept = cache.kept.get(sha256(octets))
         if kept is None:
             return None
-        kept[1] = True
+        kept.used = True
         now = self._clock()
-        result: Result | None = kept[2]
+        result: Result | None = kept.result
         if result is not None:
             principal, tally, key_set, snapshot, start, end, until = result
             if key_set.snapshot is snapshot and start <= now[0] < end and now[1] < until:
@@ -75,19 +76,19 @@ class Recalling:
                 return principal
         return self._decide(kept, now)
 
-    def _decide(self, kept: list[Any], now: Instant) -> Principal | None:
+    def _decide(self, kept: Kept[CachedToken], now: Instant) -> Principal | None:
         try:
-            done = self._hit(kept[0], now, None)
+            done = self._hit(kept.entry, now, None)
         except AuthError:
             return None
-        kept[2] = _result(kept[0])
+        kept.result = _result(kept.entry)
         return done if isinstance(done, Principal) else None
 
 
 def _result(cached: CachedToken) -> Result | None:
     """The result for the next hits; None if the key set has another key by now."""
     principal, key, source, (start, end), tally = cached
-    lasting = source.unchanged(key)
+    lasting = source.safe_until(key)
     if lasting is None:
         return None
     key_set, snapshot, (wall, monotonic) = lasting

@@ -1,7 +1,7 @@
 """The verified-token cache (C): maps a token's digest to the result of its verification.
 
-Owns which entries are kept. Decides nothing about them: the verifier checks the key, the times and
-the policy of every hit (C2).
+Owns which entries are kept. Decides nothing about them: `recall` and the verifier check the key, the times
+and the policy of every hit (C2).
 
 A full cache examines its oldest eighth. It evicts entries that were not used since their last examination;
 the others get a second chance (CLOCK). So a hit sets one flag and takes no lock. With a list of uses and one
@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from cognito_mr_auth._base.digest import sha256
 
-__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "TokenCache"]
+__all__ = ["MAX_CACHED_CHARS", "MIN_CACHED_CHARS", "Kept", "TokenCache"]
 
 # C1: Cognito's tokens are 1 to 4 KB; a thousand of the largest that are kept take 8 MB.
 MAX_CACHED_CHARS = 8 * 1024
@@ -30,22 +30,34 @@ PART = 8
 Entry = TypeVar("Entry")
 
 
+class Kept(Generic[Entry]):
+    """An entry, whether it was used since its last examination, and the result of its last hit (`recall`)."""
+
+    __slots__ = ("entry", "result", "used")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.used = False
+        self.result: Any = None
+
+
 class TokenCache(Generic[Entry]):
     """The entries used last: at most `size`, and at least seven eighths of that. None for size 0 (C3)."""
 
-    __slots__ = ("_at_once", "_lock", "_longest", "_size", "kept")
+    __slots__ = ("_at_once", "_lock", "_size", "kept", "longest")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._at_once = max(1, size // PART)
         self._lock = threading.Lock()
-        # By digest: the entry, whether it was used since its last examination, and the last hit's result.
-        self.kept: dict[bytes | None, list[Any]] = {}
-        self._longest = MAX_CACHED_CHARS if size else -1
+        self.kept: dict[bytes | None, Kept[Entry]] = {}
+        """What is kept, by digest."""
+        self.longest = MAX_CACHED_CHARS if size else -1
+        """Characters that a cached token has at most."""
 
     def digest(self, token: object) -> bytes | None:
         """The cache's key, which is never the token itself (C1). None for a token that is not cached."""
-        if not isinstance(token, str) or not MIN_CACHED_CHARS < len(token) <= self._longest:
+        if not isinstance(token, str) or not MIN_CACHED_CHARS < len(token) <= self.longest:
             return None
         return sha256(str.encode(token, "utf-8", "surrogatepass"))
 
@@ -54,23 +66,22 @@ class TokenCache(Generic[Entry]):
         kept = self.kept.get(digest)  # None is never a key
         if kept is None:
             return None
-        kept[1] = True
-        found: Entry = kept[0]
-        return found
+        kept.used = True
+        return kept.entry
 
     def keep(self, digest: bytes, entry: Entry) -> None:
         """Store the entry of a verified token."""
         with self._lock:
             if digest not in self.kept and len(self.kept) >= self._size:
                 self._make_room()
-            self.kept[digest] = [entry, False, None]
+            self.kept[digest] = Kept(entry)
 
     def _make_room(self) -> None:
         oldest = list(islice(self.kept.items(), self._at_once))
         for digest, kept in oldest:
             del self.kept[digest]
-            if kept[1]:  # moves to the end, as if it were new
-                kept[1] = False
+            if kept.used:  # moves to the end, as if it were new
+                kept.used = False
                 self.kept[digest] = kept
         if len(self.kept) >= self._size:
             del self.kept[next(iter(self.kept))]

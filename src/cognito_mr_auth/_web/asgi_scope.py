@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from cognito_mr_auth._runtime.refusals import record, settle
 from cognito_mr_auth.errors import AuthError, ConfigurationError
@@ -26,6 +25,7 @@ __all__ = [
     "close",
     "deny",
     "empty",
+    "fill_scope",
     "hide_token",
     "known",
     "marked",
@@ -33,7 +33,6 @@ __all__ = [
     "read_request",
     "respond",
     "route_path",
-    "scope_values",
     "serve",
     "start",
     "without_body",
@@ -94,9 +93,9 @@ def _no_route(_scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | 
     return request, "configured"
 
 
-def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """The keys that the guard adds to the scope of the application."""
-    return {PRINCIPAL: principal, GUARD: guard}
+def fill_scope(scope: Scope, guard: RequestGuard, principal: Principal | None) -> None:
+    """Add what an application finds in its scope."""
+    scope[PRINCIPAL], scope[GUARD] = principal, guard
 
 
 def serve(
@@ -108,15 +107,15 @@ def serve(
     *,
     look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]] = _no_route,
     no_route_is_open: Callable[[Scope], bool] | None = None,
-    values: Callable[[RequestGuard, Principal | None], dict[str, Any]] = scope_values,
+    fill: Callable[[Scope, RequestGuard, Principal | None], None] = fill_scope,
     refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None = None,
 ) -> Awaitable[None]:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `look_ahead` returns the request with its route, and what the route needs: None for a public one. It is
-    not called if `no_route_is_open` returns True. The result of `values` is added to this scope, and not to a
-    copy, because a middleware in front must see the route that was matched. `refuse` answers in place of the
-    guard, if users of the host can change the response.
+    `look_ahead` returns the request with its route, and what the route needs: None for a public one. A known
+    token is looked up before it is called, if `no_route_is_open` returns True. `fill` adds to this scope, and
+    not to a copy, because a middleware in front must see the route that was matched. `refuse` answers in
+    place of the guard, if users of the host can change the response.
     An AuthError that the application raises is answered like one of the guard.
     """
     # A plain function, because that saves one coroutine on every request whose token is known.
@@ -125,9 +124,9 @@ def serve(
     if look_ahead is _no_route if no_route_is_open is None else no_route_is_open(scope):
         principal = known(guard, scope)
         if principal is not None:
-            scope.update(values(guard, principal))
+            fill(scope, guard, principal)
             return _answer_http(app, guard, scope, receive, send)
-    return _serve_checked(app, guard, scope, receive, send, look_ahead, values, refuse)
+    return _serve_checked(app, guard, scope, receive, send, look_ahead, fill, refuse)
 
 
 def known(guard: RequestGuard, scope: Scope) -> Principal | None:
@@ -146,7 +145,7 @@ async def _serve_checked(  # noqa: PLR0917 - those of `serve`
     receive: Receive,
     send: Send,
     look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]],
-    values: Callable[[RequestGuard, Principal | None], dict[str, Any]],
+    fill: Callable[[Scope, RequestGuard, Principal | None], None],
     refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None,
 ) -> None:
     """Serve one connection of which the guard has to make all its checks."""
@@ -166,7 +165,7 @@ async def _serve_checked(  # noqa: PLR0917 - those of `serve`
             else:
                 await refuse(scope, receive, send, error)
             return
-    scope.update(values(guard, principal))
+    fill(scope, guard, principal)
     if request.websocket:
         await _answer_socket(partial(open_socket, app, guard, principal), guard, scope, receive, send)
         return
@@ -176,7 +175,7 @@ async def _serve_checked(  # noqa: PLR0917 - those of `serve`
 
 
 async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the application's lifespan. The start fails if there is no verifier by then.
+    """Run the application's lifespan. The start fails if there is no verifier when it ends.
 
     Raises:
         ConfigurationError: there is no verifier. The server has got the failure message.

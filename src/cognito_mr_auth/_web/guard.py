@@ -8,7 +8,7 @@ verifier. Sync and async share all of it. Adapters pass in what they received an
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, Self
@@ -46,7 +46,17 @@ from .settings import (
     sources,
 )
 from .state import GUARD, PRINCIPAL
-from .verification import DecidingHeader, Method, aidentified, done, identified, is_own, known, sole_header
+from .verification import (
+    DecidingHeader,
+    Known,
+    Method,
+    aidentified,
+    done,
+    identified,
+    is_own,
+    known,
+    sole_header,
+)
 
 __all__ = ["Need", "RequestGuard"]
 
@@ -115,7 +125,7 @@ class RequestGuard:
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
-        self.known: Callable[[Method, Sequence[bytes], Mapping[str, Any]], Principal | None] = self._unbound
+        self.known: Known = partial(known, None)
         """`verification.known` of the verifier, for values of `deciding_header`; no HTTPRequest is needed."""
         if verifier is not None:
             self.bind(verifier)
@@ -195,9 +205,6 @@ class RequestGuard:
     def outcomes(self) -> Outcomes | None:
         """Where refusals are counted: at the verifier, if there is one and it is no double of a test's."""
         return getattr(self._verifier, "_outcomes", None)
-
-    def _unbound(self, *_: object) -> None:
-        self.verifier  # noqa: B018 - a property that raises
 
     def __repr__(self) -> str:
         return f"Guard({self._verifier!r})"

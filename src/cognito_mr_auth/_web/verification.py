@@ -17,9 +17,20 @@ from .bearer import Sources
 from .environ_names import environ_variable
 from .state import GUARD
 
-__all__ = ["DecidingHeader", "Method", "aidentified", "done", "identified", "is_own", "known", "sole_header"]
+__all__ = [
+    "DecidingHeader",
+    "Known",
+    "Method",
+    "aidentified",
+    "done",
+    "identified",
+    "is_own",
+    "known",
+    "sole_header",
+]
 
 Method = Literal["verify", "averify"]
+Known = Callable[[Method, Sequence[bytes], Mapping[str, Any]], Principal | None]
 
 _OWN = (Verifier.verify, Verifier.averify)
 
@@ -44,16 +55,16 @@ def sole_header(sources: Sources) -> str | None:
 
 
 def known(
-    verifier: Verifier, method: Method, values: Sequence[bytes], behind: Mapping[str, Any]
+    verifier: Verifier | None, method: Method, values: Sequence[bytes], behind: Mapping[str, Any]
 ) -> Principal | None:
     """The principal of a token that was verified before; `values` are those of the `sole_header`.
 
     None means that the token is not known, so the guard must make all its checks. They would give the same
     principal at twice the cost. A request with this header is no preflight, and a verified token has only
-    the characters of a token. `method` is what the guard would call. If that is a subclass's or a test's, or
-    if a guard in front has left something in `behind`, the result is None.
+    the characters of a token. `method` is what the guard would call. If that is a subclass's or a test's, if
+    a guard in front has left something in `behind`, or if there is no verifier yet, the result is None.
     """
-    if len(values) != 1 or GUARD in behind:
+    if verifier is None or len(values) != 1 or GUARD in behind:
         return None
     value = values[0]
     # Nearly all requests have this form. `is_own` is repeated, because its call would cost as much again.

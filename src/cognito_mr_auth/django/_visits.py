@@ -21,7 +21,7 @@ from ._marks import UNMARKED, Mark, mark_of
 from ._requests import read, respond, state, vary
 from ._routes import segments
 from ._settings import Configured
-from ._steps import Call, Steps
+from ._steps import Call, Steps, leave_frames_out
 from ._users import finds_users
 
 __all__ = ["VISIT", "Visit"]
@@ -61,12 +61,16 @@ class Visit:
         if not self.configured.guard.excludes(self._asked):
             yield from self._look(request)
 
-    def is_known(self, request: HttpRequest) -> bool:
-        """Find the principal of a known token at once. If this returns False, `come_in` must be called."""
+    def enter_known(self, request: HttpRequest) -> bool:
+        """Let in a request whose token is known. If this returns False, `come_in` must be called."""
         guard = self.configured.guard
         if self._preflight or guard.excludes(self._asked):
             return False
-        self._principal = guard.recall(self._asked, state(request))
+        try:
+            self._principal = guard.recall(self._asked, state(request))
+        except Exception as fault:
+            leave_frames_out(fault)
+            raise
         if self._principal is None:
             return False
         self._seen = True

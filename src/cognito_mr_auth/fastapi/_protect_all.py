@@ -49,7 +49,7 @@ class ProtectAll:
         if scope["type"] != "lifespan":
             principal = await self._overriding(HTTPConnection(scope))
             if isinstance(principal, Principal):
-                scope.update(asgi.scope_values(self._guard, principal))
+                asgi.fill_scope(scope, self._guard, principal)
             if scope.get("method") == "OPTIONS" and self._guard.is_preflight(asgi.read_request(scope)):
                 send = _alike(send)
         await asgi.serve(

@@ -126,7 +126,7 @@ class Verification:
         principal = asgi.known(guard, scope)
         if principal is not None:
             found[guard] = principal
-            scope.update(asgi.scope_values(guard, principal))
+            asgi.fill_scope(scope, guard, principal)
             return principal
         request = asgi.read_request(scope)
         if request.websocket and guard.close_at_expiry and EXPIRY not in scope:
@@ -142,7 +142,7 @@ class Verification:
         if principal is not None and EXPIRY in scope:  # in the scope of a socket that passed without one
             scope[EXPIRY](guard.verifier._seconds_left(principal))
         if principal is not None or not isinstance(scope.get(PRINCIPAL), Principal):
-            scope.update(asgi.scope_values(guard, principal))
+            asgi.fill_scope(scope, guard, principal)
         return principal
 
     def _hide_token(self, connection: HTTPConnection) -> None:

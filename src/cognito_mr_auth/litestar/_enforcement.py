@@ -38,13 +38,13 @@ def principal_of(
     return principal_in(connection.scope, default, advice)
 
 
-def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """Return what a connection's scope holds after the guard has checked it."""
-    return asgi.scope_values(guard, principal) | {"user": principal, "auth": principal}
+def _fill_scope(scope: Scope, guard: RequestGuard, principal: Principal | None) -> None:
+    asgi.fill_scope(scope, guard, principal)
+    scope["user"] = scope["auth"] = principal
 
 
-def _nothing(_guard: RequestGuard, _principal: Principal | None) -> dict[str, Any]:
-    return {}
+def _leave_scope(_scope: Scope, _guard: RequestGuard, _principal: Principal | None) -> None:
+    pass
 
 
 class Enforcement:
@@ -69,7 +69,7 @@ class Enforcement:
                 send,
                 look_ahead=self._look_ahead,
                 no_route_is_open=self._handler_is_closed,
-                values=scope_values if looked else _nothing,
+                fill=_fill_scope if looked else _leave_scope,
                 refuse=self._refuse,
             )
 
@@ -111,7 +111,7 @@ class Enforcement:
             raise _errors.PreflightError
         found = await self._guard.averify(request, policy, need="required", behind=scope)
         principal = self._guard.require(found, None)
-        scope.update(scope_values(self._guard, principal))
+        _fill_scope(scope, self._guard, principal)
         if EXPIRY in scope:
             scope[EXPIRY](self._guard.verifier._seconds_left(principal))
         return principal

@@ -30,7 +30,7 @@ from cognito_mr_auth.pool import UserPool
 from cognito_mr_auth.verifier import Verifier
 
 from ._routes import principal_of, require
-from ._users import CognitoUser, scope_values
+from ._users import CognitoUser, fill_scope
 
 __all__ = [
     "CognitoAuthBackend",
@@ -79,7 +79,7 @@ class CognitoAuthMiddleware:
             send,
             look_ahead=self._look_ahead,
             no_route_is_open=self._look_ahead.all_closed,
-            values=scope_values,
+            fill=fill_scope,
         )
 
 

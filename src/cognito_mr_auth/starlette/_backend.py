@@ -26,7 +26,7 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.guard import Guard
 from cognito_mr_auth.verifier import Verifier
 
-from ._users import scope_values
+from ._users import fill_scope
 
 __all__ = ["CognitoAuthBackend", "CognitoAuthenticationError"]
 
@@ -94,9 +94,8 @@ class CognitoAuthBackend(AuthenticationBackend):
                 # Starlette's own middleware makes its response without the guard.
                 record(error, self._guard.outcomes)
                 raise CognitoAuthenticationError(error.with_traceback(None)) from None
-        values = scope_values(self._guard, principal)
-        conn.scope.update(values)
-        return None if principal is None else (values["auth"], values["user"])
+        fill_scope(conn.scope, self._guard, principal)
+        return None if principal is None else (conn.scope["auth"], conn.scope["user"])
 
     def on_error(self, conn: HTTPConnection, exc: AuthenticationError) -> Response:
         """Return the guard's response, or Starlette's own response to an error of another backend."""

@@ -5,16 +5,15 @@ Owns only these two values.
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
 
 from cognito_mr_auth._web import asgi_scope as asgi
+from cognito_mr_auth._web.asgi_types import Scope
 from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.user import PrincipalUser
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["CognitoUser", "scope_values"]
+__all__ = ["CognitoUser", "fill_scope"]
 
 
 class CognitoUser(PrincipalUser, BaseUser):
@@ -25,12 +24,11 @@ class CognitoUser(PrincipalUser, BaseUser):
     """
 
 
-def scope_values(guard: RequestGuard, principal: Principal | None) -> dict[str, Any]:
-    """Return what a connection's scope holds after the guard has checked it."""
-    found = asgi.scope_values(guard, principal)
+def fill_scope(scope: Scope, guard: RequestGuard, principal: Principal | None) -> None:
+    """Add what an application finds in its scope, with `auth` and `user` as Starlette names them."""
+    asgi.fill_scope(scope, guard, principal)
     if principal is None:
-        found.update(auth=AuthCredentials(), user=UnauthenticatedUser())
+        scope["auth"], scope["user"] = AuthCredentials(), UnauthenticatedUser()
     else:
         scopes = ["authenticated", *sorted(principal.scopes)]
-        found.update(auth=AuthCredentials(scopes), user=CognitoUser(principal))
-    return found
+        scope["auth"], scope["user"] = AuthCredentials(scopes), CognitoUser(principal)
