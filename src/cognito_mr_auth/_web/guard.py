@@ -30,7 +30,7 @@ from cognito_mr_auth.policy import Policy
 from cognito_mr_auth.principal import Principal
 from cognito_mr_auth.verifier import Verifier
 
-from . import bearer
+from . import bearer, verification
 from .bearer import HTTPRequest, HTTPResponse
 from .exclusions import Exclusions
 from .metadata import metadata_of, metadata_url
@@ -46,17 +46,6 @@ from .settings import (
     sources,
 )
 from .state import GUARD, PRINCIPAL
-from .verification import (
-    DecidingHeader,
-    Known,
-    Method,
-    aidentified,
-    done,
-    identified,
-    is_own,
-    known,
-    sole_header,
-)
 
 __all__ = ["Need", "RequestGuard"]
 
@@ -115,18 +104,16 @@ class RequestGuard:
         self.asks_for_route = bool(self._exclusions)
         """Whether it matters which route a request leads to."""
         self.sources = sources(cookie, allowed_origins, subprotocol, header=header, scheme=scheme)
-        self._sole_header = None if require is not None else sole_header(self.sources)
+        self._sole_header = None if require is not None else verification.sole_header(self.sources)
         self._realm = realm
         self.metadata = metadata_of(resource, resource_scopes, resource_name, authorization_servers)
         self._metadata_url = metadata_url(self.metadata, resource_metadata)
-        alone = self.metadata is None and not self.asks_for_route
-        self.deciding_header = DecidingHeader.of(self._sole_header) if alone else None
+        self.deciding_header = None if self.metadata or self.asks_for_route else self._sole_header
         """The header that alone decides on an HTTP request if its token is known, whatever its path."""
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
-        self.known: Known = partial(known, None)
-        """`verification.known` of the verifier, for values of `deciding_header`; no HTTPRequest is needed."""
+        self.known: verification.Known = partial(verification.known, None)  # needs no HTTPRequest
         if verifier is not None:
             self.bind(verifier)
 
@@ -181,7 +168,7 @@ class RequestGuard:
         if self.metadata is not None:
             self.metadata.name_issuers(verifier._authorization_servers)
         self._verifier = verifier
-        self.known = partial(known, verifier)
+        self.known = partial(verification.known, verifier)
         if self._load_client:
             self._load_http_client()
 
@@ -271,8 +258,10 @@ class RequestGuard:
         if token is None:
             return None
         if timeout is not None:
-            return identified(verifier._verify_within(token, self._both(require), timeout))
-        return identified(verifier.verify(token, require=self._both(require), timeout=self.timeout))
+            return verification.identified(verifier._verify_within(token, self._both(require), timeout))
+        return verification.identified(
+            verifier.verify(token, require=self._both(require), timeout=self.timeout)
+        )
 
     def averify(
         self,
@@ -288,29 +277,29 @@ class RequestGuard:
         verifier = self.verifier
         if GUARD in behind and (found := self._found(behind)) is not None:
             policy = self._left_to_check(behind, require)
-            return done(found) if policy is None else verifier.arequire(found, policy)
+            return verification.done(found) if policy is None else verifier.arequire(found, policy)
         if require is None and (found := self._known(request, need, "averify")) is not None:
-            return done(found)
+            return verification.done(found)
         token = self._token(request, need)
         if token is None:
-            return done(None)
+            return verification.done(None)
         seconds = self.timeout if timeout is None else timeout
-        return aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
+        return verification.aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
 
     def recall(self, request: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
         """The result of `verify` for a route that needs a token, if the token is known; else None."""
         verifier = self.verifier
-        if GUARD in behind or not is_own(verifier.averify):
+        if GUARD in behind or not verification.is_own(verifier.averify):
             return None
         return self._known(request, "required", "verify")
 
-    def _known(self, request: HTTPRequest, need: Need, method: Method) -> Principal | None:
+    def _known(self, request: HTTPRequest, need: Need, method: verification.Method) -> Principal | None:
         """The principal of a known token, if nothing else decides about the request; else None."""
         excluded = need == "configured" and self.asks_for_route and self.excludes(request)
         if excluded or self._sole_header is None:
             return None
-        octets = [each.encode("utf-8", "surrogatepass") for each in request.header(self._sole_header)]
-        return known(self.verifier, method, octets, _NOTHING)
+        octets = [each.encode("utf-8", "surrogatepass") for each in request.header(self._sole_header.name)]
+        return verification.known(self.verifier, method, octets, _NOTHING)
 
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
@@ -377,13 +366,13 @@ class RequestGuard:
             AuthError: the policy refuses it.
         """
         require_policy(require)
-        found = identified(principal)
+        found = verification.identified(principal)
         return found if require is None else self.verifier.require(found, require)
 
     async def arequire(self, principal: object, require: Policy | None) -> Principal:
         """Like `require`, for asyncio."""
         require_policy(require)
-        found = identified(principal)
+        found = verification.identified(principal)
         return found if require is None else await self.verifier.arequire(found, require)
 
     def check_adopted(self, principal: Principal, before: Principal | None) -> None:

@@ -7,7 +7,7 @@ more than the look-up itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 from cognito_mr_auth.errors import CredentialsMissing
 from cognito_mr_auth.principal import Principal
@@ -42,16 +42,14 @@ class DecidingHeader(NamedTuple):
     octets: bytes
     variable: str
 
-    @classmethod
-    def of(cls, name: str | None) -> Self | None:
-        """None for None."""
-        return None if name is None else cls(name, name.encode(), environ_variable(name))
 
-
-def sole_header(sources: Sources) -> str | None:
+def sole_header(sources: Sources) -> DecidingHeader | None:
     """The header that holds a token after its scheme, if no other part of a request may hold one."""
     elsewhere = (sources.cookie, sources.subprotocol, sources.query) != (None, None, None)
-    return None if elsewhere or sources.scheme is None else sources.header
+    if elsewhere or sources.scheme is None:
+        return None
+    name = sources.header
+    return DecidingHeader(name, name.encode(), environ_variable(name))
 
 
 def known(

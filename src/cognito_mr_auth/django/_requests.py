@@ -18,7 +18,10 @@ from cognito_mr_auth._web.state import REQUIRED, Default, principal_in
 from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["principal_of", "read", "respond", "state", "vary"]
+__all__ = ["is_no_forgery", "principal_of", "read", "respond", "state", "vary"]
+
+# RFC 9110 9.2.1: methods for which Django checks no CSRF token.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _ADVICE = "list cognito_mr_auth.django.CognitoAuthMiddleware in MIDDLEWARE"
 
@@ -70,6 +73,16 @@ def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:
     if answer.status == 503:
         response._has_been_logged = True  # noqa: SLF001 - django.utils.log.log_response reads it
     return response
+
+
+def is_no_forgery(asked: HTTPRequest, header: str) -> bool:
+    """Whether a page of another site cannot have caused this unsafe request, whose token is valid.
+
+    No page can send Authorization, and the Origin was checked for a cookie with an unsafe method. Any other
+    header may come from a proxy, which may have copied a cookie of its own, as load balancers do.
+    """
+    sent_by_no_page = header == "authorization" or not asked.header(header)
+    return sent_by_no_page and asked.method not in _SAFE
 
 
 def vary(response: HttpResponse, names: str) -> None:

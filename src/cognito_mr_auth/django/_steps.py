@@ -14,9 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 from django.views.decorators.debug import sensitive_variables
 
 from cognito_mr_auth._runtime.raised import Raised
+from cognito_mr_auth._web.bearer import HTTPRequest
+from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth.errors import AuthError
+from cognito_mr_auth.principal import Principal
 
-__all__ = ["Call", "Steps", "leave_frames_out", "run_async", "run_sync"]
+__all__ = ["Call", "Steps", "leave_frames_out", "recall", "run_async", "run_sync"]
 
 T = TypeVar("T")
 
@@ -37,6 +40,15 @@ def leave_frames_out(fault: Exception) -> None:
     """Remove the frames whose variables are the token from an exception, and keep where it was raised."""
     fault.add_note(f"frames: {', '.join(Raised.of(fault).frames)}")
     fault.with_traceback(None)
+
+
+def recall(guard: RequestGuard, asked: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
+    """Return the principal of a known token (see `RequestGuard.recall`). A fault shows no frame below."""
+    try:
+        return guard.recall(asked, behind)
+    except Exception as fault:
+        leave_frames_out(fault)
+        raise
 
 
 def _run_sync(steps: Steps[T]) -> T:

@@ -18,19 +18,16 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
 
 from ._marks import UNMARKED, Mark, mark_of
-from ._requests import read, respond, state, vary
+from ._requests import is_no_forgery, read, respond, state, vary
 from ._routes import segments
 from ._settings import Configured
-from ._steps import Call, Steps, leave_frames_out
+from ._steps import Call, Steps, recall
 from ._users import finds_users
 
 __all__ = ["VISIT", "Visit"]
 
 VISIT: Final = "_cognito_mr_auth_visit"
 """The attribute of a request that holds its Visit."""
-
-# RFC 9110 9.2.1: methods for which Django checks no CSRF token.
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Visit:
@@ -64,13 +61,8 @@ class Visit:
     def enter_known(self, request: HttpRequest) -> bool:
         """Let in a request whose token is known. If this returns False, `come_in` must be called."""
         guard = self.configured.guard
-        if self._preflight or guard.excludes(self._asked):
-            return False
-        try:
-            self._principal = guard.recall(self._asked, state(request))
-        except Exception as fault:
-            leave_frames_out(fault)
-            raise
+        if not (self._preflight or guard.excludes(self._asked)):
+            self._principal = recall(guard, self._asked, state(request))
         if self._principal is None:
             return False
         self._seen = True
@@ -81,9 +73,9 @@ class Visit:
         self._seen = True
         if self._preflight:
             return
-        options = {"need": "required", "behind": state(request)}
+        guard, options = self.configured.guard, {"need": "required", "behind": state(request)}
         try:
-            self._principal = yield Call(self.configured.guard, "verify", (self._asked,), options)
+            self._principal = yield Call(guard, "verify", (self._asked,), options)
         except AuthError as error:
             self._error = error.with_traceback(None)  # the traceback's frames hold the token
             return
@@ -91,18 +83,9 @@ class Visit:
 
     def _let_in(self, request: HttpRequest) -> None:
         self._publish(request)
-        if self._is_no_forgery():  # Django's CSRF check runs before any view, and would refuse the request
+        # Django's CSRF check runs before any view, and would refuse the request.
+        if self.configured.csrf_exempt and is_no_forgery(self._asked, self.configured.guard.sources.header):
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - REST framework sets it too
-
-    def _is_no_forgery(self) -> bool:
-        """Whether a page of another site cannot have caused this request, whose token is valid.
-
-        No page can send Authorization, and the Origin was checked for a cookie with an unsafe method. Any
-        other header may come from a proxy, which may have copied a cookie of its own, as load balancers do.
-        """
-        header = self.configured.guard.sources.header
-        by_a_page = header == "authorization" or not self._asked.header(header)
-        return self.configured.csrf_exempt and by_a_page and self._asked.method not in _SAFE
 
     def _publish(self, request: HttpRequest) -> None:
         request.principal = self._principal

@@ -205,14 +205,12 @@ class CognitoAuth:
         if document is not None:
             return with_its_cors_headers(document)
         guards, need = guards_of_view(app, current)
-        answer = None
-        for ask in guards:
-            answer = ask(app, current) or answer
+        answers = [ask(app, current) for ask in guards]
         if need == "optional" or (need == "configured" and self._protect_all):
             return self._enforce(app, current, None, need)
         if need is None:
             current.environ.setdefault(PRINCIPAL, None)
-        return answer
+        return next(filter(None, answers), None)
 
     def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Return the response to a preflight, for which no view runs."""
