@@ -145,6 +145,7 @@ def test_each_resolver_is_guarded(kind: str) -> None:
 # --- Before everything of the application
 
 
+@pytest.mark.needs("pydantic")  # Powertools imports it for a resolver of this test
 def test_nothing_of_the_application_runs_before_the_guard() -> None:
     """W1: no middleware, whenever it was added, no validation of the request, no dependency."""
     seen = SEEN
@@ -547,6 +548,7 @@ def test_a_guard_that_no_resolver_knows_lets_no_request_in() -> None:
         ask(app, headers=bearer())
 
 
+@pytest.mark.needs("pydantic")  # Powertools imports it for a resolver of this test
 def test_nonsense_fails_at_once() -> None:
     """What is no resolver of HTTP requests, a second guard, decorators, what is no policy."""
     app = resolver()
