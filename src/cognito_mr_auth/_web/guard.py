@@ -320,7 +320,7 @@ class RequestGuard:
 
     def excludes(self, request: HTTPRequest) -> bool:
         """Whether the request's path needs no token."""
-        return self._exclusions.match(request.path, request.raw_path, request.route)
+        return self.asks_for_route and self._exclusions.match(request.path, request.raw_path, request.route)
 
     def is_preflight(self, request: HTTPRequest) -> bool:
         """Whether this is a CORS preflight as browsers send it, and preflights pass (Fetch, 4.8)."""
