@@ -154,7 +154,7 @@ second==2.0 \\
 third==3.0 \\
     --hash=sha256:cc
 """
-# A pip that has no wheel of `second`, and of which `third` needs it. With --quiet it names nothing, as pip does.
+# A pip that has no wheel of `second`, which `third` needs. With --quiet it names nothing, as pip does.
 PIP = """
 echo "$@" >> "$0.log"
 quiet=
