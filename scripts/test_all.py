@@ -284,7 +284,7 @@ def install_wheels(pip: Sequence[str | Path], pins: str, chosen: Path) -> list[s
 
 def _that_need_more(pip: Sequence[str | Path]) -> list[str]:
     """The packages that need one which is not installed."""
-    loud = [each for each in pip if each != "--quiet"]  # with it, pip names nothing
+    loud = [each for each in pip if each != "--quiet"]  # with --quiet, pip check prints no names
     said = subprocess.run([*loud, "check"], capture_output=True, text=True, check=False).stdout
     return sorted(set(re.findall(r"^(\S+) \S+ requires \S+, which is not installed", said, re.MULTILINE)))
 

@@ -174,7 +174,7 @@ class Guard:
     def _known(
         self, method: Literal["verify", "averify"], headers: Sequence[tuple[str, str]]
     ) -> Principal | None:
-        """The principal of a request whose token is known; None says nothing."""
+        """The principal of a request whose token is known; None if the guard must make all its checks."""
         header = self._request_guard.deciding_header
         if header is None:
             return None

@@ -119,8 +119,8 @@ class CognitoAuthMiddleware:
             `resource`, `authorization_servers` must say where clients sign in.
 
     Other requests get 400, 401, 403 or 503, as with `asgi.CognitoAuthMiddleware`. A 403 for scopes names all
-    scopes that the call needs. With `tools` the body of a POST is read first; it must be JSON-RPC of at most
-    4 MiB.
+    scopes that the call needs. With `tools`, the body of every request except GET, HEAD, DELETE and OPTIONS
+    is read once the token is verified; it must be JSON-RPC of at most 4 MiB.
 
     Raises:
         ConfigurationError, TypeError: a setting is invalid. This includes `resource` without

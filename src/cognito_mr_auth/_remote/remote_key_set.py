@@ -84,7 +84,7 @@ class RemoteKeySet:
         return self._key_by_age(kid, now)
 
     def safe_until(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """The key set, its snapshot, and until when `key_now` returns this key while it has that snapshot.
+        """The key set, its snapshot, and until when the snapshot's age needs no check.
 
         None if the snapshot has another key, or none.
         """

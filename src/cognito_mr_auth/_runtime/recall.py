@@ -29,7 +29,7 @@ class HitKeySet(Protocol):
         """The key, if nobody has to wait for it."""
 
     def safe_until(self, key: Key) -> tuple[KeySet, Snapshot, Instant] | None:
-        """The key set, its snapshot, and until when the snapshot has this key."""
+        """The key set, its snapshot, and until when the snapshot's age needs no check."""
 
 
 CachedToken = tuple[Principal, Key, HitKeySet, ValidityPeriod, Tally]
@@ -59,7 +59,7 @@ class Recalling:
         characters.
         """
         # One long function on purpose: in a server, whose caches are cold, each call of a Python function
-        # costs about a third of a microsecond (benchmarks/frameworks.py).
+        # costs about a third of a microsecond.
         cache = self._token_cache
         if not self._unhooked or not MIN_CACHED_CHARS < len(octets) <= cache.longest:
             return None

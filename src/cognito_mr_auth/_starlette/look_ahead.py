@@ -109,7 +109,7 @@ class LookAhead:
     def __call__(self, scope: Scope, request: HTTPRequest) -> tuple[HTTPRequest, Need | None]:
         """The request with the segments of its route, and what the route needs; None for a public one."""
         word: Opened | None = None
-        if not self.all_closed(scope) or (self._guard.asks_for_route and self._guard.excludes(request)):
+        if not self.all_closed(scope) or self._guard.excludes(request):
             segments, word = _look(self._router, scope, request)
             request = HTTPRequest(*request[:-1], segments)  # takes a third of the time of _replace()
         scope[OPENED] = scope.get(OPENED) or word  # an outer guard may have let it in for a mark

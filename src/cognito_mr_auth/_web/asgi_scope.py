@@ -106,22 +106,23 @@ def serve(
     send: Send,
     *,
     look_ahead: Callable[[Scope, HTTPRequest], tuple[HTTPRequest, Need | None]] = _no_route,
-    no_route_is_open: Callable[[Scope], bool] | None = None,
+    is_closed: Callable[[Scope], bool] | None = None,
     fill: Callable[[Scope, RequestGuard, Principal | None], None] = fill_scope,
     refuse: Callable[[Scope, Receive, Send, AuthError], Awaitable[None]] | None = None,
 ) -> Awaitable[None]:
     """Serve one connection: the metadata document, a refusal, or the application with its principal.
 
-    `look_ahead` returns the request with its route, and what the route needs: None for a public one. A known
-    token is looked up before it is called, if `no_route_is_open` returns True. `fill` adds to this scope, and
-    not to a copy, because a middleware in front must see the route that was matched. `refuse` answers in
-    place of the guard, if users of the host can change the response.
+    `look_ahead` returns the request with its route, and what the route needs: None for a public one. If
+    `is_closed` returns True, no look ahead can find this connection's route open, so a known token is looked
+    up first; the same holds without a `look_ahead`. `fill` adds to this scope, and not to a copy, because a
+    middleware in front must see the route that was matched. `refuse` answers in place of the guard, if users
+    of the host can change the response.
     An AuthError that the application raises is answered like one of the guard.
     """
     # A plain function, because that saves one coroutine on every request whose token is known.
     if scope["type"] == "lifespan":
         return start(app, guard, scope, receive, send)
-    if look_ahead is _no_route if no_route_is_open is None else no_route_is_open(scope):
+    if look_ahead is _no_route if is_closed is None else is_closed(scope):
         principal = known(guard, scope)
         if principal is not None:
             fill(scope, guard, principal)

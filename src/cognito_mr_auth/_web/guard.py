@@ -113,7 +113,7 @@ class RequestGuard:
         self._load_client = load_client
         self._blocks = False
         self._verifier: Verifier | None = None
-        self.known: verification.Known = partial(verification.known, None)  # needs no HTTPRequest
+        self.known: verification.Known = partial(verification.known, None)  # of values of `deciding_header`
         if verifier is not None:
             self.bind(verifier)
 
@@ -295,7 +295,7 @@ class RequestGuard:
 
     def _known(self, request: HTTPRequest, need: Need, method: verification.Method) -> Principal | None:
         """The principal of a known token, if nothing else decides about the request; else None."""
-        excluded = need == "configured" and self.asks_for_route and self.excludes(request)
+        excluded = need == "configured" and self.excludes(request)
         if excluded or self._sole_header is None:
             return None
         octets = [each.encode("utf-8", "surrogatepass") for each in request.header(self._sole_header.name)]
@@ -304,7 +304,7 @@ class RequestGuard:
     def _token(self, request: HTTPRequest, need: Need) -> str | None:
         if self.is_preflight(request):
             return None
-        if need == "configured" and self.asks_for_route and self.excludes(request):
+        if need == "configured" and self.excludes(request):
             return None
         try:
             return bearer.find_token(request, self.sources)

@@ -55,12 +55,12 @@ def sole_header(sources: Sources) -> DecidingHeader | None:
 def known(
     verifier: Verifier | None, method: Method, values: Sequence[bytes], behind: Mapping[str, Any]
 ) -> Principal | None:
-    """The principal of a token that was verified before; `values` are those of the `sole_header`.
+    """The principal of a token that was verified before; `values` are those of the guard's header.
 
     None means that the token is not known, so the guard must make all its checks. They would give the same
     principal at twice the cost. A request with this header is no preflight, and a verified token has only
     the characters of a token. `method` is what the guard would call. If that is a subclass's or a test's, if
-    a guard in front has left something in `behind`, or if there is no verifier yet, the result is None.
+    a guard in front has stored its result in `behind`, or if there is no verifier yet, the result is None.
     """
     if verifier is None or len(values) != 1 or GUARD in behind:
         return None

@@ -13,12 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from cognito_mr_auth._web.asgi_scope import read_request as read_scope
-from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse
+from cognito_mr_auth._web.bearer import HTTPRequest, HTTPResponse, Sources
 from cognito_mr_auth._web.state import REQUIRED, Default, principal_in
 from cognito_mr_auth._web.wsgi_environ import read_request
 from cognito_mr_auth.principal import Principal
 
-__all__ = ["is_no_forgery", "principal_of", "read", "respond", "state", "vary"]
+__all__ = ["principal_of", "read", "replaces_csrf_token", "respond", "state", "vary"]
 
 # RFC 9110 9.2.1: methods for which Django checks no CSRF token.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -75,12 +75,13 @@ def respond(answer: HTTPResponse, method: str | None = None) -> HttpResponse:
     return response
 
 
-def is_no_forgery(asked: HTTPRequest, header: str) -> bool:
+def replaces_csrf_token(asked: HTTPRequest, sources: Sources) -> bool:
     """Whether a page of another site cannot have caused this unsafe request, whose token is valid.
 
     No page can send Authorization, and the Origin was checked for a cookie with an unsafe method. Any other
     header may come from a proxy, which may have copied a cookie of its own, as load balancers do.
     """
+    header = sources.header
     sent_by_no_page = header == "authorization" or not asked.header(header)
     return sent_by_no_page and asked.method not in _SAFE
 

@@ -43,7 +43,10 @@ def leave_frames_out(fault: Exception) -> None:
 
 
 def recall(guard: RequestGuard, asked: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
-    """Return the principal of a known token (see `RequestGuard.recall`). A fault shows no frame below."""
+    """Return the principal of a known token (see `RequestGuard.recall`).
+
+    Its exceptions lose their frames, whose variables are the token.
+    """
     try:
         return guard.recall(asked, behind)
     except Exception as fault:

@@ -18,7 +18,7 @@ from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
 
 from ._marks import UNMARKED, Mark, mark_of
-from ._requests import is_no_forgery, read, respond, state, vary
+from ._requests import read, replaces_csrf_token, respond, state, vary
 from ._routes import segments
 from ._settings import Configured
 from ._steps import Call, Steps, recall
@@ -84,7 +84,7 @@ class Visit:
     def _let_in(self, request: HttpRequest) -> None:
         self._publish(request)
         # Django's CSRF check runs before any view, and would refuse the request.
-        if self.configured.csrf_exempt and is_no_forgery(self._asked, self.configured.guard.sources.header):
+        if self.configured.csrf_exempt and replaces_csrf_token(self._asked, self.configured.guard.sources):
             request._dont_enforce_csrf_checks = True  # noqa: SLF001 - REST framework sets it too
 
     def _publish(self, request: HttpRequest) -> None:

@@ -59,7 +59,7 @@ class ProtectAll:
             receive,
             send,
             look_ahead=self._look_ahead,
-            no_route_is_open=self._look_ahead.all_closed,
+            is_closed=self._look_ahead.all_closed,
             refuse=self._refuse,
         )
 

@@ -210,7 +210,7 @@ class CognitoAuth:
             return self._enforce(app, current, None, need)
         if need is None:
             current.environ.setdefault(PRINCIPAL, None)
-        return next(filter(None, answers), None)
+        return next((each for each in answers if each is not None), None)
 
     def _enforce(self, app: Flask, current: Request, policy: Policy | None, need: Need) -> Response | None:
         """Enforce a policy on the request. Return the response to a preflight, for which no view runs."""

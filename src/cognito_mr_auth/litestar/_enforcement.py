@@ -68,7 +68,7 @@ class Enforcement:
                 receive,
                 send,
                 look_ahead=self._look_ahead,
-                no_route_is_open=self._handler_is_closed,
+                is_closed=self._handler_is_closed,
                 fill=_fill_scope if looked else _leave_scope,
                 refuse=self._refuse,
             )

@@ -78,7 +78,7 @@ class CognitoAuthMiddleware:
             receive,
             send,
             look_ahead=self._look_ahead,
-            no_route_is_open=self._look_ahead.all_closed,
+            is_closed=self._look_ahead.all_closed,
             fill=fill_scope,
         )
 
