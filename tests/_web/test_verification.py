@@ -144,18 +144,6 @@ def test_what_stands_in_a_verifiers_place_is_asked(pool: FakeUserPool) -> None:
         assert both(RequestGuard(verifier), asked) is errors.TokenRevoked
 
 
-@pytest.mark.parametrize("method", ["verify", "averify"])
-def test_no_token_is_known_if_either_method_is_replaced(method: str, pool: FakeUserPool) -> None:
-    """Django asks before it knows which of the two it would call."""
-    verifier, token = pool.offline_verifier(), pool.access_token()
-    guard, asked = RequestGuard(verifier), request_of(f"Bearer {token}")
-    assert guard.recall(asked, {}) is None
-    principal = verifier.verify(token)
-    assert guard.recall(asked, {}) is principal
-    with patch.object(verifier, method, None):
-        assert guard.recall(asked, {}) is None
-
-
 def test_who_awaits_gets_what_was_found_at_once(pool: FakeUserPool) -> None:
     """None is an answer too."""
     principal = pool.offline_verifier().verify(pool.access_token())

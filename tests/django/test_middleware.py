@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.asgi import get_asgi_application
@@ -453,6 +454,24 @@ def test_no_report_of_a_fault_shows_the_token(
     assert ("recall.py" if known else "verifier.py") in text
     for part in token.split("."):
         assert part not in text
+
+
+@BOTH
+def test_a_method_in_the_verifiers_place_is_asked(pool: FakeUserPool, asynchronous: bool) -> None:
+    """A subclass's or a test's is asked about a known token too, under WSGI and under ASGI."""
+    verifier, token = pool.offline_verifier(), pool.access_token()
+    verifier.verify(token)
+    factory = AsyncRequestFactory() if asynchronous else RequestFactory()
+    request = factory.get("/", headers={"Authorization": f"Bearer {token}"})
+
+    async def view(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    name = "averify" if asynchronous else "verify"
+    revoked = patch.object(verifier, name, side_effect=errors.TokenRevoked)
+    with project(*ROUTES, auth={"VERIFIER": verifier}), revoked:
+        reply = CognitoAuthMiddleware(view if asynchronous else lambda _request: HttpResponse())(request)
+        assert (asyncio.run(reply) if asynchronous else reply).status_code == 401
 
 
 # --- Caches

@@ -286,13 +286,6 @@ class RequestGuard:
         seconds = self.timeout if timeout is None else timeout
         return verification.aidentified(verifier.averify(token, require=self._both(require), timeout=seconds))
 
-    def recall(self, request: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
-        """The result of `verify` for a route that needs a token, if the token is known; else None."""
-        verifier = self.verifier
-        if GUARD in behind or not verification.is_own(verifier.averify):
-            return None
-        return self._known(request, "required", "verify")
-
     def _known(self, request: HTTPRequest, need: Need, method: verification.Method) -> Principal | None:
         """The principal of a known token, if nothing else decides about the request; else None."""
         excluded = need == "configured" and self.excludes(request)

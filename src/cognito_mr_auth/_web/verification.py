@@ -24,7 +24,6 @@ __all__ = [
     "aidentified",
     "done",
     "identified",
-    "is_own",
     "known",
     "sole_header",
 ]
@@ -65,15 +64,10 @@ def known(
     if verifier is None or len(values) != 1 or GUARD in behind:
         return None
     value = values[0]
-    # Nearly all requests have this form. `is_own` is repeated, because its call would cost as much again.
+    # Nearly all requests have this form, and nearly all verifiers have their own methods.
     if value[:7] != b"Bearer " or getattr(getattr(verifier, method), "__func__", None) not in _OWN:
         return None
     return verifier._recall(value[7:])  # noqa: SLF001 - a method for adapters
-
-
-def is_own(ask: Callable[..., object]) -> bool:
-    """Whether the method is Verifier's own, and not a subclass's or a test's."""
-    return getattr(ask, "__func__", None) in _OWN
 
 
 def identified(principal: object) -> Principal:

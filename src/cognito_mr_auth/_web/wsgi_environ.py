@@ -17,6 +17,7 @@ from cognito_mr_auth.principal import Principal
 from .bearer import HTTPRequest, HTTPResponse
 from .environ_names import MAY_BE_EMPTY, environ_variable
 from .guard import RequestGuard
+from .verification import Method
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -39,13 +40,24 @@ def _values(environ: Mapping[str, Any], header: str) -> list[str]:
     return [] if value is None or (value == "" and variable in MAY_BE_EMPTY) else [value]
 
 
-def known(guard: RequestGuard, environ: Mapping[str, Any]) -> Principal | None:
-    """The principal of a request whose token is known; None if the guard has to make all its checks."""
+def known(
+    guard: RequestGuard,
+    environ: Mapping[str, Any],
+    *,
+    method: Method = "verify",
+    behind: Mapping[str, Any] | None = None,
+) -> Principal | None:
+    """The principal of a request whose token is known; None if the guard has to make all its checks.
+
+    `method` is what the guard would call, and `behind` is where a guard in front may have left its principal,
+    if that is not the environ.
+    """
     header = guard.deciding_header
     sent = None if header is None else environ.get(header.variable)
     if sent is None:
         return None
-    return guard.known("verify", (sent.encode("utf-8", "surrogatepass"),), environ)
+    octets = sent.encode("utf-8", "surrogatepass")
+    return guard.known(method, (octets,), environ if behind is None else behind)
 
 
 def respond(

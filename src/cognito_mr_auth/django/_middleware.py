@@ -56,7 +56,7 @@ class CognitoAuthMiddleware:
         visit = _visit(request)
         if not isinstance(visit, Visit):
             return visit
-        if not visit.enter_known(request):
+        if not visit.enter_known(request, "verify"):
             run_sync(visit.come_in(request))
         response = self.get_response(request)
         if not visit.decided:
@@ -67,7 +67,7 @@ class CognitoAuthMiddleware:
         visit = _visit(request)
         if not isinstance(visit, Visit):
             return visit
-        if not visit.enter_known(request):
+        if not visit.enter_known(request, "averify"):
             await run_async(visit.come_in(request))
         response = await self.get_response(request)
         if not visit.decided:

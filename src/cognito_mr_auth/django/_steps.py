@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 from django.views.decorators.debug import sensitive_variables
 
 from cognito_mr_auth._runtime.raised import Raised
-from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.guard import RequestGuard
+from cognito_mr_auth._web.verification import Method
+from cognito_mr_auth._web.wsgi_environ import known
 from cognito_mr_auth.errors import AuthError
 from cognito_mr_auth.principal import Principal
 
@@ -42,13 +43,15 @@ def leave_frames_out(fault: Exception) -> None:
     fault.with_traceback(None)
 
 
-def recall(guard: RequestGuard, asked: HTTPRequest, behind: Mapping[str, Any]) -> Principal | None:
-    """Return the principal of a known token (see `RequestGuard.recall`).
+def recall(
+    guard: RequestGuard, meta: Mapping[str, Any], method: Method, behind: Mapping[str, Any]
+) -> Principal | None:
+    """Return the principal of a known token, if a header alone decides (see `RequestGuard.deciding_header`).
 
-    Its exceptions lose their frames, whose variables are the token.
+    Exceptions lose their frames, whose variables are the token.
     """
     try:
-        return guard.recall(asked, behind)
+        return known(guard, meta, method=method, behind=behind)
     except Exception as fault:
         leave_frames_out(fault)
         raise

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from cognito_mr_auth._web.bearer import HTTPRequest
 from cognito_mr_auth._web.preflight import ANSWER, without_length
 from cognito_mr_auth._web.state import GUARD, PRINCIPAL
+from cognito_mr_auth._web.verification import Method
 from cognito_mr_auth.errors import AuthError, CredentialsMissing
 from cognito_mr_auth.principal import Principal
 
@@ -58,11 +59,9 @@ class Visit:
         if not self.configured.guard.excludes(self._asked):
             yield from self._look(request)
 
-    def enter_known(self, request: HttpRequest) -> bool:
+    def enter_known(self, request: HttpRequest, method: Method) -> bool:
         """Let in a request whose token is known. If this returns False, `come_in` must be called."""
-        guard = self.configured.guard
-        if not (self._preflight or guard.excludes(self._asked)):
-            self._principal = recall(guard, self._asked, state(request))
+        self._principal = recall(self.configured.guard, request.META, method, state(request))
         if self._principal is None:
             return False
         self._seen = True

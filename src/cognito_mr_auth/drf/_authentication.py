@@ -16,6 +16,7 @@ from cognito_mr_auth._web.guard import RequestGuard
 from cognito_mr_auth._web.settings import Options
 from cognito_mr_auth._web.state import GUARD, MISSING, PRINCIPAL, REQUIRED, Default, principal_in
 from cognito_mr_auth._web.user import CognitoUser
+from cognito_mr_auth._web.wsgi_environ import known
 from cognito_mr_auth.django._documents import document_urls
 from cognito_mr_auth.django._requests import read, state
 from cognito_mr_auth.django._settings import configured
@@ -76,7 +77,9 @@ class CognitoAuthentication(BaseAuthentication):  # type: ignore[misc] # it has 
         principal = user = refusal = None
         _vary(request.parser_context.get("view"), guard)
         try:
-            principal = guard.verify(read(asked), need="required", behind=found)
+            principal = known(guard, asked.META, behind=found)
+            if principal is None:
+                principal = guard.verify(read(asked), need="required", behind=found)
             user = None if principal is None else self.user_for(principal)
         except CredentialsMissing as error:
             principal, found[MISSING] = None, error.with_traceback(None)
