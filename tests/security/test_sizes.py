@@ -171,6 +171,16 @@ def test_a_large_document_is_refused_at_little_cost(make: Callable[[], bytes]) -
     assert time.thread_time() - started < LINEAR_SECONDS
 
 
+def read_at_best(raw: bytes) -> tuple[Any, float]:
+    """The document, and the least seconds of three readings, because garbage may be collected in one."""
+    seconds = []
+    for _ in range(3):
+        started = time.thread_time()
+        found = read_document(raw)
+        seconds.append(time.thread_time() - started)
+    return found, min(seconds)
+
+
 @pytest.mark.parametrize(
     "member",
     [
@@ -187,18 +197,17 @@ def test_a_large_document_is_refused_at_little_cost(make: Callable[[], bytes]) -
 )
 def test_a_large_member_is_skipped_at_little_cost(member: dict[str, Any]) -> None:
     """ATK-51: skipped and counted, beside a key that stays good."""
-    started = time.thread_time()
-    found = read_document(jwks([member, POOL.id_key.jwk()]))
-    assert time.thread_time() - started < MEMBER_SECONDS
+    raw = jwks([member, POOL.id_key.jwk()])
+    found, seconds = read_at_best(raw)
+    assert seconds < MEMBER_SECONDS
     assert list(found.keys) == [POOL.id_key.kid]
     assert sum(count for _, count in found.skipped) == 1
 
 
 def test_many_operations_cost_little() -> None:
     """RFC 7517 4.3 sets no bound to `key_ops`: six thousand are looked through once."""
-    started = time.thread_time()
-    found = read_document(jwks([KEY | {"key_ops": ["verify", *map(str, range(6000))]}]))
-    assert time.thread_time() - started < MEMBER_SECONDS
+    found, seconds = read_at_best(jwks([KEY | {"key_ops": ["verify", *map(str, range(6000))]}]))
+    assert seconds < MEMBER_SECONDS
     assert list(found.keys) == [POOL.access_key.kid]
 
 
