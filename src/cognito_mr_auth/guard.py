@@ -20,6 +20,7 @@ from ._runtime.refusals import record
 from ._web.bearer import HTTPRequest, HTTPResponse, http_request
 from ._web.guard import RequestGuard
 from ._web.settings import DEFAULT_REALM, Preflight
+from ._web.verification import Method
 from .errors import AuthError
 from .policy import Policy
 from .principal import Principal
@@ -171,9 +172,7 @@ class Guard:
             self._record(error)
             raise
 
-    def _known(
-        self, method: Literal["verify", "averify"], headers: Sequence[tuple[str, str]]
-    ) -> Principal | None:
+    def _known(self, method: Method, headers: Sequence[tuple[str, str]]) -> Principal | None:
         """The principal of a request whose token is known; None if the guard must make all its checks."""
         header = self._request_guard.deciding_header
         if header is None:

@@ -176,7 +176,7 @@ async def _serve_checked(  # noqa: PLR0917 - those of `serve`
 
 
 async def start(app: App, guard: RequestGuard, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the application's lifespan. The start fails if there is no verifier when it ends.
+    """Run the application's lifespan. The start-up fails if no verifier is bound by its end.
 
     Raises:
         ConfigurationError: there is no verifier. The server has got the failure message.
