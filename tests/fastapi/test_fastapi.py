@@ -759,6 +759,13 @@ def test_a_preflight_runs_no_route(path: str) -> None:
         assert ask_http(app, Ask((), "OPTIONS", path), lambda: True).status == 401
 
 
+def test_a_preflight_passes_before_there_is_a_verifier() -> None:
+    """It has no token, so no verifier is asked."""
+    app = FastAPI()
+    app.options("/", dependencies=[Depends(CognitoAuth(preflight="pass"))])(lambda: "reached")
+    assert ask_http(app, Ask(PREFLIGHT, "OPTIONS", "/"), lambda: True).status == 204
+
+
 # --- Once per request
 
 
